@@ -1,0 +1,45 @@
+# Everything a developer runs; each target sets up what it needs.
+# Installs and runs compile bytecode, whatever the surroundings say.
+export PYTHONDONTWRITEBYTECODE =
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+
+.PHONY: help setup demo test test-fast lint format docs bench clean
+
+help: ## List the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+setup: $(VENV)/.complete ## Build .venv with the package, every driver and the developers' tools.
+
+$(VENV)/.complete: pyproject.toml constraints.txt dev/setup.sh
+	sh dev/setup.sh $(VENV)
+
+demo: setup ## Run the main job on real databases and print each command with its output.
+	$(PYTHON) -m dev.demo
+
+test: setup ## Run the whole suite against real servers, installing what is missing.
+	$(PYTHON) -m dev.prepare
+	$(PYTHON) -m pytest
+
+test-fast: setup ## Run the tests that need no server.
+	$(PYTHON) -m pytest -q -m "not servers and not slow"
+
+lint: setup ## Check style, types and that generated documents are current.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(PYTHON) -m dev.docs --check
+
+format: setup ## Format the code.
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+docs: setup ## Write the generated documents anew.
+	$(PYTHON) -m dev.docs
+
+bench: setup ## Print the figures as ratios to floors measured in the same run.
+	$(PYTHON) -m dev.bench
+
+clean: ## Remove what the targets made in this folder.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Scripts for developers: servers for tests, the demo, benchmarks and generated documents."""

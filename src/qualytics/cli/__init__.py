@@ -1,0 +1,115 @@
+"""The command line: parse, run, and turn every error into lines on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+import qualytics
+from qualytics.cli import _output as output
+from qualytics.cli._group import LazyGroup
+from qualytics.errors import QualyticsError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qualytics.secret import Secret
+
+_INTERRUPTED = 130
+
+root = LazyGroup(
+    name="qualytics",
+    help="Manage the database connections that datastores use.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=lambda ctx, _param, value: _version(ctx) if value else None,
+            help="Show the version.",
+        )
+    ],
+    table={
+        "connections": ("connections:group", "Create, update, get, list, delete and test connections."),
+        "datastores": ("datastores:group", "Manage the datastores that use connections."),
+        "keys": ("keys:group", "Rotate the key that seals the secrets."),
+        "store": ("store:group", "Check, back up and restore the embedded store."),
+        "completion": ("completion:command", "Print the completion script of a shell."),
+    },
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return a kind of ending
+    """Run one command and return its exit code; nothing is raised and no traceback is shown."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    secrets: list[Secret] = []
+    try:
+        code = root.main(arguments, prog_name="qualytics", standalone_mode=False, obj=secrets)
+        output.flush()
+    except output.OutputClosed:
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as exc:
+        output.say(exc.ctx.get_help() if exc.ctx else exc.message)
+        return UsageError.exit_code
+    except click.ClickException as exc:
+        return _fail(_usage_error(exc), secrets, arguments)
+    except QualyticsError as exc:
+        return _fail(exc, secrets, arguments)
+    except Exception as exc:  # noqa: BLE001 - the last line of defence: a fault of ours is an error, not a traceback
+        return _fail(_internal(exc), secrets, arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(error: QualyticsError, secrets: list[Secret], arguments: list[str]) -> int:
+    if "--debug" in arguments:
+        _trace(error, secrets)
+    output.say_error(error, secrets)
+    return error.exit_code
+
+
+def _trace(error: BaseException, secrets: list[Secret]) -> None:
+    import traceback
+
+    from qualytics.secret import mask_text
+
+    for line in traceback.format_exception(error):
+        for part in line.rstrip().split("\n"):
+            output.say(f"debug: {output.escape(mask_text(part, secrets))}")
+
+
+def _usage_error(exc: click.ClickException) -> UsageError:
+    hint = None
+    if isinstance(exc, click.NoSuchOption):
+        possible = exc.possibilities or ()
+        message = f"there is no option {exc.option_name}"
+        hint = f"did you mean {' or '.join(possible)}?" if possible else None
+    elif isinstance(exc, click.MissingParameter) and exc.param is not None:
+        message = f"{exc.param.opts[0]} is missing"
+    elif isinstance(exc, click.BadParameter) and exc.param is not None:
+        message = f"{exc.param.opts[0]}: {exc.message.rstrip('.')}"
+    else:
+        message = exc.format_message().rstrip(".").lower()
+    if hint is None and isinstance(exc, click.UsageError) and exc.ctx is not None:
+        hint = f"{exc.ctx.command_path} --help shows the options"
+    error = UsageError(message, hint)
+    error.__cause__ = exc
+    return error
+
+
+def _internal(exc: Exception) -> QualyticsError:
+    error = QualyticsError(
+        f"internal fault: {type(exc).__name__}", "run it again with --debug and report what it prints"
+    )
+    error.__cause__ = exc
+    return error
+
+
+def _version(ctx: click.Context) -> None:
+    output.write_text(f"qualytics {qualytics.__version__}\n")
+    ctx.exit()

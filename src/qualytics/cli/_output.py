@@ -1,0 +1,172 @@
+"""What reaches the user: one document on stdout, everything else on stderr, foreign text escaped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from qualytics.errors import InvalidInput, QualyticsError
+from qualytics.secret import mask_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from qualytics.secret import Secret
+
+FORMATS = ("yaml", "json")
+_BATCH = 200
+_WIDTH = 2**31 - 1  # libyaml counts in a C int
+
+# Controls (C0, DEL, C1), line separators and the bidirectional controls of UAX #9: a terminal acts on them.
+_UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+_UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")
+# In a finished document line ends and tabs are its own.
+_UNSAFE_IN_DOCUMENT = re.compile(f"[{_UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+# Plain scalars that some YAML reader (1.1 or 1.2) takes for something else than a text.
+_AMBIGUOUS = re.compile(
+    r"""(?ix) y | n | yes | no | on | off | true | false | null | ~ | <<? | =
+      | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]+) (e[-+]?\d+)?
+      | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.\d*)? | [-+]? \.(inf|nan)
+      | \d{4}-\d\d?-\d\d? .* """
+)
+
+
+class OutputClosed(Exception):
+    """The reader of stdout has gone; nothing more can be said to it."""
+
+
+def escape(text: str) -> str:
+    """Return foreign text with everything that a terminal would act on shown as an escape."""
+    return _UNSAFE.sub(_as_escape, text)
+
+
+def write_document(document: Any, form: str) -> None:
+    """Write one document to stdout as YAML or JSON."""
+    _write(_dump_yaml(document) if form == "yaml" else _json(document, 2) + "\n")
+
+
+def write_list(documents: Iterable[dict[str, Any]], form: str) -> None:
+    """Write a list of documents to stdout while they come; `[]` when there are none."""
+    batches = _batches(documents)
+    first = next(batches, None)
+    if first is None:
+        _write("[]\n")
+    elif form == "yaml":
+        _write(_dump_yaml(first))
+        for batch in batches:
+            _write(_dump_yaml(batch))
+    else:
+        _write("[\n" + _json_items(first))
+        for batch in batches:
+            _write(",\n" + _json_items(batch))
+        _write("\n]\n")
+
+
+def write_text(text: str) -> None:
+    """Write a text of our own (a script, a key) to stdout."""
+    _write(text)
+
+
+def flush() -> None:
+    """Hand everything written to stdout to the system; a full disk shows here, not at exit."""
+    _guarded(sys.stdout.flush)
+
+
+def say(text: str) -> None:
+    """Write one line to stderr; foreign parts must be escaped already."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        return  # nobody reads stderr; the exit code still speaks
+
+
+def say_error(error: QualyticsError, secrets: Iterable[Secret]) -> None:
+    """Write an error to stderr: one `error:` line per problem, each with its `hint:` line."""
+    problems = error.problems if isinstance(error, InvalidInput) else (error,)
+    for problem in problems:
+        say(f"error: {escape(mask_text(problem.message, secrets))}")
+        if problem.hint:
+            say(f"hint: {escape(mask_text(problem.hint, secrets))}")
+
+
+def say_failed(what: str, report: dict[str, Any]) -> None:
+    """Write a failed test to stderr, beside the report on stdout."""
+    say(f"error: {escape(what)} failed at {report['stage']} ({report['class']}): {escape(report['message'])}")
+    if report["hint"]:
+        say(f"hint: {escape(report['hint'])}")
+
+
+def _as_escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(match[0])
+    return short or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def _batches(documents: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _json(document: Any, indent: int | None = None) -> str:
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    # Unsafe characters can only stand inside strings, where \uXXXX means the same.
+    return _UNSAFE_IN_DOCUMENT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _json_items(batch: list[dict[str, Any]]) -> str:
+    return _json(batch, 2)[2:-2]  # without the brackets and their line ends
+
+
+def _dump_yaml(document: Any) -> str:
+    import yaml
+
+    text: str = yaml.dump(
+        document, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False
+    )
+    # Texts with such characters are double-quoted by the dumper below, where \uXXXX means the same.
+    return _UNSAFE_IN_DOCUMENT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _dumper() -> Any:
+    import yaml
+
+    base = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+    class Dumper(base):  # type: ignore[misc, valid-type]
+        """Quotes what any reader could take for another type; never writes aliases."""
+
+        def ignore_aliases(self, _data: Any) -> bool:
+            return True
+
+    def represent(dumper: Any, text: str) -> Any:
+        style = '"' if _UNSAFE.search(text) else "'" if _AMBIGUOUS.fullmatch(text) else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, represent)
+    return Dumper
+
+
+def _write(text: str) -> None:
+    _guarded(lambda: sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace")))
+
+
+def _guarded(action: Callable[[], Any]) -> None:
+    try:
+        action()
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at exit; that must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputClosed from None
+    except OSError as exc:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise QualyticsError(f"the output could not be written: {exc.strerror}", "check where stdout goes") from exc

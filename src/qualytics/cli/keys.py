@@ -1,0 +1,32 @@
+"""`qualytics keys`: rotate the key that seals the secrets, or make one."""
+
+from __future__ import annotations
+
+import click
+
+from qualytics import client
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import SuggestingGroup
+
+
+@click.group(cls=SuggestingGroup)
+def group() -> None:
+    """Rotate the key that seals the secrets."""
+
+
+@group.command()
+@options.common_options()
+def rotate(*, form: str) -> None:
+    """Seal every secret anew under a new key; the old key opens nothing any more."""
+    with client.connect() as door:
+        output.write_document(door.upkeep.rotate(), form)
+    output.say("note: backups made before now still need the old key")
+
+
+@group.command()
+@options.common_options(form=False)
+def generate() -> None:
+    """Print a new key for QUALYTICS_KEY or QUALYTICS_NEW_KEY; nothing is stored."""
+    with client.connect() as door:
+        output.write_text(door.upkeep.new_key() + "\n")

@@ -1,0 +1,50 @@
+"""`qualytics store`: check, back up and restore the embedded store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qualytics import client
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import SuggestingGroup
+
+
+@click.group(cls=SuggestingGroup)
+def group() -> None:
+    """Check, back up and restore the embedded store."""
+
+
+@group.command()
+@options.common_options()
+@click.pass_context
+def check(ctx: click.Context, /, *, form: str) -> None:
+    """Read the whole store and open every secret; exit 1 when something is wrong."""
+    with client.connect() as door:
+        found = door.upkeep.check()
+    output.write_document(found, form)
+    for problem in found["problems"]:
+        output.say(f"error: {output.escape(problem)}")
+    ctx.exit(0 if found["ok"] else 1)
+
+
+@group.command()
+@click.argument("file", type=options.Text())
+@options.common_options()
+def backup(*, file: str, form: str) -> None:
+    """Copy the store, while it is in use, into one new file; the key is not in it."""
+    with client.connect() as door:
+        found = door.upkeep.backup(Path(file).absolute())
+    output.write_document(found, form)
+    output.say("note: the key is not in the backup; without it the secrets cannot be opened, so keep both, apart")
+
+
+@group.command()
+@click.argument("file", type=options.Text())
+@options.common_options()
+def restore(*, file: str, form: str) -> None:
+    """Put a backup in the store's place; the key that sealed it must be there."""
+    with client.connect() as door:
+        output.write_document(door.upkeep.restore(Path(file).absolute()), form)

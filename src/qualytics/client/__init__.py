@@ -1,0 +1,54 @@
+"""Clients: the one way for commands and programs to reach connections, wherever they are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.errors import UsageError
+from qualytics.settings import load
+
+if TYPE_CHECKING:
+    from qualytics.client.local import LocalClient
+
+__all__ = ["connect", "parse_types", "type_document", "type_names"]
+
+
+def connect() -> LocalClient:
+    """Return a client of the embedded store that the environment names.
+
+    Close it, or use it in a `with` statement.
+
+    Raises:
+        UsageError: QUALYTICS_URL asks for a control plane, which this version cannot reach.
+
+    """
+    settings = load()
+    if settings.url:
+        raise UsageError(
+            "QUALYTICS_URL is set, but this version works on the embedded store alone",
+            "unset QUALYTICS_URL",
+        )
+    from qualytics.client.local import LocalClient
+
+    return LocalClient(settings)
+
+
+def type_names() -> tuple[str, ...]:
+    """Return the names of all connection types."""
+    from qualytics import connectors
+
+    return connectors.types()
+
+
+def parse_types(text: str) -> tuple[str, ...]:
+    """Return the types of a comma list; see `connectors.parse_types`."""
+    from qualytics import connectors
+
+    return connectors.parse_types(text)
+
+
+def type_document(name: str | None = None) -> Any:
+    """Return the document of one type, or a short one of every type; needs no store."""
+    from qualytics.service import connections
+
+    return connections.types(name)

@@ -1,0 +1,83 @@
+"""The door to the embedded store: the same documents as over HTTP, through the same encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from qualytics.service import Context
+from qualytics.service.connections import Connections, preview
+from qualytics.service.datastores import Datastores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from qualytics.settings import Settings
+
+
+class LocalConnections(Connections):
+    """Connections of the embedded store; see the service for each verb."""
+
+    @staticmethod
+    def preview(given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the masked payload that a create would send."""
+        return preview(given)
+
+
+class LocalUpkeep:
+    """Care of the embedded store and its key."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings."""
+        self._settings = settings
+
+    def rotate(self) -> dict[str, Any]:
+        """Seal every secret anew under a new key."""
+        from qualytics.store import upkeep
+
+        return upkeep.rotate(self._settings)
+
+    def check(self) -> dict[str, Any]:
+        """Read the whole store and open every secret."""
+        from qualytics.store import upkeep
+
+        return upkeep.check(self._settings)
+
+    def backup(self, target: Path) -> dict[str, Any]:
+        """Copy the store into one new file."""
+        from qualytics.store import upkeep
+
+        return upkeep.backup(self._settings, target)
+
+    def restore(self, source: Path) -> dict[str, Any]:
+        """Put a backup in the store's place."""
+        from qualytics.store import upkeep
+
+        return upkeep.restore(self._settings, source)
+
+    def new_key(self) -> str:
+        """Return a new key as text; nothing is stored."""
+        from qualytics.store.sealing import Key
+
+        return Key.generate().text()
+
+
+class LocalClient:
+    """A client of the embedded store: `connections`, `datastores` and `upkeep`. Close it, or use `with`."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; the store is opened at the first use."""
+        self._context = Context(settings)
+        self.connections = LocalConnections(self._context)
+        self.datastores = Datastores(self._context, self.connections)
+        self.upkeep = LocalUpkeep(settings)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._context.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()

@@ -1,0 +1,81 @@
+"""The only registry of connection types: one file of this package is one type."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import os
+
+from qualytics.connectors._base import CLASSES, Connector, Param, Refusal, Server, Target, Tls, Verdict
+from qualytics.errors import InvalidInput, Problem
+
+__all__ = [
+    "CLASSES",
+    "Connector",
+    "Param",
+    "Refusal",
+    "Server",
+    "Target",
+    "Tls",
+    "Verdict",
+    "all_connectors",
+    "get",
+    "nearest",
+    "parse_types",
+    "types",
+]
+
+
+@functools.cache
+def types() -> tuple[str, ...]:
+    """Return the names of all types, sorted; reads this folder, imports nothing."""
+    names = (entry.name.removesuffix(".py") for entry in os.scandir(os.path.dirname(__file__)) if entry.is_file())
+    return tuple(sorted(name for name in names if name.isidentifier() and not name.startswith("_")))
+
+
+@functools.cache
+def get(name: str) -> Connector:
+    """Return the connector of a type or alias; its driver is not imported.
+
+    Raises:
+        InvalidInput: there is no such type; the nearest name is in the hint.
+
+    """
+    if name in types():
+        connector: Connector = importlib.import_module(f"{__name__}.{name}").CONNECTOR
+        return connector
+    for connector in all_connectors():
+        if name in connector.aliases:
+            return connector
+    raise InvalidInput([_unknown(name)])
+
+
+@functools.cache
+def all_connectors() -> tuple[Connector, ...]:
+    """Return every connector, sorted by type."""
+    return tuple(get(name) for name in types())
+
+
+def parse_types(text: str) -> tuple[str, ...]:
+    """Return the types of a comma list, aliases replaced by their type.
+
+    Raises:
+        InvalidInput: a name in the list is not a known type.
+
+    """
+    return tuple(dict.fromkeys(get(name.strip()).type for name in text.split(",")))
+
+
+def nearest(name: str, known: tuple[str, ...]) -> str | None:
+    """Return the known name that a mistyped one most likely meant, None when none is near."""
+    by_fold = {candidate.casefold(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else None
+
+
+def _unknown(name: str) -> Problem:
+    known = tuple(alias for connector in all_connectors() for alias in (connector.type, *connector.aliases))
+    guess = nearest(name, known)
+    hint = f"did you mean {guess}?" if guess else "qualytics connections types lists them"
+    return Problem("type", f"there is no connection type {name!r}", hint, "unknown-type")

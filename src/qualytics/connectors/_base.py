@@ -1,0 +1,209 @@
+"""The contract of a connector: data about a connection type, and the few functions that need its driver."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qualytics.errors import DriverMissing
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Callable
+
+    from qualytics.secret import Secret
+
+CLASSES = (
+    *("auth", "permission", "dns", "refused", "network", "timeout", "tls", "unknown_db", "quota", "config"),
+    *("blocked", "driver_missing", "transient", "internal", "unknown"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One type-specific parameter: `type` is its JSON type; `max_length` counts characters.
+
+    `is_path` marks a file of the user's own machine, `is_pem` a PEM text.
+    """
+
+    name: str
+    type: type
+    help: str
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: int = 255
+    is_path: bool = False
+    is_pem: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a connector makes of an exception; None leaves a part to the common default.
+
+    `stage` overrides the stage in which the exception surfaced (a driver that logs in and selects a
+    database in one call), `cause` and `hint` the texts of the class.
+    """
+
+    failure_class: str
+    cause: str | None = None
+    hint: str | None = None
+    stage: str | None = None
+
+
+class Refusal(Exception):
+    """Raised by a connector or a stage that already knows the verdict."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        """Keep the verdict."""
+        super().__init__(verdict.cause or verdict.failure_class)
+        self.verdict = verdict
+
+
+@dataclass(slots=True)
+class Tls:
+    """How this connection is encrypted.
+
+    `mode` is one of auto, verify, require, disable; `context` is a ready client context, `ca_file`
+    the trusted roots as a file for drivers that want a path; `active` says, after the server was
+    asked, whether TLS is used; None means nobody asked yet.
+    """
+
+    mode: str
+    context: ssl.SSLContext | None
+    ca_file: str | None
+    active: bool | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Say whether the server's certificate is checked."""
+        return self.mode in {"auto", "verify"}
+
+
+@dataclass(slots=True)
+class Target:
+    """All that `open` may use, ready to be handed to a driver as keyword arguments.
+
+    `address` is the IP address that was dialled, `sock` the open connection to it where the driver
+    takes one. `timeout_s` is what is left of the deadline. `path` is the file of an embedded type.
+    """
+
+    type: str
+    parameters: dict[str, Any]
+    timeout_s: float
+    directory: str
+    host: str = ""
+    port: int = 0
+    username: str | None = None
+    password: Secret | None = None
+    passphrase: Secret | None = None
+    path: str = ""
+    database: str | None = None
+    schema: str | None = None
+    fetch_size: int = 1_000
+    max_parallelization: int | None = None
+    address: str = ""
+    sock: socket.socket | None = None
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the server says of itself."""
+
+    product_name: str | None
+    product_version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """One connection type.
+
+    Data: `kind` (jdbc, dfs, native, embedded) decides the keys of its documents; `fields` are the
+    fields it takes beside name, parameters and the tuning fields; `required` those it cannot do
+    without; `scope` the datastore fields it needs and `scope_optional` those it also takes;
+    `session_params` are parameters that `select` checks, as a role;
+    `extra` is the extra of the package that installs `driver` (an import name) from `distribution`;
+    both are None where the driver is part of Python.
+
+    Functions, all run in the child process of a test only: `open(target)` connects and logs in and
+    returns a handle; `select(handle, target)` checks the database, schema or role that were given;
+    `check(handle, target)` runs the cheapest true query; `close(handle)`; `classify(exc)` turns a
+    driver's exception into a Verdict or None. `tls` says who encrypts: "none", "direct" (the stage
+    itself, from the first byte), "preamble" (the stage, after `greet`), or "driver" (the driver on
+    the dialled socket, after `greet`). `greet(sock)` asks the server whether it offers TLS.
+    `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
+    """
+
+    type: str
+    title: str
+    kind: str
+    example: str
+    open: Callable[[Target], Any]
+    check: Callable[[Any, Target], Server]
+    close: Callable[[Any], None]
+    select: Callable[[Any, Target], None] | None = None
+    classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
+    greet: Callable[[socket.socket], bool] | None = None
+    clean_uri: Callable[[str], str] | None = None
+    tls: str = "none"
+    aliases: tuple[str, ...] = ()
+    default_port: int | None = None
+    extra: str | None = None
+    driver: str | None = None
+    distribution: str | None = None
+    fields: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    params: tuple[Param, ...] = ()
+    session_params: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    scope_optional: tuple[str, ...] = ()
+    has_fetch_size: bool = True
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Return the stages of a test, in order."""
+        if self.kind == "embedded":
+            return ("open", "query")
+        last = ("list",) if self.kind == "dfs" else ("database", "query")
+        return ("resolve", "tcp", "tls", "login", *last)
+
+    def driver_version(self) -> str | None:
+        """Return the version of the installed driver, None when it is not installed."""
+        if self.driver is None or importlib.util.find_spec(self.driver) is None:
+            return None
+        if self.distribution is None:  # part of Python itself
+            return platform.python_version()
+        return importlib.metadata.version(self.distribution)
+
+    def require_driver(self) -> None:
+        """Raise DriverMissing when the driver cannot be imported; nothing is imported."""
+        if self.driver and importlib.util.find_spec(self.driver) is None:
+            raise DriverMissing(
+                f"the driver for {self.type} is not installed",
+                f"pip install 'qualytics[{self.extra}]'",
+            )
+
+
+SSL_MODES = ("auto", "verify", "require", "disable")
+
+
+def tls_params(modes: tuple[str, ...] = SSL_MODES) -> tuple[Param, ...]:
+    """Return the parameters that every type with TLS shares; `modes` are those its driver can do."""
+    return (
+        Param(
+            "ssl_mode",
+            str,
+            "auto: verified TLS if the server offers it, else plain; verify: verified TLS or nothing; "
+            "require: encrypted but unverified; disable: plain",
+            choices=modes,
+            default="auto",
+        ),
+        Param("ssl_root_cert", str, "trusted root certificates as PEM text", max_length=65_536, is_pem=True),
+        Param("ssl_root_cert_file", str, "trusted root certificates as a PEM file", is_path=True, max_length=4_096),
+    )

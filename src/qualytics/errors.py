@@ -1,0 +1,273 @@
+"""Every error of the product: its code, its exit code, its HTTP status and its hint.
+
+QualyticsError            internal              exit 1  500
+├─ UsageError             usage                 exit 2  400
+├─ InvalidInput           invalid-input         exit 2  422   carries one Problem per bad value
+├─ NotFound               not-found             exit 3  404
+├─ NotSignedIn            not-signed-in         exit 4  401
+├─ NotAllowed             not-allowed           exit 4  403
+├─ Conflict               conflict              exit 5  409
+│  ├─ NameTaken           name-taken            exit 5  409
+│  ├─ ConnectionInUse     connection-in-use     exit 5  409
+│  └─ VersionChanged      version-changed       exit 5  412
+├─ TestFailed             test-failed           exit 6  200   carries the report
+├─ DriverMissing          driver-missing        exit 6  200
+├─ Busy                   store-busy            exit 1  503
+├─ StoreError             store-error           exit 1  500
+│  ├─ StoreDamaged        store-damaged         exit 1  500
+│  ├─ StoreNewer          store-newer           exit 1  500
+│  ├─ StoreFull           store-full            exit 1  507
+│  └─ StoreUnsafe         store-unsafe          exit 1  500
+└─ KeyProblem             key-problem           exit 1  500
+   ├─ KeyMissing          key-missing           exit 1  500
+   ├─ KeyInvalid          key-invalid           exit 1  500
+   ├─ KeyMismatch         key-mismatch          exit 1  500
+   └─ SealBroken          seal-broken           exit 1  500
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One bad value: where it stands, what is wrong, and what to do.
+
+    `code` is kebab-case and never changes; the list is `PROBLEM_CODES`.
+    """
+
+    loc: str
+    message: str
+    hint: str | None = None
+    code: str = "invalid-value"
+
+
+PROBLEM_CODES: dict[str, str] = {
+    "invalid-value": "the value has the wrong form or is out of range",
+    "missing-value": "a value the type needs was not given",
+    "unknown-type": "there is no connection type of that name",
+    "unknown-parameter": "the type has no parameter of that name",
+    "unknown-field": "there is no field of that name",
+    "field-not-accepted": "the field exists, but this type does not take it",
+    "secret-is-mask": "the mask that stands for a secret was given as the secret",
+    "not-supported": "the value is part of the contract but not supported yet",
+    "unset-reference": "a ${NAME} names a variable that is not set",
+    "empty-reference": "a ${NAME} names a variable that is empty",
+    "malformed-reference": "a ${…} is not a reference to one variable",
+}
+
+
+class QualyticsError(Exception):
+    """Base of all errors: a message in lower case without full stop, and a hint with what to do."""
+
+    code: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    meaning: ClassVar[str] = "a fault of the program itself"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        """Keep the message (one line, never a secret) and the hint (a command to run)."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(QualyticsError):
+    """The call itself is wrong: options that do not go together, or none at all."""
+
+    code = "usage"
+    exit_code = 2
+    http_status = 400
+    meaning = "the call is wrong: options that exclude each other, or one that is missing"
+
+
+class InvalidInput(QualyticsError):
+    """Values that break a rule, all of them at once."""
+
+    code = "invalid-input"
+    exit_code = 2
+    http_status = 422
+    meaning = "a value breaks a rule; every problem of the call is listed"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Keep every problem; the message joins theirs."""
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+
+class NotFound(QualyticsError):
+    """No record of that id or name."""
+
+    code = "not-found"
+    exit_code = 3
+    http_status = 404
+    meaning = "there is no record of that id or name"
+
+
+class NotSignedIn(QualyticsError):
+    """No token, or one that is no longer good."""
+
+    code = "not-signed-in"
+    exit_code = 4
+    http_status = 401
+    meaning = "no token was sent, or it is not valid any more"
+
+
+class NotAllowed(QualyticsError):
+    """Known, but without the right."""
+
+    code = "not-allowed"
+    exit_code = 4
+    http_status = 403
+    meaning = "the caller lacks the right that the message names"
+
+
+class Conflict(QualyticsError):
+    """The request is right, but what is stored stands against it."""
+
+    code = "conflict"
+    exit_code = 5
+    http_status = 409
+    meaning = "what is stored stands against the request"
+
+
+class NameTaken(Conflict):
+    """Another record has this name; names are compared without regard to case."""
+
+    code = "name-taken"
+    meaning = "another record has this name (case does not count)"
+
+
+class ConnectionInUse(Conflict):
+    """Datastores still use the connection."""
+
+    code = "connection-in-use"
+    meaning = "datastores still use the connection; they are listed"
+
+    def __init__(self, message: str, hint: str, datastores: Sequence[dict[str, Any]]) -> None:
+        """Keep the datastores as `{id, name, store_type, type}`."""
+        super().__init__(message, hint)
+        self.datastores = tuple(datastores)
+
+
+class VersionChanged(Conflict):
+    """Somebody else changed the record since it was read."""
+
+    code = "version-changed"
+    http_status = 412
+    meaning = "the record was changed since it was read"
+
+
+class TestFailed(QualyticsError):
+    """A connection test ran and failed; `report` is the whole TestReport as a document."""
+
+    code = "test-failed"
+    exit_code = 6
+    http_status = 200
+    meaning = "a connection test ran and failed"
+
+    def __init__(self, message: str, hint: str | None, report: dict[str, Any]) -> None:
+        """Keep the report beside its one-line message."""
+        super().__init__(message, hint)
+        self.report = report
+
+
+class DriverMissing(QualyticsError):
+    """The Python driver of a type is not installed."""
+
+    code = "driver-missing"
+    exit_code = 6
+    http_status = 200
+    meaning = "the Python driver of the type is not installed"
+
+
+class Busy(QualyticsError):
+    """Other writers held the store for longer than the limit."""
+
+    code = "store-busy"
+    http_status = 503
+    meaning = "other writers held the store for longer than we wait"
+
+
+class StoreError(QualyticsError):
+    """The store could not be read or written."""
+
+    code = "store-error"
+    meaning = "the store could not be read or written"
+
+
+class StoreDamaged(StoreError):
+    """The file is not a store, or no longer a whole one."""
+
+    code = "store-damaged"
+    meaning = "the file is not a store, or no longer a whole one"
+
+
+class StoreNewer(StoreError):
+    """A newer version of the program has written the store."""
+
+    code = "store-newer"
+    meaning = "a newer version of the program has written the store"
+
+
+class StoreFull(StoreError):
+    """No space is left where the store is; nothing was changed."""
+
+    code = "store-full"
+    http_status = 507
+    meaning = "no space is left where the store is; nothing was changed"
+
+
+class StoreUnsafe(StoreError):
+    """The store or its directory is a link, or somebody else's."""
+
+    code = "store-unsafe"
+    meaning = "the store or its directory is a link, or belongs to another user"
+
+
+class KeyProblem(QualyticsError):
+    """The key that seals the secrets cannot be used."""
+
+    code = "key-problem"
+    meaning = "the key that seals the secrets cannot be used"
+
+
+class KeyMissing(KeyProblem):
+    """There is a store but no key; a new one is never made beside it."""
+
+    code = "key-missing"
+    meaning = "there is a store but no key for it"
+
+
+class KeyInvalid(KeyProblem):
+    """What stands where the key should be is not a key, or others could read it."""
+
+    code = "key-invalid"
+    meaning = "what stands where the key should be is not a key, or others could read it"
+
+
+class KeyMismatch(KeyProblem):
+    """A key, but not that of this store."""
+
+    code = "key-mismatch"
+    meaning = "the key is not the one that sealed this store"
+
+
+class SealBroken(KeyProblem):
+    """A sealed value was changed, moved or cut."""
+
+    code = "seal-broken"
+    meaning = "a sealed value was changed, moved or cut since it was written"
+
+
+def all_errors(root: type[QualyticsError] = QualyticsError) -> list[type[QualyticsError]]:
+    """Return every error class, parents first, in the order of the tree above."""
+    found = [root]
+    for child in root.__subclasses__():
+        found += all_errors(child)
+    return found

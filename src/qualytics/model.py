@@ -1,0 +1,82 @@
+"""Frozen data that the layers hand to each other: connections, datastores and test reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A stored connection without its secrets; `secrets_set` names those that are set.
+
+    `values` holds the set non-secret fields by name; `seen` what the last good test of it saw.
+    """
+
+    id: int
+    name: str
+    type: str
+    values: dict[str, Any]
+    secrets_set: frozenset[str]
+    seen: dict[str, str | None]
+    created: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Datastore:
+    """A stored datastore: one database, schema or folder that is read over a connection."""
+
+    id: int
+    name: str
+    connection_id: int
+    connection_name: str
+    type: str
+    database: str | None
+    schema: str | None
+    root_path: str | None
+    description: str | None
+    tags: list[str]
+    teams: list[str]
+    enrichment_only: bool
+    connected: bool | None
+    created: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """One stage of a test: its name, whether it passed, and how long it took in milliseconds."""
+
+    name: str
+    ok: bool
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where and why a test failed; the words are still unmasked."""
+
+    stage: str
+    failure_class: str
+    retryable: bool
+    message: str
+    hint: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What a test of a connection found; `failure` is None when connected."""
+
+    __test__ = False  # not a test case, whatever a test runner thinks of its name
+
+    failure: Failure | None
+    stages: tuple[StageResult, ...]
+    duration_ms: float
+    message: str
+    seen: dict[str, str | None] = field(default_factory=dict)
+    address: str | None = None
+    local_address: str | None = None
+    tls: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()

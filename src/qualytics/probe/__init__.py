@@ -1,0 +1,235 @@
+"""Runs one connection test in a child process of its own, under a deadline that no driver can overrun."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qualytics.connectors import get
+from qualytics.model import Failure, StageResult, TestReport
+from qualytics.probe.verdict import CLASSES
+from qualytics.settings import TEST_CLOSE_S
+
+if TYPE_CHECKING:
+    from qualytics.secret import Secret
+
+__all__ = ["Plan", "run"]
+
+_MAX_REPORT_BYTES = 65_536
+# What the child needs of its surroundings: where programs and trusted roots are. Nothing else passes.
+_PASSED_ON = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qualytics.probe.child import main; main()"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One test: the type, its non-secret values, its secrets, and what to look at.
+
+    `ssl_mode` is what a connection without one of its own gets: auto here, verify on a control plane.
+    """
+
+    type: str
+    values: dict[str, Any]
+    secrets: dict[str, Secret]
+    timeout_s: float
+    database: str | None = None
+    schema: str | None = None
+    root_path: str | None = None
+    ssl_mode: str = "auto"
+
+    def where(self) -> str:
+        """Return what a message calls the target: host and port, or a path."""
+        host = self.values.get("host")
+        if not host:
+            return str(self.values.get("uri") or self.type)
+        return f"{host}:{self.values.get('port') or get(self.type).default_port}"
+
+    def line(self) -> bytes:
+        """Return the plan as the one JSON line that the child reads."""
+        keys = ("type", "values", "timeout_s", "database", "schema", "root_path", "ssl_mode")
+        document = {key: getattr(self, key) for key in keys}
+        document["secrets"] = {name: secret.reveal() for name, secret in self.secrets.items()}
+        return json.dumps(document).encode() + b"\n"
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What the child has said so far."""
+
+    began: float
+    notes: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    stages: list[StageResult] = field(default_factory=list)
+    open_stage: str | None = None
+    open_since: float = 0.0
+    fail: dict[str, Any] | None = None
+    done: bool = False
+
+    def hear(self, word: dict[str, Any]) -> None:
+        """Take one line of the child."""
+        if "begin" in word:
+            self.open_stage, self.open_since = word["begin"], time.monotonic()
+        elif "end" in word:
+            self.stages.append(StageResult(word["end"], word["ok"], word["ms"]))
+            self.open_stage = None
+        elif "note" in word:
+            self.notes |= word["note"]
+        elif "warn" in word:
+            self.warnings.append(word["warn"])
+        elif "fail" in word:
+            self.fail = word["fail"]
+        elif "done" in word:
+            self.done = True
+
+    @property
+    def over(self) -> bool:
+        """Say whether the verdict is in."""
+        return self.done or self.fail is not None
+
+
+def run(plan: Plan) -> TestReport:
+    """Test a connection and return what was found; takes at most the plan's timeout and a moment.
+
+    The child gets the plan over a pipe, a clean environment, an empty home directory and a process
+    group of its own, which is killed at the deadline; nothing of it stays behind.
+    """
+    directory = tempfile.mkdtemp(prefix="qualytics-test-")
+    began = time.monotonic()
+    progress = _Progress(began)
+    try:
+        with _spawn(directory) as child:
+            try:
+                reason = _Conversation(child, plan, progress, began + plan.timeout_s).run()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return _report(plan, progress, reason, child.returncode)
+
+
+def _spawn(directory: str) -> subprocess.Popen[bytes]:
+    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": directory, "TMPDIR": directory}
+    return subprocess.Popen(  # noqa: S603 - our own interpreter with our own code
+        [sys.executable, "-I", "-B", "-c", _BOOT, *filter(None, sys.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=directory,
+        env=env,
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
+class _Conversation:
+    """Sends the plan to a child and hears it out, both at once, until its end or the deadline."""
+
+    def __init__(self, child: subprocess.Popen[bytes], plan: Plan, progress: _Progress, deadline: float) -> None:
+        """Take a fresh child; `deadline` is on the monotonic clock."""
+        if child.stdin is None or child.stdout is None:
+            raise ValueError("the child needs pipes")
+        self._stdin, self._stdout = child.stdin.fileno(), child.stdout.fileno()
+        self._unsent, self._unread, self._heard = plan.line(), b"", 0
+        self._progress, self._deadline = progress, deadline
+
+    def run(self) -> str | None:
+        """Return why the child must end (timeout, crash, flood), None when it has said all."""
+        os.set_blocking(self._stdin, False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._stdin, selectors.EVENT_WRITE)
+            selector.register(self._stdout, selectors.EVENT_READ)
+            while (left := self._deadline - time.monotonic()) > 0:
+                for key, _ in selector.select(left):
+                    if key.fd == self._stdin:
+                        if not self._send():
+                            selector.unregister(self._stdin)
+                    elif ending := self._hear():
+                        return None if self._progress.over else ending
+        return None if self._progress.over else "timeout"
+
+    def _send(self) -> bool:
+        try:
+            self._unsent = self._unsent[os.write(self._stdin, self._unsent) :]
+        except BrokenPipeError:  # it died; its silence will say so
+            return False
+        return bool(self._unsent)
+
+    def _hear(self) -> str | None:
+        chunk = os.read(self._stdout, _MAX_REPORT_BYTES)
+        self._heard += len(chunk)
+        if not chunk:
+            return "crash"
+        if self._heard > _MAX_REPORT_BYTES:
+            return "flood"
+        *lines, self._unread = (self._unread + chunk).split(b"\n")
+        for line in lines:
+            self._progress.hear(json.loads(line))
+        if self._progress.over:
+            self._deadline = min(self._deadline, time.monotonic() + TEST_CLOSE_S)
+        return None
+
+
+def _report(plan: Plan, progress: _Progress, reason: str | None, returncode: int) -> TestReport:
+    stages = list(progress.stages)
+    if progress.open_stage is not None:
+        ms = round((time.monotonic() - progress.open_since) * 1_000, 1)
+        stages.append(StageResult(progress.open_stage, ok=False, ms=ms))
+    seen_keys = ("product_name", "product_version", "driver_name", "driver_version")
+    failure = None if progress.done else _failure(plan, progress, reason, returncode, stages)
+    seconds = time.monotonic() - progress.began
+    return TestReport(
+        failure=failure,
+        stages=tuple(stages),
+        duration_ms=round(seconds * 1_000, 1),
+        message=failure.message if failure else f"connected to {plan.where()}",
+        seen={key: progress.notes.get(key) for key in seen_keys},
+        address=progress.notes.get("address"),
+        local_address=progress.notes.get("local_address"),
+        tls=progress.notes.get("tls"),
+        warnings=tuple(progress.warnings),
+    )
+
+
+def _failure(
+    plan: Plan, progress: _Progress, reason: str | None, returncode: int, stages: list[StageResult]
+) -> Failure:
+    fail = progress.fail or {"class": "internal", "cause": None, "hint": None, "detail": None}
+    if progress.fail is None and reason == "timeout":
+        fail["class"] = "timeout"
+    elif progress.fail is None and reason == "flood":
+        fail["cause"] = "the driver said more than a report may hold"
+    elif progress.fail is None:
+        fail["cause"] = f"the driver crashed ({_ending(returncode)})"
+    text = CLASSES[fail["class"]]
+    words = {
+        "where": plan.where() if fail["class"] != "dns" else plan.values.get("host"),
+        "user": repr(plan.values.get("username") or plan.values.get("access_key") or ""),
+        "timeout_s": plan.timeout_s,
+        "type": plan.type,
+        "extra": get(plan.type).extra,
+    }
+    return Failure(
+        stage=stages[-1].name if stages else get(plan.type).stages[0],
+        failure_class=fail["class"],
+        retryable=text.retryable,
+        message=fail["cause"] or text.cause.format(**words),
+        hint=fail["hint"] or text.hint.format(**words),
+        detail=fail["detail"],
+    )
+
+
+def _ending(returncode: int) -> str:
+    return signal.Signals(-returncode).name if returncode < 0 else f"exit {returncode}"

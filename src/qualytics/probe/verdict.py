@@ -1,0 +1,175 @@
+"""Verdicts: what an exception of any driver means, in a class, one line and a hint."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qualytics.connectors import Connector, Refusal, Verdict
+from qualytics.errors import DriverMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class ClassText:
+    """The common words of a class; `{where}` is the address or file, `{user}` the user name."""
+
+    retryable: bool
+    cause: str
+    hint: str
+
+
+CLASSES: dict[str, ClassText] = {
+    "auth": ClassText(
+        retryable=False,
+        cause="the server refused user {user} or the password",
+        hint="check --username and --password; a password with $ or ! wants single quotes or --password-stdin",
+    ),
+    "permission": ClassText(
+        retryable=False,
+        cause="user {user} was let in but lacks a right",
+        hint="ask the owner of the database for the right named in detail",
+    ),
+    "dns": ClassText(
+        retryable=False,
+        cause="the host name {where} does not exist",
+        hint="check --host for a typo; inside a company network a VPN or its DNS may be needed",
+    ),
+    "refused": ClassText(
+        retryable=True,
+        cause="nothing listens on {where}",
+        hint="check --port, and that the server is running and listens on this address",
+    ),
+    "network": ClassText(
+        retryable=True,
+        cause="the connection to {where} broke off",
+        hint="check host and port; a firewall, a proxy or a limit of the server may close connections",
+    ),
+    "timeout": ClassText(
+        retryable=True,
+        cause="{where} did not answer within {timeout_s:g} s",
+        hint="check host, port and firewall, or give a slow server more time with --timeout",
+    ),
+    "tls": ClassText(
+        retryable=False,
+        cause="no trusted TLS connection to {where} was possible",
+        hint="give the server's root certificate as ssl_root_cert_file in --parameters, or choose another ssl_mode",
+    ),
+    "unknown_db": ClassText(
+        retryable=False,
+        cause="the database or schema does not exist",
+        hint="check the spelling, also upper and lower case",
+    ),
+    "quota": ClassText(
+        retryable=True,
+        cause="the server is at a limit",
+        hint="wait, or ask for more connections or quota",
+    ),
+    "config": ClassText(
+        retryable=False,
+        cause="these settings cannot work with {where}",
+        hint="compare the settings with: qualytics connections types {type}",
+    ),
+    "blocked": ClassText(
+        retryable=False,
+        cause="the network policy does not allow this target",
+        hint="ask an administrator to allow the target",
+    ),
+    "driver_missing": ClassText(
+        retryable=False,
+        cause="the driver for {type} is not installed",
+        hint="pip install 'qualytics[{extra}]'",
+    ),
+    "transient": ClassText(
+        retryable=True,
+        cause="the server cannot answer right now",
+        hint="try again in a moment",
+    ),
+    "internal": ClassText(
+        retryable=False,
+        cause="the test itself failed",
+        hint="run again with --debug and report what it prints",
+    ),
+    "unknown": ClassText(
+        retryable=False,
+        cause="the server answered with an error that is not known here",
+        hint="see detail for the driver's own words",
+    ),
+}
+
+
+def chain(exc: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that it was raised from, the outermost first."""
+    seen: set[int] = set()
+    found: BaseException | None = exc
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def judge(connector: Connector, exc: BaseException) -> Verdict:
+    """Return the verdict on an exception: the connector's own word first, then what Python knows.
+
+    The innermost exception that anybody knows decides: a driver's umbrella code says less than the
+    refused connection it was raised from.
+    """
+    for inner in reversed(tuple(chain(exc))):
+        verdict = inner.verdict if isinstance(inner, Refusal) else _standard(inner)
+        verdict = verdict or connector.classify(inner)
+        if verdict is not None:
+            return verdict
+    return Verdict("unknown")
+
+
+def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - one line a class reads best
+    if isinstance(exc, DriverMissing):
+        return Verdict("driver_missing", exc.message, exc.hint)
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return Verdict("tls", _certificate_cause(exc))
+    if isinstance(exc, ssl.SSLEOFError):
+        return Verdict("network")
+    if isinstance(exc, ssl.SSLError) and not isinstance(exc, TimeoutError):
+        if exc.reason in NOT_TLS:
+            return Verdict("config", "the server does not speak TLS on this port", "check host and port")
+        return Verdict("tls")
+    if isinstance(exc, socket.gaierror):
+        return Verdict("transient" if exc.errno == socket.EAI_AGAIN else "dns")
+    if isinstance(exc, ConnectionRefusedError):
+        return Verdict("refused")
+    if isinstance(exc, TimeoutError):
+        return Verdict("timeout")
+    if isinstance(exc, ConnectionError | EOFError):
+        return Verdict("network")
+    if isinstance(exc, MemoryError):
+        return Verdict("internal", "the test ran out of memory")
+    return None
+
+
+# OpenSSL's reasons for bytes that are no TLS record.
+NOT_TLS = frozenset(
+    {
+        *("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "PACKET_LENGTH_TOO_LONG"),
+        *("RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "BAD_RECORD_TYPE"),
+    }
+)
+
+# OpenSSL's verify codes (x509_vfy.h) that a user can act on.
+_CERTIFICATE = {
+    10: "the server's certificate has expired",
+    9: "the server's certificate is not valid yet",
+    18: "the server's certificate is self-signed",
+    19: "the server's certificate comes from a certificate authority that is not trusted here",
+    20: "the server's certificate comes from a certificate authority that is not trusted here",
+    21: "the server's certificate comes from a certificate authority that is not trusted here",
+    62: "the server's certificate is for another host name",
+    64: "the server's certificate is for another address",
+}
+
+
+def _certificate_cause(exc: ssl.SSLCertVerificationError) -> str:
+    return _CERTIFICATE.get(exc.verify_code, "the server's certificate could not be verified")

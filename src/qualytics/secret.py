@@ -1,0 +1,147 @@
+"""Secrets: a type that cannot be printed by accident, `${VAR}` references, and masking."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from qualytics.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MASK = "********"
+# What stands for a secret in documents of this program and of the published client; never a value.
+MASKS = frozenset({MASK, "*** redacted ***"})
+_SHORTEST_MASKED = 4
+
+
+class Secret:
+    """A text that only `reveal()` gives out: it prints, formats and logs as `***`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Take the plain text."""
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the plain text; call it as late as possible."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, _spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> NoReturn:
+        raise TypeError("a secret is not hashable")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not picklable")
+
+
+# `$${` is the one escape; anything else that starts with `${` must be a reference.
+_TOKEN = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class References:
+    """Resolves `${NAME}` in many values of one call and tells all problems at once.
+
+    One pass: what a variable holds is never looked at again. `$NAME`, `$$`, `~` and `%VAR%` are
+    ordinary text; `$${` gives a literal `${`.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        """Take the variables: the environment, with those of an env file over it."""
+        self._variables = variables
+        self._problems: list[Problem] = []
+
+    def resolve(self, loc: str, value: Any, *, may_be_empty: bool = False) -> Any:
+        """Return the value with every reference in its strings (at any depth) resolved.
+
+        Problems are kept for `finish()`; `loc` names the option in them.
+        """
+        if isinstance(value, str):
+            return _TOKEN.sub(lambda match: self._one(loc, match, may_be_empty=may_be_empty), value)
+        if isinstance(value, dict):
+            return {key: self.resolve(loc, item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.resolve(loc, item) for item in value]
+        return value
+
+    def finish(self) -> None:
+        """Raise InvalidInput with every problem found so far, if there is one."""
+        if self._problems:
+            raise InvalidInput(self._problems)
+
+    def _one(self, loc: str, match: re.Match[str], *, may_be_empty: bool) -> str:
+        name = match["name"]
+        if name is None:
+            return "${"
+        if not match["end"] or not _NAME.match(name):
+            # The text is not repeated: a malformed reference may stand in the middle of a password.
+            self._add(loc, "malformed-reference", "holds a malformed reference", _MALFORMED_HINT)
+        elif name not in self._variables:
+            self._add(loc, "unset-reference", f"${{{name}}} is not set", f"export {name}=… or use --env-file")
+        elif not self._variables[name] and not may_be_empty:
+            self._add(loc, "empty-reference", f"${{{name}}} is empty", f"export {name}=… with a value")
+        else:
+            return self._variables[name]
+        return ""
+
+    def _add(self, loc: str, code: str, what: str, hint: str) -> None:
+        problem = Problem(loc, f"{loc}: {what}", hint, code)
+        if problem not in self._problems:
+            self._problems.append(problem)
+
+
+_MALFORMED_HINT = "a reference is ${NAME} with letters, digits and _; write $${ for a literal ${"
+
+
+def _forms(value: str) -> Iterable[str]:
+    """Yield the ways in which a secret may stand in free text: plain, escaped, URL-encoded, base64."""
+    import base64
+    import json
+    from urllib.parse import quote, quote_plus
+
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield repr(value)[1:-1]
+    yield quote(value, safe="")
+    yield quote(value)
+    yield quote_plus(value)
+    raw = value.encode("utf-8", "surrogatepass")
+    for shift in range(3):  # inside a longer base64 text ("user:password") a value has three alignments
+        first = (0, 2, 3)[shift]  # characters that also depend on what stands before
+        last = -((shift + len(raw)) % 3 and 4 - (shift + len(raw)) % 3) or None
+        text = base64.b64encode(b"\0" * shift + raw).decode()[first:last].rstrip("=")
+        yield text
+        yield text.translate(str.maketrans("+/", "-_"))
+
+
+def mask_text(text: str, secrets: Iterable[Secret]) -> str:
+    """Return free text with every secret of four or more characters, in each of its forms, masked.
+
+    For messages, hints and details only; never for names, hosts or keys, which a password may equal.
+    """
+    found = {
+        form
+        for secret in secrets
+        for form in _forms(secret.reveal())
+        if len(form) >= _SHORTEST_MASKED and len(secret.reveal()) >= _SHORTEST_MASKED
+    }
+    for form in sorted(found, key=len, reverse=True):
+        text = text.replace(form, MASK)
+    return text

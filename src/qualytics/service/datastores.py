@@ -1,0 +1,203 @@
+"""Datastores, as far as connections need them: one database, schema or folder read over a connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics import connectors
+from qualytics.errors import NameTaken, NotFound, UsageError
+from qualytics.fields import SCOPES
+from qualytics.service import validate, views
+from qualytics.service.connections import Scope, now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from qualytics.connectors import Connector
+    from qualytics.model import Connection, Datastore
+    from qualytics.service import Context
+    from qualytics.service.connections import Connections
+    from qualytics.store.records import Records
+
+_TEXTS = (*SCOPES, "description")
+_FIELDS = ("name", "connection_id", *_TEXTS, "tags")
+_MAX_TEXT = 255
+_MAX_TAGS = 100
+
+
+class Datastores:
+    """The verbs on datastores; documents go in and out."""
+
+    def __init__(self, context: Context, connections: Connections) -> None:
+        """Take what the service shares, and the connections that datastores read over."""
+        self._context = context
+        self._connections = connections
+
+    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a new datastore and return its document.
+
+        Raises:
+            InvalidInput: a value breaks a rule, or one that the connection's type needs is missing.
+            NotFound: there is no such connection.
+            NameTaken: the name is another datastore's.
+
+        """
+        with self._context.store.writing() as records:
+            problems = validate.Problems()
+            clean = _check(given, problems)
+            for name in ("name", "connection_id"):
+                if clean.get(name) is None:
+                    problems.add(name, "is missing", code="missing-value")
+            problems.finish()
+            self._check_place(records, clean)
+            self._require_free(records, clean["name"])
+            row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None} | clean
+            row |= {"name_key": validate.fold(clean["name"]), "created": now()}
+            found = records.insert_datastore(row)
+            return views.datastore_document(_required(records.datastore(found), found))
+
+    def update(self, datastore_id: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what is given, keep the rest, and return the document; None unsets a text.
+
+        Raises:
+            NotFound: there is no such datastore or connection.
+            InvalidInput: a value breaks a rule, or the new connection is of another type.
+            NameTaken: the name is another datastore's.
+            UsageError: nothing is given.
+
+        """
+        if not given:
+            raise UsageError("nothing to update", "give at least one field, as in --schema public")
+        with self._context.store.writing() as records:
+            before = _required(records.datastore(datastore_id), datastore_id)
+            problems = validate.Problems()
+            clean = _check(given, problems)
+            problems.finish()
+            place = {name: getattr(before, name) for name in (*SCOPES, "connection_id")}
+            self._check_place(records, place | clean, type_before=before.type)
+            if "name" in clean:
+                self._require_free(records, clean["name"], besides=datastore_id)
+                clean["name_key"] = validate.fold(clean["name"])
+            moved = any(name in clean and clean[name] != value for name, value in place.items())
+            records.update_datastore(datastore_id, clean | ({"connected": None} if moved else {}))
+            return views.datastore_document(_required(records.datastore(datastore_id), datastore_id))
+
+    def get(self, datastore_id: int) -> dict[str, Any]:
+        """Return the document of a datastore.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        """
+        return views.datastore_document(_required(self._context.store.records.datastore(datastore_id), datastore_id))
+
+    def find(self, name: str) -> int:
+        """Return the id of the datastore of that name; case and outer spaces do not count.
+
+        Raises:
+            NotFound: there is none.
+
+        """
+        found = self._context.store.records.datastore_named(validate.fold(name))
+        if found is None:
+            raise NotFound(f"there is no datastore {name!r}", "qualytics datastores list shows all")
+        return found.id
+
+    def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the documents of datastores, filtered by a part of the name and by connection."""
+        contains = validate.fold(name) if name else None
+        for datastore in self._context.store.records.datastores(connection_id, contains):
+            yield views.datastore_document(datastore)
+
+    def delete(self, datastore_id: int) -> dict[str, Any]:
+        """Delete a datastore; return `{id, name, deleted}`.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        """
+        with self._context.store.writing() as records:
+            found = _required(records.datastore(datastore_id), datastore_id)
+            records.delete_datastore(datastore_id)
+        return {"id": found.id, "name": found.name, "deleted": True}
+
+    def verify(self, datastore_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
+        """Run the staged test of the connection with this datastore's place; return the report.
+
+        The result stays in the record as `connected`.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        """
+        found = _required(self._context.store.records.datastore(datastore_id), datastore_id)
+        scope = Scope(found.database, found.schema, found.root_path)
+        report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
+        with self._context.store.writing() as records:
+            records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)
+        return report
+
+    def _check_place(self, records: Records, row: Mapping[str, Any], type_before: str | None = None) -> None:
+        connection = records.connection(row["connection_id"])
+        if connection is None:
+            message = f"there is no connection {row['connection_id']}"
+            raise NotFound(message, "qualytics connections list shows all")
+        problems = validate.Problems()
+        if type_before is not None and connection.type != type_before:
+            message = f"is of type {connection.type}; a datastore of type {type_before} stays with that type"
+            problems.add("connection_id", message, f"qualytics connections list --type {type_before}")
+        else:
+            _check_scope(connectors.get(connection.type), connection, row, problems)
+        problems.finish()
+
+    def _require_free(self, records: Records, name: str, besides: int | None = None) -> None:
+        taken = records.datastore_named(validate.fold(name))
+        if taken is not None and taken.id != besides:
+            raise NameTaken(f"the name {taken.name!r} is taken by datastore {taken.id}", "choose another name")
+
+
+def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, Any]:
+    clean: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in _FIELDS:
+            problems.add(name, "is not a field of a datastore", f"it takes {', '.join(_FIELDS)}", "unknown-field")
+        elif name == "connection_id":
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                problems.add(name, "must be a positive whole number")
+            clean[name] = value
+        elif name == "tags":
+            clean[name] = _check_tags(value, problems)
+        elif value is None and name in _TEXTS:
+            clean[name] = None
+        elif not isinstance(value, str) or not value:
+            problems.add(name, "must be a text that is not empty")
+        elif name == "name":
+            clean[name] = validate.check_name(name, value, problems)
+        else:
+            clean[name] = validate.check_text(name, value, problems, max_length=_MAX_TEXT)
+    return clean
+
+
+def _check_tags(value: object, problems: validate.Problems) -> list[str]:
+    if not isinstance(value, list) or len(value) > _MAX_TAGS or not all(isinstance(tag, str) for tag in value):
+        problems.add("tags", f"must be a list of at most {_MAX_TAGS} texts")
+        return []
+    return list(dict.fromkeys(validate.check_name("tags", tag, problems) for tag in value))
+
+
+def _check_scope(
+    connector: Connector, connection: Connection, row: Mapping[str, Any], problems: validate.Problems
+) -> None:
+    for name in SCOPES:
+        option = "--" + name.replace("_", "-")
+        if row.get(name) is None and name in connector.scope:
+            problems.add(name, f"is needed on a {connector.type} connection", f"give it with {option}", "missing-value")
+        elif row.get(name) is not None and name not in {*connector.scope, *connector.scope_optional}:
+            hint = f"connection {connection.name!r} is {connector.type}; leave {option} out"
+            problems.add(name, f"is not part of a {connector.type} datastore", hint, "field-not-accepted")
+
+
+def _required(found: Datastore | None, datastore_id: int) -> Datastore:
+    if found is None:
+        raise NotFound(f"there is no datastore {datastore_id}", "qualytics datastores list shows all")
+    return found

@@ -1,0 +1,252 @@
+"""The rules that a value of a field or parameter must keep, each with a hint; all problems are found at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from qualytics import strict_json
+from qualytics.connectors import nearest
+from qualytics.errors import InvalidInput, Problem
+from qualytics.fields import BY_NAME, KEYS, MAX_NAME
+from qualytics.secret import MASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qualytics.connectors import Connector, Param
+    from qualytics.fields import Field
+
+# Unicode's bidirectional controls (UAX #9): they make a name look like another.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
+
+
+class Problems:
+    """Collects what is wrong with a call, and raises it all in one error."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.found: list[Problem] = []
+
+    def add(self, loc: str, message: str, hint: str | None = None, code: str = "invalid-value") -> None:
+        """Keep one problem; `message` completes the name of the place."""
+        self.found.append(Problem(loc, f"{loc} {message}", hint, code))
+
+    def finish(self) -> None:
+        """Raise InvalidInput when there is any problem."""
+        if self.found:
+            raise InvalidInput(self.found)
+
+
+def accepted(connector: Connector) -> tuple[str, ...]:
+    """Return the fields that a type takes, beside `type`, in the order of its documents."""
+    always = ("name", "parameters", "jdbc_fetch_size", "max_parallelization")
+    return tuple(key for key in KEYS[connector.kind] if key in connector.fields or (key in always and key in BY_NAME))
+
+
+def check_values(
+    connector: Connector, given: Mapping[str, Any], problems: Problems, *, masks_keep: bool
+) -> dict[str, Any]:
+    """Return the given fields in their stored form; None stands for a field to be unset.
+
+    A mask in a secret field is dropped when `masks_keep` (an update), else it is a problem.
+    """
+    clean: dict[str, Any] = {}
+    takes = accepted(connector)
+    for name, value in given.items():
+        field = BY_NAME.get(name)
+        if name == "secrets_manager":
+            if value is not None:
+                problems.add(name, "is not supported yet", "leave it out or null", "not-supported")
+        elif field is None or name == "type":
+            guess = nearest(name, takes)
+            problems.add(name, "is not a field", guess and f"did you mean {guess}?", "unknown-field")
+        elif name not in takes:
+            hint = f"it takes {', '.join(takes)}"
+            problems.add(name, f"is not a field of {connector.type}", hint, "field-not-accepted")
+        elif value is None:
+            clean[name] = None
+        elif field.is_secret and isinstance(value, str) and value in MASKS:
+            if not masks_keep:
+                problems.add(name, "is the mask that stands for a secret", "give the secret itself", "secret-is-mask")
+        else:
+            clean[name] = _check(connector, field, value, problems)
+    return clean
+
+
+def check_complete(connector: Connector, values: Mapping[str, Any], problems: Problems) -> None:
+    """Note what a type cannot do without."""
+    for name in connector.required:
+        if values.get(name) is None and not any(problem.loc == name for problem in problems.found):
+            problems.add(
+                name, f"is needed for {connector.type}", f"give it with {BY_NAME[name].option}", "missing-value"
+            )
+    parameters = values.get("parameters") or {}
+    both = [param.name for param in connector.params if param.name in parameters and param.name.startswith("ssl_root")]
+    if len(both) > 1:
+        problems.add("parameters", f"hold both {' and '.join(both)}", "keep one of them")
+
+
+def check_name(loc: str, value: str, problems: Problems) -> str:
+    """Return a name in its stored form: NFC and trimmed."""
+    name = unicodedata.normalize("NFC", value).strip()
+    if not 1 <= len(name) <= MAX_NAME:
+        problems.add(loc, f"must have 1 to {MAX_NAME} characters")
+    elif any(unicodedata.category(char) in _UNSEEN or char in _BIDI for char in name):
+        problems.add(loc, "holds a control or direction character")
+    return name
+
+
+def fold(name: str) -> str:
+    """Return what names are compared by: NFC, trimmed, casefolded."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
+
+
+def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any_character: bool = False) -> str:
+    """Return a text that is within its length and, unless any character may stand in it, has no controls."""
+    if len(value) > max_length:
+        problems.add(loc, f"has {len(value)} characters; {max_length} is the most")
+    elif any(unicodedata.category(char) == "Cs" for char in value):
+        problems.add(loc, "is not valid UTF-8", "check the encoding of the terminal or file it comes from")
+    elif "\0" in value:
+        problems.add(loc, "holds a NUL character")
+    elif not any_character and any(unicodedata.category(char) == "Cc" for char in value):
+        problems.add(loc, "holds a control character", "a line end at its end is often pasted along")
+    return value
+
+
+def check_parameters(connector: Connector, given: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    """Return the parameters by their canonical names; a null stays, it removes the key on update."""
+    try:
+        strict_json.check_depth(given)
+    except ValueError as exc:
+        problems.add("parameters", f"are {exc}")
+        return {}
+    clean: dict[str, Any] = {}
+    known = {param.name: param for param in connector.params}
+    for key, value in given.items():
+        name = unicodedata.normalize("NFKC", str(key)).casefold()
+        param = known.get(name)
+        if param is None:
+            _unknown_parameter(connector, str(key), name, problems)
+        elif name in clean:
+            problems.add("parameters", f"hold {name} twice")
+        else:
+            clean[name] = None if value is None else _check_parameter(param, value, problems)
+    return clean
+
+
+def _unknown_parameter(connector: Connector, key: str, name: str, problems: Problems) -> None:
+    if name in BY_NAME:
+        hint: str | None = f"give it with {BY_NAME[name].option}"
+        code = "unknown-parameter"
+    else:
+        known = tuple(param.name for param in connector.params)
+        guess = nearest(name, known)
+        hint = f"did you mean {guess}?" if guess else f"{connector.type} takes {', '.join(known) or 'none'}"
+        code = "unknown-parameter"
+    problems.add("parameters", f"of {connector.type} have no {key!r}", hint, code)
+
+
+def _check(connector: Connector, field: Field, value: Any, problems: Problems) -> Any:  # noqa: PLR0911 - one line a field
+    if not _has_type(value, field.type):
+        problems.add(field.name, f"must be {_TYPE_NAMES[field.type]}")
+        return None
+    if field.name == "name":
+        return check_name(field.name, value, problems)
+    if field.name == "host":
+        return _check_host(value, problems)
+    if field.name == "uri":
+        return _check_uri(connector, value, problems)
+    if field.name == "parameters":
+        return check_parameters(connector, value, problems)
+    if field.type is int:
+        return _check_range(field.name, value, field.minimum, field.maximum, problems, field.hint)
+    if not value and field.name != "password":
+        problems.add(field.name, "is empty", "leave it out instead")
+        return None
+    return check_text(field.name, value, problems, max_length=field.max_length, any_character=field.is_secret)
+
+
+def _has_type(value: object, wanted: type) -> bool:
+    return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))
+
+
+def _check_range(
+    loc: str, value: int, low: int | None, high: int | None, problems: Problems, hint: str | None = None
+) -> int:
+    if (low is not None and value < low) or (high is not None and value > high):
+        problems.add(loc, f"must be {low} to {high:,}", hint)
+    return value
+
+
+# In the order in which they are looked for: a URL also has a colon and a slash.
+_HOST_FAULTS: tuple[tuple[str, str, str], ...] = (
+    (r"\A\Z", "is empty", "give the server's host name or address"),
+    (r"://", "holds a scheme", "give the host name alone, without the part up to ://"),
+    (r"@", "holds a user name", "give the user with --username and the password with --password"),
+    (r"\s", "holds a space", "give one host name; a line end at its end is often pasted along"),
+    (r"[/\\]", "holds a path", "give the host name alone"),
+    (r"[,;]", "holds more than one host", "make one connection for each host"),
+    (r"[\[\]]", "holds brackets", "give an IPv6 address without brackets"),
+    (r":", "holds a port", "give the port with --port"),
+)
+
+
+def _check_host(value: str, problems: Problems) -> str:
+    # The value itself is never repeated: a URL pasted here may hold a password.
+    try:
+        ipaddress.ip_address(value.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return value
+    for pattern, message, hint in _HOST_FAULTS:
+        if re.search(pattern, value):
+            problems.add("host", message, hint)
+            return value
+    try:
+        ascii_host = value.encode("idna").decode()
+    except UnicodeError:
+        ascii_host = ""
+    if not all(_LABEL.match(label) for label in ascii_host.removesuffix(".").split(".")):
+        problems.add("host", "is not a host name", "a host name has letters, digits, - and dots")
+    return value
+
+
+def _check_uri(connector: Connector, value: str, problems: Problems) -> str:
+    check_text("uri", value, problems, max_length=BY_NAME["uri"].max_length)
+    if not value:
+        problems.add("uri", "is empty", "leave it out instead")
+    elif connector.clean_uri is not None:
+        try:
+            return connector.clean_uri(value)
+        except ValueError as exc:
+            problems.add("uri", str(exc))
+    return value
+
+
+def _check_parameter(param: Param, value: Any, problems: Problems) -> Any:
+    loc = f"parameters.{param.name}"
+    if not _has_type(value, param.type):
+        problems.add(loc, f"must be {_TYPE_NAMES[param.type]}")
+    elif param.choices and value not in param.choices:
+        guess = nearest(str(value), param.choices)
+        problems.add(loc, f"must be one of {', '.join(param.choices)}", guess and f"did you mean {guess}?")
+    elif param.type is int:
+        _check_range(loc, value, param.minimum, param.maximum, problems)
+    elif param.is_pem and "-----BEGIN CERTIFICATE-----" not in value:
+        problems.add(loc, "is not PEM text", f"give the text itself, or a file with {param.name}_file")
+    elif param.type is str:
+        if not value:
+            problems.add(loc, "is empty", "leave it out, or give null to remove it")
+        check_text(loc, value, problems, max_length=param.max_length, any_character=param.is_pem)
+        if param.is_path:
+            return os.path.abspath(value)
+    return value

@@ -1,0 +1,132 @@
+"""Documents: what leaves the service, with the keys in their order and every secret masked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.connectors import get
+from qualytics.fields import BY_NAME, DATASTORE_KEYS, KEYS, SECRETS
+from qualytics.secret import MASK, mask_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qualytics.connectors import Connector
+    from qualytics.model import Connection, Datastore, TestReport
+    from qualytics.secret import Secret
+
+MAX_DETAIL = 4_096
+
+
+def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> dict[str, Any]:
+    """Return a connection as a document; `datastores` is null in lists."""
+    connector = get(connection.type)
+    known: dict[str, Any] = {
+        "id": connection.id,
+        "name": connection.name,
+        "type": connection.type,
+        "connection_type": connector.kind,
+        **connection.values,
+        **connection.seen,
+        **dict.fromkeys(connection.secrets_set, MASK),
+        "datastores": None if datastores is None else [stub(datastore) for datastore in datastores],
+        "created": connection.created,
+    }
+    return {key: known.get(key) for key in KEYS[connector.kind]}
+
+
+def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a create would send: the given fields in order, secrets masked."""
+    shown = {"type": connector.type} | {
+        name: MASK if name in SECRETS else value for name, value in values.items() if value is not None
+    }
+    keys = [key for key in KEYS[connector.kind] if key in BY_NAME]
+    return {key: shown[key] for key in keys if key in shown}
+
+
+def stub(datastore: Datastore) -> dict[str, Any]:
+    """Return a datastore as it stands inside a connection: `{id, name, store_type, type}`."""
+    kind = get(datastore.type).kind
+    return {"id": datastore.id, "name": datastore.name, "store_type": kind, "type": datastore.type}
+
+
+def datastore_document(datastore: Datastore) -> dict[str, Any]:
+    """Return a datastore as a document."""
+    kind = get(datastore.type).kind
+    return {key: kind if key == "store_type" else getattr(datastore, key) for key in DATASTORE_KEYS}
+
+
+def report_document(report: TestReport, secrets: Iterable[Secret]) -> dict[str, Any]:
+    """Return a test report as a document; its free text is masked and cut here."""
+    secrets = tuple(secrets)
+
+    def clean(text: str) -> str:
+        return mask_text(text, secrets)
+
+    def line(text: str) -> str:
+        return " ".join(clean(text).split())
+
+    failure = report.failure
+    detail = failure.detail if failure else None
+    return {
+        "connected": failure is None,
+        "stage": failure.stage if failure else None,
+        "class": failure.failure_class if failure else None,
+        "retryable": failure.retryable if failure else None,
+        "message": line(report.message),
+        "hint": line(failure.hint) if failure else None,
+        "detail": clean(detail).strip()[:MAX_DETAIL] if detail else None,
+        **report.seen,
+        "address": report.address,
+        "local_address": report.local_address,
+        "tls": report.tls,
+        "stages": [{"name": stage.name, "ok": stage.ok, "ms": stage.ms} for stage in report.stages],
+        "duration_ms": report.duration_ms,
+        "warnings": [clean(warning) for warning in report.warnings],
+    }
+
+
+def type_document(connector: Connector, accepted: Iterable[str]) -> dict[str, Any]:
+    """Return a connection type as a document: fields, parameters, defaults, and whether its driver is there."""
+    fields = [
+        {
+            "name": name,
+            "type": _TYPES[BY_NAME[name].type],
+            "required": name in connector.required,
+            "secret": BY_NAME[name].is_secret,
+            "takes_references": BY_NAME[name].takes_refs,
+        }
+        for name in accepted
+    ]
+    parameters = [
+        {
+            "name": param.name,
+            "type": _TYPES[param.type],
+            "choices": list(param.choices) or None,
+            "default": param.default,
+            "help": param.help,
+        }
+        for param in connector.params
+    ]
+    version = connector.driver_version()
+    return {
+        "type": connector.type,
+        "title": connector.title,
+        "connection_type": connector.kind,
+        "aliases": list(connector.aliases),
+        "default_port": connector.default_port,
+        "driver": {
+            "name": connector.distribution or connector.driver,
+            "installed": version is not None,
+            "version": version,
+            "install": connector.extra and f"pip install 'qualytics[{connector.extra}]'",
+        },
+        "fields": fields,
+        "parameters": parameters,
+        "datastore": {"required": list(connector.scope), "optional": list(connector.scope_optional)},
+        "stages": list(connector.stages),
+        "example": f"qualytics connections create --type {connector.type} {connector.example}",
+    }
+
+
+_TYPES = {str: "text", int: "integer", bool: "boolean", dict: "object", list: "list"}

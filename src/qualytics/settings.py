@@ -1,0 +1,66 @@
+"""Settings: environment over default, in one frozen dataclass; paths, and every time limit of the product."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qualytics.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEST_TIMEOUT_S = 10.0
+TEST_TIMEOUT_MAX_S = 300.0
+# A writer waits this long for others before it says "busy".
+STORE_BUSY_S = 30.0
+# How long after the last word of a finished test its process may take to close the connection.
+TEST_CLOSE_S = 0.5
+# RFC 8305 section 5: the pause before the next address of a host is dialled as well.
+DIAL_STAGGER_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment decides.
+
+    `home` is the config directory; `key` (QUALYTICS_KEY) wins over `key_file` (QUALYTICS_KEY_FILE),
+    which wins over the key beside the store.
+    """
+
+    home: Path
+    key: Secret | None = None
+    new_key: Secret | None = None
+    key_file: Path | None = None
+    url: str | None = None
+
+    @property
+    def store_path(self) -> Path:
+        """Return the path of the embedded store."""
+        return self.home / "store.db"
+
+    @property
+    def lock_path(self) -> Path:
+        """Return the path of the lock that guards creation, rotation and restore."""
+        return self.home / "store.lock"
+
+    @property
+    def key_path(self) -> Path:
+        """Return the path of the key file, where no key comes from the environment itself."""
+        return self.key_file or self.home / "key"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this process; empty variables count as unset."""
+    env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
+    home = env.get("QUALYTICS_CONFIG_HOME")
+    key, new_key, key_file = (env.get(f"QUALYTICS_{name}") for name in ("KEY", "NEW_KEY", "KEY_FILE"))
+    return Settings(
+        home=Path(home).absolute() if home else Path.home() / ".qualytics",
+        key=Secret(key) if key else None,
+        new_key=Secret(new_key) if new_key else None,
+        key_file=Path(key_file).absolute() if key_file else None,
+        url=env.get("QUALYTICS_URL"),
+    )

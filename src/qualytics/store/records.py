@@ -1,0 +1,188 @@
+"""Reading and writing of connections, secrets and datastores, over any database that speaks this SQL."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qualytics.fields import SEEN
+from qualytics.model import Connection, Datastore
+from qualytics.store.schema import CONNECTION_VALUES, DATASTORE_VALUES
+from qualytics.store.sealing import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from qualytics.secret import Secret
+    from qualytics.store.sealing import Key
+
+T = TypeVar("T")
+
+_SECRETS_SET = "(SELECT group_concat(field) FROM secrets WHERE connection_id = c.id)"
+_CONNECTION = f"SELECT c.*, {_SECRETS_SET} AS secrets_set FROM connections c"  # noqa: S608 - constants only
+_DATASTORE = (
+    "SELECT d.*, c.name AS connection_name, c.type AS type "
+    "FROM datastores d JOIN connections c ON c.id = d.connection_id"
+)
+_SORTS = {"id": "c.id", "name": "c.name_key, c.id", "type": "c.type, c.id"}
+
+
+class Records:
+    """The rows of a store; `execute(sql, arguments)` runs one statement and returns its cursor.
+
+    Writing belongs into a transaction of the store; `key()` gives the key when a secret is sealed
+    or opened, and not before.
+    """
+
+    def __init__(self, execute: Callable[..., Any], store_id: str, key: Callable[[], Key]) -> None:
+        """Take the way to run statements, the store's id and the way to its key."""
+        self._execute = execute
+        self._store_id = store_id
+        self._key = key
+
+    def connection(self, connection_id: int) -> Connection | None:
+        """Return the connection of that id, None when there is none."""
+        return _first(self._connections(f"{_CONNECTION} WHERE c.id = ?", (connection_id,)))
+
+    def connection_named(self, name_key: str) -> Connection | None:
+        """Return the connection of that folded name, None when there is none."""
+        return _first(self._connections(f"{_CONNECTION} WHERE c.name_key = ?", (name_key,)))
+
+    def connections(
+        self, contains: str | None, types: Sequence[str], sort: str, limit: int | None
+    ) -> Iterator[Connection]:
+        """Yield connections whose folded name contains a text and whose type is among `types`."""
+        where, arguments = "1", list[Any]()
+        if contains:
+            where += " AND instr(c.name_key, ?) > 0"
+            arguments.append(contains)
+        if types:
+            where += f" AND c.type IN ({', '.join('?' * len(types))})"
+            arguments += types
+        sql = f"{_CONNECTION} WHERE {where} ORDER BY {_SORTS[sort]} LIMIT ?"
+        return self._connections(sql, (*arguments, -1 if limit is None else limit))
+
+    def names_from(self, start: str, end: str) -> set[str]:
+        """Return the folded names in [start, end)."""
+        sql = "SELECT name_key FROM connections WHERE name_key >= ? AND name_key < ?"
+        return {row[0] for row in self._execute(sql, (start, end))}
+
+    def insert_connection(
+        self, name: str, name_key: str, kind_of: str, values: dict[str, Any], secrets: dict[str, Secret], created: str
+    ) -> int:
+        """Store a new connection of type `kind_of` and return its id."""
+        row = {"version": 1, "name": name, "name_key": name_key, "type": kind_of, "created": created}
+        connection_id = self._insert("connections", row | _packed(values))
+        self._seal(connection_id, secrets)
+        return connection_id
+
+    def update_connection(
+        self, connection_id: int, row: dict[str, Any], secrets: dict[str, Secret], dropped: Iterable[str]
+    ) -> None:
+        """Write the given columns and secrets, remove the dropped secrets, raise the version by one."""
+        self._update("connections", connection_id, _packed(row), bump=True)
+        for name in dropped:
+            self._execute("DELETE FROM secrets WHERE connection_id = ? AND field = ?", (connection_id, name))
+        self._seal(connection_id, secrets)
+
+    def see_connection(self, connection_id: int, seen: dict[str, str | None]) -> None:
+        """Write what the last good test saw; the version stays."""
+        self._update("connections", connection_id, seen, bump=False)
+
+    def delete_connection(self, connection_id: int) -> None:
+        """Remove a connection and its secrets; the database refuses while a datastore uses it."""
+        self._execute("DELETE FROM connections WHERE id = ?", (connection_id,))
+
+    def secrets(self, connection_id: int) -> dict[str, Secret]:
+        """Open and return the secrets of a connection by field."""
+        sql = "SELECT field, sealed FROM secrets WHERE connection_id = ?"
+        rows = self._execute(sql, (connection_id,)).fetchall()
+        return {name: self._key().open(self._place(connection_id, name), sealed) for name, sealed in rows}
+
+    def datastore(self, datastore_id: int) -> Datastore | None:
+        """Return the datastore of that id, None when there is none."""
+        return _first(self._datastores(f"{_DATASTORE} WHERE d.id = ?", (datastore_id,)))
+
+    def datastore_named(self, name_key: str) -> Datastore | None:
+        """Return the datastore of that folded name, None when there is none."""
+        return _first(self._datastores(f"{_DATASTORE} WHERE d.name_key = ?", (name_key,)))
+
+    def datastores(self, connection_id: int | None = None, contains: str | None = None) -> Iterator[Datastore]:
+        """Yield datastores by id: those of one connection, or whose folded name contains a text, or all."""
+        where, arguments = "1", list[Any]()
+        if connection_id is not None:
+            where += " AND d.connection_id = ?"
+            arguments.append(connection_id)
+        if contains:
+            where += " AND instr(d.name_key, ?) > 0"
+            arguments.append(contains)
+        return self._datastores(f"{_DATASTORE} WHERE {where} ORDER BY d.id", tuple(arguments))
+
+    def insert_datastore(self, row: dict[str, Any]) -> int:
+        """Store a new datastore and return its id."""
+        return self._insert("datastores", {"version": 1} | _packed(row))
+
+    def update_datastore(self, datastore_id: int, row: dict[str, Any], *, bump: bool = True) -> None:
+        """Write the given columns of a datastore."""
+        self._update("datastores", datastore_id, _packed(row), bump=bump)
+
+    def delete_datastore(self, datastore_id: int) -> None:
+        """Remove a datastore."""
+        self._execute("DELETE FROM datastores WHERE id = ?", (datastore_id,))
+
+    def _seal(self, connection_id: int, secrets: dict[str, Secret]) -> None:
+        for name, secret in secrets.items():
+            key = self._key()
+            sealed = key.seal(self._place(connection_id, name), secret)
+            self._execute(
+                "INSERT INTO secrets (connection_id, field, key_id, sealed) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (connection_id, field) DO UPDATE SET key_id = excluded.key_id, sealed = excluded.sealed",
+                (connection_id, name, key.id, sealed),
+            )
+
+    def _place(self, connection_id: int, name: str) -> Place:
+        return Place(self._store_id, "connections", connection_id, name)
+
+    def _insert(self, table: str, row: dict[str, Any]) -> int:
+        columns = ", ".join(row)
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(row))}) RETURNING id"  # noqa: S608
+        return int(self._execute(sql, tuple(row.values())).fetchall()[0][0])
+
+    def _update(self, table: str, row_id: int, row: dict[str, Any], *, bump: bool) -> None:
+        sets = [f"{column} = ?" for column in row] + (["version = version + 1"] if bump else [])
+        sql = f"UPDATE {table} SET {', '.join(sets)} WHERE id = ?"  # noqa: S608 - columns come from the schema
+        self._execute(sql, (*row.values(), row_id))
+
+    def _connections(self, sql: str, arguments: tuple[Any, ...]) -> Iterator[Connection]:
+        for row in self._execute(sql, arguments):
+            values = {name: row[name] for name in CONNECTION_VALUES if row[name] is not None}
+            if "parameters" in values:
+                values["parameters"] = json.loads(values["parameters"])
+            yield Connection(
+                id=row["id"],
+                name=row["name"],
+                type=row["type"],
+                values=values,
+                secrets_set=frozenset((row["secrets_set"] or "").split(",")) - {""},
+                seen={name: row[name] for name in SEEN},
+                created=row["created"],
+                version=row["version"],
+            )
+
+    def _datastores(self, sql: str, arguments: tuple[Any, ...]) -> Iterator[Datastore]:
+        for row in self._execute(sql, arguments):
+            values: dict[str, Any] = {name: row[name] for name in DATASTORE_VALUES}
+            values |= {name: json.loads(values[name]) for name in ("tags", "teams")}
+            values["enrichment_only"] = bool(values["enrichment_only"])
+            values["connected"] = None if values["connected"] is None else bool(values["connected"])
+            same = ("id", "name", "connection_id", "connection_name", "type", "created", "version")
+            yield Datastore(**values, **{name: row[name] for name in same})
+
+
+def _first(rows: Iterator[T]) -> T | None:
+    return next(iter(list(rows)), None)
+
+
+def _packed(row: dict[str, Any]) -> dict[str, Any]:
+    # Objects and lists are stored as JSON text.
+    return {name: json.dumps(value) if isinstance(value, dict | list) else value for name, value in row.items()}

@@ -1,0 +1,150 @@
+"""Fixtures of every test: a fresh home, a runner of commands, certificates, real servers and faulty ones."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+
+from dev import servers
+from qualytics.cli import main
+
+SERVER_FIXTURES = {"postgres_server", "mariadb_server", "fakesnow_server"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return yaml.safe_load(self.out)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """Return a config directory that does not exist yet; no variable of the developer's leaks in."""
+    for name in [name for name in os.environ if name.startswith("QUALYTICS_")]:
+        monkeypatch.delenv(name)
+    place = tmp_path / "home" / ".qualytics"
+    monkeypatch.setenv("QUALYTICS_CONFIG_HOME", str(place))
+    return place
+
+
+@contextmanager
+def _streams(stdin: bytes):
+    before = sys.stdin, sys.stdout, sys.stderr
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"), out, err
+    try:
+        yield out, err
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = before
+
+
+@pytest.fixture
+def run(home, monkeypatch):
+    """Return a function that runs one command in this process: `run("connections", "list", env={…}, stdin=b"")`."""
+
+    def call(*args: str, env: dict[str, str] | None = None, stdin: bytes = b"") -> Result:
+        with monkeypatch.context() as patch, _streams(stdin) as (out, err):
+            for name, value in (env or {}).items():
+                patch.setenv(name, value)
+            code = main([str(arg) for arg in args])
+            out.flush()
+            err.flush()
+            return Result(code, out.buffer.getvalue().decode(), err.buffer.getvalue().decode())
+
+    return call
+
+
+@pytest.fixture
+def shell(home):
+    """Return a function that runs one command in a process of its own, as a user would."""
+
+    def call(*args: str, env: dict[str, str] | None = None, stdin: bytes = b"", **options: Any) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "qualytics", *(str(arg) for arg in args)],
+            input=stdin,
+            capture_output=True,
+            env={**os.environ, **(env or {})},
+            timeout=60,
+            check=False,
+            **options,
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def root_file(authority, tmp_path_factory) -> Path:
+    """Return the root certificate of the test servers as a file."""
+    path = tmp_path_factory.mktemp("ca") / "root.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def certificate(authority):
+    """Return chain and key of a server called localhost, 127.0.0.1 or ::1."""
+    issued = authority.issue_cert("localhost", "127.0.0.1", "::1")
+    return issued.cert_chain_pems, issued.private_key_pem
+
+
+# Databases that demand or refuse TLS stand before the rule that takes both.
+HBA = """
+hostssl   tls_only   all 127.0.0.0/8 scram-sha-256
+hostnossl tls_only   all 127.0.0.0/8 reject
+hostnossl plain_only all 127.0.0.0/8 scram-sha-256
+hostssl   plain_only all 127.0.0.0/8 reject
+hostnossl cleartext  all 127.0.0.0/8 password
+"""
+
+
+@pytest.fixture(scope="session")
+def postgres_server(certificate):
+    """Run a real PostgreSQL with TLS; `tls_only` and `plain_only` are databases with a rule of their own."""
+    with servers.postgres(certificate, HBA) as server:
+        with servers.postgres_admin(server) as admin:
+            for database in ("tls_only", "plain_only", "cleartext", "sales"):
+                admin.execute(f"create database {database}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(certificate):
+    """Run a real MariaDB with TLS."""
+    with servers.mariadb(certificate) as server:
+        with servers.mariadb_admin(server) as admin:
+            admin.cursor().execute("create database sales")
+        yield server

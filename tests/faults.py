@@ -1,0 +1,120 @@
+"""Servers that behave badly on a loopback port: silent, closing, resetting, trickling, talking nonsense or without end."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def _serving(behave: Callable[[socket.socket, threading.Event], None], host: str = "127.0.0.1") -> Iterator[int]:
+    over = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def one(peer: socket.socket) -> None:
+        with peer, contextlib.suppress(OSError):
+            behave(peer, over)
+
+    def accept(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = listener.accept()
+                thread = threading.Thread(target=one, args=(peer,), daemon=True)
+                threads.append(thread)
+                thread.start()
+
+    with socket.create_server((host, 0)) as listener:
+        acceptor = threading.Thread(target=accept, args=(listener,), daemon=True)
+        acceptor.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            acceptor.join(5)
+            for thread in threads:
+                thread.join(5)
+
+
+def silent() -> contextlib.AbstractContextManager[int]:
+    """Accept and never answer."""
+    return _serving(lambda _peer, over: over.wait() and None)
+
+
+def closing() -> contextlib.AbstractContextManager[int]:
+    """Accept and close at once."""
+    return _serving(lambda _peer, _over: None)
+
+
+def resetting() -> contextlib.AbstractContextManager[int]:
+    """Accept, wait for the first bytes, and reset the connection."""
+
+    def behave(peer: socket.socket, _over: threading.Event) -> None:
+        peer.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            peer.recv(1)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return _serving(behave)
+
+
+def trickling(byte: bytes = b"\0", every_s: float = 5.0) -> contextlib.AbstractContextManager[int]:
+    """Send one byte every few seconds."""
+
+    def behave(peer: socket.socket, over: threading.Event) -> None:
+        while not over.is_set():
+            peer.sendall(byte)
+            over.wait(every_s)
+
+    return _serving(behave)
+
+
+def garbage(
+    text: bytes = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+) -> contextlib.AbstractContextManager[int]:
+    """Speak another protocol, then wait."""
+
+    def behave(peer: socket.socket, over: threading.Event) -> None:
+        peer.sendall(text)
+        over.wait()
+
+    return _serving(behave)
+
+
+def endless(chunk: bytes = b"\0" * 65_536) -> contextlib.AbstractContextManager[int]:
+    """Send without end."""
+
+    def behave(peer: socket.socket, over: threading.Event) -> None:
+        peer.settimeout(0.2)
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                peer.sendall(chunk)
+
+    return _serving(behave)
+
+
+@contextlib.contextmanager
+def dropping() -> Iterator[int]:
+    """Drop connection attempts: a listener whose backlog is full never answers a SYN."""
+    with socket.socket() as listener, contextlib.ExitStack() as stack:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(8):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def closed() -> Iterator[int]:
+    """Reserve a port on which nothing listens."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
