@@ -1,0 +1,214 @@
+"""The layers, the size and the habits that `docs/architecture.md` promises, read from the source itself."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import qualytics
+from qualytics import connectors
+from qualytics.errors import PROBLEM_CODES, all_errors
+
+SRC = Path(qualytics.__file__).parent
+ROOT = SRC.parent.parent
+FILES = sorted(SRC.rglob("*.py"))
+
+# Package or module → its layer; what a layer may import beside what is below it stands in ALLOWED.
+LAYERS = {
+    **dict.fromkeys(("errors", "model", "fields", "secret", "settings", "strict_json"), 0),
+    **dict.fromkeys(("connectors", "store"), 1),
+    "probe": 2,
+    "service": 3,
+    **dict.fromkeys(("client", "server", "exchange"), 4),
+    "cli": 5,
+}
+# Layers in which nothing may import a neighbour: leaves, and doors that stay apart.
+APART = {1, 4}
+CLI_MAY = {"client", "exchange"}
+
+
+def part_of(path):
+    relative = path.relative_to(SRC)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imported_parts(path):
+    """Yield the parts of the package that a file imports, lazily or not."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "qualytics" else [module]
+        else:
+            continue
+        for name in names:
+            if name.startswith("qualytics."):
+                yield name.split(".")[1]
+
+
+def may_import(importer, imported):
+    if imported in {importer, "__version__"} or importer in {"__init__", "__main__"}:
+        return True
+    if importer == "cli":
+        return LAYERS[imported] == 0 or imported in CLI_MAY
+    above, below = LAYERS[importer], LAYERS[imported]
+    if importer == "store" and imported == "connectors":
+        return False
+    return below < above or (below == above == 0)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
+def test_imports_go_one_way_only(path):
+    importer = part_of(path)
+    assert importer in LAYERS or importer in {"__init__", "__main__"}, "a new part needs its layer here and in docs"
+    wrong = {imported for imported in imported_parts(path) if not may_import(importer, imported)}
+    assert not wrong, f"{importer} must not import {wrong}"
+
+
+def test_no_two_parts_of_a_layer_of_leaves_import_each_other():
+    pairs = {(part_of(path), imported) for path in FILES for imported in imported_parts(path)}
+    for importer, imported in pairs:
+        if importer in LAYERS and imported in LAYERS and importer != imported and LAYERS[importer] in APART:
+            assert LAYERS[importer] != LAYERS[imported], f"{importer} imports {imported}"
+
+
+def test_no_module_imports_another_in_a_circle():
+    graph = {}
+    for path in FILES:
+        name = ".".join(path.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("qualytics"):
+                graph[name] |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    type_only = {
+        (name, target)
+        for path in FILES
+        for name in [".".join(path.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__")]
+        for block in ast.walk(ast.parse(path.read_text()))
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for target in [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    }
+    edges = {
+        name: {target for target in targets if target in graph and target != name and (name, target) not in type_only}
+        for name, targets in graph.items()
+    }
+    # A command may name the root that holds it; the SDK's front page names everything.
+    edges.pop("qualytics", None)
+    edges["qualytics.cli.completion"] = edges.get("qualytics.cli.completion", set()) - {"qualytics.cli"}
+
+    def visit(name, trail):
+        assert name not in trail, " → ".join([*trail, name])
+        for target in edges.get(name, ()):
+            if target != "qualytics" and not target.startswith(f"{name}.") and not name.startswith(f"{target}."):
+                visit(target, [*trail, name])
+
+    for name in edges:
+        visit(name, [])
+
+
+def string_literals(path):
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value, node.lineno
+
+
+def test_no_string_outside_the_connectors_equals_a_type_or_alias():
+    names = {name for connector in connectors.all_connectors() for name in (connector.type, *connector.aliases)}
+    found = [
+        f"{path.relative_to(SRC)}:{line} {text!r}"
+        for path in FILES
+        # The engines of the store are databases too; they are not connection types.
+        if part_of(path) not in {"connectors", "store"}
+        for text, line in string_literals(path)
+        if text in names
+    ]
+    assert not found
+
+
+def test_below_the_command_line_nothing_prints_and_nothing_exits():
+    for path in FILES:
+        if part_of(path) in {"cli", "__main__"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"print", "exit", "input"}, f"{path}:{node.lineno}"
+            # The child of a test is a program of its own.
+            if isinstance(node, ast.Attribute) and node.attr == "exit" and path.name != "child.py":
+                assert not (isinstance(node.value, ast.Name) and node.value.id == "sys"), f"{path}:{node.lineno}"
+
+
+def test_no_assert_stands_in_the_source():
+    for path in FILES:
+        assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)], path
+
+
+def test_every_suppressed_check_has_its_code_and_every_broad_except_its_reason():
+    for path in FILES:
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            where = f"{path.relative_to(SRC)}:{number}"
+            if "noqa" in line:
+                assert re.search(r"# noqa: [A-Z]+[0-9]+", line), where
+            if "type: ignore" in line:
+                assert re.search(r"# type: ignore\[[a-z-]+", line), where
+            if re.search(r"except (Base)?Exception\b", line) and "raise" not in path.read_text().splitlines()[number]:
+                assert re.search(r"# noqa: BLE001 - \w+", line) or "BaseException" in line, where
+
+
+def test_every_module_says_what_it_is_for_and_stays_of_a_size():
+    for path in FILES:
+        text = path.read_text()
+        assert ast.get_docstring(ast.parse(text)), path
+        assert len(text.splitlines()) <= 400, path
+
+
+def test_every_dependency_has_its_reason_and_the_core_stays_small():
+    text = (ROOT / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    assert len(project["dependencies"]) <= 5
+    for line in text.split("[project.scripts]")[0].splitlines():
+        if re.match(r'\s*"[A-Za-z].*[<>=].*",', line):
+            assert re.search(r"# .+: .+|# .+", line), line
+
+
+def test_every_type_with_a_driver_has_its_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for connector in connectors.all_connectors():
+        if connector.extra:
+            assert connector.extra in extras, connector.type
+            assert connector.extra in " ".join(extras["all"]), connector.type
+
+
+def test_codes_of_errors_are_kebab_case_and_unique():
+    codes = [error.code for error in all_errors()]
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in [*codes, *PROBLEM_CODES])
+
+
+def test_the_sdk_names_at_most_twenty_things_sorted_and_all_there():
+    assert len(qualytics.__all__) <= 20
+    assert qualytics.__all__ == sorted(qualytics.__all__)
+    for name in qualytics.__all__:
+        assert getattr(qualytics, name) is not None
+
+
+def test_the_project_names_no_place_outside_itself():
+    # Written apart, so that this file does not hold what it looks for.
+    forbidden = ["/wo" + "rk/", ".lib" + "rary", "../sha" + "red", "pypi." + "org", "npmjs." + "org", "debian." + "org"]
+    folders = [ROOT / "docs", ROOT / "dev", ROOT / "tests", ROOT / ".ci", SRC]
+    for path in [*ROOT.glob("*"), *(path for folder in folders for path in folder.rglob("*"))]:
+        if path.is_file() and path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ".yml", ""}:
+            text = path.read_text(errors="replace")
+            assert not [word for word in forbidden if word in text], path
