@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,6 +40,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        import hmac  # with OpenSSL behind it, 3 ms that no listing should pay
+
         return hmac.compare_digest(self._value.encode(), other._value.encode())
 
     def __hash__(self) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,8 @@ class SuggestingGroup(click.Group):
         """Find the command, or raise UsageError with the nearest name."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            import difflib
+
             guesses = difflib.get_close_matches(name, self.list_commands(ctx), n=1, cutoff=0.5)
             hint = f"did you mean {guesses[0]}?" if guesses else f"{ctx.command_path} --help lists the commands"
             raise UsageError(f"there is no command {name!r}", hint)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qualytics import strict_json
 from qualytics.cli._output import FORMATS
 from qualytics.errors import InvalidInput, Problem, UsageError
 from qualytics.fields import BY_NAME, CREATE, FIELDS, MAX_SECRET, TEST, UPDATE, Field
@@ -279,6 +278,8 @@ def _resolved(given: Mapping[str, Any], variables: Mapping[str, str]) -> dict[st
 
 
 def _parameters(text: str) -> dict[str, Any]:
+    from qualytics import strict_json
+
     text = read_file(text[1:], "--parameters") if text.startswith("@") else text
     try:
         value = strict_json.loads(text)

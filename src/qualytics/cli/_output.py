@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -118,6 +117,8 @@ def _batches(documents: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any
 
 
 def _json(document: Any, indent: int | None = None) -> str:
+    import json
+
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
     # Unsafe characters can only stand inside strings, where \uXXXX means the same.
     return _UNSAFE_IN_DOCUMENT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

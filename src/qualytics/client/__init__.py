@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import UsageError
-from qualytics.settings import load
 
 if TYPE_CHECKING:
     from qualytics.client.local import LocalClient
@@ -22,6 +21,8 @@ def connect() -> LocalClient:
         UsageError: QUALYTICS_URL asks for a control plane, which this version cannot reach.
 
     """
+    from qualytics.settings import load
+
     settings = load()
     if settings.url:
         raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import os
@@ -69,6 +68,8 @@ def parse_types(text: str) -> tuple[str, ...]:
 
 def nearest(name: str, known: tuple[str, ...]) -> str | None:
     """Return the known name that a mistyped one most likely meant, None when none is near."""
+    import difflib
+
     by_fold = {candidate.casefold(): candidate for candidate in known}
     found = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
     return by_fold[found[0]] if found else None
