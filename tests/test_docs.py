@@ -1,0 +1,80 @@
+"""The documents: every command in them runs as written, and the generated ones are current."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dev import docs
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WRITTEN = [page for page in PAGES if page.name not in docs.PAGES]
+VARIABLES = {
+    "DB_HOST": "db.example.com",
+    "DB_USER": "app",
+    "DB_PASSWORD": "p$HOME @#;!%{}\"'\\ x",
+    "SNOWFLAKE_ACCOUNT": "myaccount",
+    "SNOWFLAKE_USER": "analyst",
+    "SNOWFLAKE_PASSWORD": "anything at all",
+}
+
+
+def commands(page):
+    """Yield each command of a page's shell blocks with the exit code that its comment promises."""
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if "qualytics " in line and not line.startswith("pip "):
+                comment = re.search(r"\s+# exit (\d+)$", line)
+                yield re.sub(r"\s+# exit \d+$", "", line), int(comment[1]) if comment else 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in WRITTEN if list(commands(page))], ids=lambda page: page.name)
+def test_every_command_of_a_page_runs_as_written(page, home, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "sales.sqlite")) as database:
+        database.execute("create table orders (id integer)")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for command, wanted in commands(page):
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=tmp_path,
+            env={**os.environ, **VARIABLES, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == wanted, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_python_example_of_the_readme_runs(home, tmp_path, monkeypatch, capsys):
+    with closing(sqlite3.connect(tmp_path / "sales.sqlite")) as database:
+        database.execute("create table orders (id integer)")
+    monkeypatch.chdir(tmp_path)
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    exec(compile(example[1], "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("True 3.")
+
+
+@pytest.mark.parametrize("name", docs.PAGES)
+def test_a_generated_page_is_current(name):
+    assert (ROOT / "docs" / name).read_text() == docs.PAGES[name](), "run make docs"
+
+
+def test_every_link_between_the_documents_leads_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_place_that_the_documents_name_exists():
+    for page in WRITTEN:
+        for place in re.findall(r"`((?:src|dev|tests)/[\w/.]+)`", page.read_text()):
+            assert (ROOT / place).exists(), f"{page.name}: {place}"
