@@ -6,12 +6,14 @@ import functools
 import importlib
 import os
 
-from qualytics.connectors._base import CLASSES, Connector, Param, Refusal, Server, Target, Tls, Verdict
+from qualytics.connectors._base import CLASSES, Connector, Endpoint, Item, Param, Refusal, Server, Target, Tls, Verdict
 from qualytics.errors import InvalidInput, Problem
 
 __all__ = [
     "CLASSES",
     "Connector",
+    "Endpoint",
+    "Item",
     "Param",
     "Refusal",
     "Server",

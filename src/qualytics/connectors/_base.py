@@ -11,7 +11,7 @@ from qualytics.errors import DriverMissing
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from qualytics.secret import Secret
 
@@ -83,12 +83,34 @@ class Tls:
         return self.mode in {"auto", "verify"}
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an HTTPS type is reached; `https` is false for plain http, which only loopback may be."""
+
+    host: str
+    port: int
+    https: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that discovery found: `kind` is catalog, schema, table, view, prefix or object.
+
+    `is_system` marks what the engine itself keeps; it is shown, not hidden.
+    """
+
+    name: str
+    kind: str
+    is_system: bool = False
+
+
 @dataclass(slots=True)
 class Target:
     """All that `open` may use, ready to be handed to a driver as keyword arguments.
 
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
-    takes one. `timeout_s` is what is left of the deadline. `path` is the file of an embedded type.
+    takes one. `timeout_s` is what is left of the deadline. `path` is the file of an embedded type,
+    `uri` that of an object store.
     """
 
     type: str
@@ -101,8 +123,14 @@ class Target:
     password: Secret | None = None
     passphrase: Secret | None = None
     path: str = ""
+    uri: str | None = None
+    access_key: Secret | None = None
+    secret_key: Secret | None = None
+    catalog: str | None = None
+    catalog_type: str | None = None
     database: str | None = None
     schema: str | None = None
+    root_path: str | None = None
     fetch_size: int = 1_000
     max_parallelization: int | None = None
     address: str = ""
@@ -137,6 +165,11 @@ class Connector:
     the dialled socket, after `greet`). `greet(sock)` asks the server whether it offers TLS.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
+    `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
+    `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
+    Discovery, after login: `catalogs(handle, target)`, `schemas(handle, target)` in target.database,
+    `tables(handle, target, prefix)` in target.database and target.schema; object stores list prefixes
+    and objects under target.root_path.
     """
 
     type: str
@@ -150,6 +183,11 @@ class Connector:
     classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
     greet: Callable[[socket.socket], bool] | None = None
     clean_uri: Callable[[str], str] | None = None
+    endpoint: Callable[[Mapping[str, Any]], Endpoint] | None = None
+    requires: Callable[[Mapping[str, Any], frozenset[str]], Iterator[tuple[str, str, str]]] | None = None
+    catalogs: Callable[[Any, Target], Iterator[Item]] | None = None
+    schemas: Callable[[Any, Target], Iterator[Item]] | None = None
+    tables: Callable[[Any, Target, str], Iterator[Item]] | None = None
     tls: str = "none"
     aliases: tuple[str, ...] = ()
     default_port: int | None = None

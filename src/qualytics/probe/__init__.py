@@ -49,10 +49,14 @@ class Plan:
 
     def where(self) -> str:
         """Return what a message calls the target: host and port, or a path."""
+        connector = get(self.type)
+        if connector.endpoint is not None:
+            endpoint = connector.endpoint(self.values)
+            return f"{endpoint.host}:{endpoint.port}"
         host = self.values.get("host")
         if not host:
             return str(self.values.get("uri") or self.type)
-        return f"{host}:{self.values.get('port') or get(self.type).default_port}"
+        return f"{host}:{self.values.get('port') or connector.default_port}"
 
     def line(self) -> bytes:
         """Return the plan as the one JSON line that the child reads."""

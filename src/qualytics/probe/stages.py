@@ -276,20 +276,28 @@ def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -
     values = plan["values"]
     parameters = values.get("parameters") or {}
     mode = parameters.get("ssl_mode") or plan["ssl_mode"]
+    endpoint = connector.endpoint(values) if connector.endpoint is not None else None
+    encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
     return Target(
         type=connector.type,
         parameters=parameters,
         timeout_s=plan["timeout_s"],
         directory=directory,
-        host=values.get("host") or "",
-        port=values.get("port") or connector.default_port or 0,
+        host=endpoint.host if endpoint else values.get("host") or "",
+        port=endpoint.port if endpoint else values.get("port") or connector.default_port or 0,
         username=values.get("username"),
         password=secrets.get("password"),
         passphrase=secrets.get("passphrase"),
         path=values.get("uri") or "",
+        uri=values.get("uri"),
+        access_key=secrets.get("access_key"),
+        secret_key=secrets.get("secret_key"),
+        catalog=values.get("catalog"),
+        catalog_type=values.get("catalog_type"),
         database=plan["database"],
         schema=plan["schema"],
+        root_path=plan["root_path"],
         fetch_size=values.get("jdbc_fetch_size") or 1_000,
         max_parallelization=values.get("max_parallelization"),
-        tls=make_tls(mode, parameters, directory) if connector.tls != "none" else None,
+        tls=make_tls(mode, parameters, directory) if encrypted else None,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics import strict_json
 from qualytics.connectors import nearest
 from qualytics.errors import InvalidInput, Problem
-from qualytics.fields import BY_NAME, KEYS, MAX_NAME
+from qualytics.fields import BY_NAME, KEYS, MAX_NAME, SECRETS
 from qualytics.secret import MASKS
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ def check_complete(connector: Connector, values: Mapping[str, Any], problems: Pr
                 name, f"is needed for {connector.type}", f"give it with {BY_NAME[name].option}", "missing-value"
             )
     parameters = values.get("parameters") or {}
+    if connector.requires is not None and not problems.found:
+        for loc, message, hint in connector.requires(values, frozenset(name for name in SECRETS if name in values)):
+            problems.add(loc, message, hint, "missing-value")
     both = [param.name for param in connector.params if param.name in parameters and param.name.startswith("ssl_root")]
     if len(both) > 1:
         problems.add("parameters", f"hold both {' and '.join(both)}", "keep one of them")

@@ -1,0 +1,51 @@
+"""What types reached over HTTPS share: their endpoint, and that plain http goes to this machine only."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from qualytics.connectors._base import Endpoint, Param
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENDPOINT_URL = Param(
+    "endpoint_url",
+    str,
+    "another endpoint than the vendor's, as https://host:port; plain http only on this machine",
+    max_length=2_000,
+)
+
+
+def endpoint_of(values: Mapping[str, Any], default_host: str, default_port: int = 443) -> Endpoint:
+    """Return where a type is reached: `endpoint_url` in its parameters, else the vendor's host.
+
+    Raises:
+        ValueError: the URL is not http(s), holds more than scheme, host, port and path, or is plain
+            http to another machine.
+
+    """
+    url = (values.get("parameters") or {}).get("endpoint_url")
+    if url is None:
+        return Endpoint(default_host, values.get("port") or default_port)
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError("must be a URL such as https://host:port")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("must hold scheme, host, port and path alone")
+    https = parts.scheme == "https"
+    if not https and not _is_loopback(host):
+        raise ValueError("must be https; plain http is for this machine only")
+    return Endpoint(host, port or (443 if https else 80), https)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
