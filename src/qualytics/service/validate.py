@@ -88,6 +88,11 @@ def check_complete(connector: Connector, values: Mapping[str, Any], problems: Pr
                 name, f"is needed for {connector.type}", f"give it with {BY_NAME[name].option}", "missing-value"
             )
     parameters = values.get("parameters") or {}
+    if connector.endpoint is not None and not problems.found:
+        try:
+            connector.endpoint(values)
+        except ValueError as exc:
+            problems.add("parameters.endpoint_url", str(exc), "as in https://s3.example.com:9000")
     if connector.requires is not None and not problems.found:
         for loc, message, hint in connector.requires(values, frozenset(name for name in SECRETS if name in values)):
             problems.add(loc, message, hint, "missing-value")
