@@ -37,8 +37,9 @@ class Missing(RuntimeError):
 
 def cache() -> Path:
     """Return the folder outside the tree where virtual environments of servers are kept."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "qualytics-dev"
+    # Servers of root run as another user, who may not look into root's home.
+    default = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or default) / "qualytics-dev"
 
 
 def free_port() -> int:
