@@ -101,6 +101,7 @@ class Server:
     host: str = "127.0.0.1"
     stop_signal: int = signal.SIGTERM
     environment: dict[str, str] = field(default_factory=dict)
+    run_as: dict[str, Any] = field(default_factory=non_root)
 
     def start(self, command: list[str], ready: Any) -> None:
         """Start the server and wait until `ready()` is true."""
@@ -114,7 +115,7 @@ class Server:
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.directory), **self.environment},
             start_new_session=True,
             preexec_fn=_die_with_parent,
-            **non_root(),
+            **self.run_as,
         )
         log.close()
         until = time.monotonic() + START_S
