@@ -1,0 +1,80 @@
+"""A role of AWS that a connection assumes with its own keys; nothing of this machine's identity is used."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from qualytics.connectors._base import Param, Target
+from qualytics.connectors._objects import base_url, secret_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PARAMS = (
+    Param("role_arn", str, "role to assume, for IAM_ROLE", max_length=2_048),
+    Param("external_id", str, "external id that the role's trust policy asks for", max_length=1_224),
+)
+_ARN = re.compile(r"arn:aws[a-z-]{0,20}:iam::[0-9]{12}:role/[\w+=,.@/-]+\Z", re.ASCII)
+# AWS STS "AssumeRole", ExternalId: 2 to 1224 of these characters.
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}\Z", re.ASCII)
+_ARGUMENTS = {"role_arn": "RoleArn", "external_id": "ExternalId"}
+
+
+def is_role(parameters: Mapping[str, Any]) -> bool:
+    """Say whether a role is to be assumed."""
+    return parameters.get("authentication_type") == "IAM_ROLE"
+
+
+def lacking(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield what IAM_ROLE lacks, or what is of no use without it."""
+    if not is_role(parameters):
+        for name in parameters.keys() & _ARGUMENTS:
+            yield f"parameters.{name}", "is for IAM_ROLE alone", 'add "authentication_type": "IAM_ROLE"'
+    elif "role_arn" not in parameters:
+        yield "parameters.role_arn", "is needed for IAM_ROLE", "as in arn:aws:iam::123456789012:role/reader"
+    else:
+        if not _ARN.match(parameters["role_arn"]):
+            yield "parameters.role_arn", "is not the ARN of a role", "as in arn:aws:iam::123456789012:role/reader"
+        if not _EXTERNAL_ID.match(parameters.get("external_id", "none")):
+            yield "parameters.external_id", "is not an external id", "2 or more letters, digits and +=,.@:/_- alone"
+
+
+def sts_arguments(target: Target, region: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the arguments of boto3's session, of its client and of assume_role.
+
+    With an `endpoint_url` STS is asked there: stores that speak S3's protocol keep both in one place.
+    """
+    session = {
+        "aws_access_key_id": secret_of(target, "access_key"),
+        "aws_secret_access_key": secret_of(target, "secret_key"),
+        "region_name": region,
+    }
+    client: dict[str, Any] = {
+        "verify": target.tls.ca_file if target.tls is not None and target.tls.verified else False,
+    }
+    if "endpoint_url" in target.parameters:
+        client["endpoint_url"] = base_url(target)
+    call = {name: target.parameters[key] for key, name in _ARGUMENTS.items() if key in target.parameters}
+    return session, client, {"RoleSessionName": "qualytics", **call}
+
+
+def assume(target: Target, region: str) -> dict[str, str]:
+    """Return the temporary keys of the role: access_key_id, secret_access_key, session_token."""
+    import boto3.session
+    import botocore.config
+
+    session, client, call = sts_arguments(target, region)
+    config = botocore.config.Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=target.timeout_s,
+        read_timeout=target.timeout_s,
+        proxies={},  # none, instead of those of the environment
+    )
+    sts = boto3.session.Session(**session).client("sts", config=config, **client)
+    found = sts.assume_role(**call)["Credentials"]
+    return {
+        "access_key_id": found["AccessKeyId"],
+        "secret_access_key": found["SecretAccessKey"],
+        "session_token": found["SessionToken"],
+    }

@@ -1,0 +1,231 @@
+"""What object stores share: their addresses, the driver's options, one page of a listing, and verdicts."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from qualytics.connectors._base import Item, Server, Target, Verdict, tls_params
+from qualytics.connectors._sql import by_text, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TLS_PARAMS = tls_params(("auto", "verify", "require"))  # these services speak nothing but HTTPS
+# As much of a listing as one answer of any of these services holds.
+_PAGE = 100
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]\Z")
+_ARCHIVED = re.compile(r"InvalidObjectState|BlobArchived")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opened:
+    """A store that answered: `path` is where its connection begins, `page` the first objects under it."""
+
+    store: Any
+    path: str
+    page: tuple[Any, ...]
+
+
+class StoreError(Exception):
+    """The driver's words without its dump of Rust structures, for the report's detail."""
+
+
+def split_uri(uri: str, schemes: tuple[str, ...], example: str) -> tuple[str, str, str]:
+    """Return scheme, authority and path of a uri; the path has no slash at its ends.
+
+    Raises:
+        ValueError: another scheme, credentials, a query or a path that no object can have. The uri
+            is never repeated: it may hold a key.
+
+    """
+    scheme, found, rest = uri.partition("://")
+    if not found or scheme not in schemes:
+        raise ValueError(f"must be such as {example}")
+    if "?" in rest or "#" in rest:
+        raise ValueError(f"must not hold ? or #; it must be such as {example}")
+    authority, _, path = rest.partition("/")
+    return scheme, authority, clean_path(path)
+
+
+def split_bucket(uri: str, scheme: str) -> tuple[str, str]:
+    """Return bucket and path of a uri such as s3://bucket/path.
+
+    Raises:
+        ValueError: as `split_uri`, or the bucket's name cannot be one.
+
+    """
+    _, bucket, path = split_uri(uri, (scheme,), f"{scheme}://bucket or {scheme}://bucket/path")
+    if "@" in bucket or ":" in bucket:
+        raise ValueError("must not hold a key or a port; give keys with --access-key and --secret-key")
+    if not _BUCKET.match(bucket):
+        raise ValueError("must name a bucket of 3 or more letters, digits, dots, hyphens or underscores")
+    return bucket, path
+
+
+def clean_path(path: str) -> str:
+    """Return a path inside a bucket without slashes at its ends.
+
+    Raises:
+        ValueError: it has a part that is empty, `.` or `..`.
+
+    """
+    path = path.strip("/")
+    if any(part in {"", ".", ".."} for part in path.split("/")) and path:
+        raise ValueError("must not have an empty, . or .. part in its path")
+    return path
+
+
+def base_url(target: Target) -> str:
+    """Return the address that the stages reached, with the path of `endpoint_url` where there is one."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    port = "" if target.tls is not None and target.port == 443 else f":{target.port}"
+    path = urlsplit(target.parameters.get("endpoint_url", "")).path.rstrip("/")
+    return f"{'http' if target.tls is None else 'https'}://{host}{port}{path}"
+
+
+def driver_options(target: Target) -> dict[str, Any]:
+    """Return the options of the driver's HTTP client: the deadline, no retry, the trusted roots.
+
+    The driver adds roots to those of the system and cannot be told to trust them alone; the stage
+    `tls`, which comes first, does trust them alone.
+    """
+    limit = timedelta(seconds=target.timeout_s)
+    client: dict[str, Any] = {"allow_http": target.tls is None, "connect_timeout": limit, "timeout": limit}
+    if target.tls is not None:
+        client["allow_invalid_certificates"] = not target.tls.verified
+        if target.tls.ca_file and target.parameters.keys() & {"ssl_root_cert", "ssl_root_cert_file"}:
+            with open(target.tls.ca_file, "rb") as file:
+                client["root_certificate"] = file.read()
+    return {"client_options": client, "retry_config": {"max_retries": 0, "retry_timeout": limit}}
+
+
+def secret_of(target: Target, field: str) -> str:
+    """Return a key of the connection.
+
+    Raises:
+        Refusal: it is not set; no other place is asked for one.
+
+    """
+    secret = getattr(target, field)
+    if secret is None:
+        raise refuse("config", f"no {field} is set", f"give it with --{field.replace('_', '-')}")
+    found: str = secret.reveal()
+    return found
+
+
+def first_page(store: Any, target: Target, prefix: str) -> Opened:
+    """List one page under the datastore's root path, else under the uri's: that is the login, too."""
+    try:
+        path = prefix if target.root_path is None else clean_path(target.root_path)
+    except ValueError as exc:
+        raise refuse("config", f"root_path {exc}", "check --root-path", stage="list") from exc
+    with plainly():
+        return Opened(store, path, tuple(next(iter(store.list(path or None, chunk_size=_PAGE)), ())))
+
+
+def check(handle: Opened, target: Target, product: str) -> Server:
+    """Read a byte of the first object that has one; an empty path says nothing of the right to read."""
+    warnings: tuple[str, ...] = ()
+    first = next((item for item in handle.page if item["size"]), None)
+    if first is None:
+        warnings = (f"there is nothing to read under /{handle.path}: whether it may be read is not known",)
+    else:
+        with plainly(), _archived_is_readable():
+            handle.store.get_range(first["path"], start=0, end=1)
+    return Server(None if "endpoint_url" in target.parameters else product, None, warnings)
+
+
+def tables(handle: Opened, _target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the prefixes, then the objects one level under a path."""
+    path = "/".join(filter(None, (handle.path, clean_path(prefix))))
+    with plainly():
+        found = handle.store.list_with_delimiter(path or None)
+    yield from (Item(f"{name}/", "prefix") for name in found["common_prefixes"])
+    yield from (Item(item["path"], "object") for item in found["objects"])
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    try:
+        yield
+    except Exception as exc:
+        raise StoreError(str(exc).partition("\n\nDebug source:")[0]) from exc
+
+
+@contextlib.contextmanager
+def _archived_is_readable() -> Iterator[None]:
+    # What lies in cold storage must be restored first; the right to read it was granted all the same.
+    try:
+        yield
+    except Exception as exc:
+        if not _ARCHIVED.search(str(exc)):
+            raise
+
+
+def verdict_of(exc: BaseException, keys_hint: str) -> Verdict | None:
+    """Return the verdict on an error of the driver, of the store behind it or of STS."""
+    text = str(exc)
+    verdict = by_text(text, _MESSAGES)
+    if verdict is None and (status := re.search(r"non-2xx status code: (\d)(\d\d)", text)):
+        verdict = _STATUS.get(status[1] + status[2]) or _STATUS.get(status[1])
+    if verdict is not None and verdict.failure_class == "auth":
+        cause = verdict.cause or "the store refused the access key or the secret key"
+        return dataclasses.replace(verdict, cause=cause, hint=verdict.hint or keys_hint)
+    return verdict
+
+
+_REGION = Verdict("config", "the bucket is in another region", 'give its region in --parameters, as in {"region": "eu-west-1"}', "list")  # fmt: skip
+_NO_BUCKET = Verdict("unknown_db", "there is no such bucket or container", "check --uri", "list")
+_STRANGER = Verdict(
+    "config", "the server does not speak the protocol of this store", "check endpoint_url in --parameters"
+)
+
+# Codes: Amazon S3 "Error responses", AWS STS "Common errors", Azure "Blob service error codes" and "Common REST API
+# error codes", Microsoft Entra "AADSTS error codes", Google Cloud Storage "HTTP status and error codes (XML)".
+# The rest are the driver's words (object_store, reqwest, rustls) with its dump of the inner error.
+_MESSAGES = (
+    (r"InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClientException", Verdict("auth", "the access key does not exist")),
+    (r"SignatureDoesNotMatch|IncompleteSignature|InvalidSecurity\b", Verdict("auth", "the secret key does not belong to the access key")),
+    (r"ExpiredToken|InvalidToken|TokenRefreshRequired", Verdict("auth", "the temporary credentials are no longer valid")),
+    (r"RequestTimeTooSkewed|is too far in the past|Token used too (early|late)", Verdict("config", "the clock of this machine is wrong", "set the clock; signed requests are good for minutes only")),
+    (r"Server failed to authenticate the request|AuthenticationFailed|InvalidAuthenticationInfo|AuthenticationRequired", Verdict("auth")),
+    (r"AADSTS7000222|AADSTS7000215", Verdict("auth", "the client secret is wrong or has expired", "check --secret-key: it is the secret's value, not its id")),
+    (r"AADSTS700016|AADSTS700027", Verdict("auth", "there is no such application in this tenant", "check --access-key, the client id, and tenant_id in --parameters")),
+    (r"AADSTS90002|AADSTS900023", Verdict("auth", "there is no such tenant", "check tenant_id in --parameters")),
+    (r"invalid_grant|invalid_client|InvalidAuthentication\b", Verdict("auth")),
+    (r"KeyBasedAuthenticationNotPermitted", Verdict("config", "the account takes no shared keys", 'use a service principal: {"authentication_type": "SERVICE_PRINCIPAL"}')),
+    (r"Invalid Access Key: ", Verdict("config", "the secret key is not an account key, which is base64 text", "check --secret-key")),
+    (r"Invalid RSA key|No RSA key found|service account file|InvalidKey \{", Verdict("config", "the private key in the service account's JSON cannot be read", 'give the key file as Google made it, as in --secret-key "$(cat key.json)"')),
+    (r"sts:AssumeRole|AssumeRole operation: .*AccessDenied|\(AccessDenied\) when calling the AssumeRole", Verdict("permission", "these keys may not assume the role", "check role_arn and external_id, and the trust policy of the role", "login")),
+    (r"RegionDisabledException", Verdict("config", "STS is not active in this region", "activate the region, or choose another in --parameters")),
+    (r"lacked the necessary privileges to complete for path", Verdict("permission", "objects can be listed here, but not read", "grant the right to read objects: s3:GetObject, storage.objects.get or Storage Blob Data Reader", "list")),
+    (r"AccountProblem|AccountIsDisabled|AccountDisabled|AllAccessDisabled|NotSignedUp", Verdict("permission", "the account is disabled", "ask the owner of the account", "list")),
+    (r"UserProjectMissing", Verdict("config", "the bucket wants the caller's project to pay", "use a bucket without requester pays", "list")),
+    (r"AccessDenied|AuthorizationFailure|AuthorizationPermissionMismatch|InsufficientAccountPermissions|AuthorizationSourceIPMismatch|PublicAccessNotPermitted|UnauthorizedBlobOverwrite", Verdict("permission", "these keys may not list the path", "grant the right to list: s3:ListBucket, storage.objects.list or Storage Blob Data Reader", "list")),
+    (r"NoSuchBucket|ContainerNotFound|FilesystemNotFound|ContainerBeingDeleted|no bucket named|specified bucket does not exist", _NO_BUCKET),
+    (r"PermanentRedirect|TemporaryRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint|redirect without LOCATION", _REGION),
+    (r"InvalidBucketName|InvalidResourceName|InvalidUri|UnsupportedHeader", Verdict("config", "the store does not take this name", "check --uri", "list")),
+    (r"SlowDown|RequestLimitExceeded|Throttling|TooManyRequests|rateLimitExceeded|EgressIsOverAccountLimit", Verdict("quota", stage="list")),
+    (r"ServerBusy|ServiceUnavailable|InternalError|OperationTimedOut|RequestTimeout\b", Verdict("transient", stage="list")),
+    (r"InvalidCertificate\(|invalid peer certificate|certificate verify failed", Verdict("tls")),
+    (r"InvalidContentType|UnexpectedMessage|invalid list response", _STRANGER),
+    (r"BadScheme|URL scheme is not allowed", Verdict("config", "the store redirects to plain http", "check endpoint_url in --parameters")),
+    (r"dns error|failed to lookup address", Verdict("dns")),
+    (r"ConnectionRefused|Connection refused", Verdict("refused")),
+    (r"kind: Timeout|TimedOut|operation timed out|[Tt]imeout on endpoint", Verdict("timeout")),
+    (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|ConnectionClosedError", Verdict("network")),
+)  # fmt: skip
+_STATUS = {
+    "401": Verdict("auth"),
+    "403": Verdict("permission", stage="list"),
+    "404": _NO_BUCKET,
+    "429": Verdict("quota", stage="list"),
+    "3": _REGION,
+    "4": Verdict("config"),
+    "5": Verdict("transient"),
+}
