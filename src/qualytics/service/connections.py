@@ -340,10 +340,10 @@ def merge(before: Connection, given: Mapping[str, Any]) -> Draft:
     if clean.get("parameters") is not None:
         values["parameters"] = _without_nulls({**before.values.get("parameters", {}), **clean["parameters"]}) or None
     values = {name: value for name, value in values.items() if value is not None}
-    validate.check_complete(connector, values, problems)
+    kept = frozenset(before.secrets_set - clean.keys())
+    validate.check_complete(connector, values, problems, kept)
     problems.finish()
-    kept = before.secrets_set - clean.keys()
-    return replace(_split(connector, values), kept=frozenset(kept))
+    return replace(_split(connector, values), kept=kept)
 
 
 def derived_name(connector: Connector, values: Mapping[str, Any]) -> str:

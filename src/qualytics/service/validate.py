@@ -80,10 +80,12 @@ def check_values(
     return clean
 
 
-def check_complete(connector: Connector, values: Mapping[str, Any], problems: Problems) -> None:
-    """Note what a type cannot do without."""
+def check_complete(
+    connector: Connector, values: Mapping[str, Any], problems: Problems, kept: frozenset[str] = frozenset()
+) -> None:
+    """Note what a type cannot do without; `kept` names the secrets that are stored and stay."""
     for name in connector.required:
-        if values.get(name) is None and not any(problem.loc == name for problem in problems.found):
+        if values.get(name) is None and name not in kept and not any(problem.loc == name for problem in problems.found):
             problems.add(
                 name, f"is needed for {connector.type}", f"give it with {BY_NAME[name].option}", "missing-value"
             )
@@ -94,7 +96,7 @@ def check_complete(connector: Connector, values: Mapping[str, Any], problems: Pr
         except ValueError as exc:
             problems.add("parameters.endpoint_url", str(exc), "as in https://s3.example.com:9000")
     if connector.requires is not None and not problems.found:
-        for loc, message, hint in connector.requires(values, frozenset(name for name in SECRETS if name in values)):
+        for loc, message, hint in connector.requires(values, kept | {name for name in SECRETS if name in values}):
             problems.add(loc, message, hint, "missing-value")
     both = [param.name for param in connector.params if param.name in parameters and param.name.startswith("ssl_root")]
     if len(both) > 1:
