@@ -140,10 +140,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What the server says of itself."""
+    """What the server says of itself; `warnings` are what a passed check must still tell."""
 
     product_name: str | None
     product_version: str | None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +162,11 @@ class Connector:
     returns a handle; `select(handle, target)` checks the database, schema or role that were given;
     `check(handle, target)` runs the cheapest true query; `close(handle)`; `classify(exc)` turns a
     driver's exception into a Verdict or None. `tls` says who encrypts: "none", "direct" (the stage
-    itself, from the first byte), "preamble" (the stage, after `greet`), or "driver" (the driver on
-    the dialled socket, after `greet`). `greet(sock)` asks the server whether it offers TLS.
+    itself, from the first byte), "preamble" (the stage, after `greet`), "driver" (the driver on
+    the dialled socket, after `greet`), or "own" (the driver on a connection of its own that nobody
+    else sees: `open` may look at the dialled socket first and sets `target.tls.active` to False when
+    it went without TLS; the stage is inferred from the verdict). `greet(sock)` asks the server
+    whether it offers TLS.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.

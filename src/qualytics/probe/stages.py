@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # Where distributions keep their roots when OpenSSL's own default has none (a driver's wheel brings its OpenSSL).
 _ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
+# What only a server that was reached through TLS can answer.
+_PAST_TLS = frozenset({"auth", "permission", "unknown_db", "quota"})
+
 
 class Walk:
     """Runs one test from stage to stage and says each step through `emit`."""
@@ -55,17 +58,37 @@ class Walk:
                 handle = connector.open(target)
         else:
             self._reach()
-            with self.stage("login"):
-                self._require_login()
-                connector.require_driver()
-                handle = connector.open(target)
+            handle = self._login()
         if connector.select is not None and self._has_scope():
             with self.stage("database"):
                 connector.select(handle, target)
         with self.stage(connector.stages[-1]):
             server = connector.check(handle, target)
         self._emit({"note": {"product_name": server.product_name, "product_version": server.product_version}})
+        for warning in server.warnings:
+            self._emit({"warn": warning})
         return handle
+
+    def _login(self) -> Any:
+        connector, target = self._connector, self._target
+        own = connector.tls == "own" and target.tls is not None and target.tls.mode != "disable"
+        with self.stage("tls" if own else "login"):
+            self._require_login()
+            connector.require_driver()
+            handle = connector.open(target)
+        if own and target.tls is not None:
+            with self.stage("login"):
+                self._own_tls(target.tls)
+        return handle
+
+    def _own_tls(self, tls: Tls) -> None:
+        # The driver logged in by itself: all that is known is whether it was told to encrypt and verify.
+        if tls.active is False:
+            self._emit({"warn": "the connection is not encrypted"})
+            return
+        self._emit({"note": {"tls": {"version": None, "cipher": None, "verified": tls.verified, "not_after": None}}})
+        if not tls.verified:
+            self._emit({"warn": "the server's certificate was not verified (ssl_mode=require)"})
 
     def _reach(self) -> None:
         connector, target = self._connector, self._target
@@ -77,14 +100,18 @@ class Walk:
             self._emit({"note": {"address": _join(target.address, target.port), "local_address": _join(*local[:2])}})
         if target.tls is not None:
             self._encrypt(sock, target.tls)
-        if connector.tls == "driver":
+        elif connector.tls != "none":  # an endpoint of this machine over plain http
+            self._emit({"warn": "the connection is not encrypted"})
+        if connector.tls in {"driver", "own"}:
             target.sock = sock
         else:
             sock.close()
 
     def _encrypt(self, sock: socket.socket, tls: Tls) -> None:
         connector = self._connector
-        if tls.mode == "disable" and connector.tls == "preamble":
+        if connector.tls == "own" and tls.mode != "disable":
+            return  # the driver says later what it did
+        if tls.mode == "disable" and connector.tls in {"preamble", "own"}:
             tls.active = False
         else:
             with self.stage("tls"):
@@ -134,9 +161,12 @@ class Walk:
     def _fail(self, exc: Exception) -> None:
         verdict = judge(self._connector, exc)
         stages = self._connector.stages
-        if verdict.stage in stages and stages.index(verdict.stage) > stages.index(self._stage):
+        stage = verdict.stage
+        if self._stage == "tls" and self._connector.tls == "own" and verdict.failure_class in _PAST_TLS:
+            stage = stage or "login"  # an encrypted channel stood, or the server could not have said this
+        if stage in stages and stages.index(stage) > stages.index(self._stage):
             self._end(ok=True)  # the driver got further than the call it was made in
-            self._stage, self._began = verdict.stage, time.monotonic()
+            self._stage, self._began = stage, time.monotonic()
         self._end(ok=False)
         detail = "" if isinstance(exc, Refusal) else f"{type(exc).__name__}: {exc}"
         self._emit(
