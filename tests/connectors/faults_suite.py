@@ -1,0 +1,102 @@
+"""What the tests of several connectors share: targets, runs in the real child, and the faults of servers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from typing import Any
+
+from hypothesis import strategies
+
+from qualytics.connectors import Target, Tls
+from qualytics.probe import Plan, run
+from qualytics.secret import Secret
+from tests import faults
+
+# Any text that a field may hold: no NUL, no half of a surrogate pair.
+PASSWORDS = strategies.text(strategies.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1)
+AWKWARD = ("$HOME", "a@b:c/d?e#f", "*;!%{}\"'\\", " lead and trail ", "line\nend", "pässwörd", "пароль", "💥", "${X}")
+
+DEADLINE_S = 3.0
+# Fault → the stages in which it may show, and its class (docs/errors.md).
+FAULTS = {
+    "closed": ({"tcp"}, "refused"),
+    "dropping": ({"tcp"}, "timeout"),
+    "silent": ({"tls", "login"}, "timeout"),
+    "closing": ({"tls", "login"}, "network"),
+    "garbage": ({"tls", "login"}, "config"),
+}
+
+
+def target(type_: str, *, tls: Tls | None = None, password: str | None = "secret", **values: Any) -> Target:
+    """Return a target as the child makes it, for a server called db.example.com."""
+    given = {"parameters": {}, "timeout_s": 10.0, "directory": "/nowhere", "host": "db.example.com", "port": 1234}
+    secret = Secret(password) if password is not None else None
+    return Target(type_, **{**given, "username": "ann", "password": secret, "tls": tls, **values})
+
+
+def encrypted(mode: str = "verify", ca_file: str | None = "/roots.pem") -> Tls:
+    """Return TLS that the server was found to offer."""
+    return Tls(mode, None, ca_file if mode != "require" else None, active=True)
+
+
+def plain(mode: str = "disable") -> Tls:
+    """Return the settings of a connection that goes without TLS."""
+    return Tls(mode, None, None, active=False)
+
+
+def probe(type_: str, port: int, *, host: str = "127.0.0.1", password: str | None = "secret", **options: Any) -> Any:
+    """Test a connection in the real child; what is no option of the plan is a parameter."""
+    known = ("timeout_s", "database", "schema", "username")
+    plan = {"timeout_s": 30.0, **{name: options.pop(name) for name in known if name in options}}
+    username = plan.pop("username", "ann")
+    values = {"host": host, "port": port, "username": username, "parameters": options}
+    return run(Plan(type_, values, {"password": Secret(password)} if password is not None else {}, **plan))
+
+
+def verdict(report: Any) -> tuple[str, str] | None:
+    """Return stage and class of a failure, None when connected."""
+    return None if report.failure is None else (report.failure.stage, report.failure.failure_class)
+
+
+def check_fault(type_: str, fault: str, **options: Any) -> None:
+    """Meet a fault with the real driver: the right class, in time."""
+    with getattr(faults, fault)() as port:
+        began = time.monotonic()
+        report = probe(type_, port, timeout_s=DEADLINE_S, **options)
+        seconds = time.monotonic() - began
+    stages, failure_class = FAULTS[fault]
+    assert report.failure is not None
+    assert report.failure.failure_class == failure_class, report.failure
+    assert report.failure.stage in stages, report.failure
+    assert seconds < DEADLINE_S + 1
+
+
+def check_unknown_host(type_: str, **options: Any) -> None:
+    """Meet a host name that does not exist."""
+    report = probe(type_, 1, host="no-such-host.invalid", timeout_s=DEADLINE_S, **options)
+    assert verdict(report) == ("resolve", "dns")
+
+
+@contextlib.contextmanager
+def untouched():
+    """Yield a port; fail when anybody dialled it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        yield listener.getsockname()[1]
+        with contextlib.suppress(BlockingIOError):
+            listener.accept()
+            raise AssertionError("somebody dialled the port")
+
+
+def check_refused(run_command: Any, type_: str, parameters: dict[str, Any], key: str, *more: str) -> None:
+    """Refuse parameters before any packet, with the key named."""
+    with untouched() as port:
+        done = run_command(
+            *("connections", "test", "--type", type_, "--host", "127.0.0.1", "--port", port, "--username", "ann"),
+            *("--parameters", json.dumps(parameters), *more),
+        )
+    assert done.code == 2, (done.out, done.err)
+    assert key in done.err
