@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import email.utils
 import functools
+import hmac
+import http.client
 import os
 import secrets
 import shutil
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -23,6 +27,7 @@ from dev.servers import (
     non_root,
     server_directory,
     virtual_environment,
+    write_certificate,
 )
 
 if TYPE_CHECKING:
@@ -81,16 +86,25 @@ def moto(*, open_calls: int | None = None) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def fake_gcs() -> Iterator[Server]:
-    """Run fake-gcs-server over plain http with its objects in memory; it checks no credentials."""
+def fake_gcs(certificate: Any = None) -> Iterator[Server]:
+    """Run fake-gcs-server with its objects in memory; `certificate` is (chain, key) of trustme for TLS.
+
+    It checks no credentials, and serves buckets only to those who call it by its own name and port,
+    so that no relay can stand before it.
+    """
     with server_directory("gcs") as directory:
         server = Server(free_port(), "", "", directory)
+        scheme, flags = "http", []
+        if certificate is not None:
+            scheme = "https"
+            cert_file, key_file = write_certificate(directory, *certificate)
+            flags = ["-cert-location", str(cert_file), "-private-key-location", str(key_file)]
         place = f"{server.host}:{server.port}"
         command = [
-            *(str(fake_gcs_program()), "-scheme", "http", "-host", server.host, "-port", str(server.port)),
-            *("-backend", "memory", "-public-host", place, "-external-url", f"http://{place}"),
+            *(str(fake_gcs_program()), "-scheme", scheme, "-host", server.host, "-port", str(server.port), *flags),
+            *("-backend", "memory", "-public-host", place, "-external-url", f"{scheme}://{place}"),
         ]
-        with _running(server, command, "/_internal/healthcheck"):
+        with _running(server, command, "/_internal/healthcheck", scheme):
             yield server
 
 
@@ -116,19 +130,43 @@ def _identity(python: Path) -> dict[str, Any]:
     return non_root() if open_to_all or os.geteuid() != 0 else {}
 
 
+def make_container(server: Server, name: str) -> None:
+    """Make a container in azurite; the driver of the product cannot (Azure "Authorize with Shared Key")."""
+    date = email.utils.formatdate(usegmt=True)
+    path, version = f"/{server.user}/{name}", "2023-11-03"
+    headers = f"x-ms-date:{date}\nx-ms-version:{version}\n"
+    signed = "PUT" + "\n" * 12 + headers + f"/{server.user}{path}\nrestype:container"
+    digest = hmac.digest(base64.b64decode(server.password), signed.encode(), "sha256")
+    token = base64.b64encode(digest).decode()
+    with contextlib.closing(http.client.HTTPConnection(server.host, server.port, timeout=10)) as connection:
+        sent = {"x-ms-date": date, "x-ms-version": version, "Authorization": f"SharedKey {server.user}:{token}"}
+        connection.request("PUT", f"{path}?restype=container", headers={**sent, "Content-Length": "0"})
+        answer = connection.getresponse()
+        if answer.status != http.client.CREATED:
+            raise RuntimeError(f"azurite made no container: {answer.status} {answer.read().decode()}")
+
+
 @contextlib.contextmanager
-def _running(server: Server, command: list[str], path: str) -> Iterator[None]:
+def _running(server: Server, command: list[str], path: str, scheme: str = "http") -> Iterator[None]:
     try:
-        server.start(command, lambda: _answers(f"http://{server.host}:{server.port}{path}"))
+        server.start(command, lambda: _answers(f"{scheme}://{server.host}:{server.port}{path}"))
         yield
     finally:
         server.stop()
 
 
+def opener() -> urllib.request.OpenerDirector:
+    """Return what opens URLs of test servers: past every proxy, whatever their certificates."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+
+
 def _answers(url: str) -> bool:
     try:
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5).close()
-    except urllib.error.HTTPError:  # it speaks HTTP, which is all that is asked
+        opener().open(url, timeout=5).close()
+    except urllib.error.HTTPError as exc:  # it speaks HTTP, which is all that is asked
+        exc.close()
         return True
     except OSError:
         return False

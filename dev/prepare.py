@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import hive, redshift, servers
+from dev import hive, objects, redshift, servers
 
-NEEDS = (servers.postgres_programs, servers.mariadb_programs, redshift.programs, hive.programs)
+NEEDS = (servers.postgres_programs, servers.mariadb_programs, redshift.programs, hive.programs, *objects.PROGRAMS)
 
 
 def main() -> int:

@@ -160,9 +160,11 @@ def plainly() -> Iterator[None]:
 @contextlib.contextmanager
 def _archived_is_readable() -> Iterator[None]:
     # What lies in cold storage must be restored first; the right to read it was granted all the same.
+    from obstore.exceptions import BaseError
+
     try:
         yield
-    except Exception as exc:
+    except BaseError as exc:
         if not _ARCHIVED.search(str(exc)):
             raise
 
@@ -171,7 +173,7 @@ def verdict_of(exc: BaseException, keys_hint: str) -> Verdict | None:
     """Return the verdict on an error of the driver, of the store behind it or of STS."""
     text = str(exc)
     verdict = by_text(text, _MESSAGES)
-    if verdict is None and (status := re.search(r"non-2xx status code: (\d)(\d\d)", text)):
+    if verdict is None and (status := re.search(r"(?:non-2xx status code: |error occurred \()(\d)(\d\d)\b", text)):
         verdict = _STATUS.get(status[1] + status[2]) or _STATUS.get(status[1])
     if verdict is not None and verdict.failure_class == "auth":
         cause = verdict.cause or "the store refused the access key or the secret key"
@@ -200,7 +202,7 @@ _MESSAGES = (
     (r"invalid_grant|invalid_client|InvalidAuthentication\b", Verdict("auth")),
     (r"KeyBasedAuthenticationNotPermitted", Verdict("config", "the account takes no shared keys", 'use a service principal: {"authentication_type": "SERVICE_PRINCIPAL"}')),
     (r"Invalid Access Key: ", Verdict("config", "the secret key is not an account key, which is base64 text", "check --secret-key")),
-    (r"Invalid RSA key|No RSA key found|service account file|InvalidKey \{", Verdict("config", "the private key in the service account's JSON cannot be read", 'give the key file as Google made it, as in --secret-key "$(cat key.json)"')),
+    (r"Invalid RSA key|No RSA key found|Error reading pem file|service account file|InvalidKey \{", Verdict("config", "the private key in the service account's JSON cannot be read", 'give the key file as Google made it, as in --secret-key "$(cat key.json)"')),
     (r"sts:AssumeRole|AssumeRole operation: .*AccessDenied|\(AccessDenied\) when calling the AssumeRole", Verdict("permission", "these keys may not assume the role", "check role_arn and external_id, and the trust policy of the role", "login")),
     (r"RegionDisabledException", Verdict("config", "STS is not active in this region", "activate the region, or choose another in --parameters")),
     (r"lacked the necessary privileges to complete for path", Verdict("permission", "objects can be listed here, but not read", "grant the right to read objects: s3:GetObject, storage.objects.get or Storage Blob Data Reader", "list")),
@@ -213,12 +215,12 @@ _MESSAGES = (
     (r"SlowDown|RequestLimitExceeded|Throttling|TooManyRequests|rateLimitExceeded|EgressIsOverAccountLimit", Verdict("quota", stage="list")),
     (r"ServerBusy|ServiceUnavailable|InternalError|OperationTimedOut|RequestTimeout\b", Verdict("transient", stage="list")),
     (r"InvalidCertificate\(|invalid peer certificate|certificate verify failed", Verdict("tls")),
-    (r"InvalidContentType|UnexpectedMessage|invalid list response", _STRANGER),
+    (r"InvalidContentType|UnexpectedMessage|hyper::Error\(\s*Parse\(|invalid list response|BadStatusLine|Unable to parse response", _STRANGER),
     (r"BadScheme|URL scheme is not allowed", Verdict("config", "the store redirects to plain http", "check endpoint_url in --parameters")),
     (r"dns error|failed to lookup address", Verdict("dns")),
     (r"ConnectionRefused|Connection refused", Verdict("refused")),
     (r"kind: Timeout|TimedOut|operation timed out|[Tt]imeout on endpoint", Verdict("timeout")),
-    (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|ConnectionClosedError", Verdict("network")),
+    (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|Connection was closed", Verdict("network")),
 )  # fmt: skip
 _STATUS = {
     "401": Verdict("auth"),
