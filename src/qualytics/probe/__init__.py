@@ -219,7 +219,8 @@ def _failure(
         fail["cause"] = f"the driver crashed ({_ending(returncode)})"
     text = CLASSES[fail["class"]]
     words = {
-        "where": plan.where() if fail["class"] != "dns" else plan.values.get("host"),
+        "where": plan.where() if fail["class"] != "dns" else plan.where().rpartition(":")[0],
+        "host_field": "--host" if "host" in get(plan.type).fields else "the endpoint",
         "user": repr(plan.values.get("username") or plan.values.get("access_key") or ""),
         "timeout_s": plan.timeout_s,
         "type": plan.type,

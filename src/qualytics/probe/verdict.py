@@ -37,7 +37,7 @@ CLASSES: dict[str, ClassText] = {
     "dns": ClassText(
         retryable=False,
         cause="the host name {where} does not exist",
-        hint="check --host for a typo; inside a company network a VPN or its DNS may be needed",
+        hint="check {host_field} for a typo; inside a company network a VPN or its DNS may be needed",
     ),
     "refused": ClassText(
         retryable=True,
