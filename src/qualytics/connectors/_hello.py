@@ -1,0 +1,70 @@
+"""Asks a server whose protocol has no question of its own whether it speaks TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from qualytics.connectors._wire import peek, reject_stranger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The first byte of a TLS record: 21 alert, 22 handshake (RFC 8446, section 5.1). Either is TLS.
+_TLS = (b"\x15", b"\x16")
+_ENOUGH = 5  # a record's header, and "HTTP/"
+_QUIET_S = 0.1
+
+
+def offers_tls(sock: socket.socket, protocol: str, is_plain: Callable[[bytes], bool]) -> bool:
+    """Greet the server at the other end of `sock` with a TLS ClientHello and look at the first five bytes it answers.
+
+    The question goes over a connection of its own: to a server without TLS it is nonsense, which
+    ends the connection. `is_plain(answer)` knows what such a server says to that (b"" when it hangs up).
+
+    Raises:
+        ConnectionError: it hung up, and that is no answer of this protocol.
+        Refusal: the answer is neither TLS nor this protocol, or the server spoke before it was spoken to.
+
+    """
+    answer = b""
+    with socket.create_connection(sock.getpeername()[:2], timeout=sock.gettimeout()) as other:
+        with contextlib.suppress(ConnectionResetError):  # hung up on, the ClientHello unread
+            # The line ends are for servers that wait for one before they find a request bad.
+            other.sendall(_client_hello() + b"\r\n\r\n")
+            answer = peek(other, _ENOUGH)
+        if answer.startswith(_TLS):
+            return True
+        if answer and not is_plain(answer):
+            reject_stranger(other, protocol, b"")
+    _require_silence(sock, protocol)
+    if not is_plain(answer):
+        raise ConnectionResetError("the server closed the connection when it was asked for TLS")
+    return False
+
+
+def _require_silence(sock: socket.socket, protocol: str) -> None:
+    # Nothing was said to it on this connection: a server of these protocols waits, a stranger may not.
+    if select.select([sock], [], [], _QUIET_S)[0]:
+        first = sock.recv(1)
+        if not first:
+            raise ConnectionResetError("the server closed the connection at once")
+        reject_stranger(sock, protocol, first)
+
+
+def is_http(answer: bytes) -> bool:
+    """Say whether the answer is an HTTP server's, which finds the question a bad request."""
+    return answer.startswith(b"HTTP/")
+
+
+def _client_hello() -> bytes:
+    sent = ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+    return sent.read()

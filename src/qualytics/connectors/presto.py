@@ -1,0 +1,60 @@
+"""PrestoDB through presto-python-client, over https, or plain http without a password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qualytics.connectors import _presto
+from qualytics.connectors._base import Connector, Server, Target
+
+
+def connect(target: Target) -> Any:
+    """Open a session and run the cheapest query: connecting alone sends nothing."""
+    import prestodb
+
+    given = arguments(target)
+    if login := _presto.credentials(target):
+        given["auth"] = prestodb.auth.BasicAuthentication(*login)
+    handle = prestodb.dbapi.connect(**given)
+    _presto.bind(handle._http_session, target)  # noqa: SLF001 - the client's README names it; there is no argument
+    _presto.first(handle, "select 1")
+    return handle
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of prestodb.dbapi.connect but for the login; redirects are not handled."""
+    return {**_presto.arguments(target), "redirect_handler": None}
+
+
+def check(handle: Any, target: Target) -> Server:
+    """Read the coordinator's version (Presto documentation, "System connector")."""
+    sql = "select node_version from system.runtime.nodes where coordinator = true"
+    return Server("Presto", _presto.first(handle, sql, target.fetch_size))
+
+
+CONNECTOR = Connector(
+    type="presto",
+    title="Presto",
+    kind="jdbc",
+    default_port=8080,
+    extra="presto",
+    driver="prestodb",
+    distribution="presto-python-client",
+    fields=("host", "port", "username", "password"),
+    required=("host",),
+    params=_presto.PARAMS,
+    scope=("database", "schema"),
+    example="--host presto.example.com --port 8443 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    tls="direct",
+    greet=_presto.greet,
+    requires=_presto.requires,
+    open=connect,
+    select=_presto.select,
+    check=check,
+    close=lambda handle: handle.close(),
+    classify=_presto.classify,
+    catalogs=_presto.catalogs,
+    schemas=_presto.schemas,
+    tables=_presto.tables,
+    verified="driver only: login and discovery never run",
+)

@@ -1,0 +1,64 @@
+"""Trino through its own client, over https, or plain http without a password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qualytics.connectors import _presto
+from qualytics.connectors._base import Connector, Server, Target
+
+
+def connect(target: Target) -> Any:
+    """Open a session and run the cheapest query: connecting alone sends nothing."""
+    import requests
+    import trino.auth
+    import trino.dbapi
+
+    dbapi: Any = trino.dbapi
+    basic: Any = trino.auth.BasicAuthentication
+    login = _presto.credentials(target)
+    session = _presto.bind(requests.Session(), target)
+    handle = dbapi.connect(**arguments(target), auth=basic(*login) if login else None, http_session=session)
+    _presto.first(handle, "select 1")
+    return handle
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of trino.dbapi.connect but for the session and the login.
+
+    Without an encoding the server sends results itself, not by addresses in an object store.
+    """
+    return {**_presto.arguments(target), "encoding": None, "legacy_prepared_statements": True}
+
+
+def check(handle: Any, target: Target) -> Server:
+    """Read the version (Trino documentation, "System information")."""
+    return Server("Trino", _presto.first(handle, "select version()", target.fetch_size))
+
+
+CONNECTOR = Connector(
+    type="trino",
+    title="Trino",
+    kind="jdbc",
+    default_port=8080,
+    extra="trino",
+    driver="trino",
+    distribution="trino",
+    fields=("host", "port", "username", "password"),
+    required=("host",),
+    params=_presto.PARAMS,
+    scope=("database", "schema"),
+    example="--host trino.example.com --port 8443 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    tls="direct",
+    greet=_presto.greet,
+    requires=_presto.requires,
+    open=connect,
+    select=_presto.select,
+    check=check,
+    close=lambda handle: handle.close(),
+    classify=_presto.classify,
+    catalogs=_presto.catalogs,
+    schemas=_presto.schemas,
+    tables=_presto.tables,
+    verified="driver only: login and discovery never run",
+)
