@@ -1,6 +1,9 @@
 """Object stores against emulators and faulty servers, each test in the child process of the product."""
 
+import contextlib
+import http.server
 import json
+import threading
 import time
 import urllib.request
 
@@ -309,6 +312,58 @@ def test_the_driver_itself_verifies_the_certificate(open_s3, certificate):
         with pytest.raises(obstore.exceptions.BaseError, match="UnknownIssuer") as refused:
             obstore.list_with_delimiter(store)
         assert get("s3").classify(refused.value).failure_class == "tls"
+
+
+# Redirects -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("kind", ["s3", "gcs", "abfs"])
+def test_a_server_cannot_send_the_driver_to_another_host(kind, scheme, certificate, root_file, google_key):
+    uri, keys = PLACES[kind]
+    called = threading.Event()
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def setup(self):
+            called.set()
+            super().setup()
+
+        def log_message(self, *_):
+            """Keep quiet."""
+
+    class Redirecting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", f"{scheme}://127.0.0.1:{other.server_port}/latest/meta-data/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Keep quiet."""
+
+    with (
+        served(Elsewhere) as other,
+        served(Redirecting) as server,
+        relay.relay(server.server_port, certificate) as port,
+    ):
+        url = f"https://localhost:{port}"
+        report = probed(kind, uri, keys or google_key, url, ssl_root_cert_file=str(root_file))
+    assert verdict(report) == ("login", "config")
+    assert report.failure.message == "the server sends its callers to another host"
+    assert not called.is_set()
+
+
+@contextlib.contextmanager
+def served(handler):
+    """Serve HTTP on a free port."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 # Awkward keys --------------------------------------------------------------------------------------

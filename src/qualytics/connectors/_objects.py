@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from qualytics.connectors._base import Item, Server, Target, Verdict, tls_params
+from qualytics.connectors._fence import fence
 from qualytics.connectors._sql import by_text, refuse
 
 if TYPE_CHECKING:
@@ -118,6 +119,18 @@ def secret_of(target: Target, field: str) -> str:
     return found
 
 
+def fenced(found: dict[str, Any], target: Target, *more: str) -> dict[str, Any]:
+    """Return the driver's arguments with a fence: it follows redirects, but to no host other than these.
+
+    Over plain http, which only this machine may speak, there is no tunnel and so no fence.
+    """
+    if target.tls is not None:
+        places = {(target.host.lower(), target.port): target.address or target.host}
+        places |= {(host, 443): host for host in more}
+        found["client_options"]["proxy_url"] = fence(places, target.timeout_s)
+    return found
+
+
 def first_page(store: Any, target: Target, prefix: str) -> Opened:
     """List one page under the datastore's root path, else under the uri's: that is the login, too."""
     try:
@@ -216,7 +229,7 @@ _MESSAGES = (
     (r"ServerBusy|ServiceUnavailable|InternalError|OperationTimedOut|RequestTimeout\b", Verdict("transient", stage="list")),
     (r"InvalidCertificate\(|invalid peer certificate|certificate verify failed", Verdict("tls")),
     (r"InvalidContentType|UnexpectedMessage|hyper::Error\(\s*Parse\(|invalid list response|BadStatusLine|Unable to parse response", _STRANGER),
-    (r"BadScheme|URL scheme is not allowed", Verdict("config", "the store redirects to plain http", "check endpoint_url in --parameters")),
+    (r"BadScheme|URL scheme is not allowed|TunnelUnsuccessful", Verdict("config", "the server sends its callers to another host", "check endpoint_url and region in --parameters")),
     (r"dns error|failed to lookup address", Verdict("dns")),
     (r"ConnectionRefused|Connection refused", Verdict("refused")),
     (r"kind: Timeout|TimedOut|operation timed out|[Tt]imeout on endpoint", Verdict("timeout")),

@@ -102,7 +102,7 @@ def connect(target: Target) -> _objects.Opened:
     """Build the store and list its first page."""
     from obstore.store import AzureStore
 
-    found = arguments(target)
+    found = _objects.fenced(arguments(target), target, _LOGIN_HOST)
     with _objects.plainly():
         store = AzureStore(**found)
     return _objects.first_page(store, target, split(target.uri or "")[3])

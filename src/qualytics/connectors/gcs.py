@@ -61,7 +61,7 @@ def connect(target: Target) -> _objects.Opened:
     """Build the store and list its first page."""
     from obstore.store import GCSStore
 
-    found = arguments(target)
+    found = _objects.fenced(arguments(target), target)
     with _objects.plainly():
         store = GCSStore(**found)
     return _objects.first_page(store, target, _objects.split_bucket(target.uri or "", "gs")[1])

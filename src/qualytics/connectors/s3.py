@@ -65,7 +65,7 @@ def connect(target: Target) -> _objects.Opened:
     """Assume the role where there is one, build the store and list its first page."""
     from obstore.store import S3Store
 
-    found = arguments(target)
+    found = _objects.fenced(arguments(target), target)
     if _aws_role.is_role(target.parameters):
         found["config"] |= _aws_role.assume(target, found["config"]["region"])
     return _objects.first_page(S3Store(**found), target, _objects.split_bucket(target.uri or "", "s3")[1])

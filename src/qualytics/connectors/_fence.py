@@ -1,0 +1,69 @@
+"""A fence around a driver that follows redirects: a proxy in the same process that lets it reach known hosts alone."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_HEAD_BYTES = 8_192
+_CHUNK_BYTES = 65_536
+
+
+def fence(places: Mapping[tuple[str, int], str], timeout_s: float) -> str:
+    """Return the URL of a proxy that tunnels to `places` alone: (host, port) → the address to dial.
+
+    The address is the one that the stages checked and reached, whatever the name resolves to by
+    now. The proxy lives as long as the process: that of one test.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=_accept, args=(listener, dict(places), timeout_s), daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def _accept(listener: socket.socket, places: dict[tuple[str, int], str], timeout_s: float) -> None:
+    while True:
+        peer, _ = listener.accept()
+        threading.Thread(target=_serve, args=(peer, places, timeout_s), daemon=True).start()
+
+
+def _serve(peer: socket.socket, places: dict[tuple[str, int], str], timeout_s: float) -> None:
+    with contextlib.suppress(OSError), peer:
+        peer.settimeout(timeout_s)
+        host, port = _asked(peer)
+        address = places.get((host, port))
+        if address is None:
+            peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
+        with socket.create_connection((address, port), timeout_s) as server:
+            peer.sendall(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(server, peer), daemon=True)
+            back.start()
+            _pump(peer, server)
+            back.join()
+
+
+def _asked(peer: socket.socket) -> tuple[str, int]:
+    """Return host and port of a CONNECT request (RFC 9110 section 9.3.6); nothing else is served."""
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < _MAX_HEAD_BYTES:
+        chunk = peer.recv(_CHUNK_BYTES)
+        if not chunk:
+            break
+        head += chunk
+    method, _, rest = head.decode("latin-1").partition(" ")
+    host, _, port = rest.partition(" ")[0].rpartition(":")
+    return (host.strip("[]").lower(), int(port)) if method == "CONNECT" and port.isdecimal() else ("", 0)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(_CHUNK_BYTES):
+            sink.sendall(chunk)
+    for sock in (sink, source):  # the end of one side is the end of both
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
