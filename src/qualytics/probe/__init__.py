@@ -5,12 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import selectors
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +17,8 @@ from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
+    import subprocess
+
     from qualytics.secret import Secret
 
 __all__ = ["Plan", "run"]
@@ -103,6 +101,9 @@ def run(plan: Plan) -> TestReport:
     The child gets the plan over a pipe, a clean environment, an empty home directory and a process
     group of its own, which is killed at the deadline; nothing of it stays behind.
     """
+    import shutil  # here and below: the child imports this package, too, and starts the faster without them
+    import tempfile
+
     directory = tempfile.mkdtemp(prefix="qualytics-test-")
     began = time.monotonic()
     progress = _Progress(began)
@@ -122,6 +123,8 @@ def run(plan: Plan) -> TestReport:
 def _spawn(directory: str) -> subprocess.Popen[bytes]:
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": directory, "TMPDIR": directory}
+    import subprocess
+
     return subprocess.Popen(  # noqa: S603 - our own interpreter with our own code
         [sys.executable, "-I", "-B", "-c", _BOOT, *filter(None, sys.path)],
         stdin=subprocess.PIPE,
@@ -147,6 +150,8 @@ class _Conversation:
 
     def run(self) -> str | None:
         """Return why the child must end (timeout, crash, flood), None when it has said all."""
+        import selectors
+
         os.set_blocking(self._stdin, False)
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
