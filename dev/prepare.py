@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import servers
+from dev import fakesnow, servers
 
-NEEDS = (servers.postgres_programs, servers.mariadb_programs)
+NEEDS = (servers.postgres_programs, servers.mariadb_programs, fakesnow.fakesnow_programs)
 
 
 def main() -> int:

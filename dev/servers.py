@@ -37,8 +37,9 @@ class Missing(RuntimeError):
 
 def cache() -> Path:
     """Return the folder outside the tree where virtual environments of servers are kept."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "qualytics-dev"
+    # Servers of root run as another user, who may not look into root's home.
+    default = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or default) / "qualytics-dev"
 
 
 def free_port() -> int:
@@ -100,6 +101,7 @@ class Server:
     host: str = "127.0.0.1"
     stop_signal: int = signal.SIGTERM
     environment: dict[str, str] = field(default_factory=dict)
+    run_as: dict[str, Any] = field(default_factory=non_root)
 
     def start(self, command: list[str], ready: Any) -> None:
         """Start the server and wait until `ready()` is true."""
@@ -113,7 +115,7 @@ class Server:
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.directory), **self.environment},
             start_new_session=True,
             preexec_fn=_die_with_parent,
-            **non_root(),
+            **self.run_as,
         )
         log.close()
         until = time.monotonic() + START_S

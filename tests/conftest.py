@@ -16,7 +16,7 @@ import pytest
 import trustme
 import yaml
 
-from dev import servers
+from dev import fakesnow, servers
 from qualytics.cli import main
 
 SERVER_FIXTURES = {"postgres_server", "mariadb_server", "fakesnow_server"}
@@ -147,4 +147,13 @@ def mariadb_server(certificate):
     with servers.mariadb(certificate) as server:
         with servers.mariadb_admin(server) as admin:
             admin.cursor().execute("create database sales")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fakesnow_server(certificate):
+    """Run the emulator of Snowflake; it takes any user and password."""
+    with fakesnow.fakesnow(certificate) as server:
+        fakesnow.run_sql(server, "create database SALES", "create schema SALES.RAW", 'create database "Mixed"')
+        fakesnow.run_sql(server, 'create schema "Mixed"."low case"')
         yield server
