@@ -9,7 +9,6 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +45,7 @@ class Result:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
+def home(tmp_path, monkeypatch):
     """Return a config directory that does not exist yet; no variable of the developer's leaks in."""
     for name in [name for name in os.environ if name.startswith("QUALYTICS_")]:
         monkeypatch.delenv(name)
@@ -107,7 +106,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def root_file(authority, tmp_path_factory) -> Path:
+def root_file(authority, tmp_path_factory):
     """Return the root certificate of the test servers as a file."""
     path = tmp_path_factory.mktemp("ca") / "root.pem"
     authority.cert_pem.write_to_path(str(path))
