@@ -10,6 +10,7 @@ from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
+from qualytics.cli._kinds import Text
 
 
 @click.group(cls=SuggestingGroup)
@@ -31,7 +32,7 @@ def check(ctx: click.Context, /, *, form: str) -> None:
 
 
 @group.command()
-@click.argument("file", type=options.Text())
+@click.argument("file", type=Text())
 @options.common_options()
 def backup(*, file: str, form: str) -> None:
     """Copy the store, while it is in use, into one new file; the key is not in it."""
@@ -42,7 +43,7 @@ def backup(*, file: str, form: str) -> None:
 
 
 @group.command()
-@click.argument("file", type=options.Text())
+@click.argument("file", type=Text())
 @options.common_options()
 def restore(*, file: str, form: str) -> None:
     """Put a backup in the store's place; the key that sealed it must be there."""

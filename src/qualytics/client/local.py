@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.service import Context
-from qualytics.service.connections import Connections, preview
+from qualytics.service.connections import Connections
 from qualytics.service.datastores import Datastores
+from qualytics.service.drafts import preview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,8 @@ from qualytics import connectors
 from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.service import validate, views
-from qualytics.service.connections import Scope, now
+from qualytics.service.connections import now
+from qualytics.service.probing import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ class Datastores:
             clean = _check(given, problems)
             for name in ("name", "connection_id"):
                 if clean.get(name) is None:
-                    problems.add(name, "is missing", code="missing-value")
+                    problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
             problems.finish()
             self._check_place(records, clean)
             self._require_free(records, clean["name"])
@@ -105,7 +106,7 @@ class Datastores:
 
     def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
-        contains = validate.fold(name) if name else None
+        contains = validate.fold_part(name) if name else None
         for datastore in self._context.store.records.datastores(connection_id, contains):
             yield views.datastore_document(datastore)
 
@@ -134,7 +135,9 @@ class Datastores:
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
         with self._context.store.writing() as records:
-            records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)
+            now_there = records.datastore(datastore_id)
+            if now_there is not None and now_there.version == found.version:  # else another place was verified
+                records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)
         return report
 
     def _check_place(self, records: Records, row: Mapping[str, Any], type_before: str | None = None) -> None:
