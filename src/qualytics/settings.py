@@ -27,7 +27,7 @@ class Settings:
     """What the environment decides.
 
     `home` is the config directory; `key` (QUALYTICS_KEY) wins over `key_file` (QUALYTICS_KEY_FILE),
-    which wins over the key beside the store.
+    which wins over the key beside the store. `busy_s` is how long others are waited for.
     """
 
     home: Path
@@ -35,6 +35,7 @@ class Settings:
     new_key: Secret | None = None
     key_file: Path | None = None
     url: str | None = None
+    busy_s: float = STORE_BUSY_S
 
     @property
     def store_path(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qualytics.errors import StoreDamaged
 from qualytics.fields import SEEN
 from qualytics.model import Connection, Datastore
 from qualytics.store.schema import CONNECTION_VALUES, DATASTORE_VALUES
@@ -28,7 +29,7 @@ _SORTS = {"id": "c.id", "name": "c.name_key, c.id", "type": "c.type, c.id"}
 
 
 class Records:
-    """The rows of a store; `execute(sql, arguments)` runs one statement and returns its cursor.
+    """The rows of a store; `execute(sql, arguments)` runs one statement and returns its rows.
 
     Writing belongs into a transaction of the store; `key()` gives the key when a secret is sealed
     or opened, and not before.
@@ -96,7 +97,7 @@ class Records:
     def secrets(self, connection_id: int) -> dict[str, Secret]:
         """Open and return the secrets of a connection by field."""
         sql = "SELECT field, sealed FROM secrets WHERE connection_id = ?"
-        rows = self._execute(sql, (connection_id,)).fetchall()
+        rows = self._execute(sql, (connection_id,)).all()
         return {name: self._key().open(self._place(connection_id, name), sealed) for name, sealed in rows}
 
     def datastore(self, datastore_id: int) -> Datastore | None:
@@ -146,7 +147,7 @@ class Records:
     def _insert(self, table: str, row: dict[str, Any]) -> int:
         columns = ", ".join(row)
         sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(row))}) RETURNING id"  # noqa: S608
-        return int(self._execute(sql, tuple(row.values())).fetchall()[0][0])
+        return int(self._execute(sql, tuple(row.values())).all()[0][0])
 
     def _update(self, table: str, row_id: int, row: dict[str, Any], *, bump: bool) -> None:
         sets = [f"{column} = ?" for column in row] + (["version = version + 1"] if bump else [])
@@ -157,7 +158,7 @@ class Records:
         for row in self._execute(sql, arguments):
             values = {name: row[name] for name in CONNECTION_VALUES if row[name] is not None}
             if "parameters" in values:
-                values["parameters"] = json.loads(values["parameters"])
+                values["parameters"] = _unpacked("connections", row, "parameters")
             yield Connection(
                 id=row["id"],
                 name=row["name"],
@@ -172,7 +173,7 @@ class Records:
     def _datastores(self, sql: str, arguments: tuple[Any, ...]) -> Iterator[Datastore]:
         for row in self._execute(sql, arguments):
             values: dict[str, Any] = {name: row[name] for name in DATASTORE_VALUES}
-            values |= {name: json.loads(values[name]) for name in ("tags", "teams")}
+            values |= {name: _unpacked("datastores", row, name) for name in ("tags", "teams")}
             values["enrichment_only"] = bool(values["enrichment_only"])
             values["connected"] = None if values["connected"] is None else bool(values["connected"])
             same = ("id", "name", "connection_id", "connection_name", "type", "created", "version")
@@ -181,6 +182,14 @@ class Records:
 
 def _first(rows: Iterator[T]) -> T | None:
     return next(iter(list(rows)), None)
+
+
+def _unpacked(table: str, row: Any, column: str) -> Any:
+    try:
+        return json.loads(row[column])
+    except ValueError as exc:
+        hint = "set the value again, or restore a backup: qualytics store restore FILE"
+        raise StoreDamaged(f"the {column} of {table} {row['id']} cannot be read any more", hint) from exc
 
 
 def _packed(row: dict[str, Any]) -> dict[str, Any]:
