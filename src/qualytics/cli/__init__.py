@@ -82,7 +82,7 @@ def _usage_error(exc: click.ClickException) -> UsageError:
     hint = None
     if isinstance(exc, click.NoSuchOption):
         message = f"there is no option {exc.option_name}"
-        hint = f"did you mean {' or '.join(exc.possibilities)}?" if exc.possibilities else None
+        hint = f"did you mean {exc.possibilities[0]}?" if exc.possibilities else None
     elif isinstance(exc, click.BadOptionUsage):
         option = exc.option_name
         if exc.ctx and any(

@@ -71,7 +71,7 @@ class SuggestingGroup(_Helpful, click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             import difflib
 
-            guesses = difflib.get_close_matches(name.casefold(), self.list_commands(ctx), n=1, cutoff=0.5)
+            guesses = difflib.get_close_matches(name.casefold(), self.list_commands(ctx), n=1, cutoff=0.6)
             hint = f"did you mean {guesses[0]}?" if guesses else f"{ctx.command_path} --help lists the commands"
             raise UsageError(f"there is no command {name!r}", hint)
         return super().resolve_command(ctx, args)

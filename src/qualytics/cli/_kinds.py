@@ -28,7 +28,7 @@ def require_value(value: Any, param: click.Parameter | None, ctx: click.Context 
     if value == "":
         raise UsageError(f"{option} is empty", UNSET_HINT)
     word = str(value).partition("=")[0]
-    if ctx and word.startswith("-") and any(word in other.opts for other in ctx.command.params):
+    if ctx and word.startswith("-") and any(word in other.opts for other in ctx.command.get_params(ctx)):
         raise UsageError(f"{option} has no value: {word} follows it at once", UNSET_HINT)
     return option
 

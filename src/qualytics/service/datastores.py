@@ -166,14 +166,14 @@ def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, A
             problems.add(name, "is not a field of a datastore", f"it takes {', '.join(_FIELDS)}", "unknown-field")
         elif name == "connection_id":
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                problems.add(name, "must be a positive whole number")
+                problems.add(name, "must be a positive whole number", "qualytics connections list shows the ids")
             clean[name] = value
         elif name == "tags":
             clean[name] = _check_tags(value, problems)
         elif value is None and name in _TEXTS:
             clean[name] = None
         elif not isinstance(value, str) or not value:
-            problems.add(name, "must be a text that is not empty")
+            problems.add(name, "must be a text that is not empty", "leave it out instead")
         elif name == "name":
             clean[name] = validate.check_name(name, value, problems)
         else:
@@ -183,7 +183,7 @@ def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, A
 
 def _check_tags(value: object, problems: validate.Problems) -> list[str]:
     if not isinstance(value, list) or len(value) > _MAX_TAGS or not all(isinstance(tag, str) for tag in value):
-        problems.add("tags", f"must be a list of at most {_MAX_TAGS} texts")
+        problems.add("tags", f"must be a list of at most {_MAX_TAGS} texts", "as in --tags finance,daily")
         return []
     return list(dict.fromkeys(validate.check_name("tags", tag, problems) for tag in value))
 

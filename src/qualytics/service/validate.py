@@ -152,9 +152,9 @@ def check_parameters(connector: Connector, given: dict[str, Any], problems: Prob
         if param is None:
             _unknown_parameter(connector, str(key), name, problems)
         elif name in clean:
-            problems.add("parameters", f"hold {name} twice")
+            problems.add("parameters", f"hold {name} twice", "drop one of the two; upper and lower case are alike")
         else:
-            clean[name] = None if value is None else _check_parameter(param, value, problems)
+            clean[name] = None if value is None else _check_parameter(connector, param, value, problems)
     return clean
 
 
@@ -170,7 +170,8 @@ def _unknown_parameter(connector: Connector, key: str, name: str, problems: Prob
 
 def _check(connector: Connector, field: Field, value: Any, problems: Problems) -> Any:  # noqa: PLR0911 - one line a field
     if not _has_type(value, field.type):
-        problems.add(field.name, f"must be {_TYPE_NAMES[field.type]}")
+        hint = f"qualytics connections types {connector.type} shows the fields"
+        problems.add(field.name, f"must be {_TYPE_NAMES[field.type]}", hint)
         return None
     if field.name == "name":
         return check_name(field.name, value, problems)
@@ -198,7 +199,7 @@ def _check_range(
     loc: str, value: int, low: int | None, high: int | None, problems: Problems, hint: str | None = None
 ) -> int:
     if (low is not None and value < low) or (high is not None and value > high):
-        problems.add(loc, f"must be {low} to {high:,}", hint)
+        problems.add(loc, f"must be {low} to {high:,}", hint or "leave it out for the default")
     return value
 
 
@@ -210,17 +211,20 @@ def _check_uri(connector: Connector, value: str, problems: Problems) -> str:
         try:
             return connector.clean_uri(value)
         except ValueError as exc:
-            problems.add("uri", str(exc))
+            hint = f"qualytics connections types {connector.type} shows an example"
+            problems.add("uri", str(exc), hint)
     return value
 
 
-def _check_parameter(param: Param, value: Any, problems: Problems) -> Any:
+def _check_parameter(connector: Connector, param: Param, value: Any, problems: Problems) -> Any:
     loc = f"parameters.{param.name}"
     if not _has_type(value, param.type):
-        problems.add(loc, f"must be {_TYPE_NAMES[param.type]}")
+        hint = f"qualytics connections types {connector.type} shows the parameters"
+        problems.add(loc, f"must be {_TYPE_NAMES[param.type]}", hint)
     elif param.choices and value not in param.choices:
-        guess = nearest(str(value), param.choices)
-        problems.add(loc, f"must be one of {', '.join(param.choices)}", guess and f"did you mean {guess}?")
+        guess = nearest(value, param.choices)
+        hint = f"did you mean {guess}?" if guess else "leave it out for the default"
+        problems.add(loc, f"must be one of {', '.join(param.choices)}", hint)
     elif param.type is int:
         _check_range(loc, value, param.minimum, param.maximum, problems)
     elif param.is_pem and "-----BEGIN CERTIFICATE-----" not in value:
