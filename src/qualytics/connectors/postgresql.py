@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 # A connection has no database of its own; these exist almost everywhere, the first one on every new server.
 _ENTRANCES = ("postgres", "template1")
+# An identity is what the connection holds, never a Kerberos ticket that lies around.
+_NO_TICKETS = "!gss,!sspi"
 _TLS_HINT = "set ssl_mode in --parameters to suit the server"
 
 # libpq gives no SQLSTATE for what fails before or during authentication; these are its own
@@ -55,16 +57,16 @@ def connect(target: Target) -> Any:
 
     if target.database is not None:
         return psycopg.connect(**arguments(target, target.database))
-    entrances = dict.fromkeys((*_ENTRANCES, target.username or ""))
-    for database in entrances:
+    errors = []
+    for database in dict.fromkeys((*_ENTRANCES, target.username or "")):
         try:
             return psycopg.connect(**arguments(target, database))
         except psycopg.OperationalError as exc:
             verdict = classify(exc)
-            if verdict is None or verdict.stage != "database":
+            if verdict is None or verdict.failure_class not in {"unknown_db", "permission"}:
                 raise
-            last = exc
-    raise last
+            errors.append(exc)
+    raise errors[0]
 
 
 def arguments(target: Target, database: str) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def arguments(target: Target, database: str) -> dict[str, Any]:
         "connect_timeout": max(2, int(target.timeout_s) + 1),
         "gssencmode": "disable",
         "passfile": "/dev/null",
+        "require_auth": _NO_TICKETS,
         "autocommit": True,
     }
     if target.password is not None:
@@ -87,7 +90,7 @@ def arguments(target: Target, database: str) -> dict[str, Any]:
     if tls is None or not tls.active:
         found["sslmode"] = "disable"
         if tls is not None and tls.mode == "auto":
-            found["require_auth"] = "!password"
+            found["require_auth"] = f"{_NO_TICKETS},!password"
     elif tls.verified:
         found |= {"sslmode": "verify-full", "sslrootcert": tls.ca_file, "sslcertmode": "disable"}
     else:
