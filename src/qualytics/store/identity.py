@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CHECK = "key-check"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Identity:
     """The rows of `meta`."""
 

@@ -112,9 +112,8 @@ def made_aside(temporary: Path) -> Iterator[None]:
 
 def quoted(path: Path) -> str:
     """Return a path as it stands in a `file:` address."""
-    from urllib.parse import quote
-
-    return quote(os.fspath(path))
+    # What SQLite takes for a part of the address; urllib would cost every command 3 ms.
+    return os.fspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _open_ready(settings: Settings) -> sqlite3.Connection | None:

@@ -25,7 +25,7 @@ _DATASTORE = (
     "SELECT d.*, c.name AS connection_name, c.type AS type "
     "FROM datastores d JOIN connections c ON c.id = d.connection_id"
 )
-_SORTS = {"id": "c.id", "name": "c.name_key, c.id", "type": "c.type, c.id"}
+_SORTS = {"id": "id", "name": "name_key", "type": "type, id"}
 
 
 class Records:
@@ -43,7 +43,7 @@ class Records:
 
     def connection(self, connection_id: int) -> Connection | None:
         """Return the connection of that id, None when there is none."""
-        return _first(self._connections(f"{_CONNECTION} WHERE c.id = ?", (connection_id,)))
+        return _first(self._connections(f"{_CONNECTION} WHERE c.id = ?", (_small(connection_id),)))
 
     def connection_named(self, name_key: str) -> Connection | None:
         """Return the connection of that folded name, None when there is none."""
@@ -53,15 +53,14 @@ class Records:
         self, contains: str | None, types: Sequence[str], sort: str, limit: int | None
     ) -> Iterator[Connection]:
         """Yield connections whose folded name contains a text and whose type is among `types`."""
-        where, arguments = "1", list[Any]()
-        if contains:
-            where += " AND instr(c.name_key, ?) > 0"
-            arguments.append(contains)
-        if types:
-            where += f" AND c.type IN ({', '.join('?' * len(types))})"
-            arguments += types
-        sql = f"{_CONNECTION} WHERE {where} ORDER BY {_SORTS[sort]} LIMIT ?"
-        return self._connections(sql, (*arguments, -1 if limit is None else limit))
+        where = " AND instr(c.name_key, ?) > 0" if contains else ""
+        filters = (contains,) if contains else ()
+        # One branch a type, merged by SQLite: each is read in order from its index, and no more than asked for.
+        types = list(dict.fromkeys(types))
+        branches = [f"{_CONNECTION} WHERE c.type = ?{where}" for _ in types] or [f"{_CONNECTION} WHERE 1{where}"]
+        arguments = [value for name in types for value in (name, *filters)] or [*filters]
+        sql = f"{' UNION ALL '.join(branches)} ORDER BY {_SORTS[sort]} LIMIT ?"
+        return self._connections(sql, (*arguments, -1 if limit is None else _small(limit)))
 
     def names_from(self, start: str, end: str) -> set[str]:
         """Return the folded names in [start, end)."""
@@ -102,7 +101,7 @@ class Records:
 
     def datastore(self, datastore_id: int) -> Datastore | None:
         """Return the datastore of that id, None when there is none."""
-        return _first(self._datastores(f"{_DATASTORE} WHERE d.id = ?", (datastore_id,)))
+        return _first(self._datastores(f"{_DATASTORE} WHERE d.id = ?", (_small(datastore_id),)))
 
     def datastore_named(self, name_key: str) -> Datastore | None:
         """Return the datastore of that folded name, None when there is none."""
@@ -113,7 +112,7 @@ class Records:
         where, arguments = "1", list[Any]()
         if connection_id is not None:
             where += " AND d.connection_id = ?"
-            arguments.append(connection_id)
+            arguments.append(_small(connection_id))
         if contains:
             where += " AND instr(d.name_key, ?) > 0"
             arguments.append(contains)
@@ -178,6 +177,11 @@ class Records:
             values["connected"] = None if values["connected"] is None else bool(values["connected"])
             same = ("id", "name", "connection_id", "connection_name", "type", "created", "version")
             yield Datastore(**values, **{name: row[name] for name in same})
+
+
+def _small(number: int) -> int:
+    # SQLite's integers have 64 bits; no id is as large as the largest.
+    return min(number, 2**63 - 1)
 
 
 def _first(rows: Iterator[T]) -> T | None:

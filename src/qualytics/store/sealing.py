@@ -25,7 +25,7 @@ _NONCE_BYTES = 12  # NIST SP 800-38D section 8.2: 96 bits, random
 _MAX_KEY_FILE = 1_024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Place:
     """Where a sealed value belongs; a value moved to another place does not open."""
 
