@@ -194,7 +194,10 @@ class Connector:
 def _is_installed(driver: str) -> bool:
     import importlib.util
 
-    return importlib.util.find_spec(driver) is not None
+    try:
+        return importlib.util.find_spec(driver) is not None
+    except ModuleNotFoundError:  # the package around it is missing, too
+        return False
 
 
 SSL_MODES = ("auto", "verify", "require", "disable")
