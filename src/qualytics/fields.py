@@ -13,7 +13,7 @@ MAX_SECRET = 65_536
 MAX_NAME = 255
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Field:
     """One field of a connection.
 

@@ -22,7 +22,7 @@ TEST_CLOSE_S = 0.5
 DIAL_STAGGER_S = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Settings:
     """What the environment decides.
 

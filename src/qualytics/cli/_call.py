@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qualytics.errors import QualyticsError
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Call:
     """One run of the program; `began` is on the monotonic clock."""
 

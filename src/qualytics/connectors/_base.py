@@ -21,7 +21,7 @@ CLASSES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Param:
     """One type-specific parameter: `type` is its JSON type; `max_length` counts characters.
 
@@ -63,7 +63,7 @@ class Refusal(Exception):
         self.verdict = verdict
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Tls:
     """How this connection is encrypted.
 
@@ -83,7 +83,7 @@ class Tls:
         return self.mode in {"auto", "verify"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Target:
     """All that `open` may use, ready to be handed to a driver as keyword arguments.
 
@@ -118,7 +118,7 @@ class Server:
     product_version: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Connector:
     """One connection type.
 

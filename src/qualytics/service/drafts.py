@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SUFFIX = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Draft:
     """A checked connection that is not stored yet, or the changed form of one that is.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qualytics.service.drafts import Draft
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scope:
     """What of a connection a test looks at, beside the login."""
 
