@@ -27,7 +27,7 @@ class Service:
         if key in self.answers:
             return self.answers[key]
         if key == "login":
-            return success({"token": "t", "masterToken": "m", "parameters": [], "sessionInfo": {}})
+            return success({"token": "t", "masterToken": "m", "sessionId": 7, "parameters": [], "sessionInfo": {}})
         return success(
             {
                 "rowtype": [

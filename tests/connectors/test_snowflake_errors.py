@@ -117,6 +117,11 @@ CASES = [
     ("DatabaseError", 250001, "08001", _AT + "Your account has been suspended due to lack of payment method.", "permission"),
     # In the words of 5.x.
     ("OperationalError", 14, "HYT00", "Failed to login: login timed out after 5s", "timeout"),
+    ("DatabaseError", 390100, "28000", "Failed to login: Login error: Incorrect username or password was specified., code: 390100", "auth"),
+    ("DatabaseError", 250001, "08001", "Failed to login: Invalid Snowflake response. Snowflake responded with error status: 403 Forbidden, message: Unexpected response, body length 0.", "config"),
+    ("DatabaseError", 250001, "08001", "Failed to login: Invalid Snowflake response. Snowflake responded with error status: 404 Not Found, message: Unexpected response, body length 0.", "config"),
+    ("DatabaseError", 250001, "08001", "Failed to login: Invalid Snowflake response. expected value at line 1 column 1", "config"),
+    ("DatabaseError", 250001, "08001", "Failed to login: Missing response field: master token", "config"),
     ("DatabaseError", 250001, "08001", "Failed to login: error sending request: Connection refused (os error 111)", "refused"),
 ]  # fmt: skip
 

@@ -31,7 +31,7 @@ def connect(target: Target) -> Any:
     _dial_only(target)
     import snowflake.connector
 
-    _follow_no_redirects()
+    _suit_version(given)
     try:
         return snowflake.connector.connect(**given)
     except snowflake.connector.Error as exc:
@@ -59,7 +59,7 @@ def environment(target: Target) -> dict[str, str]:
 
 
 def arguments(target: Target) -> dict[str, Any]:
-    """Return the keyword arguments of snowflake.connector.connect; all of them also suit 5.x.
+    """Return the keyword arguments of snowflake.connector.connect 4.x; all but one also suit 5.x.
 
     The role is part of the login, as a user's default role may be one that was since taken away.
     Warehouse, database and schema are left to `select`: a login passes over a wrong one in silence.
@@ -126,10 +126,13 @@ def _dial_only(target: Target) -> None:
     socket.getaddrinfo = only
 
 
-def _follow_no_redirects() -> None:
-    # A redirect of the login would carry the password to another host. 5.x has no such module.
+def _suit_version(given: dict[str, Any]) -> None:
     if sessions := sys.modules.get("snowflake.connector.vendored.requests.sessions"):
+        # A redirect of the login would carry the password to another host.
         sessions.DEFAULT_REDIRECT_LIMIT = 0  # type: ignore[attr-defined]  # read as each session begins
+    else:
+        # The Rust core of 5.x asks nobody over OCSP, and would pass a word that it does not know on to the service.
+        del given["disable_ocsp_checks"]
 
 
 def select(handle: Any, target: Target) -> None:
@@ -137,10 +140,12 @@ def select(handle: Any, target: Target) -> None:
 
     Of a role this asks nothing new, unless the server let the login in with another one.
     """
+    import snowflake.connector
+
     for kind, name, failure in _session(target):
         try:
             _run(handle, f"use {kind} {name}")
-        except Exception as exc:
+        except snowflake.connector.Error as exc:
             found = classify(exc)
             if found is not None and found.failure_class in {"unknown_db", "permission"}:
                 _attach(exc, failure)
@@ -171,7 +176,9 @@ def _session(target: Target) -> Iterator[tuple[str, str, Verdict]]:
 
 def _attach(exc: Any, verdict: Verdict) -> None:
     # `classify` gives it back; so the driver's own words stay the detail of the report.
-    exc.verdict = verdict
+    while exc is not None:  # the innermost is asked first
+        exc.verdict = verdict
+        exc = exc.__cause__ or exc.__context__
 
 
 def identifier(name: str) -> str:
