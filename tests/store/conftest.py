@@ -45,7 +45,7 @@ def secrets_of():
 
     def read(settings: Settings) -> dict[str, str]:
         with open_store(settings) as store:
-            found = store.records.connections(None, (), "id", None)
+            found = list(store.records.connections(None, (), "id", None))
             return {one.name: store.records.secrets(one.id)["password"].reveal() for one in found}
 
     return read
@@ -64,6 +64,25 @@ def seal_count():
                 )
 
     return write
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Return a function that mounts a small tmpfs of some options on a new directory."""
+    places = []
+
+    def mount(options: str) -> Path:
+        place = tmp_path / f"mount{len(places)}"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("only root with the right to mount can do this")
+        places.append(place)
+        return place
+
+    yield mount
+    for place in places:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.fixture

@@ -42,6 +42,8 @@ def named_faults(path: Path, busy_s: float, *, read: Path | None = None) -> Iter
         yield
     except sqlite3.Error as exc:
         _raise_named(path, busy_s, read or path, exc)
+    except UnicodeDecodeError as exc:  # the text of a fault that quotes a damaged file
+        raise not_a_store(read or path) from exc
 
 
 def full(path: Path) -> StoreFull:

@@ -39,10 +39,10 @@ class Identity:
             StoreDamaged: a part is missing or malformed.
 
         """
-        found = {row[0]: row[1] for row in rows}
+        found = {row[0]: row[1] for row in rows if isinstance(row[1], str)}
         try:
             return cls(found["store_id"], found["key_id"], bytes.fromhex(found["key_check"]))
-        except (KeyError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError) as exc:
             raise not_a_store(path) from exc
 
     def rows(self) -> list[tuple[str, str]]:

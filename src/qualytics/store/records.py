@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PLAIN = {str, int, type(None)}
 _SECRETS_SET = "(SELECT group_concat(field) FROM secrets WHERE connection_id = c.id)"
-_CONNECTION = f"SELECT c.*, {_SECRETS_SET} AS secrets_set FROM connections c"  # noqa: S608 - constants only
+_SAME = ("id", "version", "name", "name_key", "created")
+_COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*_SAME, "type", *CONNECTION_VALUES, *SEEN))
+_CONNECTION = f"SELECT {_COLUMNS}, {_SECRETS_SET} AS secrets_set FROM connections c"  # noqa: S608 - constants only
 _DATASTORE = (
-    "SELECT d.*, c.name AS connection_name, c.type AS type "
-    "FROM datastores d JOIN connections c ON c.id = d.connection_id"
+    f"SELECT {', '.join(f'd.{name} AS {name}' for name in (*_SAME, 'connection_id', *DATASTORE_VALUES))}, "  # noqa: S608
+    "c.name AS connection_name, c.type AS type FROM datastores d JOIN connections c ON c.id = d.connection_id"
 )
 _SORTS = {"id": "id", "name": "name_key", "type": "type, id"}
 
@@ -97,6 +100,8 @@ class Records:
         """Open and return the secrets of a connection by field."""
         sql = "SELECT field, sealed FROM secrets WHERE connection_id = ?"
         rows = self._execute(sql, (connection_id,)).all()
+        for name, sealed in rows:
+            require_sealed(connection_id, name, sealed)
         return {name: self._key().open(self._place(connection_id, name), sealed) for name, sealed in rows}
 
     def datastore(self, datastore_id: int) -> Datastore | None:
@@ -155,6 +160,7 @@ class Records:
 
     def _connections(self, sql: str, arguments: tuple[Any, ...]) -> Iterator[Connection]:
         for row in self._execute(sql, arguments):
+            _require_plain("connections", row)
             values = {name: row[name] for name in CONNECTION_VALUES if row[name] is not None}
             if "parameters" in values:
                 values["parameters"] = _unpacked("connections", row, "parameters")
@@ -171,6 +177,7 @@ class Records:
 
     def _datastores(self, sql: str, arguments: tuple[Any, ...]) -> Iterator[Datastore]:
         for row in self._execute(sql, arguments):
+            _require_plain("datastores", row)
             values: dict[str, Any] = {name: row[name] for name in DATASTORE_VALUES}
             values |= {name: _unpacked("datastores", row, name) for name in ("tags", "teams")}
             values["enrichment_only"] = bool(values["enrichment_only"])
@@ -191,9 +198,30 @@ def _first(rows: Iterator[T]) -> T | None:
 def _unpacked(table: str, row: Any, column: str) -> Any:
     try:
         return json.loads(row[column])
-    except ValueError as exc:
-        hint = "set the value again, or restore a backup: qualytics store restore FILE"
-        raise StoreDamaged(f"the {column} of {table} {row['id']} cannot be read any more", hint) from exc
+    except (TypeError, ValueError) as exc:
+        raise _unreadable(f"the {column} of {table}", row["id"]) from exc
+
+
+def _require_plain(table: str, row: Any) -> None:
+    # STRICT tables guard what is written; a damaged file can still give a blob for a text.
+    if not _PLAIN.issuperset(map(type, row)):
+        raise _unreadable(f"a value of {table}", row["id"])
+
+
+def require_sealed(connection_id: int, name: object, sealed: object) -> None:
+    """Check the form of a secret's row before it is opened.
+
+    Raises:
+        StoreDamaged: the file gives another form.
+
+    """
+    if not isinstance(name, str) or not isinstance(sealed, bytes):
+        raise _unreadable("a secret of connections", connection_id)
+
+
+def _unreadable(what: str, row_id: object) -> StoreDamaged:
+    hint = "set the value again, or restore a backup: qualytics store restore FILE"
+    return StoreDamaged(f"{what} {row_id} cannot be read any more", hint)
 
 
 def _packed(row: dict[str, Any]) -> dict[str, Any]:

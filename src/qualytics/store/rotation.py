@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import QualyticsError, UsageError
 from qualytics.store import files
 from qualytics.store.opening import open_store
+from qualytics.store.records import require_sealed
 from qualytics.store.sealing import Key, Place
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def sealed_values(store: SqliteStore) -> Iterator[tuple[Place, str, bytes]]:
     last: tuple[int, str] = (0, "")
     while rows := store.execute(sql, (*last, _BATCH)).all():
         for row_id, name, key_id, sealed in rows:
+            require_sealed(row_id, name, sealed)
             yield Place(store.store_id, "connections", row_id, name), key_id, sealed
         last = (rows[-1][0], rows[-1][1])
 

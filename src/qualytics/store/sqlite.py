@@ -32,7 +32,9 @@ class Rows:
 
     def __iter__(self) -> Iterator[Any]:
         with self._named():
-            yield from self._cursor
+            # Not `yield from`: that closes the cursor of rows left unread, which fails once the store is closed.
+            for row in self._cursor:  # noqa: UP028
+                yield row
 
     def all(self) -> list[Any]:
         """Return every row."""

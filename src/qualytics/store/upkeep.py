@@ -13,6 +13,7 @@ from qualytics.store import files
 from qualytics.store.faults import named_faults, named_os_errors, not_a_store
 from qualytics.store.identity import Identity
 from qualytics.store.opening import connect, install, made_aside, migrate, open_store, quoted
+from qualytics.store.records import require_sealed
 from qualytics.store.rotation import sealed_values
 from qualytics.store.sealing import Keys, Place
 
@@ -109,6 +110,7 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
                 identity = Identity.read(copy.execute("SELECT name, value FROM meta"), source)
                 key = identity.prove(Keys(settings).find(identity.key_id))
                 for row_id, name, sealed in copy.execute(_ALL_SEALED):
+                    require_sealed(row_id, name, sealed)
                     key.open(Place(identity.store_id, "connections", row_id, name), sealed)
                 copy.execute("PRAGMA journal_mode = WAL")
         install(temporary, path, busy_s)
@@ -129,7 +131,7 @@ def _json_problems(store: SqliteStore) -> Iterator[str]:
         for row_id, text in store.execute(sql):
             try:
                 json.loads(text)
-            except ValueError:
+            except (TypeError, ValueError):
                 yield f"the {column} of {table} {row_id} cannot be read any more"
 
 
