@@ -22,9 +22,9 @@ _TLS_HINT = "set ssl_mode in --parameters to suit the server"
 # libpq gives no SQLSTATE for what fails before or during authentication; these are its own
 # words (fe-connect.c, fe-auth.c, fe-secure-openssl.c) and the server's (auth.c, hba.c, postinit.c).
 _MESSAGES = (
-    (r"no pg_hba\.conf entry.*(no encryption|SSL off)", Verdict("tls", "the server demands TLS", _TLS_HINT)),
-    (r"no pg_hba\.conf entry.*(SSL encryption|SSL on)", Verdict("tls", "the server refuses TLS", _TLS_HINT)),
-    (r"no pg_hba\.conf entry|pg_hba\.conf rejects", Verdict("permission", "the server's pg_hba.conf lets this user, database or address in nowhere", "ask for an entry in pg_hba.conf for the local_address of this report")),
+    (r"pg_hba\.conf.*(no encryption|SSL off)", Verdict("tls", "the server demands TLS", _TLS_HINT)),
+    (r"pg_hba\.conf rejects.*(SSL encryption|SSL on)", Verdict("tls", "the server's pg_hba.conf rejects this login over TLS", "if it works with ssl_mode=disable in --parameters, the server refuses TLS; else ask for an entry in pg_hba.conf")),
+    (r"pg_hba\.conf", Verdict("permission", "the server's pg_hba.conf lets this user, database or address in nowhere", "ask for an entry in pg_hba.conf for the local_address of this report")),
     (r"role .* is not permitted to log in", Verdict("auth", "the role may not log in")),
     (r"authentication method requirement .* failed|requires? a cleartext password", Verdict("tls", "the server asks for the password in clear text over a plain connection", "turn TLS on at the server, or set ssl_mode=disable to send it all the same")),
     (r"authentication failed|no password supplied|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
@@ -110,8 +110,12 @@ def select(handle: Any, target: Target) -> None:
         raise refuse(
             "permission",
             f"user {target.username!r} may not use schema {target.schema!r}",
-            f'run on the server: grant usage on schema "{target.schema}" to "{target.username}"',
+            f"run on the server: grant usage on schema {_quoted(target.schema)} to {_quoted(target.username or '')}",
         )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def check(handle: Any, target: Target) -> Server:
