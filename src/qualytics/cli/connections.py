@@ -70,7 +70,7 @@ def update(
     form: str,
     **given: Any,
 ) -> None:
-    """Update specific fields of a connection. Only provided fields are changed; parameters merge key by key."""
+    """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s)
     fields = collect(ctx, given)
     fields |= dict.fromkeys(_unset_names(unset, fields))
