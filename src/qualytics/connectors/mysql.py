@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Param, Refusal, Server, Target, Verdict, tls_params
-from qualytics.connectors._sql import by_sqlstate, refuse
+from qualytics.connectors._sql import by_sqlstate, by_text, refuse
 from qualytics.connectors._wire import peek, reject_stranger
 
 if TYPE_CHECKING:
@@ -29,7 +30,17 @@ _LOCKED = Verdict("auth", "the account is locked", "run on the server: alter use
 _PLUGIN = Verdict(
     "config",
     "the account's authentication plugin is not supported",
-    "give the account another plugin on the server, such as caching_sha2_password or ed25519",
+    "give the account another plugin on the server, such as mysql_native_password or caching_sha2_password",
+)
+
+_NONSENSE = Verdict("config", f"the server does not speak {_PROTOCOL} as it should", "check host and port")
+# What PyMySQL says without a number, as a RuntimeError.
+_MESSAGES = (
+    (r"pynacl", _PLUGIN),
+    (
+        r"LOAD_LOCAL",
+        Verdict("config", "the server asked for a file of this machine, and got none", "check host and port"),
+    ),
 )
 
 # Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and
@@ -210,11 +221,15 @@ def check(handle: Any, target: Target) -> Server:
 
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by the number of the error, else by its SQLSTATE."""
+    if isinstance(exc, RuntimeError):
+        return by_text(str(exc), _MESSAGES)
+    if isinstance(exc, LookupError | struct.error | UnicodeError):  # PyMySQL stumbled over a packet
+        return _NONSENSE
     if not type(exc).__module__.startswith("pymysql"):
         return None
     number = exc.args[0] if exc.args else None
-    if not isinstance(number, int):  # packets that make no sense to PyMySQL
-        return Verdict("config", f"the server does not speak {_PROTOCOL} as it should", "check host and port")
+    if not isinstance(number, int):
+        return _NONSENSE
     return _NUMBERS.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
 
 
