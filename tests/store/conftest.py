@@ -60,7 +60,7 @@ def seal_count():
             for number in range(count):
                 name, secret = f"n{number}", Secret(f"canary-{number}")
                 records.insert_connection(
-                    name, name, "postgresql", {}, {"password": secret}, "2026-01-01T00:00:00.000Z"
+                    name, name, "postgresql", {"host": "h", "username": "u"}, {"password": secret}, "now"
                 )
 
     return write
@@ -108,11 +108,14 @@ def crash(home):
 def together(home):
     """Return a function that starts many processes of one Python text, lets all go at once, and returns their outputs.
 
-    Each is imported and ready when the first begins.
+    Each is imported and ready when the first begins; a text that reads stdin to its end waits there until
+    all have printed a line.
     """
 
     def run(text: str, count: int) -> list[str]:
-        program = f"import sys, qualytics, qualytics.client.local\nprint('ready', flush=True)\nsys.stdin.read()\n{text}"
+        program = (
+            f"import sys, qualytics, qualytics.client.local\nprint('ready', flush=True)\nsys.stdin.readline()\n{text}"
+        )
         children = [
             subprocess.Popen(
                 [sys.executable, "-c", program, str(number)],
@@ -126,11 +129,14 @@ def together(home):
         for child in children:
             assert child.stdout.readline() == "ready\n"
         for child in children:
-            child.stdin.close()
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        lines = [child.stdout.readline() for child in children]
         outputs = []
-        for child in children:
+        for child, line in zip(children, lines, strict=True):
             with child:
-                outputs.append(child.stdout.read())
+                child.stdin.close()
+                outputs.append(line + child.stdout.read())
                 assert (child.stderr.read(), child.wait(100)) == ("", 0)
         return outputs
 
