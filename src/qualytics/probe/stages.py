@@ -98,7 +98,8 @@ class Walk:
                 watch(tls.context, self._shaken)
             else:
                 if tls.active:
-                    self.secured(handshake(sock, tls, self._target.host))
+                    with handshake(sock, tls, self._target.host) as secure:
+                        self.secured(secure)
                 self._end(ok=True)
         if not tls.active:
             self._emit({"warn": "the connection is not encrypted"})
