@@ -158,3 +158,13 @@ def test_a_long_list_streams_within_the_memory_of_one_call(settings, tmp_path):
     assert int(measured.stdout) < 35 * 1_024
     with (tmp_path / "out").open("rb") as out:
         assert sum(line.startswith(b'    "id": ') for line in out) == MANY
+
+
+def test_many_connections_without_a_name_get_names_in_a_row(settings):
+    with LocalClient(settings) as client:
+        names = [client.connections.create(FIELDS)["name"] for _ in range(40)]
+        assert names == ["postgresql-h", *(f"postgresql-h-{number}" for number in range(2, 41))]
+        client.connections.delete(client.connections.find("postgresql-h"))
+        assert client.connections.create(FIELDS)["name"] == "postgresql-h"
+        client.connections.delete(client.connections.find("postgresql-h-3"))
+        assert client.connections.create(FIELDS)["name"] not in names[:2] + names[3:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -237,10 +236,16 @@ class Connections:
             return name
         base = derived_name(new.connector, new.values)
         key = validate.fold(base)
-        # "." follows "-" in ASCII: the range holds exactly the names that begin with key and a hyphen.
-        taken = records.names_from(f"{key}-", f"{key}.") | records.names_from(key, f"{key}\0")
-        suffixes = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-        return next(base + suffix for suffix in suffixes if key + suffix not in taken)
+        if not records.has_name(key):
+            return base
+        # Doubling, then halving: ten thousand names of one host cost a few look-ups each.
+        taken, free = 1, 2
+        while records.has_name(f"{key}-{free}"):
+            taken, free = free, 2 * free
+        while free - taken > 1:
+            middle = (taken + free) // 2
+            taken, free = (middle, free) if records.has_name(f"{key}-{middle}") else (taken, middle)
+        return f"{base}-{free}"
 
     def _similar(self, records: Records, name: str) -> str | None:
         names = tuple(found.name for found in records.connections(None, (), "id", 1_000))

@@ -65,10 +65,9 @@ class Records:
         sql = f"{' UNION ALL '.join(branches)} ORDER BY {_SORTS[sort]} LIMIT ?"
         return self._connections(sql, (*arguments, -1 if limit is None else _small(limit)))
 
-    def names_from(self, start: str, end: str) -> set[str]:
-        """Return the folded names in [start, end)."""
-        sql = "SELECT name_key FROM connections WHERE name_key >= ? AND name_key < ?"
-        return {row[0] for row in self._execute(sql, (start, end))}
+    def has_name(self, name_key: str) -> bool:
+        """Say whether a connection has that folded name."""
+        return bool(self._execute("SELECT 1 FROM connections WHERE name_key = ?", (name_key,)).all())
 
     def insert_connection(
         self, name: str, name_key: str, kind_of: str, values: dict[str, Any], secrets: dict[str, Secret], created: str
