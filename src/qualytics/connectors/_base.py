@@ -40,7 +40,7 @@ class Param:
     is_pem: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Verdict:
     """What a connector makes of an exception; None leaves a part to the common default.
 
@@ -110,7 +110,7 @@ class Target:
     tls: Tls | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Server:
     """What the server says of itself."""
 

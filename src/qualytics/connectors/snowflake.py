@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +115,8 @@ def _dial_only(target: Target) -> None:
 
     The connector dials by itself; without this it would try dead addresses of a host for a whole timeout each.
     """
+    import socket
+
     look_up = socket.getaddrinfo
 
     def only(host: Any, *rest: Any, **named: Any) -> Any:
