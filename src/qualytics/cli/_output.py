@@ -28,7 +28,7 @@ _UNSAFE_IN_DOCUMENT = re.compile(f"[{_UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00
 # Plain scalars that some YAML reader (1.1 or 1.2) takes for something else than a text.
 _AMBIGUOUS = re.compile(
     r"""(?ix) y | n | yes | no | on | off | true | false | null | ~ | <<? | =
-      | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]+) (e[-+]?\d+)?
+      | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]*) (e[-+]?\d+)?
       | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.\d*)? | [-+]? \.(inf|nan)
       | \d{4}-\d\d?-\d\d? .* """
 )
