@@ -93,8 +93,10 @@ class _Progress:
         elif "warn" in word:
             self.warnings.append(str(word["warn"]))
         elif "fail" in word:
-            self.fail = {key: word["fail"][key] for key in ("class", "cause", "hint", "detail")}
-            CLASSES[self.fail["class"]]
+            fail = {key: word["fail"][key] for key in ("class", "cause", "hint", "detail")}
+            if fail["class"] not in CLASSES:
+                raise ValueError("no such class")
+            self.fail = fail
         elif "done" in word:
             self.done = True
         else:

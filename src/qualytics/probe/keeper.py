@@ -35,8 +35,10 @@ def keep(work: Callable[[], None]) -> str | None:
         die_with(keeper)
         os.close(woken)
         os.close(wake)
-        work()
-        os._exit(0)
+        try:
+            work()
+        finally:
+            os._exit(1)  # it ends by itself, unless something unheard of was raised
     status = None
     while status is None and 0 not in select.select([0, woken], [], [])[0]:
         os.read(woken, 512)
