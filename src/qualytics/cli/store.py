@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from qualytics import client
@@ -36,6 +34,8 @@ def check(ctx: click.Context, /, *, form: str) -> None:
 @options.common_options()
 def backup(*, file: str, form: str) -> None:
     """Copy the store, while it is in use, into one new file; the key is not in it."""
+    from pathlib import Path
+
     with client.connect() as door:
         found = door.upkeep.backup(Path(file).absolute())
     output.write_document(found, form)
@@ -47,5 +47,7 @@ def backup(*, file: str, form: str) -> None:
 @options.common_options()
 def restore(*, file: str, form: str) -> None:
     """Put a backup in the store's place; the key that sealed it must be there."""
+    from pathlib import Path
+
     with client.connect() as door:
         output.write_document(door.upkeep.restore(Path(file).absolute()), form)
