@@ -73,10 +73,10 @@ def _line(figure: Figure) -> tuple[str, ...]:
 
 
 def _target(figure: Figure) -> str:
-    if figure.limit is None:
-        return ""
-    sign = "≥" if figure.at_least else "≤"
-    return f"{sign} {figure.limit:.2f} x" if figure.limit_is_ratio else f"{sign} {figure.limit:g} {figure.unit}"
+    value = None if figure.limit is None else f"{figure.limit:g} {figure.unit}"
+    ratio = None if figure.limit_ratio is None else f"{figure.limit_ratio:.2f} x"
+    both = " or ".join(filter(None, (value, ratio)))
+    return both and f"{'≥' if figure.at_least else '≤'} {both}"
 
 
 def _print_table(lines: list[tuple[str, ...]]) -> None:
