@@ -5,9 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import hive, objects, redshift, servers
+from dev import fakesnow, hive, objects, redshift, servers
 
-NEEDS = (servers.postgres_programs, servers.mariadb_programs, redshift.programs, hive.programs, *objects.PROGRAMS)
+NEEDS = (
+    servers.postgres_programs,
+    servers.mariadb_programs,
+    fakesnow.fakesnow_programs,
+    redshift.programs,
+    hive.programs,
+    *objects.PROGRAMS,
+)
 
 
 def main() -> int:

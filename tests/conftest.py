@@ -9,14 +9,13 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 import yaml
 
-from dev import servers
+from dev import fakesnow, servers
 from qualytics.cli import main
 
 SERVER_FIXTURES = {"postgres_server", "mariadb_server", "fakesnow_server"}
@@ -46,7 +45,7 @@ class Result:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
+def home(tmp_path, monkeypatch):
     """Return a config directory that does not exist yet; no variable of the developer's leaks in."""
     for name in [name for name in os.environ if name.startswith("QUALYTICS_")]:
         monkeypatch.delenv(name)
@@ -107,7 +106,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture(scope="session")
-def root_file(authority, tmp_path_factory) -> Path:
+def root_file(authority, tmp_path_factory):
     """Return the root certificate of the test servers as a file."""
     path = tmp_path_factory.mktemp("ca") / "root.pem"
     authority.cert_pem.write_to_path(str(path))
@@ -147,4 +146,13 @@ def mariadb_server(certificate):
     with servers.mariadb(certificate) as server:
         with servers.mariadb_admin(server) as admin:
             admin.cursor().execute("create database sales")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fakesnow_server(certificate):
+    """Run the emulator of Snowflake; it takes any user and password."""
+    with fakesnow.fakesnow(certificate) as server:
+        fakesnow.run_sql(server, "create database SALES", "create schema SALES.RAW", 'create database "Mixed"')
+        fakesnow.run_sql(server, 'create schema "Mixed"."low case"')
         yield server

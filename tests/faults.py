@@ -1,4 +1,4 @@
-"""Servers that behave badly on a loopback port: silent, closing, resetting, trickling, talking nonsense or without end."""
+"""Servers that behave badly on a loopback port: silent, closing, trickling, talking nonsense or without end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def _serving(behave: Callable[[socket.socket, threading.Event], None], host: str = "127.0.0.1") -> Iterator[int]:
+def serving(behave: Callable[[socket.socket, threading.Event], None], host: str = "127.0.0.1") -> Iterator[int]:
+    """Run `behave(peer, over)` for each connection, in a thread of its own; `over` is set at the end."""
     over = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -44,12 +45,12 @@ def _serving(behave: Callable[[socket.socket, threading.Event], None], host: str
 
 def silent() -> contextlib.AbstractContextManager[int]:
     """Accept and never answer."""
-    return _serving(lambda _peer, over: over.wait() and None)
+    return serving(lambda _peer, over: over.wait() and None)
 
 
 def closing() -> contextlib.AbstractContextManager[int]:
     """Accept and close at once."""
-    return _serving(lambda _peer, _over: None)
+    return serving(lambda _peer, _over: None)
 
 
 def resetting() -> contextlib.AbstractContextManager[int]:
@@ -61,7 +62,7 @@ def resetting() -> contextlib.AbstractContextManager[int]:
             peer.recv(1)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    return _serving(behave)
+    return serving(behave)
 
 
 def trickling(byte: bytes = b"\0", every_s: float = 5.0) -> contextlib.AbstractContextManager[int]:
@@ -72,7 +73,7 @@ def trickling(byte: bytes = b"\0", every_s: float = 5.0) -> contextlib.AbstractC
             peer.sendall(byte)
             over.wait(every_s)
 
-    return _serving(behave)
+    return serving(behave)
 
 
 def garbage(
@@ -84,7 +85,7 @@ def garbage(
         peer.sendall(text)
         over.wait()
 
-    return _serving(behave)
+    return serving(behave)
 
 
 def endless(chunk: bytes = b"\0" * 65_536) -> contextlib.AbstractContextManager[int]:
@@ -96,18 +97,19 @@ def endless(chunk: bytes = b"\0" * 65_536) -> contextlib.AbstractContextManager[
             with contextlib.suppress(TimeoutError):
                 peer.sendall(chunk)
 
-    return _serving(behave)
+    return serving(behave)
 
 
 @contextlib.contextmanager
-def dropping() -> Iterator[int]:
+def dropping(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Drop connection attempts: a listener whose backlog is full never answers a SYN."""
-    with socket.socket() as listener, contextlib.ExitStack() as stack:
-        listener.bind(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener, contextlib.ExitStack() as stack:
+        listener.bind((host, port))
         listener.listen(0)
         for _ in range(8):
-            filler = stack.enter_context(socket.socket())
-            filler.setblocking(False)
+            filler = stack.enter_context(socket.socket(family))
+            filler.settimeout(0)
             filler.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
 

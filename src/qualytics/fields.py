@@ -13,18 +13,20 @@ MAX_SECRET = 65_536
 MAX_NAME = 255
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Field:
     """One field of a connection.
 
-    `type` is the JSON type of its value; `help` completes "…" in the CLI's help, lower case first
-    except for names; `takes_refs` says whether `${VAR}` is resolved in it; `minimum` and `maximum`
-    bound numbers, `max_length` texts (characters).
+    `type` is the JSON type of its value; `noun` is what sentences call it, `help` the first words of
+    its help where those are others, `note` the last; `takes_refs` says whether `${VAR}` is resolved
+    in it; `minimum` and `maximum` bound numbers, `max_length` texts (characters).
     """
 
     name: str
     type: type
-    help: str
+    noun: str
+    help: str = ""
+    note: str = ""
     is_secret: bool = False
     takes_refs: bool = False
     verbs: frozenset[str] = EVERY
@@ -40,56 +42,30 @@ class Field:
         return "--" + self.name.replace("_", "-")
 
 
+def _secret(name: str, noun: str, text: str = "") -> Field:
+    return Field(name, str, noun, text, is_secret=True, takes_refs=True, max_length=MAX_SECRET)
+
+
+_TYPE_HELP = "connection type (e.g., postgresql, snowflake, mysql, bigquery)"
+_PARAMETERS_HELP = "JSON string for type-specific params"
+_DEFAULT_HINT = "leave it out for the default, or drop a stored one: --unset max_parallelization"
+
 FIELDS: tuple[Field, ...] = (
-    Field(
-        "type",
-        str,
-        "connection type (e.g., postgresql, snowflake, mysql, bigquery)",
-        verbs=frozenset({CREATE, TEST}),
-        short="-t",
-    ),
+    Field("type", str, "type", _TYPE_HELP, verbs=frozenset({CREATE, TEST}), short="-t", max_length=MAX_NAME),
     Field("name", str, "connection name", verbs=frozenset({CREATE, UPDATE}), short="-n", max_length=MAX_NAME),
     Field("host", str, "host", takes_refs=True, max_length=253),
-    Field("port", int, "port number", minimum=1, maximum=65_535),
+    Field("port", int, "port", "port number", minimum=1, maximum=65_535),
     Field("username", str, "username", takes_refs=True),
-    Field("password", str, "password", is_secret=True, takes_refs=True, max_length=MAX_SECRET),
-    Field(
-        "passphrase",
-        str,
-        "passphrase of a private key",
-        is_secret=True,
-        takes_refs=True,
-        max_length=MAX_SECRET,
-    ),
-    Field("uri", str, "URI for DFS connections, path for database files", takes_refs=True),
-    Field(
-        "access_key",
-        str,
-        "access key for DFS connections",
-        is_secret=True,
-        takes_refs=True,
-        max_length=MAX_SECRET,
-    ),
-    Field(
-        "secret_key",
-        str,
-        "secret key for DFS connections",
-        is_secret=True,
-        takes_refs=True,
-        max_length=MAX_SECRET,
-    ),
-    Field("catalog", str, "catalog for native connections"),
-    Field("catalog_type", str, "catalog type for native connections"),
-    Field("jdbc_fetch_size", int, "JDBC fetch size, rows per round trip", minimum=1, maximum=1_000_000),
-    Field(
-        "max_parallelization",
-        int,
-        "max parallelization level",
-        minimum=1,
-        maximum=100,
-        hint="leave it out, or unset it, for the default",
-    ),
-    Field("parameters", dict, "JSON object of type-specific params, or @file.json", takes_refs=True),
+    _secret("password", "password"),
+    _secret("passphrase", "passphrase", "passphrase of a private key"),
+    Field("uri", str, "URI", "URI for DFS connections", "path for database files", takes_refs=True),
+    _secret("access_key", "access key", "access key for DFS connections"),
+    _secret("secret_key", "secret key", "secret key for DFS connections"),
+    Field("catalog", str, "catalog", "catalog for native connections"),
+    Field("catalog_type", str, "catalog type", "catalog type for native connections"),
+    Field("jdbc_fetch_size", int, "JDBC fetch size", note="rows per round trip", minimum=1, maximum=1_000_000),
+    Field("max_parallelization", int, "max parallelization level", minimum=1, maximum=100, hint=_DEFAULT_HINT),
+    Field("parameters", dict, "parameters", _PARAMETERS_HELP, "or @file.json", takes_refs=True),
 )
 
 BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Connection:
     """A stored connection without its secrets; `secrets_set` names those that are set.
 
@@ -23,7 +23,7 @@ class Connection:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Datastore:
     """A stored datastore: one database, schema or folder that is read over a connection."""
 
@@ -44,7 +44,7 @@ class Datastore:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StageResult:
     """One stage of a test: its name, whether it passed, and how long it took in milliseconds."""
 
@@ -53,7 +53,7 @@ class StageResult:
     ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Failure:
     """Where and why a test failed; the words are still unmasked."""
 
@@ -65,7 +65,7 @@ class Failure:
     detail: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TestReport:
     """What a test of a connection found; `failure` is None when connected."""
 

@@ -60,13 +60,14 @@ class References:
     """Resolves `${NAME}` in many values of one call and tells all problems at once.
 
     One pass: what a variable holds is never looked at again. `$NAME`, `$$`, `~` and `%VAR%` are
-    ordinary text; `$${` gives a literal `${`.
+    ordinary text; `$${` gives a literal `${`. `used` names the variables that were put in.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         """Take the variables: the environment, with those of an env file over it."""
         self._variables = variables
         self._problems: list[Problem] = []
+        self.used: list[str] = []
 
     def resolve(self, loc: str, value: Any, *, may_be_empty: bool = False) -> Any:
         """Return the value with every reference in its strings (at any depth) resolved.
@@ -98,6 +99,7 @@ class References:
         elif not self._variables[name] and not may_be_empty:
             self._add(loc, "empty-reference", f"${{{name}}} is empty", f"export {name}=… with a value")
         else:
+            self.used.append(name)
             return self._variables[name]
         return ""
 
@@ -109,6 +111,8 @@ class References:
 
 _MALFORMED_HINT = "a reference is ${NAME} with letters, digits and _; write $${ for a literal ${"
 
+_PERCENT = re.compile("%[0-9A-F]{2}")
+
 
 def _forms(value: str) -> Iterable[str]:
     """Yield the ways in which a secret may stand in free text: plain, escaped, URL-encoded, base64."""
@@ -116,18 +120,19 @@ def _forms(value: str) -> Iterable[str]:
     import json
     from urllib.parse import quote, quote_plus
 
+    raw = value.encode("utf-8", "surrogatepass")
     yield value
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield repr(value)[1:-1]
-    yield quote(value, safe="")
-    yield quote(value)
-    yield quote_plus(value)
-    raw = value.encode("utf-8", "surrogatepass")
+    yield from (repr(value)[1:-1], ascii(value)[1:-1], repr(raw)[2:-1])
+    yield repr(f"'\"{value}")[4:-1]  # as inside a longer text that holds both kinds of quotes
+    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield quoted
+        yield _PERCENT.sub(lambda match: match[0].lower(), quoted)
     for shift in range(3):  # inside a longer base64 text ("user:password") a value has three alignments
         first = (0, 2, 3)[shift]  # characters that also depend on what stands before
         last = -((shift + len(raw)) % 3 and 4 - (shift + len(raw)) % 3) or None
-        text = base64.b64encode(b"\0" * shift + raw).decode()[first:last].rstrip("=")
+        text = base64.b64encode(b"\0" * shift + raw).decode()[first:last]
         yield text
         yield text.translate(str.maketrans("+/", "-_"))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qualytics.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 TEST_TIMEOUT_S = 10.0
 TEST_TIMEOUT_MAX_S = 300.0
@@ -22,12 +22,12 @@ TEST_CLOSE_S = 0.5
 DIAL_STAGGER_S = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Settings:
     """What the environment decides.
 
     `home` is the config directory; `key` (QUALYTICS_KEY) wins over `key_file` (QUALYTICS_KEY_FILE),
-    which wins over the key beside the store.
+    which wins over the key beside the store. `busy_s` is how long others are waited for.
     """
 
     home: Path
@@ -35,6 +35,7 @@ class Settings:
     new_key: Secret | None = None
     key_file: Path | None = None
     url: str | None = None
+    busy_s: float = STORE_BUSY_S
 
     @property
     def store_path(self) -> Path:
@@ -54,6 +55,8 @@ class Settings:
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of this process; empty variables count as unset."""
+    from pathlib import Path  # here, as a test's child needs the time limits alone
+
     env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
     home = env.get("QUALYTICS_CONFIG_HOME")
     key, new_key, key_file = (env.get(f"QUALYTICS_{name}") for name in ("KEY", "NEW_KEY", "KEY_FILE"))

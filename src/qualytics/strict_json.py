@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
+_MAX_DIGITS = 100
 
 
 def loads(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        ValueError: not JSON, a key twice in one object, NaN or Infinity, or too deep. The message
-            never repeats the text, which may hold a secret.
+        ValueError: not JSON, a key twice in one object, NaN or Infinity (a number too large to be
+            one, too), or too deep. The message repeats no value, which may be a secret.
 
     """
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole, parse_float=_number
+        )
     except json.JSONDecodeError as exc:
-        raise ValueError(f"not JSON: {exc.msg.lower()} at line {exc.lineno} column {exc.colno}") from None
+        what = exc.msg.lower().removesuffix(" at")
+        raise ValueError(f"not JSON: {what} at line {exc.lineno} column {exc.colno}") from None
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from None
     check_depth(value)
@@ -42,6 +47,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
     return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
+        raise ValueError(f"a number has more than {_MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
 
 
 def _constant(name: str) -> NoReturn:

@@ -10,13 +10,13 @@ import click
 
 import qualytics
 from qualytics.cli import _output as output
+from qualytics.cli._call import Call
 from qualytics.cli._group import LazyGroup
+from qualytics.cli._kinds import UNSET_HINT
 from qualytics.errors import QualyticsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from qualytics.secret import Secret
 
 _INTERRUPTED = 130
 
@@ -47,63 +47,58 @@ root = LazyGroup(
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return a kind of ending
     """Run one command and return its exit code; nothing is raised and no traceback is shown."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    secrets: list[Secret] = []
+    call = Call(debug="--debug" in arguments)
     try:
-        code = root.main(arguments, prog_name="qualytics", standalone_mode=False, obj=secrets)
+        code = root.main(arguments, prog_name="qualytics", standalone_mode=False, obj=call)
         output.flush()
     except output.OutputClosed:
         return 1
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as exc:
-        output.say(exc.ctx.get_help() if exc.ctx else exc.message)
+        output.say(exc.ctx.get_help())
         return UsageError.exit_code
     except click.ClickException as exc:
-        return _fail(_usage_error(exc), secrets, arguments)
+        return _fail(_usage_error(exc), call)
     except QualyticsError as exc:
-        return _fail(exc, secrets, arguments)
+        return _fail(exc, call)
     except Exception as exc:  # noqa: BLE001 - the last line of defence: a fault of ours is an error, not a traceback
-        return _fail(_internal(exc), secrets, arguments)
+        return _fail(_internal(exc), call)
     finally:
         if argv is None:  # the process ends here: looking for cycles once more would take an eighth of a call
             gc.freeze()
-    return code if isinstance(code, int) else 0
+    found = code if isinstance(code, int) else 0
+    call.note(f"exit code {found}")
+    return found
 
 
-def _fail(error: QualyticsError, secrets: list[Secret], arguments: list[str]) -> int:
-    if "--debug" in arguments:
-        _trace(error, secrets)
-    output.say_error(error, secrets)
+def _fail(error: QualyticsError, call: Call) -> int:
+    call.note_error(error)
+    output.say_error(error, call.secrets)
     return error.exit_code
-
-
-def _trace(error: BaseException, secrets: list[Secret]) -> None:
-    import traceback
-
-    from qualytics.secret import mask_text
-
-    for line in traceback.format_exception(error):
-        for part in line.rstrip().split("\n"):
-            output.say(f"debug: {output.escape(mask_text(part, secrets))}")
 
 
 def _usage_error(exc: click.ClickException) -> UsageError:
     hint = None
     if isinstance(exc, click.NoSuchOption):
-        possible = exc.possibilities or ()
         message = f"there is no option {exc.option_name}"
-        hint = f"did you mean {' or '.join(possible)}?" if possible else None
+        hint = f"did you mean {exc.possibilities[0]}?" if exc.possibilities else None
+    elif isinstance(exc, click.BadOptionUsage):
+        option = exc.option_name
+        if exc.ctx and any(
+            option in param.opts and getattr(param, "is_flag", False) for param in exc.ctx.command.params
+        ):
+            message, hint = f"{option} takes no value", f"write {option} alone"
+        else:
+            message, hint = f"{option} has no value", UNSET_HINT
     elif isinstance(exc, click.MissingParameter) and exc.param is not None:
-        message = f"{exc.param.opts[0]} is missing"
-    elif isinstance(exc, click.BadParameter) and exc.param is not None:
-        message = f"{exc.param.opts[0]}: {exc.message.rstrip('.')}"
+        name = exc.param.opts[0] if isinstance(exc.param, click.Option) else exc.param.human_readable_name
+        message = f"{name} is missing"
     else:
         message = exc.format_message().rstrip(".").lower()
     if hint is None and isinstance(exc, click.UsageError) and exc.ctx is not None:
         hint = f"{exc.ctx.command_path} --help shows the options"
-    error = UsageError(message, hint)
-    error.__cause__ = exc
-    return error
+    return UsageError(message, hint)
 
 
 def _internal(exc: Exception) -> QualyticsError:

@@ -1,4 +1,4 @@
-"""Groups of commands that load a command when it is called and suggest the nearest for a mistyped one."""
+"""Commands and groups: loaded when they are called, with the nearest name for a mistyped one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,61 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qualytics.cli import _output as output
+from qualytics.cli._call import current
 from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class SuggestingGroup(click.Group):
+class _Helpful(click.Command):
+    """Writes its help the way documents are written, so that a full disk or a closed pipe is told."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the help option."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+def _show_help(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        output.write_text(ctx.get_help() + "\n")
+        ctx.exit()
+
+
+class Command(_Helpful):
+    """A command; words that belong to no option are told without repeating them: they may be half a password."""
+
+    def __init__(self, *args: Any, **attrs: Any) -> None:
+        """Take what click takes."""
+        super().__init__(*args, **attrs)
+        self.allow_extra_args = True  # what is left over is reported below
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options, and raise UsageError when words are left over."""
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError as exc:
+            exc.ctx = exc.ctx or ctx  # the parser does not know it; hints name the command
+            raise
+        if rest and not ctx.resilient_parsing:
+            many = f"{len(rest)} words belong" if len(rest) > 1 else "1 word belongs"
+            raise UsageError(f"{many} to no option", "put a value with spaces in quotes, as in --name 'Production DB'")
+        return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        current(ctx).note_start(ctx)
+        return super().invoke(ctx)
+
+
+class SuggestingGroup(_Helpful, click.Group):
     """A group that answers a mistyped command with the nearest one."""
+
+    command_class = Command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -24,7 +71,7 @@ class SuggestingGroup(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             import difflib
 
-            guesses = difflib.get_close_matches(name, self.list_commands(ctx), n=1, cutoff=0.5)
+            guesses = difflib.get_close_matches(name.casefold(), self.list_commands(ctx), n=1, cutoff=0.6)
             hint = f"did you mean {guesses[0]}?" if guesses else f"{ctx.command_path} --help lists the commands"
             raise UsageError(f"there is no command {name!r}", hint)
         return super().resolve_command(ctx, args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -27,7 +28,7 @@ _UNSAFE_IN_DOCUMENT = re.compile(f"[{_UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00
 # Plain scalars that some YAML reader (1.1 or 1.2) takes for something else than a text.
 _AMBIGUOUS = re.compile(
     r"""(?ix) y | n | yes | no | on | off | true | false | null | ~ | <<? | =
-      | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]+) (e[-+]?\d+)?
+      | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]*) (e[-+]?\d+)?
       | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.\d*)? | [-+]? \.(inf|nan)
       | \d{4}-\d\d?-\d\d? .* """
 )
@@ -71,16 +72,17 @@ def write_text(text: str) -> None:
 
 def flush() -> None:
     """Hand everything written to stdout to the system; a full disk shows here, not at exit."""
-    _guarded(sys.stdout.flush)
+    if sys.stdout is not None:
+        _guarded(sys.stdout.flush)
 
 
 def say(text: str) -> None:
     """Write one line to stderr; foreign parts must be escaped already."""
-    try:
+    if sys.stderr is None:
+        return  # closed by whoever started us; the exit code still speaks
+    with contextlib.suppress(OSError):  # nobody reads it any more
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
-    except OSError:
-        return  # nobody reads stderr; the exit code still speaks
 
 
 def say_error(error: QualyticsError, secrets: Iterable[Secret]) -> None:
@@ -158,6 +160,8 @@ def _dumper() -> Any:
 
 
 def _write(text: str) -> None:
+    if sys.stdout is None:
+        raise QualyticsError("the output could not be written: standard output is closed", "check where stdout goes")
     _guarded(lambda: sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace")))
 
 
@@ -170,4 +174,5 @@ def _guarded(action: Callable[[], Any]) -> None:
         raise OutputClosed from None
     except OSError as exc:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise QualyticsError(f"the output could not be written: {exc.strerror}", "check where stdout goes") from exc
+        why = (exc.strerror or "").lower()
+        raise QualyticsError(f"the output could not be written: {why}", "check where stdout goes") from exc

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
 
 from qualytics.cli import _output as output
-from qualytics.errors import UsageError
+from qualytics.cli._group import Command
+from qualytics.cli._kinds import OneOf
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.command(cls=Command)
+@click.argument("shell", type=OneOf(("bash", "zsh", "fish")))
 def command(*, shell: str) -> None:
     """Print the completion script of a shell, as in: source <(qualytics completion bash)."""
+    from click.shell_completion import BashComplete, FishComplete, ZshComplete
+
     from qualytics.cli import root
 
-    found = get_completion_class(shell)
-    if found is None:
-        raise UsageError(f"there is no completion for {shell}")
+    found = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
     output.write_text(found(root, {}, "qualytics", "_QUALYTICS_COMPLETE").source())

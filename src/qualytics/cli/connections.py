@@ -9,21 +9,22 @@ import click
 from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
+from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
-from qualytics.errors import UsageError
-from qualytics.fields import BY_NAME, CREATE, FIELDS, TEST, UPDATE
-
-_TEST_FAILED = 6
+from qualytics.cli._kinds import OneOf, Text, Whole
+from qualytics.cli._values import choose, collect
+from qualytics.errors import TestFailed, UsageError
+from qualytics.fields import CREATE, FIELDS, TEST, UPDATE
 
 
 @click.group(cls=SuggestingGroup)
 def group() -> None:
-    """Manage database connections."""
+    """Manage the database connections that datastores use."""
 
 
 @group.command()
 @options.field_options(CREATE)
-@click.option("--dry-run", is_flag=True, help="Print the masked payload; store and contact nothing.")
+@click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
 @click.option("--test", "run_test", is_flag=True, help="Test first; store only if the test passes.")
 @options.timeout_option()
 @options.common_options()
@@ -32,8 +33,8 @@ def create(
     ctx: click.Context, /, *, dry_run: bool, run_test: bool, timeout_s: float | None, form: str, **given: Any
 ) -> None:
     """Create a connection."""
-    fields = options.collect(ctx, given)
-    _require_test(run_test=run_test, timeout_s=timeout_s)
+    _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s)
+    fields = collect(ctx, given)
     with client.connect() as door:
         if dry_run:
             output.write_document(door.connections.preview(fields), form)
@@ -42,9 +43,16 @@ def create(
 
 
 @group.command()
-@options.id_option("Connection", required=True)
+@options.id_option("Connection ID to update.", required=True)
 @options.field_options(UPDATE)
-@click.option("--unset", multiple=True, type=options.Text(), metavar="FIELD", help="Unset a field; may be repeated.")
+@click.option(
+    "--unset",
+    multiple=True,
+    type=Text(),
+    metavar="FIELD",
+    help="Unset a field; may be repeated.",
+    shell_complete=options.complete_fields,
+)
 @click.option("--dry-run", is_flag=True, help="Print the connection as it would become; store nothing.")
 @click.option("--test", "run_test", is_flag=True, help="Test the changed connection first; store only if it passes.")
 @options.timeout_option()
@@ -62,44 +70,43 @@ def update(
     form: str,
     **given: Any,
 ) -> None:
-    """Change the given fields of a connection; the others stay."""
-    fields = options.collect(ctx, given)
-    for name in (text.removeprefix("--").replace("-", "_") for text in unset):
-        if name not in BY_NAME:
-            known = ", ".join(field.name for field in FIELDS if UPDATE in field.verbs)
-            raise UsageError(f"--unset: there is no field {name!r}", f"the fields are {known}")
-        if name in fields:
-            raise UsageError(f"{name} is both given and unset", "drop one of the two")
-        fields[name] = None
-    _require_test(run_test=run_test, timeout_s=timeout_s)
+    """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
+    _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s)
+    fields = collect(ctx, given)
+    fields |= dict.fromkeys(_unset_names(unset, fields))
     with client.connect() as door:
         document = door.connections.update(record_id, fields, dry_run=dry_run, test=run_test, timeout_s=timeout_s)
         output.write_document(document, form)
 
 
 @group.command()
-@options.id_option("Connection")
-@click.option("--name", type=options.Text(), help="Connection name.")
+@options.id_option("Connection ID.")
+@options.name_option("Connection name.")
 @options.common_options()
 def get(*, record_id: int | None, name: str | None, form: str) -> None:
-    """Show a connection by id or name; secrets are masked."""
+    """Retrieve a connection by ID or name. Secrets are masked in the response.
+
+    Specify either --id or --name, not both.
+    """
     with client.connect() as door:
-        found = options.choose(record_id, name, door.connections.find)
+        found = choose(record_id, name, door.connections.find)
         output.write_document(door.connections.get(found), form)
 
 
 @group.command("list")
-@click.option("--name", type=options.Text(), help="Filter by a part of the name.")
+@options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
 @click.option(
     "--type",
     "-t",
     "types",
-    type=options.Text(),
+    type=Text(),
     help="Comma-separated connection types.",
-    shell_complete=lambda _ctx, _param, text: options.complete_types(text),
+    shell_complete=options.complete_types,
 )
-@click.option("--sort", type=click.Choice(("id", "name", "type")), default="id", show_default=True, help="Order.")
-@click.option("--limit", type=options.Whole(1), help="Show at most so many; all by default.")
+@click.option(
+    "--sort", type=OneOf(("id", "name", "type")), default="id", show_default=True, metavar="TEXT", help="Order."
+)
+@click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
 @options.common_options()
 def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, form: str) -> None:
     """List connections."""
@@ -109,20 +116,24 @@ def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, 
 
 
 @group.command()
-@options.id_option("Connection")
-@click.option("--name", type=options.Text(), help="Connection name.")
+@options.id_option("Connection ID to delete.")
+@options.name_option("Connection name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
 def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str) -> None:
-    """Delete a connection that no datastore uses."""
+    """Delete a connection, by --id or --name.
+
+    Deletion fails with a 409 error if datastores still reference this connection. Remove or reassign those
+    datastores first.
+    """
     with client.connect() as door:
-        found = options.choose(record_id, name, door.connections.find)
+        found = choose(record_id, name, door.connections.find)
         output.write_document(door.connections.delete(found, dry_run=dry_run), form)
 
 
 @group.command()
-@options.id_option("Connection")
-@click.option("--name", "record_name", type=options.Text(), help="Connection name.")
+@options.id_option("Connection ID to test.")
+@options.name_option("Connection name.", "record_name")
 @options.field_options(TEST)
 @options.timeout_option()
 @options.common_options()
@@ -137,21 +148,27 @@ def test(
     form: str,
     **given: Any,
 ) -> None:
-    """Test a stored connection, with overrides that are not stored; or settings with --type alone."""
-    fields = options.collect(ctx, given)
+    """Test connectivity with saved or overridden credentials, which are not stored.
+
+    With --type instead of --id or --name: test settings that are not stored.
+    """
+    is_stored = record_id is not None or record_name is not None
+    if is_stored and given["type"] is not None:
+        raise UsageError("--type is for settings that are not stored", "leave out --type, or --id and --name")
+    if not is_stored and given["type"] is None:
+        raise UsageError("there is nothing to test", "give --id or --name, or --type with settings")
+    fields = collect(ctx, given)
     with client.connect() as door:
-        if "type" in fields:
-            if record_id is not None or record_name is not None:
-                raise UsageError("--type is for settings that are not stored", "leave out --type, or --id and --name")
+        if not is_stored:
             what, report = "the test", door.connections.test_unsaved(fields, timeout_s=timeout_s)
         else:
-            found = options.choose(record_id, record_name, door.connections.find)
+            found = choose(record_id, record_name, door.connections.find)
             what, report = f"the test of connection {found}", door.connections.test(found, fields, timeout_s=timeout_s)
     show_report(ctx, what, report, form)
 
 
 @group.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, metavar="[TYPE]", type=Text(), shell_complete=options.complete_types)
 @options.common_options()
 def types(*, name: str | None, form: str) -> None:
     """List the connection types, or show one: its fields, parameters, defaults and driver."""
@@ -160,26 +177,40 @@ def types(*, name: str | None, form: str) -> None:
 
 
 @group.command()
-@options.id_option("Connection")
-@click.option("--name", type=options.Text(), help="Connection name.")
+@options.id_option("Connection ID.")
+@options.name_option("Connection name.")
 @options.common_options()
 def usages(*, record_id: int | None, name: str | None, form: str) -> None:
     """List the datastores that use a connection."""
     with client.connect() as door:
-        found = options.choose(record_id, name, door.connections.find)
+        found = choose(record_id, name, door.connections.find)
         output.write_list(door.connections.usages(found), form)
 
 
 def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str) -> None:
-    """Write a test report to stdout; a failed one also speaks on stderr and ends with exit code 6."""
+    """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
+    current(ctx).note_report(report)
     output.write_document(report, form)
     for warning in report["warnings"]:
         output.say(f"warning: {output.escape(warning)}")
     if not report["connected"]:
         output.say_failed(what, report)
-        ctx.exit(_TEST_FAILED)
+        ctx.exit(TestFailed.exit_code)
 
 
-def _require_test(*, run_test: bool, timeout_s: float | None) -> None:
+def _unset_names(unset: tuple[str, ...], fields: dict[str, Any]) -> list[str]:
+    names = [text.removeprefix("--").replace("-", "_") for text in unset]
+    known = [field.name for field in FIELDS if UPDATE in field.verbs]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--unset: there is no field {name!r} to unset", f"the fields are {', '.join(known)}")
+        if name in fields:
+            raise UsageError(f"{name} is both given and unset", "drop one of the two")
+    return names
+
+
+def _check_test(*, dry_run: bool, run_test: bool, timeout_s: float | None) -> None:
     if timeout_s is not None and not run_test:
         raise UsageError("--timeout is for --test", "add --test, or leave out --timeout")
+    if dry_run and run_test:
+        raise UsageError("--dry-run contacts nothing, so it cannot --test", "drop one of the two")

@@ -10,6 +10,8 @@ from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
+from qualytics.cli._kinds import Text, Whole
+from qualytics.cli._values import choose
 from qualytics.cli.connections import show_report
 from qualytics.errors import UsageError
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qualytics.client.local import LocalClient
-
-_FIELDS = ("database", "schema", "root_path", "description", "tags")
 
 
 @click.group(cls=SuggestingGroup)
@@ -29,51 +29,52 @@ def group() -> None:
 def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     helps = {
         "--description": "Description.",
-        "--tags": "Comma-separated tags.",
+        "--tags": "Comma-separated tags; they replace those there are.",
         "--root-path": "Folder, for object stores.",
         "--schema": "Schema.",
         "--database": "Database.",
         "--connection-name": "Name of the connection it uses.",
     }
     for name, text in helps.items():
-        command = click.option(name, type=options.Text(), help=text)(command)
-    return click.option("--connection-id", type=options.Whole(1), help="ID of the connection it uses.")(command)
+        command = click.option(name, type=Text(), help=text)(command)
+    return click.option("--connection-id", type=Whole(1), help="ID of the connection it uses.")(command)
 
 
 @group.command()
-@click.option("--name", "-n", required=True, type=options.Text(), help="Datastore name.")
+@click.option("--name", "-n", required=True, type=Text(), help="Datastore name.")
 @_place_options
 @options.common_options()
 def create(*, form: str, **given: Any) -> None:
-    """Create a datastore."""
+    """Create a datastore on the connection that --connection-id or --connection-name names."""
     with client.connect() as door:
-        output.write_document(door.datastores.create(_collect(door, given)), form)
+        output.write_document(door.datastores.create(_fields(door, given)), form)
 
 
 @group.command()
-@options.id_option("Datastore", required=True)
-@click.option("--name", "-n", type=options.Text(), help="New datastore name.")
+@options.id_option("Datastore ID to update.", required=True)
+@click.option("--name", "-n", type=Text(), help="New datastore name.")
 @_place_options
 @options.common_options()
 def update(*, record_id: int, form: str, **given: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
     with client.connect() as door:
-        output.write_document(door.datastores.update(record_id, _collect(door, given)), form)
+        output.write_document(door.datastores.update(record_id, _fields(door, given)), form)
 
 
 @group.command()
-@options.id_option("Datastore")
-@click.option("--name", type=options.Text(), help="Datastore name.")
+@options.id_option("Datastore ID.")
+@options.name_option("Datastore name.")
 @options.common_options()
 def get(*, record_id: int | None, name: str | None, form: str) -> None:
-    """Show a datastore by id or name."""
+    """Show a datastore by ID or name."""
     with client.connect() as door:
-        output.write_document(door.datastores.get(options.choose(record_id, name, door.datastores.find)), form)
+        found = _chosen(door, record_id, name)
+        output.write_document(door.datastores.get(found), form)
 
 
 @group.command("list")
-@click.option("--name", type=options.Text(), help="Filter by a part of the name.")
-@click.option("--connection-id", type=options.Whole(1), help="Only those of this connection.")
+@options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
+@click.option("--connection-id", type=Whole(1), help="Only those of this connection.")
 @options.common_options()
 def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
     """List datastores."""
@@ -82,35 +83,41 @@ def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
 
 
 @group.command()
-@options.id_option("Datastore")
-@click.option("--name", type=options.Text(), help="Datastore name.")
+@options.id_option("Datastore ID to delete.")
+@options.name_option("Datastore name.")
 @options.common_options()
 def delete(*, record_id: int | None, name: str | None, form: str) -> None:
     """Delete a datastore; its connection stays."""
     with client.connect() as door:
-        output.write_document(door.datastores.delete(options.choose(record_id, name, door.datastores.find)), form)
+        found = _chosen(door, record_id, name)
+        output.write_document(door.datastores.delete(found), form)
 
 
 @group.command()
-@options.id_option("Datastore")
-@click.option("--name", type=options.Text(), help="Datastore name.")
+@options.id_option("Datastore ID to verify.")
+@options.name_option("Datastore name.")
 @options.timeout_option()
 @options.common_options()
 @click.pass_context
 def verify(ctx: click.Context, *, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
     """Test the connection of a datastore with its database and schema."""
     with client.connect() as door:
-        found = options.choose(record_id, name, door.datastores.find)
+        found = _chosen(door, record_id, name)
         report = door.datastores.verify(found, timeout_s=timeout_s)
     show_report(ctx, f"the verification of datastore {found}", report, form)
 
 
-def _collect(door: LocalClient, given: dict[str, Any]) -> dict[str, Any]:
+def _chosen(door: LocalClient, record_id: int | None, name: str | None) -> int:
+    return choose(record_id, name, door.datastores.find, "qualytics datastores list")
+
+
+def _fields(door: LocalClient, given: dict[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in given.items() if value is not None}
     connection_name = fields.pop("connection_name", None)
     if connection_name is not None:
         if "connection_id" in fields:
-            raise UsageError("give either --connection-id or --connection-name")
+            message = "give either --connection-id or --connection-name, not both"
+            raise UsageError(message, "qualytics connections list shows ids and names")
         fields["connection_id"] = door.connections.find(connection_name)
     if "tags" in fields:
         fields["tags"] = [tag.strip() for tag in fields["tags"].split(",") if tag.strip()]

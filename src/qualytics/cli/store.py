@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
+from qualytics.cli._kinds import Text
 
 
 @click.group(cls=SuggestingGroup)
@@ -31,10 +30,12 @@ def check(ctx: click.Context, /, *, form: str) -> None:
 
 
 @group.command()
-@click.argument("file", type=options.Text())
+@click.argument("file", type=Text())
 @options.common_options()
 def backup(*, file: str, form: str) -> None:
     """Copy the store, while it is in use, into one new file; the key is not in it."""
+    from pathlib import Path
+
     with client.connect() as door:
         found = door.upkeep.backup(Path(file).absolute())
     output.write_document(found, form)
@@ -42,9 +43,11 @@ def backup(*, file: str, form: str) -> None:
 
 
 @group.command()
-@click.argument("file", type=options.Text())
+@click.argument("file", type=Text())
 @options.common_options()
 def restore(*, file: str, form: str) -> None:
     """Put a backup in the store's place; the key that sealed it must be there."""
+    from pathlib import Path
+
     with client.connect() as door:
         output.write_document(door.upkeep.restore(Path(file).absolute()), form)

@@ -50,6 +50,6 @@ def parse_types(text: str) -> tuple[str, ...]:
 
 def type_document(name: str | None = None) -> Any:
     """Return the document of one type, or a short one of every type; needs no store."""
-    from qualytics.service import connections
+    from qualytics.service import types
 
-    return connections.types(name)
+    return types.document(name)

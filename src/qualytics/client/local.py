@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.service import Context
-from qualytics.service.connections import Connections, preview
+from qualytics.service.connections import Connections
 from qualytics.service.datastores import Datastores
+from qualytics.service.drafts import preview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,15 +28,17 @@ class LocalConnections(Connections):
 class LocalUpkeep:
     """Care of the embedded store and its key."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the settings."""
-        self._settings = settings
+    def __init__(self, context: Context) -> None:
+        """Take what the service shares."""
+        self._context = context
+        self._settings = context.settings
 
     def rotate(self) -> dict[str, Any]:
         """Seal every secret anew under a new key."""
-        from qualytics.store import upkeep
+        from qualytics.store import rotation
 
-        return upkeep.rotate(self._settings)
+        self._context.release()  # it needs the store for itself
+        return rotation.rotate(self._settings)
 
     def check(self) -> dict[str, Any]:
         """Read the whole store and open every secret."""
@@ -53,6 +56,7 @@ class LocalUpkeep:
         """Put a backup in the store's place."""
         from qualytics.store import upkeep
 
+        self._context.release()  # it needs the store for itself
         return upkeep.restore(self._settings, source)
 
     def new_key(self) -> str:
@@ -70,7 +74,7 @@ class LocalClient:
         self._context = Context(settings)
         self.connections = LocalConnections(self._context)
         self.datastores = Datastores(self._context, self.connections)
-        self.upkeep = LocalUpkeep(settings)
+        self.upkeep = LocalUpkeep(self._context)
 
     def close(self) -> None:
         """Close the store."""

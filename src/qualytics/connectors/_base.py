@@ -21,7 +21,7 @@ CLASSES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Param:
     """One type-specific parameter: `type` is its JSON type; `max_length` counts characters.
 
@@ -40,7 +40,7 @@ class Param:
     is_pem: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Verdict:
     """What a connector makes of an exception; None leaves a part to the common default.
 
@@ -63,7 +63,7 @@ class Refusal(Exception):
         self.verdict = verdict
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Tls:
     """How this connection is encrypted.
 
@@ -83,7 +83,7 @@ class Tls:
         return self.mode in {"auto", "verify"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Endpoint:
     """Where an HTTPS type is reached; `https` is false for plain http, which only loopback may be."""
 
@@ -92,7 +92,7 @@ class Endpoint:
     https: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Item:
     """One thing that discovery found: `kind` is catalog, schema, table, view, prefix or object.
 
@@ -104,7 +104,7 @@ class Item:
     is_system: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Target:
     """All that `open` may use, ready to be handed to a driver as keyword arguments.
 
@@ -138,7 +138,7 @@ class Target:
     tls: Tls | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Server:
     """What the server says of itself; `warnings` are what a passed check must still tell."""
 
@@ -147,7 +147,7 @@ class Server:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Connector:
     """One connection type.
 
@@ -236,7 +236,10 @@ class Connector:
 def _is_installed(driver: str) -> bool:
     import importlib.util
 
-    return importlib.util.find_spec(driver) is not None
+    try:
+        return importlib.util.find_spec(driver) is not None
+    except ModuleNotFoundError:  # the package around it is missing, too
+        return False
 
 
 SSL_MODES = ("auto", "verify", "require", "disable")

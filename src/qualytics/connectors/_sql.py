@@ -51,6 +51,6 @@ def one_row(handle: Any, sql: str, arguments: tuple[Any, ...] = ()) -> tuple[Any
         cursor.close()
 
 
-def refuse(failure_class: str, cause: str, hint: str | None = None, *, stage: str | None = None) -> Refusal:
+def refuse(failure_class: str, cause: str | None, hint: str | None = None, *, stage: str | None = None) -> Refusal:
     """Return the exception of a connector that knows the verdict itself."""
     return Refusal(Verdict(failure_class, cause, hint, stage))

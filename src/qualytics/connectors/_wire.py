@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import select
-import socket
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from qualytics.connectors._sql import refuse
+
+if TYPE_CHECKING:
+    import socket
 
 # One byte is no evidence: a slow server may still be the right one. Eight foreign bytes are.
 _EVIDENCE = 8
@@ -20,6 +21,8 @@ def reject_stranger(sock: socket.socket, protocol: str, first: bytes) -> NoRetur
     Reads on until there is enough to judge by: eight bytes or the end, then a quarter of a second
     of silence. A server that talks on for a mebibyte without end is class `timeout`, else `config`.
     """
+    import select
+
     seen = first
     size = len(first)
     while size < _ENDLESS:
@@ -47,6 +50,9 @@ def peek(sock: socket.socket, count: int) -> bytes:
         TimeoutError: they did not come within the socket's timeout.
 
     """
+    import select
+    import socket
+
     # With SO_RCVLOWAT the socket is readable only once that many bytes, or the end, are there.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
     try:

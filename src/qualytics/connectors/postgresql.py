@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 # A connection has no database of its own; these exist almost everywhere, the first one on every new server.
 _ENTRANCES = ("postgres", "template1")
+# An identity is what the connection holds, never a Kerberos ticket that lies around.
+_NO_TICKETS = "!gss,!sspi"
 _TLS_HINT = "set ssl_mode in --parameters to suit the server"
 
 # libpq gives no SQLSTATE for what fails before or during authentication; these are its own
 # words (fe-connect.c, fe-auth.c, fe-secure-openssl.c) and the server's (auth.c, hba.c, postinit.c).
 _MESSAGES = (
-    (r"no pg_hba\.conf entry.*(no encryption|SSL off)", Verdict("tls", "the server demands TLS", _TLS_HINT)),
-    (r"no pg_hba\.conf entry.*(SSL encryption|SSL on)", Verdict("tls", "the server refuses TLS", _TLS_HINT)),
-    (r"no pg_hba\.conf entry|pg_hba\.conf rejects", Verdict("permission", "the server's pg_hba.conf lets this user, database or address in nowhere", "ask for an entry in pg_hba.conf for the local_address of this report")),
+    (r"pg_hba\.conf.*(no encryption|SSL off)", Verdict("tls", "the server demands TLS", _TLS_HINT)),
+    (r"pg_hba\.conf rejects.*(SSL encryption|SSL on)", Verdict("tls", "the server's pg_hba.conf rejects this login over TLS", "if it works with ssl_mode=disable in --parameters, the server refuses TLS; else ask for an entry in pg_hba.conf")),
+    (r"pg_hba\.conf", Verdict("permission", "the server's pg_hba.conf lets this user, database or address in nowhere", "ask for an entry in pg_hba.conf for the local_address of this report")),
     (r"role .* is not permitted to log in", Verdict("auth", "the role may not log in")),
     (r"authentication method requirement .* failed|requires? a cleartext password", Verdict("tls", "the server asks for the password in clear text over a plain connection", "turn TLS on at the server, or set ssl_mode=disable to send it all the same")),
     (r"authentication failed|no password supplied|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
@@ -55,16 +57,16 @@ def connect(target: Target) -> Any:
 
     if target.database is not None:
         return psycopg.connect(**arguments(target, target.database))
-    entrances = dict.fromkeys((*_ENTRANCES, target.username or ""))
-    for database in entrances:
+    errors = []
+    for database in dict.fromkeys((*_ENTRANCES, target.username or "")):
         try:
             return psycopg.connect(**arguments(target, database))
         except psycopg.OperationalError as exc:
             verdict = classify(exc)
-            if verdict is None or verdict.stage != "database":
+            if verdict is None or verdict.failure_class not in {"unknown_db", "permission"}:
                 raise
-            last = exc
-    raise last
+            errors.append(exc)
+    raise errors[0]
 
 
 def arguments(target: Target, database: str) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def arguments(target: Target, database: str) -> dict[str, Any]:
         "connect_timeout": max(2, int(target.timeout_s) + 1),
         "gssencmode": "disable",
         "passfile": "/dev/null",
+        "require_auth": _NO_TICKETS,
         "autocommit": True,
     }
     if target.password is not None:
@@ -87,7 +90,7 @@ def arguments(target: Target, database: str) -> dict[str, Any]:
     if tls is None or not tls.active:
         found["sslmode"] = "disable"
         if tls is not None and tls.mode == "auto":
-            found["require_auth"] = "!password"
+            found["require_auth"] = f"{_NO_TICKETS},!password"
     elif tls.verified:
         found |= {"sslmode": "verify-full", "sslrootcert": tls.ca_file, "sslcertmode": "disable"}
     else:
@@ -107,8 +110,12 @@ def select(handle: Any, target: Target) -> None:
         raise refuse(
             "permission",
             f"user {target.username!r} may not use schema {target.schema!r}",
-            f'run on the server: grant usage on schema "{target.schema}" to "{target.username}"',
+            f"run on the server: grant usage on schema {_quoted(target.schema)} to {_quoted(target.username or '')}",
         )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def check(handle: Any, target: Target) -> Server:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import selectors
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +16,8 @@ from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
+    import subprocess
+
     from qualytics.secret import Secret
 
 __all__ = ["Plan", "run"]
@@ -28,6 +25,7 @@ __all__ = ["Plan", "run"]
 _MAX_REPORT_BYTES = 65_536
 # What the child needs of its surroundings: where programs and trusted roots are. Nothing else passes.
 _PASSED_ON = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_TIMEOUT = "timeout"
 _BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qualytics.probe.child import main; main()"
 
 
@@ -58,10 +56,11 @@ class Plan:
             return str(self.values.get("uri") or self.type)
         return f"{host}:{self.values.get('port') or connector.default_port}"
 
-    def line(self) -> bytes:
-        """Return the plan as the one JSON line that the child reads."""
+    def line(self, directory: str) -> bytes:
+        """Return the plan as the one JSON line that the child reads; `directory` is its own to use and remove."""
         keys = ("type", "values", "timeout_s", "database", "schema", "root_path", "ssl_mode")
         document = {key: getattr(self, key) for key in keys}
+        document["directory"] = directory
         document["secrets"] = {name: secret.reveal() for name, secret in self.secrets.items()}
         return json.dumps(document).encode() + b"\n"
 
@@ -78,22 +77,34 @@ class _Progress:
     open_since: float = 0.0
     fail: dict[str, Any] | None = None
     done: bool = False
+    ending: str | None = None
 
-    def hear(self, word: dict[str, Any]) -> None:
-        """Take one line of the child."""
+    def hear(self, line: bytes) -> None:
+        """Take one line of the child.
+
+        Raises:
+            ValueError, LookupError, TypeError, RecursionError: it is none of the words that the child knows.
+
+        """
+        word = json.loads(line)
         if "begin" in word:
-            self.open_stage, self.open_since = word["begin"], time.monotonic()
+            self.open_stage, self.open_since = str(word["begin"]), time.monotonic()
         elif "end" in word:
-            self.stages.append(StageResult(word["end"], word["ok"], word["ms"]))
+            self.stages.append(StageResult(str(word["end"]), bool(word["ok"]), float(word["ms"])))
             self.open_stage = None
         elif "note" in word:
             self.notes |= word["note"]
         elif "warn" in word:
-            self.warnings.append(word["warn"])
+            self.warnings.append(str(word["warn"]))
         elif "fail" in word:
-            self.fail = word["fail"]
+            fail = {key: word["fail"][key] for key in ("class", "cause", "hint", "detail")}
+            if fail["class"] not in CLASSES:
+                raise ValueError("no such class")
+            self.fail = fail
         elif "done" in word:
             self.done = True
+        else:
+            self.ending = str(word["ended"])
 
     @property
     def over(self) -> bool:
@@ -104,30 +115,39 @@ class _Progress:
 def run(plan: Plan) -> TestReport:
     """Test a connection and return what was found; takes at most the plan's timeout and a moment.
 
-    The child gets the plan over a pipe, a clean environment, an empty home directory and a process
-    group of its own, which is killed at the deadline; nothing of it stays behind.
+    The child gets the plan over a pipe, a clean environment and an empty home directory. At the
+    deadline it ends with everything that it started; nothing of it stays behind.
     """
-    directory = tempfile.mkdtemp(prefix="qualytics-test-")
-    began = time.monotonic()
-    progress = _Progress(began)
+    import shutil  # here and below: the child imports this package, too, and starts the faster without them
+    import tempfile
+
+    progress = _Progress(time.monotonic())
+    directory = None
+    reason = None
     try:
-        with _spawn(directory) as child:
+        directory = tempfile.mkdtemp(prefix="qualytics-test-")
+        child = _spawn(directory)
+    except OSError as exc:  # no space for the directory, no room for a process
+        reason = f"its process could not be started: {exc.strerror}"
+    else:
+        with child:
             try:
-                reason = _Conversation(child, plan, progress, began + plan.timeout_s).run()
+                reason = _Conversation(child, plan.line(directory), progress, plan.timeout_s).run()
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+                _end(child)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return _report(plan, progress, reason, child.returncode)
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+    return _report(plan, progress, reason)
 
 
 def _spawn(directory: str) -> subprocess.Popen[bytes]:
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": directory, "TMPDIR": directory}
+    import subprocess
+
     return subprocess.Popen(  # noqa: S603 - our own interpreter with our own code
-        [sys.executable, "-I", "-B", "-c", _BOOT, *filter(None, sys.path)],
+        [sys.executable, "-I", "-B", "-c", _BOOT, *(os.path.abspath(place) for place in sys.path if place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -138,19 +158,34 @@ def _spawn(directory: str) -> subprocess.Popen[bytes]:
     )
 
 
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Have the child end whatever it started, and itself; kill its process group if it cannot."""
+    import subprocess
+
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        child.wait(TEST_CLOSE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
 class _Conversation:
     """Sends the plan to a child and hears it out, both at once, until its end or the deadline."""
 
-    def __init__(self, child: subprocess.Popen[bytes], plan: Plan, progress: _Progress, deadline: float) -> None:
-        """Take a fresh child; `deadline` is on the monotonic clock."""
+    def __init__(self, child: subprocess.Popen[bytes], plan: bytes, progress: _Progress, timeout_s: float) -> None:
+        """Take a fresh child and what to tell it; the time counts from where the progress began."""
         if child.stdin is None or child.stdout is None:
             raise ValueError("the child needs pipes")
         self._stdin, self._stdout = child.stdin.fileno(), child.stdout.fileno()
-        self._unsent, self._unread, self._heard = plan.line(), b"", 0
-        self._progress, self._deadline = progress, deadline
+        self._unsent, self._unread, self._heard = plan, b"", 0
+        self._progress, self._deadline = progress, progress.began + timeout_s
 
     def run(self) -> str | None:
-        """Return why the child must end (timeout, crash, flood), None when it has said all."""
+        """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
+        import selectors
+
         os.set_blocking(self._stdin, False)
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
@@ -162,7 +197,7 @@ class _Conversation:
                             selector.unregister(self._stdin)
                     elif ending := self._hear():
                         return None if self._progress.over else ending
-        return None if self._progress.over else "timeout"
+        return None if self._progress.over else _TIMEOUT
 
     def _send(self) -> bool:
         try:
@@ -175,24 +210,27 @@ class _Conversation:
         chunk = os.read(self._stdout, _MAX_REPORT_BYTES)
         self._heard += len(chunk)
         if not chunk:
-            return "crash"
+            return f"the driver crashed ({self._progress.ending or 'killed'})"
         if self._heard > _MAX_REPORT_BYTES:
-            return "flood"
+            return "the driver said more than a report may hold"
         *lines, self._unread = (self._unread + chunk).split(b"\n")
-        for line in lines:
-            self._progress.hear(json.loads(line))
+        try:
+            for line in lines:
+                self._progress.hear(line)
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return "the driver wrote into the report"
         if self._progress.over:
             self._deadline = min(self._deadline, time.monotonic() + TEST_CLOSE_S)
         return None
 
 
-def _report(plan: Plan, progress: _Progress, reason: str | None, returncode: int) -> TestReport:
+def _report(plan: Plan, progress: _Progress, reason: str | None) -> TestReport:
     stages = list(progress.stages)
     if progress.open_stage is not None:
         ms = round((time.monotonic() - progress.open_since) * 1_000, 1)
         stages.append(StageResult(progress.open_stage, ok=False, ms=ms))
     seen_keys = ("product_name", "product_version", "driver_name", "driver_version")
-    failure = None if progress.done else _failure(plan, progress, reason, returncode, stages)
+    failure = None if progress.done else _failure(plan, progress, reason, stages)
     seconds = time.monotonic() - progress.began
     return TestReport(
         failure=failure,
@@ -207,16 +245,10 @@ def _report(plan: Plan, progress: _Progress, reason: str | None, returncode: int
     )
 
 
-def _failure(
-    plan: Plan, progress: _Progress, reason: str | None, returncode: int, stages: list[StageResult]
-) -> Failure:
-    fail = progress.fail or {"class": "internal", "cause": None, "hint": None, "detail": None}
-    if progress.fail is None and reason == "timeout":
-        fail["class"] = "timeout"
-    elif progress.fail is None and reason == "flood":
-        fail["cause"] = "the driver said more than a report may hold"
-    elif progress.fail is None:
-        fail["cause"] = f"the driver crashed ({_ending(returncode)})"
+def _failure(plan: Plan, progress: _Progress, reason: str | None, stages: list[StageResult]) -> Failure:
+    fail = progress.fail or {"class": "internal", "cause": reason, "hint": None, "detail": None}
+    if progress.fail is None and reason == _TIMEOUT:
+        fail |= {"class": "timeout", "cause": None}
     text = CLASSES[fail["class"]]
     words = {
         "where": plan.where() if fail["class"] != "dns" else plan.where().rpartition(":")[0],
@@ -234,7 +266,3 @@ def _failure(
         hint=fail["hint"] or text.hint.format(**words),
         detail=fail["detail"],
     )
-
-
-def _ending(returncode: int) -> str:
-    return signal.Signals(-returncode).name if returncode < 0 else f"exit {returncode}"

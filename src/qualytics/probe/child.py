@@ -7,18 +7,35 @@ import os
 import sys
 from typing import Any
 
-from qualytics.probe._platform import confine, die_with
+from qualytics.probe._platform import confine, harden
+from qualytics.probe.keeper import keep
+
+# The longest texts of a report, in characters.
+_MAX_DETAIL = 4_096
+_MAX_WORDS = 1_000
+_MAX_NAME = 255
 
 
 def main() -> None:
-    """Run one test; this process is killed by its parent at the deadline, whatever it does."""
+    """Run one test in a worker and clean up behind it; its parent closes our input at the deadline."""
+    harden()
     plan = _read_plan()
+    ending = keep(lambda: _work(plan))
+    if ending is None:
+        _remove(plan["directory"])
+    else:
+        _say(1, {"ended": ending})
+    os._exit(0)
+
+
+def _work(plan: dict[str, Any]) -> None:
     confine(cpu_s=int(plan["timeout_s"]) + 2)
     out = os.dup(1)
     _silence()
+    secrets = tuple(plan["secrets"].values())
 
     def emit(word: dict[str, Any]) -> None:
-        os.write(out, json.dumps(word).encode() + b"\n")
+        _say(out, _bounded(word, secrets))
 
     try:
         _run(plan, emit)
@@ -29,36 +46,20 @@ def main() -> None:
 
 def _run(plan: dict[str, Any], emit: Any) -> None:
     from qualytics.connectors import Refusal, get
-    from qualytics.probe.stages import Walk, make_target
+    from qualytics.probe.stages import Walk, failure, make_target
     from qualytics.secret import Secret
 
     secrets = {name: Secret(value) for name, value in plan.pop("secrets").items()}
     connector = get(plan["type"])
+    driver = {"driver_name": connector.distribution or connector.driver, "driver_version": connector.driver_version()}
+    emit({"note": driver})
     try:
-        target = make_target(plan, secrets, os.getcwd())
+        target = make_target(plan, secrets, plan["directory"])
     except Refusal as exc:
-        verdict = exc.verdict
         emit({"begin": connector.stages[0]})
         emit({"end": connector.stages[0], "ok": False, "ms": 0.0})
-        emit(
-            {
-                "fail": {
-                    "class": verdict.failure_class,
-                    "cause": verdict.cause,
-                    "hint": verdict.hint,
-                    "detail": str(exc.__cause__),
-                }
-            }
-        )
+        emit(failure(exc.verdict, exc))
         return
-    emit(
-        {
-            "note": {
-                "driver_name": connector.distribution or connector.driver,
-                "driver_version": connector.driver_version(),
-            }
-        }
-    )
     Walk(connector, target, emit).run()
 
 
@@ -70,7 +71,6 @@ def _read_plan() -> dict[str, Any]:
         if not chunk:
             sys.exit(0)
         line += chunk
-    die_with(os.dup(0))
     plan: dict[str, Any] = json.loads(line)
     return plan
 
@@ -80,3 +80,36 @@ def _silence() -> None:
     void = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(void, stream)
+
+
+def _say(out: int, word: dict[str, Any]) -> None:
+    line = json.dumps(word, ensure_ascii=False).encode(errors="replace") + b"\n"
+    while line:
+        line = line[os.write(out, line) :]
+
+
+def _bounded(word: dict[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
+    """Return a word whose foreign texts have a length that a report can hold.
+
+    Secrets in free text are masked before the cut: half of one would be found by nobody afterwards.
+    """
+    if "fail" in word:
+        fail = word["fail"]
+        return {"fail": {key: text and _cut(text, key, secrets) for key, text in fail.items()}}
+    if "note" in word:
+        return {
+            "note": {key: text[:_MAX_NAME] if isinstance(text, str) else text for key, text in word["note"].items()}
+        }
+    return word
+
+
+def _cut(text: str, key: str, secrets: tuple[str, ...]) -> str:
+    from qualytics.secret import Secret, mask_text
+
+    return mask_text(text, [Secret(value) for value in secrets])[: _MAX_DETAIL if key == "detail" else _MAX_WORDS]
+
+
+def _remove(directory: str) -> None:
+    import shutil
+
+    shutil.rmtree(directory, ignore_errors=True)

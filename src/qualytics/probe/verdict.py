@@ -113,17 +113,26 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
 
 
 def judge(connector: Connector, exc: BaseException) -> Verdict:
-    """Return the verdict on an exception: the connector's own word first, then what Python knows.
+    """Return the verdict on an exception: a Refusal's own, else what Python or the connector makes of it.
 
     The innermost exception that anybody knows decides: a driver's umbrella code says less than the
     refused connection it was raised from.
     """
-    for inner in reversed(tuple(chain(exc))):
-        verdict = inner.verdict if isinstance(inner, Refusal) else _standard(inner)
-        verdict = verdict or connector.classify(inner)
+    links = tuple(chain(exc))
+    for link in links:
+        if isinstance(link, Refusal):
+            return link.verdict
+    for inner in reversed(links):
+        verdict = _standard(inner) or connector.classify(inner)
         if verdict is not None:
             return verdict
     return Verdict("unknown")
+
+
+def words(exc: BaseException) -> str | None:
+    """Return a driver's own text, None when there is none: a Refusal speaks for itself."""
+    driver = exc.__cause__ if isinstance(exc, Refusal) else exc
+    return None if driver is None else f"{type(driver).__name__}: {driver}"
 
 
 def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - one line a class reads best

@@ -8,7 +8,8 @@ from qualytics import connectors
 from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.service import validate, views
-from qualytics.service.connections import Scope, now
+from qualytics.service.connections import now
+from qualytics.service.probing import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ class Datastores:
             clean = _check(given, problems)
             for name in ("name", "connection_id"):
                 if clean.get(name) is None:
-                    problems.add(name, "is missing", code="missing-value")
+                    problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
             problems.finish()
             self._check_place(records, clean)
             self._require_free(records, clean["name"])
@@ -105,7 +106,7 @@ class Datastores:
 
     def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
-        contains = validate.fold(name) if name else None
+        contains = validate.fold_part(name) if name else None
         for datastore in self._context.store.records.datastores(connection_id, contains):
             yield views.datastore_document(datastore)
 
@@ -134,7 +135,9 @@ class Datastores:
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
         with self._context.store.writing() as records:
-            records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)
+            now_there = records.datastore(datastore_id)
+            if now_there is not None and now_there.version == found.version:  # else another place was verified
+                records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)
         return report
 
     def _check_place(self, records: Records, row: Mapping[str, Any], type_before: str | None = None) -> None:
@@ -163,14 +166,14 @@ def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, A
             problems.add(name, "is not a field of a datastore", f"it takes {', '.join(_FIELDS)}", "unknown-field")
         elif name == "connection_id":
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                problems.add(name, "must be a positive whole number")
+                problems.add(name, "must be a positive whole number", "qualytics connections list shows the ids")
             clean[name] = value
         elif name == "tags":
             clean[name] = _check_tags(value, problems)
         elif value is None and name in _TEXTS:
             clean[name] = None
         elif not isinstance(value, str) or not value:
-            problems.add(name, "must be a text that is not empty")
+            problems.add(name, "must be a text that is not empty", "leave it out instead")
         elif name == "name":
             clean[name] = validate.check_name(name, value, problems)
         else:
@@ -180,7 +183,7 @@ def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, A
 
 def _check_tags(value: object, problems: validate.Problems) -> list[str]:
     if not isinstance(value, list) or len(value) > _MAX_TAGS or not all(isinstance(tag, str) for tag in value):
-        problems.add("tags", f"must be a list of at most {_MAX_TAGS} texts")
+        problems.add("tags", f"must be a list of at most {_MAX_TAGS} texts", "as in --tags finance,daily")
         return []
     return list(dict.fromkeys(validate.check_name("tags", tag, problems) for tag in value))
 

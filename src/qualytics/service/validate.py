@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import unicodedata
@@ -13,6 +12,7 @@ from qualytics.connectors import nearest
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, KEYS, MAX_NAME, SECRETS
 from qualytics.secret import MASKS
+from qualytics.service import hosts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 # Unicode's bidirectional controls (UAX #9): they make a name look like another.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UTF8_HINT = "check the encoding of the terminal or file it comes from"
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
-_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
 
 
 class Problems:
@@ -100,32 +101,47 @@ def check_complete(
             problems.add(loc, message, hint, "missing-value")
     both = [param.name for param in connector.params if param.name in parameters and param.name.startswith("ssl_root")]
     if len(both) > 1:
-        problems.add("parameters", f"hold both {' and '.join(both)}", "keep one of them")
+        hint = f"""keep one of them; a stored one goes with --parameters '{{"{both[0]}": null}}'"""
+        problems.add("parameters", f"hold both {' and '.join(both)}", hint)
 
 
 def check_name(loc: str, value: str, problems: Problems) -> str:
     """Return a name in its stored form: NFC and trimmed."""
     name = unicodedata.normalize("NFC", value).strip()
     if not 1 <= len(name) <= MAX_NAME:
-        problems.add(loc, f"must have 1 to {MAX_NAME} characters")
-    elif any(unicodedata.category(char) in _UNSEEN or char in _BIDI for char in name):
-        problems.add(loc, "holds a control or direction character")
+        problems.add(loc, f"must have 1 to {MAX_NAME} characters", f"this one has {len(name):,}")
+    elif _SURROGATE.search(name):
+        problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
+    elif visible(name) != name:
+        problems.add(loc, "holds a control or direction character", "type it anew; such characters come along unseen")
     return name
+
+
+def visible(text: str) -> str:
+    """Return a text as a name: NFC and trimmed, without characters that a name must not have."""
+    kept = (char for char in text if unicodedata.category(char) not in _UNSEEN and char not in _BIDI)
+    return unicodedata.normalize("NFC", "".join(kept)).strip()
 
 
 def fold(name: str) -> str:
     """Return what names are compared by: NFC, trimmed, casefolded."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).strip().casefold())
+    return fold_part(unicodedata.normalize("NFC", name).strip())
+
+
+def fold_part(text: str) -> str:
+    """Return a part of a name as `fold` has it in the whole one: outer spaces count."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return _SURROGATE.sub("\0", folded)  # no name holds either, but this one a store can be asked for
 
 
 def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any_character: bool = False) -> str:
     """Return a text that is within its length and, unless any character may stand in it, has no controls."""
     if len(value) > max_length:
-        problems.add(loc, f"has {len(value)} characters; {max_length} is the most")
-    elif any(unicodedata.category(char) == "Cs" for char in value):
-        problems.add(loc, "is not valid UTF-8", "check the encoding of the terminal or file it comes from")
+        problems.add(loc, f"has {len(value):,} characters", f"{max_length:,} is the most")
+    elif _SURROGATE.search(value):
+        problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif "\0" in value:
-        problems.add(loc, "holds a NUL character")
+        problems.add(loc, "holds a NUL character", "no server takes one")
     elif not any_character and any(unicodedata.category(char) == "Cc" for char in value):
         problems.add(loc, "holds a control character", "a line end at its end is often pasted along")
     return value
@@ -146,32 +162,33 @@ def check_parameters(connector: Connector, given: dict[str, Any], problems: Prob
         if param is None:
             _unknown_parameter(connector, str(key), name, problems)
         elif name in clean:
-            problems.add("parameters", f"hold {name} twice")
+            problems.add("parameters", f"hold {name} twice", "drop one of the two; upper and lower case are alike")
         else:
-            clean[name] = None if value is None else _check_parameter(param, value, problems)
+            clean[name] = None if value is None else _check_parameter(connector, param, value, problems)
     return clean
 
 
 def _unknown_parameter(connector: Connector, key: str, name: str, problems: Problems) -> None:
+    known = tuple(param.name for param in connector.params)
+    guess = nearest(name, known)
     if name in BY_NAME:
-        hint: str | None = f"give it with {BY_NAME[name].option}"
-        code = "unknown-parameter"
+        hint = f"give it with {BY_NAME[name].option}"
     else:
-        known = tuple(param.name for param in connector.params)
-        guess = nearest(name, known)
         hint = f"did you mean {guess}?" if guess else f"{connector.type} takes {', '.join(known) or 'none'}"
-        code = "unknown-parameter"
-    problems.add("parameters", f"of {connector.type} have no {key!r}", hint, code)
+    problems.add("parameters", f"of {connector.type} have no {key!r}", hint, "unknown-parameter")
 
 
 def _check(connector: Connector, field: Field, value: Any, problems: Problems) -> Any:  # noqa: PLR0911 - one line a field
     if not _has_type(value, field.type):
-        problems.add(field.name, f"must be {_TYPE_NAMES[field.type]}")
+        hint = f"qualytics connections types {connector.type} shows the fields"
+        problems.add(field.name, f"must be {_TYPE_NAMES[field.type]}", hint)
         return None
     if field.name == "name":
         return check_name(field.name, value, problems)
     if field.name == "host":
-        return _check_host(value, problems)
+        if fault := hosts.fault(value):
+            problems.add("host", *fault)
+        return value
     if field.name == "uri":
         return _check_uri(connector, value, problems)
     if field.name == "parameters":
@@ -192,41 +209,7 @@ def _check_range(
     loc: str, value: int, low: int | None, high: int | None, problems: Problems, hint: str | None = None
 ) -> int:
     if (low is not None and value < low) or (high is not None and value > high):
-        problems.add(loc, f"must be {low} to {high:,}", hint)
-    return value
-
-
-# In the order in which they are looked for: a URL also has a colon and a slash.
-_HOST_FAULTS: tuple[tuple[str, str, str], ...] = (
-    (r"\A\Z", "is empty", "give the server's host name or address"),
-    (r"://", "holds a scheme", "give the host name alone, without the part up to ://"),
-    (r"@", "holds a user name", "give the user with --username and the password with --password"),
-    (r"\s", "holds a space", "give one host name; a line end at its end is often pasted along"),
-    (r"[/\\]", "holds a path", "give the host name alone"),
-    (r"[,;]", "holds more than one host", "make one connection for each host"),
-    (r"[\[\]]", "holds brackets", "give an IPv6 address without brackets"),
-    (r":", "holds a port", "give the port with --port"),
-)
-
-
-def _check_host(value: str, problems: Problems) -> str:
-    # The value itself is never repeated: a URL pasted here may hold a password.
-    try:
-        ipaddress.ip_address(value.partition("%")[0])
-    except ValueError:
-        pass
-    else:
-        return value
-    for pattern, message, hint in _HOST_FAULTS:
-        if re.search(pattern, value):
-            problems.add("host", message, hint)
-            return value
-    try:
-        ascii_host = value.encode("idna").decode()
-    except UnicodeError:
-        ascii_host = ""
-    if not all(_LABEL.match(label) for label in ascii_host.removesuffix(".").split(".")):
-        problems.add("host", "is not a host name", "a host name has letters, digits, - and dots")
+        problems.add(loc, f"must be {low} to {high:,}", hint or "leave it out for the default")
     return value
 
 
@@ -238,17 +221,20 @@ def _check_uri(connector: Connector, value: str, problems: Problems) -> str:
         try:
             return connector.clean_uri(value)
         except ValueError as exc:
-            problems.add("uri", str(exc))
+            hint = f"qualytics connections types {connector.type} shows an example"
+            problems.add("uri", str(exc), hint)
     return value
 
 
-def _check_parameter(param: Param, value: Any, problems: Problems) -> Any:
+def _check_parameter(connector: Connector, param: Param, value: Any, problems: Problems) -> Any:
     loc = f"parameters.{param.name}"
     if not _has_type(value, param.type):
-        problems.add(loc, f"must be {_TYPE_NAMES[param.type]}")
+        hint = f"qualytics connections types {connector.type} shows the parameters"
+        problems.add(loc, f"must be {_TYPE_NAMES[param.type]}", hint)
     elif param.choices and value not in param.choices:
-        guess = nearest(str(value), param.choices)
-        problems.add(loc, f"must be one of {', '.join(param.choices)}", guess and f"did you mean {guess}?")
+        guess = nearest(value, param.choices)
+        hint = f"did you mean {guess}?" if guess else "leave it out for the default"
+        problems.add(loc, f"must be one of {', '.join(param.choices)}", hint)
     elif param.type is int:
         _check_range(loc, value, param.minimum, param.maximum, problems)
     elif param.is_pem and "-----BEGIN CERTIFICATE-----" not in value:

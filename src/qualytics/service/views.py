@@ -61,7 +61,8 @@ def report_document(report: TestReport, secrets: Iterable[Secret]) -> dict[str, 
     secrets = tuple(secrets)
 
     def clean(text: str) -> str:
-        return mask_text(text, secrets)
+        # A driver may hand on bytes that are no text; YAML has no way to write them.
+        return mask_text(text, secrets).encode("utf-8", "backslashreplace").decode()
 
     def line(text: str) -> str:
         return " ".join(clean(text).split())

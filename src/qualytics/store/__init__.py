@@ -18,6 +18,6 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
         StoreError, KeyProblem, Busy: as their names say.
 
     """
-    from qualytics.store import sqlite
+    from qualytics.store import opening
 
-    return sqlite.open_store(settings, exclusive=exclusive)
+    return opening.open_store(settings, exclusive=exclusive)

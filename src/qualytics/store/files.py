@@ -9,46 +9,46 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from qualytics.errors import Busy, StoreError, StoreFull, StoreUnsafe
+from qualytics.errors import StoreError, StoreUnsafe
+from qualytics.store.faults import busy, named_os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _POLL_S = 0.01
-
-
-@contextlib.contextmanager
-def named_os_errors(path: Path) -> Iterator[None]:
-    """Turn the system's errors on a file into the product's."""
-    import errno
-
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise StoreFull(f"no space is left to write {path}", "free some space and run it again") from exc
-        raise StoreError(f"{path}: {exc.strerror}", "check the path and who may read and write it") from exc
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make_private_directory(path: Path) -> None:
     """Create a directory of mode 0700 with its parents, or tighten one of the user's own.
 
     Raises:
-        StoreUnsafe: it belongs to somebody else.
+        StoreUnsafe: it is a link, or belongs to somebody else.
 
     """
     with named_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, 0o700)
-        found = os.stat(path)
+        _make_directories(path)
+        found = os.lstat(path)
+        if stat.S_ISLNK(found.st_mode):
+            hint = f"set QUALYTICS_CONFIG_HOME to the directory itself: {os.path.realpath(path)}"
+            raise StoreUnsafe(f"{path} is a symbolic link", hint)
         if not stat.S_ISDIR(found.st_mode):
             raise StoreError(f"{path} is not a directory", "set QUALYTICS_CONFIG_HOME to a directory")
         if found.st_uid != os.geteuid():
             raise StoreUnsafe(f"{path} belongs to another user", "set QUALYTICS_CONFIG_HOME to a directory of your own")
         if found.st_mode & 0o077:
             os.chmod(path, 0o700)
+
+
+def _make_directories(path: Path) -> None:
+    if os.path.lexists(path):
+        return
+    if path.parent != path:
+        _make_directories(path.parent)
+    with contextlib.suppress(FileExistsError):  # another process may be as far as we are
+        os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)  # a umask can take away more than it should
 
 
 def check_own_file(path: Path) -> bool:
@@ -58,26 +58,43 @@ def check_own_file(path: Path) -> bool:
         StoreUnsafe: it is a link, no regular file, or somebody else's.
 
     """
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    except OSError as exc:
-        raise StoreError(f"{path}: {exc.strerror}") from exc
-    if stat.S_ISLNK(found.st_mode):
-        raise StoreUnsafe(f"{path} is a symbolic link", "put the file itself there")
-    if not stat.S_ISREG(found.st_mode):
-        raise StoreUnsafe(f"{path} is not a regular file", "put the store there, or choose another directory")
-    if found.st_uid != os.geteuid():
-        raise StoreUnsafe(f"{path} belongs to another user", "run as its owner, or use a directory of your own")
-    if found.st_mode & 0o077:
-        os.chmod(path, 0o600)
+    with named_os_errors(path):
+        try:
+            found = os.lstat(path)
+            if stat.S_ISLNK(found.st_mode):
+                raise StoreUnsafe(f"{path} is a symbolic link", "put the file itself there")
+            if not stat.S_ISREG(found.st_mode):
+                raise StoreUnsafe(f"{path} is not a regular file", "put the store there, or choose another directory")
+            if found.st_uid != os.geteuid():
+                raise StoreUnsafe(f"{path} belongs to another user", "run as its owner, or use a directory of your own")
+            if found.st_mode & 0o077:
+                os.chmod(path, 0o600)
+        except FileNotFoundError:  # also between the two calls: SQLite removes its log when the last user leaves
+            return False
     return True
+
+
+def create_private(path: Path) -> int:
+    """Create a file of mode 0600, whatever the umask, and return it open.
+
+    Raises:
+        FileExistsError: something is there already, be it a link.
+
+    """
+    handle = os.open(path, _NEW_FILE, 0o600)
+    os.fchmod(handle, 0o600)
+    return handle
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def sync_directory(path: Path) -> None:
     """Make a rename or a new name in a directory survive a power cut."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:
@@ -86,7 +103,7 @@ def sync_directory(path: Path) -> None:
 
 def sync_file(path: Path) -> None:
     """Make the content of a file survive a power cut."""
-    handle = os.open(path, os.O_RDWR)
+    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:
@@ -98,27 +115,53 @@ def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
 
     Raises:
         FileExistsError: `replace` is false and the file is there.
+        StoreError: it could not be written; what was there stays.
 
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with named_os_errors(path):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with open(handle, "wb") as out:
-                os.fchmod(handle, 0o600)
+    temporary = path.with_name(f"{_prefix(path)}{os.getpid()}.tmp")
+    try:
+        with named_os_errors(path):
+            remove(temporary)  # of a killed process that had our number
+            with open(create_private(temporary), "wb") as out:
                 out.write(content)
                 out.flush()
-                os.fsync(handle)
+                os.fsync(out.fileno())
             if replace:
                 os.replace(temporary, path)
             else:
-                os.link(temporary, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-        sync_directory(path.parent)
+                place_new(temporary, path)
+            sync_directory(path.parent)
+    finally:
+        remove(temporary)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed writers of `path` left beside it."""
+    with named_os_errors(path.parent):
+        for name in os.listdir(path.parent):
+            if name.startswith(_prefix(path)) and name.endswith(".tmp"):
+                remove(path.with_name(name))
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
+
+
+def place_new(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, never over another file; the temporary name may stay.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: the system refuses.
+
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: reserve the name, then replace what is ours
+        os.close(create_private(path))
+        os.replace(temporary, path)
 
 
 def lock(path: Path, *, exclusive: bool, wait_s: float) -> int:
@@ -130,22 +173,43 @@ def lock(path: Path, *, exclusive: bool, wait_s: float) -> int:
         Busy: others held it for longer than `wait_s` seconds.
 
     """
-    with named_os_errors(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    with named_os_errors(path), contextlib.ExitStack() as undo:
+        handle = _open_lock(path)
+        undo.callback(os.close, handle)
+        _wait_for(handle, exclusive=exclusive, wait_s=wait_s)
+        undo.pop_all()
+    return handle
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
+    """Hold the store's lock; see `lock`."""
+    handle = lock(path, exclusive=exclusive, wait_s=wait_s)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    check_own_file(path)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    if os.fstat(handle).st_mode & 0o777 != 0o600:  # a umask can take away more than it should
+        os.fchmod(handle, 0o600)
+    return handle
+
+
+def _wait_for(handle: int, *, exclusive: bool, wait_s: float) -> None:
     until = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(handle, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                os.close(handle)
-                raise busy(wait_s) from None
-            time.sleep(_POLL_S)
-        else:
-            return handle
+    while not _try_lock(handle, exclusive=exclusive):
+        if time.monotonic() > until:
+            raise busy(wait_s)
+        time.sleep(_POLL_S)
 
 
-def busy(wait_s: float) -> Busy:
-    """Return the error of a store that others kept busy for `wait_s` seconds."""
-    return Busy(f"the store is busy: other writers held it for {wait_s:g} s", "run it again in a moment")
+def _try_lock(handle: int, *, exclusive: bool) -> bool:
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

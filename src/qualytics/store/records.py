@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qualytics.errors import StoreDamaged
 from qualytics.fields import SEEN
 from qualytics.model import Connection, Datastore
 from qualytics.store.schema import CONNECTION_VALUES, DATASTORE_VALUES
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PLAIN = {str, int, type(None)}
 _SECRETS_SET = "(SELECT group_concat(field) FROM secrets WHERE connection_id = c.id)"
-_CONNECTION = f"SELECT c.*, {_SECRETS_SET} AS secrets_set FROM connections c"  # noqa: S608 - constants only
+_SAME = ("id", "version", "name", "name_key", "created")
+_COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*_SAME, "type", *CONNECTION_VALUES, *SEEN))
+_CONNECTION = f"SELECT {_COLUMNS}, {_SECRETS_SET} AS secrets_set FROM connections c"  # noqa: S608 - constants only
 _DATASTORE = (
-    "SELECT d.*, c.name AS connection_name, c.type AS type "
-    "FROM datastores d JOIN connections c ON c.id = d.connection_id"
+    f"SELECT {', '.join(f'd.{name} AS {name}' for name in (*_SAME, 'connection_id', *DATASTORE_VALUES))}, "  # noqa: S608
+    "c.name AS connection_name, c.type AS type FROM datastores d JOIN connections c ON c.id = d.connection_id"
 )
-_SORTS = {"id": "c.id", "name": "c.name_key, c.id", "type": "c.type, c.id"}
+_SORTS = {"id": "id", "name": "name_key", "type": "type, id"}
 
 
 class Records:
-    """The rows of a store; `execute(sql, arguments)` runs one statement and returns its cursor.
+    """The rows of a store; `execute(sql, arguments)` runs one statement and returns its rows.
 
     Writing belongs into a transaction of the store; `key()` gives the key when a secret is sealed
     or opened, and not before.
@@ -42,7 +46,7 @@ class Records:
 
     def connection(self, connection_id: int) -> Connection | None:
         """Return the connection of that id, None when there is none."""
-        return _first(self._connections(f"{_CONNECTION} WHERE c.id = ?", (connection_id,)))
+        return _first(self._connections(f"{_CONNECTION} WHERE c.id = ?", (_small(connection_id),)))
 
     def connection_named(self, name_key: str) -> Connection | None:
         """Return the connection of that folded name, None when there is none."""
@@ -52,20 +56,18 @@ class Records:
         self, contains: str | None, types: Sequence[str], sort: str, limit: int | None
     ) -> Iterator[Connection]:
         """Yield connections whose folded name contains a text and whose type is among `types`."""
-        where, arguments = "1", list[Any]()
-        if contains:
-            where += " AND instr(c.name_key, ?) > 0"
-            arguments.append(contains)
-        if types:
-            where += f" AND c.type IN ({', '.join('?' * len(types))})"
-            arguments += types
-        sql = f"{_CONNECTION} WHERE {where} ORDER BY {_SORTS[sort]} LIMIT ?"
-        return self._connections(sql, (*arguments, -1 if limit is None else limit))
+        where = " AND instr(c.name_key, ?) > 0" if contains else ""
+        filters = (contains,) if contains else ()
+        # One branch a type, merged by SQLite: each is read in order from its index, and no more than asked for.
+        types = list(dict.fromkeys(types))
+        branches = [f"{_CONNECTION} WHERE c.type = ?{where}" for _ in types] or [f"{_CONNECTION} WHERE 1{where}"]
+        arguments = [value for name in types for value in (name, *filters)] or [*filters]
+        sql = f"{' UNION ALL '.join(branches)} ORDER BY {_SORTS[sort]} LIMIT ?"
+        return self._connections(sql, (*arguments, -1 if limit is None else _small(limit)))
 
-    def names_from(self, start: str, end: str) -> set[str]:
-        """Return the folded names in [start, end)."""
-        sql = "SELECT name_key FROM connections WHERE name_key >= ? AND name_key < ?"
-        return {row[0] for row in self._execute(sql, (start, end))}
+    def has_name(self, name_key: str) -> bool:
+        """Say whether a connection has that folded name."""
+        return bool(self._execute("SELECT 1 FROM connections WHERE name_key = ?", (name_key,)).all())
 
     def insert_connection(
         self, name: str, name_key: str, kind_of: str, values: dict[str, Any], secrets: dict[str, Secret], created: str
@@ -96,12 +98,14 @@ class Records:
     def secrets(self, connection_id: int) -> dict[str, Secret]:
         """Open and return the secrets of a connection by field."""
         sql = "SELECT field, sealed FROM secrets WHERE connection_id = ?"
-        rows = self._execute(sql, (connection_id,)).fetchall()
+        rows = self._execute(sql, (connection_id,)).all()
+        for name, sealed in rows:
+            require_sealed(connection_id, name, sealed)
         return {name: self._key().open(self._place(connection_id, name), sealed) for name, sealed in rows}
 
     def datastore(self, datastore_id: int) -> Datastore | None:
         """Return the datastore of that id, None when there is none."""
-        return _first(self._datastores(f"{_DATASTORE} WHERE d.id = ?", (datastore_id,)))
+        return _first(self._datastores(f"{_DATASTORE} WHERE d.id = ?", (_small(datastore_id),)))
 
     def datastore_named(self, name_key: str) -> Datastore | None:
         """Return the datastore of that folded name, None when there is none."""
@@ -112,7 +116,7 @@ class Records:
         where, arguments = "1", list[Any]()
         if connection_id is not None:
             where += " AND d.connection_id = ?"
-            arguments.append(connection_id)
+            arguments.append(_small(connection_id))
         if contains:
             where += " AND instr(d.name_key, ?) > 0"
             arguments.append(contains)
@@ -146,7 +150,7 @@ class Records:
     def _insert(self, table: str, row: dict[str, Any]) -> int:
         columns = ", ".join(row)
         sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(row))}) RETURNING id"  # noqa: S608
-        return int(self._execute(sql, tuple(row.values())).fetchall()[0][0])
+        return int(self._execute(sql, tuple(row.values())).all()[0][0])
 
     def _update(self, table: str, row_id: int, row: dict[str, Any], *, bump: bool) -> None:
         sets = [f"{column} = ?" for column in row] + (["version = version + 1"] if bump else [])
@@ -155,9 +159,10 @@ class Records:
 
     def _connections(self, sql: str, arguments: tuple[Any, ...]) -> Iterator[Connection]:
         for row in self._execute(sql, arguments):
+            _require_plain("connections", row)
             values = {name: row[name] for name in CONNECTION_VALUES if row[name] is not None}
             if "parameters" in values:
-                values["parameters"] = json.loads(values["parameters"])
+                values["parameters"] = _unpacked("connections", row, "parameters")
             yield Connection(
                 id=row["id"],
                 name=row["name"],
@@ -171,16 +176,51 @@ class Records:
 
     def _datastores(self, sql: str, arguments: tuple[Any, ...]) -> Iterator[Datastore]:
         for row in self._execute(sql, arguments):
+            _require_plain("datastores", row)
             values: dict[str, Any] = {name: row[name] for name in DATASTORE_VALUES}
-            values |= {name: json.loads(values[name]) for name in ("tags", "teams")}
+            values |= {name: _unpacked("datastores", row, name) for name in ("tags", "teams")}
             values["enrichment_only"] = bool(values["enrichment_only"])
             values["connected"] = None if values["connected"] is None else bool(values["connected"])
             same = ("id", "name", "connection_id", "connection_name", "type", "created", "version")
             yield Datastore(**values, **{name: row[name] for name in same})
 
 
+def _small(number: int) -> int:
+    # SQLite's integers have 64 bits; no id is as large as the largest.
+    return min(number, 2**63 - 1)
+
+
 def _first(rows: Iterator[T]) -> T | None:
     return next(iter(list(rows)), None)
+
+
+def _unpacked(table: str, row: Any, column: str) -> Any:
+    try:
+        return json.loads(row[column])
+    except (TypeError, ValueError) as exc:
+        raise _unreadable(f"the {column} of {table}", row["id"]) from exc
+
+
+def _require_plain(table: str, row: Any) -> None:
+    # STRICT tables guard what is written; a damaged file can still give a blob for a text.
+    if not _PLAIN.issuperset(map(type, row)):
+        raise _unreadable(f"a value of {table}", row["id"])
+
+
+def require_sealed(connection_id: int, name: object, sealed: object) -> None:
+    """Check the form of a secret's row before it is opened.
+
+    Raises:
+        StoreDamaged: the file gives another form.
+
+    """
+    if not isinstance(name, str) or not isinstance(sealed, bytes):
+        raise _unreadable("a secret of connections", connection_id)
+
+
+def _unreadable(what: str, row_id: object) -> StoreDamaged:
+    hint = "set the value again, or restore a backup: qualytics store restore FILE"
+    return StoreDamaged(f"{what} {row_id} cannot be read any more", hint)
 
 
 def _packed(row: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,10 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX datastores_by_connection ON datastores (connection_id, id);
     """,
+    # Connections of some types by name, without sorting them all.
+    """
+    CREATE INDEX connections_by_type_and_name ON connections (type, name_key);
+    """,
 )
 VERSION = len(MIGRATIONS)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from qualytics.errors import KeyInvalid, KeyMismatch, KeyMissing, SealBroken
 from qualytics.secret import Secret
-from qualytics.store.files import named_os_errors, write_private
+from qualytics.store.faults import named_os_errors
+from qualytics.store.files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ _NONCE_BYTES = 12  # NIST SP 800-38D section 8.2: 96 bits, random
 _MAX_KEY_FILE = 1_024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Place:
     """Where a sealed value belongs; a value moved to another place does not open."""
 
@@ -121,12 +122,14 @@ class Key:
 class Keys:
     """Where this store's key comes from: QUALYTICS_KEY, else QUALYTICS_KEY_FILE, else the file beside the store.
 
-    A key file holds one key a line; a second line is there only while a rotation is under way.
+    A key file holds one key a line; a second line is there only while a rotation is under way. In the
+    environment QUALYTICS_NEW_KEY is that second key: before, during and after a rotation the store opens.
     """
 
     def __init__(self, settings: Settings) -> None:
         """Take the settings; nothing is read yet."""
         self._env = settings.key
+        self._env_new = settings.new_key
         self._path = settings.key_path
 
     @property
@@ -166,29 +169,44 @@ class Keys:
     def load(self) -> list[Key]:
         """Return all keys there are, the current one first; none when there is no key file."""
         if self._env is not None:
-            return [Key.parse(self._env.reveal(), "QUALYTICS_KEY")]
+            new = self.new()
+            return [Key.parse(self._env.reveal(), "QUALYTICS_KEY"), *([new] if new else [])]
         text = self._read()
         if text is None:
             return []
-        return [Key.parse(line, str(self._path)) for line in text.split("\n") if line.strip()] or [
-            Key.parse("", str(self._path))
-        ]
+        lines = [line for line in text.split("\n") if line.strip()] or [""]
+        return [Key.parse(line, str(self._path)) for line in lines]
+
+    def new(self) -> Key | None:
+        """Return the key in QUALYTICS_NEW_KEY, None when there is none."""
+        return Key.parse(self._env_new.reveal(), "QUALYTICS_NEW_KEY") if self._env_new else None
 
     def write(self, *keys: Key, replace: bool = True) -> None:
-        """Write the key file whole, the current key first."""
+        """Write the key file whole, the current key first; see `write_private`."""
         write_private(self._path, "".join(key.text() + "\n" for key in keys).encode(), replace=replace)
 
     def _read(self) -> str | None:
         try:
-            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # O_NONBLOCK: a pipe in the file's place must not keep us waiting.
+            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as exc:
-            raise KeyInvalid(f"{self._path}: {exc.strerror}", "the key file must be a file, not a link") from exc
-        with named_os_errors(self._path), open(handle, "rb") as file:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                raise KeyInvalid(f"{self._path} is not a regular file", "put the key file there")
-            if found.st_mode & 0o077:
-                raise KeyInvalid(f"other users can read {self._path}", f"chmod 600 {self._path}")
-            return file.read(_MAX_KEY_FILE).decode("ascii", "replace")
+            link = os.path.islink(self._path)
+            message = f"{self._path} is a symbolic link" if link else f"{self._path}: {exc.strerror}"
+            raise KeyInvalid(message, "put the key file itself there, readable by you alone") from exc
+        try:
+            _require_private(self._path, os.fstat(handle))
+            with named_os_errors(self._path):
+                return os.read(handle, _MAX_KEY_FILE).decode("ascii", "replace")
+        finally:
+            os.close(handle)
+
+
+def _require_private(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise KeyInvalid(f"{path} is not a regular file", "put the key file there")
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise KeyInvalid(f"the key file {path} belongs to another user", "use a key file of your own")
+    if found.st_mode & 0o077:
+        raise KeyInvalid(f"other users can read {path}", f"chmod 600 {path}")

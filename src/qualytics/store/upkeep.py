@@ -1,62 +1,43 @@
-"""Care of an embedded store: rotate its key, check it, back it up, restore it."""
+"""Care of an embedded store: check it, back it up, restore it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import KeyProblem, StoreDamaged, StoreError, UsageError
 from qualytics.store import files
-from qualytics.store.sealing import Key, Keys, Place
-from qualytics.store.sqlite import check_place, connect, install, migrate, named_faults, not_a_store, open_store
+from qualytics.store.faults import named_faults, named_os_errors, not_a_store
+from qualytics.store.identity import Identity
+from qualytics.store.opening import connect, install, made_aside, migrate, open_store, quoted
+from qualytics.store.records import require_sealed
+from qualytics.store.rotation import sealed_values
+from qualytics.store.sealing import Keys, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from qualytics.settings import Settings
+    from qualytics.store.sealing import Key
     from qualytics.store.sqlite import SqliteStore
 
-_BATCH = 1_000
-
-
-def rotate(settings: Settings) -> dict[str, Any]:
-    """Seal every secret anew under a new key; return `{old_key, new_key, secrets}` (ids, count).
-
-    One transaction, verified before it ends. While it runs the key file holds the old and the new
-    key, so that a kill at any moment leaves a store that opens; running it again finishes the work.
-
-    Raises:
-        UsageError: the key comes from QUALYTICS_KEY and QUALYTICS_NEW_KEY is not set.
-        KeyProblem, StoreError, Busy: as their names say; the old key is still good then.
-
-    """
-    with open_store(settings, exclusive=True) as store:
-        old, new = store.key(), _new_key(settings)
-        if not store.keys.from_environment:
-            store.keys.write(new, old)
-        with store.writing():
-            count = 0
-            for place, sealed in _sealed(store):
-                _reseal(store, new, place, new.seal(place, old.open(place, sealed)))
-                count += 1
-            store.set_key(new)
-            for place, sealed in _sealed(store):
-                new.open(place, sealed)
-        store.checkpoint()  # the log still holds what the old key opens
-        if not store.keys.from_environment:
-            store.keys.write(new)
-    return {"old_key": old.id, "new_key": new.id, "secrets": count}
+_JSON_COLUMNS = (("connections", "parameters"), ("datastores", "tags"), ("datastores", "teams"))
+_ALL_SEALED = "SELECT connection_id, field, sealed FROM secrets"
 
 
 def check(settings: Settings) -> dict[str, Any]:
     """Read the whole store and open every secret; return counts and `problems`, a list of texts."""
     with open_store(settings) as store:
-        problems = [f"file: {row[0]}" for row in store.execute("PRAGMA integrity_check(20)") if row[0] != "ok"]
-        problems += [f"reference without target in {row[0]}" for row in store.execute("PRAGMA foreign_key_check")]
-        problems += _key_problems(store)
+        problems: list[str] = []
+        for part in (_file_problems, _json_problems, _key_problems):
+            try:
+                problems += part(store)
+            except StoreDamaged as exc:
+                problems.append(f"file: {exc.message}")
         counts = {table: _count(store, table) for table in ("connections", "datastores", "secrets")}
         return {
             "store": str(store.path),
@@ -65,7 +46,7 @@ def check(settings: Settings) -> dict[str, Any]:
             "key": "QUALYTICS_KEY" if store.keys.from_environment else str(store.keys.path),
             **counts,
             "ok": not problems,
-            "problems": problems,
+            "problems": list(dict.fromkeys(problems)),
         }
 
 
@@ -77,18 +58,25 @@ def backup(settings: Settings, target: Path) -> dict[str, Any]:
         StoreError: the copy could not be written; nothing is left of it.
 
     """
+    taken = UsageError(f"{target} is already there", "choose another name; a backup never overwrites a file")
     if os.path.lexists(target):
-        raise UsageError(f"{target} is already there", "choose another name; a backup never overwrites a file")
+        raise taken
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no directory {target.parent}", "make it first")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with open_store(settings) as store, _made_aside(temporary):
-        with named_faults(temporary), contextlib.closing(sqlite3.connect(temporary)) as copy:
-            store.copy_to(copy)
+    with open_store(settings) as store, made_aside(temporary):
+        with named_faults(target, settings.busy_s), contextlib.closing(sqlite3.connect(temporary)) as copy:
+            store.copy_to(copy, target)
             copy.execute("PRAGMA journal_mode = DELETE")
-        _require_sound(temporary)
-        with files.named_os_errors(target):
-            files.sync_file(temporary)
-            os.link(temporary, target)
-            files.sync_directory(target.parent)
+        with contextlib.closing(connect(temporary, settings.busy_s, shown=store.path)) as copy:
+            _require_sound(copy, store.path, settings.busy_s)
+        try:
+            with named_os_errors(target):
+                files.sync_file(temporary)
+                files.place_new(temporary, target)
+                files.sync_directory(target.parent)
+        except FileExistsError:
+            raise taken from None
         return {"file": str(target), "store_id": store.store_id, "key_id": store.key_id}
 
 
@@ -100,104 +88,83 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
         KeyProblem: the key at hand is not the one that sealed the backup; nothing is changed.
 
     """
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise UsageError(f"there is no file {source}", "name a file that qualytics store backup has made")
+    if not os.access(source, os.R_OK):
+        raise StoreError(f"{source} cannot be read", "check who may read it")
     files.make_private_directory(settings.home)
-    lock = files.lock(settings.lock_path, exclusive=True, wait_s=5.0)
-    temporary = settings.store_path.with_name(f".restore.{os.getpid()}.tmp")
-    try:
-        with _made_aside(temporary):
-            with (
-                named_faults(source),
-                contextlib.closing(sqlite3.connect(f"file:{source.absolute()}?mode=ro", uri=True)) as backed_up,
-                contextlib.closing(sqlite3.connect(temporary)) as copy,
-            ):
-                backed_up.backup(copy)
-                copy.execute("PRAGMA journal_mode = DELETE")
-            _require_sound(temporary)
-            with contextlib.closing(connect(temporary)) as copy, named_faults(temporary):
-                meta = dict(copy.execute("SELECT name, value FROM meta").fetchall())
-                key = Keys(settings).find(meta["key_id"])
-                key.open(check_place(meta["store_id"]), bytes.fromhex(meta["key_check"]))
+    path, busy_s = settings.store_path, settings.busy_s
+    temporary = settings.home / ".restore.tmp"
+    with files.locked(settings.lock_path, exclusive=True, wait_s=busy_s), made_aside(temporary):
+        with (
+            named_faults(path, busy_s, read=source),
+            contextlib.closing(sqlite3.connect(f"file:{quoted(source)}?mode=ro", uri=True)) as backed_up,
+            contextlib.closing(sqlite3.connect(temporary)) as copy,
+        ):
+            backed_up.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        with contextlib.closing(connect(temporary, busy_s, shown=source)) as copy:
+            _require_sound(copy, source, busy_s)
+            with named_faults(path, busy_s, read=source):
                 migrate(copy)
+                identity = Identity.read(copy.execute("SELECT name, value FROM meta"), source)
+                key = identity.prove(Keys(settings).find(identity.key_id))
+                for row_id, name, sealed in copy.execute(_ALL_SEALED):
+                    require_sealed(row_id, name, sealed)
+                    key.open(Place(identity.store_id, "connections", row_id, name), sealed)
                 copy.execute("PRAGMA journal_mode = WAL")
-            install(temporary, settings.store_path)
-    finally:
-        os.close(lock)
-    return {"file": str(source), "store": str(settings.store_path), "store_id": meta["store_id"], "key_id": key.id}
+        install(temporary, path, busy_s)
+    return {"file": str(source), "store": str(path), "store_id": identity.store_id, "key_id": key.id}
 
 
-def _new_key(settings: Settings) -> Key:
-    if settings.key is None:
-        return Key.generate()
-    if settings.new_key is None:
-        raise UsageError(
-            "the key comes from QUALYTICS_KEY, so the new one must come from QUALYTICS_NEW_KEY",
-            "export QUALYTICS_NEW_KEY=$(qualytics keys generate), rotate, then move it into QUALYTICS_KEY",
-        )
-    return Key.parse(settings.new_key.reveal(), "QUALYTICS_NEW_KEY")
+def _file_problems(store: SqliteStore) -> Iterator[str]:
+    for row in store.execute("PRAGMA integrity_check(20)"):
+        if row[0] != "ok":
+            yield f"file: {row[0]}"
+    for row in store.execute("PRAGMA foreign_key_check"):
+        yield f"reference without target in {row[0]}"
 
 
-def _sealed(store: SqliteStore) -> Iterator[tuple[Place, bytes]]:
-    # In batches by primary key: a cursor must not walk a table that is being rewritten under it.
-    sql = (
-        "SELECT connection_id, field, sealed FROM secrets WHERE (connection_id, field) > (?, ?) "
-        "ORDER BY connection_id, field LIMIT ?"
-    )
-    last: tuple[int, str] = (0, "")
-    while rows := store.execute(sql, (*last, _BATCH)).fetchall():
-        for row_id, name, sealed in rows:
-            yield Place(store.store_id, "connections", row_id, name), sealed
-        last = (rows[-1][0], rows[-1][1])
+def _json_problems(store: SqliteStore) -> Iterator[str]:
+    for table, column in _JSON_COLUMNS:
+        sql = f"SELECT id, {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 - constants of ours
+        for row_id, text in store.execute(sql):
+            try:
+                json.loads(text)
+            except (TypeError, ValueError):
+                yield f"the {column} of {table} {row_id} cannot be read any more"
 
 
-def _reseal(store: SqliteStore, key: Key, place: Place, sealed: bytes) -> None:
-    store.execute(
-        "UPDATE secrets SET key_id = ?, sealed = ? WHERE connection_id = ? AND field = ?",
-        (key.id, sealed, place.row_id, place.field),
-    )
-
-
-def _key_problems(store: SqliteStore) -> list[str]:
+def _key_problems(store: SqliteStore) -> Iterator[str]:
     try:
         key = store.key()
     except KeyProblem as exc:
-        return [f"key: {exc.message}"]
-    problems = []
-    for place, sealed in _sealed(store):
-        try:
-            key.open(place, sealed)
-        except KeyProblem as exc:
-            problems.append(exc.message)
-    if len(store.keys.load()) > 1:
-        problems.append("key: a rotation was interrupted; run qualytics keys rotate again")
-    return problems
+        yield f"key: {exc.message}"
+        return
+    for place, key_id, sealed in sealed_values(store):
+        if (problem := _seal_problem(key, place, key_id, sealed)) is not None:
+            yield problem
+    if not store.keys.from_environment and len(store.keys.load()) > 1:
+        yield "key: a rotation was interrupted; run qualytics keys rotate again"
+
+
+def _seal_problem(key: Key, place: Place, key_id: str, sealed: bytes) -> str | None:
+    try:
+        key.open(place, sealed)
+    except KeyProblem as exc:
+        return exc.message
+    if key_id != key.id:
+        return f"the sealed {place.field} of {place.table} {place.row_id} names another key"
+    return None
 
 
 def _count(store: SqliteStore, table: str) -> int:
-    return int(store.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - a constant of ours
+    return int(store.execute(f"SELECT count(*) FROM {table}").all()[0][0])  # noqa: S608 - a constant of ours
 
 
-def _require_sound(path: Path) -> None:
-    with named_faults(path), contextlib.closing(connect(path)) as copy:
+def _require_sound(copy: sqlite3.Connection, shown: Path, busy_s: float) -> None:
+    with named_faults(shown, busy_s):
         found = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
         if found != ["ok"] or list(copy.execute("PRAGMA foreign_key_check")):
-            raise not_a_store(path)
-        names = {row[0] for row in copy.execute("SELECT name FROM meta")}
-        if not names >= {"store_id", "key_id", "key_check"}:
-            raise StoreDamaged(f"{path} lacks a part of a store", "name a file that qualytics store backup has made")
-
-
-@contextlib.contextmanager
-def _made_aside(temporary: Path) -> Iterator[None]:
-    """Make an empty private file to fill, and leave nothing of it behind."""
-    try:
-        with files.named_os_errors(temporary):
-            os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        yield
-    except FileExistsError as exc:
-        raise StoreError(f"{temporary} is already there") from exc
-    finally:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{temporary}{suffix}")
+            raise not_a_store(shown)
+        Identity.read(copy.execute("SELECT name, value FROM meta"), shown)

@@ -1,0 +1,99 @@
+"""What one call knows of itself: its secrets, so that no message shows them, and the log of --debug."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import qualytics
+from qualytics.cli import _output as output
+from qualytics.secret import Secret, mask_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from qualytics.errors import QualyticsError
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Call:
+    """One run of the program; `began` is on the monotonic clock."""
+
+    debug: bool = False
+    secrets: list[Secret] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def remember(self, secrets: Iterable[Secret]) -> None:
+        """Keep secrets of this call for masking."""
+        self.secrets.extend(secrets)
+
+    def note(self, text: str) -> None:
+        """Write one line of the log, masked and escaped, with the time since the start."""
+        if self.debug:
+            ms = (time.monotonic() - self.began) * 1_000
+            output.say(f"debug: {ms:8.1f} ms  {output.escape(mask_text(text, self.secrets))}")
+
+    def note_start(self, ctx: click.Context) -> None:
+        """Say what is run, with which options (never their values), on which store."""
+        if not self.debug:
+            return
+        from qualytics.settings import load
+
+        settings = load()
+        version = sys.version.split()[0]
+        self.note(f"qualytics {qualytics.__version__}, Python {version}, {sys.platform}, {sys.executable}")
+        given = [param.opts[0] for param in ctx.command.params if _is_given(ctx, param)]
+        self.note(f"run {ctx.command_path} with {' '.join(given) or 'no options'}")
+        key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
+        there = "is there" if settings.store_path.exists() else "is not made yet"
+        self.note(f"store {settings.store_path} ({there}), key from {key}")
+
+    def note_report(self, report: dict[str, Any]) -> None:
+        """Say how far a test came, stage by stage."""
+        for stage in report["stages"]:
+            self.note(f"stage {stage['name']}: {'passed' if stage['ok'] else 'failed'} after {stage['ms']} ms")
+        self.note(f"test took {report['duration_ms']} ms, address {report['address']}, tls {report['tls']}")
+
+    def note_error(self, error: QualyticsError) -> None:
+        """Say which kind of error this is and what it was raised from, with the places in the source."""
+        if not self.debug:
+            return
+        self.note(f"error {error.code}, exit code {error.exit_code}")
+        if report := getattr(error, "report", None):
+            self.note_report(report)
+        for exc in _chain(error):
+            self.note(f"{type(exc).__name__}: {exc}")
+            for place in _places(exc):
+                self.note(f"  {place}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _places(exc: BaseException) -> Iterator[str]:
+    import traceback
+
+    home = os.path.dirname(qualytics.__file__)
+    for frame in traceback.extract_tb(exc.__traceback__):
+        if frame.filename.startswith(home):
+            yield f"at qualytics{frame.filename.removeprefix(home)}:{frame.lineno} in {frame.name}"
+
+
+def current(ctx: click.Context) -> Call:
+    """Return the call that a command runs in."""
+    call = ctx.find_object(Call)
+    return call if call is not None else Call()
+
+
+def _is_given(ctx: click.Context, param: click.Parameter) -> bool:
+    source = ctx.get_parameter_source(param.name or "")
+    return source is click.core.ParameterSource.COMMANDLINE

@@ -1,0 +1,201 @@
+"""How what was typed becomes the fields of a request: references, files, standard input and prompts."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from qualytics.cli._call import current
+from qualytics.errors import InvalidInput, Problem, UsageError
+from qualytics.fields import BY_NAME, MAX_SECRET, Field
+from qualytics.secret import References, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import click
+
+STDIN_FIELDS = ("password", "secret_key")
+_MAX_FILE = 1_048_576
+_ENV_LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)\Z", re.DOTALL)
+
+
+def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Take the field options out of `options` and return the fields to send, references resolved.
+
+    Every secret among them is remembered in the call for masking.
+
+    Raises:
+        UsageError: options that exclude each other, or a secret that cannot be asked for.
+        InvalidInput: bad references or bad JSON, all of them at once.
+
+    """
+    stdin = [name for name in STDIN_FIELDS if options.pop(f"{name}_stdin", False)]
+    env_file = options.pop("env_file", None)
+    given = {name: value for name in BY_NAME if (value := options.pop(name, None)) is not None}
+    _check_stdin(stdin, given)
+    variables = os.environ if env_file is None else {**os.environ, **read_env_file(env_file)}
+    asked = [name for name, value in given.items() if BY_NAME[name].is_secret and value == "-"]
+    for name in asked:
+        _require_terminal(BY_NAME[name])
+    call = current(ctx)
+    references = References(variables)
+    fields = {name: value if name in asked else _resolved(references, name, value) for name, value in given.items()}
+    references.finish()
+    if references.used:
+        call.note(f"resolved {' '.join(references.used)}")
+    fields |= {name: _from_prompt(BY_NAME[name]) for name in asked}
+    fields |= {name: _from_stdin(BY_NAME[name]) for name in stdin}
+    call.remember(Secret(value) for name, value in fields.items() if BY_NAME[name].is_secret)
+    return fields
+
+
+def choose(
+    record_id: int | None, name: str | None, find: Callable[[str], int], listing: str = "qualytics connections list"
+) -> int:
+    """Return the id that --id or --name means; `listing` is the command that shows both.
+
+    Raises:
+        UsageError: both or neither are given.
+
+    """
+    if (record_id is None) == (name is None):
+        raise UsageError("give either --id or --name, not both", f"{listing} shows ids and names")
+    return record_id if record_id is not None else find(str(name))
+
+
+def read_env_file(path: str) -> dict[str, str]:
+    """Return the variables of a file of NAME=VALUE lines.
+
+    `#` starts a comment line, `export ` may stand before a name, one pair of quotes around a value
+    is removed; nothing is expanded.
+
+    Raises:
+        UsageError: the file cannot be read, or a line is something else; the line is not repeated.
+
+    """
+    found: dict[str, str] = {}
+    # Only these end a line: a password may hold one of the other characters that splitlines() takes.
+    for number, line in enumerate(read_file(path, "--env-file").replace("\r\n", "\n").split("\n"), start=1):
+        text = line.strip(" \t")
+        if not text or text.startswith("#"):
+            continue
+        match = _ENV_LINE.match(text)
+        if match is None:
+            hint = "a line is NAME=VALUE, a comment after #, or empty"
+            raise UsageError(f"--env-file: line {number} of {path} is not NAME=VALUE", hint)
+        value = match["value"].strip(" \t")
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        found[match["name"]] = value
+    return found
+
+
+def read_file(path: str, option: str) -> str:
+    """Return the text of a file that an option names.
+
+    Raises:
+        UsageError: it cannot be read, is larger than 1 MiB, or is not UTF-8.
+
+    """
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(_MAX_FILE + 1)
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or str(exc)
+        raise UsageError(f"{option}: {path}: {why.lower()}", f"check the path that {option} names") from exc
+    if len(raw) > _MAX_FILE:
+        raise UsageError(f"{option}: {path} is larger than 1 MiB", "check that it is the right file")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise UsageError(
+            f"{option}: {path} is not UTF-8", "check that it is the right file, and save it as UTF-8"
+        ) from exc
+
+
+def _check_stdin(stdin: list[str], given: Mapping[str, Any]) -> None:
+    if len(stdin) > 1:
+        raise UsageError(
+            f"{' and '.join(BY_NAME[name].option + '-stdin' for name in stdin)} both want standard input",
+            f"give one of them in another way, as in {BY_NAME[stdin[0]].option} '${{NAME}}'",
+        )
+    for name in stdin:
+        option = BY_NAME[name].option
+        if name in given:
+            raise UsageError(f"{option} and {option}-stdin exclude each other", "drop one of the two")
+        if _is_terminal():
+            raise UsageError(
+                f"{option}-stdin reads a pipe or a file, and standard input is a terminal",
+                f"{option} - asks for it without showing it",
+            )
+
+
+def _resolved(references: References, name: str, value: str) -> Any:
+    field = BY_NAME[name]
+    if field.type is dict:
+        return references.resolve(field.option, _parameters(value))
+    if field.takes_refs:
+        return references.resolve(field.option, value, may_be_empty=name == "password")
+    return value
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    from qualytics import strict_json
+
+    text = read_file(text[1:], "--parameters") if text.startswith("@") else text
+    try:
+        value = strict_json.loads(text)
+    except ValueError as exc:
+        hint = """write it as '{"role": "ANALYST"}', in single quotes, or as @file.json"""
+        raise InvalidInput([Problem("--parameters", f"--parameters: {exc}", hint)]) from None
+    if not isinstance(value, dict):
+        hint = """as in --parameters '{"role": "ANALYST"}'"""
+        raise InvalidInput([Problem("--parameters", "--parameters must be a JSON object", hint)])
+    return value
+
+
+def _from_stdin(field: Field) -> str:
+    option = f"{field.option}-stdin"
+    if sys.stdin is None:
+        raise UsageError(f"{option}: standard input is closed", f"pipe the {field.noun} into the command")
+    raw = sys.stdin.buffer.read(4 * MAX_SECRET + 3)
+    if len(raw) > 4 * MAX_SECRET + 2:  # four bytes a character, and a line end
+        raise UsageError(f"{option}: standard input holds too much", f"{MAX_SECRET:,} characters are the most")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{option}: standard input is not UTF-8", "convert it, as with iconv -t UTF-8") from None
+    # One line end is the habit of echo and of editors, not a part of the secret.
+    text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+    if not text and field.name != "password":
+        raise UsageError(f"{option}: standard input is empty", f"pipe the {field.noun} into the command")
+    return text
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _require_terminal(field: Field) -> None:
+    if not _is_terminal():
+        stdin = f"pipe it into {field.option}-stdin, or use " if field.name in STDIN_FIELDS else "use "
+        raise UsageError(
+            f"{field.option} - asks on a terminal, and there is none", f"{stdin}{field.option} '${{NAME}}'"
+        )
+
+
+def _from_prompt(field: Field) -> str:
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # rather no answer than one that everybody sees
+        try:
+            return getpass.getpass(f"{field.noun.capitalize()}: ")
+        except getpass.GetPassWarning as exc:
+            raise UsageError("the terminal cannot hide what is typed", f"use {field.option} '${{NAME}}'") from exc
+        except EOFError:
+            raise UsageError(f"no {field.noun} was typed", f"run it again, or use {field.option} '${{NAME}}'") from None

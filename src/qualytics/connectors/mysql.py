@@ -1,0 +1,259 @@
+"""MySQL through PyMySQL, which takes the dialled socket and encrypts it itself."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from qualytics.connectors._base import Connector, Param, Refusal, Server, Target, Verdict, tls_params
+from qualytics.connectors._sql import by_sqlstate, by_text, refuse
+from qualytics.connectors._wire import peek, reject_stranger
+
+if TYPE_CHECKING:
+    import socket
+
+_PROTOCOL = "the MySQL protocol"
+# The first packet: length (3 bytes), number (0), then 10 for a greeting, 255 for an error (MySQL
+# Source Code Documentation, "Protocol::HandshakeV10"). The longest version text is 60 characters.
+_GREETING, _ERROR = 10, 255
+_MAX_GREETING = 512
+_MAX_ERROR = 1_024
+_CLIENT_SSL = 0x0800
+
+_CLEAR_HINT = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
+_AUTH_OR_TLS_HINT = (
+    "check --username and --password; the server refuses an account that demands TLS in the same words: "
+    "try ssl_mode=auto in --parameters"
+)
+_EXPIRED = Verdict("auth", "the account's password has expired", "set a new password on the server")
+_LOCKED = Verdict("auth", "the account is locked", "run on the server: alter user … account unlock")
+_PLUGIN = Verdict(
+    "config",
+    "the account's authentication plugin is not supported",
+    "give the account another plugin on the server, such as mysql_native_password or caching_sha2_password",
+)
+
+_NONSENSE = Verdict("config", f"the server does not speak {_PROTOCOL} as it should", "check host and port")
+# What PyMySQL says without a number, as a RuntimeError.
+_MESSAGES = (
+    (r"pynacl", _PLUGIN),
+    (
+        r"LOAD_LOCAL",
+        Verdict("config", "the server asked for a file of this machine, and got none", "check host and port"),
+    ),
+)
+
+# Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and
+# from 2000 to 2999 they are the client's own.
+_NUMBERS: dict[int, Verdict] = {
+    1037: Verdict("quota"),  # out of memory
+    1040: Verdict("quota", "the server has too many connections"),
+    1041: Verdict("quota"),  # out of resources
+    1042: Verdict("config"),  # cannot resolve our address
+    1043: Verdict("config"),  # bad handshake
+    1044: Verdict("permission", stage="database"),
+    1045: Verdict("auth"),
+    1049: Verdict("unknown_db", stage="database"),
+    1053: Verdict("transient", "the server is shutting down"),
+    1102: Verdict("unknown_db", stage="database"),  # a name that no database can have
+    1129: Verdict("permission", "the server blocks this host after many failed connections", "run on the server: flush hosts"),
+    1130: Verdict("permission", "the server lets nobody in from this address", "ask for an account for the local_address of this report"),
+    1135: Verdict("quota"),  # cannot make a thread
+    1142: Verdict("permission"),
+    1143: Verdict("permission"),
+    1152: Verdict("network"),
+    1158: Verdict("network"),
+    1159: Verdict("timeout"),
+    1160: Verdict("network"),
+    1161: Verdict("timeout"),
+    1184: Verdict("network"),
+    1203: Verdict("quota", "the user has too many connections"),
+    1205: Verdict("transient"),
+    1213: Verdict("transient"),
+    1226: Verdict("quota", "the user is at a limit of the server"),
+    1227: Verdict("permission"),
+    1251: _PLUGIN,
+    1275: _PLUGIN,
+    1524: _PLUGIN,
+    1370: Verdict("permission"),
+    1698: Verdict("auth"),
+    1820: _EXPIRED,
+    1862: _EXPIRED,
+    1927: Verdict("network", "the server ended the connection"),
+    1969: Verdict("timeout"),
+    2006: Verdict("network"),
+    2013: Verdict("network"),
+    2026: Verdict("tls"),
+    2059: _PLUGIN,
+    2061: _PLUGIN,
+    3024: Verdict("timeout"),
+    3118: _LOCKED,
+    3159: Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
+    3955: _LOCKED,
+    4150: _LOCKED,
+    4151: _LOCKED,
+}  # fmt: skip
+
+
+def greet(sock: socket.socket) -> bool:
+    """Tell from the server's greeting, which stays unread, whether it offers TLS.
+
+    An error in place of the greeting (too many connections, this host is blocked) is left to the driver.
+    """
+    head = peek(sock, 5)
+    if not head:
+        raise ConnectionResetError("the server closed the connection without a greeting")
+    size, number, kind = int.from_bytes(head[:3], "little"), head[3:4], head[4:]
+    if number == b"\0" and kind == bytes([_ERROR]) and size <= _MAX_ERROR:
+        return True
+    if number != b"\0" or kind != bytes([_GREETING]) or size > _MAX_GREETING:
+        reject_stranger(sock, _PROTOCOL, b"")
+    greeting = peek(sock, 4 + size)
+    if len(greeting) < 4 + size:
+        raise ConnectionResetError("the server closed the connection within its greeting")
+    # Version text and its NUL, thread id (4), half a salt (8), filler (1), lower half of the capabilities (2).
+    at = greeting.find(b"\0", 5) + 14
+    if at < 14 or at + 2 > len(greeting):
+        reject_stranger(sock, _PROTOCOL, b"")
+    return bool(int.from_bytes(greeting[at : at + 2], "little") & _CLIENT_SSL)
+
+
+def connect(target: Target) -> Any:
+    """Log in over the dialled socket, to no database."""
+    import pymysql
+
+    handle: Any = pymysql.connect(**arguments(target), defer_connect=True)
+    try:
+        handle.connect(target.sock)
+    except pymysql.OperationalError as exc:
+        if exc.args[:1] == (1045,) and not handle.ssl and handle.server_capabilities & _CLIENT_SSL:
+            raise refuse("auth", None, _AUTH_OR_TLS_HINT) from exc
+        raise
+    return handle
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of pymysql.connect."""
+    from pymysql.cursors import SSCursor
+
+    found: dict[str, Any] = {
+        "host": target.host,
+        "port": target.port,
+        "user": target.username,
+        # As bytes: PyMySQL encodes a text as Latin-1.
+        "password": target.password.reveal().encode() if target.password is not None else b"",
+        "charset": "utf8mb4",
+        "cursorclass": SSCursor,
+        "autocommit": True,
+        "local_infile": False,
+        "program_name": target.parameters.get("program_name", "qualytics"),
+        "connect_timeout": target.timeout_s,
+        "read_timeout": target.timeout_s,
+        "write_timeout": target.timeout_s,
+    }
+    tls = target.tls
+    if tls is not None and tls.active:
+        return found | {"ssl": tls.context}
+    found["ssl_disabled"] = True
+    if tls is not None and tls.mode == "auto":
+        found["auth_plugin_map"] = {
+            **dict.fromkeys(("mysql_clear_password", "dialog", "sha256_password", "mysql_old_password"), _NeedsTls),
+            "caching_sha2_password": _FastSha2,
+        }
+    return found
+
+
+def _needs_tls() -> Refusal:
+    return refuse("tls", "the server asks for the password itself over a plain connection", _CLEAR_HINT)
+
+
+class _NeedsTls:
+    """In place of a plugin that gives the password away to whoever listens or answers."""
+
+    def __init__(self, _connection: Any) -> None:
+        """Take what PyMySQL gives."""
+
+    def authenticate(self, _packet: Any) -> Any:
+        """Refuse; nothing was sent yet."""
+        raise _needs_tls()
+
+
+class _FastSha2:
+    """caching_sha2_password as far as only a hash is sent.
+
+    Its other half sends the password under a key that the server names, and over a plain connection
+    anybody may be the server. MySQL's own clients refuse that, too.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        """Take the connection that logs in."""
+        self._connection = connection
+
+    def authenticate(self, packet: Any) -> Any:
+        """Answer a switch to this plugin, or hear how the server took the first answer."""
+        connection = self._connection
+        if packet.is_auth_switch_request():
+            from pymysql._auth import scramble_caching_sha2
+
+            connection.write_packet(scramble_caching_sha2(connection.password, packet.read_all().removesuffix(b"\0")))
+            packet = connection._read_packet()  # noqa: SLF001 - the interface that PyMySQL gives to plugins
+        if not packet.is_extra_auth_data():
+            return packet
+        if packet.get_all_data()[1:2] != b"\3":  # 3: the hash was enough
+            raise _needs_tls()
+        return connection._read_packet()  # noqa: SLF001
+
+
+def select(handle: Any, target: Target) -> None:
+    """Change to the database."""
+    if target.database is not None:
+        handle.select_db(target.database)
+
+
+def check(handle: Any, target: Target) -> Server:
+    """Read the server's version through an unbuffered cursor of the connection's fetch size."""
+    with handle.cursor() as cursor:
+        cursor.arraysize = target.fetch_size
+        cursor.execute("select version()")
+        version = str(cursor.fetchmany()[0][0])
+    return Server("MariaDB" if "mariadb" in version.lower() else "MySQL", version.partition("-")[0])
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by the number of the error, else by its SQLSTATE."""
+    if isinstance(exc, RuntimeError):
+        return by_text(str(exc), _MESSAGES)
+    if isinstance(exc, LookupError | struct.error | UnicodeError):  # PyMySQL stumbled over a packet
+        return _NONSENSE
+    if not type(exc).__module__.startswith("pymysql"):
+        return None
+    number = exc.args[0] if exc.args else None
+    if not isinstance(number, int):
+        return _NONSENSE
+    return _NUMBERS.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
+
+
+CONNECTOR = Connector(
+    type="mysql",
+    title="MySQL",
+    kind="jdbc",
+    default_port=3306,
+    extra="mysql",
+    driver="pymysql",
+    distribution="PyMySQL",
+    fields=("host", "port", "username", "password"),
+    required=("host",),
+    params=(
+        *tls_params(),
+        Param("program_name", str, "name shown in performance_schema.session_connect_attrs", max_length=63),
+    ),
+    scope=("database",),
+    example="--host db.example.com --port 3306 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    tls="driver",
+    greet=greet,
+    open=connect,
+    select=select,
+    check=check,
+    close=lambda handle: handle.close(),
+    classify=classify,
+)

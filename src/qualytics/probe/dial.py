@@ -1,0 +1,63 @@
+"""Reaching a host: every address that its name has, the next one dialled while the one before is silent."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+from typing import Any
+
+from qualytics.settings import DIAL_STAGGER_S
+
+
+def dial(found: list[Any]) -> tuple[socket.socket, str]:
+    """Connect to the first of many addresses that answers; the next is dialled after a short pause.
+
+    Returns the socket and its IP address. When all fail, raises the error of the address that got
+    furthest: a refusal says more than silence, which the deadline ends.
+    """
+    waiting: dict[socket.socket, str] = {}
+    errors: list[OSError] = []
+    todo = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    try:
+        while todo or waiting:
+            if todo:
+                _start(todo.pop(0), waiting, errors)
+            pause = DIAL_STAGGER_S if todo else None
+            if not waiting:
+                continue
+            ready = select.select([], list(waiting), [], pause)[1]
+            for sock in ready:
+                address = waiting.pop(sock)
+                failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if not failed:
+                    sock.setblocking(True)  # noqa: FBT003 - the standard library's own signature
+                    return sock, address
+                sock.close()
+                errors.append(OSError(failed, os.strerror(failed)))
+        raise min(errors, key=lambda exc: not isinstance(exc, ConnectionRefusedError))
+    finally:
+        for sock in waiting:
+            sock.close()
+
+
+def _start(place: tuple[Any, Any], waiting: dict[socket.socket, str], errors: list[OSError]) -> None:
+    family, address = place
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as exc:  # a kernel without IPv6
+        errors.append(exc)
+        return
+    sock.setblocking(False)  # noqa: FBT003
+    code = sock.connect_ex(address)
+    if code in {0, errno.EINPROGRESS}:
+        waiting[sock] = address[0]
+    else:
+        sock.close()
+        errors.append(OSError(code, os.strerror(code)))
+
+
+def join(address: str, port: int) -> str:
+    """Return `address:port`, with an IPv6 address in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,73 @@
+"""The keeper: stands between this program and the worker that runs a driver, and lets nothing outlive a test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from typing import TYPE_CHECKING
+
+from qualytics.probe._platform import adopt_orphans, children, die_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def keep(work: Callable[[], None]) -> str | None:
+    """Run `work` in a process of its own and return how that process ended, as in `exit 0` or `SIGSEGV`.
+
+    None when the standard input was closed first: its other side is held by the one who asked for the
+    test, who is gone or wants it ended. Either way no descendant is left when this returns; only a
+    descendant that changes its session may live on, and only where orphans cannot be adopted (macOS).
+    """
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # only what has a handler is written to the pipe
+    signal.set_wakeup_fd(wake)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    adopt_orphans()
+    keeper = os.getpid()
+    worker = os.fork()
+    if worker == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        die_with(keeper)
+        os.close(woken)
+        os.close(wake)
+        try:
+            work()
+        finally:
+            os._exit(1)  # it ends by itself, unless something unheard of was raised
+    status = None
+    while status is None and 0 not in select.select([0, woken], [], [])[0]:
+        os.read(woken, 512)
+        status = _reaped(worker)
+    _end_all(worker, over=status is not None)
+    return None if status is None else _ending(os.waitstatus_to_exitcode(status))
+
+
+def _reaped(worker: int) -> int | None:
+    """Collect whoever ended, adopted orphans too; return the worker's status if it is among them."""
+    found = None
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            found = ended[1] if ended[0] == worker else found
+    return found
+
+
+def _end_all(worker: int, *, over: bool) -> None:
+    if not over:
+        os.kill(worker, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # raised when there is nobody left
+        while True:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+            if not ended:
+                # Whoever loses its parent becomes ours, so the next round finds it.
+                for pid in children():
+                    os.kill(pid, signal.SIGKILL)
+                os.waitpid(-1, 0)
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit {code}"

@@ -1,0 +1,111 @@
+"""TLS of a test: trusted roots, handshakes, and what a finished one agreed on."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from qualytics.connectors import Refusal, Tls, Verdict
+from qualytics.connectors._wire import reject_stranger
+from qualytics.probe.verdict import NOT_TLS
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from datetime import datetime
+
+# Where distributions keep their roots when OpenSSL's own default has none (a driver's wheel brings its OpenSSL).
+_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
+    """Return the TLS settings of a connection; PEM text is written to a 0600 file in `directory`."""
+    if mode == "disable":
+        return Tls(mode, None, None)
+    if mode == "require":
+        return Tls(mode, _unverified(), None)
+    ca_file = parameters.get("ssl_root_cert_file")
+    if pem := parameters.get("ssl_root_cert"):
+        ca_file = os.path.join(directory, "roots.pem")
+        with open(os.open(ca_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            out.write(pem)
+    ca_file = ca_file or _system_roots()
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (ssl.SSLError, OSError) as exc:
+        cause = f"the root certificates in {ca_file} cannot be read"
+        raise Refusal(Verdict("config", cause, "give PEM certificates")) from exc
+    # Python 3.13 turns this on; the roots that MySQL makes for itself do not pass it.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return Tls(mode, context, ca_file)
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _system_roots() -> str | None:
+    paths = ssl.get_default_verify_paths()
+    candidates = (os.environ.get("SSL_CERT_FILE"), paths.cafile, paths.openssl_cafile, *_ROOTS)
+    return next((path for path in candidates if path and os.path.exists(path)), None)
+
+
+def handshake(sock: socket.socket, tls: Tls, host: str) -> ssl.SSLSocket:
+    """Finish a TLS handshake on an open socket.
+
+    Raises:
+        ssl.SSLError, OSError: as the handshake failed.
+        Refusal: the server sent what is no TLS.
+
+    """
+    if tls.context is None:
+        raise ValueError("no TLS context")
+    raw = sock.dup()
+    try:
+        return tls.context.wrap_socket(sock, server_hostname=host)
+    except ssl.SSLError as exc:
+        if exc.reason in NOT_TLS:
+            reject_stranger(raw, "TLS", b"")
+        raise
+    finally:
+        raw.close()
+
+
+def watch(context: ssl.SSLContext, done: Callable[[ssl.SSLSocket], None]) -> None:
+    """Have `done` called with the socket after each handshake that a driver makes by this context."""
+
+    class Watched(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:  # noqa: FBT002 - the standard library's own signature
+            super().do_handshake(block)
+            done(self)
+
+    context.sslsocket_class = Watched
+
+
+def describe(sock: ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:
+    """Return `{version, cipher, verified, not_after}` of a finished handshake; `not_after` is RFC 3339."""
+    end = _not_after(sock)
+    cipher = sock.cipher()
+    return {
+        "version": sock.version(),
+        "cipher": cipher[0] if cipher else None,
+        "verified": verified,
+        "not_after": end.isoformat().replace("+00:00", "Z") if end else None,
+    }
+
+
+def _not_after(sock: ssl.SSLSocket) -> datetime | None:
+    from datetime import UTC, datetime
+
+    if found := sock.getpeercert():  # filled only where the certificate was verified
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
+    raw = sock.getpeercert(binary_form=True)
+    if raw is None:
+        return None
+    from cryptography import x509  # a tenth of a test's time, so only where it must be
+
+    return x509.load_der_x509_certificate(raw).not_valid_after_utc

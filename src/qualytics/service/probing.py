@@ -1,0 +1,57 @@
+"""Tests of drafts: the plan, the time limit, and the report as a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qualytics.errors import InvalidInput, Problem
+from qualytics.service import views
+from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from qualytics.service.drafts import Draft
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Scope:
+    """What of a connection a test looks at, beside the login."""
+
+    database: str | None = None
+    schema: str | None = None
+    root_path: str | None = None
+
+
+EVERYWHERE = Scope()
+
+
+def run(tested: Draft, timeout_s: float, scope: Scope) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Test a draft whose secrets are all there; return the report as a document, and what was seen."""
+    from qualytics import probe
+
+    plan = probe.Plan(
+        type=tested.connector.type,
+        values=tested.values,
+        secrets=tested.secrets,
+        timeout_s=timeout_s,
+        database=scope.database,
+        schema=scope.schema,
+        root_path=scope.root_path,
+    )
+    report = probe.run(plan)
+    return views.report_document(report, tested.secrets.values()), report.seen
+
+
+def checked_timeout(timeout_s: float | None) -> float:
+    """Return the time limit of a test, the default when none is given.
+
+    Raises:
+        InvalidInput: it is out of range.
+
+    """
+    if timeout_s is None:
+        return TEST_TIMEOUT_S
+    if not 0 < timeout_s <= TEST_TIMEOUT_MAX_S:
+        message = f"timeout must be more than 0 and at most {TEST_TIMEOUT_MAX_S:g} seconds"
+        raise InvalidInput([Problem("timeout", message, f"as in --timeout {TEST_TIMEOUT_S:g}, which is the default")])
+    return timeout_s

@@ -1,0 +1,194 @@
+"""The way into the embedded store: made at the first use, migrated when older, refused when newer or damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from qualytics.errors import Busy, StoreDamaged, StoreNewer
+from qualytics.store import files
+from qualytics.store.faults import busy, named_faults, named_os_errors, not_a_store
+from qualytics.store.identity import Identity
+from qualytics.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from qualytics.store.sealing import Key, Keys
+from qualytics.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from qualytics.settings import Settings
+
+# So long a process that finds no ready store waits to make it, before it looks whether another has.
+_TURN_S = 0.1
+_PRAGMAS = ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON", "trusted_schema = OFF")
+
+
+def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
+    """Open the embedded store, making it and its key at the first use.
+
+    Raises:
+        StoreError, KeyProblem, Busy: as their names say; nothing is changed then.
+
+    """
+    files.make_private_directory(settings.home)
+    until = time.monotonic() + settings.busy_s
+    while True:
+        lock = files.lock(settings.lock_path, exclusive=exclusive, wait_s=max(0, until - time.monotonic()))
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, lock)
+            if exclusive:
+                _make_ready(settings)
+            database = _open_ready(settings)
+            if database is not None:
+                undo.callback(database.close)
+                store = SqliteStore(settings, database, lock)
+                undo.pop_all()
+                return store
+        # A lock is never turned from shared into exclusive: two that try would wait for each other.
+        with contextlib.suppress(Busy), files.locked(settings.lock_path, exclusive=True, wait_s=_TURN_S):
+            _make_ready(settings)
+        if time.monotonic() > until:
+            raise busy(settings.busy_s)
+
+
+def connect(path: Path, busy_s: float, *, shown: Path | None = None) -> sqlite3.Connection:
+    """Open a store's file that exists and check that it is one of this version or an older one.
+
+    `shown` stands in messages where the file is a copy of another.
+
+    Raises:
+        StoreDamaged, StoreNewer, StoreUnsafe, StoreError: as their names say.
+
+    """
+    for suffix in ("", "-wal", "-shm"):
+        files.check_own_file(path.with_name(path.name + suffix))
+    with named_faults(path, busy_s, read=shown), contextlib.ExitStack() as undo:
+        database = sqlite3.connect(f"file:{quoted(path)}?mode=rw", uri=True, timeout=busy_s, isolation_level=None)
+        undo.callback(database.close)
+        database.row_factory = sqlite3.Row
+        for pragma in _PRAGMAS:
+            database.execute(f"PRAGMA {pragma}")
+        _require_known(shown or path, database)
+        undo.pop_all()
+    return database
+
+
+def install(temporary: Path, path: Path, busy_s: float) -> None:
+    """Put a finished database file in the store's place, on disk before this returns; under the exclusive lock."""
+    _empty_log(path, busy_s)
+    with named_os_errors(path):
+        files.sync_file(temporary)
+        for suffix in ("-wal", "-shm"):  # those of the file that is replaced
+            files.remove(path.with_name(path.name + suffix))
+        os.replace(temporary, path)
+        files.sync_directory(path.parent)
+
+
+def migrate(database: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Run the migrations that the database has not seen, each in one transaction with its number."""
+    done = _schema_version(database)
+    for number, script in enumerate(migrations[done:], start=done + 1):
+        database.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+@contextlib.contextmanager
+def made_aside(temporary: Path) -> Iterator[None]:
+    """Make an empty private file to fill, and leave nothing of it behind."""
+    names = [temporary.with_name(temporary.name + suffix) for suffix in ("", "-wal", "-shm", "-journal")]
+    try:
+        with named_os_errors(temporary):
+            for name in names:  # of a process that was killed
+                files.remove(name)
+            os.close(files.create_private(temporary))
+        yield
+    finally:
+        for name in names:
+            files.remove(name)
+
+
+def quoted(path: Path) -> str:
+    """Return a path as it stands in a `file:` address."""
+    # What SQLite takes for a part of the address; urllib would cost every command 3 ms.
+    return os.fspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _open_ready(settings: Settings) -> sqlite3.Connection | None:
+    if not files.check_own_file(settings.store_path):
+        return None
+    database = connect(settings.store_path, settings.busy_s)
+    if _schema_version(database) == VERSION:
+        return database
+    database.close()
+    return None
+
+
+def _schema_version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _require_known(path: Path, database: sqlite3.Connection) -> None:
+    version = _schema_version(database)
+    if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID or version < 1:
+        raise not_a_store(path)
+    if version > VERSION:
+        raise StoreNewer(
+            f"the store {path} was written by a newer version (schema {version}, known here is {VERSION})",
+            "pip install --upgrade qualytics",
+        )
+
+
+def _make_ready(settings: Settings) -> None:
+    # Under the exclusive lock: nobody else makes a key, a store or a migration now.
+    if not files.check_own_file(settings.store_path):
+        _create(settings)
+        return
+    path, busy_s = settings.store_path, settings.busy_s
+    with contextlib.closing(connect(path, busy_s)) as database, named_faults(path, busy_s):
+        migrate(database)
+
+
+def _create(settings: Settings) -> None:
+    key = _first_key(Keys(settings))
+    # Made aside and renamed: nobody ever sees half a store.
+    temporary = settings.home / f".{settings.store_path.name}.tmp"
+    with made_aside(temporary):
+        with (
+            named_faults(settings.store_path, settings.busy_s),
+            contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as database,
+        ):
+            migrate(database)
+            rows = Identity.made(os.urandom(16).hex(), key).rows()
+            database.executemany("INSERT INTO meta (value, name) VALUES (?, ?)", rows)
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            database.execute("PRAGMA journal_mode = WAL")
+        install(temporary, settings.store_path, settings.busy_s)
+
+
+def _first_key(keys: Keys) -> Key:
+    for _ in range(2):
+        if found := keys.load():
+            return found[0]
+        # Another store with the same QUALYTICS_KEY_FILE may make it at this moment.
+        with contextlib.suppress(FileExistsError):
+            keys.write(Key.generate(), replace=False)
+    return keys.load()[0]
+
+
+def _empty_log(path: Path, busy_s: float) -> None:
+    # The log of a killed process holds acknowledged changes. They go into the file before the log is
+    # removed, so that a kill between removal and replacement leaves the old store whole.
+    if not files.check_own_file(path):
+        return
+    # What is damaged already loses nothing that could be read.
+    with (
+        contextlib.suppress(StoreDamaged),
+        named_faults(path, busy_s),
+        contextlib.closing(sqlite3.connect(f"file:{quoted(path)}?mode=rw", uri=True, timeout=busy_s)) as old,
+    ):
+        emptied = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if emptied[0]:
+            raise busy(busy_s)

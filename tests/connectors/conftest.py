@@ -1,0 +1,52 @@
+"""Servers with flaws: an expired certificate, and no TLS at all."""
+
+import datetime as dt
+
+import pytest
+
+from dev import servers
+
+
+@pytest.fixture(scope="session")
+def expired_certificate(authority):
+    """Return chain and key of a server whose certificate ended yesterday."""
+    ended = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    issued = authority.issue_cert("localhost", "127.0.0.1", not_after=ended)
+    return issued.cert_chain_pems, issued.private_key_pem
+
+
+@pytest.fixture(scope="session")
+def expired_postgres(expired_certificate):
+    with servers.postgres(expired_certificate) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def expired_mariadb(expired_certificate):
+    with servers.mariadb(expired_certificate) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain_postgres():
+    """Run a PostgreSQL without TLS that takes passwords in clear text for the database `cleartext`."""
+    with servers.postgres(hba="host cleartext all 127.0.0.0/8 password") as server:
+        with servers.postgres_admin(server) as admin:
+            admin.execute("create database cleartext")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain_mariadb():
+    with servers.mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def foreign_root(tmp_path_factory):
+    """Return the root certificate of an authority that has signed none of the servers."""
+    import trustme
+
+    path = tmp_path_factory.mktemp("foreign") / "root.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path

@@ -1,0 +1,224 @@
+"""What every connector promises: its data, its example, its parameters, and that knowing it needs no driver."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import qualytics.connectors
+from qualytics import connectors
+from qualytics.connectors._base import SSL_MODES
+from qualytics.fields import BY_NAME, KEYS, SCOPES
+from qualytics.probe.verdict import CLASSES
+
+ROOT = Path(__file__).parents[2]
+ALL = [pytest.param(connector, id=connector.type) for connector in connectors.all_connectors()]
+NETWORK = [
+    pytest.param(connector, id=connector.type) for connector in connectors.all_connectors() if connector.tls != "none"
+]
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+# What no type may take through its parameters: a second address, a file to read or write, a library to
+# load, a statement to run, an identity that lies around, or a field of the connection itself.
+DANGEROUS = re.findall(
+    r"\w+",
+    """
+    service servicefile passfile sslkey sslcert sslpassword sslrootcert sslcrl sslmode requiressl krbsrvname gsslib
+    hostaddr host port user username password passwd dbname database db options target_session_attrs
+    local_infile init_command read_default_file read_default_group unix_socket bind_address ssl ssl_ca ssl_cert ssl_key
+    ssl_disabled auth_plugin_map plugin_dir defer_connect server_public_key allow_local_infile
+    account authenticator token token_file_path token_uri private_key private_key_file private_key_path
+    connection_name connections_file_path proxy_host proxy_port insecure_mode ocsp_fail_open protocol
+    credential_source lib_dir autoDeserialize INIT url uri dsn name type schema config custom_user_agent
+    allow_unsigned_extensions extension_directory temp_directory attach pragma
+    """,
+)
+SAMPLES = {"host": "127.0.0.1", "username": "somebody", "access_key": "SOMEBODY"}
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_a_connector_is_named_as_its_file_in_lower_case(connector):
+    assert connector.type in connectors.types()
+    assert connectors.get(connector.type) is connector
+    for name in (connector.type, *connector.aliases):
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name), name
+        assert connectors.get(name) is connector
+    assert connector.title
+    assert sys.modules[f"qualytics.connectors.{connector.type}"].CONNECTOR is connector
+
+
+def test_no_name_means_two_types():
+    names = [name for connector in connectors.all_connectors() for name in (connector.type, *connector.aliases)]
+    assert len(names) == len(set(names))
+    titles = [connector.title for connector in connectors.all_connectors()]
+    assert len(titles) == len(set(titles))
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_fields_belong_to_the_kind(connector):
+    assert set(connector.fields) <= set(KEYS[connector.kind]) & BY_NAME.keys()
+    assert set(connector.required) <= set(connector.fields)
+    assert not set(connector.fields) & {"name", "type", "parameters", "jdbc_fetch_size", "max_parallelization"}
+    assert len(set(connector.fields)) == len(connector.fields)
+    assert set(connector.scope) | set(connector.scope_optional) <= set(SCOPES)
+    assert not set(connector.scope) & set(connector.scope_optional)
+    assert ("port" in connector.fields) == (connector.default_port is not None)
+    if connector.default_port is not None:
+        assert 1 <= connector.default_port <= 65_535
+    if connector.kind == "embedded":
+        assert (connector.fields, connector.tls) == (("uri",), "none")
+        assert connector.clean_uri is not None
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_a_driver_outside_python_has_an_extra_with_its_distribution(connector):
+    if connector.extra is None:
+        assert connector.distribution is None
+        assert connector.driver in sys.stdlib_module_names
+        return
+    requirements = [re.match(r"[A-Za-z0-9._-]+", line)[0].lower() for line in EXTRAS[connector.extra]]
+    assert connector.distribution.lower() in requirements
+    assert connector.extra in re.search(r"\[(.*)\]", EXTRAS["all"][0])[1].split(",")
+    assert re.fullmatch(r"[a-z_.]+", connector.driver)
+    assert connector.driver_version(), "the tests run with every driver"
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_parameters_are_unique_documented_and_of_a_json_type(connector):
+    names = [param.name for param in connector.params]
+    assert len(names) == len(set(names))
+    for param in connector.params:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", param.name), param.name
+        assert param.name not in BY_NAME, "a field of its own does not come in through the parameters"
+        assert len(param.help) > 10, param.name
+        assert not param.help.endswith(".")
+        assert param.type in {str, int, bool, dict, list}
+        assert param.default is None or not param.choices or param.default in param.choices
+        assert not re.search(r"passw|secret|token|credential", param.name), "no type keeps a secret in its parameters"
+    assert set(connector.session_params) <= set(names)
+    assert not set(names) & set(DANGEROUS)
+
+
+@pytest.mark.parametrize("connector", NETWORK)
+def test_tls_has_the_same_words_everywhere(connector):
+    by_name = {param.name: param for param in connector.params}
+    assert {"ssl_mode", "ssl_root_cert", "ssl_root_cert_file"} <= by_name.keys()
+    assert set(by_name["ssl_mode"].choices) <= set(SSL_MODES)
+    assert {"auto", "verify"} <= set(by_name["ssl_mode"].choices)
+    assert by_name["ssl_root_cert"].is_pem
+    assert by_name["ssl_root_cert_file"].is_path
+    assert connector.tls in {"direct", "preamble", "driver"}
+    assert (connector.greet is not None) or connector.tls != "preamble"
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_stages_are_those_of_the_kind(connector):
+    expected = {
+        "embedded": ("open", "query"),
+        "dfs": ("resolve", "tcp", "tls", "login", "list"),
+    }
+    usual = ("resolve", "tcp", "tls", "login", "database", "query")
+    assert connector.stages == expected.get(connector.kind, usual)
+
+
+def test_the_classes_of_verdicts_are_the_same_everywhere():
+    assert set(CLASSES) == set(connectors.CLASSES)
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_an_exception_of_nobody_is_no_verdict(connector):
+    class Foreign(Exception):
+        pass
+
+    assert connector.classify(Foreign("something else")) is None
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_the_example_is_a_command_that_is_accepted(run, connector):
+    names = re.findall(r"\$\{(\w+)\}", connector.example)
+    done = run(
+        *("connections", "create", "--type", connector.type, *shlex.split(connector.example)),
+        *("--dry-run", "--format", "json"),
+        env=dict.fromkeys(names, "value"),
+    )
+    assert done.code == 0, done.err
+    assert done.json["type"] == connector.type
+    assert "value" not in [done.json.get("password"), done.json.get("secret_key")]
+    shown = run("connections", "types", connector.type, "--format", "json")
+    assert shown.json["example"].endswith(connector.example)
+
+
+def settings_for(connector, port):
+    given = {"port": port, **SAMPLES}
+    return [part for name in connector.fields if name in given for part in (BY_NAME[name].option, str(given[name]))]
+
+
+@pytest.mark.parametrize("connector", NETWORK)
+def test_a_dangerous_parameter_is_refused_before_any_packet(run, connector):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        for name in DANGEROUS:
+            wide = chr(ord(name[0]) + 0xFEE0) + name[1:]  # the same letter to whoever normalizes, another to the rest
+            for spelling in (name, name.upper(), wide):
+                done = run(
+                    *("connections", "test", "--type", connector.type),
+                    *settings_for(connector, listener.getsockname()[1]),
+                    *("--parameters", json.dumps({spelling: "1"})),
+                )
+                assert (done.code, done.out) == (2, ""), (spelling, done)
+                assert "parameters" in done.err
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@pytest.mark.parametrize("connector", [one for one in ALL if one.values[0].tls == "none"])
+def test_a_dangerous_parameter_of_a_file_is_refused_before_it_is_opened(run, connector, tmp_path):
+    for name in DANGEROUS:
+        done = run(
+            *("connections", "test", "--type", connector.type, "--uri", tmp_path / "missing"),
+            *("--parameters", json.dumps({name: "1"})),
+        )
+        assert (done.code, done.out) == (2, ""), (name, done)
+
+
+def test_knowing_every_type_loads_no_driver():
+    drivers = [connector.driver for connector in connectors.all_connectors() if connector.extra is not None]
+    program = (
+        "import json, sys\n"
+        "from qualytics import connectors\n"
+        "[connector.stages for connector in connectors.all_connectors()]\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert "qualytics.connectors.postgresql" in loaded
+    assert not loaded & {part for driver in drivers for part in (driver, driver.partition(".")[0])}
+    assert "ssl" not in loaded
+
+
+def test_names_of_types_are_known_without_importing_one():
+    program = "import sys\nfrom qualytics import connectors\nconnectors.types()\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    loaded = {name for name in done.stdout.split() if name.startswith("qualytics.connectors.")}
+    assert loaded == {"qualytics.connectors._base"}
+
+
+@pytest.mark.parametrize("name", ["Postgresql", "POSTGRES", "../sqlite", "_base", "os", "", "sqlite3", "sqlite "])
+def test_a_type_that_is_not_on_the_list_is_never_imported(run, name):
+    before = set(sys.modules)
+    done = run("connections", "create", "--type", name, "--host", "h", "--dry-run")
+    assert done.code == 2
+    assert {module for module in set(sys.modules) - before if module.startswith("qualytics.connectors.")} == set()
+
+
+def test_the_registry_reads_one_folder():
+    folder = Path(qualytics.connectors.__file__).parent
+    assert set(connectors.types()) == {path.stem for path in folder.glob("[a-z]*.py")}

@@ -1,0 +1,254 @@
+"""PostgreSQL: every way in which a login succeeds or fails, on real servers."""
+
+import contextlib
+import itertools
+
+import psycopg
+import pytest
+
+from dev import servers
+from qualytics.connectors.postgresql import CONNECTOR
+from tests import faults
+from tests.connectors.trial import outcome, trial
+
+names = (f"role_{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def admin(postgres_server):
+    with servers.postgres_admin(postgres_server) as connection:
+        yield connection
+
+
+@pytest.fixture
+def role(admin):
+    """Return a function that makes a role with password `secret 1` for the length of a test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(options=""):
+            name = next(names)
+            admin.execute(f"create role {name} login password 'secret 1' {options}")
+            stack.callback(admin.execute, f"drop role {name}")
+            stack.callback(admin.execute, f"drop owned by {name}")
+            return name
+
+        yield make
+
+
+@pytest.fixture
+def tested(postgres_server, root_file):
+    """Return a function that tests the server as its administrator, unless told otherwise."""
+
+    def call(**settings):
+        given = {"username": postgres_server.user, "password": postgres_server.password}
+        given |= {"ssl_root_cert_file": str(root_file)} if "ssl_mode" not in settings else {}
+        return trial("postgresql", postgres_server.port, **(given | settings))
+
+    return call
+
+
+def test_a_login_is_verified_and_described(tested, postgres_server):
+    report = tested()
+    assert outcome(report) is None
+    assert [stage.name for stage in report.stages] == ["resolve", "tcp", "tls", "login", "query"]
+    assert all(stage.ok for stage in report.stages)
+    assert report.tls["verified"] is True
+    assert report.tls["version"] == "TLSv1.3"
+    assert report.tls["not_after"].endswith("Z")
+    assert report.seen["product_name"] == "PostgreSQL"
+    assert report.seen["product_version"].split(".")[0].isdecimal()
+    assert report.address == f"127.0.0.1:{postgres_server.port}"
+    assert report.warnings == ()
+
+
+def test_require_encrypts_and_warns_that_nothing_was_verified(tested):
+    report = tested(ssl_mode="require")
+    assert outcome(report) is None
+    assert report.tls["verified"] is False
+    assert report.tls["not_after"].endswith("Z")
+    assert report.warnings == ("the server's certificate was not verified (ssl_mode=require)",)
+
+
+def test_disable_has_no_stage_of_tls_and_warns(tested):
+    report = tested(ssl_mode="disable")
+    assert outcome(report) is None
+    assert [stage.name for stage in report.stages] == ["resolve", "tcp", "login", "query"]
+    assert report.tls is None
+    assert report.warnings == ("the connection is not encrypted",)
+
+
+def test_a_wrong_password_or_user_is_refused_at_the_login(tested):
+    assert outcome(tested(password="wrong")) == ("login", "auth")
+    assert outcome(tested(password=None)) == ("login", "auth")
+    assert outcome(tested(username="nobody at all")) == ("login", "auth")
+
+
+def test_a_missing_username_is_said_before_anybody_is_called(tested):
+    with faults.closed() as port:
+        report = trial("postgresql", port, username=None)
+    assert outcome(report) == ("login", "config")
+    assert report.failure.message == "no username is set"
+
+
+def test_an_expired_role_and_one_without_login_are_refused(tested, role, admin):
+    assert outcome(tested(username=role("valid until '2001-01-01'"), password="secret 1")) == ("login", "auth")
+    name = role()
+    admin.execute(f"alter role {name} nologin")
+    report = tested(username=name, password="secret 1")
+    assert outcome(report) == ("login", "auth")
+    assert report.failure.message == "the role may not log in"
+
+
+def test_a_limit_of_connections_is_a_quota(tested, role, postgres_server):
+    name = role("connection limit 1")
+    with psycopg.connect(
+        host=postgres_server.host, port=postgres_server.port, user=name, password="secret 1", dbname="postgres"
+    ):
+        report = tested(username=name, password="secret 1")
+    assert outcome(report) == ("login", "quota")
+    assert report.failure.retryable
+    assert outcome(tested(username=name, password="secret 1")) is None
+
+
+def test_a_database_that_demands_or_refuses_tls_is_class_tls(tested):
+    assert outcome(tested(place=("tls_only", None))) is None
+    demanded = tested(place=("tls_only", None), ssl_mode="disable")
+    assert outcome(demanded) == ("login", "tls")
+    assert demanded.failure.message == "the server demands TLS"
+    assert outcome(tested(place=("plain_only", None), ssl_mode="disable")) is None
+    refused = tested(place=("plain_only", None))
+    assert outcome(refused) == ("login", "tls")
+    assert refused.failure.message == "the server's pg_hba.conf rejects this login over TLS"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ('no pg_hba.conf entry for host "10.0.0.9", user "ann", database "x", SSL encryption', "permission"),
+        ('no pg_hba.conf entry for host "10.0.0.9", user "ann", database "x", no encryption', "tls"),
+        ('no pg_hba.conf entry for host "10.0.0.9", user "ann", database "x", SSL off', "tls"),
+        ("the database system is starting up", "transient"),
+        ("sorry, too many clients already", "quota"),
+        ("remaining connection slots are reserved for non-replication superuser connections", "quota"),
+        ("server closed the connection unexpectedly", "network"),
+        ("something that no server has said yet", None),
+    ],
+)
+def test_what_a_server_says_before_a_login_has_a_class(words, expected):
+    verdict = CONNECTOR.classify(psycopg.OperationalError(f"FATAL:  {words}"))
+    assert (verdict and verdict.failure_class) == expected
+
+
+def test_a_server_without_tls_is_plain_in_auto_and_refused_in_verify_and_require(plain_postgres):
+    def plain(**settings):
+        return trial(
+            "postgresql",
+            plain_postgres.port,
+            **{"username": plain_postgres.user, "password": plain_postgres.password, **settings},
+        )
+
+    report = plain()
+    assert outcome(report) is None
+    assert report.warnings == ("the connection is not encrypted",)
+    for mode in ("verify", "require"):
+        report = plain(ssl_mode=mode)
+        assert outcome(report) == ("tls", "tls")
+        assert report.failure.message == "the server does not offer TLS"
+    report = plain(place=("cleartext", None))
+    assert outcome(report) == ("login", "tls")
+    assert "clear text" in report.failure.message
+    assert outcome(plain(place=("cleartext", None), ssl_mode="disable")) is None
+
+
+def test_each_fault_of_a_certificate_has_its_own_words(tested, foreign_root, root_file, expired_postgres):
+    wrong_root = tested(ssl_root_cert_file=str(foreign_root))
+    assert outcome(wrong_root) == ("tls", "tls")
+    assert "authority that is not trusted" in wrong_root.failure.message
+    other_name = tested(host="127.1", ssl_root_cert_file=str(root_file))
+    assert outcome(other_name) == ("tls", "tls")
+    assert other_name.failure.message == "the server's certificate is for another host name"
+    expired = trial("postgresql", expired_postgres.port, ssl_root_cert_file=str(root_file))
+    assert outcome(expired) == ("tls", "tls")
+    assert expired.failure.message == "the server's certificate has expired"
+    assert expired.failure.retryable is False
+
+
+def test_root_certificates_may_be_given_as_text(tested, root_file):
+    assert outcome(tested(ssl_root_cert=root_file.read_text(), ssl_mode="verify")) is None
+    report = tested(ssl_root_cert="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ssl_mode="verify")
+    assert outcome(report) == ("resolve", "config")
+    assert "cannot be read" in report.failure.message
+
+
+def test_an_unknown_database_is_named_as_such(tested):
+    report = tested(place=("no such database", None))
+    assert outcome(report) == ("database", "unknown_db")
+    assert [stage.name for stage in report.stages if stage.ok] == ["resolve", "tcp", "tls", "login"]
+
+
+@pytest.mark.parametrize("name", ["host=127.0.0.9 user=x", "postgresql://evil.invalid/x", "postgres sslmode=disable"])
+def test_a_database_name_that_looks_like_a_dsn_stays_a_name(tested, name):
+    report = tested(place=(name, None))
+    assert outcome(report) == ("database", "unknown_db")
+    assert f'"{name}" does not exist' in report.failure.detail
+
+
+def test_a_schema_is_found_missing_or_forbidden(tested, role, admin):
+    assert outcome(tested(place=("postgres", "pg_catalog"))) is None
+    missing = tested(place=("postgres", "no_schema"))
+    assert outcome(missing) == ("database", "unknown_db")
+    assert missing.failure.message == "there is no schema 'no_schema' in 'postgres'"
+    name = role()
+    admin.execute("""create schema "It's private" """)
+    try:
+        report = tested(username=name, password="secret 1", place=("postgres", "It's private"))
+    finally:
+        admin.execute("""drop schema "It's private" """)
+    assert outcome(report) == ("database", "permission")
+    assert report.failure.hint.startswith("run on the server: grant usage on schema")
+
+
+def test_a_right_to_connect_that_is_missing_is_a_permission(tested, role, admin):
+    admin.execute("revoke connect on database sales from public")
+    report = tested(username=role(), password="secret 1", place=("sales", None))
+    assert outcome(report) == ("database", "permission")
+
+
+def test_a_user_shut_out_of_the_usual_databases_gets_in_by_one_of_its_own_name(tested, role, admin):
+    name = role()
+    with contextlib.ExitStack() as stack:
+        for database in ("postgres", "template1"):
+            admin.execute(f"revoke connect on database {database} from public")
+            stack.callback(admin.execute, f"grant connect on database {database} to public")
+        shut_out = tested(username=name, password="secret 1")
+        assert outcome(shut_out) == ("database", "permission")
+        assert '"postgres"' in shut_out.failure.detail
+        admin.execute(f"create database {name}")
+        stack.callback(admin.execute, f"drop database {name}")
+        assert outcome(tested(username=name, password="secret 1")) is None
+
+
+def test_an_awkward_application_name_does_no_harm(tested):
+    assert outcome(tested(application_name="it's = a \\ name")) is None
+
+
+def test_nothing_of_the_users_surroundings_lets_a_test_in(tested, postgres_server, tmp_path, monkeypatch):
+    passfile = tmp_path / ".pgpass"
+    passfile.write_text(f"*:*:*:*:{postgres_server.password}\n")
+    passfile.chmod(0o600)
+    services = tmp_path / ".pg_service.conf"
+    services.write_text(f"[sales]\npassword={postgres_server.password}\n")
+    surroundings = {
+        "HOME": str(tmp_path),
+        "PGPASSFILE": str(passfile),
+        "PGPASSWORD": postgres_server.password,
+        "PGSERVICE": "sales",
+        "PGSERVICEFILE": str(services),
+        "PGSSLMODE": "disable",
+        "PGHOSTADDR": "127.0.0.9",
+        "PGOPTIONS": "-c nonsense=1",
+    }
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    assert outcome(tested(password=None)) == ("login", "auth")
+    assert outcome(tested()) is None

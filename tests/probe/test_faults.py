@@ -1,0 +1,101 @@
+"""Every type that is reached over a network, against every way in which a server can fail."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+
+import pytest
+
+from qualytics import connectors, probe
+from qualytics.probe._platform import children
+from qualytics.secret import Secret
+from tests import faults
+
+TYPES = [connector.type for connector in connectors.all_connectors() if connector.kind != "embedded"]
+SAMPLES = {"username": "somebody", "access_key": "SOMEBODY", "password": "a password", "secret_key": "a secret"}
+SHORT_S, LONG_S = 2.0, 20.0
+SECURE = {"tls", "login"}
+
+# Name, listener, stages and class of the verdict, and the time limit: short where the limit itself is the verdict.
+FAULTS = [
+    ("closed port", faults.closed, {"tcp"}, "refused", LONG_S),
+    ("dropped", faults.dropping, {"tcp"}, "timeout", SHORT_S),
+    ("silent", faults.silent, SECURE, "timeout", SHORT_S),
+    ("trickling", faults.trickling, SECURE, "timeout", SHORT_S),
+    ("endless", faults.endless, SECURE, "timeout", LONG_S),
+    ("closing", faults.closing, SECURE, "network", LONG_S),
+    ("resetting", faults.resetting, SECURE, "network", LONG_S),
+    ("http", faults.garbage, SECURE, "config", LONG_S),
+    ("ssh", lambda: faults.garbage(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), SECURE, "config", LONG_S),
+    ("smtp", lambda: faults.garbage(b"220 mail.example.com ESMTP\r\n"), SECURE, "config", LONG_S),
+    ("noise", lambda: faults.garbage(random.Random(7).randbytes(4_096)), SECURE, "config", LONG_S),
+]
+
+
+def plan_for(type_, host, port, timeout_s, **parameters):
+    """Return a plan with every field that the type takes."""
+    connector = connectors.get(type_)
+    values = {name: SAMPLES[name] for name in connector.fields if name in SAMPLES}
+    secrets = {name: Secret(values.pop(name)) for name in ("password", "secret_key") if name in values}
+    values |= {"host": host, "port": port, "parameters": parameters}
+    return probe.Plan(type_, values, secrets, timeout_s)
+
+
+@pytest.fixture
+def timed(tmp_path, monkeypatch):
+    """Return a function that runs a plan and checks what holds for every test: its time, and that nothing stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def call(plan):
+        before = set(children())
+        began = time.monotonic()
+        report = probe.run(plan)
+        assert time.monotonic() - began <= plan.timeout_s + 1
+        assert list(tmp_path.iterdir()) == []
+        assert set(children()) <= before
+        return report
+
+    return call
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("listener", "stages", "expected", "timeout_s"), [pytest.param(*f[1:], id=f[0]) for f in FAULTS]
+)
+@pytest.mark.parametrize("type_", TYPES)
+def test_a_fault_has_its_stage_and_class_within_the_deadline(timed, type_, listener, stages, expected, timeout_s):
+    with listener() as port:
+        report = timed(plan_for(type_, "127.0.0.1", port, timeout_s))
+    assert (report.failure.failure_class, report.failure.stage in stages) == (expected, True), report.failure.detail
+    assert report.failure.message
+    assert report.failure.hint
+    assert report.stages[-1].name == report.failure.stage
+    assert [stage.ok for stage in report.stages] == [True] * (len(report.stages) - 1) + [False]
+    if expected == "timeout" and timeout_s == SHORT_S:
+        assert "within 2 s" in report.failure.message
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_a_host_that_does_not_exist_is_class_dns(timed, type_):
+    report = timed(plan_for(type_, "no-such-host.invalid", 1, LONG_S))
+    assert (report.failure.stage, report.failure.failure_class) == ("resolve", "dns")
+    assert "no-such-host.invalid" in report.failure.message
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_a_time_limit_too_short_for_anything_is_a_timeout(timed, type_):
+    with faults.silent() as port:
+        report = timed(plan_for(type_, "127.0.0.1", port, 0.001))
+    assert (report.failure.stage, report.failure.failure_class) == ("resolve", "timeout")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [b"S", b"N", b"E", b"R\0\0\0\x08\0\0\0\3", b"J\0\0\0\x0a8.0.36\0", b"\x16\3\3\0\x02"])
+@pytest.mark.parametrize("type_", TYPES)
+def test_an_endless_stream_that_begins_well_ends_within_the_deadline(timed, type_, chunk):
+    with faults.endless(chunk * 4_096) as port:
+        report = timed(plan_for(type_, "127.0.0.1", port, SHORT_S))
+    assert report.failure.stage in SECURE
+    assert report.failure.failure_class in {"timeout", "config", "tls", "network"}

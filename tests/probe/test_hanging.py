@@ -1,0 +1,149 @@
+"""While a test hangs: what of it can be seen, and that it ends with the program that asked for it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CANARY = "canary-5d1c7f0a99"
+
+
+def processes():
+    """Yield pid and parent of every process."""
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with contextlib.suppress(OSError):
+                yield int(name), int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def descendants(pid):
+    found = {pid}
+    table = list(processes())
+    while more := {child for child, parent in table if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def readable(pid, name):
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except PermissionError:  # as it should be, unless we are root
+        assert os.geteuid() != 0
+        return b""
+
+
+def memory(pid):
+    """Yield what can be read of the memory of a process, piece by piece."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, mode = line.split()[:2]
+            first, last = (int(part, 16) for part in span.split("-"))
+            if mode.startswith("r") and "[v" not in line:
+                mem.seek(first)
+                with contextlib.suppress(OSError):
+                    yield mem.read(last - first)
+
+
+def holds(pid, *needles):
+    return any(needle in piece for piece in memory(pid) for needle in needles)
+
+
+@pytest.fixture
+def hanging(run, home, tmp_path, monkeypatch):
+    """Start a test of a stored connection against a port that stays silent; yield the command and the port's peer."""
+    private = tmp_path / "private"
+    private.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+        created = run(
+            *("connections", "create", "--type", "postgresql", "--host", "127.0.0.1", "--username", "ann"),
+            *("--port", listener.getsockname()[1], "--password-stdin", "--format", "json"),
+            stdin=CANARY.encode(),
+        )
+        assert created.code == 0, created.err
+        command = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "qualytics",
+                "connections",
+                "test",
+                "--id",
+                str(created.json["id"]),
+                "--timeout",
+                "60",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(private)},
+        )
+        stack.enter_context(command)
+        stack.callback(command.kill)
+        listener.settimeout(30)
+        peer, _ = listener.accept()
+        stack.enter_context(peer)
+        assert peer.recv(8)  # the child asks for TLS, and gets no answer
+        yield command, private
+
+
+def test_no_secret_of_a_hanging_test_is_seen_in_any_process(hanging):
+    command, private = hanging
+    family = descendants(command.pid)
+    assert len(family) == 2
+    for pid in {command.pid, *family}:
+        for name in ("cmdline", "environ"):
+            assert CANARY.encode() not in readable(pid, name), (pid, name)
+    for path in private.rglob("*"):
+        assert path.is_dir() or CANARY not in path.read_text(), path
+
+
+def test_the_key_of_the_store_is_not_in_the_memory_of_a_test(hanging, home):
+    command, _ = hanging
+    text = (home / "key").read_text().strip()
+    raw = base64.b64decode(text.translate(str.maketrans("-_", "+/")))
+    assert len(raw) == 32
+    family = descendants(command.pid)
+    assert len(family) == 2
+    for pid in family:
+        if os.geteuid() != 0:
+            with pytest.raises(PermissionError):
+                holds(pid, raw)
+        else:
+            assert holds(pid, CANARY.encode())  # the search finds what is there
+            assert not holds(pid, raw, raw.hex().encode(), text.encode())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_test_ends_with_the_program_that_asked_for_it(hanging, number):
+    command, private = hanging
+    family = [os.pidfd_open(pid) for pid in descendants(command.pid)]
+    assert len(family) == 2
+    command.send_signal(number)
+    for one in family:
+        assert select.select([one], [], [], 10)[0], "a process of the test lives on"
+        os.close(one)
+    command.wait(10)
+    assert list(private.iterdir()) == []
+
+
+def test_an_interrupted_test_says_so_without_a_traceback(hanging):
+    command, _ = hanging
+    command.send_signal(signal.SIGINT)
+    out, err = command.communicate(timeout=10)
+    assert command.returncode == 130
+    assert out == b""
+    assert b"Traceback" not in err
+
+
+def test_what_is_stored_can_be_changed_while_a_test_hangs(hanging, run):
+    assert run("connections", "update", "--id", "1", "--name", "renamed").code == 0
+    assert json.loads(run("connections", "list", "--format", "json").out)[0]["name"] == "renamed"

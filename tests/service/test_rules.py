@@ -1,0 +1,170 @@
+"""The rules of the service where no option of the command line leads: unknown fields, types, nulls, hosts, names."""
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from qualytics import client
+from qualytics.connectors import get
+from qualytics.errors import InvalidInput, NotFound, Problem, VersionChanged
+from qualytics.model import Failure, StageResult, TestReport
+from qualytics.secret import MASK, Secret
+from qualytics.service import hosts, validate, views
+from qualytics.service.drafts import derived_name, draft
+
+PG = {"type": "postgresql", "host": "db.example.com"}
+
+
+@pytest.fixture
+def door(home):
+    """Return a client of a fresh store."""
+    with client.connect() as found:
+        yield found
+
+
+def problems_of(action, *given, **options):
+    with pytest.raises(InvalidInput) as caught:
+        action(*given, **options)
+    return [(problem.loc, problem.code) for problem in caught.value.problems]
+
+
+REFUSED = [
+    ({}, [("type", "missing-value")]),
+    ({"type": ""}, [("type", "missing-value")]),
+    ({"type": None}, [("type", "missing-value")]),
+    ({"type": 7}, [("type", "missing-value")]),
+    ({"type": "nope"}, [("type", "unknown-type")]),
+    ({"type": "postgresql"}, [("host", "missing-value")]),
+    ({"type": "postgresql", "host": None}, [("host", "missing-value")]),
+    ({**PG, "hots": "x"}, [("hots", "unknown-field")]),
+    ({**PG, "id": 7}, [("id", "unknown-field")]),
+    ({**PG, "uri": "x"}, [("uri", "field-not-accepted")]),
+    ({**PG, "secrets_manager": {"kind": "vault"}}, [("secrets_manager", "not-supported")]),
+    ({**PG, "port": "5432"}, [("port", "invalid-value")]),
+    ({**PG, "port": True}, [("port", "invalid-value")]),
+    ({**PG, "port": 1.5}, [("port", "invalid-value")]),
+    ({**PG, "host": ["h"]}, [("host", "invalid-value")]),
+    ({**PG, "name": 5}, [("name", "invalid-value")]),
+    ({**PG, "username": ""}, [("username", "invalid-value")]),
+    ({**PG, "password": 5}, [("password", "invalid-value")]),
+    ({**PG, "password": MASK}, [("password", "secret-is-mask")]),
+    ({**PG, "parameters": []}, [("parameters", "invalid-value")]),
+    ({**PG, "parameters": {"x": 1}}, [("parameters", "unknown-parameter")]),
+    (
+        {**PG, "host": "a:1", "port": 0, "nam": "x"},
+        [("host", "invalid-value"), ("port", "invalid-value"), ("nam", "unknown-field")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "found"), REFUSED)
+def test_a_create_tells_every_problem_by_place_and_code(door, home, given, found):
+    assert problems_of(door.connections.create, given) == found
+    assert not home.exists()
+
+
+def test_every_problem_has_a_hint():
+    for given_, _ in REFUSED:
+        with pytest.raises(InvalidInput) as caught:
+            draft(given_)
+        assert all(problem.hint or problem.code == "unknown-field" for problem in caught.value.problems)
+
+
+def test_a_null_is_an_unset_field_and_a_null_secrets_manager_is_fine(door):
+    made = door.connections.create({**PG, "port": None, "secrets_manager": None, "parameters": {"ssl_mode": None}})
+    assert (made["port"], made["secrets_manager"], made["parameters"]) == (None, None, None)
+
+
+def test_the_type_cannot_change_but_may_be_named_again(door):
+    door.connections.create(PG)
+    assert problems_of(door.connections.update, 1, {"type": "sqlite"}) == [("type", "invalid-value")]
+    assert problems_of(door.connections.update, 1, {"type": None}) == [("type", "invalid-value")]
+    assert door.connections.update(1, {"type": "postgres", "port": 1})["port"] == 1
+
+
+def test_an_update_with_an_old_version_is_refused(door):
+    door.connections.create(PG)
+    door.connections.update(1, {"port": 1}, version=1)
+    with pytest.raises(VersionChanged, match="was changed by somebody else meanwhile"):
+        door.connections.update(1, {"port": 2}, version=1)
+    assert door.connections.get(1)["port"] == 1
+
+
+def test_a_name_with_half_a_character_is_nobodys(door):
+    door.connections.create({**PG, "name": "a?b"})
+    with pytest.raises(NotFound):
+        door.connections.find("a\ud800b")
+    assert list(door.connections.list("\udcff")) == []
+
+
+VISIBLE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="\u061c\u200e\u200f"))
+
+
+@given(st.text())
+@example("\u202e a \u2066")
+def test_a_visible_name_is_one_that_the_rules_let_through(text):
+    name = validate.visible(text)
+    assert name == validate.visible(name)
+    if 1 <= len(name) <= 255:
+        problems = validate.Problems()
+        assert validate.check_name("name", name, problems) == name
+        problems.finish()
+
+
+@given(st.text())
+def test_folding_ignores_case_form_and_outer_spaces_and_is_stable(text):
+    key = validate.fold(text)
+    for other in (f" {text}\t", unicodedata.normalize("NFD", text), unicodedata.normalize("NFC", text)):
+        assert validate.fold(other) == key
+    if text.isascii():
+        assert validate.fold(text.upper()) == validate.fold(text.lower())
+
+
+@given(st.text(max_size=300))
+def test_a_derived_name_is_always_a_good_name(place):
+    name = derived_name(get("sqlite"), {"uri": f"/data/{place}"})
+    problems = validate.Problems()
+    assert validate.check_name("name", name + "-1000000", problems) == name + "-1000000"
+    problems.finish()
+
+
+GOOD_HOSTS = [
+    *("db", "db.example.com", "db.example.com.", "DB-1.example.com", "a_b.example", "127.0.0.1", "::1", "fe80::1%eth0"),
+    *("2001:db8::1", "xy12345.eu-central-1.snowflakecomputing.com", "b\u00fccher.example", "x" * 63, "1.2", "0"),
+]
+
+
+@pytest.mark.parametrize("host", GOOD_HOSTS)
+def test_a_name_or_an_address_is_a_host(host):
+    assert hosts.fault(host) is None
+
+
+@given(st.text())
+def test_a_host_is_judged_whatever_it_is_and_never_repeated(text):
+    found = hosts.fault(text)
+    if found is None:
+        assert not set(text) & set(" /\\@,;[]\n\0")
+    elif len(text) > 12:
+        assert text not in "".join(found)
+
+
+def report(**changes):
+    failure = Failure(
+        "login", "auth", retryable=False, message="m geheim1", hint="h geheim1", detail="d\udc80 geheim1 " + "x" * 5_000
+    )
+    return TestReport(failure, (StageResult("login", ok=False, ms=1.0),), 1.5, "m\ngeheim1 x", **changes)
+
+
+def test_a_report_is_masked_cut_and_on_one_line():
+    document = views.report_document(report(warnings=("w geheim1",)), [Secret("geheim1")])
+    assert (document["message"], document["hint"], document["warnings"]) == (f"m {MASK} x", f"h {MASK}", [f"w {MASK}"])
+    assert len(document["detail"]) == 4_096
+    assert document["detail"].startswith(f"d\\udc80 {MASK} x")
+
+
+def test_a_problem_is_named_by_its_place():
+    problems = validate.Problems()
+    problems.add("port", "is odd")
+    assert problems.found == [Problem("port", "port is odd")]

@@ -1,0 +1,143 @@
+"""Fixtures of the store's tests: settings with a short patience, filled stores, processes that start together."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qualytics.client.local import LocalClient
+from qualytics.secret import Secret
+from qualytics.settings import Settings
+from qualytics.store import open_store
+
+CRASH = Path(__file__).with_name("crash.py")
+
+
+@pytest.fixture
+def settings(home) -> Settings:
+    """Return settings of the fresh home; nobody is waited for longer than a moment."""
+    return Settings(home=home, busy_s=0.2)
+
+
+@pytest.fixture
+def filled(settings) -> Settings:
+    """Return settings of a store with three connections that have secrets, and a datastore on the first."""
+    with LocalClient(settings) as client:
+        for number in (1, 2, 3):
+            client.connections.create(
+                {
+                    "type": "postgresql",
+                    "name": f"c{number}",
+                    "host": "h",
+                    "username": "u",
+                    "password": f"canary-{number}",
+                }
+            )
+        client.datastores.create({"name": "d", "connection_id": 1, "database": "x", "schema": "y"})
+    return settings
+
+
+@pytest.fixture
+def secrets_of():
+    """Return a function that opens the passwords of a store: {name: text}."""
+
+    def read(settings: Settings) -> dict[str, str]:
+        with open_store(settings) as store:
+            found = list(store.records.connections(None, (), "id", None))
+            return {one.name: store.records.secrets(one.id)["password"].reveal() for one in found}
+
+    return read
+
+
+@pytest.fixture
+def seal_count():
+    """Return a function that writes many connections with a secret in one transaction."""
+
+    def write(settings: Settings, count: int) -> None:
+        with open_store(settings) as store, store.writing() as records:
+            for number in range(count):
+                name, secret = f"n{number}", Secret(f"canary-{number}")
+                records.insert_connection(
+                    name, name, "postgresql", {"host": "h", "username": "u"}, {"password": secret}, "now"
+                )
+
+    return write
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Return a function that mounts a small tmpfs of some options on a new directory."""
+    places = []
+
+    def mount(options: str) -> Path:
+        place = tmp_path / f"mount{len(places)}"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("only root with the right to mount can do this")
+        places.append(place)
+        return place
+
+    yield mount
+    for place in places:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def crash(home):
+    """Return a function that runs one scenario of crash.py in a process of its own and returns what it printed."""
+
+    def run(*args: str, env: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            [sys.executable, str(CRASH), *map(str, args)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **(env or {})},
+            timeout=110,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def together(home):
+    """Return a function that starts many processes of one Python text, lets all go at once, and returns their outputs.
+
+    Each is imported and ready when the first begins; a text that reads stdin to its end waits there until
+    all have printed a line.
+    """
+
+    def run(text: str, count: int) -> list[str]:
+        program = (
+            f"import sys, qualytics, qualytics.client.local\nprint('ready', flush=True)\nsys.stdin.readline()\n{text}"
+        )
+        children = [
+            subprocess.Popen(
+                [sys.executable, "-c", program, str(number)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number in range(count)
+        ]
+        for child in children:
+            assert child.stdout.readline() == "ready\n"
+        for child in children:
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        lines = [child.stdout.readline() for child in children]
+        outputs = []
+        for child, line in zip(children, lines, strict=True):
+            with child:
+                child.stdin.close()
+                outputs.append(line + child.stdout.read())
+                assert (child.stderr.read(), child.wait(100)) == ("", 0)
+        return outputs
+
+    return run

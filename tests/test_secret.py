@@ -1,0 +1,174 @@
+"""Secrets print as ***, references resolve in one pass, and free text is masked in every form of a secret."""
+
+import base64
+import copy
+import json
+import pickle
+import re
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from qualytics.errors import InvalidInput
+from qualytics.secret import MASK, References, Secret, mask_text
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="*"), min_size=4, max_size=60)
+
+
+def test_a_secret_never_shows_by_accident():
+    secret = Secret("hunter22")
+    shown = [str(secret), repr(secret), f"{secret}", f"{secret!r:>20}", f"{[secret]}", f"{secret:x}"]
+    assert all("hunter22" not in text for text in shown)
+    assert secret == Secret("hunter22")
+    assert secret != Secret("hunter23")
+    assert secret != "hunter22"
+    assert secret.reveal() == "hunter22"
+    for action in (pickle.dumps, copy.copy, copy.deepcopy, hash, vars, json.dumps):
+        with pytest.raises(TypeError):
+            action(secret)
+
+
+PASSED = [
+    ("", ""),
+    ("plain", "plain"),
+    ("${A}", "alpha"),
+    ("x${A}y${B}z", "xalphaybetaz"),
+    ("${A}${A}", "alphaalpha"),
+    ("${_9}", "under"),
+    ("${LOOP}", "${LOOP}"),
+    ("${TWICE}", "${A} and $A"),
+    ("$A", "$A"),
+    ("$$A", "$$A"),
+    ("$$", "$$"),
+    ("$", "$"),
+    ("$(A)", "$(A)"),
+    ("$ {A}", "$ {A}"),
+    ("{A}", "{A}"),
+    ("~", "~"),
+    ("~/x", "~/x"),
+    ("%A%", "%A%"),
+    ("`id`", "`id`"),
+    ("$${A}", "${A}"),
+    ("$${", "${"),
+    ("$$${A}", "$${A}"),
+    ("$${A}${A}", "${A}alpha"),
+    ("a}b{", "a}b{"),
+    ("é${A}\n", "éalpha\n"),
+]
+VARIABLES = {"A": "alpha", "B": "beta", "_9": "under", "LOOP": "${LOOP}", "TWICE": "${A} and $A", "EMPTY": ""}
+
+
+@pytest.mark.parametrize(("text", "value"), PASSED)
+def test_a_reference_is_resolved_once_and_all_else_stays_as_typed(text, value):
+    references = References(VARIABLES)
+    nested = {"a": [text, {"b": text}], "n": 1, "t": True, "z": None}
+    assert references.resolve("--host", text) == value
+    assert references.resolve("--parameters", nested) == {"a": [value, {"b": value}], "n": 1, "t": True, "z": None}
+    references.finish()
+
+
+MALFORMED = [
+    "${}",
+    "${A",
+    "${",
+    "${A-B}",
+    "${A:-x}",
+    "${A B}",
+    "${ A}",
+    "${1A}",
+    "${${A}}",
+    "${A.b}",
+    "${\u00c4}",
+    "${A\n}",
+]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_a_malformed_reference_is_an_error_that_does_not_repeat_it(text):
+    references = References(VARIABLES)
+    references.resolve("--password", f"geheim{text}")
+    with pytest.raises(InvalidInput) as caught:
+        references.finish()
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.message) == ("malformed-reference", "--password: holds a malformed reference")
+    assert "$${" in problem.hint
+
+
+def test_all_unset_and_empty_references_are_told_at_once():
+    references = References(VARIABLES)
+    references.resolve("--host", "${NO1}.${EMPTY}.${NO1}")
+    references.resolve("--parameters", {"x": ["${NO2}"]})
+    references.resolve("--password", "${EMPTY}", may_be_empty=True)
+    with pytest.raises(InvalidInput) as caught:
+        references.finish()
+    assert [(problem.code, problem.message) for problem in caught.value.problems] == [
+        ("unset-reference", "--host: ${NO1} is not set"),
+        ("empty-reference", "--host: ${EMPTY} is empty"),
+        ("unset-reference", "--parameters: ${NO2} is not set"),
+    ]
+
+
+@given(st.text(), st.text(min_size=1))
+def test_what_a_variable_holds_is_never_looked_at_again(before, value):
+    references = References({"V": value})
+    text = before.replace("$", "") + "${V}"
+    assert references.resolve("--host", text) == before.replace("$", "") + value
+    references.finish()
+
+
+def masked(text, secret):
+    return mask_text(text, [Secret(secret)])
+
+
+@given(TEXTS)
+@example("pässwörd €")
+@example("a'b\"c\\d")
+@example("p@ss/w+rd= %20")
+@example("\x00\x1b[31m\u202e\U0001f600")
+def test_a_secret_is_masked_in_each_of_its_forms(secret):
+    raw = secret.encode()
+    forms = [
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quote(secret, safe="")),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        repr(raw)[2:-1],
+        repr(f"{secret}'\"")[1:-4],
+    ]
+    for form in forms:
+        left = masked(f"<{form}>", secret)
+        assert MASK in left, form
+        assert form not in left, form
+
+
+@given(TEXTS, st.binary(max_size=7), st.binary(max_size=7))
+def test_a_secret_is_masked_inside_a_longer_base64_text_at_any_alignment(secret, before, after):
+    raw = secret.encode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(before + raw + after).decode()
+        left = masked(f"\u00a7{text}\u00a7", secret)
+        assert MASK in left
+        # What is left holds at most the characters that also depend on the bytes beside the secret.
+        kept = len(left) - len(MASK) - 2
+        assert kept <= 4 * (len(before) // 3 + len(after) // 3 + 2) + 4
+
+
+@given(TEXTS)
+def test_masking_leaves_other_text_alone(secret):
+    plain = "connection to the server failed after 10 s"
+    if not any(part in plain for part in (secret, secret.strip())):
+        assert masked(plain, secret) == plain or len(secret.strip()) < 4
+
+
+def test_short_and_overlapping_secrets_are_handled():
+    assert masked("abc", "abc") == "abc"
+    assert masked("", "abcd") == ""
+    assert mask_text("xx abcdefgh xx", [Secret("abcd"), Secret("abcdefgh")]) == f"xx {MASK} xx"
+    assert mask_text("text", []) == "text"
