@@ -144,9 +144,8 @@ class Walk:
         return session or any(name is not None for name in (target.catalog, target.database, target.schema))
 
     def _require_login(self) -> None:
-        # A type with rules of its own has said itself, when it was stored, whether it needs a user.
-        asked = self._connector.requires is not None
-        if "username" in self._connector.fields and not self._target.username and not asked:
+        needed = "username" in self._connector.fields and not self._connector.username_optional
+        if needed and not self._target.username:
             raise Refusal(Verdict("config", "no username is set", "give one with --username"))
 
     @contextlib.contextmanager
@@ -308,8 +307,9 @@ def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -
     values = plan["values"]
     parameters = values.get("parameters") or {}
     # Some types know `ssl`, true or false, beside the words that all share.
-    plain_word = {True: "verify", False: "disable"}.get(parameters.get("ssl", None))
-    mode = parameters.get("ssl_mode") or plain_word or plan["ssl_mode"]
+    flag = parameters.get("ssl")
+    by_flag = None if flag is None else "verify" if flag else "disable"
+    mode = parameters.get("ssl_mode") or by_flag or plan["ssl_mode"]
     endpoint = connector.endpoint(values) if connector.endpoint is not None else None
     encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
     return Target(
