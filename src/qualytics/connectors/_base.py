@@ -155,6 +155,7 @@ class Connector:
     fields it takes beside name, parameters and the tuning fields; `required` those it cannot do
     without; `scope` the datastore fields it needs and `scope_optional` those it also takes;
     `session_params` are parameters that `select` checks, as a role;
+    `username_optional`: some way of logging in goes without a user name, and `requires` knows which;
     `extra` is the extra of the package that installs `driver` (an import name) from `distribution`;
     both are None where the driver is part of Python.
 
@@ -200,6 +201,7 @@ class Connector:
     distribution: str | None = None
     fields: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    username_optional: bool = False
     params: tuple[Param, ...] = ()
     session_params: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()

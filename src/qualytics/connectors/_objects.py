@@ -62,7 +62,7 @@ def split_bucket(uri: str, scheme: str) -> tuple[str, str]:
     """
     _, bucket, path = split_uri(uri, (scheme,), f"{scheme}://bucket or {scheme}://bucket/path")
     if "@" in bucket or ":" in bucket:
-        raise ValueError("must not hold a key or a port; give keys with --access-key and --secret-key")
+        raise ValueError("must not hold a key or a port; keys have fields of their own")
     if not _BUCKET.match(bucket):
         raise ValueError("must name a bucket of 3 or more letters, digits, dots, hyphens or underscores")
     return bucket, path

@@ -54,22 +54,14 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
         yield "secret_key", "is needed for abfs", "give the account key, or a client secret, with --secret-key"
     if found.get("authentication_type") != "SERVICE_PRINCIPAL":
         if "tenant_id" in found:
-            yield (
-                "parameters.tenant_id",
-                "is for SERVICE_PRINCIPAL alone",
-                'add "authentication_type": "SERVICE_PRINCIPAL"',
-            )
+            yield "parameters.tenant_id", "is for SERVICE_PRINCIPAL alone", "set authentication_type, too"
         if values.get("access_key") and values["access_key"] != split(values["uri"])[2]:
             yield "access_key", "is not the account in the uri", "leave it out, or give the account's name"
         return
     if "access_key" not in secrets_set:
         yield "access_key", "is needed for SERVICE_PRINCIPAL", "give the client id with --access-key"
     if not _TENANT.match(found.get("tenant_id", "")):
-        yield (
-            "parameters.tenant_id",
-            "is needed for SERVICE_PRINCIPAL",
-            "give the tenant's id or domain in --parameters",
-        )
+        yield "parameters.tenant_id", "is needed for SERVICE_PRINCIPAL", "give the tenant's id or domain"
 
 
 def arguments(target: Target) -> dict[str, Any]:
@@ -91,9 +83,7 @@ def arguments(target: Target) -> dict[str, Any]:
         }
     else:
         if target.access_key is not None and target.access_key.reveal() != account:
-            raise refuse(
-                "config", "the access key is not the account in the uri", "give the account's name, or unset it"
-            )
+            raise refuse("config", "the access key is not the account in the uri", "unset it, or give the account")
         config |= {"credential_type": "access_key", "account_key": _objects.secret_of(target, "secret_key")}
     return {"config": config, **_objects.driver_options(target)}
 
@@ -112,9 +102,8 @@ def classify(exc: BaseException) -> Verdict | None:
     """Judge as for every store, and say when it was Microsoft's login that could not be reached."""
     verdict = _objects.verdict_of(exc, "check --secret-key, and --access-key where a client id is in it")
     if verdict is not None and verdict.failure_class in _UNREACHED and _LOGIN_HOST in str(exc):
-        return dataclasses.replace(
-            verdict, cause=f"{_LOGIN_HOST} could not be reached", hint="a service principal needs it"
-        )
+        cause = f"{_LOGIN_HOST} could not be reached"
+        return dataclasses.replace(verdict, cause=cause, hint="a service principal needs it")
     return verdict
 
 

@@ -75,7 +75,9 @@ class Walk:
             self._connector.require_driver()
         except DriverMissing as exc:
             return exc
-        if "username" in self._connector.fields and not self._target.username:
+        # A type with rules of its own has said itself, when it was stored, whether it needs a user.
+        asked = self._connector.requires is not None
+        if "username" in self._connector.fields and not self._target.username and not asked:
             return Refusal(Verdict("config", "no username is set", "give one with --username"))
         return None
 
@@ -165,7 +167,7 @@ class Walk:
     def _has_scope(self) -> bool:
         target = self._target
         session = any(name in target.parameters for name in self._connector.session_params)
-        return session or target.database is not None or target.schema is not None
+        return session or any(name is not None for name in (target.catalog, target.database, target.schema))
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -210,7 +212,9 @@ def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -
     connector = get(plan["type"])
     values = plan["values"]
     parameters = values.get("parameters") or {}
-    mode = parameters.get("ssl_mode") or plan["ssl_mode"]
+    # Some types know `ssl`, true or false, beside the words that all share.
+    plain_word = {True: "verify", False: "disable"}.get(parameters.get("ssl", None))
+    mode = parameters.get("ssl_mode") or plain_word or plan["ssl_mode"]
     endpoint = connector.endpoint(values) if connector.endpoint is not None else None
     encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
     return Target(

@@ -1,0 +1,34 @@
+"""Microsoft SQL Server and Azure SQL through mssql-python."""
+
+from __future__ import annotations
+
+from qualytics.connectors import _tds
+from qualytics.connectors._base import SSL_MODES, Connector
+from qualytics.connectors._tds_errors import classify
+
+CONNECTOR = Connector(
+    type="sqlserver",
+    title="SQL Server",
+    kind="jdbc",
+    aliases=("mssql",),
+    default_port=_tds.PORT,
+    extra="sqlserver",
+    driver="mssql_python",
+    distribution="mssql-python",
+    fields=("host", "port", "username", "password"),
+    required=("host",),
+    params=_tds.params(SSL_MODES, (_tds.BASIC, _tds.PRINCIPAL)),
+    scope=("database", "schema"),
+    example="--host sql.example.com --port 1433 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    verified="driver only: login answers come from a stub of the protocol; queries and discovery never run",
+    tls="own",
+    requires=_tds.requires(_tds.BASIC),
+    open=_tds.connect,
+    select=_tds.select,
+    check=_tds.check,
+    close=lambda handle: handle.close(),
+    classify=classify,
+    catalogs=_tds.catalogs,
+    schemas=_tds.schemas,
+    tables=_tds.tables,
+)

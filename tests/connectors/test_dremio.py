@@ -1,0 +1,202 @@
+"""Dremio through ADBC's Flight SQL driver: no server can be had; DuckDB over ADBC stands in where Arrow is read."""
+
+# ruff: noqa: E501 - tables of messages read best with one verdict a line
+
+import pytest
+from hypothesis import given
+
+from qualytics.connectors import Refusal, dremio
+from tests.connectors import faults_suite as suite
+
+DANGEROUS = {
+    "uri": "grpc+tls://evil.example.com:443",
+    "authority": "evil.example.com",
+    "tls_skip_verify": True,
+    "tls_override_hostname": "evil.example.com",
+    "mtls_private_key": "/root/key.pem",
+    "adbc.flight.sql.oauth.token_uri": "http://169.254.169.254",
+    "oauth_token_uri": "http://169.254.169.254",
+    "authorization_header": "Bearer in clear",
+    "personal_access_token": "in clear",
+    "authentication": {"type": "access_token"},
+    "driver": "/tmp/evil.so",
+    "entrypoint": "evil_init",
+}
+
+
+# Fields → options of the driver --------------------------------------------------------------------
+
+
+def test_every_field_becomes_its_option_of_the_driver(tmp_path):
+    roots = tmp_path / "roots.pem"
+    roots.write_text("PEM")
+    target = suite.target("dremio", tls=suite.encrypted("verify", str(roots)), parameters={"project_id": "p-1"})
+    assert dremio.address(target) == "grpc+tls://db.example.com:1234"
+    assert dremio.arguments(target) == {
+        "adbc.flight.sql.rpc.timeout_seconds.fetch": "10",
+        "adbc.flight.sql.rpc.timeout_seconds.query": "10",
+        "adbc.flight.sql.rpc.timeout_seconds.update": "10",
+        "adbc.flight.sql.rpc.with_cookie_middleware": "true",
+        "adbc.flight.sql.rpc.call_header.project_id": "p-1",
+        "username": "ann",
+        "password": "secret",
+        "adbc.flight.sql.client_option.tls_root_certs": "PEM",
+    }
+
+
+def test_an_access_token_goes_out_as_a_header_and_no_user_with_it():
+    parameters = {"authentication_type": "ACCESS_TOKEN"}
+    found = dremio.arguments(suite.target("dremio", tls=suite.encrypted("require"), parameters=parameters))
+    assert found["adbc.flight.sql.authorization_header"] == "Bearer secret"
+    assert found["adbc.flight.sql.client_option.tls_skip_verify"] == "true"
+    assert not {"username", "password"} & set(found)
+
+
+def test_an_address_of_ipv6_stands_in_brackets():
+    assert dremio.address(suite.target("dremio", host="::1", tls=suite.plain())) == "grpc+tcp://[::1]:1234"
+
+
+def test_a_secret_does_not_go_out_in_clear_text_unasked():
+    with pytest.raises(Refusal) as refused:
+        dremio.arguments(suite.target("dremio", tls=suite.plain("auto")))
+    assert refused.value.verdict.failure_class == "tls"
+    assert dremio.arguments(suite.target("dremio", tls=suite.plain("disable")))["password"] == "secret"
+
+
+@given(suite.PASSWORDS)
+def test_any_password_reaches_the_driver_unchanged(password):
+    target = suite.target("dremio", password=password, tls=suite.plain())
+    assert dremio.arguments(target)["password"] == password
+
+
+# Parameters ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", DANGEROUS)
+def test_a_dangerous_parameter_is_refused_before_any_packet(run, key):
+    suite.check_refused(run, "dremio", {key: DANGEROUS[key]}, key)
+
+
+def test_parameters_that_contradict_each_other_are_refused_before_any_packet(run):
+    suite.check_refused(run, "dremio", {"ssl": True, "ssl_mode": "disable"}, "ssl_mode")
+    suite.check_refused(run, "dremio", {"authentication_type": "ACCESS_TOKEN"}, "password")
+
+
+@pytest.mark.parametrize(
+    ("values", "secrets", "wrong"),
+    [
+        ({"username": "ann"}, {"password"}, set()),
+        ({}, {"password"}, {"username"}),
+        ({"parameters": {"authentication_type": "ACCESS_TOKEN"}}, {"password"}, set()),
+        ({"parameters": {"authentication_type": "ACCESS_TOKEN"}}, set(), {"password"}),
+    ],
+)
+def test_what_an_authentication_type_lacks_is_said(values, secrets, wrong):
+    assert {loc for loc, _, _ in dremio.requires(values, frozenset(secrets))} == wrong
+
+
+# Messages -----------------------------------------------------------------------------------------
+
+
+def messages():
+    """Return errors as the driver makes them: its text, and gRPC's code as the vendor code."""
+    import adbc_driver_manager as manager
+
+    def said(text, code):
+        return manager.OperationalError(text, status_code=manager.AdbcStatusCode.IO, vendor_code=code)
+
+    broken = '[FlightSQL] connection error: desc = "{}" (Unavailable; AuthenticateBasicToken)'
+    return [
+        # Runs of the driver against faults.
+        (said(broken.format("transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"), 14), "refused"),
+        (said(broken.format("error reading server preface: connection reset by peer"), 14), "network"),
+        (said(broken.format("error reading server preface: EOF"), 14), "network"),
+        (said(broken.format("error reading server preface: http2: frame too large, note that the frame header looked like an HTTP/1.1 header"), 14), "config"),
+        (said("[FlightSQL] name resolver error: produced zero addresses (Unavailable; AuthenticateBasicToken)", 14), "dns"),
+        (said(broken.format("transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"), 14), "tls"),
+        (said(broken.format("transport: authentication handshake failed: tls: first record does not look like a TLS handshake"), 14), "config"),
+        (said("[FlightSQL] context deadline exceeded (DeadlineExceeded; AuthenticateBasicToken)", 4), "timeout"),
+        # Dremio documentation, "Arrow Flight", and DremioFlightServerAuthValidator.java; codes: grpc.io, "Status Codes".
+        (said("[FlightSQL] Unable to authenticate user ann, exception: Invalid username or password. (Unauthenticated)", 16), "auth"),
+        (said("[FlightSQL] User is not authorized. (PermissionDenied; ExecuteQuery)", 7), "permission"),
+        (said("[FlightSQL] Too many queries are waiting. (ResourceExhausted; ExecuteQuery)", 8), "quota"),
+        (said("[FlightSQL] Method not found. (Unimplemented; ExecuteQuery)", 12), "config"),
+        (said("[FlightSQL] upstream connect error (Unavailable; ExecuteQuery)", 14), "transient"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("exc", "failure_class"), messages(), ids=lambda value: str(value)[:50])
+def test_a_message_has_its_class(exc, failure_class):
+    assert dremio.classify(exc).failure_class == failure_class
+
+
+# Arrow --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handle():
+    """Open DuckDB over ADBC: another engine, but Arrow all the same, with an information schema of its own."""
+    import adbc_driver_duckdb
+    import adbc_driver_manager
+
+    database = adbc_driver_manager.AdbcDatabase(driver=adbc_driver_duckdb.driver_path(), entrypoint="duckdb_adbc_init")
+    with database, adbc_driver_manager.AdbcConnection(database) as opened:
+        statement = adbc_driver_manager.AdbcStatement(opened)
+        for sql in ("create schema sales", "create table sales.orders (id int)", "create view sales.or_v as select 1"):
+            statement.set_sql_query(sql)
+            statement.execute_update()
+        statement.close()
+        yield opened
+
+
+def test_rows_of_arrow_are_read_batch_by_batch(handle):
+    rows = dremio.rows(handle, "select range as n, 'x' as t from range(5000) order by 1")
+    assert next(rows) == (0, "x")
+    assert sum(1 for _ in rows) == 4_999
+    assert next(dremio.rows(handle, "select 1 from range(9)")) == (1,)
+
+
+def test_name_and_version_come_from_flight_sqls_info(handle):
+    server = dremio.check(handle, suite.target("dremio"))
+    assert server.product_name == "duckdb"
+    assert server.product_version
+
+
+def test_discovery_reads_the_information_schema(handle):
+    target = suite.target("dremio", schema="sales")
+    assert "sales" in {item.name for item in dremio.schemas(handle, target)}
+    assert [(item.name, item.kind) for item in dremio.tables(handle, target, "or")] == [
+        ("or_v", "view"),
+        ("orders", "table"),
+    ]
+    dremio.select(handle, target)
+
+
+def test_an_unknown_schema_is_told_as_such(handle):
+    with pytest.raises(Refusal) as refused:
+        dremio.select(handle, suite.target("dremio", schema="no'pe"))
+    assert refused.value.verdict.failure_class == "unknown_db"
+
+
+# Faults -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", suite.FAULTS)
+def test_every_fault_ends_in_time_with_its_class(fault):
+    suite.check_fault("dremio", fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", suite.FAULTS)
+def test_every_fault_ends_in_time_with_its_class_without_tls(fault):
+    suite.check_fault("dremio", fault, ssl=False)
+
+
+@pytest.mark.slow
+def test_an_access_token_needs_no_username():
+    suite.check_fault("dremio", "closing", ssl=False, authentication_type="ACCESS_TOKEN", username=None)
+
+
+def test_an_unknown_host_is_told_as_such():
+    suite.check_unknown_host("dremio")
