@@ -213,7 +213,7 @@ def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -
     values = plan["values"]
     parameters = values.get("parameters") or {}
     # Some types know `ssl`, true or false, beside the words that all share.
-    plain_word = {True: "verify", False: "disable"}.get(parameters.get("ssl", None))
+    plain_word = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
     mode = parameters.get("ssl_mode") or plain_word or plan["ssl_mode"]
     endpoint = connector.endpoint(values) if connector.endpoint is not None else None
     encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
