@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import fakesnow, hive, objects, redshift, servers
+from dev import derby, fakesnow, hive, objects, odbc, redshift, servers
 
 NEEDS = (
     servers.postgres_programs,
@@ -13,6 +13,8 @@ NEEDS = (
     fakesnow.fakesnow_programs,
     redshift.programs,
     hive.programs,
+    derby.programs,
+    odbc.programs,
     *objects.PROGRAMS,
 )
 

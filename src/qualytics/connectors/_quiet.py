@@ -6,6 +6,7 @@ import contextlib
 import select
 from typing import TYPE_CHECKING
 
+from qualytics.connectors._sql import refuse
 from qualytics.connectors._wire import reject_stranger
 
 if TYPE_CHECKING:
@@ -16,16 +17,18 @@ _QUIET_S = 0.2
 
 
 def reject_talker(target: Target, protocol: str) -> None:
-    """Close the dialled socket, once it is known that the server waits to be spoken to.
+    """Close the dialled socket, once it is known that the server waits to be spoken to, and who speaks.
 
     The drivers of these types take their time over a server that hangs up or talks nonsense, some
     for ever: they are not even started on one.
 
     Raises:
         ConnectionResetError: the server closed at once.
-        Refusal: the server spoke first.
+        Refusal: no user name is set, or the server spoke first.
 
     """
+    if not target.username:
+        raise refuse("config", "no username is set", "give one with --username", stage="login")
     if target.sock is None:
         return
     with contextlib.closing(target.sock) as sock:

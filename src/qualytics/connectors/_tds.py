@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Item, Param, Refusal, Server, Target, Verdict, tls_params
+from qualytics.connectors._quiet import reject_talker
 from qualytics.connectors._rows import named, rows
 from qualytics.connectors._sql import by_text, one_row, refuse
 from qualytics.connectors._tds_errors import ENTRA
@@ -103,8 +104,7 @@ def connect(target: Target) -> Any:
     """Log in, to the given database or to the user's own."""
     import mssql_python
 
-    if target.sock is not None:
-        target.sock.close()
+    reject_talker(target, "the TDS protocol")
     mssql_python.pooling(enabled=False)
     if target.tls is not None and target.tls.verified and target.tls.ca_file:
         os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # where the ODBC driver's OpenSSL looks for roots
