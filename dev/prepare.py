@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import derby, fakesnow, hive, objects, odbc, redshift, servers
+from dev import cloud, derby, fakesnow, hive, objects, odbc, redshift, servers
 
 NEEDS = (
     servers.postgres_programs,
@@ -16,6 +16,7 @@ NEEDS = (
     derby.programs,
     odbc.programs,
     *objects.PROGRAMS,
+    *cloud.PROGRAMS,
 )
 
 

@@ -37,12 +37,13 @@ def endpoint_of(values: Mapping[str, Any], default_host: str, default_port: int 
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("must hold scheme, host, port and path alone")
     https = parts.scheme == "https"
-    if not https and not _is_loopback(host):
+    if not https and not is_loopback(host):
         raise ValueError("must be https; plain http is for this machine only")
     return Endpoint(host, port or (443 if https else 80), https)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine."""
     if host == "localhost":
         return True
     try:
