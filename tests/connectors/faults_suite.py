@@ -69,8 +69,8 @@ def check_fault(type_: str, fault: str, **options: Any) -> None:
         seconds = time.monotonic() - began
     stages, failure_class = FAULTS[fault]
     assert report.failure is not None
-    assert report.failure.failure_class == failure_class, report.failure
-    assert report.failure.stage in stages, report.failure
+    assert report.failure.failure_class == failure_class, report.failure.detail
+    assert report.failure.stage in stages, report.failure.detail
     assert seconds < DEADLINE_S + 1
 
 

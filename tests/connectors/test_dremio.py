@@ -111,6 +111,7 @@ def messages():
         (said(broken.format("transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"), 14), "refused"),
         (said(broken.format("error reading server preface: connection reset by peer"), 14), "network"),
         (said(broken.format("error reading server preface: EOF"), 14), "network"),
+        (said("[FlightSQL] write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe (Unavailable; ExecuteQuery)", 14), "network"),
         (said(broken.format("error reading server preface: http2: frame too large, note that the frame header looked like an HTTP/1.1 header"), 14), "config"),
         (said("[FlightSQL] name resolver error: produced zero addresses (Unavailable; AuthenticateBasicToken)", 14), "dns"),
         (said(broken.format("transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"), 14), "tls"),
@@ -196,6 +197,12 @@ def test_every_fault_ends_in_time_with_its_class_without_tls(fault):
 @pytest.mark.slow
 def test_an_access_token_needs_no_username():
     suite.check_fault("dremio", "closing", ssl=False, authentication_type="ACCESS_TOKEN", username=None)
+
+
+def test_other_types_do_need_one():
+    with suite.untouched() as port:
+        report = suite.probe("trino", port, username=None, password=None)
+    assert suite.verdict(report) == ("login", "config")
 
 
 def test_an_unknown_host_is_told_as_such():

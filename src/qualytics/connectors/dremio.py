@@ -25,6 +25,7 @@ _MESSAGES = (
     (r"i/o timeout|deadline exceeded", Verdict("timeout")),
     (r"reset by peer|EOF|broken pipe|closing", Verdict("network")),
 )  # fmt: skip
+_UNAVAILABLE = 14
 # gRPC's status codes (grpc.io, "Status Codes"), which the driver passes on as the vendor code.
 _CODES = {
     3: Verdict("config"),
@@ -34,7 +35,7 @@ _CODES = {
     8: Verdict("quota"),
     10: Verdict("transient"),
     12: Verdict("config", "the server does not know the call", "check that this is Dremio's Arrow Flight endpoint"),
-    14: Verdict("transient"),
+    _UNAVAILABLE: Verdict("transient"),
     16: Verdict("auth", stage="login"),
 }
 
@@ -159,9 +160,9 @@ def classify(exc: BaseException) -> Verdict | None:
     """Judge a broken connection by its words, all else by gRPC's status code."""
     if not type(exc).__module__.startswith("adbc_driver_manager"):
         return None
-    text = str(exc)
-    found = by_text(text, _MESSAGES) if "connection error" in text or "resolver" in text else None
-    return found or _CODES.get(getattr(exc, "vendor_code", None) or 0)
+    code = getattr(exc, "vendor_code", None) or 0
+    found = by_text(str(exc), _MESSAGES) if code == _UNAVAILABLE else None
+    return found or _CODES.get(code)
 
 
 CONNECTOR = Connector(

@@ -75,9 +75,8 @@ class Walk:
             self._connector.require_driver()
         except DriverMissing as exc:
             return exc
-        # A type with rules of its own has said itself, when it was stored, whether it needs a user.
-        asked = self._connector.requires is not None
-        if "username" in self._connector.fields and not self._target.username and not asked:
+        needed = "username" in self._connector.fields and not self._connector.username_optional
+        if needed and not self._target.username:
             return Refusal(Verdict("config", "no username is set", "give one with --username"))
         return None
 
