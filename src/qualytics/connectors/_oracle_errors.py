@@ -15,7 +15,7 @@ _SERVICE = Verdict(
 _WALLET = Verdict(
     "tls", "the server's certificate is not trusted here", "give its root as ssl_root_cert_file in --parameters"
 )
-_STARTING = Verdict("transient", "the database is starting, stopping or not open")
+_STARTING = Verdict("transient", "the database is starting, stopping or not open", stage="login")
 _FULL = Verdict("quota", "the database is at its limit of sessions or processes")
 _GONE = Verdict("network")
 _STRANGER = Verdict("config", "the server does not speak Oracle Net", "check host and port")
@@ -53,7 +53,7 @@ _DPY: dict[int, Verdict] = {
     6001: _SERVICE,
     6002: Verdict("tls", "the server's certificate is for another name"),
     6003: _SERVICE,
-    6006: Verdict("tls", "the server's certificate is for another host name", "check --host"),
+    6006: Verdict("tls", "the server's certificate is for another host name", "check --host; the driver compares names alone, no addresses"),
     3010: Verdict("config", "the database is older than 12.1, which this driver does not speak to"),
     3015: Verdict("config", "the user's password is kept in a form from before Oracle 12c", "set the password anew on the server"),
     **dict.fromkeys((4035, 5000, 5001, 5002, 5004, 5005, 5006), _STRANGER),

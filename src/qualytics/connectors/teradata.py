@@ -48,8 +48,7 @@ def arguments(target: Target) -> dict[str, Any]:
         "encryptdata": "true" if target.parameters.get("encryptdata") else "false",
         "tmode": target.parameters.get("tmode", "DEFAULT"),
         "cop": "false",  # no second host by name
-        "sslcrl": "false",  # no request to an address that the certificate names
-        "sslocsp": "false",
+        "sslcrc": "DISABLE",  # no request to an address that the certificate names
         "connect_timeout": str(int(target.timeout_s * 1_000)),
         "logon_timeout": str(max(1, int(target.timeout_s))),
     }
