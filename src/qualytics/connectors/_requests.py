@@ -37,6 +37,7 @@ _STATUS = {
     407: Verdict("config", "a proxy stands before the server and wants a login"),
     408: Verdict("timeout"),
     429: Verdict("quota"),
+    501: _ANOTHER,
 }
 
 
