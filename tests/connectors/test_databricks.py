@@ -213,6 +213,14 @@ def test_a_refusal_of_the_workspace_is_named_as_such_by_the_sdk(workspace, certi
     assert suite.verdict(workspace("databricks_native", found)) == expected
 
 
+@pytest.mark.slow
+def test_a_server_that_asks_to_wait_for_an_hour_is_not_waited_for(workspace, certificate):
+    text = b'{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "Too many requests"}'
+    found = Workspace(certificate, 429, text, **{"Retry-After": "3600"})
+    assert suite.verdict(workspace("databricks_native", found)) == ("login", "quota")
+    assert suite.verdict(workspace("databricks", found)) == ("login", "transient")
+
+
 # The warehouse's gateway says why in a header (databricks/sql/backend/thrift_backend.py).
 SAID = "x-thriftserver-error-message"
 GATEWAY = [
