@@ -101,11 +101,12 @@ def connect(target: Target) -> Any:
     in_clear = encrypted or tls is None or tls.mode == "disable"
     try:
         return ibm_db_dbi.Connection(_log_in(ibm_db.connect, credentials, in_clear=in_clear))
-    except Exception as exc:  # the driver has no other class
-        verdict = classify(exc)
-        if target.database is not None or verdict is None or verdict.failure_class != "unknown_db":
-            raise
-    # Outside of the except: the answer about our guess of a database is not the user's concern.
+    except Exception as exc:  # noqa: BLE001 - the driver has no other class
+        failed = exc
+    verdict = classify(failed)
+    if target.database is not None or verdict is None or verdict.failure_class != "unknown_db":
+        raise failed
+    # The answer about our guess of a database is not the user's concern.
     hint = "make a datastore with --database, and run: qualytics datastores verify"
     raise refuse("config", "the server answers, but Db2 lets nobody in without a database", hint, stage="login")
 
@@ -113,9 +114,10 @@ def connect(target: Target) -> Any:
 def _log_in(dial: Any, credentials: tuple[str, str], *, in_clear: bool) -> Any:
     try:
         return dial(_ENCRYPTED, *credentials)
-    except Exception as exc:  # the driver has no other class
-        if not in_clear or classify(exc) != OTHER_WAY:
-            raise
+    except Exception as exc:  # noqa: BLE001 - the driver has no other class
+        failed = exc
+    if not in_clear or classify(failed) != OTHER_WAY:
+        raise failed
     return dial(_CLEAR, *credentials)
 
 
