@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -66,8 +66,29 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Listing:
+    """What discovery asks for: `what` is catalogs, schemas or tables; `skip` and `limit` count items."""
+
+    what: str
+    prefix: str = ""
+    skip: int = 0
+    limit: int = 1_000
+
+
+class Found(NamedTuple):
+    """One thing that discovery found."""
+
+    name: str
+    kind: str
+    is_system: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TestReport:
-    """What a test of a connection found; `failure` is None when connected."""
+    """What a test of a connection found; `failure` is None when connected.
+
+    `items` is what discovery found, where it was asked for, and `more` says whether there is more of it.
+    """
 
     __test__ = False  # not a test case, whatever a test runner thinks of its name
 
@@ -80,3 +101,5 @@ class TestReport:
     local_address: str | None = None
     tls: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
+    items: tuple[Found, ...] = ()
+    more: bool = False

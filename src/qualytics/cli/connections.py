@@ -1,4 +1,4 @@
-"""`qualytics connections`: create, update, get, list, delete, test, types, usages."""
+"""`qualytics connections`: create, update, get, list, delete, test, types, usages, and discovery."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
+from qualytics.cli import discovery
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
@@ -185,6 +186,10 @@ def usages(*, record_id: int | None, name: str | None, form: str) -> None:
     with client.connect() as door:
         found = choose(record_id, name, door.connections.find)
         output.write_list(door.connections.usages(found), form)
+
+
+for command in discovery.COMMANDS:
+    group.add_command(command)
 
 
 def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from qualytics.service import Context
 from qualytics.service.connections import Connections
 from qualytics.service.datastores import Datastores
+from qualytics.service.discovery import Discovery
 from qualytics.service.drafts import preview
 
 if TYPE_CHECKING:
@@ -67,13 +68,14 @@ class LocalUpkeep:
 
 
 class LocalClient:
-    """A client of the embedded store: `connections`, `datastores` and `upkeep`. Close it, or use `with`."""
+    """A client of the embedded store: `connections`, `datastores`, `discovery`, `upkeep`; close it, or use `with`."""
 
     def __init__(self, settings: Settings) -> None:
         """Take the settings; the store is opened at the first use."""
         self._context = Context(settings)
         self.connections = LocalConnections(self._context)
         self.datastores = Datastores(self._context, self.connections)
+        self.discovery = Discovery(self._context)
         self.upkeep = LocalUpkeep(self._context)
 
     def close(self) -> None:

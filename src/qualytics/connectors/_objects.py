@@ -133,12 +133,16 @@ def fenced(found: dict[str, Any], target: Target, *more: str) -> dict[str, Any]:
 
 def first_page(store: Any, target: Target, prefix: str) -> Opened:
     """List one page under the datastore's root path, else under the uri's: that is the login, too."""
-    try:
-        path = prefix if target.root_path is None else clean_path(target.root_path)
-    except ValueError as exc:
-        raise refuse("config", f"root_path {exc}", "check --root-path", stage="list") from exc
+    path = prefix if target.root_path is None else _given("root_path", target.root_path)
     with plainly():
         return Opened(store, path, tuple(next(iter(store.list(path or None, chunk_size=_PAGE)), ())))
+
+
+def _given(name: str, path: str) -> str:
+    try:
+        return clean_path(path)
+    except ValueError as exc:
+        raise refuse("config", f"{name} {exc}", f"check --{name.replace('_', '-')}", stage="list") from exc
 
 
 def check(handle: Opened, target: Target, product: str) -> Server:
@@ -155,7 +159,7 @@ def check(handle: Opened, target: Target, product: str) -> Server:
 
 def tables(handle: Opened, _target: Target, prefix: str) -> Iterator[Item]:
     """Yield the prefixes, then the objects one level under a path."""
-    path = "/".join(filter(None, (handle.path, clean_path(prefix))))
+    path = "/".join(filter(None, (handle.path, _given("prefix", prefix))))
     with plainly():
         found = handle.store.list_with_delimiter(path or None)
     yield from (Item(f"{name}/", "prefix") for name in found["common_prefixes"])

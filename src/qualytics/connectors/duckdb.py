@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Connector, Server, Target, Verdict
+from qualytics.connectors._base import Connector, Item, Server, Target, Verdict
 from qualytics.connectors._files import clean_path, require_file
+from qualytics.connectors._rows import named
 from qualytics.connectors._sql import by_text, one_row, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # DuckDB documentation, "Securing DuckDB".
 _CONFIG = {
@@ -46,6 +50,32 @@ def check(handle: Any, target: Target) -> Server:
     return Server("DuckDB", one_row(handle, "select version()")[0].removeprefix("v"))
 
 
+def _rows(handle: Any, target: Target, sql: str, *given: str) -> Iterator[tuple[Any, ...]]:
+    result = handle.execute(sql, given)
+    while found := result.fetchmany(target.fetch_size):
+        yield from found
+
+
+_SYSTEM = ("information_schema", "pg_catalog")
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the schemas of the file."""
+    sql = "select schema_name from information_schema.schemata where catalog_name = current_database() order by 1"
+    return named(_rows(handle, target, sql), "schema", _SYSTEM)
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views of a schema whose names begin with a prefix."""
+    sql = (
+        "select table_name, table_type from information_schema.tables "
+        "where table_catalog = current_database() and table_schema = ? and starts_with(table_name, ?) order by 1"
+    )
+    schema = target.schema or "main"
+    for found, kind in _rows(handle, target, sql, schema, prefix):
+        yield Item(found, "view" if kind == "VIEW" else "table", schema in _SYSTEM)
+
+
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by DuckDB's words: its exceptions carry no code."""
     return by_text(str(exc), _MESSAGES) if type(exc).__module__.startswith(("duckdb", "_duckdb")) else None
@@ -68,4 +98,6 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    schemas=schemas,
+    tables=tables,
 )

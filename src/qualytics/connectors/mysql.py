@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Connector, Param, Refusal, Server, Target, Verdict, tls_params
+from qualytics.connectors._base import Connector, Item, Param, Refusal, Server, Target, Verdict, tls_params
+from qualytics.connectors._rows import named, rows
 from qualytics.connectors._sql import by_sqlstate, by_text, refuse
 from qualytics.connectors._wire import peek, reject_stranger
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
 
 _PROTOCOL = "the MySQL protocol"
 # The first packet: length (3 bytes), number (0), then 10 for a greeting, 255 for an error (MySQL
@@ -219,6 +221,25 @@ def check(handle: Any, target: Target) -> Server:
     return Server("MariaDB" if "mariadb" in version.lower() else "MySQL", version.partition("-")[0])
 
 
+_SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
+
+
+def catalogs(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the databases that this user may see."""
+    found = rows(handle, "select schema_name from information_schema.schemata order by 1", size=target.fetch_size)
+    return named(found, "catalog", _SYSTEM)
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views of a database whose names begin with a prefix."""
+    sql = (
+        "select table_name, table_type from information_schema.tables "
+        "where table_schema = %s and left(table_name, %s) = %s order by 1"
+    )
+    for found, kind in rows(handle, sql, (target.database, len(prefix), prefix), target.fetch_size):
+        yield Item(found, "view" if "VIEW" in kind else "table", target.database in _SYSTEM)
+
+
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by the number of the error, else by its SQLSTATE."""
     if isinstance(exc, RuntimeError):
@@ -256,4 +277,6 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    catalogs=catalogs,
+    tables=tables,
 )

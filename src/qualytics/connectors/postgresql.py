@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Connector, Param, Server, Target, Verdict, tls_params
+from qualytics.connectors._base import Connector, Item, Param, Server, Target, Verdict, tls_params
+from qualytics.connectors._rows import named, rows
 from qualytics.connectors._sql import by_sqlstate, by_text, one_row, refuse
 from qualytics.connectors._wire import reject_stranger
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
 
 # SSLRequest: length 8, code 80877103 (PostgreSQL documentation, "Message Formats").
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
@@ -127,6 +129,32 @@ def check(handle: Any, target: Target) -> Server:
     return Server("PostgreSQL", version.split()[0])
 
 
+def catalogs(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the databases; templates are the engine's own."""
+    sql = "select datname, datistemplate from pg_catalog.pg_database order by 1"
+    for found, is_template in rows(handle, sql, size=target.fetch_size):
+        yield Item(found, "catalog", is_template)
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the schemas of the database; no user may name one pg_…."""
+    found = rows(handle, "select nspname from pg_catalog.pg_namespace order by 1", size=target.fetch_size)
+    return named(found, "schema", ("information_schema",), ("pg_",))
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield tables (partitioned and foreign ones too) and views whose names begin with a prefix."""
+    sql = (
+        "select relname, relkind in ('v', 'm') from pg_catalog.pg_class "
+        "where relkind in ('r', 'p', 'f', 'v', 'm') and relnamespace = "
+        "(select oid from pg_catalog.pg_namespace where nspname = %s) and left(relname, %s) = %s order by 1"
+    )
+    schema = target.schema or "public"
+    is_system = schema == "information_schema" or schema.startswith("pg_")
+    for found, is_view in rows(handle, sql, (schema, len(prefix), prefix), target.fetch_size):
+        yield Item(found, "view" if is_view else "table", is_system)
+
+
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by SQLSTATE where there is one, else by libpq's words."""
     return by_sqlstate(getattr(exc, "sqlstate", None)) or by_text(str(exc), _MESSAGES)
@@ -153,4 +181,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    catalogs=catalogs,
+    schemas=schemas,
+    tables=tables,
 )

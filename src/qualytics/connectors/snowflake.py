@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors._base import Connector, Param, Server, Target, Verdict, tls_params
 from qualytics.connectors._keys import private_key
 from qualytics.connectors._snowflake_errors import classify
+from qualytics.connectors._snowflake_names import PLAIN, catalogs, identifier, schemas, tables
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 # What the connector loads for staged files, data frames and stored logins; without it, it loads in half the time.
 _UNUSED = ("aioboto3", "aiobotocore", "azure.identity", "boto3", "botocore", "keyring", "pandas", "pyarrow")
 
@@ -83,7 +83,7 @@ def arguments(target: Target) -> dict[str, Any]:
         "session_parameters": {"CLIENT_TELEMETRY_ENABLED": False},
     }
     if role := target.parameters.get("role"):
-        found["role"] = role if _PLAIN.fullmatch(role) else identifier(role)
+        found["role"] = role if PLAIN.fullmatch(role) else identifier(role)
     if target.max_parallelization is not None:
         found["client_prefetch_threads"] = target.max_parallelization
     return found | _credentials(target)
@@ -182,20 +182,6 @@ def _attach(exc: Any, verdict: Verdict) -> None:
         exc = exc.__cause__ or exc.__context__
 
 
-def identifier(name: str) -> str:
-    """Return a name as a quoted identifier, with Snowflake's rule for case.
-
-    A plain name means its upper-case form, as it does unquoted in SQL (quoted here, it may also be a
-    reserved word); a name in double quotes, or with other characters in it, is taken as it stands.
-    Source: Snowflake documentation, "Identifier requirements".
-    """
-    if _PLAIN.fullmatch(name):
-        return f'"{name.upper()}"'
-    if re.fullmatch(r'"([^"]|"")+"', name):
-        return name
-    return '"' + name.replace('"', '""') + '"'
-
-
 def check(handle: Any, target: Target) -> Server:
     """Ask for the version, which needs no warehouse."""
     version = str(_run(handle, "select current_version()", target.fetch_size)[0][0])
@@ -245,4 +231,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    catalogs=catalogs,
+    schemas=schemas,
+    tables=tables,
 )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from qualytics.connectors._base import Connector, Server, Target, Verdict
+from qualytics.connectors._base import Connector, Item, Server, Target, Verdict
 from qualytics.connectors._files import clean_path, require_file
+from qualytics.connectors._rows import rows
 from qualytics.connectors._sql import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Primary result codes: https://sqlite.org/rescode.html
 _CODES = {
@@ -43,6 +48,18 @@ def select(_handle: sqlite3.Connection, target: Target) -> None:
         raise refuse("unknown_db", f"there is no schema {target.schema!r}; a database file has main", "check --schema")
 
 
+def schemas(_handle: sqlite3.Connection, _target: Target) -> Iterator[Item]:
+    """Yield the one schema there is."""
+    yield Item("main", "schema")
+
+
+def tables(handle: sqlite3.Connection, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views whose names begin with a prefix."""
+    sql = "select name, type from sqlite_schema where type in ('table', 'view') and substr(name, 1, ?) = ? order by 1"
+    for found, kind in rows(handle, sql, (len(prefix), prefix), target.fetch_size):
+        yield Item(found, kind, found.startswith("sqlite_"))
+
+
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by the primary result code."""
     code = getattr(exc, "sqlite_errorcode", None)
@@ -64,4 +81,6 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    schemas=schemas,
+    tables=tables,
 )

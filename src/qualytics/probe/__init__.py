@@ -7,11 +7,11 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
-from qualytics.model import Failure, StageResult, TestReport
+from qualytics.model import Failure, Found, Listing, StageResult, TestReport
 from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "run"]
 
+# Also the longest line of any report.
 _MAX_REPORT_BYTES = 65_536
+_MAX_LISTING_BYTES = 16 << 20
 # What the child needs of its surroundings: where programs and trusted roots are. Nothing else passes.
 _PASSED_ON = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _TIMEOUT = "timeout"
@@ -34,6 +36,7 @@ class Plan:
     """One test: the type, its non-secret values, its secrets, and what to look at.
 
     `ssl_mode` is what a connection without one of its own gets: auto here, verify on a control plane.
+    With a `listing` the last stage lists that, in place of its query.
     """
 
     type: str
@@ -44,6 +47,7 @@ class Plan:
     schema: str | None = None
     root_path: str | None = None
     ssl_mode: str = "auto"
+    listing: Listing | None = None
 
     def where(self) -> str:
         """Return what a message calls the target: host and port, or a path."""
@@ -61,6 +65,7 @@ class Plan:
         keys = ("type", "values", "timeout_s", "database", "schema", "root_path", "ssl_mode")
         document = {key: getattr(self, key) for key in keys}
         document["directory"] = directory
+        document["listing"] = asdict(self.listing) if self.listing else None
         document["secrets"] = {name: secret.reveal() for name, secret in self.secrets.items()}
         return json.dumps(document).encode() + b"\n"
 
@@ -73,6 +78,8 @@ class _Progress:
     notes: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     stages: list[StageResult] = field(default_factory=list)
+    items: list[Found] = field(default_factory=list)
+    more: bool = False
     open_stage: str | None = None
     open_since: float = 0.0
     fail: dict[str, Any] | None = None
@@ -96,6 +103,10 @@ class _Progress:
             self.notes |= word["note"]
         elif "warn" in word:
             self.warnings.append(str(word["warn"]))
+        elif "items" in word:
+            self.items += [Found(str(name), str(kind), bool(is_system)) for name, kind, is_system in word["items"]]
+        elif "more" in word:
+            self.more = bool(word["more"])
         elif "fail" in word:
             fail = {key: word["fail"][key] for key in ("class", "cause", "hint", "detail")}
             if fail["class"] not in CLASSES:
@@ -132,7 +143,7 @@ def run(plan: Plan) -> TestReport:
     else:
         with child:
             try:
-                reason = _Conversation(child, plan.line(directory), progress, plan.timeout_s).run()
+                reason = _Conversation(child, plan, directory, progress).run()
             finally:
                 _end(child)
     finally:
@@ -174,13 +185,14 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 class _Conversation:
     """Sends the plan to a child and hears it out, both at once, until its end or the deadline."""
 
-    def __init__(self, child: subprocess.Popen[bytes], plan: bytes, progress: _Progress, timeout_s: float) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], plan: Plan, directory: str, progress: _Progress) -> None:
         """Take a fresh child and what to tell it; the time counts from where the progress began."""
         if child.stdin is None or child.stdout is None:
             raise ValueError("the child needs pipes")
         self._stdin, self._stdout = child.stdin.fileno(), child.stdout.fileno()
-        self._unsent, self._unread, self._heard = plan, b"", 0
-        self._progress, self._deadline = progress, progress.began + timeout_s
+        self._unsent, self._unread, self._heard = plan.line(directory), b"", 0
+        self._progress, self._deadline = progress, progress.began + plan.timeout_s
+        self._limit = _MAX_LISTING_BYTES if plan.listing else _MAX_REPORT_BYTES
 
     def run(self) -> str | None:
         """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
@@ -211,9 +223,9 @@ class _Conversation:
         self._heard += len(chunk)
         if not chunk:
             return f"the driver crashed ({self._progress.ending or 'killed'})"
-        if self._heard > _MAX_REPORT_BYTES:
-            return "the driver said more than a report may hold"
         *lines, self._unread = (self._unread + chunk).split(b"\n")
+        if self._heard > self._limit or len(self._unread) > _MAX_REPORT_BYTES:
+            return "the driver said more than a report may hold"
         try:
             for line in lines:
                 self._progress.hear(line)
@@ -242,6 +254,8 @@ def _report(plan: Plan, progress: _Progress, reason: str | None) -> TestReport:
         local_address=progress.notes.get("local_address"),
         tls=progress.notes.get("tls"),
         warnings=tuple(progress.warnings),
+        items=tuple(progress.items),
+        more=progress.more,
     )
 
 

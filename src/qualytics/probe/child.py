@@ -46,6 +46,7 @@ def _work(plan: dict[str, Any]) -> None:
 
 def _run(plan: dict[str, Any], emit: Any) -> None:
     from qualytics.connectors import Refusal, get
+    from qualytics.model import Listing
     from qualytics.probe.stages import Walk, failure, make_target
     from qualytics.secret import Secret
 
@@ -60,7 +61,7 @@ def _run(plan: dict[str, Any], emit: Any) -> None:
         emit({"end": connector.stages[0], "ok": False, "ms": 0.0})
         emit(failure(exc.verdict, exc))
         return
-    Walk(connector, target, emit).run()
+    Walk(connector, target, emit, Listing(**plan["listing"]) if plan["listing"] else None).run()
 
 
 def _read_plan() -> dict[str, Any]:

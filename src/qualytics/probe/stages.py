@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import Connector, Refusal, Target, Tls, Verdict, get
 from qualytics.errors import DriverMissing
 from qualytics.probe.dial import dial, join
+from qualytics.probe.listing import found_by, send
 from qualytics.probe.tls import describe, handshake, make_tls, watch
 from qualytics.probe.verdict import judge, words
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
+
+    from qualytics.connectors import Item
+    from qualytics.model import Listing
 
     Emit = Callable[[dict[str, Any]], None]
 
@@ -27,14 +31,16 @@ _PAST_TLS = frozenset({"auth", "permission", "unknown_db", "quota"})
 class Walk:
     """Runs one test from stage to stage and says each step through `emit`."""
 
-    def __init__(self, connector: Connector, target: Target, emit: Emit) -> None:
-        """Take what to test and where to say it."""
+    def __init__(self, connector: Connector, target: Target, emit: Emit, listing: Listing | None = None) -> None:
+        """Take what to test, where to say it, and what to list in place of the query."""
         self._connector = connector
         self._target = target
         self._emit = emit
         self._stage = connector.stages[0]
         self._began = 0.0
         self._handshake_due = False
+        self._listing = listing
+        self._found: Iterator[Item] = iter(())
 
     def run(self) -> None:
         """Walk all stages; emit `fail` at the first that does not pass, else `done`."""
@@ -63,6 +69,10 @@ class Walk:
             with self.stage("database"):
                 connector.select(handle, target)
         with self.stage(connector.stages[-1]):
+            if self._listing is not None:
+                self._found = found_by(connector, handle, target, self._listing)
+                self._emit({"more": send(self._found, self._listing, self._emit)})
+                return handle  # the rest of the rows is left where it is: a driver may read it all before it closes
             server = connector.check(handle, target)
         self._emit({"note": {"product_name": server.product_name, "product_version": server.product_version}})
         for warning in server.warnings:

@@ -10,6 +10,7 @@ from qualytics.service import views
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
 if TYPE_CHECKING:
+    from qualytics.model import Listing, TestReport
     from qualytics.service.drafts import Draft
 
 
@@ -27,6 +28,14 @@ EVERYWHERE = Scope()
 
 def run(tested: Draft, timeout_s: float, scope: Scope) -> tuple[dict[str, Any], dict[str, str | None]]:
     """Test a draft whose secrets are all there; return the report as a document, and what was seen."""
+    document, report = discover(tested, timeout_s, scope, None)
+    return document, report.seen
+
+
+def discover(
+    tested: Draft, timeout_s: float, scope: Scope, listing: Listing | None
+) -> tuple[dict[str, Any], TestReport]:
+    """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
 
     plan = probe.Plan(
@@ -37,9 +46,10 @@ def run(tested: Draft, timeout_s: float, scope: Scope) -> tuple[dict[str, Any], 
         database=scope.database,
         schema=scope.schema,
         root_path=scope.root_path,
+        listing=listing,
     )
     report = probe.run(plan)
-    return views.report_document(report, tested.secrets.values()), report.seen
+    return views.report_document(report, tested.secrets.values()), report
 
 
 def checked_timeout(timeout_s: float | None) -> float:

@@ -1,0 +1,90 @@
+"""`qualytics connections catalogs`, `schemas` and `tables`: what a connection can see."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from qualytics import client
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import Command
+from qualytics.cli._kinds import Text, Whole
+from qualytics.cli._values import choose
+from qualytics.errors import UsageError
+from qualytics.model import Listing
+
+_TOKEN = re.compile(r"[0-9]{1,12}")
+_catalog = click.option("--catalog", type=Text(), help="Catalog (database) to look into.")
+
+
+@click.command(cls=Command)
+@options.id_option("Connection ID.")
+@options.name_option("Connection name.")
+@options.timeout_option()
+@options.common_options()
+def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
+    """List the catalogs (databases) that a connection can see, and which of them are datastores."""
+    with client.connect() as door:
+        found = choose(record_id, name, door.connections.find)
+        _write(door.discovery.catalogs(found, timeout_s=timeout_s), form)
+
+
+@click.command(cls=Command)
+@options.id_option("Connection ID.")
+@options.name_option("Connection name.")
+@_catalog
+@options.timeout_option()
+@options.common_options()
+def schemas(
+    *, record_id: int | None, name: str | None, catalog: str | None, timeout_s: float | None, form: str
+) -> None:
+    """List the schemas of a catalog, and which of them are datastores."""
+    with client.connect() as door:
+        found = choose(record_id, name, door.connections.find)
+        _write(door.discovery.schemas(found, catalog=catalog, timeout_s=timeout_s), form)
+
+
+@click.command(cls=Command)
+@options.id_option("Connection ID.")
+@options.name_option("Connection name.")
+@_catalog
+@click.option("--schema", type=Text(), help="Schema to look into.")
+@click.option("--prefix", type=Text(), help="What names begin with; of an object store, the folder.")
+@click.option("--limit", type=Whole(1), default=1_000, show_default=True, help="Show at most so many.")
+@click.option("--after", type=Text(), metavar="TOKEN", help="Go on where an earlier call stopped: its `next`.")
+@options.timeout_option()
+@options.common_options()
+def tables(
+    *,
+    record_id: int | None,
+    name: str | None,
+    catalog: str | None,
+    schema: str | None,
+    timeout_s: float | None,
+    form: str,
+    **page: Any,
+) -> None:
+    """List the tables and views of a schema, or the prefixes and objects of an object store."""
+    listing = Listing("tables", page["prefix"] or "", _offset(page["after"]), page["limit"])
+    with client.connect() as door:
+        found = choose(record_id, name, door.connections.find)
+        document = door.discovery.tables(found, listing, catalog=catalog, schema=schema, timeout_s=timeout_s)
+        output.write_document(document, form)
+
+
+COMMANDS = (catalogs, schemas, tables)
+
+
+def _write(page: dict[str, Any], form: str) -> None:
+    output.write_list(page["items"], form)
+    if page["next"] is not None:
+        output.say(f"warning: there are more than {len(page['items'])}; the rest is not shown")
+
+
+def _offset(token: str | None) -> int:
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise UsageError("--after takes what an earlier call showed as next", "leave it out to begin at the start")
+    return int(token or 0)

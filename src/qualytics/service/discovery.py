@@ -1,0 +1,188 @@
+"""Discovery: the catalogs, schemas and tables that a connection can see, and which of them are datastores already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qualytics import connectors
+from qualytics.errors import Conflict, InvalidInput, NotFound, Problem, TestFailed
+from qualytics.model import Listing
+from qualytics.service import probing, validate
+from qualytics.service.drafts import merge, with_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from qualytics.connectors import Connector
+    from qualytics.model import Datastore, Found
+    from qualytics.service import Context
+
+PAGE = 1_000
+MOST = 10_000
+_MAX_DETAIL = 500
+# What a level of names is called by the commands, and by datastores.
+_OPTIONS = {"database": "catalog", "schema": "schema"}
+# What a database file has, whether a datastore says so or not.
+_MAIN = "main"
+# In place of a name: the datastore holds everything in the listing.
+_HERE = ""
+
+
+class Discovery:
+    """What a stored connection can see; one page at a time, as `{items, next}`."""
+
+    def __init__(self, context: Context) -> None:
+        """Take what the service shares."""
+        self._context = context
+
+    def catalogs(self, connection_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
+        """Return the catalogs (databases) of a server as `{name, is_system, existing_datastores}`.
+
+        Raises:
+            NotFound: there is no such connection.
+            Conflict: its type has no catalogs.
+            TestFailed: the server could not be asked.
+
+        """
+        return self._listed(connection_id, Listing("catalogs", limit=MOST), probing.EVERYWHERE, timeout_s)
+
+    def schemas(
+        self, connection_id: int, *, catalog: str | None = None, timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Return the schemas of a catalog as `{name, is_system, existing_datastores}`.
+
+        Raises:
+            InvalidInput: the catalog is missing, or the type has none.
+            NotFound, Conflict, TestFailed: as in `catalogs`.
+
+        """
+        return self._listed(connection_id, Listing("schemas", limit=MOST), probing.Scope(catalog), timeout_s)
+
+    def tables(
+        self,
+        connection_id: int,
+        listing: Listing | None = None,
+        *,
+        catalog: str | None = None,
+        schema: str | None = None,
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Return the tables and views of a schema as `{name, kind, is_system, existing_datastores}`.
+
+        Of an object store: the prefixes and objects under the path of the connection.
+
+        Raises:
+            InvalidInput: a level above is missing or unknown to the type, or the limit is out of range.
+            NotFound, Conflict, TestFailed: as in `catalogs`.
+
+        """
+        listing = listing or Listing("tables", limit=PAGE)
+        if not 0 < listing.limit <= MOST:
+            message = f"limit must be from 1 to {MOST:,}"
+            raise InvalidInput([Problem("limit", message, "--after shows what is behind the limit")])
+        return self._listed(connection_id, listing, probing.Scope(catalog, schema), timeout_s)
+
+    def _listed(
+        self, connection_id: int, listing: Listing, scope: probing.Scope, timeout_s: float | None
+    ) -> dict[str, Any]:
+        limit_s = probing.checked_timeout(timeout_s)
+        records = self._context.store.records
+        connection = records.connection(connection_id)
+        if connection is None:
+            raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
+        connector = connectors.get(connection.type)
+        _require(connector, listing.what, connection_id)
+        asked = with_secrets(merge(connection, {}), records.secrets(connection_id))
+        if scope.database is not None and "catalog" in connector.fields:  # of this call, in place of the stored one
+            asked = replace(asked, values={**asked.values, "catalog": scope.database})
+        _check_scope(connector, listing.what, scope, connection_id)
+        datastores = list(records.datastores(connection_id))
+        self._context.release()  # the server may be slow; nobody waits for the store meanwhile
+        document, report = probing.discover(asked, limit_s, scope, listing)
+        if not document["connected"]:
+            raise _failed(f"listing the {listing.what} of connection {connection_id}", document)
+        items = _documents(connector, listing.what, scope, report.items, datastores)
+        after = listing.skip + len(report.items)
+        return {"items": items, "next": str(after) if report.more else None}
+
+
+def _failed(what: str, report: dict[str, Any]) -> TestFailed:
+    message = f"{what} failed at {report['stage']} ({report['class']}): {report['message']}"
+    if report["detail"] and "detail" in report["hint"]:  # no report is shown that the hint could mean
+        return TestFailed(message, f"the driver said: {' '.join(report['detail'].split())[:_MAX_DETAIL]}", report)
+    return TestFailed(message, report["hint"], report)
+
+
+def _require(connector: Connector, what: str, connection_id: int) -> None:
+    functions = {"catalogs": connector.catalogs, "schemas": connector.schemas, "tables": connector.tables}
+    if functions[what] is None:
+        other = next((name for name in ("catalogs", "schemas", "tables") if functions[name]), None)
+        hint = f"qualytics connections {other} --id {connection_id} lists what it has" if other else None
+        raise Conflict(f"{connector.type} has no {what}", hint)
+
+
+def _check_scope(connector: Connector, what: str, scope: probing.Scope, connection_id: int) -> None:
+    problems = validate.Problems()
+    known = {*connector.scope, *connector.scope_optional, *(("database",) if connector.catalogs else ())}
+    needed = {"catalogs": (), "schemas": ("database",), "tables": ("database", "schema")}[what]
+    for level, option in _OPTIONS.items():
+        given = getattr(scope, level)
+        if given is not None and level not in known:
+            hint = f"leave --{option} out"
+            problems.add(option, f"is nothing that {connector.type} has", hint, "field-not-accepted")
+        elif given is None and level in needed and _lacks(connector, what, level, scope):
+            listed = getattr(connector, f"{option}s") is not None
+            hint = (
+                f"qualytics connections {option}s --id {connection_id} lists them"
+                if listed
+                else f"as in --{option} NAME"
+            )
+            problems.add(option, f"is needed for {connector.type}", hint, "missing-value")
+    problems.finish()
+
+
+def _lacks(connector: Connector, what: str, level: str, scope: probing.Scope) -> bool:
+    # A type with one level of names may call it by either word; one that has two needs both.
+    if level == "database" and "schema" not in connector.scope:
+        return what == "tables" and level in connector.scope and scope.schema is None
+    return level in connector.scope
+
+
+def _documents(
+    connector: Connector, what: str, scope: probing.Scope, items: Sequence[Found], datastores: Iterable[Datastore]
+) -> list[dict[str, Any]]:
+    keys = ("name", "kind", "is_system") if what == "tables" else ("name", "is_system")
+    users: dict[str, list[dict[str, Any]]] = {}
+    for datastore in datastores:
+        if (place := _place(connector, what, scope, datastore)) is not None:
+            users.setdefault(place, []).append({"id": datastore.id, "name": datastore.name})
+    here = users.pop(_HERE, [])
+    # Many engines fold the names that a user types: a spelling that nothing has means the one that it folds to.
+    names = {_bare(item.name) for item in items}
+    folded = {place.casefold(): found for place, found in users.items() if place not in names}
+    documents = []
+    for item in items:
+        name = _bare(item.name)
+        found = here or users.get(name) or folded.get(name.casefold(), [])
+        documents.append({**{key: getattr(item, key) for key in keys}, "existing_datastores": found})
+    return documents
+
+
+def _place(connector: Connector, what: str, scope: probing.Scope, datastore: Datastore) -> str | None:
+    """Return the name under which a datastore stands in a listing; None when it is elsewhere."""
+    if connector.kind == "dfs":
+        return _bare(datastore.root_path or "") or None
+    if what == "catalogs":
+        return datastore.database
+    if scope.database is not None and datastore.database not in {None, scope.database}:
+        return None
+    schema = datastore.schema or (_MAIN if connector.kind == "embedded" else datastore.database)
+    if what == "schemas":
+        return schema
+    wanted = scope.schema or (_MAIN if connector.kind == "embedded" else scope.database)
+    return _HERE if schema == wanted else None
+
+
+def _bare(name: str) -> str:
+    return name.strip("/") or name
