@@ -1,8 +1,9 @@
-"""`qualytics connections catalogs`, `schemas` and `tables`: what a connection can see."""
+"""`qualytics connections catalogs`, `schemas`, `tables` and `explain`: what a connection can see, and what ails it."""
 
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from qualytics.cli._values import choose
 from qualytics.errors import UsageError
 from qualytics.model import Listing
 
+_MOST_BYTES = 1 << 20
 _TOKEN = re.compile(r"[0-9]{1,12}")
 _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to look into.")
 
@@ -75,7 +77,32 @@ def tables(
         output.write_document(document, form)
 
 
-COMMANDS = (catalogs, schemas, tables)
+@click.command(cls=Command)
+@click.option(
+    "--type", "-t", "kind", type=Text(), required=True, help="Connection type.", shell_complete=options.complete_types
+)
+@click.argument("message", required=False, type=Text(), metavar="[MESSAGE | -]")
+@options.common_options()
+def explain(*, kind: str, message: str | None, form: str) -> None:
+    """Say what an error message means that any other tool wrote: psql, a Java or Python trace, a log.
+
+    Without MESSAGE, or with -, it is read from standard input. It is never shown again.
+    """
+    text = _pasted() if message in {None, "-"} else str(message)
+    output.write_document(client.explain(kind, text), form)
+
+
+COMMANDS = (catalogs, schemas, tables, explain)
+
+
+def _pasted() -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        hint = "put it in quotes, or pipe it: psql … 2>&1 | qualytics connections explain --type …"
+        raise UsageError("there is no message to explain", hint)
+    text = sys.stdin.buffer.read(_MOST_BYTES + 1).decode(errors="replace")
+    if len(text) > _MOST_BYTES:
+        raise UsageError("standard input holds too much", "give the message alone: 1 MiB is the most")
+    return text
 
 
 def _write(page: dict[str, Any], form: str) -> None:

@@ -9,7 +9,7 @@ from qualytics.errors import UsageError
 if TYPE_CHECKING:
     from qualytics.client.local import LocalClient
 
-__all__ = ["connect", "parse_types", "type_document", "type_names"]
+__all__ = ["connect", "explain", "parse_types", "type_document", "type_names"]
 
 
 def connect() -> LocalClient:
@@ -53,3 +53,10 @@ def type_document(name: str | None = None) -> Any:
     from qualytics.service import types
 
     return types.document(name)
+
+
+def explain(name: str, text: str) -> dict[str, Any]:
+    """Return what an error message of a type's server or driver means; see `explaining.explain`."""
+    from qualytics.service import explaining
+
+    return explaining.explain(name, text)

@@ -29,3 +29,8 @@ def classify(exc: BaseException) -> Verdict | None:
     if known is None and (code or type(exc).__module__ == "pyathena.error"):
         known = by_text(str(exc), _MESSAGES) or (Verdict("config") if code else None)
     return known
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by AWS's code, else by Athena's words."""
+    return _aws_errors.explain(text) or by_text(text, _MESSAGES)

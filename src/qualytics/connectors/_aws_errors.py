@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from qualytics.connectors._base import Verdict
 from qualytics.connectors._requests import by_class
 
@@ -79,3 +81,8 @@ def classify(exc: BaseException) -> Verdict | None:
     if code.isdigit():  # botocore's own, where the answer held no error document
         return Verdict("transient") if int(code) >= 500 else _ANOTHER
     return None
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the first of AWS's error codes in a text."""
+    return next((CODES[found] for found in re.findall(r"\b[A-Z][A-Za-z]+\b", text) if found in CODES), None)

@@ -168,6 +168,9 @@ class Connector:
     else sees: `open` may look at the dialled socket first and sets `target.tls.active` to False when
     it went without TLS; the stage is inferred from the verdict). `greet(sock)` asks the server
     whether it offers TLS.
+    `explain(text)` judges words of this engine that another tool wrote; it is needed only where `classify`
+    asks for more of an exception than its text.
+    `needs_java` says that the driver runs on Java, which must be installed as well.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
@@ -186,6 +189,7 @@ class Connector:
     close: Callable[[Any], None]
     select: Callable[[Any, Target], None] | None = None
     classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
+    explain: Callable[[str], Verdict | None] | None = None
     greet: Callable[[socket.socket], bool] | None = None
     clean_uri: Callable[[str], str] | None = None
     endpoint: Callable[[Mapping[str, Any]], Endpoint] | None = None
@@ -206,6 +210,7 @@ class Connector:
     session_params: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
     scope_optional: tuple[str, ...] = ()
+    needs_java: bool = False
     verified: str = "nothing yet"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from qualytics.connectors._base import Verdict
@@ -56,3 +57,10 @@ def classify(exc: BaseException) -> Verdict | None:
         known = next((_REASONS[reason] for reason in reasons if reason in _REASONS), None)
         return by_text(text, _TEXT) or known or by_status(int(status))
     return by_class(exc)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the words that name what is missing, by a reason, by an HTTP status."""
+    reason = next((verdict for name, verdict in _REASONS.items() if re.search(rf"\b{name}\b", text)), None)
+    status = re.search(r"(?:\bcode\W{1,4}|\bHTTPError |\bHTTP |exceptions\.\w+: )([45]\d\d)\b", text)
+    return by_text(text, _TEXT) or by_text(text, _TOKEN[:-2]) or reason or by_status(int(status[1]) if status else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Item, Param, Target, Verdict, tls_params
 from qualytics.connectors._hello import is_http, offers_tls
-from qualytics.connectors._sql import refuse
+from qualytics.connectors._sql import by_text, refuse
 
 if TYPE_CHECKING:
     import socket
@@ -207,3 +207,20 @@ def classify(exc: BaseException) -> Verdict | None:
     if "empty response from server" in text:
         return _ANOTHER
     return None
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the name of the engine's error, else by an HTTP status, else by the server's words."""
+    name = next((found for found in re.findall(r"[A-Z_]{8,}", text) if found in _NAMES), "")
+    status = re.search(r"\b(?:error|code|status|http)\W{1,3}(\d{3})\b", text, re.IGNORECASE)
+    return _NAMES.get(name) or _STATUS.get(int(status[1]) if status else 0) or by_text(text, _WORDS)
+
+
+# As the clients write them without a name (presto and trino: their command lines and JDBC drivers).
+_WORDS = (
+    (r"Authentication failed|Invalid credentials|Access Denied: Invalid", _STATUS[401]),
+    (r"Access Denied", _NAMES["PERMISSION_DENIED"]),
+    (r"Catalog .* (does not exist|not found)", _NAMES["CATALOG_NOT_FOUND"]),
+    (r"Schema .* does not exist", _NAMES["SCHEMA_NOT_FOUND"]),
+    (r"is still initializing", _NAMES["SERVER_STARTING_UP"]),
+)

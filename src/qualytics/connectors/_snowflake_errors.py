@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from qualytics.connectors._base import Verdict
 from qualytics.connectors._sql import by_sqlstate, by_text
 
@@ -85,3 +87,10 @@ def classify(exc: BaseException) -> Verdict | None:
         or _UMBRELLAS.get(errno)
         or by_sqlstate(getattr(exc, "sqlstate", None))
     )
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the numbers of six digits in a text, then by its words; umbrella numbers count last."""
+    numbers = [int(found) for found in re.findall(r"\b(\d{6})\b", text)]
+    known, umbrella = (next((table[one] for one in numbers if one in table), None) for table in (_CODES, _UMBRELLAS))
+    return known or by_text(text, _MESSAGES) or umbrella

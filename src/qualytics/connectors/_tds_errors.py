@@ -63,3 +63,8 @@ def classify(exc: BaseException) -> Verdict | None:
     text = str(exc)
     state = re.match(r"SQLSTATE:(\w{5}):", text)
     return by_text(text, _MESSAGES) or by_sqlstate(state[1] if state else None)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the words of Microsoft Entra, too."""
+    return by_text(text, ENTRA) or classify(Exception(text))

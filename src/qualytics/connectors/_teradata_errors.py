@@ -41,3 +41,9 @@ def classify(exc: BaseException) -> Verdict | None:
     number = re.search(r"\[Teradata Database\] \[Error (\d+)\]", text)
     known = _NUMBERS.get(int(number[1])) if number else None
     return known or (by_text(text, _MESSAGES) if "[Teradata " in text else None)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the number as BTEQ ("Failure 8017") and the drivers ("[Error 8017]") write it, else by the driver's words."""
+    numbers = re.findall(r"\b(?:Failure|Error|Code)\W{1,3}(\d{4})\b", text, re.IGNORECASE)
+    return next((_NUMBERS[int(one)] for one in numbers if int(one) in _NUMBERS), None) or by_text(text, _MESSAGES)

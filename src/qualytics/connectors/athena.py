@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _aws_errors, _aws_role
-from qualytics.connectors._athena_errors import classify
+from qualytics.connectors._athena_errors import classify, explain
 from qualytics.connectors._base import Connector, Endpoint, Item, Param, Server, Target
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of
 from qualytics.connectors._objects import TLS_PARAMS, base_url
@@ -200,6 +200,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=explain,
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

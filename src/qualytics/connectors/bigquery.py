@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Endpoint, Item, Param, Server, Target
 from qualytics.connectors._google import clean_service_account
-from qualytics.connectors._google_errors import classify
+from qualytics.connectors._google_errors import classify, explain
 from qualytics.connectors._google_token import KEY_HINT, key_of, token_of
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of, is_loopback
 from qualytics.connectors._objects import TLS_PARAMS, base_url
@@ -158,6 +158,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle._http.close(),  # noqa: SLF001 - the session that `connect` made
     classify=classify,
+    explain=explain,
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

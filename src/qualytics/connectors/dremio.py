@@ -165,6 +165,28 @@ def classify(exc: BaseException) -> Verdict | None:
     return found or _CODES.get(code)
 
 
+# The names of the codes, as clients write them.
+_NAMES = {
+    "INVALID_ARGUMENT": 3,
+    "DEADLINE_EXCEEDED": 4,
+    "NOT_FOUND": 5,
+    "PERMISSION_DENIED": 7,
+    "RESOURCE_EXHAUSTED": 8,
+    "ABORTED": 10,
+    "UNIMPLEMENTED": 12,
+    "UNAVAILABLE": 14,
+    "UNAUTHENTICATED": 16,
+}
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge a broken connection by its words, all else by the name of gRPC's status code."""
+    wanted = text.upper().replace(" ", "_")
+    code = next((_CODES[code] for name, code in _NAMES.items() if name in wanted), None)
+    broken = by_text(text, _MESSAGES) if code is None or code is _CODES[14] else None
+    return broken or code
+
+
 CONNECTOR = Connector(
     type="dremio",
     title="Dremio",
@@ -192,6 +214,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=explain,
     schemas=schemas,
     tables=tables,
     verified="driver only: login and discovery never run",

@@ -98,6 +98,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=lambda text: by_text(text, _MESSAGES),
     schemas=schemas,
     tables=tables,
 )

@@ -178,6 +178,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=lambda text: by_text(text, _MESSAGES),
     schemas=schemas,
     tables=tables,
     verified="real server: Spark's HiveServer2, which takes any password; not Hive's own",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -254,6 +255,25 @@ def classify(exc: BaseException) -> Verdict | None:
     return _NUMBERS.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
 
 
+# As mysql ("ERROR 1045 (28000)"), drivers ("(1045, …", "Error Code: 1045") and logs ("errno: 1045") write numbers.
+_NUMBER = re.compile(r"(?:\berror(?: code)?:? |\berrno\W{1,3}|\bcode\W{1,3}|#|\()(\d{4})\b", re.IGNORECASE)
+_WORDS = (
+    *_MESSAGES,
+    (r"access denied for user .* to database", _NUMBERS[1044]),
+    (r"access denied for user", _NUMBERS[1045]),
+    (r"unknown database", _NUMBERS[1049]),
+    (r"too many connections", _NUMBERS[1040]),
+    (r"is not allowed to connect to this", _NUMBERS[1130]),
+    (r"authentication plugin .* cannot be loaded|public key retrieval is not allowed", _PLUGIN),
+)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the first known number in a text, else by the server's words, which Java's driver leaves alone."""
+    numbers = (int(found) for found in _NUMBER.findall(text))
+    return next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or by_text(text, _WORDS)
+
+
 CONNECTOR = Connector(
     type="mysql",
     title="MySQL",
@@ -277,6 +297,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=explain,
     catalogs=catalogs,
     tables=tables,
 )

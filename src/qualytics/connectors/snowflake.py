@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Param, Server, Target, Verdict, tls_params
 from qualytics.connectors._keys import private_key
-from qualytics.connectors._snowflake_errors import classify
+from qualytics.connectors._snowflake_errors import classify, explain
 from qualytics.connectors._snowflake_names import PLAIN, catalogs, identifier, schemas, tables
 from qualytics.connectors._sql import refuse
 
@@ -231,6 +231,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=explain,
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

@@ -66,6 +66,23 @@ def classify(exc: BaseException) -> Verdict | None:
     return None if code is None else _CODES.get(code & 0xFF)
 
 
+# The English of the codes: sqlite3ErrStr in SQLite's main.c.
+_WORDS = {
+    "file is not a database": sqlite3.SQLITE_NOTADB,
+    "database disk image is malformed": sqlite3.SQLITE_CORRUPT,
+    "database is locked": sqlite3.SQLITE_BUSY,
+    "database table is locked": sqlite3.SQLITE_LOCKED,
+    "unable to open database": sqlite3.SQLITE_CANTOPEN,
+    "access permission denied": sqlite3.SQLITE_PERM,
+    "attempt to write a readonly database": sqlite3.SQLITE_READONLY,
+}
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the words of a result code."""
+    return next((_CODES[code] for words, code in _WORDS.items() if words in text.lower()), None)
+
+
 CONNECTOR = Connector(
     type="sqlite",
     title="SQLite",
@@ -81,6 +98,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=explain,
     schemas=schemas,
     tables=tables,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qualytics.connectors import _tds
 from qualytics.connectors._base import SSL_MODES, Connector
-from qualytics.connectors._tds_errors import classify
+from qualytics.connectors._tds_errors import classify, explain
 
 CONNECTOR = Connector(
     type="sqlserver",
@@ -28,6 +28,7 @@ CONNECTOR = Connector(
     check=_tds.check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=explain,
     catalogs=_tds.catalogs,
     schemas=_tds.schemas,
     tables=_tds.tables,

@@ -8,7 +8,7 @@ from qualytics.connectors._base import Connector, Endpoint, Item, Param, Server,
 from qualytics.connectors._quiet import reject_talker
 from qualytics.connectors._rows import rows
 from qualytics.connectors._sql import one_row, refuse
-from qualytics.connectors._teradata_errors import classify
+from qualytics.connectors._teradata_errors import classify, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -151,6 +151,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    explain=explain,
     schemas=schemas,
     tables=tables,
 )

@@ -57,6 +57,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=_presto.classify,
+    explain=_presto.explain,
     catalogs=_presto.catalogs,
     schemas=_presto.schemas,
     tables=_presto.tables,

@@ -1,0 +1,213 @@
+"""Messages of other tools, as users paste them, and what they are taken for; the origin stands beside each."""
+
+# ruff: noqa: E501 - a table of messages reads best with one a line
+
+import pytest
+
+from qualytics.connectors import all_connectors
+from qualytics.probe.verdict import CLASSES
+
+MESSAGES = [
+    # psql (libpq: fe-connect.c, fe-secure-openssl.c; the server's auth.c, postinit.c)
+    ("postgresql", 'psql: error: connection to server at "db.example.com" (10.0.0.5), port 5432 failed: FATAL:  password authentication failed for user "app"', "auth"),
+    ("postgresql", 'psql: error: connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?', "refused"),
+    ("postgresql", 'psql: error: could not translate host name "db.exmaple.com" to address: Name or service not known', "dns"),
+    ("postgresql", 'psql: error: could not translate host name "db" to address: Temporary failure in name resolution', "transient"),
+    ("postgresql", 'psql: error: connection to server at "10.1.2.3", port 5432 failed: timeout expired', "timeout"),
+    ("postgresql", 'psql: error: connection to server at "10.1.2.3", port 5432 failed: Connection timed out', "timeout"),
+    ("postgresql", 'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "sales", no encryption', "tls"),
+    ("postgresql", 'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "sales", SSL encryption', "permission"),
+    ("postgresql", 'FATAL:  database "slaes" does not exist', "unknown_db"),
+    ("postgresql", "FATAL:  sorry, too many clients already", "quota"),
+    ("postgresql", "FATAL:  the database system is starting up", "transient"),
+    ("postgresql", "psql: error: SSL error: certificate verify failed", "tls"),
+    ("postgresql", "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.", "network"),
+    # psql, \set VERBOSITY verbose; pgjdbc (PSQLException with its SQLState); psycopg's traceback
+    ("postgresql", "ERROR:  42501: permission denied for table orders", "permission"),
+    ("postgresql", 'org.postgresql.util.PSQLException: FATAL: password authentication failed for user "app"\n\tat org.postgresql.core.v3.ConnectionFactoryImpl.doAuthentication(ConnectionFactoryImpl.java:693)', "auth"),
+    ("postgresql", "org.postgresql.util.PSQLException: The connection attempt failed.\nCaused by: java.net.UnknownHostException: db.exmaple.com", "dns"),
+    ("postgresql", "org.postgresql.util.PSQLException: SSL error: PKIX path building failed: sun.security.provider.certpath.SunCertPathBuilderException: unable to find valid certification path to requested target", "tls"),
+    ("timescale", 'psycopg.OperationalError: connection failed: connection to server at "127.0.0.1", port 5432 failed: FATAL:  role "app" is not permitted to log in', "auth"),
+    # mysql (the client's and server's errmsg-utf8.txt), Connector/J, PyMySQL, mysql2 of Node.js
+    ("mysql", "ERROR 1045 (28000): Access denied for user 'app'@'10.0.0.9' (using password: YES)", "auth"),
+    ("mysql", "ERROR 1044 (42000): Access denied for user 'app'@'%' to database 'sales'", "permission"),
+    ("mysql", "ERROR 1049 (42000): Unknown database 'slaes'", "unknown_db"),
+    ("mysql", "ERROR 2003 (HY000): Can't connect to MySQL server on 'db.example.com:3306' (111)", "refused"),
+    ("mysql", "ERROR 2003 (HY000): Can't connect to MySQL server on 'db.example.com:3306' (110)", "timeout"),
+    ("mysql", "ERROR 2005 (HY000): Unknown MySQL server host 'db.exmaple.com' (-2)", "dns"),
+    ("mysql", "ERROR 2026 (HY000): SSL connection error: error:0A000086:SSL routines::certificate verify failed", "tls"),
+    ("mysql", "ERROR 1040 (HY000): Too many connections", "quota"),
+    ("mysql", "java.sql.SQLException: Access denied for user 'app'@'10.0.0.9' (using password: YES)\n\tat com.mysql.cj.jdbc.exceptions.SQLError.createSQLException(SQLError.java:130)", "auth"),
+    ("mysql", "com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure\n\nThe last packet sent successfully to the server was 0 milliseconds ago.\nCaused by: java.net.ConnectException: Connection refused (Connection refused)", "refused"),
+    ("mysql", "java.sql.SQLNonTransientConnectionException: Public Key Retrieval is not allowed", "config"),
+    ("mysql", "Error: connect ECONNREFUSED 127.0.0.1:3306\n  errno: -111,\n  code: 'ECONNREFUSED'", "refused"),
+    ("mariadb", "pymysql.err.OperationalError: (1130, \"Host '10.0.0.9' is not allowed to connect to this MariaDB server\")", "permission"),
+    ("mariadb", "ERROR 2013 (HY000): Lost connection to server at 'handshake: reading initial communication packet', system error: 104", "network"),
+    # snowsql and the connectors (errorcode.py, network.py; messages of the service)
+    ("snowflake", "250001 (08001): Failed to connect to DB: xy12345.snowflakecomputing.com:443. Incorrect username or password was specified.", "auth"),
+    ("snowflake", "250001 (08001): None: Failed to connect to DB: xy12345.snowflakecomputing.com:443. IP/Token 203.0.113.9 is not allowed to access Snowflake. Contact your account administrator.", "permission"),
+    ("snowflake", "snowflake.connector.errors.DatabaseError: 250001 (08001): Failed to connect to DB: xy12345.snowflakecomputing.com:443. Role 'ANALYST' specified in the connect string does not exist or not authorized.", "permission"),
+    ("snowflake", "002003 (02000): SQL compilation error:\nDatabase 'SLAES' does not exist or not authorized.", "unknown_db"),
+    ("snowflake", "000606 (57P03): No active warehouse selected in the current session.", "config"),
+    ("snowflake", "net.snowflake.client.jdbc.SnowflakeSQLException: JWT token is invalid. [8d3a7c1e]", "auth"),
+    ("snowflake", "290404 (08001): None: 404 Not Found: post https://wrong.snowflakecomputing.com:443/session/v1/login-request", "config"),
+    # sqlcmd, the ODBC drivers, SSMS and Microsoft's JDBC driver (sys.messages, msodbcsql's and mssql-jdbc's resources)
+    ("sqlserver", "Sqlcmd: Error: Microsoft ODBC Driver 18 for SQL Server : Login failed for user 'app'..", "auth"),
+    ("sqlserver", "Sqlcmd: Error: Microsoft ODBC Driver 18 for SQL Server : Login timeout expired.", "timeout"),
+    ("sqlserver", "('08001', '[08001] [Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x2749 (10057) (SQLDriverConnect)')", "refused"),
+    ("sqlserver", "[Microsoft][ODBC Driver 18 for SQL Server]SSL Provider: [error:0A000086:SSL routines::certificate verify failed:self-signed certificate]", "tls"),
+    ("sqlserver", 'com.microsoft.sqlserver.jdbc.SQLServerException: Cannot open database "slaes" requested by the login. The login failed.', "unknown_db"),
+    ("sqlserver", 'com.microsoft.sqlserver.jdbc.SQLServerException: The TCP/IP connection to the host db, port 1433 has failed. Error: "Connection refused".', "refused"),
+    ("synapse", "Cannot open server 'ws' requested by the login. Client with IP address '203.0.113.9' is not allowed to access the server.", "permission"),
+    ("fabric", "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID", "auth"),
+    ("fabric", "AADSTS700016: Application with identifier '0000' was not found in the directory 'Contoso'.", "auth"),
+    # Of sqlplus, and of Oracle's JDBC driver (docs.oracle.com/error-help/db)
+    ("oracle", "ERROR:\nORA-01017: invalid username/password; logon denied", "auth"),
+    ("oracle", "ORA-12514: TNS:listener does not currently know of service requested in connect descriptor", "unknown_db"),
+    ("oracle", "ORA-12541: TNS:no listener", "refused"),
+    ("oracle", "ORA-28000: The account is locked.", "auth"),
+    ("oracle", "java.sql.SQLRecoverableException: IO Error: The Network Adapter could not establish the connection\nCaused by: java.net.ConnectException: Connection timed out", "timeout"),
+    # db2 and IBM's JDBC driver (ibm.com/docs, "SQL messages" and "Error codes issued by the IBM Data Server Driver for JDBC")
+    ("db2", 'SQL30082N  Security processing failed with reason "24" ("USERNAME AND/OR PASSWORD INVALID").  SQLSTATE=08001', "auth"),
+    ("db2", 'SQL1013N  The database alias name or database name "SLAES" could not be found.  SQLSTATE=42705', "unknown_db"),
+    ("db2", 'SQL30081N  A communication error has been detected.  Communication protocol being used: "TCP/IP".  Protocol specific error code(s): "111", "*", "*".  SQLSTATE=08001', "refused"),
+    ("db2", "com.ibm.db2.jcc.am.SqlInvalidAuthorizationSpecException: [jcc][t4][2013][11249][4.31.10] Connection authorization failure occurred.  Reason: User ID or Password invalid. ERRORCODE=-4214, SQLSTATE=28000", "auth"),
+    ("db2", "com.ibm.db2.jcc.am.DisconnectNonTransientConnectionException: [jcc][t4][2043][11550][4.31.10] Exception java.net.ConnectException: Error opening socket to server db on port 50,000 with message: Connection refused. ERRORCODE=-4499, SQLSTATE=08001", "refused"),
+    # BTEQ and the drivers (docs.teradata.com, "Analytics Database Messages")
+    ("teradata", " *** Failure 8017 The UserId, Password or Account is invalid.", "auth"),
+    ("teradata", "[Teradata Database] [TeraJDBC 17.20.00.15] [Error 8017] [SQLState 28000] The UserId, Password or Account is invalid.", "auth"),
+    ("teradata", " *** Failure 3802 Database 'slaes' does not exist.", "unknown_db"),
+    ("teradata", "[Version 20.0.0.15] [Session 0] [Teradata SQL Driver] [Error 493] Hostname lookup failed for td: lookup td: no such host", "dns"),
+    # Redshift: the server's words by psql, botocore for IAM_ROLE
+    ("redshift", 'FATAL:  password authentication failed for user "awsuser"', "auth"),
+    ("redshift", "redshift_connector.error.InterfaceError: ('communication error', TimeoutError('timed out'))", "timeout"),
+    # The bq tool and Google's client (cloud.google.com/bigquery/docs/error-messages); google-auth
+    ("bigquery", "google.api_core.exceptions.Forbidden: 403 POST https://bigquery.googleapis.com/bigquery/v2/projects/p/jobs: Access Denied: Project p: User does not have bigquery.jobs.create permission in project p.", "permission"),
+    ("bigquery", "BigQuery error in query operation: Not found: Dataset p:slaes was not found in location US", "unknown_db"),
+    ("bigquery", "google.auth.exceptions.RefreshError: ('invalid_grant: Invalid JWT Signature.', {'error': 'invalid_grant'})", "auth"),
+    # aws cli (AWS General Reference, "Common error types"; Amazon S3 "Error responses")
+    ("athena", "An error occurred (UnrecognizedClientException) when calling the StartQueryExecution operation: The security token included in the request is invalid.", "auth"),
+    ("athena", "An error occurred (InvalidRequestException) when calling the StartQueryExecution operation: WorkGroup analysts is not found.", "unknown_db"),
+    ("s3", "An error occurred (SignatureDoesNotMatch) when calling the ListObjectsV2 operation: The request signature we calculated does not match the signature you provided.", "auth"),
+    ("s3", "An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied", "permission"),
+    ("s3", "fatal error: An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: The specified bucket does not exist", "unknown_db"),
+    # gcloud storage; az storage (Azure "Blob service error codes")
+    ("gcs", "ERROR: (gcloud.storage.ls) HTTPError 404: The specified bucket does not exist.", "unknown_db"),
+    ("abfs", "ErrorCode:AuthenticationFailed Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.", "auth"),
+    ("abfs", "The specified container does not exist. RequestId:1 ErrorCode:ContainerNotFound", "unknown_db"),
+    # trino and presto: command line, JDBC (StandardErrorCode.java)
+    ("trino", "Query 20240101_000000_00001_abcde failed: line 1:15: Catalog 'slaes' not found", "unknown_db"),
+    ("trino", "TrinoUserError(type=USER_ERROR, name=SCHEMA_NOT_FOUND, message=\"line 1:15: Schema 'x' does not exist\", query_id=1)", "unknown_db"),
+    ("trino", "Error running command: Authentication failed: Access Denied: Invalid credentials", "auth"),
+    ("presto", "Error running command: java.net.SocketTimeoutException: connect timed out", "timeout"),
+    # beeline (HiveServer2's runs)
+    ("hive", "Error: Could not open client transport with JDBC Uri: jdbc:hive2://h:10000: Peer indicated failure: Error validating the login (state=08S01,code=0)", "auth"),
+    ("hive", "Error: Could not open client transport with JDBC Uri: jdbc:hive2://h:10000: java.net.ConnectException: Connection refused (Connection refused) (state=08S01,code=0)", "refused"),
+    # Dremio: Arrow Flight clients in Java and Python (grpc.io, "Status Codes")
+    ("dremio", "org.apache.arrow.flight.FlightRuntimeException: Unable to authenticate user a, exception: UNAUTHENTICATED: Invalid username or password", "auth"),
+    ("dremio", "pyarrow._flight.FlightUnavailableError: Flight returned unavailable error, with message: failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:32010: Failed to connect to remote host: Connection refused", "refused"),
+    # Databricks: SQL connector, REST API's error_code (docs.databricks.com/en/error-messages)
+    ("databricks", "databricks.sql.exc.ServerOperationError: [NO_SUCH_CATALOG_EXCEPTION] Catalog 'slaes' was not found. SQLSTATE: 42704", "unknown_db"),
+    ("databricks", "Error during request to server: : 401 Unauthorized, invalid access token", "auth"),
+    ("databricks_native", '{"error_code":"PERMISSION_DENIED","message":"User does not have USE CATALOG on Catalog \'main\'."}', "permission"),
+    # sqlite3, duckdb (main.c; storage_manager.cpp)
+    ("sqlite", "Error: in prepare, file is not a database (26)", "config"),
+    ("sqlite", "sqlite3.OperationalError: database is locked", "transient"),
+    ("sqlite", 'Error: unable to open database "/data/x.db": unable to open database file', "permission"),
+    ("duckdb", 'IO Error: Could not set lock on file "/data/a.duckdb": Conflicting lock is held in /usr/bin/duckdb (PID 7)', "transient"),
+    ("duckdb", 'IO Error: The file "/data/a.duckdb" exists, but it is not a valid DuckDB database file!', "config"),
+]  # fmt: skip
+
+# The same few failures in the words of OpenSSL's s_client, curl, Go, Node.js and Windows, whatever the type.
+EVERYWHERE = [
+    ("curl: (6) Could not resolve host: db.exmaple.com", "dns"),
+    ("Error: getaddrinfo ENOTFOUND db.exmaple.com", "dns"),
+    ("dial tcp: lookup db.exmaple.com: no such host", "dns"),
+    ("curl: (7) Failed to connect to db port 1 after 0 ms: Connection refused", "refused"),
+    ("No connection could be made because the target machine actively refused it. (10061)", "refused"),
+    ("dial tcp 10.0.0.1:443: i/o timeout: connection timed out", "timeout"),
+    ("x509: certificate signed by unknown authority", "tls"),
+    ("Error: unable to verify the first certificate", "tls"),
+    ("javax.net.ssl.SSLHandshakeException: PKIX path validation failed: java.security.cert.CertPathValidatorException: certificate has expired", "tls"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "message", "wanted"), MESSAGES)
+def test_a_pasted_message_gets_its_class(run, kind, message, wanted):
+    result = run("connections", "explain", "--type", kind, "--format", "json", stdin=message.encode())
+    assert result.code == 0, result.err
+    assert list(result.json) == ["class", "retryable", "cause", "hint"]
+    assert result.json["class"] == wanted
+    assert result.json["retryable"] is CLASSES[wanted].retryable
+    assert result.json["cause"]
+    assert result.json["hint"]
+    assert not {"{", "}"} & set(result.json["cause"])
+    assert "of this report" not in result.out
+
+
+def test_every_type_is_in_the_table():
+    assert {connector.type for connector in all_connectors()} - {kind for kind, _, _ in MESSAGES} == set()
+
+
+@pytest.mark.parametrize("connector", all_connectors(), ids=lambda connector: connector.type)
+@pytest.mark.parametrize(("message", "wanted"), EVERYWHERE)
+def test_the_words_of_the_network_mean_the_same_for_every_type(run, connector, message, wanted):
+    assert run("connections", "explain", "-t", connector.type, message, "-f", "json").json["class"] == wanted
+
+
+@pytest.mark.parametrize("connector", all_connectors(), ids=lambda connector: connector.type)
+def test_an_unknown_text_is_unknown_and_says_what_to_do(run, connector):
+    document = run("connections", "explain", "-t", connector.type, "the cat sat on the mat", "-f", "json").json
+    assert document["class"] == "unknown"
+    assert document["hint"] == f"test the connection itself: qualytics connections test --type {connector.type} …"
+
+
+@pytest.mark.parametrize("words", [(), ("-",)])
+def test_a_message_comes_from_a_pipe(run, words):
+    result = run("connections", "explain", "--type", "mysql", *words, stdin=b"ERROR 1049 (42000): Unknown database\n")
+    assert result.document["class"] == "unknown_db"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "connect failed: postgres://app:canary-77e1@db/x password=canary-77e1 FATAL: password authentication failed",
+        "pwd=canary-77e1;uid=app: what is this",
+    ],
+)
+def test_nothing_of_a_message_is_shown_again(run, message):
+    for result in (
+        run("connections", "explain", "--type", "postgresql", message, "--debug"),
+        run("connections", "explain", "--type", "sqlserver", "--debug", stdin=message.encode()),
+        run("connections", "explain", "--type", "nothing", message, "--debug"),
+        run("connections", "explain", "--type", "sqlite", message, message, "--debug"),
+    ):
+        assert "canary-77e1" not in result.out + result.err
+
+
+def test_bytes_that_are_no_text_and_empty_input_are_no_crash(run):
+    assert (
+        run("connections", "explain", "-t", "oracle", stdin=b"\xff\xfe ORA-12541 \x00").document["class"] == "refused"
+    )
+    empty = run("connections", "explain", "-t", "oracle", stdin=b" \n")
+    assert (empty.code, empty.out) == (2, "")
+    assert "message is empty" in empty.err
+
+
+def test_too_much_input_is_refused(run):
+    result = run("connections", "explain", "-t", "oracle", stdin=b"x" * ((1 << 20) + 1))
+    assert (result.code, result.out) == (2, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("connector", all_connectors(), ids=lambda connector: connector.type)
+@pytest.mark.parametrize("piece", ["pg_hba.conf ", "role ", "database ", "a", "(1", "ERROR: 0", "account "])
+def test_no_text_keeps_the_patterns_busy(run, connector, piece):
+    text = (piece * (1 << 20))[: 1 << 20]
+    assert run("connections", "explain", "-t", connector.type, stdin=text.encode()).code == 0
+
+
+def test_the_end_of_a_long_trace_counts(run):
+    trace = "java.sql.SQLException: it failed\n" + "\tat a.b.C.d(C.java:1)\n" * 5_000
+    trace += "Caused by: java.net.UnknownHostException: db\n"
+    assert run("connections", "explain", "-t", "postgresql", stdin=trace.encode()).document["class"] == "dns"
