@@ -39,6 +39,7 @@ root = LazyGroup(
         "datastores": ("datastores:group", "Manage the datastores that use connections."),
         "keys": ("keys:group", "Rotate the key that seals the secrets."),
         "store": ("store:group", "Check, back up and restore the embedded store."),
+        "doctor": ("doctor:command", "Check this machine, the store and the drivers."),
         "completion": ("completion:command", "Print the completion script of a shell."),
     },
 )

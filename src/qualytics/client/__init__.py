@@ -9,7 +9,7 @@ from qualytics.errors import UsageError
 if TYPE_CHECKING:
     from qualytics.client.local import LocalClient
 
-__all__ = ["connect", "explain", "parse_types", "type_document", "type_names"]
+__all__ = ["connect", "examine", "explain", "parse_types", "type_document", "type_names"]
 
 
 def connect() -> LocalClient:
@@ -60,3 +60,11 @@ def explain(name: str, text: str) -> dict[str, Any]:
     from qualytics.service import explaining
 
     return explaining.explain(name, text)
+
+
+def examine(*, do_import: bool = False) -> dict[str, Any]:
+    """Return what the doctor finds on this machine; see `doctor.examine`."""
+    from qualytics.service import doctor
+    from qualytics.settings import load
+
+    return doctor.examine(load(), do_import=do_import)

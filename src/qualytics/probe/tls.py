@@ -30,7 +30,7 @@ def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
         ca_file = os.path.join(directory, "roots.pem")
         with open(os.open(ca_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             out.write(pem)
-    ca_file = ca_file or _system_roots()
+    ca_file = ca_file or system_roots()
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError) as exc:
@@ -48,7 +48,8 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-def _system_roots() -> str | None:
+def system_roots() -> str | None:
+    """Return the file of the roots that this machine trusts, None when there is none."""
     paths = ssl.get_default_verify_paths()
     candidates = (os.environ.get("SSL_CERT_FILE"), paths.cafile, paths.openssl_cafile, *_ROOTS)
     return next((path for path in candidates if path and os.path.exists(path)), None)

@@ -1,0 +1,29 @@
+"""`qualytics doctor`: what of this machine the program needs, and which drivers are installed."""
+
+from __future__ import annotations
+
+import click
+
+from qualytics import client
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import Command
+
+
+@click.command(cls=Command)
+@click.option("--import", "do_import", is_flag=True, help="Import each installed driver, to see whether it loads.")
+@options.common_options()
+@click.pass_context
+def command(ctx: click.Context, /, *, do_import: bool, form: str) -> None:
+    """Check this machine: Python, SQLite, root certificates, the store and its key, and the driver of each type.
+
+    Exit 1 when a check fails; a driver that is not installed is no failure.
+    """
+    found = client.examine(do_import=do_import)
+    output.write_document(found, form)
+    for check in found["checks"]:
+        if not check["ok"]:
+            output.say(f"error: {check['name']}: {output.escape(check['found'])}")
+            if check["hint"]:
+                output.say(f"hint: {output.escape(check['hint'])}")
+    ctx.exit(0 if all(check["ok"] for check in found["checks"]) else 1)

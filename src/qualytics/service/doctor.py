@@ -1,0 +1,179 @@
+"""The doctor: what of this machine the program needs, and which drivers are there; nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import ssl
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qualytics import connectors
+from qualytics.errors import QualyticsError
+from qualytics.probe.tls import system_roots
+from qualytics.store.sealing import Keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qualytics.connectors import Connector
+    from qualytics.settings import Settings
+
+_PYTHON = (3, 11)
+_SQLITE = (3, 37, 0)  # the store's tables are strict
+_IMPORT_S = 60.0
+_JAVA_S = 10.0
+_IMPORT = "import importlib, sys; sys.path[:] = sys.argv[2:]; importlib.import_module(sys.argv[1])"
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One finding; `ok` is False where something must be done, which `hint` names."""
+
+    name: str
+    ok: bool
+    found: str
+    hint: str | None = None
+
+
+def examine(settings: Settings, *, do_import: bool = False) -> dict[str, Any]:
+    """Return `{checks, types}`; with `do_import` each installed driver is imported, in a process of its own."""
+    checks = (_python(), _sqlite(), _roots(), _home(settings), _store(settings), _key(settings))
+    java = _java()
+    return {
+        "checks": [{"name": one.name, "ok": one.ok, "found": one.found, "hint": one.hint} for one in checks],
+        "types": [_type(connector, java, do_import=do_import) for connector in connectors.all_connectors()],
+    }
+
+
+def _python() -> _Check:
+    ok = sys.version_info[:2] >= _PYTHON
+    return _Check("python_version", ok, sys.version.split()[0], None if ok else "install Python 3.11 or later")
+
+
+def _sqlite() -> _Check:
+    ok = sqlite3.sqlite_version_info >= _SQLITE
+    return _Check(
+        "sqlite_version", ok, sqlite3.sqlite_version, None if ok else "install a Python with SQLite 3.37 or later"
+    )
+
+
+def _roots() -> _Check:
+    path = system_roots()
+    if path is None:
+        hint = "install the package ca-certificates, or set SSL_CERT_FILE"
+        return _Check("roots", ok=False, found="no root certificates", hint=hint)
+    try:
+        count = len(ssl.create_default_context(cafile=path).get_ca_certs())
+    except OSError:
+        return _Check("roots", ok=False, found=f"{path} cannot be read", hint="set SSL_CERT_FILE to a PEM file")
+    return _Check("roots", ok=True, found=f"{count} in {path}")
+
+
+def _home(settings: Settings) -> _Check:
+    return _private("home", settings.home, stat.S_ISDIR, "a directory", 0o700)
+
+
+def _store(settings: Settings) -> _Check:
+    return _private("store", settings.store_path, stat.S_ISREG, "a file", 0o600)
+
+
+def _key(settings: Settings) -> _Check:
+    keys = Keys(settings)
+    place = "QUALYTICS_KEY" if keys.from_environment else str(keys.path)
+    try:
+        there = bool(keys.load())
+    except QualyticsError as exc:
+        return _Check("key", ok=False, found=exc.message, hint=exc.hint)
+    if there:
+        return _Check("key", ok=True, found=place)
+    if os.path.lexists(settings.store_path):
+        hint = "put the key file of this store back, or set QUALYTICS_KEY_FILE or QUALYTICS_KEY"
+        return _Check("key", ok=False, found=f"there is a store, but no key at {place}", hint=hint)
+    return _Check("key", ok=True, found=f"{place} is not made yet")
+
+
+def _private(name: str, path: Path, is_kind: Any, kind: str, mode: int) -> _Check:
+    """Say whether a path is the user's alone; one that is not there yet is well, too."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return _Check(name, ok=True, found=f"{path} is not made yet")
+    except OSError as exc:
+        return _Check(
+            name, ok=False, found=f"{path}: {exc.strerror}", hint="set QUALYTICS_CONFIG_HOME to a directory of your own"
+        )
+    if not is_kind(found.st_mode):
+        return _Check(
+            name, ok=False, found=f"{path} is not {kind}", hint="set QUALYTICS_CONFIG_HOME to a directory of your own"
+        )
+    if found.st_uid != os.geteuid():
+        return _Check(
+            name,
+            ok=False,
+            found=f"{path} belongs to another user",
+            hint="run as its owner, or set QUALYTICS_CONFIG_HOME",
+        )
+    now = stat.S_IMODE(found.st_mode)
+    if now & 0o077:
+        return _Check(name, ok=False, found=f"{path} has mode {now:04o}", hint=f"chmod {mode:o} {path}")
+    return _Check(name, ok=True, found=f"{path}, mode {now:04o}")
+
+
+def _type(connector: Connector, java: str | None, *, do_import: bool) -> dict[str, Any]:
+    version = connector.driver_version()
+    loads = None
+    if do_import and version is not None and connector.driver is not None:
+        loads = importable(connector.driver)
+    return {
+        "type": connector.type,
+        "driver": connector.distribution or connector.driver,
+        "installed": version is not None,
+        "version": version,
+        "importable": loads,
+        "install": connector.extra and f"pip install 'qualytics[{connector.extra}]'",
+        "java": java if connector.needs_java else None,
+    }
+
+
+def importable(driver: str, within_s: float = _IMPORT_S) -> bool:
+    """Say whether a driver can be imported, in a process and a home of its own: it may crash, hang or write."""
+    places = [os.path.abspath(place) for place in sys.path if place]
+    with tempfile.TemporaryDirectory(prefix="qualytics-doctor-") as home:
+        try:
+            done = subprocess.run(  # noqa: S603 - our own interpreter with our own code
+                [sys.executable, "-I", "-B", "-c", _IMPORT, driver, *places],
+                cwd=home,
+                env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=within_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+    return done.returncode == 0
+
+
+def _java() -> str | None:
+    """Return the first line that the installed Java says of its version; None when there is none."""
+    if not any(connector.needs_java for connector in connectors.all_connectors()):
+        return None
+    home = os.environ.get("JAVA_HOME")
+    program = (shutil.which("java", path=f"{home}/bin") if home else None) or shutil.which("java")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own Java
+            [program, "-version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_JAVA_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said = (done.stderr or done.stdout).decode(errors="replace").splitlines()
+    return said[0] if done.returncode == 0 and said else None
