@@ -18,7 +18,10 @@ import yaml
 from dev import fakesnow, servers
 from qualytics.cli import main
 
-SERVER_FIXTURES = {"postgres_server", "mariadb_server", "fakesnow_server"}
+SERVER_FIXTURES = {
+    *("postgres_server", "mariadb_server", "fakesnow_server"),
+    *("plain_postgres", "plain_mariadb", "expired_postgres", "expired_mariadb"),
+}
 
 
 def pytest_collection_modifyitems(items):

@@ -88,6 +88,7 @@ def test_a_listing_reads_no_key(imported, run, home):
     assert imported("connections", "get", "--id", "1")[0].count("********") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["create", "get", "list", "delete"])
 def test_every_verb_but_test_leaves_drivers_and_network_alone(imported, verb):
     settings = ("--type", "snowflake", "--host", "acme.snowflakecomputing.com", "--password", "secret")
