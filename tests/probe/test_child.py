@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import tempfile
 import time
 
 import pytest
 
-from qualytics import probe
+from qualytics import connectors, probe
 from qualytics.probe import _platform
+from qualytics.probe.verdict import judge
 
 CANARY = "canary-b4a6e1"
 
@@ -305,3 +307,9 @@ def test_the_children_of_a_process_are_found_whatever_they_are_called():
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert child not in _platform.children()
+
+
+@pytest.mark.parametrize("error", [ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, EOFError])
+def test_a_connection_that_ends_within_a_handshake_is_class_network(error):
+    # Which of them OpenSSL raises depends on its version and on how the peer closed.
+    assert judge(connectors.get("postgresql"), error("closed")).failure_class == "network"
