@@ -9,6 +9,8 @@ import pytest
 
 from qualytics import connectors
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 DRIVERS = {connector.driver.partition(".")[0] for connector in connectors.all_connectors() if connector.extra}
 # Libraries of others, and the parts of the standard library that take long to import.
 CONVERSATION = {"asyncio", "email", "http", "requests", "selectors", "socket", "ssl", "subprocess", "urllib3"}

@@ -18,6 +18,8 @@ from qualytics import connectors, probe
 from qualytics.probe import _platform
 from qualytics.probe.verdict import judge
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 CANARY = "canary-b4a6e1"
 
 
