@@ -20,10 +20,10 @@ demo: setup ## Run the main job on real databases and print each command with it
 
 test: setup ## Run the whole suite against real servers, installing what is missing.
 	$(PYTHON) -m dev.prepare
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2
 
 test-fast: setup ## Run the tests that need no server.
-	$(PYTHON) -m pytest -q -m "not servers and not slow"
+	$(PYTHON) -m pytest -q -n 2 -m "not servers and not slow"
 
 lint: setup ## Check style, types and that generated documents are current.
 	$(VENV)/bin/ruff check .

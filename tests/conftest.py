@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -18,7 +19,15 @@ import yaml
 from dev import fakesnow, servers
 from qualytics.cli import main
 
-SERVER_FIXTURES = {"postgres_server", "mariadb_server", "fakesnow_server"}
+SERVER_FIXTURES = {
+    *("postgres_server", "mariadb_server", "fakesnow_server"),
+    *("plain_postgres", "plain_mariadb", "expired_postgres", "expired_mariadb"),
+}
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs so; what the tests start must be open to Ctrl-C all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

@@ -9,6 +9,8 @@ import pytest
 
 from qualytics import connectors
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 DRIVERS = {connector.driver.partition(".")[0] for connector in connectors.all_connectors() if connector.extra}
 # Libraries of others, and the parts of the standard library that take long to import.
 CONVERSATION = {"asyncio", "email", "http", "requests", "selectors", "socket", "ssl", "subprocess", "urllib3"}
@@ -88,6 +90,7 @@ def test_a_listing_reads_no_key(imported, run, home):
     assert imported("connections", "get", "--id", "1")[0].count("********") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["create", "get", "list", "delete"])
 def test_every_verb_but_test_leaves_drivers_and_network_alone(imported, verb):
     settings = ("--type", "snowflake", "--host", "acme.snowflakecomputing.com", "--password", "secret")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ import click
 import pytest
 
 from qualytics.cli import root
+from qualytics.client.local import LocalClient
+from qualytics.settings import Settings
 
 CREATE = ("connections", "create")
 PG = (*CREATE, "--type", "postgresql", "--host", "db.example.com")
@@ -30,17 +33,23 @@ def check(result, code, error, hint):
     assert any(line.startswith("hint: ") and hint in line for line in lines), result.err
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """Return a home with connections of PostgreSQL (1), SQLite (2) and PostgreSQL (3), and a datastore (1)."""
+    home = tmp_path_factory.mktemp("filled") / "home"
+    with LocalClient(Settings(home=home)) as client:
+        server = {"type": "postgresql", "host": "db.example.com"}
+        client.connections.create({**server, "name": "prod", "username": "u", "password": "first-secret"})
+        client.connections.create({"type": "sqlite", "uri": "/data/sales.sqlite", "name": "file"})
+        client.connections.create({**server, "name": "other"})
+        client.datastores.create({"name": "d", "connection_id": 1, "database": "sales", "schema": "public"})
+    return home
+
+
 @pytest.fixture
-def stored(run):
-    """Store connections of PostgreSQL (1), SQLite (2) and PostgreSQL (3), and a datastore (1) on the first."""
-    for given in (
-        (*PG, "--name", "prod", "--username", "u", "--password", "first-secret"),
-        (*CREATE, "-t", "sqlite", "--uri", "/data/sales.sqlite", "--name", "file"),
-        (*PG, "--name", "other"),
-        (*DATASTORE, "--connection-id", "1", "--database", "sales", "--schema", "public"),
-    ):
-        result = run(*given)
-        assert result.code == 0, result.err
+def stored(run, home, filled):
+    """Start with a copy of the filled home."""
+    shutil.copytree(filled, home)
     return run
 
 

@@ -203,6 +203,7 @@ def test_a_list_is_filtered_sorted_and_cut(run):
     assert names("--type", "duckdb", "--name", "alpha") == []
 
 
+@pytest.mark.slow
 def test_a_list_of_many_is_one_document_in_either_format(run, home):
     from qualytics.service import Context
     from qualytics.service.connections import Connections

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 HEAVY = {
     "json",
     "sqlite3",

@@ -152,6 +152,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(["id", "name", "x"]), JSON_VALUES, min_size=1), min_size=1, max_size=4))
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_document_is_read_back(documents):
@@ -206,6 +207,7 @@ FULL = "error: the output could not be written: no space left on device"
 CLOSED = "error: the output could not be written: standard output is closed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     ["connections list", "connections list --help", "--version", "connections types -f json", "completion bash"],

@@ -118,6 +118,7 @@ STDIN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stdin", "value"), STDIN)
 def test_a_password_from_standard_input_is_taken_as_it_is(run, secrets, stdin, value):
     assert run(*PG, "--host", "h", "--password-stdin", stdin=stdin, env=ENV).code == 0

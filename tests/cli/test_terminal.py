@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 SECRET = "tippsel-geheim-7"
 PROGRAM = [sys.executable, "-m", "qualytics"]
 

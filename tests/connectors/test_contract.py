@@ -161,6 +161,7 @@ def settings_for(connector, port):
     return [part for name in connector.fields if name in given for part in (BY_NAME[name].option, str(given[name]))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connector", NETWORK)
 def test_a_dangerous_parameter_is_refused_before_any_packet(run, connector):
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -189,6 +190,7 @@ def test_a_dangerous_parameter_of_a_file_is_refused_before_it_is_opened(run, con
         assert (done.code, done.out) == (2, ""), (name, done)
 
 
+@pytest.mark.slow
 def test_knowing_every_type_loads_no_driver():
     drivers = [connector.driver for connector in connectors.all_connectors() if connector.extra is not None]
     program = (
@@ -204,6 +206,7 @@ def test_knowing_every_type_loads_no_driver():
     assert "ssl" not in loaded
 
 
+@pytest.mark.slow
 def test_names_of_types_are_known_without_importing_one():
     program = "import sys\nfrom qualytics import connectors\nconnectors.types()\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)

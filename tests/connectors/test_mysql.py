@@ -114,6 +114,7 @@ def test_a_server_that_demands_tls_in_so_many_words_is_class_tls():
     assert (verdict.failure_class, verdict.cause) == ("tls", "the server demands TLS")
 
 
+@pytest.mark.slow
 def test_a_server_without_tls_is_plain_in_auto_and_refused_in_verify_and_require(plain_mariadb):
     def plain(**settings):
         login = {"username": plain_mariadb.user, "password": plain_mariadb.password}
@@ -266,6 +267,7 @@ def switch_to(plugin):
     return packet(2, b"\xfe" + plugin + b"\0" + b"s" * 20 + b"\0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"sha256_password", b"mysql_old_password"])
 def test_a_password_is_never_given_away_over_a_plain_connection_in_auto(plugin):
     with scripted(switch_to(plugin)) as (port, heard):
@@ -275,6 +277,7 @@ def test_a_password_is_never_given_away_over_a_plain_connection_in_auto(plugin):
     assert PASSWORD.encode() not in heard
 
 
+@pytest.mark.slow
 def test_a_clear_password_is_sent_where_plain_was_asked_for():
     with scripted(switch_to(b"mysql_clear_password"), packet(4, b"\xff\x15\x04#28000denied")) as (port, heard):
         report = plain(port, ssl_mode="disable")
@@ -282,6 +285,7 @@ def test_a_clear_password_is_sent_where_plain_was_asked_for():
     assert PASSWORD.encode() in heard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switched", [False, True])
 def test_caching_sha2_sends_no_more_than_a_hash_over_a_plain_connection_in_auto(switched):
     full = packet(4 if switched else 2, b"\1\4")
@@ -293,6 +297,7 @@ def test_caching_sha2_sends_no_more_than_a_hash_over_a_plain_connection_in_auto(
     assert not heard.endswith(b"\2")  # nor was a key asked for, under which to send it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switched", [False, True])
 def test_caching_sha2_lets_in_where_the_hash_is_enough(switched):
     number = 4 if switched else 2
@@ -313,6 +318,7 @@ def test_caching_sha2_lets_in_where_the_hash_is_enough(switched):
     assert (report.seen["product_name"], report.seen["product_version"]) == ("MySQL", "8.0.36")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "verify", "disable"])
 @pytest.mark.parametrize(
     ("number", "words", "expected"),
@@ -330,6 +336,7 @@ def test_an_error_in_place_of_a_greeting_is_understood(number, words, expected, 
     assert words in report.failure.detail
 
 
+@pytest.mark.slow
 def test_a_server_may_not_ask_for_a_file():
     asked = packet(1, b"\xfb/etc/passwd")
     with scripted(packet(2, OK), packet(1, OK), asked) as (port, heard):
@@ -339,6 +346,7 @@ def test_a_server_may_not_ask_for_a_file():
     assert b"root:" not in heard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     [
@@ -354,11 +362,13 @@ def test_a_first_packet_that_is_no_greeting_is_another_protocol(first):
         assert outcome(plain(port)) == ("tls", "config")
 
 
+@pytest.mark.slow
 def test_a_greeting_that_is_cut_off_is_a_broken_connection():
     with faults.serving(lambda peer, _over: peer.sendall(greeting()[:20])) as port:
         assert outcome(plain(port)) == ("tls", "network")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [packet(9, b"nonsense"), packet(2, b"nonsense"), packet(2, b""), packet(2, b"\xff")])
 def test_nonsense_after_the_greeting_is_another_protocol(answer):
     with scripted(answer) as (port, _):
@@ -375,7 +385,7 @@ def test_silence_after_the_greeting_is_a_timeout_of_the_stage_it_comes_in():
 
 def test_every_number_has_a_known_class():
     from qualytics.connectors import CLASSES
-    from qualytics.connectors.mysql import _NUMBERS
+    from qualytics.connectors._mysql_errors import _NUMBERS
 
     assert {verdict.failure_class for verdict in _NUMBERS.values()} <= set(CLASSES)
     assert CONNECTOR.classify(pymysql.OperationalError(5999, "new")) is None

@@ -139,6 +139,7 @@ def test_what_a_server_says_before_a_login_has_a_class(words, expected):
     assert (verdict and verdict.failure_class) == expected
 
 
+@pytest.mark.slow
 def test_a_server_without_tls_is_plain_in_auto_and_refused_in_verify_and_require(plain_postgres):
     def plain(**settings):
         return trial(

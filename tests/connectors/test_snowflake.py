@@ -79,6 +79,7 @@ def key():
 # On the emulator ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_runs_as_written(shell, home):
     page = textwrap.dedent("""\
         qualytics() { "$PYTHON" -m qualytics "$@"; }
@@ -188,6 +189,7 @@ def test_a_certificate_of_a_stranger_is_not_trusted(tested, fakesnow_server, tmp
 # The words of the real service, through the real driver -------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "stage", "failure_class", "words"),
     [
@@ -209,6 +211,7 @@ def test_a_refused_login_is_told_apart(tested, service, answer, stage, failure_c
     assert service.keys == ["login"]
 
 
+@pytest.mark.slow
 def test_a_redirect_is_not_followed(tested, service, context):
     with serving(Service(), context) as other:
         service.answers["login"] = (307, {"Location": f"https://localhost:{other.port}/session/v1/login-request"}, b"")
@@ -218,6 +221,7 @@ def test_a_redirect_is_not_followed(tested, service, context):
         assert (service.keys, other.keys) == (["login"], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "answer", "failure_class", "words"),
     [
@@ -234,6 +238,7 @@ def test_a_role_or_warehouse_that_cannot_be_had_is_named(tested, service, statem
     assert json.loads(answer[2])["message"].split("\n")[-1] in report["detail"]
 
 
+@pytest.mark.slow
 def test_names_reach_the_service_as_single_identifiers(tested, service, run, root_file):
     # The emulator compares names without their case; ours shows what is sent.
     evil = 'x"; drop role y; --'
@@ -243,6 +248,7 @@ def test_names_reach_the_service_as_single_identifiers(tested, service, run, roo
     assert service.asked[0][1]["roleName"] == ['"x""; drop role y; --"']
 
 
+@pytest.mark.slow
 def test_the_login_carries_password_and_role_unchanged_and_asks_for_no_more(tested, service):
     code, report = tested(service.port, role="Reader Role", warehouse="wh")
     assert (code, report["product_version"]) == (0, "9.32.1")
@@ -257,6 +263,7 @@ def test_the_login_carries_password_and_role_unchanged_and_asks_for_no_more(test
     assert query["roleName"] == ['"Reader Role"']
 
 
+@pytest.mark.slow
 def test_a_key_pair_logs_in_with_a_token_that_the_public_key_verifies(run, service, root_file, key):
     import jwt
 
@@ -273,6 +280,7 @@ def test_a_key_pair_logs_in_with_a_token_that_the_public_key_verifies(run, servi
     assert claims["sub"] == "LOCALHOST.ANN"
 
 
+@pytest.mark.slow
 def test_a_refused_key_pair_is_told_apart(tested, service, key):
     service.answers["login"] = failure("390144", "JWT token is invalid. [0ce9eb56-821d-4ca9-a774-04ae89a0cf5a]")
     code, report = tested(service.port, password=pem(key), authentication_type="KEYPAIR")
@@ -284,6 +292,7 @@ def test_a_refused_key_pair_is_told_apart(tested, service, key):
 # Servers that behave badly ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_plain_port_is_another_protocol(tested):
     with serving(Service(), None) as plain:
         code, report = tested(plain.port)
@@ -318,6 +327,7 @@ def test_a_server_that_is_silent_after_its_handshake_ends_with_the_deadline(test
     assert took_s < 3
 
 
+@pytest.mark.slow
 def test_a_server_that_closes_after_its_handshake_is_a_matter_of_the_network(tested, service):
     def close(_path, _body):
         raise ConnectionAbortedError
@@ -391,6 +401,7 @@ def test_nothing_is_written_and_no_other_host_is_contacted(fakesnow_server, root
     assert not {"boto3", "botocore", "pandas", "pyarrow", "keyring"} & set(seen["loaded"])
 
 
+@pytest.mark.slow
 def test_the_address_that_was_found_alive_is_dialled(service, root_file, tmp_path):
     # The name exists nowhere; only the address that the walk dialled can be meant.
     seen = watched(
@@ -400,6 +411,7 @@ def test_the_address_that_was_found_alive_is_dialled(service, root_file, tmp_pat
     assert service.asked[0][2]["data"]["ACCOUNT_NAME"] == "acme"
 
 
+@pytest.mark.slow
 def test_a_config_file_of_the_user_is_not_read(service, root_file, tmp_path):
     for folder in (".snowflake", ".config/snowflake", "Library/Application Support/snowflake"):
         place = tmp_path / folder
@@ -447,6 +459,7 @@ def test_the_arguments_are_these_and_no_more():
     }
 
 
+@pytest.mark.slow
 def test_every_argument_is_one_that_the_driver_knows():
     known = importlib.import_module("snowflake.connector.connection").DEFAULT_CONFIGURATION
     given = arguments(target(parameters={"role": "R"}, max_parallelization=4))
@@ -517,6 +530,7 @@ def test_a_name_becomes_an_identifier(name, wanted):
     assert identifier(name) == wanted
 
 
+@pytest.mark.slow
 def test_a_wrong_passphrase_is_reported_at_login(tested, service, key):
     code, report = tested(
         service.port, "--passphrase", "wrong", password=pem(key, "right"), authentication_type="KEYPAIR"

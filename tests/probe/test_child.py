@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import tempfile
 import time
 
 import pytest
 
-from qualytics import probe
+from qualytics import connectors, probe
 from qualytics.probe import _platform
+from qualytics.probe.verdict import judge
+
+pytestmark = pytest.mark.slow  # each test starts processes
 
 CANARY = "canary-b4a6e1"
 
@@ -48,6 +52,7 @@ def outcome(report):
     return report.failure and (report.failure.stage, report.failure.failure_class, report.failure.message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "ending"),
     [
@@ -65,6 +70,7 @@ def test_a_driver_that_crashes_is_an_internal_failure_of_its_stage(driven, body,
     assert outcome(driven(body)) == ("open", "internal", f"the driver crashed ({ending})")
 
 
+@pytest.mark.slow
 def test_what_a_driver_prints_never_reaches_the_report(driven):
     report = driven(
         """
@@ -80,6 +86,7 @@ raise ValueError("after all that")
     assert report.failure.detail == "ValueError: after all that"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -119,6 +126,7 @@ while True:
     assert outcome(driven(body)) == ("open", "internal", "the driver said more than a report may hold")
 
 
+@pytest.mark.slow
 def test_a_line_without_end_is_cut_off(driven):
     body = """
 while True:
@@ -131,6 +139,7 @@ while True:
     assert outcome(driven(body)) == ("open", "internal", "the driver said more than a report may hold")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["'x' * 10_000_000", "'\\U0001f600' * 5_000_000", "'\\0\\x1b' * 5_000_000"])
 def test_a_message_of_any_length_is_cut_and_keeps_its_class(driven, text):
     report = driven(f"raise PermissionError({text} + 'permission denied')")
@@ -159,16 +168,19 @@ def test_a_driver_that_takes_all_memory_is_stopped(driven):
     assert outcome(report) == ("open", "internal", "the test ran out of memory")
 
 
+@pytest.mark.slow
 def test_a_driver_may_reserve_much_more_memory_than_it_uses(driven):
     report = driven("import mmap\nraise ValueError(len(mmap.mmap(-1, 3 << 30, prot=mmap.PROT_READ)))")
     assert report.failure.detail == f"ValueError: {3 << 30}"
 
 
+@pytest.mark.slow
 def test_a_driver_that_fills_the_disk_is_stopped(driven):
     report = driven("open('big', 'wb').truncate(1 << 30)")
     assert "File too large" in report.failure.detail
 
 
+@pytest.mark.slow
 def test_limits_of_the_shell_are_kept_where_they_are_lower(driven):
     import resource
 
@@ -297,3 +309,9 @@ def test_the_children_of_a_process_are_found_whatever_they_are_called():
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     assert child not in _platform.children()
+
+
+@pytest.mark.parametrize("error", [ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, EOFError])
+def test_a_connection_that_ends_within_a_handshake_is_class_network(error):
+    # Which of them OpenSSL raises depends on its version and on how the peer closed.
+    assert judge(connectors.get("postgresql"), error("closed")).failure_class == "network"

@@ -37,6 +37,7 @@ def test_the_address_that_lives_is_found_among_those_that_refuse(server, address
         assert sock.getblocking()
 
 
+@pytest.mark.slow
 def test_the_address_that_lives_is_found_beside_a_silent_one(server):
     with faults.dropping(DEAD, server):
         sock, address = dial(found(DEAD, LIVE, port=server))
@@ -44,6 +45,7 @@ def test_the_address_that_lives_is_found_beside_a_silent_one(server):
             assert address == LIVE
 
 
+@pytest.mark.slow
 def test_an_address_of_another_family_that_cannot_be_reached_is_passed_over(server):
     unreachable = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", server, 0, 0))
     sock, address = dial([unreachable, *found(LIVE, port=server)])

@@ -77,6 +77,7 @@ def test_a_fault_has_its_stage_and_class_within_the_deadline(timed, type_, liste
         assert "within 2 s" in report.failure.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_", TYPES)
 def test_a_host_that_does_not_exist_is_class_dns(timed, type_):
     report = timed(plan_for(type_, "no-such-host.invalid", 1, LONG_S))

@@ -59,6 +59,7 @@ def test_a_rotation_that_does_not_fit_keeps_the_old_key(settings, seal_count, sh
     assert check(settings)["ok"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 4_096, 20_000])
 def test_a_backup_or_restore_that_does_not_fit_leaves_nothing(filled, shell, secrets_of, tmp_path, limit):
     refused = shell("store", "backup", tmp_path / "copy", preexec_fn=limit_files(limit))

@@ -11,6 +11,7 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, QualyticsError, StoreDamaged, StoreError, StoreNewer, StoreUnsafe
+from qualytics.settings import Settings
 from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION
 from qualytics.store.upkeep import backup, check
@@ -242,6 +243,11 @@ def test_flipped_bits_anywhere_are_found_or_harmless_but_never_a_fault_of_the_pr
                 assert problems or len(found) == 53
         except QualyticsError as error:
             assert error.code in {"store-damaged", "store-newer", "store-error", "seal-broken", "key-mismatch"}  # noqa: PT017
+
+
+def test_a_first_start_that_takes_longer_than_the_wait_is_not_busy(home):
+    with open_store(Settings(home=home, busy_s=0)) as store:
+        assert store.path.exists()
 
 
 def test_a_busy_store_is_named_after_the_wait(filled):

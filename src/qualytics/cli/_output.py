@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from qualytics.errors import InvalidInput, QualyticsError
 from qualytics.secret import mask_text
@@ -80,9 +79,11 @@ def say(text: str) -> None:
     """Write one line to stderr; foreign parts must be escaped already."""
     if sys.stderr is None:
         return  # closed by whoever started us; the exit code still speaks
-    with contextlib.suppress(OSError):  # nobody reads it any more
+    try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
+    except OSError:  # nobody reads it any more
+        _abandon(sys.stderr)
 
 
 def say_error(error: QualyticsError, secrets: Iterable[Secret]) -> None:
@@ -169,10 +170,14 @@ def _guarded(action: Callable[[], Any]) -> None:
     try:
         action()
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon(sys.stdout)
         raise OutputClosed from None
     except OSError as exc:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon(sys.stdout)
         why = (exc.strerror or "").lower()
         raise QualyticsError(f"the output could not be written: {why}", "check where stdout goes") from exc
+
+
+def _abandon(stream: TextIO) -> None:
+    # The interpreter flushes its streams once more at exit; that must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

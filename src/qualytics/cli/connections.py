@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import click
@@ -196,6 +197,8 @@ def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str
     """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
     current(ctx).note_report(report)
     output.write_document(report, form)
+    with contextlib.suppress(output.OutputClosed):  # the verdict, and its exit code, count all the same
+        output.flush()  # on a terminal the report comes first
     for warning in report["warnings"]:
         output.say(f"warning: {output.escape(warning)}")
     if not report["connected"]:

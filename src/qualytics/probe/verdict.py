@@ -140,7 +140,7 @@ def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - on
         return Verdict("driver_missing", exc.message, exc.hint)
     if isinstance(exc, ssl.SSLCertVerificationError):
         return Verdict("tls", _certificate_cause(exc))
-    if isinstance(exc, ssl.SSLEOFError):
+    if isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Verdict("network")
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, TimeoutError):
         if exc.reason in NOT_TLS:

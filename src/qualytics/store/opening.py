@@ -49,10 +49,12 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
                 undo.pop_all()
                 return store
         # A lock is never turned from shared into exclusive: two that try would wait for each other.
-        with contextlib.suppress(Busy), files.locked(settings.lock_path, exclusive=True, wait_s=_TURN_S):
-            _make_ready(settings)
-        if time.monotonic() > until:
-            raise busy(settings.busy_s)
+        try:
+            with files.locked(settings.lock_path, exclusive=True, wait_s=_TURN_S):
+                _make_ready(settings)
+        except Busy:
+            if time.monotonic() > until:
+                raise busy(settings.busy_s) from None
 
 
 def connect(path: Path, busy_s: float, *, shown: Path | None = None) -> sqlite3.Connection:
