@@ -209,6 +209,6 @@ def test_the_project_names_no_place_outside_itself():
     forbidden = ["/wo" + "rk/", ".lib" + "rary", "../sha" + "red", "pypi." + "org", "npmjs." + "org", "debian." + "org"]
     folders = [ROOT / "docs", ROOT / "dev", ROOT / "tests", ROOT / ".ci", SRC]
     for path in [*ROOT.glob("*"), *(path for folder in folders for path in folder.rglob("*"))]:
-        if path.is_file() and path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ".yml", ""}:
+        if path.is_file() and path.name != ".git" and path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ".yml", ""}:
             text = path.read_text(errors="replace")
             assert not [word for word in forbidden if word in text], path

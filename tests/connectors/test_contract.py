@@ -41,6 +41,18 @@ DANGEROUS = re.findall(
     allow_unsigned_extensions extension_directory temp_directory attach pragma
     """,
 )
+# Names of that list that mean something harmless to one type, as its file says.
+HARMLESS = {"db2": {"ssl"}, "dremio": {"ssl"}, "oracle": {"protocol"}, "teradata": {"account"}}
+# What a key file of Google holds; any text is as good to the other types.
+KEY_FILE = json.dumps(
+    {
+        "type": "service_account",
+        "project_id": "p",
+        "private_key": "-----BEGIN PRIVATE KEY-----",
+        "client_email": "reader@p.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+)
 SAMPLES = {"host": "127.0.0.1", "username": "somebody", "access_key": "SOMEBODY"}
 
 
@@ -70,7 +82,8 @@ def test_fields_belong_to_the_kind(connector):
     assert len(set(connector.fields)) == len(connector.fields)
     assert set(connector.scope) | set(connector.scope_optional) <= set(SCOPES)
     assert not set(connector.scope) & set(connector.scope_optional)
-    assert ("port" in connector.fields) == (connector.default_port is not None)
+    # A type with an endpoint of its own may know the port without asking for it.
+    assert connector.endpoint is not None or ("port" in connector.fields) == (connector.default_port is not None)
     if connector.default_port is not None:
         assert 1 <= connector.default_port <= 65_535
     if connector.kind == "embedded":
@@ -104,7 +117,7 @@ def test_parameters_are_unique_documented_and_of_a_json_type(connector):
         assert param.default is None or not param.choices or param.default in param.choices
         assert not re.search(r"passw|secret|token|credential", param.name), "no type keeps a secret in its parameters"
     assert set(connector.session_params) <= set(names)
-    assert not set(names) & set(DANGEROUS)
+    assert not set(names) & set(DANGEROUS) - HARMLESS.get(connector.type, set())
 
 
 @pytest.mark.parametrize("connector", NETWORK)
@@ -115,7 +128,7 @@ def test_tls_has_the_same_words_everywhere(connector):
     assert {"auto", "verify"} <= set(by_name["ssl_mode"].choices)
     assert by_name["ssl_root_cert"].is_pem
     assert by_name["ssl_root_cert_file"].is_path
-    assert connector.tls in {"direct", "preamble", "driver"}
+    assert connector.tls in {"direct", "preamble", "driver", "own"}
     assert (connector.greet is not None) or connector.tls != "preamble"
 
 
@@ -144,14 +157,15 @@ def test_an_exception_of_nobody_is_no_verdict(connector):
 @pytest.mark.parametrize("connector", ALL)
 def test_the_example_is_a_command_that_is_accepted(run, connector):
     names = re.findall(r"\$\{(\w+)\}", connector.example)
+    secret = re.findall(r"--(?:password|secret-key) '\$\{(\w+)\}'", connector.example)
     done = run(
         *("connections", "create", "--type", connector.type, *shlex.split(connector.example)),
         *("--dry-run", "--format", "json"),
-        env=dict.fromkeys(names, "value"),
+        env={name: KEY_FILE if name in secret else "value" for name in names},
     )
     assert done.code == 0, done.err
     assert done.json["type"] == connector.type
-    assert "value" not in [done.json.get("password"), done.json.get("secret_key")]
+    assert {done.json.get("password"), done.json.get("secret_key")} <= {None, "********"}
     shown = run("connections", "types", connector.type, "--format", "json")
     assert shown.json["example"].endswith(connector.example)
 
@@ -166,7 +180,7 @@ def settings_for(connector, port):
 def test_a_dangerous_parameter_is_refused_before_any_packet(run, connector):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
-        for name in DANGEROUS:
+        for name in set(DANGEROUS) - HARMLESS.get(connector.type, set()):
             wide = chr(ord(name[0]) + 0xFEE0) + name[1:]  # the same letter to whoever normalizes, another to the rest
             for spelling in (name, name.upper(), wide):
                 done = run(

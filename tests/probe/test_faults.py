@@ -13,7 +13,12 @@ from qualytics.probe._platform import children
 from qualytics.secret import Secret
 from tests import faults
 
-TYPES = [connector.type for connector in connectors.all_connectors() if connector.kind != "embedded"]
+# Types whose endpoint comes from more than a host are met with the same faults in files of their own.
+TYPES = [
+    connector.type
+    for connector in connectors.all_connectors()
+    if connector.kind != "embedded" and connector.endpoint is None
+]
 SAMPLES = {"username": "somebody", "access_key": "SOMEBODY", "password": "a password", "secret_key": "a secret"}
 SHORT_S, LONG_S = 2.0, 20.0
 SECURE = {"tls", "login"}

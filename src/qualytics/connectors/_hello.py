@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import select
-import socket
-import ssl
 from typing import TYPE_CHECKING
 
 from qualytics.connectors._wire import peek, reject_stranger
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 # The first byte of a TLS record: 21 alert, 22 handshake (RFC 8446, section 5.1). Either is TLS.
@@ -30,8 +29,10 @@ def offers_tls(sock: socket.socket, protocol: str, is_plain: Callable[[bytes], b
         Refusal: the answer is neither TLS nor this protocol, or the server spoke before it was spoken to.
 
     """
+    from socket import create_connection
+
     answer = b""
-    with socket.create_connection(sock.getpeername()[:2], timeout=sock.gettimeout()) as other:
+    with create_connection(sock.getpeername()[:2], timeout=sock.gettimeout()) as other:
         with contextlib.suppress(ConnectionResetError):  # hung up on, the ClientHello unread
             # The line ends are for servers that wait for one before they find a request bad.
             other.sendall(_client_hello() + b"\r\n\r\n")
@@ -61,6 +62,8 @@ def is_http(answer: bytes) -> bool:
 
 
 def _client_hello() -> bytes:
+    import ssl
+
     sent = ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

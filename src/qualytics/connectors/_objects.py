@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from qualytics.connectors._base import Item, Server, Target, Verdict, tls_params
-from qualytics.connectors._fence import fence
 from qualytics.connectors._sql import by_text, refuse
 
 if TYPE_CHECKING:
@@ -125,6 +124,8 @@ def fenced(found: dict[str, Any], target: Target, *more: str) -> dict[str, Any]:
     Over plain http, which only this machine may speak, there is no tunnel and so no fence.
     """
     if target.tls is not None:
+        from qualytics.connectors._fence import fence
+
         places = {(target.host.lower(), target.port): target.address or target.host}
         places |= {(host, 443): host for host in more}
         found["client_options"]["proxy_url"] = fence(places, target.timeout_s)
