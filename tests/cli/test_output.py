@@ -131,6 +131,7 @@ def test_a_tricky_text_is_read_back_from_yaml_and_json(text):
 @example(".")
 @example("-.")
 @example(".e+1")
+@example("\xa0")
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_is_read_back_and_ambiguous_ones_are_quoted(text):
     line = check_yaml({"name": text}).removeprefix("name: ").removesuffix("\n")

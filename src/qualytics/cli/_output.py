@@ -153,7 +153,9 @@ def _dumper() -> Any:
             return True
 
     def represent(dumper: Any, text: str) -> Any:
-        style = '"' if _UNSAFE.search(text) else "'" if _AMBIGUOUS.fullmatch(text) else None
+        # A space of any kind at an end would be seen by nobody without quotes.
+        doubtful = _AMBIGUOUS.fullmatch(text) or text != text.strip()
+        style = '"' if _UNSAFE.search(text) else "'" if doubtful else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, represent)
