@@ -40,7 +40,7 @@ def signer():
     return private, public
 
 
-def key_file(private: str = "-----BEGIN PRIVATE KEY-----\n", **changes: str | None) -> str:
+def key_file(private: str = "-----BEGIN PRIVATE KEY-----\n", **changes: str | None) -> str:  # pragma: allowlist secret
     found = {
         "type": "service_account",
         "project_id": cloud.PROJECT,

@@ -48,7 +48,8 @@ KEY_FILE = json.dumps(
     {
         "type": "service_account",
         "project_id": "p",
-        "private_key": "-----BEGIN PRIVATE KEY-----",
+        "private_key_id": "1",
+        "private_key": "-----BEGIN PRIVATE KEY-----",  # a first line alone; pragma: allowlist secret
         "client_email": "reader@p.iam.gserviceaccount.com",
         "token_uri": "https://oauth2.googleapis.com/token",
     }

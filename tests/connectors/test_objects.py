@@ -24,7 +24,7 @@ GOOGLE_KEY = {
     "type": "service_account",
     "project_id": "p",
     "private_key_id": "1",
-    "private_key": "-----BEGIN PRIVATE KEY-----",
+    "private_key": "-----BEGIN PRIVATE KEY-----",  # pragma: allowlist secret
     "client_email": "reader@p.iam.gserviceaccount.com",
     "client_id": "2",
     "auth_uri": "https://accounts.google.com/o/oauth2/auth",

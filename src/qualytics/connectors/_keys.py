@@ -16,7 +16,7 @@ def private_key(pem: str, passphrase: str) -> bytes:
     from cryptography.hazmat.primitives import serialization as form
 
     if "PRIVATE KEY-----" not in pem:
-        hint = "give the text of a PEM file that begins with -----BEGIN PRIVATE KEY-----, as in --password-stdin < rsa_key.p8"
+        hint = "give the text of a PEM file that begins with -----BEGIN PRIVATE KEY-----, as in --password-stdin < rsa_key.p8"  # pragma: allowlist secret
         raise refuse("config", "the password is not a PEM private key, which KEYPAIR needs", hint)
     try:
         key = form.load_pem_private_key(pem.encode(), passphrase.encode() or None)
