@@ -68,4 +68,5 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    verified="the real engine",
 )

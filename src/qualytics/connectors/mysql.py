@@ -173,4 +173,5 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    verified="sibling: MariaDB 10.11; caching_sha2_password against a script of the protocol",
 )

@@ -153,4 +153,5 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    verified="real server: PostgreSQL 15",
 )

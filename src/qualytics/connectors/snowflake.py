@@ -245,4 +245,5 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    verified="emulator: fakesnow, which takes any login, role and warehouse; refusals from a server of the tests",
 )

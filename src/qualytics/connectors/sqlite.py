@@ -64,4 +64,5 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.close(),
     classify=classify,
+    verified="the real engine",
 )
