@@ -240,3 +240,8 @@ def test_a_type_that_is_not_on_the_list_is_never_imported(run, name):
 def test_the_registry_reads_one_folder():
     folder = Path(qualytics.connectors.__file__).parent
     assert set(connectors.types()) == {path.stem for path in folder.glob("[a-z]*.py")}
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_a_type_says_what_it_was_verified_against(connector):
+    assert re.match(r"(the real engine|real server|sibling|emulator|driver only)", connector.verified)

@@ -222,7 +222,12 @@ def test_wrong_keys_fail_at_the_login(s3, azure):
     wrong_secret = probed("s3", "s3://data", reader | {"secret_key": "p$@*#;!/%{}\"'\\ \né"}, s3.url)
     assert verdict(wrong_secret) == ("login", "auth")
     assert wrong_secret.failure.message == "the secret key does not belong to the access key"
-    unknown_key = probed("s3", "s3://data", reader | {"access_key": "AKIAIOSFODNN7EXAMPLE"}, s3.url)  # pragma: allowlist secret
+    unknown_key = probed(
+        "s3",
+        "s3://data",
+        reader | {"access_key": "AKIAIOSFODNN7EXAMPLE"},  # pragma: allowlist secret
+        s3.url,
+    )
     assert verdict(unknown_key) == ("login", "auth")
     assert verdict(probed("abfs", azure.uri, {"secret_key": "bm90IGl0"}, azure.url)) == ("login", "auth")
     assert verdict(probed("abfs", azure.uri, {"secret_key": "not base64"}, azure.url)) == ("login", "config")

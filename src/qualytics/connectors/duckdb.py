@@ -101,4 +101,5 @@ CONNECTOR = Connector(
     explain=lambda text: by_text(text, _MESSAGES),
     schemas=schemas,
     tables=tables,
+    verified="the real engine",
 )

@@ -6,4 +6,6 @@ from dataclasses import replace
 
 from qualytics.connectors import mysql
 
-CONNECTOR = replace(mysql.CONNECTOR, type="mariadb", title="MariaDB", extra="mariadb")
+CONNECTOR = replace(
+    mysql.CONNECTOR, type="mariadb", title="MariaDB", extra="mariadb", verified="real server: MariaDB 10.11"
+)

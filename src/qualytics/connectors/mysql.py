@@ -197,4 +197,5 @@ CONNECTOR = Connector(
     explain=explain,
     catalogs=catalogs,
     tables=tables,
+    verified="sibling: MariaDB 10.11; caching_sha2_password against a script of the protocol",
 )

@@ -184,4 +184,5 @@ CONNECTOR = Connector(
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,
+    verified="real server: PostgreSQL 15",
 )

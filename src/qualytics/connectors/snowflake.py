@@ -235,4 +235,5 @@ CONNECTOR = Connector(
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,
+    verified="emulator: fakesnow, which takes any login, role and warehouse; refusals from a server of the tests",
 )

@@ -101,4 +101,5 @@ CONNECTOR = Connector(
     explain=explain,
     schemas=schemas,
     tables=tables,
+    verified="the real engine",
 )
