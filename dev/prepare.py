@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import cloud, derby, fakesnow, hive, objects, odbc, redshift, servers
+from dev import cloud, derby, fakesnow, hive, java, objects, odbc, redshift, servers
 
 NEEDS = (
     servers.postgres_programs,
@@ -14,6 +14,7 @@ NEEDS = (
     redshift.programs,
     hive.programs,
     derby.programs,
+    java.programs,
     odbc.programs,
     *objects.PROGRAMS,
     *cloud.PROGRAMS,

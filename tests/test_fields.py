@@ -37,7 +37,8 @@ def test_the_keys_of_documents_stand_in_their_order():
     head = ["id", "name", "type", "connection_type"]
     tail = ["product_name", "product_version", "driver_name", "driver_version", "datastores", "created"]
     middle = {
-        "jdbc": "host port username password passphrase parameters jdbc_fetch_size max_parallelization secrets_manager",
+        "jdbc": "host port uri username password passphrase parameters jdbc_fetch_size max_parallelization "
+        "secrets_manager",
         "dfs": "uri access_key secret_key parameters max_parallelization secrets_manager",
         "native": "host catalog catalog_type username password parameters max_parallelization secrets_manager",
         "embedded": "uri parameters jdbc_fetch_size max_parallelization",

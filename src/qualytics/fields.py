@@ -76,11 +76,11 @@ _HEAD = ("id", "name", "type", "connection_type")
 SEEN = ("product_name", "product_version", "driver_name", "driver_version")
 _TAIL = (*SEEN, "datastores", "created")
 
-# The keys of a connection's document, in order, by kind.
+# The keys of a connection's document, in order, by kind; `uri` stands only where the type takes it.
 KEYS: dict[str, tuple[str, ...]] = {
     "jdbc": (
         *_HEAD,
-        *("host", "port", "username", "password", "passphrase", "parameters"),
+        *("host", "port", "uri", "username", "password", "passphrase", "parameters"),
         *("jdbc_fetch_size", "max_parallelization", "secrets_manager"),
         *_TAIL,
     ),

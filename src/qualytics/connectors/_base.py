@@ -140,11 +140,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Server:
-    """What the server says of itself; `warnings` are what a passed check must still tell."""
+    """What the server says of itself; `warnings` are what a passed check must still tell.
+
+    `driver_name` and `driver_version` are of a driver inside the driver, which knows them only when it runs.
+    """
 
     product_name: str | None
     product_version: str | None
     warnings: tuple[str, ...] = ()
+    driver_name: str | None = None
+    driver_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -75,6 +75,8 @@ class Walk:
                 return handle  # the rest of the rows is left where it is: a driver may read it all before it closes
             server = connector.check(handle, target)
         self._emit({"note": {"product_name": server.product_name, "product_version": server.product_version}})
+        if server.driver_name is not None:
+            self._emit({"note": {"driver_name": server.driver_name, "driver_version": server.driver_version}})
         for warning in server.warnings:
             self._emit({"warn": warning})
         return handle
@@ -102,7 +104,7 @@ class Walk:
             self._encrypt(sock, target.tls)
         elif connector.tls != "none":  # an endpoint of this machine over plain http
             self._emit({"warn": "the connection is not encrypted"})
-        if connector.tls in {"driver", "own"}:
+        if connector.tls in {"none", "driver", "own"}:
             target.sock = sock
         else:
             sock.close()

@@ -32,7 +32,7 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
         "datastores": None if datastores is None else [stub(datastore) for datastore in datastores],
         "created": connection.created,
     }
-    return {key: known.get(key) for key in KEYS[connector.kind]}
+    return {key: known.get(key) for key in KEYS[connector.kind] if key != "uri" or key in connector.fields}
 
 
 def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
