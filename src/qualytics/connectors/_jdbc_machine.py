@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import os
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._sql import refuse
@@ -26,10 +26,11 @@ _MACHINE = (
 
 def machine(target: Target) -> list[str]:
     """Return the arguments of the Java machine, which knows no other host than the one that was dialled."""
+    own = os.uname().nodename
     with open(f"{target.directory}/hosts", "w", encoding="utf-8") as out:
         out.write(f"{target.address or target.host} {target.host}\n")
-        if socket.gethostname() != target.host:
-            out.write(f"127.0.0.1 {socket.gethostname()}\n")  # some drivers tell a server who calls
+        if own != target.host:
+            out.write(f"127.0.0.1 {own}\n")  # some drivers tell a server who calls
     places = {"user.home": "", "user.dir": "", "java.io.tmpdir": "", "jdk.net.hosts.file": "/hosts"}
     error = f"-XX:ErrorFile={target.directory}/java-error"
     return [*_MACHINE, error, *(f"-D{name}={target.directory}{place}" for name, place in places.items())]
