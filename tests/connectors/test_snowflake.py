@@ -239,6 +239,13 @@ def test_a_role_or_warehouse_that_cannot_be_had_is_named(tested, service, statem
 
 
 @pytest.mark.slow
+def test_the_session_is_closed_at_the_service_also_when_a_later_stage_fails(tested, service):
+    service.answers['use warehouse "WH"'] = failure("002043", "SQL compilation error:\nObject does not exist.", "02000")
+    assert tested(service.port, warehouse="wh")[0] == 6
+    assert service.keys[-1] == "/session"
+
+
+@pytest.mark.slow
 def test_names_reach_the_service_as_single_identifiers(tested, service, run, root_file):
     # The emulator compares names without their case; ours shows what is sent.
     evil = 'x"; drop role y; --'

@@ -39,32 +39,34 @@ class Walk:
         self._stage = connector.stages[0]
         self._began = 0.0
         self._handshake_due = False
+        self._handle: Any = None
         self._listing = listing
         self._found: Iterator[Item] = iter(())
 
     def run(self) -> None:
         """Walk all stages; emit `fail` at the first that does not pass, else `done`."""
         try:
-            handle = self._walk()
+            self._walk()
         except Exception as exc:  # noqa: BLE001 - any driver's any exception becomes a verdict
             self._fail(exc)
-            return
-        self._emit({"done": True})
-        with contextlib.suppress(Exception):  # the verdict stands; a server that cannot say goodbye changes nothing
-            self._connector.close(handle)
+        else:
+            self._emit({"done": True})
+        if self._handle is not None:
+            with contextlib.suppress(Exception):  # the verdict stands; who cannot say goodbye changes nothing
+                self._connector.close(self._handle)
 
-    def _walk(self) -> Any:
+    def _walk(self) -> None:
         connector, target = self._connector, self._target
         if connector.kind == "embedded":
             with self.stage("open"):
                 connector.require_driver()
-                handle = connector.open(target)
+                handle = self._handle = connector.open(target)
         else:
             if unready := self._unready():
                 with self.stage("login"):
                     raise unready
             self._reach()
-            handle = self._login()
+            handle = self._handle = self._login()
         if connector.select is not None and self._has_scope():
             with self.stage("database"):
                 connector.select(handle, target)
@@ -72,14 +74,13 @@ class Walk:
             if self._listing is not None:
                 self._found = found_by(connector, handle, target, self._listing)
                 self._emit({"more": send(self._found, self._listing, self._emit)})
-                return handle  # the rest of the rows is left where it is: a driver may read it all before it closes
+                return  # the rest of the rows is left where it is: a driver may read it all before it closes
             server = connector.check(handle, target)
         self._emit({"note": {"product_name": server.product_name, "product_version": server.product_version}})
         if server.driver_name is not None:
             self._emit({"note": {"driver_name": server.driver_name, "driver_version": server.driver_version}})
         for warning in server.warnings:
             self._emit({"warn": warning})
-        return handle
 
     def _unready(self) -> Exception | None:
         # What no server can mend is said before one is called.
