@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore, S3Store
 
 from dev import objects, relay
 from qualytics import probe
-from qualytics.connectors import get
+from qualytics.connectors import _objects, get
+from qualytics.connectors._base import Target
 from qualytics.probe.stages import make_target
 from qualytics.secret import Secret
 from tests import faults
@@ -417,6 +419,27 @@ def test_a_faulty_server_gets_its_class_and_stage_within_the_deadline(kind, faul
         report = probed(kind, uri, keys or google_key, f"{scheme}://127.0.0.1:{port}", timeout_s=2.0)
         assert time.monotonic() - began < 2.0 + 1.0
     assert verdict(report) == (stage.format("tls" if scheme == "https" else "login"), failure_class)
+
+
+class EarlyStranger:
+    """A store whose server spoke before the request left, as the driver tells of it, then refused the request."""
+
+    UNSENT = 'HttpError { source: hyper::Error(Canceled, "connection was not ready") }'
+
+    def __init__(self, *unsent):
+        self.errors = [BaseError(text) for text in unsent]
+
+    def list(self, _prefix, *, chunk_size):
+        assert chunk_size
+        raise self.errors.pop(0) if self.errors else BaseError("hyper::Error(UnexpectedMessage)")
+
+
+@pytest.mark.parametrize(("unsent", "failure_class"), [(0, "config"), (1, "config"), (5, "config"), (6, "network")])
+def test_a_listing_that_was_never_sent_is_sent_again_a_few_times(unsent, failure_class):
+    target = Target(type="s3", parameters={}, timeout_s=1.0, directory="")
+    with pytest.raises(_objects.StoreError) as failure:
+        _objects.first_page(EarlyStranger(*[EarlyStranger.UNSENT] * unsent), target, "")
+    assert _objects.verdict_of(failure.value.__cause__, "").failure_class == failure_class
 
 
 @pytest.mark.slow

@@ -19,6 +19,10 @@ TLS_PARAMS = tls_params(("auto", "verify", "require"))  # these services speak n
 # As much of a listing as one answer of any of these services holds.
 _PAGE = 100
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]\Z")
+# The driver's word for a server that spoke or closed before the request left: nothing was sent, and only the next
+# attempt tells which of the two it was.
+_UNSENT = "connection was not ready"
+_UNSENT_MAX = 5
 _ARCHIVED = re.compile(r"InvalidObjectState|BlobArchived")
 
 
@@ -136,7 +140,19 @@ def first_page(store: Any, target: Target, prefix: str) -> Opened:
     """List one page under the datastore's root path, else under the uri's: that is the login, too."""
     path = prefix if target.root_path is None else _given("root_path", target.root_path)
     with plainly():
-        return Opened(store, path, tuple(next(iter(store.list(path or None, chunk_size=_PAGE)), ())))
+        return Opened(store, path, _page(store, path))
+
+
+def _page(store: Any, path: str) -> tuple[Any, ...]:
+    from obstore.exceptions import BaseError
+
+    for _ in range(_UNSENT_MAX):
+        try:
+            return tuple(next(iter(store.list(path or None, chunk_size=_PAGE)), ()))
+        except BaseError as exc:
+            if _UNSENT not in str(exc):
+                raise
+    return tuple(next(iter(store.list(path or None, chunk_size=_PAGE)), ()))
 
 
 def _given(name: str, path: str) -> str:
@@ -238,7 +254,7 @@ _MESSAGES = (
     (r"dns error|failed to lookup address", Verdict("dns")),
     (r"ConnectionRefused|Connection refused", Verdict("refused")),
     (r"kind: Timeout|TimedOut|operation timed out|[Tt]imeout on endpoint", Verdict("timeout")),
-    (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|Connection was closed", Verdict("network")),
+    (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|Connection was closed|connection was not ready", Verdict("network")),
 )  # fmt: skip
 _STATUS = {
     "401": Verdict("auth"),
