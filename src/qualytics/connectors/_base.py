@@ -177,6 +177,11 @@ class Connector:
     asks for more of an exception than its text.
     `needs_java` says that the driver runs on Java, which must be installed as well.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
+    `authentication` lists each way to log in as (name, what it takes); the first is the default one.
+    `privileges` are the least rights that test and discovery need on the server, one sentence or statement each.
+    `pinned` says how the driver is kept to the address that was resolved and checked: "socket" (it gets the
+    dialled socket), "address" (it is given the address itself), "resolver" (its look-ups run in Python, where the
+    child answers them), "proxy" (it goes through a fence of ours), or None: nothing holds it.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
@@ -217,6 +222,9 @@ class Connector:
     scope_optional: tuple[str, ...] = ()
     needs_java: bool = False
     verified: str = "nothing yet"
+    authentication: tuple[tuple[str, str], ...] = ()
+    privileges: tuple[str, ...] = ()
+    pinned: str | None = None
 
     @property
     def stages(self) -> tuple[str, ...]:
