@@ -9,9 +9,12 @@ QualyticsError            internal              exit 1  500
 ├─ Conflict               conflict              exit 5  409
 │  ├─ NameTaken           name-taken            exit 5  409
 │  ├─ ConnectionInUse     connection-in-use     exit 5  409
+│  ├─ SecretNeeded        secret-needed-for-new-target  exit 5  409
 │  └─ VersionChanged      version-changed       exit 5  412
-├─ TestFailed             test-failed           exit 6  200   carries the report
+├─ TestFailed             test-failed           exit 6  400   carries the report
 ├─ DriverMissing          driver-missing        exit 6  200
+├─ TooMany                too-many              exit 1  429   carries the seconds to wait
+├─ Unreachable            unreachable           exit 1  502
 ├─ Busy                   store-busy            exit 1  503
 ├─ StoreError             store-error           exit 1  500
 │  ├─ StoreDamaged        store-damaged         exit 1  500
@@ -55,6 +58,7 @@ PROBLEM_CODES: dict[str, str] = {
     "unknown-field": "there is no field of that name",
     "field-not-accepted": "the field exists, but this type does not take it",
     "secret-is-mask": "the mask that stands for a secret was given as the secret",
+    "type-not-allowed": "this control plane does not take connections of that type, or not with that file",
     "not-supported": "the value is part of the contract but not supported yet",
     "unset-reference": "a ${NAME} names a variable that is not set",
     "empty-reference": "a ${NAME} names a variable that is empty",
@@ -155,6 +159,13 @@ class ConnectionInUse(Conflict):
         self.datastores = tuple(datastores)
 
 
+class SecretNeeded(Conflict):
+    """A stored secret would go to a target that it was not given for."""
+
+    code = "secret-needed-for-new-target"
+    meaning = "the target changes, so its secret must be given again"
+
+
 class VersionChanged(Conflict):
     """Somebody else changed the record since it was read."""
 
@@ -168,8 +179,8 @@ class TestFailed(QualyticsError):
 
     code = "test-failed"
     exit_code = 6
-    http_status = 200
-    meaning = "a connection test ran and failed"
+    http_status = 400
+    meaning = "a connection test that something else depended on ran and failed"
 
     def __init__(self, message: str, hint: str | None, report: dict[str, Any]) -> None:
         """Keep the report beside its one-line message."""
@@ -184,6 +195,27 @@ class DriverMissing(QualyticsError):
     exit_code = 6
     http_status = 200
     meaning = "the Python driver of the type is not installed"
+
+
+class TooMany(QualyticsError):
+    """A limit on requests or on tests at once is reached."""
+
+    code = "too-many"
+    http_status = 429
+    meaning = "a limit on requests, or on tests at once, is reached"
+
+    def __init__(self, message: str, hint: str | None = None, retry_after_s: float = 1.0) -> None:
+        """Keep after how many seconds another try makes sense."""
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
+
+
+class Unreachable(QualyticsError):
+    """The control plane could not be reached, or did not answer as one."""
+
+    code = "unreachable"
+    http_status = 502
+    meaning = "the control plane could not be reached, or what answered is none"
 
 
 class Busy(QualyticsError):

@@ -62,6 +62,76 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE INDEX connections_by_type_and_name ON connections (type, name_key);
     """,
+    # The control plane: who may do what, what was done, and what runs. Of a token and of a login's state
+    # only a hash is kept; `own_secrets` holds the sealed secrets of the store itself.
+    """
+    CREATE TABLE users (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        version INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        name_key TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        role TEXT NOT NULL,
+        email TEXT,
+        password_hash TEXT,
+        issuer TEXT,
+        subject TEXT,
+        created TEXT NOT NULL,
+        UNIQUE (issuer, subject)
+    ) STRICT;
+    CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        hash TEXT NOT NULL UNIQUE,
+        created TEXT NOT NULL,
+        expires TEXT NOT NULL,
+        last_used TEXT,
+        revoked TEXT
+    ) STRICT;
+    CREATE INDEX tokens_by_user ON tokens (user_id, id);
+    CREATE TABLE logins (
+        hash TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        expires TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE own_secrets (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        key_id TEXT NOT NULL,
+        sealed BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        created TEXT NOT NULL,
+        actor_id INTEGER,
+        actor TEXT NOT NULL,
+        token_id INTEGER,
+        address TEXT,
+        request_id TEXT,
+        action TEXT NOT NULL,
+        object_type TEXT NOT NULL,
+        object_id INTEGER,
+        object_name TEXT,
+        outcome TEXT NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_by_object ON audit (object_type, object_id, id);
+    CREATE TABLE operations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        type TEXT NOT NULL,
+        datastore_id INTEGER NOT NULL,
+        result TEXT NOT NULL,
+        message TEXT,
+        user_id INTEGER,
+        created TEXT NOT NULL,
+        start_time TEXT,
+        end_time TEXT
+    ) STRICT;
+    CREATE INDEX operations_by_datastore ON operations (datastore_id, id);
+    ALTER TABLE datastores ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+    """,
 )
 VERSION = len(MIGRATIONS)
 
