@@ -25,7 +25,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Datastore:
-    """A stored datastore: one database, schema or folder that is read over a connection."""
+    """A stored datastore: one database, schema or folder that is read over a connection.
+
+    `settings` are kept for others and returned as given; nothing here depends on them.
+    """
 
     id: int
     name: str
@@ -40,8 +43,30 @@ class Datastore:
     teams: list[str]
     enrichment_only: bool
     connected: bool | None
+    settings: dict[str, Any]
     created: str
     version: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Wanted:
+    """Which records a list asks for, and in which order.
+
+    `contains` is a part of the folded name, `name_key` the whole; `types` and `ids` name those wanted, all
+    when empty; `sort` is id, name or type; `skip` and `limit` count records.
+    """
+
+    contains: str | None = None
+    name_key: str | None = None
+    types: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    connection_id: int | None = None
+    tags: tuple[str, ...] = ()
+    is_enrichment: bool = False
+    sort: str = "id"
+    is_descending: bool = False
+    skip: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

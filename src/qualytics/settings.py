@@ -23,11 +23,26 @@ DIAL_STAGGER_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Plane:
+    """What a control plane allows beyond its defaults; a store of one user has no such limits.
+
+    `targets` are names, addresses and networks that tests may reach though they are this machine's or
+    link-local; `types` are connection types that are off because nothing holds their driver to the address
+    that was checked; `files` are directories of database files, and drivers' jars.
+    """
+
+    targets: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Settings:
     """What the environment decides.
 
     `home` is the config directory; `key` (QUALYTICS_KEY) wins over `key_file` (QUALYTICS_KEY_FILE),
-    which wins over the key beside the store. `busy_s` is how long others are waited for.
+    which wins over the key beside the store. `busy_s` is how long others are waited for. `plane` is
+    set where a control plane serves many users.
     """
 
     home: Path
@@ -36,6 +51,7 @@ class Settings:
     key_file: Path | None = None
     url: str | None = None
     busy_s: float = STORE_BUSY_S
+    plane: Plane | None = None
 
     @property
     def store_path(self) -> Path:

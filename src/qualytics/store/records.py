@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.errors import StoreDamaged
 from qualytics.fields import SEEN
-from qualytics.model import Connection, Datastore
+from qualytics.model import Connection, Datastore, Wanted
 from qualytics.store.schema import CONNECTION_VALUES, DATASTORE_VALUES
 from qualytics.store.sealing import Place
 
@@ -28,7 +28,7 @@ _DATASTORE = (
     f"SELECT {', '.join(f'd.{name} AS {name}' for name in (*_SAME, 'connection_id', *DATASTORE_VALUES))}, "  # noqa: S608
     "c.name AS connection_name, c.type AS type FROM datastores d JOIN connections c ON c.id = d.connection_id"
 )
-_SORTS = {"id": "id", "name": "name_key", "type": "type, id"}
+_SORTS = {"id": ("id",), "name": ("name_key",), "type": ("type", "id")}
 
 
 class Records:
@@ -56,14 +56,25 @@ class Records:
         self, contains: str | None, types: Sequence[str], sort: str, limit: int | None
     ) -> Iterator[Connection]:
         """Yield connections whose folded name contains a text and whose type is among `types`."""
-        where = " AND instr(c.name_key, ?) > 0" if contains else ""
-        filters = (contains,) if contains else ()
-        # One branch a type, merged by SQLite: each is read in order from its index, and no more than asked for.
-        types = list(dict.fromkeys(types))
-        branches = [f"{_CONNECTION} WHERE c.type = ?{where}" for _ in types] or [f"{_CONNECTION} WHERE 1{where}"]
+        return self.wanted_connections(Wanted(contains=contains, types=tuple(types), sort=sort, limit=limit))
+
+    def wanted_connections(self, wanted: Wanted) -> Iterator[Connection]:
+        """Yield the connections that a list asks for."""
+        where, filters = _connection_filters(wanted)
+        # One branch a type, merged by the database: each is read in order from its index, and no more than asked for.
+        types = list(dict.fromkeys(wanted.types))
+        branches = [f"{_CONNECTION} WHERE c.type = ?{where}" for _ in types] or [f"{_CONNECTION} WHERE TRUE{where}"]
         arguments = [value for name in types for value in (name, *filters)] or [*filters]
-        sql = f"{' UNION ALL '.join(branches)} ORDER BY {_SORTS[sort]} LIMIT ?"
-        return self._connections(sql, (*arguments, -1 if limit is None else _small(limit)))
+        sql = f"{' UNION ALL '.join(branches)} {_ordered(wanted)}"
+        return self._connections(sql, (*arguments, *_window(wanted)))
+
+    def count_connections(self, wanted: Wanted) -> int:
+        """Count the connections that a list asks for, without regard to its window."""
+        where, filters = _connection_filters(wanted)
+        if wanted.types:
+            where += f" AND c.type IN ({', '.join('?' * len(wanted.types))})"
+        sql = f"SELECT count(*) FROM connections c WHERE TRUE{where}"  # noqa: S608 - constants only
+        return int(self._execute(sql, (*filters, *wanted.types)).all()[0][0])
 
     def has_name(self, name_key: str) -> bool:
         """Say whether a connection has that folded name."""
@@ -113,14 +124,19 @@ class Records:
 
     def datastores(self, connection_id: int | None = None, contains: str | None = None) -> Iterator[Datastore]:
         """Yield datastores by id: those of one connection, or whose folded name contains a text, or all."""
-        where, arguments = "1", list[Any]()
-        if connection_id is not None:
-            where += " AND d.connection_id = ?"
-            arguments.append(_small(connection_id))
-        if contains:
-            where += " AND instr(d.name_key, ?) > 0"
-            arguments.append(contains)
-        return self._datastores(f"{_DATASTORE} WHERE {where} ORDER BY d.id", tuple(arguments))
+        return self.wanted_datastores(Wanted(connection_id=connection_id, contains=contains))
+
+    def wanted_datastores(self, wanted: Wanted) -> Iterator[Datastore]:
+        """Yield the datastores that a list asks for."""
+        where, arguments = _datastore_filters(wanted)
+        sql = f"{_DATASTORE} WHERE TRUE{where} {_ordered(wanted)}"
+        return self._datastores(sql, (*arguments, *_window(wanted)))
+
+    def count_datastores(self, wanted: Wanted) -> int:
+        """Count the datastores that a list asks for, without regard to its window."""
+        where, arguments = _datastore_filters(wanted)
+        sql = f"SELECT count(*) FROM datastores d JOIN connections c ON c.id = d.connection_id WHERE TRUE{where}"  # noqa: S608 - constants only
+        return int(self._execute(sql, tuple(arguments)).all()[0][0])
 
     def insert_datastore(self, row: dict[str, Any]) -> int:
         """Store a new datastore and return its id."""
@@ -178,11 +194,52 @@ class Records:
         for row in self._execute(sql, arguments):
             _require_plain("datastores", row)
             values: dict[str, Any] = {name: row[name] for name in DATASTORE_VALUES}
-            values |= {name: _unpacked("datastores", row, name) for name in ("tags", "teams")}
+            values |= {name: _unpacked("datastores", row, name) for name in ("tags", "teams", "settings")}
             values["enrichment_only"] = bool(values["enrichment_only"])
             values["connected"] = None if values["connected"] is None else bool(values["connected"])
             same = ("id", "name", "connection_id", "connection_name", "type", "created", "version")
             yield Datastore(**values, **{name: row[name] for name in same})
+
+
+def _connection_filters(wanted: Wanted) -> tuple[str, list[Any]]:
+    return _filters("c", wanted)
+
+
+def _datastore_filters(wanted: Wanted) -> tuple[str, list[Any]]:
+    where, arguments = _filters("d", wanted)
+    if wanted.types:
+        where += f" AND c.type IN ({', '.join('?' * len(wanted.types))})"
+        arguments += wanted.types
+    if wanted.connection_id is not None:
+        where += " AND d.connection_id = ?"
+        arguments.append(_small(wanted.connection_id))
+    for tag in wanted.tags:
+        where += " AND instr(d.tags, ?) > 0"
+        arguments.append(json.dumps(tag))
+    return where + (" AND d.enrichment_only = 1" if wanted.is_enrichment else ""), arguments
+
+
+def _filters(table: str, wanted: Wanted) -> tuple[str, list[Any]]:
+    where, arguments = "", list[Any]()
+    if wanted.contains:
+        where += f" AND instr({table}.name_key, ?) > 0"
+        arguments.append(wanted.contains)
+    if wanted.name_key is not None:
+        where += f" AND {table}.name_key = ?"
+        arguments.append(wanted.name_key)
+    if wanted.ids:
+        where += f" AND {table}.id IN ({', '.join('?' * len(wanted.ids))})"
+        arguments += [_small(number) for number in wanted.ids]
+    return where, arguments
+
+
+def _ordered(wanted: Wanted) -> str:
+    direction = " DESC" if wanted.is_descending else ""
+    return f"ORDER BY {', '.join(name + direction for name in _SORTS[wanted.sort])} LIMIT ? OFFSET ?"
+
+
+def _window(wanted: Wanted) -> tuple[int, int]:
+    return (_small(2**63 - 1) if wanted.limit is None else _small(wanted.limit), _small(wanted.skip))
 
 
 def _small(number: int) -> int:

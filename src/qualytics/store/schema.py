@@ -141,5 +141,5 @@ CONNECTION_VALUES = (
     *("jdbc_fetch_size", "max_parallelization", "parameters"),
 )
 DATASTORE_VALUES = (
-    *("database", "schema", "root_path", "description", "tags", "teams", "enrichment_only", "connected"),
+    *("database", "schema", "root_path", "description", "tags", "teams", "enrichment_only", "connected", "settings"),
 )
