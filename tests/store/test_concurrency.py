@@ -84,10 +84,15 @@ with qualytics.connect() as client:
 
 def older_store(settings, version):
     """Turn a store into one of an older schema."""
-    undo = {2: "DROP INDEX connections_by_type_and_name"}
+    newer_tables = ("tokens", "users", "logins", "own_secrets", "audit", "operations")
+    undo = {
+        2: ["DROP INDEX connections_by_type_and_name"],
+        3: [*(f"DROP TABLE {table}" for table in newer_tables), "ALTER TABLE datastores DROP COLUMN settings"],
+    }
     with sqlite3.connect(settings.store_path) as database:
         for number in range(VERSION, version, -1):
-            database.execute(undo[number])
+            for statement in undo[number]:
+                database.execute(statement)
         database.execute(f"PRAGMA user_version = {version}")
     database.close()
 
