@@ -159,6 +159,7 @@ def _dumper() -> Any:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, represent)
+    Dumper.add_multi_representer(dict, base.represent_dict)
     return Dumper
 
 

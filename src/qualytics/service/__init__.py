@@ -2,39 +2,118 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import contextlib
+from typing import TYPE_CHECKING, Any, Self
 
+from qualytics.errors import QualyticsError
+from qualytics.service.rights import OWNER
 from qualytics.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
+    from qualytics.model import TestReport
+    from qualytics.probe import Plan
+    from qualytics.service.rights import Actor, Right
     from qualytics.settings import Settings
-    from qualytics.store.sqlite import SqliteStore
+    from qualytics.store.sqlite import SqliteStore as Store
 
-__all__ = ["Context"]
+__all__ = ["Act", "Context"]
+
+
+class Act:
+    """A change or a test that is going on, for the audit log; a store of one user keeps none."""
+
+    def __init__(self, context: Context, action: str, object_id: int | None) -> None:
+        """Take what is done, as `connection.update`, and to which object."""
+        self._context = context
+        self.action = action
+        self.object_id = object_id
+        self.object_name: str | None = None
+        self.is_written = False
+
+    def done(self, object_id: int, object_name: str, outcome: str = "done", **detail: Any) -> None:
+        """Write it down, inside the transaction that does it."""
+        self.object_id, self.object_name = object_id, object_name
+        self.write(outcome, detail)
+
+    def write(self, outcome: str, detail: dict[str, Any]) -> None:
+        """Append an entry to the log, inside a transaction of the store."""
+        if self._context.is_shared:
+            from qualytics.service import journal
+
+            journal.append(self._context, self, outcome, detail)
+        self.is_written = True
 
 
 class Context:
-    """What the parts of the service share: the settings and, once it is needed, the open store."""
+    """What the parts of the service share: settings, who asks and, once it is needed, the open store.
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the settings; nothing is opened yet."""
+    `lease` gives a store for as long as it is used, where a pool holds them; `run_test` runs a plan in a
+    child process, where another way than a fresh one is wanted.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        actor: Actor = OWNER,
+        lease: Callable[[], contextlib.AbstractContextManager[Store]] | None = None,
+        run_test: Callable[[Plan], TestReport] | None = None,
+    ) -> None:
+        """Take what is shared; nothing is opened yet."""
         self.settings = settings
-        self._store: SqliteStore | None = None
+        self.actor = actor
+        self._lease = lease or (lambda: open_store(settings))
+        self._run_test = run_test
+        self._leased: contextlib.AbstractContextManager[Store] | None = None
+        self._store: Store | None = None
 
     @property
-    def store(self) -> SqliteStore:
+    def is_shared(self) -> bool:
+        """Say whether many users share the store, which a control plane then guards."""
+        return self.settings.plane is not None
+
+    @property
+    def store(self) -> Store:
         """Return the store, opened at the first use."""
         if self._store is None:
-            self._store = open_store(self.settings)
+            self._leased = self._lease()
+            self._store = self._leased.__enter__()
         return self._store
 
     def release(self) -> None:
-        """Close the store, so that others may have it while something slow runs; `store` opens it again."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        """Give the store back, so that others may have it while something slow runs; `store` opens it again."""
+        if self._leased is not None:
+            leased, self._leased, self._store = self._leased, None, None
+            leased.__exit__(None, None, None)
+
+    def run_test(self, plan: Plan) -> TestReport:
+        """Run a test in a child process, without holding the store."""
+        self.release()  # a test may take long; nobody waits for the store meanwhile
+        if self._run_test is not None:
+            return self._run_test(plan)
+        from qualytics import probe
+
+        return probe.run(plan)
+
+    def require(self, right: Right) -> None:
+        """Raise NotAllowed unless whoever asks has a right."""
+        self.actor.require(right)
+
+    @contextlib.contextmanager
+    def acting(self, right: Right, action: str, object_id: int | None = None) -> Iterator[Act]:
+        """Do something that needs a right and is written down, allowed or refused."""
+        act = Act(self, action, object_id)
+        try:
+            self.require(right)
+            yield act
+        except QualyticsError as exc:
+            if self.is_shared and not act.is_written:
+                with self.store.writing():
+                    act.write(exc.code, {})
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -43,3 +122,9 @@ class Context:
         self, _kind: type[BaseException] | None, _exc: BaseException | None, _tb: TracebackType | None
     ) -> None:
         self.release()
+
+
+def changed_names(before: dict[str, Any], after: dict[str, Any], secrets: Sequence[str] = ()) -> list[str]:
+    """Return the names of the values that differ, and of the secrets that were given; never a value."""
+    differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return sorted(differing | set(secrets))

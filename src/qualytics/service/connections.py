@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError, VersionChanged
 from qualytics.fields import SECRETS
-from qualytics.service import probing, validate, views
+from qualytics.service import changed_names, plane, probing, validate, views
+from qualytics.service.clock import now
 from qualytics.service.drafts import Draft, as_changed, derived_name, draft, merge, with_secrets
+from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.model import Connection, Datastore
-    from qualytics.service import Context
+    from qualytics.model import Connection, Datastore, Wanted
+    from qualytics.service import Act, Context
     from qualytics.store.records import Records
 
 # A refusal names so many datastores; more would hide its hint.
@@ -38,20 +41,21 @@ class Connections:
             TestFailed: `test` was asked for and failed; nothing is stored.
 
         """
-        new = draft(given)
-        if test:
-            self._require_free(self._context.store.records, new.values.get("name"))
-            seen = self._passed(new, timeout_s)
-        with self._context.store.writing() as records:
-            name = self._name_for(records, new)
-            values = {key: value for key, value in new.values.items() if key != "name"}
-            created = now()
-            found = records.insert_connection(
-                name, validate.fold(name), new.connector.type, values, new.secrets, created
-            )
+        with self._context.acting(WRITE, "connection.create") as act:
+            new = draft(given)
+            plane.require_allowed(self._context.settings, new)
             if test:
-                records.see_connection(found, seen)
-            return self._document(records, _required(records.connection(found), found))
+                self._require_free(self._context.store.records, new.values.get("name"))
+                seen = self._passed(new, timeout_s)
+            with self._context.store.writing() as records:
+                name = self._name_for(records, new)
+                values = {key: value for key, value in new.values.items() if key != "name"}
+                key = validate.fold(name)
+                found = records.insert_connection(name, key, new.connector.type, values, new.secrets, now())
+                if test:
+                    records.see_connection(found, seen)
+                act.done(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
+                return self._document(records, _required(records.connection(found), found))
 
     def update(
         self,
@@ -74,22 +78,25 @@ class Connections:
         """
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
-        with nullcontext(self._context.store.records) if dry_run else self._context.store.writing() as records:
-            before = self._at_version(records, connection_id, version)
-            changed = merge(before, given)
-            self._require_free(records, changed.values["name"], besides=connection_id)
-            if dry_run:
-                return self._document(records, as_changed(before, changed))
-            if not test:
-                return self._store(records, before, changed)
-            stored = records.secrets(connection_id)
-        seen = self._passed(with_secrets(changed, stored), timeout_s)
-        with self._context.store.writing() as records:
-            before = self._at_version(records, connection_id, before.version)
-            self._require_free(records, changed.values["name"], besides=connection_id)
-            self._store(records, before, changed)
-            records.see_connection(connection_id, seen)
-            return self._document(records, _required(records.connection(connection_id), connection_id))
+        with self._context.acting(WRITE, "connection.update", connection_id) as act:
+            with nullcontext(self._context.store.records) if dry_run else self._context.store.writing() as records:
+                before = self._at_version(records, connection_id, version)
+                changed = merge(before, given)
+                plane.require_allowed(self._context.settings, changed)
+                plane.require_same_target(self._context, before, changed)
+                self._require_free(records, changed.values["name"], besides=connection_id)
+                if dry_run:
+                    return self._document(records, as_changed(before, changed))
+                if not test:
+                    return self._store(records, before, changed, act)
+                stored = records.secrets(connection_id)
+            seen = self._passed(with_secrets(changed, stored), timeout_s)
+            with self._context.store.writing() as records:
+                before = self._at_version(records, connection_id, before.version)
+                self._require_free(records, changed.values["name"], besides=connection_id)
+                self._store(records, before, changed, act)
+                records.see_connection(connection_id, seen)
+                return self._document(records, _required(records.connection(connection_id), connection_id))
 
     def get(self, connection_id: int) -> dict[str, Any]:
         """Return the document of a connection, with the datastores that use it.
@@ -98,6 +105,7 @@ class Connections:
             NotFound: there is none of that id.
 
         """
+        self._context.require(READ)
         records = self._context.store.records
         return self._document(records, _required(records.connection(connection_id), connection_id))
 
@@ -108,6 +116,7 @@ class Connections:
             NotFound: there is none; the nearest name is in the hint.
 
         """
+        self._context.require(READ)
         records = self._context.store.records
         found = records.connection_named(validate.fold(name))
         if found is None:
@@ -120,9 +129,35 @@ class Connections:
         self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield the documents of connections, filtered by a part of the name and by types."""
+        self._context.require(READ)
         contains = validate.fold_part(name) if name else None
         for connection in self._context.store.records.connections(contains, types, sort, limit):
             yield views.connection_document(connection)
+
+    def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
+        """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
+        self._context.require(READ)
+        records = self._context.store.records
+        wanted = validate.folded(wanted)
+        window = replace(wanted, skip=(number - 1) * size, limit=size)
+        items: list[dict[str, Any]] = [views.connection_document(found) for found in records.wanted_connections(window)]
+        is_whole = number == 1 and len(items) < size
+        total = len(items) if is_whole else records.count_connections(wanted)
+        return views.page(items, total, number, size)
+
+    def history(self, connection_id: int) -> dict[str, Any]:
+        """Return who changed a connection and when, the newest first: `{id, created, versions}`.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        """
+        from qualytics.service import journal
+
+        self._context.require(READ)
+        found = _required(self._context.store.records.connection(connection_id), connection_id)
+        versions = journal.versions(self._context, "connection", connection_id)
+        return {"id": found.id, "created": found.created, "versions": versions}
 
     def usages(self, connection_id: int) -> Sequence[dict[str, Any]]:
         """Return the documents of the datastores that use a connection.
@@ -131,11 +166,12 @@ class Connections:
             NotFound: there is none of that id.
 
         """
+        self._context.require(READ)
         records = self._context.store.records
         _required(records.connection(connection_id), connection_id)
         return [views.datastore_document(datastore) for datastore in records.datastores(connection_id)]
 
-    def delete(self, connection_id: int, *, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, connection_id: int, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete a connection that nothing uses; return `{id, name, deleted}`.
 
         Raises:
@@ -143,12 +179,17 @@ class Connections:
             ConnectionInUse: datastores use it; the error lists them.
 
         """
-        with nullcontext(self._context.store.records) if dry_run else self._context.store.writing() as records:
-            found = _required(records.connection(connection_id), connection_id)
+        with (
+            self._context.acting(WRITE, "connection.delete", connection_id) as act,
+            nullcontext(self._context.store.records) if dry_run else self._context.store.writing() as records,
+        ):
+            found = self._at_version(records, connection_id, version)
+            act.object_name = found.name
             if users := list(records.datastores(connection_id)):
                 raise _in_use(found, users)
             if not dry_run:
                 records.delete_connection(connection_id)
+                act.done(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
     def test(
@@ -168,15 +209,22 @@ class Connections:
             InvalidInput: an override breaks a rule.
 
         """
-        records = self._context.store.records
-        before = _required(records.connection(connection_id), connection_id)
-        tested = merge(before, overrides or {})
-        report, seen = self._run(with_secrets(tested, records.secrets(connection_id)), timeout_s, scope)
-        if report["connected"] and not overrides:
-            with self._context.store.writing() as records:
-                found = records.connection(connection_id)
-                if found is not None and found.version == before.version:  # else something else was tested
-                    records.see_connection(connection_id, seen)
+        with self._context.acting(TEST, "connection.test", connection_id) as act:
+            records = self._context.store.records
+            before = _required(records.connection(connection_id), connection_id)
+            act.object_name = before.name
+            tested = merge(before, overrides or {})
+            plane.require_allowed(self._context.settings, tested)
+            plane.require_same_target(self._context, before, tested)
+            report, seen = self._run(with_secrets(tested, records.secrets(connection_id)), timeout_s, scope)
+            has_passed = report["connected"] and not overrides
+            if has_passed or self._context.is_shared:
+                with self._context.store.writing() as records:
+                    found = records.connection(connection_id)
+                    if has_passed and found is not None and found.version == before.version:  # else another was tested
+                        records.see_connection(connection_id, seen)
+                    outcome, detail = _told(report, overrides or {})
+                    act.done(before.id, before.name, outcome, **detail)
         return report
 
     def test_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
@@ -186,7 +234,14 @@ class Connections:
             InvalidInput: the type is unknown or a value breaks a rule.
 
         """
-        return self._run(draft(given), timeout_s)[0]
+        with self._context.acting(TEST, "connection.test") as act:
+            tested = draft(given)
+            plane.require_allowed(self._context.settings, tested)
+            report = self._run(tested, timeout_s)[0]
+            if self._context.is_shared:
+                with self._context.store.writing():
+                    act.write(*_told(report, given))
+        return report
 
     def _passed(self, tested: Draft, timeout_s: float | None) -> dict[str, str | None]:
         report, seen = self._run(tested, timeout_s)
@@ -198,15 +253,16 @@ class Connections:
     def _run(
         self, tested: Draft, timeout_s: float | None, scope: probing.Scope = probing.EVERYWHERE
     ) -> tuple[dict[str, Any], dict[str, str | None]]:
-        limit = probing.checked_timeout(timeout_s)
-        self._context.release()  # a test may take long; nobody waits for the store meanwhile
-        return probing.run(tested, limit, scope)
+        return probing.run(self._context, tested, probing.checked_timeout(timeout_s), scope)
 
-    def _store(self, records: Records, before: Connection, changed: Draft) -> dict[str, Any]:
+    def _store(self, records: Records, before: Connection, changed: Draft, act: Act) -> dict[str, Any]:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
         row |= {"name_key": validate.fold(str(row["name"]))}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
         records.update_connection(before.id, row, changed.secrets, dropped)
+        values = {"name": before.name} | before.values
+        names = changed_names(values, changed.values, [*changed.secrets, *dropped])
+        act.done(before.id, str(row["name"]), version=before.version + 1, changed=names)
         return self._document(records, _required(records.connection(before.id), before.id))
 
     def _document(self, records: Records, connection: Connection) -> dict[str, Any]:
@@ -252,17 +308,18 @@ class Connections:
         return connectors.nearest(name, names)
 
 
-def now() -> str:
-    """Return the time as RFC 3339 in UTC, with milliseconds."""
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _required(found: Connection | None, connection_id: int) -> Connection:
     if found is None:
         raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
     return found
+
+
+def _told(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    # What the audit log is told of a test: how it ended, and the names of what was overridden.
+    detail: dict[str, Any] = {"given": sorted(given)}
+    if report["connected"]:
+        return "done", detail
+    return "failed", detail | {"stage": report["stage"], "class": report["class"]}
 
 
 def _in_use(connection: Connection, users: Sequence[Datastore]) -> ConnectionInUse:

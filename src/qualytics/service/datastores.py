@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.errors import NameTaken, NotFound, UsageError
+from qualytics.errors import NameTaken, NotFound, UsageError, VersionChanged
 from qualytics.fields import SCOPES
-from qualytics.service import validate, views
-from qualytics.service.connections import now
+from qualytics.model import Wanted
+from qualytics.service import datastore_fields, validate, views
+from qualytics.service.clock import now
 from qualytics.service.probing import Scope
+from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection, Datastore
     from qualytics.service import Context
     from qualytics.service.connections import Connections
     from qualytics.store.records import Records
-
-_TEXTS = (*SCOPES, "description")
-_FIELDS = ("name", "connection_id", *_TEXTS, "tags")
-_MAX_TEXT = 255
-_MAX_TAGS = 100
 
 
 class Datastores:
@@ -43,36 +41,41 @@ class Datastores:
             NameTaken: the name is another datastore's.
 
         """
-        with self._context.store.writing() as records:
+        with self._context.acting(WRITE, "datastore.create") as act, self._context.store.writing() as records:
             problems = validate.Problems()
-            clean = _check(given, problems)
+            clean = datastore_fields.check(given, problems)
             for name in ("name", "connection_id"):
                 if clean.get(name) is None:
                     problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
             problems.finish()
             self._check_place(records, clean)
             self._require_free(records, clean["name"])
-            row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None} | clean
+            row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None, "settings": {}} | clean
             row |= {"name_key": validate.fold(clean["name"]), "created": now()}
             found = records.insert_datastore(row)
+            act.done(found, clean["name"], version=1, changed=sorted(clean))
             return views.datastore_document(_required(records.datastore(found), found))
 
-    def update(self, datastore_id: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    def update(self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text.
 
         Raises:
             NotFound: there is no such datastore or connection.
             InvalidInput: a value breaks a rule, or the new connection is of another type.
             NameTaken: the name is another datastore's.
+            VersionChanged: the record is no longer at `version`.
             UsageError: nothing is given.
 
         """
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --schema public")
-        with self._context.store.writing() as records:
-            before = _required(records.datastore(datastore_id), datastore_id)
+        with (
+            self._context.acting(WRITE, "datastore.update", datastore_id) as act,
+            self._context.store.writing() as records,
+        ):
+            before = _at_version(records, datastore_id, version)
             problems = validate.Problems()
-            clean = _check(given, problems)
+            clean = datastore_fields.check(given, problems)
             problems.finish()
             place = {name: getattr(before, name) for name in (*SCOPES, "connection_id")}
             self._check_place(records, place | clean, type_before=before.type)
@@ -80,7 +83,10 @@ class Datastores:
                 self._require_free(records, clean["name"], besides=datastore_id)
                 clean["name_key"] = validate.fold(clean["name"])
             moved = any(name in clean and clean[name] != value for name, value in place.items())
+            clean["settings"] = before.settings | clean.get("settings", {})
             records.update_datastore(datastore_id, clean | ({"connected": None} if moved else {}))
+            changed = sorted(name for name in clean.keys() - {"name_key"} if clean[name] != getattr(before, name))
+            act.done(datastore_id, clean.get("name", before.name), version=before.version + 1, changed=changed)
             return views.datastore_document(_required(records.datastore(datastore_id), datastore_id))
 
     def get(self, datastore_id: int) -> dict[str, Any]:
@@ -90,6 +96,7 @@ class Datastores:
             NotFound: there is none of that id.
 
         """
+        self._context.require(READ)
         return views.datastore_document(_required(self._context.store.records.datastore(datastore_id), datastore_id))
 
     def find(self, name: str) -> int:
@@ -99,6 +106,7 @@ class Datastores:
             NotFound: there is none.
 
         """
+        self._context.require(READ)
         found = self._context.store.records.datastore_named(validate.fold(name))
         if found is None:
             raise NotFound(f"there is no datastore {name!r}", "qualytics datastores list shows all")
@@ -106,20 +114,40 @@ class Datastores:
 
     def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
+        self._context.require(READ)
         contains = validate.fold_part(name) if name else None
         for datastore in self._context.store.records.datastores(connection_id, contains):
             yield views.datastore_document(datastore)
 
-    def delete(self, datastore_id: int) -> dict[str, Any]:
+    def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
+        """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
+        self._context.require(READ)
+        records = self._context.store.records
+        wanted = validate.folded(wanted)
+        window = replace(wanted, skip=(number - 1) * size, limit=size)
+        items: list[dict[str, Any]] = [views.datastore_document(found) for found in records.wanted_datastores(window)]
+        return views.page(items, records.count_datastores(wanted), number, size)
+
+    def settings(self, datastore_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Return what is kept for others of some datastores, by id."""
+        self._context.require(READ)
+        found = self._context.store.records.wanted_datastores(Wanted(ids=tuple(datastore_ids))) if datastore_ids else ()
+        return {datastore.id: datastore.settings for datastore in found}
+
+    def delete(self, datastore_id: int, *, version: int | None = None) -> dict[str, Any]:
         """Delete a datastore; return `{id, name, deleted}`.
 
         Raises:
             NotFound: there is none of that id.
 
         """
-        with self._context.store.writing() as records:
-            found = _required(records.datastore(datastore_id), datastore_id)
+        with (
+            self._context.acting(WRITE, "datastore.delete", datastore_id) as act,
+            self._context.store.writing() as records,
+        ):
+            found = _at_version(records, datastore_id, version)
             records.delete_datastore(datastore_id)
+            act.done(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": True}
 
     def verify(self, datastore_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
@@ -131,6 +159,7 @@ class Datastores:
             NotFound: there is none of that id.
 
         """
+        self._context.require(TEST)
         found = _required(self._context.store.records.datastore(datastore_id), datastore_id)
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
@@ -159,35 +188,6 @@ class Datastores:
             raise NameTaken(f"the name {taken.name!r} is taken by datastore {taken.id}", "choose another name")
 
 
-def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, Any]:
-    clean: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in _FIELDS:
-            problems.add(name, "is not a field of a datastore", f"it takes {', '.join(_FIELDS)}", "unknown-field")
-        elif name == "connection_id":
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                problems.add(name, "must be a positive whole number", "qualytics connections list shows the ids")
-            clean[name] = value
-        elif name == "tags":
-            clean[name] = _check_tags(value, problems)
-        elif value is None and name in _TEXTS:
-            clean[name] = None
-        elif not isinstance(value, str) or not value:
-            problems.add(name, "must be a text that is not empty", "leave it out instead")
-        elif name == "name":
-            clean[name] = validate.check_name(name, value, problems)
-        else:
-            clean[name] = validate.check_text(name, value, problems, max_length=_MAX_TEXT)
-    return clean
-
-
-def _check_tags(value: object, problems: validate.Problems) -> list[str]:
-    if not isinstance(value, list) or len(value) > _MAX_TAGS or not all(isinstance(tag, str) for tag in value):
-        problems.add("tags", f"must be a list of at most {_MAX_TAGS} texts", "as in --tags finance,daily")
-        return []
-    return list(dict.fromkeys(validate.check_name("tags", tag, problems) for tag in value))
-
-
 def _check_scope(
     connector: Connector, connection: Connection, row: Mapping[str, Any], problems: validate.Problems
 ) -> None:
@@ -203,4 +203,14 @@ def _check_scope(
 def _required(found: Datastore | None, datastore_id: int) -> Datastore:
     if found is None:
         raise NotFound(f"there is no datastore {datastore_id}", "qualytics datastores list shows all")
+    return found
+
+
+def _at_version(records: Records, datastore_id: int, version: int | None) -> Datastore:
+    found = _required(records.datastore(datastore_id), datastore_id)
+    if version is not None and version != found.version:
+        raise VersionChanged(
+            f"datastore {found.name!r} was changed by somebody else meanwhile",
+            f"qualytics datastores get --id {datastore_id} shows it as it is now",
+        )
     return found

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics import connectors
 from qualytics.errors import Conflict, InvalidInput, NotFound, Problem, TestFailed
 from qualytics.model import Listing
-from qualytics.service import probing, validate
-from qualytics.service.drafts import merge, with_secrets
+from qualytics.service import plane, probing, validate
+from qualytics.service.drafts import draft, merge, with_secrets
+from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qualytics.connectors import Connector
-    from qualytics.model import Datastore, Found
+    from qualytics.model import Datastore, Found, TestReport
     from qualytics.service import Context
+    from qualytics.service.drafts import Draft
 
 PAGE = 1_000
 MOST = 10_000
@@ -87,24 +88,55 @@ class Discovery:
         self, connection_id: int, listing: Listing, scope: probing.Scope, timeout_s: float | None
     ) -> dict[str, Any]:
         limit_s = probing.checked_timeout(timeout_s)
-        records = self._context.store.records
-        connection = records.connection(connection_id)
-        if connection is None:
-            raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
-        connector = connectors.get(connection.type)
+        with self._context.acting(TEST, "connection.discover", connection_id) as act:
+            records = self._context.store.records
+            connection = records.connection(connection_id)
+            if connection is None:
+                raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
+            act.object_name = connection.name
+            asked = with_secrets(merge(connection, {}), records.secrets(connection_id))
+            datastores = list(records.datastores(connection_id))
+            report = self._asked(asked, listing, scope, limit_s, connection_id)
+            if self._context.is_shared:
+                with self._context.store.writing():
+                    act.done(connection_id, connection.name, what=listing.what)
+        items = _documents(asked.connector, listing.what, scope, report.items, datastores)
+        after = listing.skip + len(report.items)
+        return {"items": items, "next": str(after) if report.more else None}
+
+    def unsaved(
+        self, given: Mapping[str, Any], what: str, *, catalog: str | None = None, timeout_s: float | None = None
+    ) -> list[str]:
+        """Return the names of the catalogs or schemas that settings which are not stored can see.
+
+        Raises:
+            InvalidInput: the type is unknown or a value breaks a rule.
+            Conflict, TestFailed: as in `catalogs`.
+
+        """
+        limit_s = probing.checked_timeout(timeout_s)
+        with self._context.acting(TEST, "connection.discover") as act:
+            listing, scope = Listing(what, limit=MOST), probing.Scope(catalog)
+            report = self._asked(draft(given), listing, scope, limit_s)
+            if self._context.is_shared:
+                with self._context.store.writing():
+                    act.write("done", {"what": what})
+        return [item.name for item in report.items]
+
+    def _asked(
+        self, asked: Draft, listing: Listing, scope: probing.Scope, limit_s: float, connection_id: int | None = None
+    ) -> TestReport:
+        subject = "these settings" if connection_id is None else f"connection {connection_id}"
+        connector = asked.connector
+        plane.require_allowed(self._context.settings, asked)
         _require(connector, listing.what, connection_id)
-        asked = with_secrets(merge(connection, {}), records.secrets(connection_id))
         if scope.database is not None and "catalog" in connector.fields:  # of this call, in place of the stored one
             asked = replace(asked, values={**asked.values, "catalog": scope.database})
         _check_scope(connector, listing.what, scope, connection_id)
-        datastores = list(records.datastores(connection_id))
-        self._context.release()  # the server may be slow; nobody waits for the store meanwhile
-        document, report = probing.discover(asked, limit_s, scope, listing)
+        document, report = probing.discover(self._context, asked, limit_s, scope, listing)
         if not document["connected"]:
-            raise _failed(f"listing the {listing.what} of connection {connection_id}", document)
-        items = _documents(connector, listing.what, scope, report.items, datastores)
-        after = listing.skip + len(report.items)
-        return {"items": items, "next": str(after) if report.more else None}
+            raise _failed(f"listing the {listing.what} of {subject}", document)
+        return report
 
 
 def _failed(what: str, report: dict[str, Any]) -> TestFailed:
@@ -114,15 +146,15 @@ def _failed(what: str, report: dict[str, Any]) -> TestFailed:
     return TestFailed(message, report["hint"], report)
 
 
-def _require(connector: Connector, what: str, connection_id: int) -> None:
+def _require(connector: Connector, what: str, connection_id: int | None) -> None:
     functions = {"catalogs": connector.catalogs, "schemas": connector.schemas, "tables": connector.tables}
     if functions[what] is None:
         other = next((name for name in ("catalogs", "schemas", "tables") if functions[name]), None)
-        hint = f"qualytics connections {other} --id {connection_id} lists what it has" if other else None
+        hint = f"qualytics connections {other} --id {connection_id or 'ID'} lists what it has" if other else None
         raise Conflict(f"{connector.type} has no {what}", hint)
 
 
-def _check_scope(connector: Connector, what: str, scope: probing.Scope, connection_id: int) -> None:
+def _check_scope(connector: Connector, what: str, scope: probing.Scope, connection_id: int | None) -> None:
     problems = validate.Problems()
     known = {*connector.scope, *connector.scope_optional, *(("database",) if connector.catalogs else ())}
     needed = {"catalogs": (), "schemas": ("database",), "tables": ("database", "schema")}[what]
@@ -134,7 +166,7 @@ def _check_scope(connector: Connector, what: str, scope: probing.Scope, connecti
         elif given is None and level in needed and _lacks(connector, what, level, scope):
             listed = getattr(connector, f"{option}s") is not None
             hint = (
-                f"qualytics connections {option}s --id {connection_id} lists them"
+                f"qualytics connections {option}s --id {connection_id or 'ID'} lists them"
                 if listed
                 else f"as in --{option} NAME"
             )

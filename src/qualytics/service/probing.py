@@ -11,6 +11,7 @@ from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
 if TYPE_CHECKING:
     from qualytics.model import Listing, TestReport
+    from qualytics.service import Context
     from qualytics.service.drafts import Draft
 
 
@@ -26,14 +27,16 @@ class Scope:
 EVERYWHERE = Scope()
 
 
-def run(tested: Draft, timeout_s: float, scope: Scope) -> tuple[dict[str, Any], dict[str, str | None]]:
+def run(
+    context: Context, tested: Draft, timeout_s: float, scope: Scope
+) -> tuple[dict[str, Any], dict[str, str | None]]:
     """Test a draft whose secrets are all there; return the report as a document, and what was seen."""
-    document, report = discover(tested, timeout_s, scope, None)
+    document, report = discover(context, tested, timeout_s, scope)
     return document, report.seen
 
 
 def discover(
-    tested: Draft, timeout_s: float, scope: Scope, listing: Listing | None
+    context: Context, tested: Draft, timeout_s: float, scope: Scope, listing: Listing | None = None
 ) -> tuple[dict[str, Any], TestReport]:
     """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
@@ -46,9 +49,10 @@ def discover(
         database=scope.database,
         schema=scope.schema,
         root_path=scope.root_path,
+        ssl_mode="auto" if context.settings.plane is None else "verify",
         listing=listing,
     )
-    report = probe.run(plan)
+    report = context.run_test(plan)
     return views.report_document(report, tested.secrets.values()), report
 
 

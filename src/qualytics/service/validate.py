@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector, Param
     from qualytics.fields import Field
+    from qualytics.model import Wanted
 
 # Unicode's bidirectional controls (UAX #9): they make a name look like another.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -132,6 +134,12 @@ def fold_part(text: str) -> str:
     """Return a part of a name as `fold` has it in the whole one: outer spaces count."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return _SURROGATE.sub("\0", folded)  # no name holds either, but this one a store can be asked for
+
+
+def folded(wanted: Wanted) -> Wanted:
+    """Return what a list asks for with its names as they are compared."""
+    contains = fold_part(wanted.contains) if wanted.contains else None
+    return replace(wanted, contains=contains, name_key=None if wanted.name_key is None else fold(wanted.name_key))
 
 
 def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any_character: bool = False) -> str:

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 MAX_DETAIL = 4_096
 
 
-def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> dict[str, Any]:
+class Document(dict[str, Any]):
+    """A record as a document; `version` travels beside it, never as a key."""
+
+    version: int | None = None
+
+
+def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> Document:
     """Return a connection as a document; `datastores` is null in lists."""
     connector = get(connection.type)
     known: dict[str, Any] = {
@@ -32,7 +38,14 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
         "datastores": None if datastores is None else [stub(datastore) for datastore in datastores],
         "created": connection.created,
     }
-    return {key: known.get(key) for key in KEYS[connector.kind] if key != "uri" or key in connector.fields}
+    keys = (key for key in KEYS[connector.kind] if key != "uri" or key in connector.fields)
+    return _versioned({key: known.get(key) for key in keys}, connection.version)
+
+
+def _versioned(keys: dict[str, Any], version: int) -> Document:
+    document = Document(keys)
+    document.version = version
+    return document
 
 
 def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,10 +63,16 @@ def stub(datastore: Datastore) -> dict[str, Any]:
     return {"id": datastore.id, "name": datastore.name, "store_type": kind, "type": datastore.type}
 
 
-def datastore_document(datastore: Datastore) -> dict[str, Any]:
+def datastore_document(datastore: Datastore) -> Document:
     """Return a datastore as a document."""
     kind = get(datastore.type).kind
-    return {key: kind if key == "store_type" else getattr(datastore, key) for key in DATASTORE_KEYS}
+    keys = {key: kind if key == "store_type" else getattr(datastore, key) for key in DATASTORE_KEYS}
+    return _versioned(keys, datastore.version)
+
+
+def page(items: list[dict[str, Any]], total: int, number: int, size: int) -> dict[str, Any]:
+    """Return one page of a list."""
+    return {"items": items, "total": total, "page": number, "size": size, "pages": -(-total // size)}
 
 
 def report_document(report: TestReport, secrets: Iterable[Secret]) -> dict[str, Any]:

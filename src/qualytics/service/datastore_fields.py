@@ -1,0 +1,98 @@
+"""What a datastore's fields must look like; its settings are kept for others and checked only in form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qualytics.fields import SCOPES
+from qualytics.service import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TEXTS = (*SCOPES, "description")
+_FIELDS = ("name", "connection_id", *_TEXTS, "tags", "teams", "enrichment_only", "settings")
+_MAX_TEXT = 255
+_MAX_NAMES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its JSON type, and its bounds: a range of numbers, a length of texts, or words."""
+
+    type: type
+    minimum: int = 0
+    maximum: int = 2**53
+    words: tuple[str, ...] = ()
+
+
+# Stored and returned as given; nothing else depends on them.
+SETTINGS: dict[str, Setting] = {
+    "enrichment_datastore_id": Setting(int, 1),
+    "enrichment_prefix": Setting(str, 1, 60),
+    "enrichment_source_record_limit": Setting(int, 1, 1_000_000_000),
+    "enrichment_remediation_strategy": Setting(str, words=("none", "append", "overwrite")),
+    "high_count_rollup_threshold": Setting(int, 1, 1_000),
+    "folder_globbing_enabled": Setting(bool),
+    "group_id": Setting(int, 1),
+    "group": Setting(str, 1, 255),
+    "favorite": Setting(bool),
+}
+
+
+def check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, Any]:
+    """Return the given fields in their stored form; None stands for a text to be unset."""
+    clean: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in _FIELDS:
+            problems.add(name, "is not a field of a datastore", f"it takes {', '.join(_FIELDS)}", "unknown-field")
+        elif name == "connection_id":
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                problems.add(name, "must be a positive whole number", "qualytics connections list shows the ids")
+            clean[name] = value
+        elif name in {"tags", "teams"}:
+            clean[name] = _check_names(name, value, problems)
+        elif name == "enrichment_only":
+            if not isinstance(value, bool):
+                problems.add(name, "must be true or false")
+            clean[name] = int(value is True)
+        elif name == "settings":
+            clean[name] = {key: _check_setting(key, setting, problems) for key, setting in value.items()}
+        else:
+            clean[name] = _check_text(name, value, problems)
+    return clean
+
+
+def _check_text(name: str, value: object, problems: validate.Problems) -> str | None:
+    if value is None and name in _TEXTS:
+        return None
+    if not isinstance(value, str) or not value:
+        problems.add(name, "must be a text that is not empty", "leave it out instead")
+        return None
+    if name == "name":
+        return validate.check_name(name, value, problems)
+    return validate.check_text(name, value, problems, max_length=_MAX_TEXT)
+
+
+def _check_setting(name: str, value: Any, problems: validate.Problems) -> Any:
+    setting = SETTINGS[name]
+    if value is None:
+        return None
+    wrong = not isinstance(value, setting.type) or (setting.type is int and isinstance(value, bool))
+    if wrong:
+        problems.add(name, f"must be a {setting.type.__name__}")
+    elif setting.words and value not in setting.words:
+        problems.add(name, f"must be one of {', '.join(setting.words)}")
+    elif setting.type is str and not setting.words:
+        validate.check_text(name, value, problems, max_length=setting.maximum)
+    elif setting.type is int and not setting.minimum <= value <= setting.maximum:
+        problems.add(name, f"must be {setting.minimum} to {setting.maximum:,}")
+    return value
+
+
+def _check_names(loc: str, value: object, problems: validate.Problems) -> list[str]:
+    if not isinstance(value, list) or len(value) > _MAX_NAMES or not all(isinstance(name, str) for name in value):
+        problems.add(loc, f"must be a list of at most {_MAX_NAMES} texts", f"as in --{loc} finance,daily")
+        return []
+    return list(dict.fromkeys(validate.check_name(loc, name, problems) for name in value))

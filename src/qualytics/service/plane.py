@@ -1,0 +1,110 @@
+"""What a control plane forbids, beyond the rules that hold for everybody's own store."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from qualytics import connectors
+from qualytics.errors import InvalidInput, Problem, SecretNeeded
+from qualytics.service.validate import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from qualytics.connectors import Connector
+    from qualytics.model import Connection
+    from qualytics.service import Context
+    from qualytics.service.drafts import Draft
+    from qualytics.settings import Plane, Settings
+
+# A stored secret goes to where these point, and in the clear if they say so.
+_TARGET = ("host", "port", "uri", "catalog", "catalog_type")
+_TARGET_PARAMETERS = ("ssl", "endpoint_url", "driver_class", "jars", "region", "account")
+
+
+def require_allowed(settings: Settings, draft: Draft) -> None:
+    """Refuse what would read files of the server, or reach out of what holds a driver.
+
+    Raises:
+        InvalidInput: with the code type-not-allowed, or for a path in a parameter.
+
+    """
+    if settings.plane is None:
+        return
+    connector, values = draft.connector, draft.values
+    parameters = values.get("parameters") or {}
+    problems = Problems()
+    for param in connector.params:
+        if param.is_path and param.name in parameters:
+            hint = f"give the text itself, as {param.name.removesuffix('_file')}"
+            problems.add(f"parameters.{param.name}", "is a file, which a control plane does not read", hint)
+    problems.finish()
+    files = list(_files(connector, values, parameters))
+    if files and not all(_is_listed(settings.plane, path) for path in files):
+        hint = "an Admin lists the directory of the file, or the driver's jar, with --allow-file when the server starts"
+        raise _not_allowed(f"a {connector.type} connection reads a file that this control plane does not allow", hint)
+    is_held = connector.pinned is not None or bool(files)
+    if not is_held and connector.type not in settings.plane.types:
+        hint = f"an Admin can allow it with --allow-type {connector.type} when the server starts"
+        message = f"{connector.type} is off here: nothing holds its driver to the address that was checked"
+        raise _not_allowed(message, hint)
+
+
+def require_same_target(context: Context, before: Connection, changed: Draft) -> None:
+    """Refuse to send a stored secret to another target than it was given for; an Admin may.
+
+    Raises:
+        SecretNeeded: the target changes and a stored secret stays.
+
+    """
+    if not context.is_shared or context.actor.is_admin or not changed.kept:
+        return
+    connector = changed.connector
+    old, new = _target(connector, before.values), _target(connector, changed.values)
+    if names := sorted(name for name in old if old[name] != new[name]):
+        secrets = " and ".join(sorted(changed.kept))
+        raise SecretNeeded(
+            f"{', '.join(names)} of connection {before.name!r} would change while its stored {secrets} stays",
+            f"give the {secrets} again with this change, or ask an Admin",
+        )
+
+
+def _target(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = values.get("parameters") or {}
+    names = [param.name for param in connector.params if _is_target(param.name)]
+    found = {name: values.get(name) for name in _TARGET if name in connector.fields}
+    if "port" in found:
+        found["port"] = found["port"] or connector.default_port
+    if host := found.get("host"):
+        found["host"] = str(host).lower().removesuffix(".")
+    return found | {f"parameters.{name}": parameters.get(name) for name in names}
+
+
+def _is_target(name: str) -> bool:
+    return name in _TARGET_PARAMETERS or name.startswith("ssl_") or name.endswith(("_url", "_host", "_endpoint"))
+
+
+def _files(connector: Connector, values: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterable[str]:
+    if connector.kind == "embedded":
+        yield str(values.get("uri") or "")
+    yield from parameters.get("jars") or ()
+
+
+def _is_listed(plane: Plane, path: str) -> bool:
+    real = os.path.realpath(path)  # a link must not lead out of what is allowed
+    return any(_holds(os.path.realpath(allowed), real) for allowed in plane.files)
+
+
+def _holds(allowed: str | Path, path: str) -> bool:
+    return path == allowed or (os.path.isdir(allowed) and os.path.commonpath([allowed, path]) == str(allowed))
+
+
+def _not_allowed(message: str, hint: str) -> InvalidInput:
+    return InvalidInput([Problem("type", message, hint, "type-not-allowed")])
+
+
+def known_types(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the types of a setting; unknown names raise InvalidInput."""
+    return tuple(connectors.get(name).type for name in names)

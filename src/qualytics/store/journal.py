@@ -1,0 +1,69 @@
+"""The audit log: what was done or refused, by whom and from where, in the order of a sequence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_COLUMNS = (
+    *("created", "actor_id", "actor", "token_id", "address", "request_id", "action"),
+    *("object_type", "object_id", "object_name", "outcome", "detail"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry: `outcome` is done, failed or the code of the error that refused it; `detail` holds no secret."""
+
+    created: str
+    actor_id: int | None
+    actor: str
+    token_id: int | None
+    address: str | None
+    request_id: str | None
+    action: str
+    object_type: str
+    object_id: int | None
+    object_name: str | None
+    outcome: str
+    detail: dict[str, Any]
+    id: int = 0
+
+
+class Journal:
+    """The rows of the audit log; `execute(sql, arguments)` runs one statement and returns its rows."""
+
+    def __init__(self, execute: Callable[..., Any]) -> None:
+        """Take the way to run statements."""
+        self._execute = execute
+
+    def add(self, entry: Entry) -> None:
+        """Append an entry, inside a transaction of the store."""
+        values = [getattr(entry, name) for name in _COLUMNS[:-1]]
+        sql = f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - constants only
+        self._execute(sql, (*values, json.dumps(entry.detail)))
+
+    def of_object(self, object_type: str, object_id: int, limit: int) -> Iterator[Entry]:
+        """Yield what was done to one object, the newest first."""
+        where = "object_type = ? AND object_id = ? AND outcome = 'done'"
+        return self._entries(where, (object_type, object_id, limit))
+
+    def entries(self, before: int | None, limit: int, *, action: str | None = None) -> Iterator[Entry]:
+        """Yield entries, the newest first: those before a sequence number, those of one action."""
+        where, arguments = "TRUE", list[Any]()
+        if before is not None:
+            where += " AND id < ?"
+            arguments.append(before)
+        if action is not None:
+            where += " AND action = ?"
+            arguments.append(action)
+        return self._entries(where, (*arguments, limit))
+
+    def _entries(self, where: str, arguments: tuple[Any, ...]) -> Iterator[Entry]:
+        sql = f"SELECT id, {', '.join(_COLUMNS)} FROM audit WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
+        for row in self._execute(sql, arguments):
+            yield Entry(id=row["id"], detail=json.loads(row["detail"]), **{name: row[name] for name in _COLUMNS[:-1]})
