@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from qualytics.settings import Settings
-    from qualytics.store.sqlite import SqliteStore
+    from qualytics.store.base import Store
 
 __all__ = ["Context"]
 
@@ -21,10 +21,10 @@ class Context:
     def __init__(self, settings: Settings) -> None:
         """Take the settings; nothing is opened yet."""
         self.settings = settings
-        self._store: SqliteStore | None = None
+        self._store: Store | None = None
 
     @property
-    def store(self) -> SqliteStore:
+    def store(self) -> Store:
         """Return the store, opened at the first use."""
         if self._store is None:
             self._store = open_store(self.settings)
