@@ -9,6 +9,7 @@ import pytest
 from dev import servers
 from qualytics.connectors.postgresql import CONNECTOR
 from tests import faults
+from tests.connectors import pins
 from tests.connectors.trial import outcome, trial
 
 names = (f"role_{number}" for number in itertools.count())
@@ -179,6 +180,15 @@ def test_root_certificates_may_be_given_as_text(tested, root_file):
     report = tested(ssl_root_cert="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ssl_mode="verify")
     assert outcome(report) == ("resolve", "config")
     assert "cannot be read" in report.failure.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["disable", "verify"])
+def test_the_address_that_was_checked_is_dialled_whatever_the_name_means(mode):
+    assert pins.dials("postgresql", by=CONNECTOR.pinned, mode=mode)
+    assert not pins.dials(
+        "postgresql", by="resolver", mode=mode
+    )  # libpq looks up by itself what it gets no address for
 
 
 def test_an_unknown_database_is_named_as_such(tested):
