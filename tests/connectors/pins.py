@@ -33,10 +33,11 @@ get(plan["type"]).open(Target(timeout_s=5, username="ann", password=Secret("secr
 """
 
 
-def dials(type_: str, *, by: str, mode: str = "disable", **parameters: object) -> bool:
+def dials(type_: str, *, by: str | None, mode: str = "disable", **parameters: object) -> bool:
     """Say whether a driver that is given a name of nowhere still dials 127.0.0.1.
 
-    `by` is how its type is pinned: "address", the target's; "resolver", what Python's look-ups answer.
+    `by` is how its type is pinned: "address", the target's; "resolver", what Python's look-ups answer; with None nobody knows
+    the name, and none can.
     """
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -50,7 +51,7 @@ def dials(type_: str, *, by: str, mode: str = "disable", **parameters: object) -
             start_new_session=True,
         ) as child,
     ):
-        place = {"host": NOWHERE, "port": listener.getsockname()[1], "address": "" if by == "resolver" else "127.0.0.1"}
+        place = {"host": NOWHERE, "port": listener.getsockname()[1], "address": "127.0.0.1" if by == "address" else ""}
         plan = {"type": type_, "parameters": parameters, "directory": directory, "mode": mode, **place}
         try:
             child.stdin.write(json.dumps({**plan, "answers": by == "resolver"}).encode())
