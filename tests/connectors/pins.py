@@ -36,8 +36,8 @@ get(plan["type"]).open(Target(timeout_s=5, username="ann", password=Secret("secr
 def dials(type_: str, *, by: str | None, mode: str = "disable", **parameters: object) -> bool:
     """Say whether a driver that is given a name of nowhere still dials 127.0.0.1.
 
-    `by` is how its type is pinned: "address", the target's; "resolver", what Python's look-ups answer; with None nobody knows
-    the name, and none can.
+    `by` is how its type is pinned: "address", the target's; "resolver", what Python's look-ups answer;
+    with None nobody knows the name, and none can.
     """
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
