@@ -20,12 +20,12 @@ from hypothesis import given, settings
 from dev import cloud, servers
 from dev.relay import relay
 from qualytics.connectors import Refusal, get
+from qualytics.connectors._bigquery_client import arguments
 from qualytics.connectors._google_token import key_of
 from qualytics.connectors._requests import pin
-from qualytics.connectors.bigquery import arguments
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import discovered, meet_fault, problems, trial
+from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 
@@ -293,7 +293,7 @@ def in_namespace(public_key, *trials):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("fault", suite.FAULTS)
+@pytest.mark.parametrize("fault", [*suite.FAULTS, *MORE_FAULTS])
 def test_each_fault_gets_its_class_in_time(fault, scheme):
     meet_fault("bigquery", fault, lambda port: at(f"{scheme}://localhost:{port}"), None, database="p")
 
