@@ -289,11 +289,12 @@ def switch_to(plugin):
 
 @pytest.mark.slow
 def test_the_login_goes_over_the_dialled_socket_whatever_the_name_means():
-    with scripted(packet(2, b"\xff\x15\x04#28000denied")) as (port, heard):
-        with socket.create_connection(("127.0.0.1", port)) as sock:
-            target = suite.target("mysql", host=pins.NOWHERE, port=port, sock=sock, tls=suite.plain())
-            with pytest.raises(pymysql.OperationalError):
-                CONNECTOR.open(target)
+    with (
+        scripted(packet(2, b"\xff\x15\x04#28000denied")) as (port, heard),
+        socket.create_connection(("127.0.0.1", port)) as sock,
+        pytest.raises(pymysql.OperationalError),
+    ):
+        CONNECTOR.open(suite.target("mysql", host=pins.NOWHERE, port=port, sock=sock, tls=suite.plain()))
     assert CONNECTOR.pinned == "socket"
     assert b"ann\0" in heard
 
