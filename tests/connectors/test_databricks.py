@@ -255,6 +255,7 @@ def test_a_service_principal_trades_any_secret_at_the_workspace(workspace, certi
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_a_refused_service_principal_is_named_as_such(workspace, certificate, type_):
     found = Workspace(certificate)
     report = workspace(type_, found, "not it", username="client-id", **M2M)
@@ -369,6 +370,7 @@ def test_each_fault_gets_its_class_in_time(type_, fault):
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_a_host_that_does_not_exist_is_named_as_such(type_):
     values = {"host": "no-such-host.invalid", "parameters": {"path": PATH} if type_ == "databricks" else {}}
     assert suite.verdict(trial(type_, values, timeout_s=suite.DEADLINE_S)) == ("resolve", "dns")

@@ -199,11 +199,13 @@ def test_an_access_token_needs_no_username():
     suite.check_fault("dremio", "closing", ssl=False, authentication_type="ACCESS_TOKEN", username=None)
 
 
+@pytest.mark.slow
 def test_other_types_do_need_one():
     with suite.untouched() as port:
         report = suite.probe("trino", port, username=None, password=None)
     assert suite.verdict(report) == ("login", "config")
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_told_as_such():
     suite.check_unknown_host("dremio")

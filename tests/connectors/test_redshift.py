@@ -242,6 +242,7 @@ def test_every_fault_ends_in_time_with_its_class(fault):
     suite.check_fault("redshift", fault)
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_told_as_such():
     suite.check_unknown_host("redshift")
 

@@ -99,6 +99,7 @@ def test_a_host_that_does_not_exist_is_class_dns(timed, type_):
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_a_time_limit_too_short_for_anything_is_a_timeout(timed, type_):
     with faults.silent() as port:
         report = timed(plan_for(type_, "127.0.0.1", port, 0.001))
