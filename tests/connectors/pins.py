@@ -22,7 +22,7 @@ plan = json.load(sys.stdin)
 answers, mode, directory = plan.pop("answers"), plan.pop("mode"), plan["directory"]
 look_up = socket.getaddrinfo
 def only(host, *rest, **named):
-    if host != plan["host"]:
+    if host not in {plan["host"], "127.0.0.1"}:
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
     return look_up("127.0.0.1", *rest, **named)
 if answers:
