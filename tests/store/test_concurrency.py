@@ -105,6 +105,7 @@ def objects(path):
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))
+@pytest.mark.slow
 def test_an_older_store_is_migrated_once_when_many_start_together(together, filled, version):
     before = objects(filled.store_path)
     older_store(filled, version)
