@@ -23,6 +23,8 @@ SERVER_FIXTURES = {
     *("postgres_server", "mariadb_server", "fakesnow_server"),
     *("plain_postgres", "plain_mariadb", "expired_postgres", "expired_mariadb"),
 }
+# Each use starts Python anew, which a whole suite of fast tests cannot pay.
+SLOW_FIXTURES = {"shell"}
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -34,6 +36,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @dataclass(frozen=True)

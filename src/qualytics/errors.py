@@ -20,6 +20,7 @@ QualyticsError            internal              exit 1  500
 │  ├─ StoreDamaged        store-damaged         exit 1  500
 │  ├─ StoreNewer          store-newer           exit 1  500
 │  ├─ StoreFull           store-full            exit 1  507
+│  ├─ StoreUnreachable    store-unreachable     exit 1  503
 │  └─ StoreUnsafe         store-unsafe          exit 1  500
 └─ KeyProblem             key-problem           exit 1  500
    ├─ KeyMissing          key-missing           exit 1  500
@@ -253,6 +254,14 @@ class StoreFull(StoreError):
     code = "store-full"
     http_status = 507
     meaning = "no space is left where the store is; nothing was changed"
+
+
+class StoreUnreachable(StoreError):
+    """The database server of the store could not be reached, or was lost in the middle of a change."""
+
+    code = "store-unreachable"
+    http_status = 503
+    meaning = "the store's server could not be reached, or was lost in the middle of a change; the message says which"
 
 
 class StoreUnsafe(StoreError):

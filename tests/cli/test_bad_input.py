@@ -566,6 +566,7 @@ BYTES = [
 
 
 @pytest.mark.parametrize(("given", "code", "error"), BYTES)
+@pytest.mark.slow
 def test_bytes_that_are_no_text_are_refused_like_any_bad_value(home, given, code, error):
     done = subprocess.run([os.fsencode(sys.executable), b"-m", b"qualytics", *given], capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (code, b"")
@@ -575,6 +576,7 @@ def test_bytes_that_are_no_text_are_refused_like_any_bad_value(home, given, code
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_lists_filtered_by_bytes_that_are_no_text_are_empty(home):
     for command in (b"connections", b"datastores"):
         words = [os.fsencode(sys.executable), b"-m", b"qualytics", command, b"list", b"--name", b"\xff"]

@@ -223,6 +223,7 @@ def test_mariadb_lists_databases_and_tables_and_has_no_schemas(
     assert f"hint: qualytics connections catalogs --id {identifier} lists them" in missing.err
 
 
+@pytest.mark.slow
 def test_sqlite_lists_its_one_schema_and_its_tables(connection, listed, run, tmp_path):
     path = tmp_path / "a.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as handle:
@@ -246,6 +247,7 @@ def test_sqlite_lists_its_one_schema_and_its_tables(connection, listed, run, tmp
     assert "schemas" in refused.err
 
 
+@pytest.mark.slow
 def test_duckdb_lists_its_schemas_and_tables(connection, listed, run, tmp_path):
     path = tmp_path / "a.duckdb"
     with contextlib.closing(duckdb.connect(str(path))) as handle:
@@ -356,6 +358,7 @@ def test_a_connection_that_is_not_there_is_not_found(run):
     assert run("connections", "tables").code == 2
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_a_failed_test(connection, run, tmp_path):
     identifier = connection("sqlite", uri=str(tmp_path / "missing.sqlite"))
     result = run("connections", "tables", "--id", identifier)

@@ -220,6 +220,7 @@ def test_a_full_or_closed_stdout_is_told_and_exit_code_1(home, command):
     assert (code, err.splitlines()[0]) == (1, CLOSED)
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_early_ends_the_command_quietly(home):
     code, out, err = qualytics("$Q connections types -f json | head -1; exit ${PIPESTATUS[0]}")
     assert (out, err) == (b"[\n", "")
@@ -228,6 +229,7 @@ def test_a_reader_that_goes_early_ends_the_command_quietly(home):
     assert (out, err) == (b"", "")
 
 
+@pytest.mark.slow
 def test_a_closed_stderr_or_stdin_takes_nothing_from_the_exit_code(home):
     assert qualytics("$Q connections get --id 1 2>&-")[:2] == (3, b"")
     assert qualytics("$Q connections list <&-") == (0, b"[]\n", "")
@@ -239,6 +241,7 @@ def test_a_closed_stderr_or_stdin_takes_nothing_from_the_exit_code(home):
     assert qualytics("$Q connections frobnicate 2>/dev/full")[0] == 2
 
 
+@pytest.mark.slow
 def test_ascii_and_c_locales_change_nothing(home):
     for environment in ({"LC_ALL": "C"}, {"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "POSIX"}):
         line = "$Q connections create -t sqlite --uri /x --name Caf\u00e9 --dry-run"

@@ -206,6 +206,7 @@ def test_every_command_of_the_page_runs_as_printed(home, run, postgres_server, r
     assert (document, said.splitlines()[0]) == (None, "error: there is no connection 1")
 
 
+@pytest.mark.slow
 def test_quoted_references_reach_the_command_and_unset_ones_are_named(home):
     bash = Bash({"DB_HOST": "db.example.com"})
     quoted = CREATE.replace("${DB_HOST}", "'${DB_HOST}'").replace("${DB_PASSWORD}", "'${NOT_SET}'")
@@ -218,6 +219,7 @@ def test_quoted_references_reach_the_command_and_unset_ones_are_named(home):
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_the_list_pipes_into_json_tools(home, run):
     run("connections", "create", "-t", "sqlite", "--uri", "/x.db")
     piped = Bash({})(f"qualytics connections list --format json | {sys.executable} -m json.tool")[0]

@@ -22,6 +22,13 @@ from qualytics.service.validate import Problems, check_complete, check_values
 from tests import faults
 from tests.connectors.faults_suite import DEADLINE_S, FAULTS
 
+# Beside those that every type meets.
+MORE_FAULTS = {
+    "resetting": ({"tls", "login"}, "network"),
+    "trickling": ({"tls", "login"}, "timeout"),
+    "endless": ({"tls", "login"}, "timeout"),
+}
+
 
 def plan_of(type_: str, values: dict[str, Any], password: str | None, **options: Any) -> Plan:
     secrets = {} if password is None else {"password": Secret(password)}
@@ -71,7 +78,7 @@ def meet_fault(type_: str, fault: str, values_of: Any, password: str | None = "s
         began = time.monotonic()
         report = trial(type_, values_of(port), password, timeout_s=DEADLINE_S, **options)
         seconds = time.monotonic() - began
-    stages, failure_class = FAULTS[fault]
+    stages, failure_class = (FAULTS | MORE_FAULTS)[fault]
     assert report.failure is not None
     assert report.failure.failure_class == failure_class, report.failure
     assert report.failure.stage in stages, report.failure

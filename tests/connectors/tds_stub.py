@@ -1,4 +1,4 @@
-"""A server that speaks TDS as far as the answer to a login, and a listener of Oracle Net that refuses."""
+"""A server that speaks TDS as far as the answer to a login, and a listener of Oracle Net that refuses or redirects."""
 
 from __future__ import annotations
 
@@ -138,5 +138,40 @@ def oracle_listener(number):
         text = f"(DESCRIPTION=(TMP=)(VSNNUM=318767104)(ERR={number}){stack})".encode()
         body = b"\x22\0" + struct.pack(">H", len(text)) + text
         peer.sendall(struct.pack(">HHBBH", len(body) + 8, 0, 4, 0, 0) + body)  # 4: REFUSE
+
+    return _serving(answer)
+
+
+def oracle_redirect(host, port=1):
+    """Send each peer to another address, as a listener of a cluster does."""
+    text = f"(ADDRESS=(PROTOCOL=tcp)(HOST={host})(PORT={port}))\0(DESCRIPTION=(CONNECT_DATA=(SERVICE_NAME=x)))".encode()
+
+    def answer(peer):
+        size = struct.unpack(">H", _exactly(peer.recv, 8)[:2])[0]
+        _exactly(peer.recv, size - 8)
+        peer.sendall(struct.pack(">HHBBHH", 10, 0, 5, 0, 0, len(text)))  # 5: REDIRECT, 6: DATA
+        peer.sendall(struct.pack(">HHBBHH", len(text) + 10, 0, 6, 0, 0, 0) + text)
+        with contextlib.suppress(EOFError):
+            _exactly(peer.recv, 1)
+
+    return _serving(answer)
+
+
+def sql_router(logins, host, port):
+    """Note each login in the list and send it to another server ([MS-TDS] 2.2.7.9, ENVCHANGE of type 20)."""
+
+    def answer(peer):
+        _message(peer.recv)
+        peer.sendall(_packet(_REPLY, _prelogin(_NOT_SUPPORTED)))
+        logins.append(_login(_message(peer.recv)))
+        name = "stub".encode("utf-16-le")
+        said = b"\1" + b"\x74\0\0\4" + bytes([len(name) // 2]) + name + b"\x10\0\0\0"
+        place = struct.pack("<BHH", 0, port, len(host)) + host.encode("utf-16-le")
+        route = b"\x14" + struct.pack("<H", len(place)) + place + b"\0\0"
+        tokens = b"".join(
+            kind + struct.pack("<H", len(body)) + body for kind, body in ((b"\xad", said), (b"\xe3", route))
+        )
+        peer.sendall(_packet(_REPLY, tokens + b"\xfd" + struct.pack("<HHQ", 0, 0, 0)))
+        _exactly(peer.recv, 1)
 
     return _serving(answer)

@@ -14,10 +14,11 @@ from pyathena.error import OperationalError
 from dev import cloud
 from dev.relay import relay
 from qualytics.connectors import get
-from qualytics.connectors.athena import arguments, endpoint, region_of
+from qualytics.connectors._athena_client import arguments
+from qualytics.connectors._athena_place import endpoint, region_of
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import discovered, meet_fault, problems, trial
+from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 
 ROLE = "arn:aws:iam::000000000000:role/reader"
 GOOD = {"region": "eu-west-1", "output": "s3://results/x/"}
@@ -287,7 +288,7 @@ def test_discovery_lists_catalogs_databases_tables_and_views(aws):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("fault", suite.FAULTS)
+@pytest.mark.parametrize("fault", [*suite.FAULTS, *MORE_FAULTS])
 def test_each_fault_gets_its_class_in_time(fault, scheme):
     def values(port):
         return {"username": "AKIA", "parameters": {**GOOD, "endpoint_url": f"{scheme}://localhost:{port}"}}
@@ -295,6 +296,7 @@ def test_each_fault_gets_its_class_in_time(fault, scheme):
     meet_fault("athena", fault, values)
 
 
+@pytest.mark.slow
 def test_a_host_that_does_not_exist_is_named_as_such():
     values = {"username": "AKIA", "host": "no-such-host.invalid", "parameters": GOOD}
     assert suite.verdict(trial("athena", values, timeout_s=suite.DEADLINE_S)) == ("resolve", "dns")

@@ -20,12 +20,12 @@ from hypothesis import given, settings
 from dev import cloud, servers
 from dev.relay import relay
 from qualytics.connectors import Refusal, get
+from qualytics.connectors._bigquery_client import arguments
 from qualytics.connectors._google_token import key_of
 from qualytics.connectors._requests import pin
-from qualytics.connectors.bigquery import arguments
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import discovered, meet_fault, problems, trial
+from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 
@@ -293,11 +293,12 @@ def in_namespace(public_key, *trials):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize("fault", suite.FAULTS)
+@pytest.mark.parametrize("fault", [*suite.FAULTS, *MORE_FAULTS])
 def test_each_fault_gets_its_class_in_time(fault, scheme):
     meet_fault("bigquery", fault, lambda port: at(f"{scheme}://localhost:{port}"), None, database="p")
 
 
+@pytest.mark.slow
 def test_a_host_that_does_not_exist_is_named_as_such():
     report = trial("bigquery", at("https://no-such-host.invalid"), key_file(), timeout_s=suite.DEADLINE_S)
     assert suite.verdict(report) == ("resolve", "dns")

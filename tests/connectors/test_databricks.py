@@ -4,21 +4,20 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import urllib.request
 
 import pytest
-from databricks.sdk import errors as sdk_errors
-from databricks.sql import exc as sql_errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dev import cloud
-from qualytics.connectors import Refusal, databricks, databricks_native, get
-from qualytics.connectors._databricks import TokenRefusedError, bearer
+from qualytics.connectors import Refusal, _databricks_client, _unity_client, get
+from qualytics.connectors._databricks import bearer
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import discovered, meet_fault, problems, serving, trial
+from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, serving, trial
 
 TYPES = ("databricks", "databricks_native")
 PATH = "/sql/1.0/warehouses/1234567890abcdef"
@@ -29,7 +28,7 @@ M2M = {"authentication_type": "OAUTH_M2M"}
 
 def test_each_field_of_the_warehouse_becomes_its_argument():
     target = suite.target("databricks", tls=suite.encrypted(), port=443, parameters={"path": PATH}, timeout_s=7.0)
-    assert databricks.arguments(target, "dapi123") == {
+    assert _databricks_client.arguments(target, "dapi123") == {
         "server_hostname": "db.example.com",
         "_port": 443,
         "http_path": PATH,
@@ -45,12 +44,12 @@ def test_each_field_of_the_warehouse_becomes_its_argument():
         "_tls_no_verify": False,
     }
     target.tls = suite.encrypted("require")
-    assert databricks.arguments(target, "dapi123")["_tls_no_verify"] is True
+    assert _databricks_client.arguments(target, "dapi123")["_tls_no_verify"] is True
 
 
 def test_each_field_of_the_catalog_becomes_its_argument():
     target = suite.target("databricks_native", tls=suite.encrypted(), port=443, timeout_s=7.0)
-    assert databricks_native.arguments(target, "dapi123") == {
+    assert _unity_client.arguments(target, "dapi123") == {
         "host": "https://db.example.com",
         "token": "dapi123",
         "auth_type": "pat",
@@ -256,6 +255,7 @@ def test_a_service_principal_trades_any_secret_at_the_workspace(workspace, certi
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_a_refused_service_principal_is_named_as_such(workspace, certificate, type_):
     found = Workspace(certificate)
     report = workspace(type_, found, "not it", username="client-id", **M2M)
@@ -358,7 +358,7 @@ def test_discovery_lists_catalogs_schemas_tables_and_views(filled, at):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", suite.FAULTS)
+@pytest.mark.parametrize("fault", [*suite.FAULTS, *MORE_FAULTS])
 @pytest.mark.parametrize("type_", TYPES)
 def test_each_fault_gets_its_class_in_time(type_, fault):
     def values(port):
@@ -370,6 +370,7 @@ def test_each_fault_gets_its_class_in_time(type_, fault):
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_a_host_that_does_not_exist_is_named_as_such(type_):
     values = {"host": "no-such-host.invalid", "parameters": {"path": PATH} if type_ == "databricks" else {}}
     assert suite.verdict(trial(type_, values, timeout_s=suite.DEADLINE_S)) == ("resolve", "dns")
@@ -377,29 +378,40 @@ def test_a_host_that_does_not_exist_is_named_as_such(type_):
 
 # Error classes of docs.databricks.com/en/error-messages, classes of both drivers, answers of the REST API.
 MESSAGES = [
-    (sql_errors.ServerOperationError("[NO_SUCH_CATALOG_EXCEPTION] Catalog 'nope' was not found. SQLSTATE: 42704"), "unknown_db"),
-    (sql_errors.ServerOperationError("[SCHEMA_NOT_FOUND] The schema `main`.`nope` cannot be found. SQLSTATE: 42704"), "unknown_db"),
-    (sql_errors.ServerOperationError("[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have USE CATALOG on Catalog 'main'. SQLSTATE: 42501"), "permission"),
-    (sql_errors.ServerOperationError("PERMISSION_DENIED: User does not have USE SCHEMA on Schema 'main.x'."), "permission"),
-    (sql_errors.RequestError("Error during request to server. ", {"http-code": 401}), "auth"),
-    (sql_errors.RequestError("Error during request to server. ", {"http-code": 404}), "unknown_db"),
-    (sql_errors.RequestError("Error during request to server. ", {"http-code": 503}), "transient"),
-    (sql_errors.RequestError("Error during request to server: 401 Unauthorized", {}), "auth"),
-    (sql_errors.OperationalError("Error: expected server to use a protocol version >= SPARK_CLI_SERVICE_PROTOCOL_V2, instead got: 9"), "config"),
-    (sql_errors.ReydenThriftUnsupportedError("Thrift is not supported for this Reyden warehouse"), "config"),
-    (sdk_errors.NotFound("Catalog 'nope' does not exist."), "unknown_db"),
-    (sdk_errors.ResourceDoesNotExist("no"), "unknown_db"),
-    (sdk_errors.PermissionDenied("User does not have USE CATALOG on Catalog 'main'."), "permission"),
-    (sdk_errors.Unauthenticated("Credential was not sent or was of an unsupported type for this API."), "auth"),
-    (sdk_errors.TooManyRequests("Rate limit"), "quota"),
-    (sdk_errors.TemporarilyUnavailable("later"), "transient"),
-    (sdk_errors.InternalError("boom"), "transient"),
-    (sdk_errors.BadRequest("what"), "config"),
-    (TokenRefusedError('{"error":"invalid_client","error_description":"Client authentication failed"}'), "auth"),
-    (TokenRefusedError('{"error":"invalid_scope"}'), "auth"),
+    ("sql", "ServerOperationError", ("[NO_SUCH_CATALOG_EXCEPTION] Catalog 'nope' was not found. SQLSTATE: 42704",), "unknown_db"),
+    ("sql", "ServerOperationError", ("[SCHEMA_NOT_FOUND] The schema `main`.`nope` cannot be found. SQLSTATE: 42704",), "unknown_db"),
+    ("sql", "ServerOperationError", ("[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have USE CATALOG on Catalog 'main'. SQLSTATE: 42501",), "permission"),
+    ("sql", "ServerOperationError", ("PERMISSION_DENIED: User does not have USE SCHEMA on Schema 'main.x'.",), "permission"),
+    ("sql", "RequestError", ("Error during request to server. ", {"http-code": 401}), "auth"),
+    ("sql", "RequestError", ("Error during request to server. ", {"http-code": 404}), "unknown_db"),
+    ("sql", "RequestError", ("Error during request to server. ", {"http-code": 503}), "transient"),
+    ("sql", "RequestError", ("Error during request to server: 401 Unauthorized", {}), "auth"),
+    ("sql", "OperationalError", ("Error: expected server to use a protocol version >= SPARK_CLI_SERVICE_PROTOCOL_V2, instead got: 9",), "config"),
+    ("sql", "ReydenThriftUnsupportedError", ("Thrift is not supported for this Reyden warehouse",), "config"),
+    ("sdk", "NotFound", ("Catalog 'nope' does not exist.",), "unknown_db"),
+    ("sdk", "ResourceDoesNotExist", ("no",), "unknown_db"),
+    ("sdk", "PermissionDenied", ("User does not have USE CATALOG on Catalog 'main'.",), "permission"),
+    ("sdk", "Unauthenticated", ("Credential was not sent or was of an unsupported type for this API.",), "auth"),
+    ("sdk", "TooManyRequests", ("Rate limit",), "quota"),
+    ("sdk", "TemporarilyUnavailable", ("later",), "transient"),
+    ("sdk", "InternalError", ("boom",), "transient"),
+    ("sdk", "BadRequest", ("what",), "config"),
+    ("own", "TokenRefusedError", ('{"error":"invalid_client","error_description":"Client authentication failed"}',), "auth"),
+    ("own", "TokenRefusedError", ('{"error":"invalid_scope"}',), "auth"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("exc", "failure_class"), MESSAGES, ids=[f"{type(exc).__name__} {exc}"[:70] for exc, _ in MESSAGES])  # fmt: skip
-def test_a_message_gets_its_class(exc, failure_class):
+MODULES = {"sql": "databricks.sql.exc", "sdk": "databricks.sdk.errors", "own": "qualytics.connectors._databricks"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "name", "arguments", "failure_class"),
+    [
+        pytest.param(*case, id=f"{case[1]} {case[2][0]}"[:70], marks=[pytest.mark.slow] if case[0] == "sdk" else [])
+        for case in MESSAGES
+    ],
+)
+def test_a_message_gets_its_class(origin, name, arguments, failure_class):
+    # Imported here: the SDK takes more than a second to load.
+    exc = getattr(importlib.import_module(MODULES[origin]), name)(*arguments)
     assert judge(get("databricks"), exc).failure_class == failure_class

@@ -7,8 +7,10 @@ from hypothesis import given
 
 from dev import derby, relay
 from qualytics.connectors import Refusal, db2
+from qualytics.connectors import _db2_arguments as db2_arguments
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
+from tests.connectors import pins
 
 DANGEROUS = {
     "dsn": "prod",
@@ -27,7 +29,7 @@ DANGEROUS = {
 }
 
 # What the driver can send; a test below says what becomes of the rest.
-AWKWARD = [text for text in suite.AWKWARD if db2.can_send(text)]
+AWKWARD = [text for text in suite.AWKWARD if db2_arguments.can_send(text)]
 AWKWARD += ["}{", "{x}", "a=b,PWD=c", '"q"', "\ttab", "*!%(x)[y]"]
 
 
@@ -43,11 +45,11 @@ def derby_server(users):
 
 
 def test_every_field_becomes_its_keyword():
-    target = suite.target("db2", database="SALES", tls=suite.plain(), timeout_s=7.5)
-    assert db2.arguments(target) == {
+    target = suite.target("db2", database="SALES", tls=suite.plain(), timeout_s=7.5, address="192.0.2.7")
+    assert db2_arguments.arguments(target) == {
         "Database": "SALES",
         "Protocol": "TCPIP",
-        "Hostname": "db.example.com",
+        "Hostname": "192.0.2.7",
         "ServiceName": "1234",
         "ConnectTimeout": "7",
     }
@@ -58,21 +60,33 @@ def test_every_field_becomes_its_keyword():
     [({"ssl": True}, "auto", True), ({}, "verify", True), ({}, "auto", False), ({"ssl": False}, "auto", False)],
 )
 def test_tls_is_spoken_as_ssl_says_or_when_it_is_demanded(parameters, mode, encrypted):
-    target = suite.target("db2", tls=suite.encrypted(mode), parameters=parameters, address="192.0.2.7")
-    found = db2.arguments(target)
-    assert found.get("Security") == ("SSL" if encrypted else None)
-    assert found.get("SSLClientHostnameValidation") == ("Basic" if encrypted else None)
-    assert found.get("SSLServerCertificate") == ("/nowhere/db2-roots.pem" if encrypted else None)
-    assert found["Hostname"] == ("db.example.com" if encrypted else "192.0.2.7")
+    target = suite.target("db2", tls=suite.encrypted(mode), parameters=parameters)
+    assert db2_arguments.is_encrypted(target) == encrypted
+
+
+def test_over_tls_the_driver_is_given_a_port_of_this_machine_alone():
+    found = db2_arguments.arguments(suite.target("db2", tls=suite.encrypted(), address="192.0.2.7"), 4321)
+    assert (found["Hostname"], found["ServiceName"]) == ("127.0.0.1", "4321")
+    assert not {"192.0.2.7", "db.example.com"} & set(found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["disable", "verify"])
+def test_the_address_that_was_checked_is_dialled_whatever_the_name_means(mode):
+    assert db2.CONNECTOR.pinned == "proxy"
+    assert pins.dials("db2", by="address", mode=mode)
 
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)
 def test_no_password_or_user_stands_among_the_keywords(password, username):
     target = suite.target("db2", database="SALES", tls=suite.plain(), password=password, username=username)
-    assert db2.arguments(target) == db2.arguments(suite.target("db2", database="SALES", tls=suite.plain()))
+    assert db2_arguments.arguments(target) == db2_arguments.arguments(
+        suite.target("db2", database="SALES", tls=suite.plain())
+    )
 
 
 @pytest.mark.parametrize("password", ["a;b", "💥"])
+@pytest.mark.slow
 def test_a_password_that_the_driver_would_cut_is_refused_in_words(password):
     with suite.faults.silent() as port:
         report = suite.probe("db2", port, password=password, ssl_mode="disable")
@@ -83,7 +97,7 @@ def test_a_password_that_the_driver_would_cut_is_refused_in_words(password):
 @pytest.mark.parametrize("name", ["SALES;HOSTNAME=evil.example.com", "X\nHostname=evil", "a b", "x=y", "[x]"])
 def test_a_database_that_would_add_keywords_is_refused(name):
     with pytest.raises(Refusal) as refused:
-        db2.arguments(suite.target("db2", database=name))
+        db2_arguments.arguments(suite.target("db2", database=name))
     assert refused.value.verdict.failure_class == "unknown_db"
 
 
@@ -116,6 +130,7 @@ def test_a_reset_within_the_login_is_a_network_fault_without_the_pause_of_the_dr
         )
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_named():
     suite.check_unknown_host("db2")
 
@@ -179,7 +194,8 @@ def test_tls_is_verified_against_the_given_root(derby_server, certificate, root_
 def test_a_certificate_for_another_host_is_named(derby_server, authority, root_file):
     issued = authority.issue_cert("elsewhere.example")
     with relay.relay(derby_server.port, (issued.cert_chain_pems, issued.private_key_pem)) as port:
-        report = suite.probe("db2", port, database=derby.DATABASE, ssl=True, ssl_root_cert_file=str(root_file))
+        options = {"host": "localhost", "database": derby.DATABASE, "ssl": True}
+        report = suite.probe("db2", port, **options, ssl_root_cert_file=str(root_file))
     assert suite.verdict(report) == ("tls", "tls")
     assert "another host name" in report.failure.message
 

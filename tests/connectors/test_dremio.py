@@ -2,11 +2,15 @@
 
 # ruff: noqa: E501 - tables of messages read best with one verdict a line
 
+import base64
+
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal, dremio
+from qualytics.connectors import Refusal, _dremio_client, _dremio_errors, _dremio_listing, dremio
+from tests import faults
 from tests.connectors import faults_suite as suite
+from tests.connectors.flight_server import flight_server
 
 DANGEROUS = {
     "uri": "grpc+tls://evil.example.com:443",
@@ -31,8 +35,8 @@ def test_every_field_becomes_its_option_of_the_driver(tmp_path):
     roots = tmp_path / "roots.pem"
     roots.write_text("PEM")
     target = suite.target("dremio", tls=suite.encrypted("verify", str(roots)), parameters={"project_id": "p-1"})
-    assert dremio.address(target) == "grpc+tls://db.example.com:1234"
-    assert dremio.arguments(target) == {
+    assert _dremio_client.address(target) == "grpc+tls://db.example.com:1234"
+    assert _dremio_client.arguments(target) == {
         "adbc.flight.sql.rpc.timeout_seconds.fetch": "10",
         "adbc.flight.sql.rpc.timeout_seconds.query": "10",
         "adbc.flight.sql.rpc.timeout_seconds.update": "10",
@@ -40,33 +44,34 @@ def test_every_field_becomes_its_option_of_the_driver(tmp_path):
         "adbc.flight.sql.rpc.call_header.project_id": "p-1",
         "username": "ann",
         "password": "secret",
+        "adbc.flight.sql.client_option.tls_override_hostname": "db.example.com",
         "adbc.flight.sql.client_option.tls_root_certs": "PEM",
     }
 
 
 def test_an_access_token_goes_out_as_a_header_and_no_user_with_it():
     parameters = {"authentication_type": "ACCESS_TOKEN"}
-    found = dremio.arguments(suite.target("dremio", tls=suite.encrypted("require"), parameters=parameters))
+    found = _dremio_client.arguments(suite.target("dremio", tls=suite.encrypted("require"), parameters=parameters))
     assert found["adbc.flight.sql.authorization_header"] == "Bearer secret"
     assert found["adbc.flight.sql.client_option.tls_skip_verify"] == "true"
     assert not {"username", "password"} & set(found)
 
 
 def test_an_address_of_ipv6_stands_in_brackets():
-    assert dremio.address(suite.target("dremio", host="::1", tls=suite.plain())) == "grpc+tcp://[::1]:1234"
+    assert _dremio_client.address(suite.target("dremio", host="::1", tls=suite.plain())) == "grpc+tcp://[::1]:1234"
 
 
 def test_a_secret_does_not_go_out_in_clear_text_unasked():
     with pytest.raises(Refusal) as refused:
-        dremio.arguments(suite.target("dremio", tls=suite.plain("auto")))
+        _dremio_client.arguments(suite.target("dremio", tls=suite.plain("auto")))
     assert refused.value.verdict.failure_class == "tls"
-    assert dremio.arguments(suite.target("dremio", tls=suite.plain("disable")))["password"] == "secret"
+    assert _dremio_client.arguments(suite.target("dremio", tls=suite.plain("disable")))["password"] == "secret"
 
 
 @given(suite.PASSWORDS)
 def test_any_password_reaches_the_driver_unchanged(password):
     target = suite.target("dremio", password=password, tls=suite.plain())
-    assert dremio.arguments(target)["password"] == password
+    assert _dremio_client.arguments(target)["password"] == password
 
 
 # Parameters ---------------------------------------------------------------------------------------
@@ -128,7 +133,7 @@ def messages():
 
 @pytest.mark.parametrize(("exc", "failure_class"), messages(), ids=lambda value: str(value)[:50])
 def test_a_message_has_its_class(exc, failure_class):
-    assert dremio.classify(exc).failure_class == failure_class
+    assert _dremio_errors.classify(exc).failure_class == failure_class
 
 
 # Arrow --------------------------------------------------------------------------------------------
@@ -151,10 +156,10 @@ def handle():
 
 
 def test_rows_of_arrow_are_read_batch_by_batch(handle):
-    rows = dremio.rows(handle, "select range as n, 'x' as t from range(5000) order by 1")
+    rows = _dremio_listing.rows(handle, "select range as n, 'x' as t from range(5000) order by 1")
     assert next(rows) == (0, "x")
     assert sum(1 for _ in rows) == 4_999
-    assert next(dremio.rows(handle, "select 1 from range(9)")) == (1,)
+    assert next(_dremio_listing.rows(handle, "select 1 from range(9)")) == (1,)
 
 
 def test_name_and_version_come_from_flight_sqls_info(handle):
@@ -165,18 +170,76 @@ def test_name_and_version_come_from_flight_sqls_info(handle):
 
 def test_discovery_reads_the_information_schema(handle):
     target = suite.target("dremio", schema="sales")
-    assert "sales" in {item.name for item in dremio.schemas(handle, target)}
-    assert [(item.name, item.kind) for item in dremio.tables(handle, target, "or")] == [
+    assert "sales" in {item.name for item in _dremio_listing.schemas(handle, target)}
+    assert [(item.name, item.kind) for item in _dremio_listing.tables(handle, target, "or")] == [
         ("or_v", "view"),
         ("orders", "table"),
     ]
-    dremio.select(handle, target)
+    _dremio_listing.select(handle, target)
 
 
 def test_an_unknown_schema_is_told_as_such(handle):
     with pytest.raises(Refusal) as refused:
-        dremio.select(handle, suite.target("dremio", schema="no'pe"))
+        _dremio_listing.select(handle, suite.target("dremio", schema="no'pe"))
     assert refused.value.verdict.failure_class == "unknown_db"
+
+
+# A server of gRPC -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_driver_goes_to_the_address_that_was_checked_under_the_name_of_the_certificate(authority, root_file):
+    import adbc_driver_manager
+
+    issued = authority.issue_cert("pinned.invalid")
+    with flight_server((issued.cert_chain_pems, issued.private_key_pem)) as (port, asked):
+        for host, told in (("pinned.invalid", "Unable to authenticate"), ("other.invalid", "certificate is valid for")):
+            tls = suite.encrypted("verify", str(root_file))
+            target = suite.target("dremio", tls=tls, host=host, address="127.0.0.1", port=port)
+            with pytest.raises(adbc_driver_manager.Error, match=told):
+                dremio.CONNECTOR.open(target)
+    assert asked == [("pinned.invalid", "Basic YW5uOnNlY3JldA")]
+
+
+@pytest.mark.slow
+def test_without_tls_the_driver_goes_to_the_address_that_was_checked_too():
+    import adbc_driver_manager
+
+    with flight_server() as (port, asked):
+        target = suite.target("dremio", tls=suite.plain(), host="pinned.invalid", address="127.0.0.1", port=port)
+        with pytest.raises(adbc_driver_manager.Error, match="Unable to authenticate"):
+            dremio.CONNECTOR.open(target)
+    assert asked == [(f"pinned.invalid:{port}", "Basic YW5uOnNlY3JldA")]
+
+
+@pytest.mark.slow
+def test_a_server_without_tls_that_speaks_first_is_known_for_one():
+    with flight_server() as (port, asked):
+        assert suite.verdict(suite.probe("dremio", port)) == ("login", "tls")
+        assert suite.verdict(suite.probe("dremio", port, ssl=True)) == ("tls", "tls")
+        assert asked == []
+        assert suite.verdict(suite.probe("dremio", port, ssl=False)) == ("login", "auth")
+        assert suite.verdict(suite.probe("dremio", port, password=None)) == ("login", "auth")
+
+
+@pytest.mark.slow
+def test_tls_is_verified_by_a_private_authority_before_the_login(certificate, root_file):
+    with flight_server(certificate) as (port, asked):
+        assert suite.verdict(suite.probe("dremio", port)) == ("tls", "tls")
+        assert asked == []
+        report = suite.probe("dremio", port, ssl_root_cert_file=str(root_file))
+        assert suite.verdict(report) == ("login", "auth")
+        assert report.tls["verified"] is True
+        assert suite.verdict(suite.probe("dremio", port, ssl_mode="require")) == ("login", "auth")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("password", suite.AWKWARD)
+def test_an_awkward_password_goes_out_unchanged(password):
+    with flight_server() as (port, asked):
+        report = suite.probe("dremio", port, password=password, ssl=False)
+    assert suite.verdict(report) == ("login", "auth")
+    assert asked[0][1] == "Basic " + base64.b64encode(f"ann:{password}".encode()).decode().rstrip("=")
 
 
 # Faults -------------------------------------------------------------------------------------------
@@ -195,15 +258,25 @@ def test_every_fault_ends_in_time_with_its_class_without_tls(fault):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", ["auto", "verify", "require", "disable"])
+def test_a_server_that_resets_is_not_one_without_tls(mode):
+    with faults.resetting() as port:
+        report = suite.probe("dremio", port, ssl_mode=mode)
+    assert report.failure.failure_class == "network", report.failure.detail
+
+
+@pytest.mark.slow
 def test_an_access_token_needs_no_username():
     suite.check_fault("dremio", "closing", ssl=False, authentication_type="ACCESS_TOKEN", username=None)
 
 
+@pytest.mark.slow
 def test_other_types_do_need_one():
     with suite.untouched() as port:
         report = suite.probe("trino", port, username=None, password=None)
     assert suite.verdict(report) == ("login", "config")
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_told_as_such():
     suite.check_unknown_host("dremio")

@@ -5,7 +5,8 @@ from hypothesis import given
 
 from dev import hive as servers
 from dev.relay import relay
-from qualytics.connectors import get, hive
+from qualytics.connectors import _hive_client, get
+from tests import faults
 from tests.connectors import faults_suite as suite
 
 DANGEROUS = {
@@ -29,7 +30,7 @@ DANGEROUS = {
 
 def test_every_field_becomes_its_argument_of_the_driver():
     target = suite.target("hive", tls=suite.encrypted())
-    assert hive.arguments(target) == {
+    assert _hive_client.arguments(target) == {
         "host": "db.example.com",
         "port": 1234,
         "user": "ann",
@@ -49,7 +50,7 @@ def test_every_field_becomes_its_argument_of_the_driver():
 
 def test_http_has_a_path_and_no_timeout_of_the_driver():
     target = suite.target("hive", tls=suite.plain(), parameters={"transport": "http", "http_path": "/gateway/hive"})
-    found = hive.arguments(target)
+    found = _hive_client.arguments(target)
     wanted = {
         "use_http_transport": True,
         "http_path": "gateway/hive",
@@ -61,13 +62,13 @@ def test_http_has_a_path_and_no_timeout_of_the_driver():
 
 
 def test_unverified_tls_is_what_require_means():
-    found = hive.arguments(suite.target("hive", tls=suite.encrypted("require")))
+    found = _hive_client.arguments(suite.target("hive", tls=suite.encrypted("require")))
     assert (found["use_ssl"], found["ca_cert"], found["verify_cert"]) == (True, None, False)
 
 
 @given(suite.PASSWORDS)
 def test_any_password_reaches_the_driver_unchanged(password):
-    assert hive.arguments(suite.target("hive", password=password, tls=suite.plain()))["password"] == password
+    assert _hive_client.arguments(suite.target("hive", password=password, tls=suite.plain()))["password"] == password
 
 
 # Parameters ---------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ def messages():
 
 @pytest.mark.parametrize(("exc", "failure_class"), messages(), ids=lambda value: str(value)[:50])
 def test_a_message_has_its_class(exc, failure_class):
-    assert hive.classify(exc).failure_class == failure_class
+    assert get("hive").classify(exc).failure_class == failure_class
 
 
 # Runs ---------------------------------------------------------------------------------------------
@@ -142,11 +143,34 @@ def test_every_fault_ends_in_time_with_its_class(fault, transport):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", ["auto", "verify", "require", "disable"])
+@pytest.mark.parametrize("transport", ["binary", "http"])
+def test_a_server_that_resets_is_not_one_without_tls(transport, mode):
+    with faults.resetting() as port:
+        report = suite.probe("hive", port, transport=transport, ssl_mode=mode)
+    assert report.failure.failure_class == "network", report.failure.detail
+
+
+@pytest.mark.slow
+def test_a_server_that_waits_for_the_rest_of_a_question_is_one_without_tls():
+    """Without SASL a server of Thrift takes the question of SASL for the beginning of a long one."""
+
+    def behave(peer, over):
+        if peer.recv(1) == b"\x01":
+            over.wait()
+
+    with faults.serving(behave) as port:
+        report = suite.probe("hive", port, auth_mechanism="PLAIN")
+    assert suite.verdict(report) == ("login", "tls")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["binary", "http"])
 def test_a_silent_server_without_tls_ends_in_time_whatever_the_driver_does(transport):
     suite.check_fault("hive", "silent", transport=transport, ssl_mode="disable")
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_told_as_such():
     suite.check_unknown_host("hive")
 

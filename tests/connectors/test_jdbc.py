@@ -278,6 +278,7 @@ def test_another_protocol_is_named(engine):
     assert suite.verdict(report) == ("login", "config"), report.failure.detail
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_named():
     report = probe("h2", "jdbc:h2:tcp://no-such-host.invalid/sales")
     assert suite.verdict(report) == ("resolve", "dns")

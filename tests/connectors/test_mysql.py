@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import socket
 import threading
 
 import pymysql
@@ -10,7 +11,26 @@ import pytest
 from dev import servers
 from qualytics.connectors.mysql import CONNECTOR
 from tests import faults
+from tests.connectors import faults_suite as suite
+from tests.connectors import pins
 from tests.connectors.trial import outcome, trial
+
+# A file, a second host, a library, a statement, TLS off, an identity that lies around, a secret in the clear.
+DANGEROUS = {
+    "local_infile": True,
+    "read_default_file": "/root/.my.cnf",
+    "unix_socket": "/var/run/docker.sock",
+    "bind_address": "10.0.0.1",
+    "init_command": "drop table t",
+    "auth_plugin_map": {"dialog": "evil"},
+    "plugin_dir": "/tmp/evil",
+    "allow_load_local_infile": True,
+    "ssl_disabled": True,
+    "ssl_key": "/etc/ssl/private/key.pem",
+    "server_public_key": "-----BEGIN PUBLIC KEY-----",
+    "passwd": "in clear",
+    "host": "169.254.169.254",
+}
 
 names = (f"account_{number}" for number in itertools.count())
 PASSWORD = "the canary password"
@@ -265,6 +285,24 @@ def plain(port, **settings):
 
 def switch_to(plugin):
     return packet(2, b"\xfe" + plugin + b"\0" + b"s" * 20 + b"\0")
+
+
+@pytest.mark.slow
+def test_the_login_goes_over_the_dialled_socket_whatever_the_name_means():
+    with (
+        scripted(packet(2, b"\xff\x15\x04#28000denied")) as (port, heard),
+        socket.create_connection(("127.0.0.1", port)) as sock,
+        pytest.raises(pymysql.OperationalError),
+    ):
+        CONNECTOR.open(suite.target("mysql", host=pins.NOWHERE, port=port, sock=sock, tls=suite.plain()))
+    assert CONNECTOR.pinned == "socket"
+    assert b"ann\0" in heard
+
+
+@pytest.mark.parametrize("type_", ["mysql", "mariadb"])
+@pytest.mark.parametrize("key", DANGEROUS)
+def test_a_dangerous_parameter_is_refused_before_any_packet(run, type_, key):
+    suite.check_refused(run, type_, {key: DANGEROUS[key]}, key)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import urllib.request
+from typing import ClassVar
 
 import boto3
 import obstore
@@ -21,7 +22,8 @@ from obstore.store import AzureStore, S3Store
 from dev import objects, relay
 from qualytics import probe
 from qualytics.connectors import _objects, get
-from qualytics.connectors._base import Target
+from qualytics.connectors._base import Target, Tls
+from qualytics.connectors._object_errors import verdict_of
 from qualytics.probe.stages import make_target
 from qualytics.secret import Secret
 from tests import faults
@@ -360,6 +362,53 @@ def test_a_server_cannot_send_the_driver_to_another_host(kind, scheme, certifica
     assert not called.is_set()
 
 
+# The address that was checked ----------------------------------------------------------------------
+
+
+class Called(http.server.BaseHTTPRequestHandler):
+    """Refuses what it is asked, and keeps for whom it was."""
+
+    hosts: ClassVar[list[str]] = []
+
+    def do_GET(self):
+        self.hosts.append(self.headers["Host"])
+        self.send_response(403)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("kind", ["s3", "gcs", "abfs"])
+def test_the_driver_goes_to_the_address_that_was_checked_whatever_the_name_is_by_now(
+    kind, scheme, authority, root_file, google_key
+):
+    uri, keys = PLACES[kind]
+    Called.hosts.clear()
+    issued = authority.issue_cert("pinned.invalid")
+    with served(Called) as server, relay.relay(server.server_port, chain_of(issued)) as secure:
+        port = secure if scheme == "https" else server.server_port
+        values = {"uri": uri, "parameters": {"endpoint_url": f"https://pinned.invalid:{port}"}}
+        secrets = {name: Secret(value) for name, value in (keys or google_key).items()}
+        target = Target(
+            **{"type": kind, **values, **secrets, "timeout_s": 10.0, "directory": "/nowhere"},
+            host="pinned.invalid",
+            port=port,
+            address="127.0.0.1",
+            tls=Tls("verify", None, str(root_file), active=True) if scheme == "https" else None,
+        )
+        target.parameters["ssl_root_cert_file"] = str(root_file)
+        with pytest.raises(_objects.StoreError, match="403"):
+            get(kind).open(target)
+    assert Called.hosts == [f"{'127.0.0.1' if scheme == 'http' else 'pinned.invalid'}:{port}"]
+
+
+def chain_of(issued):
+    return issued.cert_chain_pems, issued.private_key_pem
+
+
 @contextlib.contextmanager
 def served(handler):
     """Serve HTTP on a free port."""
@@ -403,6 +452,9 @@ FAULTS = {
     "silent": ("{}", "timeout"),
     "closing": ("{}", "network"),
     "garbage": ("{}", "config"),
+    "resetting": ("{}", "network"),
+    "trickling": ("{}", "timeout"),
+    "endless": ("{}", "timeout"),
 }
 PLACES = {"s3": ("s3://data", KEYS), "abfs": (ABFS, {"secret_key": "bm90IGl0"}), "gcs": ("gs://data", None)}
 
@@ -439,7 +491,7 @@ def test_a_listing_that_was_never_sent_is_sent_again_a_few_times(unsent, failure
     target = Target(type="s3", parameters={}, timeout_s=1.0, directory="")
     with pytest.raises(_objects.StoreError) as failure:
         _objects.first_page(EarlyStranger(*[EarlyStranger.UNSENT] * unsent), target, "")
-    assert _objects.verdict_of(failure.value.__cause__, "").failure_class == failure_class
+    assert verdict_of(failure.value.__cause__, "").failure_class == failure_class
 
 
 @pytest.mark.slow

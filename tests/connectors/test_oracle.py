@@ -3,7 +3,9 @@
 # ruff: noqa: E501 - messages stand as they came
 
 import ssl
+import sys
 
+import oracledb
 import pytest
 from hypothesis import given
 
@@ -11,7 +13,7 @@ from dev import relay
 from qualytics.connectors import oracle
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
-from tests.connectors import tds_stub
+from tests.connectors import pins, tds_stub
 
 SERVICE = {"service_name": "ORCLPDB1"}
 DANGEROUS = {
@@ -104,6 +106,35 @@ def test_what_does_not_fit_together_is_refused(run, parameters, key):
 @pytest.mark.parametrize("fault", suite.FAULTS)
 def test_a_fault_is_named_in_time(fault, parameters):
     suite.check_fault("oracle", fault, **parameters)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["TCP", "TCPS"])
+def test_the_driver_looks_names_up_in_python_alone(protocol):
+    assert pins.dials(
+        "oracle",
+        by=oracle.CONNECTOR.pinned,
+        mode="verify" if protocol == "TCPS" else "disable",
+        **SERVICE,
+        protocol=protocol,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.9"])
+def test_where_a_listener_sends_the_driver_is_looked_up_in_python_too(host):
+    asked = []
+
+    def note(name, arguments):
+        if name == "socket.getaddrinfo":
+            asked.append(arguments[0])
+
+    sys.addaudithook(note)
+    with tds_stub.oracle_redirect(host) as port, pytest.raises(oracledb.Error):
+        oracledb.connect(
+            user="ann", password="secret", host="127.0.0.1", port=port, retry_count=0, tcp_connect_timeout=2, **SERVICE
+        )
+    assert asked[-1] == host
 
 
 def test_an_unknown_host_is_named():

@@ -9,7 +9,28 @@ import pytest
 from dev import servers
 from qualytics.connectors.postgresql import CONNECTOR
 from tests import faults
+from tests.connectors import faults_suite as suite
+from tests.connectors import pins
 from tests.connectors.trial import outcome, trial
+
+# A file, a second host, an identity that lies around, TLS off, a field of the connection, a secret in the clear.
+DANGEROUS = {
+    "service": "prod",
+    "servicefile": "/etc/pg_service.conf",
+    "passfile": "/etc/shadow",
+    "sslkey": "/root/.ssh/id_rsa",
+    "sslcert": "/root/.postgresql/postgresql.crt",
+    "hostaddr": "169.254.169.254",
+    "target_session_attrs": "read-write",
+    "options": "-c search_path=evil",
+    "sslmode": "disable",
+    "dbname": "host=evil.example.com",
+    "password": "in clear",
+    "krbsrvname": "postgres",
+    "gsslib": "gssapi",
+    "require_auth": "none",
+    "oauth_issuer": "http://169.254.169.254/",
+}
 
 names = (f"role_{number}" for number in itertools.count())
 
@@ -179,6 +200,18 @@ def test_root_certificates_may_be_given_as_text(tested, root_file):
     report = tested(ssl_root_cert="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ssl_mode="verify")
     assert outcome(report) == ("resolve", "config")
     assert "cannot be read" in report.failure.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["disable", "verify"])
+def test_the_address_that_was_checked_is_dialled_whatever_the_name_means(mode):
+    assert pins.dials("postgresql", by=CONNECTOR.pinned, mode=mode)
+    assert not pins.dials("postgresql", by=None, mode=mode)
+
+
+@pytest.mark.parametrize("key", DANGEROUS)
+def test_a_dangerous_parameter_is_refused_before_any_packet(run, key):
+    suite.check_refused(run, "postgresql", {key: DANGEROUS[key]}, key)
 
 
 def test_an_unknown_database_is_named_as_such(tested):

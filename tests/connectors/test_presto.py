@@ -290,5 +290,6 @@ def test_every_fault_ends_in_time_with_its_class(type_, fault):
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_an_unknown_host_is_told_as_such(type_):
     suite.check_unknown_host(type_)

@@ -7,8 +7,9 @@ from hypothesis import given
 
 from dev import objects, servers
 from dev import redshift as stand_in
-from qualytics.connectors import _redshift_iam, get, redshift
+from qualytics.connectors import _aws_role, _redshift_iam, _redshift_login, get, redshift
 from tests.connectors import faults_suite as suite
+from tests.connectors import pins
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
 CLUSTER = "analytics.abc123xyz.eu-west-1.redshift.amazonaws.com"
@@ -36,7 +37,7 @@ DANGEROUS = {
 
 def test_every_field_becomes_its_argument_of_the_driver():
     target = suite.target("redshift", tls=suite.encrypted(), parameters={"application_name": "nightly"})
-    assert redshift.arguments(target, "dev", "ann", "secret") == {
+    assert _redshift_login.arguments(target, "dev", "ann", "secret") == {
         "host": "db.example.com",
         "port": 1234,
         "user": "ann",
@@ -51,13 +52,13 @@ def test_every_field_becomes_its_argument_of_the_driver():
 
 
 def test_without_tls_the_driver_is_told_so():
-    assert redshift.arguments(suite.target("redshift", tls=suite.plain()), "dev", "ann", "x")["ssl"] is False
+    assert _redshift_login.arguments(suite.target("redshift", tls=suite.plain()), "dev", "ann", "x")["ssl"] is False
 
 
 @given(suite.PASSWORDS)
 def test_any_password_reaches_the_driver_unchanged(password):
     target = suite.target("redshift", password=password, tls=suite.plain())
-    assert redshift.arguments(target, "dev", *redshift._login(target, "dev"))["password"] == password
+    assert _redshift_login.arguments(target, "dev", *_redshift_login.login(target, "dev"))["password"] == password
 
 
 # IAM_ROLE -----------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ def test_the_warehouse_is_read_from_the_host_or_the_parameters(host, parameters,
 def test_the_role_is_assumed_with_the_external_id():
     target = suite.target("redshift", parameters={**IAM, "external_id": "tenant-7"})
     wanted = {"RoleArn": ROLE, "RoleSessionName": "qualytics", "ExternalId": "tenant-7"}
-    assert _redshift_iam.role_arguments(target) == wanted
+    assert _aws_role.role_call(target.parameters) == wanted
 
 
 def test_each_kind_of_warehouse_has_its_call_for_a_login():
@@ -230,11 +231,18 @@ def test_a_message_has_its_class(exc, failure_class):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mode", ["disable", "verify"])
+def test_the_driver_looks_names_up_in_python_alone(mode):
+    assert pins.dials("redshift", by=redshift.CONNECTOR.pinned, mode=mode)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", suite.FAULTS)
 def test_every_fault_ends_in_time_with_its_class(fault):
     suite.check_fault("redshift", fault)
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_told_as_such():
     suite.check_unknown_host("redshift")
 

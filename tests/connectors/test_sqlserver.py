@@ -129,6 +129,17 @@ def test_tls_inside_tds_is_verified_against_the_given_root(secure, root_file):
 
 
 @pytest.mark.slow
+def test_nothing_holds_the_driver_where_a_server_sends_the_login_elsewhere():
+    # Why these types have no pin: the driver follows at once, and takes user and password along.
+    first, second = [], []
+    with tds_stub.sql_server(second) as port, tds_stub.sql_router(first, "127.0.0.1", port) as router:
+        report = probe(router, ssl_mode="disable")
+    assert suite.verdict(report) == ("login", "auth"), report.failure
+    assert [login["password"] for login in (*first, *second)] == ["secret", "secret"]
+    assert {get(type_).pinned for type_ in TYPES} == {None}
+
+
+@pytest.mark.slow
 def test_a_certificate_for_another_host_is_named(authority, root_file):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -169,6 +180,7 @@ def test_a_fault_is_named_in_time_before_a_token_is_asked_for(fault):
 
 
 @pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.slow
 def test_an_unknown_host_is_named(type_):
     suite.check_unknown_host(type_)
 

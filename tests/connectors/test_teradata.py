@@ -86,6 +86,7 @@ def test_any_password_and_user_reach_the_arguments_unchanged(password, username)
 
 
 @pytest.mark.parametrize("field", ["username", "password"])
+@pytest.mark.slow
 def test_a_text_that_the_driver_takes_for_file_names_never_reaches_it(field, tmp_path):
     text = f"ENCRYPTED_PASSWORD(file:{tmp_path}/key,file:{tmp_path}/password)"
     with faults.silent() as port:
@@ -111,6 +112,7 @@ def test_a_fault_is_named_in_time(fault, mode):
     suite.check_fault("teradata", fault, ssl_mode=mode)
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_named():
     suite.check_unknown_host("teradata")
 

@@ -10,6 +10,8 @@ import pytest
 from qualytics import probe
 from qualytics.model import Listing
 
+pytestmark = pytest.mark.slow  # each lists in a process of its own
+
 HEAD = """
 class Result:
     def __init__(self, rows): self.rows = iter(rows)
@@ -85,7 +87,6 @@ def test_a_list_that_breaks_off_is_a_failure_of_its_stage(listed):
     assert outcome(report) == ("query", "network")
 
 
-@pytest.mark.slow
 def test_a_list_that_never_goes_on_ends_at_the_deadline(listed):
     report = listed("yield ('a', 'VIEW')\ntime.sleep(60)", timeout_s=2.0)
     assert outcome(report) == ("query", "timeout")

@@ -8,7 +8,7 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy
-from qualytics.store import files, open_store
+from qualytics.store import lock, open_store
 from qualytics.store.opening import migrate
 from qualytics.store.schema import MIGRATIONS, VERSION
 from qualytics.store.upkeep import backup, check, restore
@@ -105,6 +105,7 @@ def objects(path):
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))
+@pytest.mark.slow
 def test_an_older_store_is_migrated_once_when_many_start_together(together, filled, version):
     before = objects(filled.store_path)
     older_store(filled, version)
@@ -127,7 +128,7 @@ def test_an_older_backup_is_migrated_when_it_is_restored(filled, tmp_path):
 
 def test_a_migration_waits_until_nobody_uses_the_older_store(filled):
     older_store(filled, 1)
-    with files.locked(filled.lock_path, exclusive=False, wait_s=0), pytest.raises(Busy, match="store is busy"):
+    with lock.locked(filled.lock_path, exclusive=False, wait_s=0), pytest.raises(Busy, match="store is busy"):
         open_store(filled)
     with open_store(filled) as store:
         assert store.records.connection(1) is not None

@@ -12,7 +12,7 @@ import pytest
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, QualyticsError, StoreDamaged, StoreError, StoreNewer, StoreUnsafe
 from qualytics.settings import Settings
-from qualytics.store import files, open_store
+from qualytics.store import lock, open_store
 from qualytics.store.schema import VERSION
 from qualytics.store.upkeep import backup, check
 
@@ -255,7 +255,7 @@ def test_a_busy_store_is_named_after_the_wait(filled):
         with pytest.raises(Busy, match=r"busy: others held it for 0\.2 s"), other.writing():
             pass
         assert other.records.connection(1) is not None
-    with files.locked(filled.lock_path, exclusive=True, wait_s=0), pytest.raises(Busy):
+    with lock.locked(filled.lock_path, exclusive=True, wait_s=0), pytest.raises(Busy):
         open_store(filled)
 
 

@@ -55,24 +55,39 @@ def sts_arguments(target: Target, region: str) -> tuple[dict[str, Any], dict[str
     }
     if "endpoint_url" in target.parameters:
         client["endpoint_url"] = base_url(target)
-    call = {name: target.parameters[key] for key, name in _ARGUMENTS.items() if key in target.parameters}
-    return session, client, {"RoleSessionName": "qualytics", **call}
+    return session, client, role_call(target.parameters)
+
+
+def role_call(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return the arguments of assume_role."""
+    given = {name: parameters[key] for key, name in _ARGUMENTS.items() if key in parameters}
+    return {"RoleSessionName": "qualytics", **given}
+
+
+def client_config(timeout_s: float) -> Any:
+    """Return the configuration of a client of AWS: the deadline, no retry, no proxy."""
+    import botocore.config
+
+    return botocore.config.Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=timeout_s,
+        read_timeout=timeout_s,
+        proxies={},  # none, instead of those of the environment
+    )
 
 
 def assume(target: Target, region: str) -> dict[str, str]:
     """Return the temporary keys of the role: access_key_id, secret_access_key, session_token."""
     import boto3.session
-    import botocore.config
 
-    session, client, call = sts_arguments(target, region)
-    config = botocore.config.Config(
-        retries={"total_max_attempts": 1},
-        connect_timeout=target.timeout_s,
-        read_timeout=target.timeout_s,
-        proxies={},  # none, instead of those of the environment
-    )
-    sts = boto3.session.Session(**session).client("sts", config=config, **client)
-    found = sts.assume_role(**call)["Credentials"]
+    session, client, _ = sts_arguments(target, region)
+    sts = boto3.session.Session(**session).client("sts", config=client_config(target.timeout_s), **client)
+    return assumed(sts, target.parameters)
+
+
+def assumed(sts: Any, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return what `assume` does, from a client of STS."""
+    found = sts.assume_role(**role_call(parameters))["Credentials"]
     return {
         "access_key_id": found["AccessKeyId"],
         "secret_access_key": found["SecretAccessKey"],

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _NEEDED = ("client_email", "private_key", "private_key_id")
@@ -35,3 +39,12 @@ def clean_service_account(text: str) -> str:
         raise ValueError(f"has no {' and no '.join(lacking)}")
     kept = {key: found[key] for key in _NEEDED}
     return json.dumps({"type": "service_account", **kept, "token_uri": TOKEN_URI})
+
+
+def key_problems(values: Mapping[str, Any], field: str, hint: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what is wrong with a new key in a field; one that is stored already was checked then."""
+    if text := values.get(field):
+        try:
+            clean_service_account(text)
+        except ValueError as exc:
+            yield field, str(exc), hint

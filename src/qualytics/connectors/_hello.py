@@ -18,11 +18,24 @@ _ENOUGH = 5  # a record's header, and "HTTP/"
 _QUIET_S = 0.1
 
 
-def offers_tls(sock: socket.socket, protocol: str, is_plain: Callable[[bytes], bool]) -> bool:
+def _nothing(_first: bytes) -> bool:
+    return False
+
+
+def offers_tls(
+    sock: socket.socket,
+    protocol: str,
+    is_plain: Callable[[bytes], bool],
+    *,
+    may_begin: Callable[[bytes], bool] = _nothing,
+    question: bytes = b"",
+) -> bool:
     """Greet the server at the other end of `sock` with a TLS ClientHello and look at the first five bytes it answers.
 
     The question goes over a connection of its own: to a server without TLS it is nonsense, which
-    ends the connection. `is_plain(answer)` knows what such a server says to that (b"" when it hangs up).
+    ends the connection. `is_plain(answer)` knows what such a server says to that; `may_begin(first)` what one says
+    before it is spoken to. Where good servers without TLS hang up on nonsense, `question` is one of their own protocol,
+    without any secret: who hangs up on that too is no such server.
 
     Raises:
         ConnectionError: it hung up, and that is no answer of this protocol.
@@ -41,19 +54,29 @@ def offers_tls(sock: socket.socket, protocol: str, is_plain: Callable[[bytes], b
             return True
         if answer and not is_plain(answer):
             reject_stranger(other, protocol, b"")
-    _require_silence(sock, protocol)
-    if not is_plain(answer):
+    _require_silence(sock, protocol, may_begin)
+    if not (is_plain(answer) or (question and _stays(sock, question))):
         raise ConnectionResetError("the server closed the connection when it was asked for TLS")
     return False
 
 
-def _require_silence(sock: socket.socket, protocol: str) -> None:
-    # Nothing was said to it on this connection: a server of these protocols waits, a stranger may not.
+def _require_silence(sock: socket.socket, protocol: str, may_begin: Callable[[bytes], bool]) -> None:
+    # Nothing was said to it on this connection: a server of most of these protocols waits, a stranger may not.
     if select.select([sock], [], [], _QUIET_S)[0]:
-        first = sock.recv(1)
+        first = peek(sock, _ENOUGH)
         if not first:
             raise ConnectionResetError("the server closed the connection at once")
-        reject_stranger(sock, protocol, first)
+        if not may_begin(first):
+            reject_stranger(sock, protocol, b"")
+
+
+def _stays(sock: socket.socket, question: bytes) -> bool:
+    # Some wait for the rest of what they take for a longer question: that is no hanging up.
+    from socket import create_connection
+
+    with create_connection(sock.getpeername()[:2], timeout=sock.gettimeout()) as other:
+        other.sendall(question)
+        return not select.select([other], [], [], _QUIET_S)[0] or bool(other.recv(1))
 
 
 def is_http(answer: bytes) -> bool:

@@ -18,6 +18,13 @@ _PLUGIN = Verdict(
     "give the account another plugin on the server, such as mysql_native_password or caching_sha2_password",
 )
 
+# Of a plain login: an account that demands TLS and a wrong password sound alike.
+AUTH_OR_TLS = Verdict(
+    "auth",
+    None,
+    "check --username and --password; the server refuses an account that demands TLS in the same words: "
+    "try ssl_mode=auto in --parameters",
+)
 _NONSENSE = Verdict("config", f"the server does not speak {PROTOCOL} as it should", "check host and port")
 # What PyMySQL says without a number, as a RuntimeError.
 _MESSAGES = (

@@ -1,4 +1,4 @@
-"""What object stores share: their addresses, the driver's options, one page of a listing, and verdicts."""
+"""What object stores share: the driver's options, one page of a listing, and discovery."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from qualytics.connectors._base import Item, Server, Target, Verdict, tls_params
-from qualytics.connectors._sql import by_text, refuse
+from qualytics.connectors._base import Item, Server, Target, tls_params
+from qualytics.connectors._object_uris import clean_path
+from qualytics.connectors._plain_http import expect_silence
+from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 TLS_PARAMS = tls_params(("auto", "verify", "require"))  # these services speak nothing but HTTPS
 # As much of a listing as one answer of any of these services holds.
 _PAGE = 100
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,220}[A-Za-z0-9]\Z")
 # The driver's word for a server that spoke or closed before the request left: nothing was sent, and only the next
 # attempt tells which of the two it was.
 _UNSENT = "connection was not ready"
@@ -39,54 +40,13 @@ class StoreError(Exception):
     """The driver's words without its dump of Rust structures, for the report's detail."""
 
 
-def split_uri(uri: str, schemes: tuple[str, ...], example: str) -> tuple[str, str, str]:
-    """Return scheme, authority and path of a uri; the path has no slash at its ends.
-
-    Raises:
-        ValueError: another scheme, credentials, a query or a path that no object can have. The uri
-            is never repeated: it may hold a key.
-
-    """
-    scheme, found, rest = uri.partition("://")
-    if not found or scheme not in schemes:
-        raise ValueError(f"must be such as {example}")
-    if "?" in rest or "#" in rest:
-        raise ValueError(f"must not hold ? or #; it must be such as {example}")
-    authority, _, path = rest.partition("/")
-    return scheme, authority, clean_path(path)
-
-
-def split_bucket(uri: str, scheme: str) -> tuple[str, str]:
-    """Return bucket and path of a uri such as s3://bucket/path.
-
-    Raises:
-        ValueError: as `split_uri`, or the bucket's name cannot be one.
-
-    """
-    _, bucket, path = split_uri(uri, (scheme,), f"{scheme}://bucket or {scheme}://bucket/path")
-    if "@" in bucket or ":" in bucket:
-        raise ValueError("must not hold a key or a port; keys have fields of their own")
-    if not _BUCKET.match(bucket):
-        raise ValueError("must name a bucket of 3 or more letters, digits, dots, hyphens or underscores")
-    return bucket, path
-
-
-def clean_path(path: str) -> str:
-    """Return a path inside a bucket without slashes at its ends.
-
-    Raises:
-        ValueError: it has a part that is empty, `.` or `..`.
-
-    """
-    path = path.strip("/")
-    if any(part in {"", ".", ".."} for part in path.split("/")) and path:
-        raise ValueError("must not have an empty, . or .. part in its path")
-    return path
-
-
 def base_url(target: Target) -> str:
-    """Return the address that the stages reached, with the path of `endpoint_url` where there is one."""
-    host = f"[{target.host}]" if ":" in target.host else target.host
+    """Return the address that the stages reached, with the path of `endpoint_url` where there is one.
+
+    Over plain http, which no certificate holds to a name, it is the IP address that was dialled.
+    """
+    name = target.host if target.tls is not None else target.address or target.host
+    host = f"[{name}]" if ":" in name else name
     port = "" if target.tls is not None and target.port == 443 else f":{target.port}"
     path = urlsplit(target.parameters.get("endpoint_url", "")).path.rstrip("/")
     return f"{'http' if target.tls is None else 'https'}://{host}{port}{path}"
@@ -125,8 +85,11 @@ def secret_of(target: Target, field: str) -> str:
 def fenced(found: dict[str, Any], target: Target, *more: str) -> dict[str, Any]:
     """Return the driver's arguments with a fence: it follows redirects, but to no host other than these.
 
-    Over plain http, which only this machine may speak, there is no tunnel and so no fence.
+    The fence dials the address that was checked, whatever the name resolves to by now; `more` are names of the vendor,
+    which this process looks up. Over plain http, which only this machine may speak, there is no tunnel and so no
+    fence: the driver gets the address itself.
     """
+    expect_silence(target)
     if target.tls is not None:
         from qualytics.connectors._fence import fence
 
@@ -134,6 +97,13 @@ def fenced(found: dict[str, Any], target: Target, *more: str) -> dict[str, Any]:
         places |= {(host, 443): host for host in more}
         found["client_options"]["proxy_url"] = fence(places, target.timeout_s)
     return found
+
+
+def opened(kind: Any, found: dict[str, Any], target: Target) -> Opened:
+    """Build the driver's store from its arguments and list the first page under the uri's path."""
+    with plainly():
+        store = kind(**found)
+    return first_page(store, target, clean_path((target.uri or "").partition("://")[2].partition("/")[2]))
 
 
 def first_page(store: Any, target: Target, prefix: str) -> Opened:
@@ -201,67 +171,3 @@ def _archived_is_readable() -> Iterator[None]:
     except BaseError as exc:
         if not _ARCHIVED.search(str(exc)):
             raise
-
-
-def verdict_of(exc: BaseException, keys_hint: str) -> Verdict | None:
-    """Return the verdict on an error of the driver, of the store behind it or of STS."""
-    text = str(exc)
-    verdict = by_text(text, _MESSAGES)
-    if verdict is None and (status := re.search(r"(?:non-2xx status code: |error occurred \()(\d)(\d\d)\b", text)):
-        verdict = _STATUS.get(status[1] + status[2]) or _STATUS.get(status[1])
-    if verdict is not None and verdict.failure_class == "auth":
-        cause = verdict.cause or "the store refused the access key or the secret key"
-        return dataclasses.replace(verdict, cause=cause, hint=verdict.hint or keys_hint)
-    return verdict
-
-
-_REGION = Verdict("config", "the bucket is in another region", 'give its region in --parameters, as in {"region": "eu-west-1"}', "list")  # fmt: skip
-_NO_BUCKET = Verdict("unknown_db", "there is no such bucket or container", "check --uri", "list")
-_STRANGER = Verdict(
-    "config", "the server does not speak the protocol of this store", "check endpoint_url in --parameters"
-)
-
-# Codes: Amazon S3 "Error responses", AWS STS "Common errors", Azure "Blob service error codes" and "Common REST API
-# error codes", Microsoft Entra "AADSTS error codes", Google Cloud Storage "HTTP status and error codes (XML)".
-# The rest are the driver's words (object_store, reqwest, rustls) with its dump of the inner error.
-_MESSAGES = (
-    (r"InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClientException", Verdict("auth", "the access key does not exist")),
-    (r"SignatureDoesNotMatch|IncompleteSignature|InvalidSecurity\b", Verdict("auth", "the secret key does not belong to the access key")),
-    (r"ExpiredToken|InvalidToken|TokenRefreshRequired", Verdict("auth", "the temporary credentials are no longer valid")),
-    (r"RequestTimeTooSkewed|is too far in the past|Token used too (early|late)", Verdict("config", "the clock of this machine is wrong", "set the clock; signed requests are good for minutes only")),
-    (r"Server failed to authenticate the request|AuthenticationFailed|InvalidAuthenticationInfo|AuthenticationRequired", Verdict("auth")),
-    (r"AADSTS7000222|AADSTS7000215", Verdict("auth", "the client secret is wrong or has expired", "check --secret-key: it is the secret's value, not its id")),
-    (r"AADSTS700016|AADSTS700027", Verdict("auth", "there is no such application in this tenant", "check --access-key, the client id, and tenant_id in --parameters")),
-    (r"AADSTS90002|AADSTS900023", Verdict("auth", "there is no such tenant", "check tenant_id in --parameters")),
-    (r"invalid_grant|invalid_client|InvalidAuthentication\b", Verdict("auth")),
-    (r"KeyBasedAuthenticationNotPermitted", Verdict("config", "the account takes no shared keys", 'use a service principal: {"authentication_type": "SERVICE_PRINCIPAL"}')),
-    (r"Invalid Access Key: ", Verdict("config", "the secret key is not an account key, which is base64 text", "check --secret-key")),
-    (r"Invalid RSA key|No RSA key found|Error reading pem file|service account file|InvalidKey \{", Verdict("config", "the private key in the service account's JSON cannot be read", 'give the key file as Google made it, as in --secret-key "$(cat key.json)"')),
-    (r"sts:AssumeRole|AssumeRole operation: .*AccessDenied|\(AccessDenied\) when calling the AssumeRole", Verdict("permission", "these keys may not assume the role", "check role_arn and external_id, and the trust policy of the role", "login")),
-    (r"RegionDisabledException", Verdict("config", "STS is not active in this region", "activate the region, or choose another in --parameters")),
-    (r"lacked the necessary privileges to complete for path", Verdict("permission", "objects can be listed here, but not read", "grant the right to read objects: s3:GetObject, storage.objects.get or Storage Blob Data Reader", "list")),
-    (r"AccountProblem|AccountIsDisabled|AccountDisabled|AllAccessDisabled|NotSignedUp", Verdict("permission", "the account is disabled", "ask the owner of the account", "list")),
-    (r"UserProjectMissing", Verdict("config", "the bucket wants the caller's project to pay", "use a bucket without requester pays", "list")),
-    (r"AccessDenied|AuthorizationFailure|AuthorizationPermissionMismatch|InsufficientAccountPermissions|AuthorizationSourceIPMismatch|PublicAccessNotPermitted|UnauthorizedBlobOverwrite", Verdict("permission", "these keys may not list the path", "grant the right to list: s3:ListBucket, storage.objects.list or Storage Blob Data Reader", "list")),
-    (r"NoSuchBucket|ContainerNotFound|FilesystemNotFound|ContainerBeingDeleted|no bucket named|specified bucket does not exist", _NO_BUCKET),
-    (r"PermanentRedirect|TemporaryRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint|redirect without LOCATION", _REGION),
-    (r"InvalidBucketName|InvalidResourceName|InvalidUri|UnsupportedHeader", Verdict("config", "the store does not take this name", "check --uri", "list")),
-    (r"SlowDown|RequestLimitExceeded|Throttling|TooManyRequests|rateLimitExceeded|EgressIsOverAccountLimit", Verdict("quota", stage="list")),
-    (r"ServerBusy|ServiceUnavailable|InternalError|OperationTimedOut|RequestTimeout\b", Verdict("transient", stage="list")),
-    (r"InvalidCertificate\(|invalid peer certificate|certificate verify failed", Verdict("tls")),
-    (r"InvalidContentType|UnexpectedMessage|hyper::Error\(\s*Parse\(|invalid list response|BadStatusLine|Unable to parse response", _STRANGER),
-    (r"BadScheme|URL scheme is not allowed|TunnelUnsuccessful", Verdict("config", "the server sends its callers to another host", "check endpoint_url and region in --parameters")),
-    (r"dns error|failed to lookup address", Verdict("dns")),
-    (r"ConnectionRefused|Connection refused", Verdict("refused")),
-    (r"kind: Timeout|TimedOut|operation timed out|[Tt]imeout on endpoint", Verdict("timeout")),
-    (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|Connection was closed|connection was not ready", Verdict("network")),
-)  # fmt: skip
-_STATUS = {
-    "401": Verdict("auth"),
-    "403": Verdict("permission", stage="list"),
-    "404": _NO_BUCKET,
-    "429": Verdict("quota", stage="list"),
-    "3": _REGION,
-    "4": Verdict("config"),
-    "5": Verdict("transient"),
-}

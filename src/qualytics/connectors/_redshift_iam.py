@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Verdict
-from qualytics.connectors._https import endpoint_of
+from qualytics.connectors import _aws_role
+from qualytics.connectors._base import Param, Verdict
+from qualytics.connectors._https import ENDPOINT_URL, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +22,17 @@ _CLUSTER = re.compile(
 _WORKGROUP = re.compile(
     r"(?P<name>[a-z0-9-]+)\.\d{12}\.(?P<region>[a-z0-9-]+)\.redshift-serverless\.amazonaws\.com(\.cn)?\Z"
 )
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+\Z")
+
+PARAMS = (
+    Param("authentication_type", str, "BASIC: user and password; IAM_ROLE: the AWS keys in username and password assume role_arn", choices=("BASIC", "IAM_ROLE"), default="BASIC"),
+    *_aws_role.PARAMS,
+    Param("db_user", str, "database user to log in as, with IAM_ROLE on a cluster; else the role's own (our choice: the driver's name)", max_length=127),
+    Param("region", str, "AWS region, when the host name does not tell it (our choice: the driver's name)", max_length=63),
+    Param("cluster_identifier", str, "cluster, when the host name does not tell it (our choice: the driver's name)", max_length=63),
+    Param("serverless_work_group", str, "workgroup of Redshift Serverless, when the host name does not tell it (our choice: the driver's name)", max_length=128),
+    Param(ENDPOINT_URL.name, str, "endpoint of STS and Redshift's API, with IAM_ROLE; plain http only on this machine", max_length=2_000),
+)  # fmt: skip
+_OF_A_ROLE = frozenset(param.name for param in PARAMS) - {"authentication_type"}
 
 # botocore's error codes: AWS STS API Reference, "Common Errors" and "AssumeRole"; Redshift API Reference.
 _CODES = {
@@ -67,15 +78,10 @@ def place_of(host: str, parameters: Mapping[str, Any]) -> Place | None:
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
     """Say what IAM_ROLE lacks, and which of its parameters stand there without it."""
     parameters = values.get("parameters") or {}
-    if parameters.get("authentication_type") != "IAM_ROLE":
-        only = ("role_arn", "external_id", "db_user", "region", "cluster_identifier", "serverless_work_group")
-        for key in (*only, "endpoint_url"):
-            if key in parameters:
-                yield (
-                    f"parameters.{key}",
-                    "is for authentication_type IAM_ROLE only",
-                    "set authentication_type to IAM_ROLE",
-                )
+    yield from _aws_role.lacking(parameters)
+    if not _aws_role.is_role(parameters):
+        for name in sorted((parameters.keys() & _OF_A_ROLE) - {param.name for param in _aws_role.PARAMS}):
+            yield f"parameters.{name}", "is for IAM_ROLE alone", 'add "authentication_type": "IAM_ROLE"'
         return
     yield from _lacks(values, parameters, secrets_set)
     try:
@@ -87,8 +93,6 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
 def _lacks(
     values: Mapping[str, Any], parameters: Mapping[str, Any], secrets_set: frozenset[str]
 ) -> Iterator[tuple[str, str, str]]:
-    if not _ROLE.match(parameters.get("role_arn") or ""):
-        yield "parameters.role_arn", "must be the ARN of a role", "as in arn:aws:iam::123456789012:role/reader"
     if not values.get("username"):
         yield "username", "is needed: the AWS access key id that assumes the role", "give it with --username"
     if "password" not in secrets_set:
@@ -100,14 +104,6 @@ def _lacks(
         yield "parameters", "hold both cluster_identifier and serverless_work_group", "keep one of them"
     if parameters.get("ssl_mode") == "disable":
         yield "parameters.ssl_mode", "must not be disable with IAM_ROLE", "Redshift takes such logins over TLS only"
-
-
-def role_arguments(target: Target) -> dict[str, str]:
-    """Return the arguments of STS AssumeRole."""
-    given = {"RoleArn": target.parameters["role_arn"], "RoleSessionName": "qualytics"}
-    if external := target.parameters.get("external_id"):
-        given["ExternalId"] = external
-    return given
 
 
 def login_call(target: Target, place: Place, database: str) -> tuple[str, str, dict[str, Any]]:
@@ -123,20 +119,19 @@ def login_call(target: Target, place: Place, database: str) -> tuple[str, str, d
 def login(target: Target, database: str) -> tuple[str, str]:
     """Return user and password for a database: valid for minutes, asked anew each time."""
     import boto3
-    import botocore.config
 
     place = place_of(target.host, target.parameters)
     if place is None or target.password is None:
         raise ValueError("IAM_ROLE lacks a region, a warehouse or a key")
-    config = botocore.config.Config(
-        connect_timeout=target.timeout_s, read_timeout=target.timeout_s, retries={"total_max_attempts": 1}, proxies={}
-    )
-    common = {"region_name": place.region, "config": config, "endpoint_url": target.parameters.get("endpoint_url")}
+    common = {
+        "region_name": place.region,
+        "config": _aws_role.client_config(target.timeout_s),
+        "endpoint_url": target.parameters.get("endpoint_url"),
+    }
     keys = {"aws_access_key_id": target.username, "aws_secret_access_key": target.password.reveal()}
-    role = boto3.client("sts", **keys, **common).assume_role(**role_arguments(target))["Credentials"]
-    keys = {"aws_access_key_id": role["AccessKeyId"], "aws_secret_access_key": role["SecretAccessKey"]}
+    role = _aws_role.assumed(boto3.client("sts", **keys, **common), target.parameters)
     service, operation, given = login_call(target, place, database)
-    client = boto3.client(service, **keys, aws_session_token=role["SessionToken"], **common)
+    client = boto3.client(service, **{f"aws_{name}": key for name, key in role.items()}, **common)
     found = getattr(client, operation)(**given)
     folded = {key.lower(): value for key, value in found.items()}  # the two services write the keys differently
     return folded["dbuser"], folded["dbpassword"]

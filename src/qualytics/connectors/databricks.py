@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import _databricks
-from qualytics.connectors._base import Connector, Item, Param, Server, Target
+from qualytics.connectors import _databricks, _databricks_listing
+from qualytics.connectors._base import Connector, Param, Server, Target
+from qualytics.connectors._databricks_client import connect
+from qualytics.connectors._databricks_errors import classify
 from qualytics.connectors._sql import one_row
 
 if TYPE_CHECKING:
@@ -26,87 +28,10 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
     yield from _databricks.requires(values, secrets_set)
 
 
-def arguments(target: Target, token: str) -> dict[str, Any]:
-    """Return the keyword arguments of databricks.sql.connect.
-
-    Results come with the answers, never from addresses in an object store; a given token keeps the
-    driver from opening a browser.
-    """
-    tls = target.tls
-    return {
-        "server_hostname": target.host,
-        "_port": target.port,
-        "http_path": target.parameters["path"],
-        "access_token": token,
-        "user_agent_entry": "qualytics",
-        "use_cloud_fetch": False,
-        "enable_telemetry": False,
-        "_socket_timeout": target.timeout_s,
-        "_retry_stop_after_attempts_count": 1,
-        "_retry_stop_after_attempts_duration": target.timeout_s,
-        "_respect_server_retry_after_header": True,  # else any 5xx is asked again, and its words are lost
-        "_tls_trusted_ca_file": tls.ca_file if tls is not None else None,
-        "_tls_no_verify": tls is not None and not tls.verified,
-    }
-
-
-def connect(target: Target) -> Any:
-    """Get a token where a service principal logs in, and open a session."""
-    token = _databricks.bearer(target)
-    from databricks import sql
-
-    return sql.connect(**arguments(target, token))
-
-
-def select(handle: Any, target: Target) -> None:
-    """Take the catalog and the schema in use."""
-    for kind, name in (("catalog", target.database), ("schema", target.schema)):
-        if name is not None:
-            with handle.cursor() as cursor:
-                cursor.execute(f"use {kind} {identifier(name)}")
-
-
-def identifier(name: str) -> str:
-    """Return a quoted identifier (Databricks SQL reference, "Names")."""
-    return "`" + name.replace("`", "``") + "`"
-
-
 def check(handle: Any, _target: Target) -> Server:
     """Ask for the version (Databricks SQL reference, "current_version function"); a cluster has only the second."""
     row = one_row(handle, "select current_version().dbsql_version, current_version().dbr_version")
     return Server("Databricks SQL" if row[0] else "Databricks", row[0] or row[1])
-
-
-def catalogs(handle: Any, target: Target) -> Iterator[Item]:
-    """Yield the catalogs, as the driver's metadata call tells them (TABLE_CAT)."""
-    with handle.cursor() as cursor:
-        for row in _fetched(cursor.catalogs(), target.fetch_size):
-            yield Item(row[0], "catalog", row[0] in {"system", "samples"})
-
-
-def schemas(handle: Any, target: Target) -> Iterator[Item]:
-    """Yield the schemas of a catalog (TABLE_SCHEM)."""
-    with handle.cursor() as cursor:
-        for row in _fetched(cursor.schemas(catalog_name=target.database), target.fetch_size):
-            yield Item(row[0], "schema", row[0] == "information_schema")
-
-
-def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
-    """Yield the tables and views of a schema whose names begin with a prefix (TABLE_NAME, TABLE_TYPE)."""
-    wanted = {"catalog_name": target.database, "schema_name": _literally(target.schema or "")}
-    with handle.cursor() as cursor:
-        for row in _fetched(cursor.tables(**wanted, table_name=_literally(prefix) + "%"), target.fetch_size):
-            if row[2].startswith(prefix):
-                yield Item(row[2], "view" if "VIEW" in (row[3] or "") else "table")
-
-
-def _literally(text: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def _fetched(cursor: Any, size: int) -> Iterator[Any]:
-    while found := cursor.fetchmany(size):
-        yield from found
 
 
 CONNECTOR = Connector(
@@ -126,12 +51,15 @@ CONNECTOR = Connector(
     requires=requires,
     tls="direct",
     open=connect,
-    select=select,
+    select=_databricks_listing.select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=_databricks.classify,
-    catalogs=catalogs,
-    schemas=schemas,
-    tables=tables,
+    classify=classify,
+    catalogs=_databricks_listing.catalogs,
+    schemas=_databricks_listing.schemas,
+    tables=_databricks_listing.tables,
     verified="driver only: login and discovery never run",
+    authentication=_databricks.AUTHENTICATION,
+    privileges=("CAN USE on the SQL warehouse, or CAN ATTACH TO on the cluster", *_databricks.PRIVILEGES),
+    pinned="resolver",  # urllib3 and requests; tokens for service principals come from the workspace itself
 )

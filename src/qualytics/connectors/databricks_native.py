@@ -2,88 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from qualytics.connectors import _databricks
-from qualytics.connectors._base import Connector, Endpoint, Item, Server, Target
+from qualytics.connectors import _databricks, _unity_listing
+from qualytics.connectors._base import Connector, Server, Target
+from qualytics.connectors._databricks_errors import classify
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of
-from qualytics.connectors._objects import base_url
-from qualytics.connectors._requests import pin, roots_of
-from qualytics.connectors._sql import refuse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Catalogs:
-    """The parts of the SDK that are used, over one session of HTTPS."""
-
-    session: Any
-    catalogs: Any
-    schemas: Any
-    tables: Any
-
-
-def endpoint(values: Mapping[str, Any]) -> Endpoint:
-    """Return the workspace's host, else `endpoint_url`."""
-    return endpoint_of(values, values.get("host") or "")
-
-
-def arguments(target: Target, token: str) -> dict[str, Any]:
-    """Return the keyword arguments of databricks.sdk's Config: a token alone, so that no other login is tried."""
-    return {
-        "host": base_url(target),
-        "token": token,
-        "auth_type": "pat",
-        "http_timeout_seconds": target.timeout_s,
-        "retry_timeout_seconds": 1,  # 0 would mean the default, minutes
-        "product": "qualytics",
-        "product_version": "0",
-    }
-
-
-def connect(target: Target) -> Catalogs:
-    """Log in, and ask who that is: any principal of the workspace may."""
-    token = _databricks.bearer(target)
-    os.environ["DATABRICKS_CONFIG_FILE"] = os.devnull
-    from databricks.sdk.clock import RealClock
-    from databricks.sdk.core import ApiClient, Config
-    from databricks.sdk.service import catalog
-
-    part: Any = catalog  # the SDK's own constructors are untyped
-
-    class Plain(Config):
-        attributes = Config.attributes  # which looks for them in its own class alone
-
-        def _resolve_host_metadata(self) -> None:
-            """Ask the host for nothing: it could name another host to log in at."""
-
-    class Impatient(RealClock):
-        slept = 0.0
-
-        def time(self) -> float:
-            """Count the pauses before retries, none of which is made: so the first failure is the last."""
-            return super().time() + self.slept
-
-        def sleep(self, seconds: float) -> None:
-            """Let the time of a pause have passed."""
-            self.slept += seconds
-
-    client = ApiClient(Plain(clock=Impatient(), **arguments(target, token)))
-    session = pin(client._api_client._session, base_url(target), roots=roots_of(target))  # noqa: SLF001 - no other way in
-    client.do("GET", "/api/2.0/preview/scim/v2/Me")
-    return Catalogs(session, part.CatalogsAPI(client), part.SchemasAPI(client), part.TablesAPI(client))
-
-
-def select(handle: Catalogs, target: Target) -> None:
-    """Check that the catalog exists, and the schema in it."""
-    if target.catalog is not None:
-        handle.catalogs.get(target.catalog)
-    if target.schema is not None:
-        handle.schemas.get(f"{_catalog(target)}.{target.schema}")
+from qualytics.connectors._unity_client import Catalogs, connect
 
 
 def check(handle: Catalogs, target: Target) -> Server:
@@ -93,33 +16,6 @@ def check(handle: Catalogs, target: Target) -> Server:
     else:
         next(iter(handle.catalogs.list(max_results=1)), None)
     return Server("Databricks Unity Catalog", None)
-
-
-def _catalog(target: Target) -> str:
-    found = target.catalog or target.database
-    if found is None:
-        raise refuse("config", "the connection has no catalog", "give one with --catalog", stage="database")
-    return found
-
-
-def catalogs(handle: Catalogs, _target: Target) -> Iterator[Item]:
-    """Yield the catalogs that this user may see."""
-    for found in handle.catalogs.list():
-        kind = getattr(found.catalog_type, "value", "")
-        yield Item(found.name, "catalog", kind in {"SYSTEM_CATALOG", "INTERNAL_CATALOG"} or found.name == "system")
-
-
-def schemas(handle: Catalogs, target: Target) -> Iterator[Item]:
-    """Yield the schemas of the catalog."""
-    for found in handle.schemas.list(_catalog(target)):
-        yield Item(found.name, "schema", found.name == "information_schema")
-
-
-def tables(handle: Catalogs, target: Target, prefix: str) -> Iterator[Item]:
-    """Yield the tables and views of a schema whose names begin with a prefix."""
-    for found in handle.tables.list(_catalog(target), target.schema or "", omit_columns=True, omit_properties=True):
-        if found.name.startswith(prefix):
-            yield Item(found.name, "view" if "VIEW" in getattr(found.table_type, "value", "") else "table")
 
 
 CONNECTOR = Connector(
@@ -136,16 +32,19 @@ CONNECTOR = Connector(
     params=(ENDPOINT_URL, *_databricks.PARAMS),
     scope=("schema",),
     example="--host dbc-1234.cloud.databricks.com --catalog main --password '${DATABRICKS_TOKEN}'",
-    endpoint=endpoint,
+    endpoint=lambda values: endpoint_of(values, values.get("host") or ""),
     requires=_databricks.requires,
     tls="direct",
     open=connect,
-    select=select,
+    select=_unity_listing.select,
     check=check,
     close=lambda handle: handle.session.close(),
-    classify=_databricks.classify,
-    catalogs=catalogs,
-    schemas=schemas,
-    tables=tables,
+    classify=classify,
+    catalogs=_unity_listing.catalogs,
+    schemas=_unity_listing.schemas,
+    tables=_unity_listing.tables,
     verified="emulator: minilake, which takes any token",
+    authentication=_databricks.AUTHENTICATION,
+    privileges=_databricks.PRIVILEGES,
+    pinned="resolver",  # requests; tokens for service principals come from the workspace itself
 )

@@ -1,54 +1,14 @@
-"""Hive, and what speaks its protocol, through impyla: HiveServer2 over plain sockets or HTTP."""
+"""Hive, and what speaks its protocol, through impyla: HiveServer2 over plain sockets or HTTP; without Kerberos."""
 
 from __future__ import annotations
 
-import re
-import struct
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Connector, Item, Param, Server, Target, Verdict, tls_params
-from qualytics.connectors._hello import is_http, offers_tls
-from qualytics.connectors._sql import by_text, refuse
+from qualytics.connectors import _hive_client, _hive_errors, _hive_listing
+from qualytics.connectors._base import Connector, Param, Server, Target, tls_params
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Mapping
-
-_CLEAR = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
-_STRANGER = Verdict(
-    "config",
-    "the server does not speak Hive's protocol as these settings say",
-    "check host and port, then transport, http_path and auth_mechanism in --parameters",
-)
-
-_HUNG_UP = Verdict(
-    "network", None, "check host and port, then that transport and auth_mechanism in --parameters are the server's"
-)
-
-# Words of impyla, thrift_sasl and Thrift (their sources), of HiveServer2 (its runs), and of Spark's.
-_MESSAGES = (
-    (r"SCHEMA_NOT_FOUND|database .* (does not exist|not found)|NoSuchDatabaseException", Verdict("unknown_db", stage="database")),
-    (r"HTTP code 401|Error validating the login|Peer indicated failure|Bad status.*(auth|login|valid)", Verdict("auth")),
-    (r"HTTP code 403|permission denied|PERMISSION_DENIED|HiveAccessControlException|INSUFFICIENT_PRIVILEGES", Verdict("permission")),
-    (r"HTTP code (404|405)", Verdict("config", "there is no HiveServer2 under this http_path", "check http_path in --parameters")),
-    (r"HTTP code 429|too many (connections|sessions)|limit.* reached|Connection limit", Verdict("quota")),
-    (r"HTTP code 50[234]|not.*active passive|server is (starting|shutting)", Verdict("transient")),
-    (r"Unsupported mechanism|Bad SASL|invalid status|SASL", _STRANGER),
-    (r"HTTP code 4", _STRANGER),
-    (r"read 0 bytes|Connection reset|unexpected exception|closed|EOF", _HUNG_UP),
-    (r"timed out|read timeout", Verdict("timeout")),
-)  # fmt: skip
-
-
-def greet_binary(answer: bytes) -> bool:
-    """Say whether a server without TLS could have answered so: it hangs up, maybe after a SASL status."""
-    # SASL status 3 is BAD, 4 ERROR (thrift_sasl); is_http: the HTTP transport.
-    return not answer or answer[0] in {3, 4} or is_http(answer)
-
-
-def greet(sock: socket.socket) -> bool:
-    """Ask whether the server speaks TLS."""
-    return offers_tls(sock, "Hive's protocol", greet_binary)
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -57,98 +17,14 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
     if "http_path" in parameters and parameters.get("transport") != "http":
         yield "parameters.http_path", "is for transport http only", "set transport to http"
     if parameters.get("auth_mechanism") == "NOSASL" and "password" in secrets_set:
-        yield (
-            "parameters.auth_mechanism",
-            "must not be NOSASL with a password",
-            "set it to PLAIN, or leave the password out",
-        )
-
-
-def connect(target: Target) -> Any:
-    """Open a session: with HTTP, connecting alone sends nothing."""
-    import impala.dbapi
-
-    tls = target.tls
-    if target.password is not None and tls is not None and not tls.active and tls.mode == "auto":
-        raise refuse("tls", "the server offers no TLS, and the password would go out in clear text", _CLEAR)
-    handle = impala.dbapi.connect(**arguments(target))
-    handle.cursor().close()  # opens the session
-    return handle
-
-
-def arguments(target: Target) -> dict[str, Any]:
-    """Return the keyword arguments of impala.dbapi.connect; it has no timeout over HTTP."""
-    tls, parameters = target.tls, target.parameters
-    http = parameters.get("transport") == "http"
-    encrypted = tls is not None and bool(tls.active)
-    return {
-        "host": target.host,
-        "port": target.port,
-        "user": target.username,
-        "password": target.password.reveal() if target.password is not None else None,
-        "auth_mechanism": parameters.get("auth_mechanism", "PLAIN"),
-        "kerberos_service_name": "hive",
-        "use_http_transport": http,
-        "http_path": parameters.get("http_path", "cliservice").lstrip("/") if http else "",
-        "use_ssl": encrypted,
-        "ca_cert": tls.ca_file if encrypted and tls is not None and tls.verified else None,
-        "verify_cert": encrypted and tls is not None and tls.verified,
-        "timeout": None if http else target.timeout_s,
-        "retries": 1,
-        "user_agent": "qualytics",
-    }
-
-
-def _rows(handle: Any, target: Target, sql: str) -> Iterator[tuple[Any, ...]]:
-    with handle.cursor() as cursor:
-        cursor.arraysize = target.fetch_size
-        cursor.execute(sql)
-        yield from _fetched(cursor)
-
-
-def _fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:
-    while found := cursor.fetchmany():
-        yield from (tuple(row) for row in found)
-
-
-def select(handle: Any, target: Target) -> None:
-    """Check that the database exists: Hive has one level, and calls it database or schema."""
-    for name in dict.fromkeys(filter(None, (target.database, target.schema))):
-        if not any(found.lower() == name.lower() for (found, *_) in _rows(handle, target, "show databases")):
-            raise refuse("unknown_db", f"there is no database {name!r}", "check --database and --schema")
+        hint = "set it to PLAIN, or leave the password out"
+        yield "parameters.auth_mechanism", "must not be NOSASL with a password", hint
 
 
 def check(handle: Any, target: Target) -> Server:
     """Read the version: "3.1.3 r4df4d75b…" in Hive and, with another number, in Spark."""
-    version = next(_rows(handle, target, "select version()"))[0]
+    version = next(_hive_listing.rows(handle, target, "select version()"))[0]
     return Server("HiveServer2", version.split()[0])
-
-
-def schemas(handle: Any, target: Target) -> Iterator[Item]:
-    """Yield the databases."""
-    for found, *_ in _rows(handle, target, "show databases"):
-        yield Item(found, "schema", found in {"information_schema", "sys"})
-
-
-def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
-    """Yield tables and views of a database whose names begin with a prefix, by the protocol's own call."""
-    schema = target.schema or target.database or "default"
-    with handle.cursor() as cursor:
-        cursor.arraysize = target.fetch_size
-        cursor.get_tables(re.sub(r"([\\%_])", r"\\\1", schema))
-        for _, found_in, found, kind, *_ in _fetched(cursor):
-            if found_in.lower() == schema.lower() and found.lower().startswith(prefix.lower()):
-                yield Item(found, "view" if "VIEW" in (kind or "") else "table")
-
-
-def classify(exc: BaseException) -> Verdict | None:
-    """Judge by class, then by words, last by the number of Thrift's exception (TTransport.py)."""
-    if isinstance(exc, struct.error) or type(exc).__name__ in {"TProtocolException", "BadStatusLine"}:
-        return _STRANGER
-    if type(exc).__module__.startswith(("impala", "thrift", "puresasl")):
-        number = getattr(exc, "type", None)
-        return by_text(str(exc), _MESSAGES) or {3: Verdict("timeout"), 4: _HUNG_UP}.get(number or 0)
-    return None
 
 
 CONNECTOR = Connector(
@@ -171,15 +47,24 @@ CONNECTOR = Connector(
     scope_optional=("schema",),
     example="--host hive.example.com --port 10000 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="direct",
-    greet=greet,
+    greet=_hive_client.greet,
     requires=requires,
-    open=connect,
-    select=select,
+    open=_hive_client.connect,
+    select=_hive_listing.select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=classify,
-    explain=lambda text: by_text(text, _MESSAGES),
-    schemas=schemas,
-    tables=tables,
-    verified="real server: Spark's HiveServer2, which takes any password; not Hive's own",
+    classify=_hive_errors.classify,
+    explain=_hive_errors.explain,
+    schemas=_hive_listing.schemas,
+    tables=_hive_listing.tables,
+    verified="real server: Spark's HiveServer2, which takes any password; not Hive's own; Kerberos is not offered",
+    authentication=(
+        ("PLAIN", "username and password, which the server checks itself or by LDAP or PAM; no Kerberos"),
+        ("NOSASL", "username alone, for a server that checks nobody"),
+    ),
+    privileges=(
+        "none for the test itself: SHOW DATABASES and SELECT version() touch no table",
+        "GRANT SELECT ON TABLE sales.orders TO USER reader, where the server shows a user only what it may read",
+    ),
+    pinned="resolver",  # Thrift's and Python's own HTTP sockets
 )  # fmt: skip

@@ -7,5 +7,9 @@ from dataclasses import replace
 from qualytics.connectors import mysql
 
 CONNECTOR = replace(
-    mysql.CONNECTOR, type="mariadb", title="MariaDB", extra="mariadb", verified="real server: MariaDB 10.11"
+    mysql.CONNECTOR,
+    type="mariadb",
+    title="MariaDB",
+    extra="mariadb",
+    verified="real server: MariaDB 10.11",
 )

@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qualytics.connectors import _aws_role, _objects
-from qualytics.connectors._base import Connector, Endpoint, Param, Target
-from qualytics.connectors._https import ENDPOINT_URL, endpoint_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-_REGION = re.compile(r"[a-z0-9](-?[a-z0-9]){1,40}\Z")
-
-
-def clean_uri(uri: str) -> str:
-    """Return s3://bucket or s3://bucket/path."""
-    return "s3://" + "/".join(filter(None, _objects.split_bucket(uri, "s3")))
-
-
-def region_of(values: Mapping[str, Any]) -> str:
-    """Return the region in the parameters, else the first one of AWS."""
-    return str((values.get("parameters") or {}).get("region") or "us-east-1")
-
-
-def endpoint(values: Mapping[str, Any]) -> Endpoint:
-    """Return the region's endpoint, else `endpoint_url`."""
-    region = region_of(values)
-    return endpoint_of(values, f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}")
-
-
-def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
-    """Ask for both keys in each mode, and for a role with IAM_ROLE alone."""
-    found = values.get("parameters") or {}
-    for field in ("access_key", "secret_key"):
-        if field not in secrets_set:
-            yield (
-                field,
-                "is needed for s3",
-                f"give it with --{field.replace('_', '-')}; no profile or role of this machine is used",
-            )
-    if not _REGION.match(region_of(values)):
-        yield "parameters.region", "is not a region", "as in eu-west-1"
-    yield from _aws_role.lacking(found)
+from qualytics.connectors._base import Connector, Param, Target
+from qualytics.connectors._https import ENDPOINT_URL
+from qualytics.connectors._object_errors import verdict_of
+from qualytics.connectors._object_uris import clean_bucket, split_bucket
+from qualytics.connectors._s3_place import endpoint, region_of, requires
 
 
 def arguments(target: Target) -> dict[str, Any]:
     """Return the arguments of obstore's S3Store with the connection's own keys."""
-    bucket, _ = _objects.split_bucket(target.uri or "", "s3")
     config = {
-        "bucket": bucket,
+        "bucket": split_bucket(target.uri or "", "s3")[0],
         "endpoint": _objects.base_url(target),
         "region": region_of({"parameters": target.parameters}),
         "virtual_hosted_style_request": False,
@@ -68,7 +33,7 @@ def connect(target: Target) -> _objects.Opened:
     found = _objects.fenced(arguments(target), target)
     if _aws_role.is_role(target.parameters):
         found["config"] |= _aws_role.assume(target, found["config"]["region"])
-    return _objects.first_page(S3Store(**found), target, _objects.split_bucket(target.uri or "", "s3")[1])
+    return _objects.opened(S3Store, found, target)
 
 
 CONNECTOR = Connector(
@@ -89,14 +54,23 @@ CONNECTOR = Connector(
     ),
     scope=("root_path",),
     example="--uri s3://bucket/path --access-key '${AWS_ACCESS_KEY_ID}' --secret-key '${AWS_SECRET_ACCESS_KEY}'",
-    clean_uri=clean_uri,
+    clean_uri=lambda uri: clean_bucket(uri, "s3"),
     endpoint=endpoint,
     requires=requires,
     tls="direct",
     open=connect,
     check=lambda handle, target: _objects.check(handle, target, "Amazon S3"),
     close=lambda _handle: None,
-    classify=lambda exc: _objects.verdict_of(exc, "check --access-key and --secret-key"),
+    classify=lambda exc: verdict_of(exc, "check --access-key and --secret-key"),
     tables=_objects.tables,
     verified="emulator: moto, which checks keys, signatures and policies of users; role_arn is assumed unchecked",
+    authentication=(
+        ("SHARED_KEY", "access_key and secret_key of a user of IAM"),
+        ("IAM_ROLE", "the same keys, and role_arn in parameters; external_id where the role's trust policy asks for it"),
+    ),
+    privileges=(
+        "s3:ListBucket on arn:aws:s3:::BUCKET and s3:GetObject on arn:aws:s3:::BUCKET/PATH/*",
+        "IAM_ROLE: sts:AssumeRole on the role for the user, and the two above for the role",
+    ),
+    pinned="proxy",  # STS, at a name of AWS, through look-ups in Python
 )  # fmt: skip

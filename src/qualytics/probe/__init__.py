@@ -18,6 +18,7 @@ from qualytics.settings import TEST_CLOSE_S
 if TYPE_CHECKING:
     import subprocess
 
+    from qualytics.probe.egress import Policy
     from qualytics.secret import Secret
 
 __all__ = ["Plan", "run"]
@@ -36,7 +37,8 @@ class Plan:
     """One test: the type, its non-secret values, its secrets, and what to look at.
 
     `ssl_mode` is what a connection without one of its own gets: auto here, verify on a control plane.
-    With a `listing` the last stage lists that, in place of its query.
+    With a `listing` the last stage lists that, in place of its query. Without a `policy` a test may
+    reach whatever this machine can, as the embedded store's own user may.
     """
 
     type: str
@@ -48,6 +50,7 @@ class Plan:
     root_path: str | None = None
     ssl_mode: str = "auto"
     listing: Listing | None = None
+    policy: Policy | None = None
 
     def where(self) -> str:
         """Return what a message calls the target: host and port, or a path."""
@@ -66,6 +69,7 @@ class Plan:
         document = {key: getattr(self, key) for key in keys}
         document["directory"] = directory
         document["listing"] = asdict(self.listing) if self.listing else None
+        document["policy"] = asdict(self.policy) if self.policy else None
         document["secrets"] = {name: secret.reveal() for name, secret in self.secrets.items()}
         return json.dumps(document).encode() + b"\n"
 

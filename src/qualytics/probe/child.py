@@ -47,11 +47,17 @@ def _work(plan: dict[str, Any]) -> None:
 def _run(plan: dict[str, Any], emit: Any) -> None:
     from qualytics.connectors import Refusal, get
     from qualytics.model import Listing
+    from qualytics.probe.pin import GUARD
     from qualytics.probe.stages import Walk, failure, make_target
     from qualytics.secret import Secret
 
     secrets = {name: Secret(value) for name, value in plan.pop("secrets").items()}
     connector = get(plan["type"])
+    GUARD.install()
+    if plan["policy"] is not None:
+        from qualytics.probe.egress import Policy
+
+        GUARD.obey(Policy.read(plan["policy"]))
     driver = {"driver_name": connector.distribution or connector.driver, "driver_version": connector.driver_version()}
     emit({"note": driver})
     try:
@@ -61,7 +67,8 @@ def _run(plan: dict[str, Any], emit: Any) -> None:
         emit({"end": connector.stages[0], "ok": False, "ms": 0.0})
         emit(failure(exc.verdict, exc))
         return
-    Walk(connector, target, emit, Listing(**plan["listing"]) if plan["listing"] else None).run()
+    listing = Listing(**plan["listing"]) if plan["listing"] else None
+    Walk(connector, target, emit, listing=listing, guard=GUARD).run()
 
 
 def _read_plan() -> dict[str, Any]:

@@ -20,19 +20,30 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Item
     from qualytics.model import Listing
+    from qualytics.probe.pin import Guard
 
     Emit = Callable[[dict[str, Any]], None]
 
 
 # What only a server that was reached through TLS can answer.
 _PAST_TLS = frozenset({"auth", "permission", "unknown_db", "quota"})
+# What a driver may make of a second host that the network policy keeps it from.
+_OUT_OF_REACH = frozenset({"dns", "refused", "network", "timeout", "transient", "internal", "unknown"})
 
 
 class Walk:
     """Runs one test from stage to stage and says each step through `emit`."""
 
-    def __init__(self, connector: Connector, target: Target, emit: Emit, listing: Listing | None = None) -> None:
-        """Take what to test, where to say it, and what to list in place of the query."""
+    def __init__(
+        self,
+        connector: Connector,
+        target: Target,
+        emit: Emit,
+        *,
+        listing: Listing | None = None,
+        guard: Guard | None = None,
+    ) -> None:
+        """Take what to test, where to say it, what to list in place of the query, and who guards look-ups."""
         self._connector = connector
         self._target = target
         self._emit = emit
@@ -41,6 +52,7 @@ class Walk:
         self._handshake_due = False
         self._handle: Any = None
         self._listing = listing
+        self._guard = guard
         self._found: Iterator[Item] = iter(())
 
     def run(self) -> None:
@@ -96,9 +108,14 @@ class Walk:
     def _reach(self) -> None:
         connector, target = self._connector, self._target
         with self.stage("resolve"):
-            found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            if self._guard is None:
+                found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            else:
+                found = self._guard.resolve(target.host, target.port)
         with self.stage("tcp"):
             sock, target.address = dial(found)
+            if self._guard is not None:
+                self._guard.pin(target.host, target.address)
             local = sock.getsockname()
             self._emit({"note": {"address": join(target.address, target.port), "local_address": join(*local[:2])}})
         if target.tls is not None:
@@ -197,6 +214,8 @@ class Walk:
 
     def _fail(self, exc: Exception) -> None:
         verdict = judge(self._connector, exc)
+        if verdict.failure_class in _OUT_OF_REACH and self._guard is not None and self._guard.has_blocked:
+            verdict = Verdict("blocked")  # the driver made something else of it
         stages = self._connector.stages
         stage = verdict.stage
         if self._stage == "tls" and self._connector.tls == "own" and verdict.failure_class in _PAST_TLS:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qualytics.probe import Plan
     from qualytics.service.rights import Actor, Right
     from qualytics.settings import Settings
-    from qualytics.store.sqlite import SqliteStore as Store
+    from qualytics.store.base import Store
 
 __all__ = ["Act", "Context"]
 

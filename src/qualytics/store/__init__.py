@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qualytics.settings import Settings
-    from qualytics.store.sqlite import SqliteStore
+    from qualytics.store.base import Store
+    from qualytics.store.pool import StorePool
 
-__all__ = ["open_store"]
+__all__ = ["open_pool", "open_store"]
 
 
-def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
+def open_store(settings: Settings, *, exclusive: bool = False) -> Store:
     """Open the store that the settings name; `exclusive` keeps everybody else out while it is open.
 
     Raises:
@@ -21,3 +22,13 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
     from qualytics.store import opening
 
     return opening.open_store(settings, exclusive=exclusive)
+
+
+def open_pool(settings: Settings) -> StorePool:
+    """Return a pool of the store that the settings name, for a server; the first lease opens it.
+
+    `with pool.lease() as store:` gives it to one thread for as long as the context lasts.
+    """
+    from qualytics.store import pool
+
+    return pool.open_pool(settings)

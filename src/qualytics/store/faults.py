@@ -56,12 +56,18 @@ def busy(wait_s: float) -> Busy:
     return Busy(f"the store is busy: others held it for {wait_s:g} s", "run it again in a moment")
 
 
-def not_a_store(path: Path) -> StoreDamaged:
+def not_a_store(path: Path | str) -> StoreDamaged:
     """Return the error of a file that is no store, or not a whole one."""
     return StoreDamaged(
         f"{path} is not a whole store of this program",
         "restore a backup: qualytics store restore FILE",
     )
+
+
+def unreadable(what: str, row_id: object) -> StoreDamaged:
+    """Return the error of a value that has not the form it was written in."""
+    hint = "set the value again, or restore a backup: qualytics store restore FILE"
+    return StoreDamaged(f"{what} {row_id} cannot be read any more", hint)
 
 
 def _raise_named(path: Path, busy_s: float, read: Path, exc: sqlite3.Error) -> NoReturn:

@@ -1,22 +1,18 @@
-"""Files that hold secrets: private directories, atomic writes, checks of links and owners, and the store's lock."""
+"""Files that hold secrets: private directories, atomic writes, checks of links and owners."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import stat
-import time
 from typing import TYPE_CHECKING
 
 from qualytics.errors import StoreError, StoreUnsafe
-from qualytics.store.faults import busy, named_os_errors
+from qualytics.store.faults import named_os_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-_POLL_S = 0.01
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -162,54 +158,3 @@ def place_new(temporary: Path, path: Path) -> None:
     except OSError:  # a file system without hard links: reserve the name, then replace what is ours
         os.close(create_private(path))
         os.replace(temporary, path)
-
-
-def lock(path: Path, *, exclusive: bool, wait_s: float) -> int:
-    """Take the store's lock and return its file descriptor; closing that, or the process's end, frees it.
-
-    Shared for ordinary work, exclusive for making, rotating, migrating and restoring the store.
-
-    Raises:
-        Busy: others held it for longer than `wait_s` seconds.
-
-    """
-    with named_os_errors(path), contextlib.ExitStack() as undo:
-        handle = _open_lock(path)
-        undo.callback(os.close, handle)
-        _wait_for(handle, exclusive=exclusive, wait_s=wait_s)
-        undo.pop_all()
-    return handle
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
-    """Hold the store's lock; see `lock`."""
-    handle = lock(path, exclusive=exclusive, wait_s=wait_s)
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
-def _open_lock(path: Path) -> int:
-    check_own_file(path)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    if os.fstat(handle).st_mode & 0o777 != 0o600:  # a umask can take away more than it should
-        os.fchmod(handle, 0o600)
-    return handle
-
-
-def _wait_for(handle: int, *, exclusive: bool, wait_s: float) -> None:
-    until = time.monotonic() + wait_s
-    while not _try_lock(handle, exclusive=exclusive):
-        if time.monotonic() > until:
-            raise busy(wait_s)
-        time.sleep(_POLL_S)
-
-
-def _try_lock(handle: int, *, exclusive: bool) -> bool:
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

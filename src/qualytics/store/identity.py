@@ -11,7 +11,6 @@ from qualytics.store.sealing import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from qualytics.store.sealing import Key
 
@@ -32,7 +31,7 @@ class Identity:
         return cls(store_id, key.id, key.seal(_place(store_id), Secret(_CHECK)))
 
     @classmethod
-    def read(cls, rows: Iterable[Any], path: Path) -> Self:
+    def read(cls, rows: Iterable[Any], path: object) -> Self:
         """Read it from the rows `(name, value)` of `meta`.
 
         Raises:
@@ -43,7 +42,7 @@ class Identity:
         try:
             return cls(found["store_id"], found["key_id"], bytes.fromhex(found["key_check"]))
         except (KeyError, TypeError, ValueError) as exc:
-            raise not_a_store(path) from exc
+            raise not_a_store(str(path)) from exc
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the rows `(value, name)` that hold it."""

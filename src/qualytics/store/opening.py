@@ -12,6 +12,7 @@ from qualytics.errors import Busy, StoreDamaged, StoreNewer
 from qualytics.store import files
 from qualytics.store.faults import busy, named_faults, named_os_errors, not_a_store
 from qualytics.store.identity import Identity
+from qualytics.store.lock import Lock, locked
 from qualytics.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from qualytics.store.sealing import Key, Keys
 from qualytics.store.sqlite import SqliteStore
@@ -27,8 +28,10 @@ _TURN_S = 0.1
 _PRAGMAS = ("foreign_keys = ON", "synchronous = FULL", "secure_delete = ON", "trusted_schema = OFF")
 
 
-def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
+def open_store(settings: Settings, *, exclusive: bool = False, any_thread: bool = False) -> SqliteStore:
     """Open the embedded store, making it and its key at the first use.
+
+    With `any_thread` one thread after the other may use it.
 
     Raises:
         StoreError, KeyProblem, Busy: as their names say; nothing is changed then.
@@ -37,12 +40,13 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
     files.make_private_directory(settings.home)
     until = time.monotonic() + settings.busy_s
     while True:
-        lock = files.lock(settings.lock_path, exclusive=exclusive, wait_s=max(0, until - time.monotonic()))
         with contextlib.ExitStack() as undo:
-            undo.callback(os.close, lock)
+            lock = Lock(settings.lock_path)
+            undo.callback(lock.close)
+            lock.take(exclusive=exclusive, wait_s=max(0, until - time.monotonic()))
             if exclusive:
                 _make_ready(settings)
-            database = _open_ready(settings)
+            database = _open_ready(settings, any_thread=any_thread)
             if database is not None:
                 undo.callback(database.close)
                 store = SqliteStore(settings, database, lock)
@@ -50,14 +54,14 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> SqliteStore:
                 return store
         # A lock is never turned from shared into exclusive: two that try would wait for each other.
         try:
-            with files.locked(settings.lock_path, exclusive=True, wait_s=_TURN_S):
+            with locked(settings.lock_path, exclusive=True, wait_s=_TURN_S):
                 _make_ready(settings)
         except Busy:
             if time.monotonic() > until:
                 raise busy(settings.busy_s) from None
 
 
-def connect(path: Path, busy_s: float, *, shown: Path | None = None) -> sqlite3.Connection:
+def connect(path: Path, busy_s: float, *, shown: Path | None = None, any_thread: bool = False) -> sqlite3.Connection:
     """Open a store's file that exists and check that it is one of this version or an older one.
 
     `shown` stands in messages where the file is a copy of another.
@@ -69,7 +73,13 @@ def connect(path: Path, busy_s: float, *, shown: Path | None = None) -> sqlite3.
     for suffix in ("", "-wal", "-shm"):
         files.check_own_file(path.with_name(path.name + suffix))
     with named_faults(path, busy_s, read=shown), contextlib.ExitStack() as undo:
-        database = sqlite3.connect(f"file:{quoted(path)}?mode=rw", uri=True, timeout=busy_s, isolation_level=None)
+        database = sqlite3.connect(
+            f"file:{quoted(path)}?mode=rw",
+            uri=True,
+            timeout=busy_s,
+            isolation_level=None,
+            check_same_thread=not any_thread,
+        )
         undo.callback(database.close)
         database.row_factory = sqlite3.Row
         for pragma in _PRAGMAS:
@@ -118,10 +128,10 @@ def quoted(path: Path) -> str:
     return os.fspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _open_ready(settings: Settings) -> sqlite3.Connection | None:
+def _open_ready(settings: Settings, *, any_thread: bool) -> sqlite3.Connection | None:
     if not files.check_own_file(settings.store_path):
         return None
-    database = connect(settings.store_path, settings.busy_s)
+    database = connect(settings.store_path, settings.busy_s, any_thread=any_thread)
     if _schema_version(database) == VERSION:
         return database
     database.close()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qualytics.errors import StoreDamaged
 from qualytics.fields import SEEN
 from qualytics.model import Connection, Datastore, Wanted
+from qualytics.store.faults import unreadable
 from qualytics.store.schema import CONNECTION_VALUES, DATASTORE_VALUES
+from qualytics.store.sealed import SECRETS, OwnSecrets, opened
 from qualytics.store.sealing import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from qualytics.secret import Secret
-    from qualytics.store.sealing import Key
 
 T = TypeVar("T")
 
@@ -31,18 +31,12 @@ _DATASTORE = (
 _SORTS = {"id": ("id",), "name": ("name_key",), "type": ("type", "id")}
 
 
-class Records:
+class Records(OwnSecrets):
     """The rows of a store; `execute(sql, arguments)` runs one statement and returns its rows.
 
     Writing belongs into a transaction of the store; `key()` gives the key when a secret is sealed
     or opened, and not before.
     """
-
-    def __init__(self, execute: Callable[..., Any], store_id: str, key: Callable[[], Key]) -> None:
-        """Take the way to run statements, the store's id and the way to its key."""
-        self._execute = execute
-        self._store_id = store_id
-        self._key = key
 
     def connection(self, connection_id: int) -> Connection | None:
         """Return the connection of that id, None when there is none."""
@@ -108,11 +102,8 @@ class Records:
 
     def secrets(self, connection_id: int) -> dict[str, Secret]:
         """Open and return the secrets of a connection by field."""
-        sql = "SELECT field, sealed FROM secrets WHERE connection_id = ?"
-        rows = self._execute(sql, (connection_id,)).all()
-        for name, sealed in rows:
-            require_sealed(connection_id, name, sealed)
-        return {name: self._key().open(self._place(connection_id, name), sealed) for name, sealed in rows}
+        sql = f"{SECRETS.select} WHERE connection_id = ?"
+        return opened(lambda: self._execute(sql, (connection_id,)).all(), SECRETS, self._store_id, self._key)
 
     def datastore(self, datastore_id: int) -> Datastore | None:
         """Return the datastore of that id, None when there is none."""
@@ -255,29 +246,13 @@ def _unpacked(table: str, row: Any, column: str) -> Any:
     try:
         return json.loads(row[column])
     except (TypeError, ValueError) as exc:
-        raise _unreadable(f"the {column} of {table}", row["id"]) from exc
+        raise unreadable(f"the {column} of {table}", row["id"]) from exc
 
 
 def _require_plain(table: str, row: Any) -> None:
     # STRICT tables guard what is written; a damaged file can still give a blob for a text.
     if not _PLAIN.issuperset(map(type, row)):
-        raise _unreadable(f"a value of {table}", row["id"])
-
-
-def require_sealed(connection_id: int, name: object, sealed: object) -> None:
-    """Check the form of a secret's row before it is opened.
-
-    Raises:
-        StoreDamaged: the file gives another form.
-
-    """
-    if not isinstance(name, str) or not isinstance(sealed, bytes):
-        raise _unreadable("a secret of connections", connection_id)
-
-
-def _unreadable(what: str, row_id: object) -> StoreDamaged:
-    hint = "set the value again, or restore a backup: qualytics store restore FILE"
-    return StoreDamaged(f"{what} {row_id} cannot be read any more", hint)
+        raise unreadable(f"a value of {table}", row["id"])
 
 
 def _packed(row: dict[str, Any]) -> dict[str, Any]:

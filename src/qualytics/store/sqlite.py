@@ -5,22 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any, Self
+import weakref
+from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import StoreError
+from qualytics.store.base import Store
 from qualytics.store.faults import busy, named_faults
-from qualytics.store.identity import Identity
-from qualytics.store.records import Records
-from qualytics.store.sealing import Key, Keys
+from qualytics.store.schema import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from qualytics.settings import Settings
+    from qualytics.store.lock import Lock
+    from qualytics.store.records import Records
 
 
-class Rows:
+class CursorRows:
     """What a statement gives, read while it is asked for; a fault on the way is the product's error."""
 
     __slots__ = ("_cursor", "_named")
@@ -41,97 +43,106 @@ class Rows:
         return list(self)
 
 
-class SqliteStore:
-    """An open store. Use it as a context manager; it holds a shared lock on the store while open."""
+class SqliteStore(Store):
+    """An open embedded store; it holds a shared lock on the store while open.
 
-    def __init__(self, settings: Settings, database: sqlite3.Connection, lock: int) -> None:
+    A pool lets it `rest` between two leases: the database stays open, the lock is free.
+    """
+
+    def __init__(self, settings: Settings, database: sqlite3.Connection, lock: Lock) -> None:
         """Take an opened database and the lock that guards it; `open_store` is the way in."""
-        self._settings = settings
+        self._path = settings.store_path
+        self._busy_s = settings.busy_s
         self._database = database
-        self._lock = lock
+        self._lock: Lock | None = lock
         self._process = os.getpid()
-        self._keys = Keys(settings)
-        self._key: Key | None = None
-        self._identity = Identity.read(self.execute("SELECT name, value FROM meta"), self.path)
-        self.records = Records(self.execute, self.store_id, self.key)
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+        self._seen: tuple[int, int, int] | None = None
+        super().__init__(settings)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
+    @property
+    def name(self) -> str:
+        """Return where the store is."""
+        return str(self._path)
 
     @property
     def path(self) -> Path:
         """Return where the store is."""
-        return self._settings.store_path
-
-    @property
-    def keys(self) -> Keys:
-        """Return where the key comes from."""
-        return self._keys
-
-    @property
-    def store_id(self) -> str:
-        """Return the store's id."""
-        return self._identity.store_id
-
-    @property
-    def key_id(self) -> str:
-        """Return the id of the key that the secrets are sealed with."""
-        return self._identity.key_id
+        return self._path
 
     def close(self) -> None:
         """Close the database and free the lock; once is enough."""
-        lock, self._lock = self._lock, -1
-        if lock < 0:
+        lock, self._lock = self._lock, None
+        if lock is None:
             return
         try:
             # A forked child must not touch its parent's database; its copy of the lock is its own to close.
             if os.getpid() == self._process:
                 self._database.close()
         finally:
-            os.close(lock)
+            lock.close()
 
-    def execute(self, sql: str, arguments: tuple[Any, ...] = ()) -> Rows:
+    def rest(self) -> bool:
+        """Free the lock and keep the database open; say whether it is fit to be used again."""
+        if self._lock is None or os.getpid() != self._process:
+            return False
+        for cursor in list(self._cursors):  # rows left unread would hold on to an old state
+            cursor.close()
+        self._cursors.clear()
+        if self._database.in_transaction:
+            return False
+        if self._seen is None:
+            self._seen = self._look()
+        self._lock.free()
+        return True
+
+    def wake(self) -> bool:
+        """Take the lock again; say whether this is still the store, with a key and schema that are known.
+
+        Raises:
+            Busy: somebody has had the store for himself for too long.
+
+        """
+        if self._lock is None:
+            return False
+        self._lock.take(exclusive=False, wait_s=self._busy_s)
+        if not self._lock.is_in_place():
+            return False
+        before, self._seen = self._seen, self._look()
+        if before is None or before[:2] != self._seen[:2]:  # another file: a backup was restored
+            return False
+        if before != self._seen:
+            if self.execute("PRAGMA user_version").all()[0][0] != VERSION:
+                return False
+            self.reread()
+        return True
+
+    def execute(self, sql: str, arguments: tuple[Any, ...] = ()) -> CursorRows:
         """Run one statement; SQLite's faults come out as the product's errors."""
-        if os.getpid() != self._process:
-            raise StoreError("the store was opened by the parent of this process", "open it again after a fork")
+        self._require_own()
         with self._named():
-            return Rows(self._database.execute(sql, arguments), self._named)
+            cursor = self._database.execute(sql, arguments)
+            if cursor.description is not None:
+                self._cursors.add(cursor)
+            return CursorRows(cursor, self._named)
+
+    def execute_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each row of arguments, inside a transaction."""
+        self._require_own()
+        with self._named():
+            self._database.executemany(sql, rows)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Records]:
         """Run a write transaction: all or nothing, on disk before this returns."""
-        self.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction("BEGIN IMMEDIATE"):
             yield self.records
-            self.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # a full disk has already rolled it back
-                self._database.execute("ROLLBACK")
-            raise
 
-    def key(self) -> Key:
-        """Return the store's key, checked against the store once.
-
-        Raises:
-            KeyProblem: it is missing, not a key, or another store's.
-
-        """
-        if self._key is None:
-            self._key = self._identity.prove(self._keys.find(self.key_id))
-        return self._key
-
-    def set_key(self, key: Key) -> None:
-        """Make `key` the store's key; inside a transaction that has sealed everything with it."""
-        for row in Identity.made(self.store_id, key).rows():
-            self.execute("UPDATE meta SET value = ? WHERE name = ?", row)
-
-    def reread(self) -> None:
-        """Read again which key is the store's, after a transaction that may have changed it."""
-        self._identity = Identity.read(self.execute("SELECT name, value FROM meta"), self.path)
-        self._key = None
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Records]:
+        """Read one state of the store, whatever others write meanwhile."""
+        with self._transaction("BEGIN"):
+            yield self.records
 
     def compact(self) -> None:
         """Write the file anew without anything that was deleted or replaced, and empty the log.
@@ -143,12 +154,47 @@ class SqliteStore:
         self.execute("VACUUM")
         emptied = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").all()
         if emptied[0][0]:
-            raise busy(self._settings.busy_s)
+            raise busy(self._busy_s)
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with the file, and references without target."""
+        for row in self.execute("PRAGMA integrity_check(20)"):
+            if row[0] != "ok":
+                yield f"file: {row[0]}"
+        for row in self.execute("PRAGMA foreign_key_check"):
+            yield f"reference without target in {row[0]}"
+
+    def last_ids(self) -> dict[str, int]:
+        """Return the highest id that each table has ever given."""
+        return {row[0]: row[1] for row in self.execute("SELECT name, seq FROM sqlite_sequence")}
 
     def copy_to(self, target: sqlite3.Connection, path: Path) -> None:
         """Copy a consistent state into the database at `path`, while others read and write."""
-        with named_faults(path, self._settings.busy_s, read=self.path):
+        with named_faults(path, self._busy_s, read=self._path):
             self._database.backup(target)
 
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        self.execute(begin)
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # a full disk has already rolled it back
+                self._database.execute("ROLLBACK")
+            raise
+
+    def _look(self) -> tuple[int, int, int]:
+        # The file's device and number, and a number that changes with every change of somebody else.
+        try:
+            found = os.lstat(self._path)
+        except OSError:
+            return (0, 0, 0)
+        return (found.st_dev, found.st_ino, self.execute("PRAGMA data_version").all()[0][0])
+
+    def _require_own(self) -> None:
+        if os.getpid() != self._process:
+            raise StoreError("the store was opened by the parent of this process", "open it again after a fork")
+
     def _named(self) -> contextlib.AbstractContextManager[None]:
-        return named_faults(self.path, self._settings.busy_s)
+        return named_faults(self._path, self._busy_s)

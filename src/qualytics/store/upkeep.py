@@ -12,35 +12,34 @@ from qualytics.errors import KeyProblem, StoreDamaged, StoreError, UsageError
 from qualytics.store import files
 from qualytics.store.faults import named_faults, named_os_errors, not_a_store
 from qualytics.store.identity import Identity
+from qualytics.store.lock import locked
 from qualytics.store.opening import connect, install, made_aside, migrate, open_store, quoted
-from qualytics.store.records import require_sealed
-from qualytics.store.rotation import sealed_values
-from qualytics.store.sealing import Keys, Place
+from qualytics.store.sealed import SEALED, sealed_values
+from qualytics.store.sealing import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from qualytics.settings import Settings
-    from qualytics.store.sealing import Key
-    from qualytics.store.sqlite import SqliteStore
+    from qualytics.store.base import Store
+    from qualytics.store.sealing import Key, Place
 
-_JSON_COLUMNS = (("connections", "parameters"), ("datastores", "tags"), ("datastores", "teams"))
-_ALL_SEALED = "SELECT connection_id, field, sealed FROM secrets"
+_JSON_COLUMNS = (("connections", "parameters"), *(("datastores", name) for name in ("tags", "teams", "settings")))
 
 
 def check(settings: Settings) -> dict[str, Any]:
     """Read the whole store and open every secret; return counts and `problems`, a list of texts."""
     with open_store(settings) as store:
         problems: list[str] = []
-        for part in (_file_problems, _json_problems, _key_problems):
+        for part in (_own_problems, _json_problems, _key_problems):
             try:
                 problems += part(store)
             except StoreDamaged as exc:
                 problems.append(f"file: {exc.message}")
         counts = {table: _count(store, table) for table in ("connections", "datastores", "secrets")}
         return {
-            "store": str(store.path),
+            "store": store.name,
             "store_id": store.store_id,
             "key_id": store.key_id,
             "key": "QUALYTICS_KEY" if store.keys.from_environment else str(store.keys.path),
@@ -95,7 +94,7 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
     files.make_private_directory(settings.home)
     path, busy_s = settings.store_path, settings.busy_s
     temporary = settings.home / ".restore.tmp"
-    with files.locked(settings.lock_path, exclusive=True, wait_s=busy_s), made_aside(temporary):
+    with locked(settings.lock_path, exclusive=True, wait_s=busy_s), made_aside(temporary):
         with (
             named_faults(path, busy_s, read=source),
             contextlib.closing(sqlite3.connect(f"file:{quoted(source)}?mode=ro", uri=True)) as backed_up,
@@ -109,23 +108,19 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
                 migrate(copy)
                 identity = Identity.read(copy.execute("SELECT name, value FROM meta"), source)
                 key = identity.prove(Keys(settings).find(identity.key_id))
-                for row_id, name, sealed in copy.execute(_ALL_SEALED):
-                    require_sealed(row_id, name, sealed)
-                    key.open(Place(identity.store_id, "connections", row_id, name), sealed)
+                for table in SEALED:
+                    for row in copy.execute(table.select):
+                        key.open(table.place(identity.store_id, row), row[3])
                 copy.execute("PRAGMA journal_mode = WAL")
         install(temporary, path, busy_s)
     return {"file": str(source), "store": str(path), "store_id": identity.store_id, "key_id": key.id}
 
 
-def _file_problems(store: SqliteStore) -> Iterator[str]:
-    for row in store.execute("PRAGMA integrity_check(20)"):
-        if row[0] != "ok":
-            yield f"file: {row[0]}"
-    for row in store.execute("PRAGMA foreign_key_check"):
-        yield f"reference without target in {row[0]}"
+def _own_problems(store: Store) -> Iterator[str]:
+    return store.problems()
 
 
-def _json_problems(store: SqliteStore) -> Iterator[str]:
+def _json_problems(store: Store) -> Iterator[str]:
     for table, column in _JSON_COLUMNS:
         sql = f"SELECT id, {column} FROM {table} WHERE {column} IS NOT NULL"  # noqa: S608 - constants of ours
         for row_id, text in store.execute(sql):
@@ -135,15 +130,16 @@ def _json_problems(store: SqliteStore) -> Iterator[str]:
                 yield f"the {column} of {table} {row_id} cannot be read any more"
 
 
-def _key_problems(store: SqliteStore) -> Iterator[str]:
+def _key_problems(store: Store) -> Iterator[str]:
     try:
         key = store.key()
     except KeyProblem as exc:
         yield f"key: {exc.message}"
         return
-    for place, key_id, sealed in sealed_values(store):
-        if (problem := _seal_problem(key, place, key_id, sealed)) is not None:
-            yield problem
+    for table in SEALED:
+        for place, key_id, sealed in sealed_values(store.execute, store.store_id, table):
+            if (problem := _seal_problem(key, place, key_id, sealed)) is not None:
+                yield problem
     if not store.keys.from_environment and len(store.keys.load()) > 1:
         yield "key: a rotation was interrupted; run qualytics keys rotate again"
 
@@ -158,7 +154,7 @@ def _seal_problem(key: Key, place: Place, key_id: str, sealed: bytes) -> str | N
     return None
 
 
-def _count(store: SqliteStore, table: str) -> int:
+def _count(store: Store, table: str) -> int:
     return int(store.execute(f"SELECT count(*) FROM {table}").all()[0][0])  # noqa: S608 - a constant of ours
 
 

@@ -1,0 +1,145 @@
+"""An open store, whichever database holds it: what engines share, and what each must do.
+
+Rows are read and written by parts, each made from `execute` and, where it seals, the store's id and `key`:
+`records` is one, others are made the same way where they are needed: `Journal(store.execute)`. Their SQL
+is written once for all engines: `?` for an argument; RETURNING for a new id; TRUE, LIMIT with a number and
+OFFSET; `instr` and `group_concat`; numbers for yes and no; every text compares by code points.
+Changes belong into `with store.writing():`, one writer at a time, so what a change has read stays true
+until it is written.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from qualytics.errors import KeyMismatch
+from qualytics.store.identity import Identity
+from qualytics.store.records import Records
+from qualytics.store.sealing import Key, Keys
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Iterable, Iterator
+
+    from qualytics.settings import Settings
+
+
+class Rows(Protocol):
+    """What a statement gives; a row is read by number and by name."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the rows, read while they are asked for."""
+
+    def all(self) -> list[Any]:
+        """Return every row."""
+
+
+class Store(abc.ABC):
+    """An open store. Use it as a context manager, in one thread at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; the database is open already."""
+        self._settings = settings
+        self._keys = Keys(settings)
+        self._key: Key | None = None
+        self._identity = self._read_identity()
+        self.records = Records(self.execute, self.store_id, self.key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """Return where the store is, as it may be shown."""
+
+    @property
+    def keys(self) -> Keys:
+        """Return where the key comes from."""
+        return self._keys
+
+    @property
+    def store_id(self) -> str:
+        """Return the store's id."""
+        return self._identity.store_id
+
+    @property
+    def key_id(self) -> str:
+        """Return the id of the key that the secrets are sealed with."""
+        return self._identity.key_id
+
+    @abc.abstractmethod
+    def execute(self, sql: str, arguments: tuple[Any, ...] = ()) -> Rows:
+        """Run one statement; the engine's faults come out as the product's errors."""
+
+    @abc.abstractmethod
+    def execute_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each row of arguments, inside a transaction."""
+
+    @abc.abstractmethod
+    def writing(self) -> contextlib.AbstractContextManager[Records]:
+        """Run a write transaction: all or nothing, on disk before this returns."""
+
+    @abc.abstractmethod
+    def reading(self) -> contextlib.AbstractContextManager[Records]:
+        """Read one state of the store, whatever others write meanwhile."""
+
+    @abc.abstractmethod
+    def compact(self) -> None:
+        """Write the tables anew without anything that was deleted or replaced."""
+
+    @abc.abstractmethod
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with the database itself."""
+
+    @abc.abstractmethod
+    def last_ids(self) -> dict[str, int]:
+        """Return the highest id that each table has ever given."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Close the database; once is enough."""
+
+    def key(self, *, renewed: bool = False) -> Key:
+        """Return the store's key, checked against the store once; `renewed` looks again which one that is.
+
+        Raises:
+            KeyProblem: it is missing, not a key, or another store's.
+
+        """
+        if renewed:
+            self.reread()
+        if self._key is None:
+            self._key = self._identity.prove(self._find())
+        return self._key
+
+    def set_key(self, key: Key) -> None:
+        """Make `key` the store's key; inside a transaction that has sealed everything with it."""
+        for row in Identity.made(self.store_id, key).rows():
+            self.execute("UPDATE meta SET value = ? WHERE name = ?", row)
+
+    def reread(self) -> None:
+        """Read again which key is the store's, after somebody may have changed it."""
+        self._take_identity(self._read_identity())
+
+    def _take_identity(self, found: Identity) -> None:
+        if found.key_id != self._identity.key_id:
+            self._key = None
+        self._identity = found
+
+    def _find(self) -> Key:
+        try:
+            return self._keys.find(self.key_id)
+        except KeyMismatch:
+            before = self.key_id
+            self.reread()
+            if self.key_id == before:
+                raise
+            return self._keys.find(self.key_id)
+
+    def _read_identity(self) -> Identity:
+        return Identity.read(self.execute("SELECT name, value FROM meta"), self.name)
