@@ -109,6 +109,16 @@ class Connections:
         records = self._context.store.records
         return self._document(records, _required(records.connection(connection_id), connection_id))
 
+    def type_of(self, connection_id: int) -> str:
+        """Return the type of a connection.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        """
+        self._context.require(READ)
+        return _required(self._context.store.records.connection(connection_id), connection_id).type
+
     def find(self, name: str) -> int:
         """Return the id of the connection of that name; case and outer spaces do not count.
 

@@ -1,0 +1,47 @@
+"""The application: routes, errors, headers, limits; one for each worker."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from litestar import Litestar, Router
+from litestar.exceptions import HTTPException
+
+from qualytics.errors import QualyticsError
+from qualytics.server import connections, discovery, meta, problems
+from qualytics.server.config import load
+from qualytics.server.guard import Guard
+from qualytics.server.runtime import Runtime
+
+if TYPE_CHECKING:
+    from qualytics.server.config import Config
+
+ROUTES = [*connections.ROUTES, *discovery.ROUTES]
+
+
+def make_app(config: Config) -> Litestar:
+    """Return the application of one worker."""
+    runtime = Runtime(config)
+    app = Litestar(
+        [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES])],
+        exception_handlers={
+            QualyticsError: problems.of_product,
+            HTTPException: problems.of_http,
+            Exception: problems.of_fault,
+        },
+        middleware=[lambda inner: Guard(inner, runtime)],
+        on_shutdown=[runtime.close],
+        openapi_config=None,
+        request_max_body_size=config.body_bytes,
+        logging_config=None,
+        debug=False,
+    )
+    app.state.runtime = runtime
+    app.state.began = time.time()
+    return app
+
+
+def from_environment() -> Any:
+    """Return the application that the environment describes; a worker's way in."""
+    return make_app(load())

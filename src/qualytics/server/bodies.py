@@ -1,0 +1,77 @@
+"""Bodies of requests and replies: JSON read strictly, versions as ETags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar import Response
+from litestar.exceptions import HTTPException
+
+from qualytics import strict_json
+from qualytics.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from qualytics.server.runtime import AnyRequest
+
+JSON = "application/json"
+
+
+def fields(request: AnyRequest, body: bytes) -> dict[str, Any]:
+    """Return the object in a body; an empty body is an empty object.
+
+    Raises:
+        HTTPException: it is not said to be JSON (415).
+        InvalidInput: it is not JSON, or no object.
+
+    """
+    if not body:
+        return {}
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in {
+        JSON,
+        "application/merge-patch+json",
+    }:
+        raise HTTPException(status_code=415)
+    try:
+        value = strict_json.loads(body.decode())
+    except UnicodeDecodeError:
+        raise _wrong("is not valid UTF-8") from None
+    except ValueError as exc:
+        raise _wrong(f"is {exc}") from None
+    if not isinstance(value, dict):
+        raise _wrong("must be an object")
+    return value
+
+
+def reply(content: Any, status: int = 200) -> Response[bytes]:
+    """Return a document as a response, with its version as ETag where it has one."""
+    version = getattr(content, "version", None)
+    headers = {"ETag": f'"{version}"'} if version is not None else None
+    return Response(msgspec.json.encode(content), status_code=status, media_type=JSON, headers=headers)
+
+
+def nothing() -> Response[bytes]:
+    """Return a response without a body."""
+    return Response(b"", status_code=204, media_type=None)
+
+
+def version_of(request: AnyRequest) -> int | None:
+    """Return the version that If-Match asks for, None when it asks for none.
+
+    Raises:
+        InvalidInput: it is no ETag of ours.
+
+    """
+    text = request.headers.get("if-match", "").strip()
+    if text in {"", "*"}:
+        return None
+    number = text.removeprefix("W/").strip('"')
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise InvalidInput(
+            [Problem("If-Match", "If-Match is no ETag of this control plane", "send that of the last GET")]
+        )
+    return int(number)
+
+
+def _wrong(what: str) -> InvalidInput:
+    return InvalidInput([Problem("body", f"the body {what}", None, "invalid-value")])

@@ -1,0 +1,117 @@
+"""What a control plane is told by its environment: one table, from which options and documents are made."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qualytics import settings
+from qualytics.errors import UsageError
+from qualytics.service.plane import known_types
+from qualytics.settings import Plane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One setting: its variable is QUALYTICS_ and its name in capitals, its option the name with hyphens.
+
+    `kind` is str, int, float or tuple (a comma list in the variable, an option that may be repeated).
+    """
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    minimum: float = 0
+
+    @property
+    def variable(self) -> str:
+        """Return the name of the environment variable."""
+        return f"QUALYTICS_{self.name.upper()}"
+
+
+KNOBS: tuple[Knob, ...] = (
+    Knob("listen", str, "127.0.0.1:8000", "address and port to listen on"),
+    Knob("workers", int, 1, "processes that answer requests", 1),
+    Knob("path", str, "/api", "path that everything stands under"),
+    Knob("public_url", str, None, "address that users reach this control plane at, as https://connections.example.com"),
+    Knob("trusted_proxy", tuple, (), "address of a proxy whose X-Forwarded-For counts"),
+    Knob("allow_target", tuple, (), "network, address or name that tests may reach though it is refused by default"),
+    Knob("allow_type", tuple, (), "connection type that is off by default"),
+    Knob("allow_file", tuple, (), "directory of database files, or a JDBC driver's jar, that connections may use"),
+    Knob("tests_at_once", int, 128, "tests that run at the same time, in each worker", 1),
+    Knob("tests_waiting", int, 512, "tests that wait for their turn, in each worker", 0),
+    Knob("test_wait_s", float, 60.0, "seconds that a test waits for its turn", 1),
+    Knob("requests_per_minute", int, 6_000, "requests of one token in a minute, in each worker", 1),
+    Knob("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
+    Knob("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Config:
+    """Everything a worker needs to know; see KNOBS for the meaning of each."""
+
+    settings: settings.Settings
+    listen: str
+    workers: int
+    path: str
+    public_url: str | None
+    trusted_proxy: tuple[str, ...]
+    tests_at_once: int
+    tests_waiting: int
+    test_wait_s: float
+    requests_per_minute: int
+    body_bytes: int
+    request_s: float
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port to listen on."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Config:
+    """Return the configuration that the environment gives.
+
+    Raises:
+        UsageError: a value has the wrong form; the message names the variable.
+
+    """
+    env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
+    values = {knob.name: _read(knob, env.get(knob.variable)) for knob in KNOBS}
+    plane = Plane(
+        targets=values.pop("allow_target"),
+        types=known_types(values.pop("allow_type")),
+        files=tuple(Path(path).absolute() for path in values.pop("allow_file")),
+    )
+    values["path"] = "/" + values["path"].strip("/")
+    config = Config(settings=replace(settings.load(env), url=None, plane=plane), environ=env, **values)
+    try:
+        _ = config.address
+    except ValueError:
+        raise UsageError("QUALYTICS_LISTEN must be an address and a port", "as in 127.0.0.1:8000") from None
+    return config
+
+
+def _read(knob: Knob, text: str | None) -> Any:
+    if text is None:
+        return knob.default
+    if knob.kind is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        value = knob.kind(text)
+    except ValueError:
+        value = None
+    if value is None or (knob.kind is not str and value < knob.minimum):
+        raise UsageError(
+            f"{knob.variable} must be a number of at least {knob.minimum:g}", f"the default is {knob.default}"
+        )
+    return value

@@ -1,0 +1,220 @@
+"""/api/connections: the verbs on connections."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from litestar import Request, Response, delete, get, patch, post, put
+from litestar.datastructures import State
+from litestar.params import Parameter
+
+from qualytics import connectors
+from qualytics.errors import InvalidInput, Problem
+from qualytics.fields import BY_NAME, SECRETS
+from qualytics.model import Wanted
+from qualytics.server import bodies
+from qualytics.server.runtime import opened, runtime_of
+from qualytics.service import validate
+from qualytics.service.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AnyRequest = Request[Any, Any, State]
+Reply = Response[bytes]
+Page = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="number of the page, from 1")]
+Size = Annotated[int, Parameter(ge=1, le=100, description="records of a page")]
+Order = Annotated[str | None, Parameter(pattern="^(asc|desc)$", description="asc or desc")]
+Ids = Annotated[list[int] | None, Parameter(query="id", max_items=100, description="ids that are wanted")]
+Types = Annotated[list[str] | None, Parameter(query="type", max_items=100, description="types that are wanted")]
+Text = Annotated[str | None, Parameter(max_length=1_000)]
+Seconds = Annotated[float | None, Parameter(gt=0, le=300, description="seconds from the start of the test")]
+
+# What a reply holds beside fields: a client may send it back, and it changes nothing.
+_READ_ONLY = frozenset({"id", "connection_type", "datastores", "created"})
+_SEEN = frozenset({"product_name", "product_version", "driver_name", "driver_version"})
+
+
+@get("/connections", sync_to_thread=True, opt={"reply": "ConnectionPage"})
+def list_connections(
+    request: AnyRequest,
+    wanted_ids: Ids = None,
+    wanted_types: Types = None,
+    name: Text = None,
+    name_exact: Text = None,
+    sort_id: Order = None,
+    sort_created: Order = None,
+    sort_name: Order = None,
+    sort_type: Order = None,
+    page: Page = 1,
+    size: Size = 50,
+) -> Reply:
+    """List connections, a page at a time; `name` is a part of it, `name_exact` the whole."""
+    sort, direction = order(id=sort_id or sort_created, name=sort_name, type=sort_type)
+    wanted = Wanted(
+        contains=name,
+        name_key=name_exact,
+        types=types_of(wanted_types),
+        ids=tuple(wanted_ids or ()),
+        sort=sort,
+        is_descending=direction == "desc",
+    )
+    with opened(request) as context:
+        return bodies.reply(Connections(context).page(wanted, page, size))
+
+
+@post("/connections", status_code=200, opt={"body": "ConnectionCreate", "reply": "Connection"})
+async def create_connection(request: AnyRequest, body: bytes, test: bool = False, timeout_s: Seconds = None) -> Reply:
+    """Create a connection; with `test`, only if a test of it passes."""
+    given = created(bodies.fields(request, body))
+
+    def work() -> Reply:
+        with opened(request) as context:
+            return bodies.reply(Connections(context).create(given, test=test, timeout_s=timeout_s))
+
+    return await runtime_of(request).slowly(work)
+
+
+@get("/connections/listing", sync_to_thread=True, opt={"reply": "ConnectionStubs"})
+def list_stubs(request: AnyRequest) -> Reply:
+    """List every connection in short, by name."""
+    with opened(request) as context:
+        stubs = [
+            {key: found[key] for key in ("created", "id", "name", "connection_type", "type")}
+            for found in Connections(context).list(sort="name")
+        ]
+        return bodies.reply(stubs)
+
+
+@get("/connections/{connection_id:int}", sync_to_thread=True, opt={"reply": "Connection"})
+def get_connection(request: AnyRequest, connection_id: int) -> Reply:
+    """Return a connection; its ETag is its version."""
+    with opened(request) as context:
+        return bodies.reply(Connections(context).get(connection_id))
+
+
+@put("/connections/{connection_id:int}", opt={"body": "ConnectionPut", "reply": "Connection"})
+async def put_connection(
+    request: AnyRequest,
+    connection_id: int,
+    body: bytes,
+    test: bool = False,
+    dry_run: bool = False,
+    timeout_s: Seconds = None,
+) -> Reply:
+    """Change a connection: what is absent stays, null clears a field but keeps a secret, parameters merge by key."""
+    given = bodies.fields(request, body)
+    required(given, "name", "type")
+    given = {name: value for name, value in given.items() if not (name in SECRETS and value in {None, ""})}
+    return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
+
+
+@patch("/connections/{connection_id:int}", opt={"body": "ConnectionPatch", "reply": "Connection"})
+async def patch_connection(
+    request: AnyRequest,
+    connection_id: int,
+    body: bytes,
+    test: bool = False,
+    dry_run: bool = False,
+    timeout_s: Seconds = None,
+) -> Reply:
+    """Change a connection as a JSON merge patch does: null clears, secrets included."""
+    given = bodies.fields(request, body)
+    return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
+
+
+async def _updated(request: AnyRequest, connection_id: int, given: dict[str, Any], **how: Any) -> Reply:
+    version = bodies.version_of(request)
+
+    def work() -> Reply:
+        with opened(request) as context:
+            service = Connections(context)
+            fields = known(given, service.type_of(connection_id))
+            return bodies.reply(service.update(connection_id, fields, version=version, **how))
+
+    return await runtime_of(request).slowly(work)
+
+
+@delete("/connections/{connection_id:int}", sync_to_thread=True, status_code=204, opt={"reply": None})
+def delete_connection(request: AnyRequest, connection_id: int) -> Reply:
+    """Delete a connection that nothing uses."""
+    version = bodies.version_of(request)
+    with opened(request) as context:
+        Connections(context).delete(connection_id, version=version)
+    return bodies.nothing()
+
+
+@get("/connections/{connection_id:int}/history", sync_to_thread=True, opt={"reply": "History"})
+def get_history(request: AnyRequest, connection_id: int) -> Reply:
+    """Return who changed a connection, when, and the names of what changed."""
+    with opened(request) as context:
+        return bodies.reply(Connections(context).history(connection_id))
+
+
+@post("/connections/test", status_code=200, opt={"body": "ConnectionCreate", "reply": "TestReport"})
+async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
+    """Test settings that are not stored."""
+    given = created(bodies.fields(request, body))
+
+    def work() -> Reply:
+        with opened(request) as context:
+            return bodies.reply(Connections(context).test_unsaved(given, timeout_s=timeout_s))
+
+    return await runtime_of(request).slowly(work)
+
+
+@post("/connections/{connection_id:int}/test", status_code=200, opt={"body": "ConnectionPatch", "reply": "TestReport"})
+async def try_connection(request: AnyRequest, connection_id: int, body: bytes, timeout_s: Seconds = None) -> Reply:
+    """Test a connection, with the fields of the body in place of stored ones; a test that ran answers 200."""
+    given = bodies.fields(request, body)
+
+    def work() -> Reply:
+        with opened(request) as context:
+            service = Connections(context)
+            overrides = known(given, service.type_of(connection_id))
+            if overrides.pop("type", None) is not None:  # the name is the record's own, too
+                overrides.pop("name", None)
+            return bodies.reply(service.test(connection_id, overrides, timeout_s=timeout_s))
+
+    return await runtime_of(request).slowly(work)
+
+
+def order(**given: str | None) -> tuple[str, str]:
+    """Return what a list is sorted by, and the direction; by id where nothing is given."""
+    return next(((name, direction) for name, direction in given.items() if direction), ("id", "asc"))
+
+
+def types_of(names: list[str] | None) -> tuple[str, ...]:
+    """Return the types of a query, by their own names."""
+    return tuple(dict.fromkeys(connectors.get(name).type for name in names or ()))
+
+
+def required(given: Mapping[str, Any], *names: str) -> None:
+    """Raise InvalidInput unless a body has these fields."""
+    if missing := [name for name in names if given.get(name) is None]:
+        raise InvalidInput([Problem(name, f"{name} is missing", None, "missing-value") for name in missing])
+
+
+def created(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a new connection: null, and an empty secret, stand for none."""
+    return {
+        name: value
+        for name, value in given.items()
+        if value is not None and not (name in SECRETS and name != "password" and value == "")
+    }
+
+
+def known(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the fields of a change without what a reply holds beside fields, and null for what the type has not."""
+    takes = {*validate.accepted(connectors.get(kind)), "type"}
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in _READ_ONLY | _SEEN and not (value in (None, "") and name in BY_NAME and name not in takes)
+    }
+
+
+ROUTES: list[Callable[..., Any]] = [
+    *(list_connections, create_connection, list_stubs, get_connection, put_connection, patch_connection),
+    *(delete_connection, get_history, try_unsaved, try_connection),
+]

@@ -1,0 +1,84 @@
+"""/api/connections/…/catalogs, schemas and tables: what a connection can see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from litestar import get, post
+from litestar.params import Parameter
+
+from qualytics.model import Listing
+from qualytics.server import bodies
+from qualytics.server.connections import AnyRequest, Reply, Seconds, Text, created
+from qualytics.server.runtime import opened, runtime_of
+from qualytics.service.discovery import MOST, PAGE, Discovery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qualytics.server.runtime import Runtime
+
+Limit = Annotated[int, Parameter(ge=1, le=MOST, description="names of a page")]
+After = Annotated[int, Parameter(ge=0, le=1_000_000_000, description="`next` of the page before")]
+
+
+async def _found(request: AnyRequest, work: Callable[[Discovery], Any]) -> Reply:
+    runtime: Runtime = runtime_of(request)
+
+    def ask() -> Reply:
+        with opened(request) as context:
+            return bodies.reply(work(Discovery(context)))
+
+    return await runtime.slowly(ask)
+
+
+@get("/connections/{connection_id:int}/catalogs", opt={"reply": "Names"})
+async def list_catalogs(request: AnyRequest, connection_id: int, timeout_s: Seconds = None) -> Reply:
+    """List the catalogs (databases) of a connection's server, each with the datastores that read it."""
+    return await _found(request, lambda found: found.catalogs(connection_id, timeout_s=timeout_s)["items"])
+
+
+@get("/connections/{connection_id:int}/schemas", opt={"reply": "Names"})
+async def list_schemas(
+    request: AnyRequest, connection_id: int, catalog: Text = None, timeout_s: Seconds = None
+) -> Reply:
+    """List the schemas of a catalog, each with the datastores that read it."""
+    return await _found(
+        request, lambda found: found.schemas(connection_id, catalog=catalog, timeout_s=timeout_s)["items"]
+    )
+
+
+@get("/connections/{connection_id:int}/tables", opt={"reply": "Tables"})
+async def list_tables(
+    request: AnyRequest,
+    connection_id: int,
+    catalog: Text = None,
+    schema: Text = None,
+    prefix: Text = None,
+    after: After = 0,
+    limit: Limit = PAGE,
+    timeout_s: Seconds = None,
+) -> Reply:
+    """List the tables and views of a schema, or the prefixes and objects of an object store."""
+    listing = Listing("tables", prefix=prefix or "", skip=after, limit=limit)
+    return await _found(
+        request,
+        lambda found: found.tables(connection_id, listing, catalog=catalog, schema=schema, timeout_s=timeout_s),
+    )
+
+
+@post("/connections/catalogs", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings"})
+async def unsaved_catalogs(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
+    """List the catalogs that settings which are not stored can see."""
+    given = created(bodies.fields(request, body))
+    return await _found(request, lambda found: found.unsaved(given, "catalogs", timeout_s=timeout_s))
+
+
+@post("/connections/schemas", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings"})
+async def unsaved_schemas(request: AnyRequest, body: bytes, catalog: Text = None, timeout_s: Seconds = None) -> Reply:
+    """List the schemas that settings which are not stored can see."""
+    given = created(bodies.fields(request, body))
+    return await _found(request, lambda found: found.unsaved(given, "schemas", catalog=catalog, timeout_s=timeout_s))
+
+
+ROUTES: list[Callable[..., Any]] = [list_catalogs, list_schemas, list_tables, unsaved_catalogs, unsaved_schemas]

@@ -1,0 +1,124 @@
+"""What every request passes: limits on what arrives, headers on what leaves, one line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+
+from qualytics.server import problems
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+    from qualytics.server.runtime import Runtime
+
+_log = logging.getLogger("qualytics.server.requests")
+_MAX_HEADERS = 16_384
+_MAX_PATH = 4_096
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; form-action 'self'"),
+    (b"strict-transport-security", b"max-age=31536000"),
+)
+
+
+class Guard:
+    """Wraps the application; CORS is off, as no header of it is ever sent."""
+
+    def __init__(self, inner: ASGIApp, runtime: Runtime) -> None:
+        """Take what is wrapped."""
+        self._inner = inner
+        self._runtime = runtime
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._inner(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = _request_id(scope)
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                had = {name for name, _ in message["headers"]}
+                more = [(b"x-request-id", request_id.encode()), *(pair for pair in HEADERS if pair[0] not in had)]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        config = self._runtime.config
+        if problem := _refused(scope, config.body_bytes):
+            await _answer(problem, sending)
+        else:
+            await self._inner(scope, _in_time(receive, config.request_s), sending)
+        seconds = time.perf_counter() - began
+        self._runtime.metrics.saw_request(scope, status, seconds)
+        _log.info(_line(scope, status, seconds, request_id))
+
+
+def _in_time(receive: Receive, request_s: float) -> Receive:
+    # Only the body is waited for so long; what follows is the wait for the answer.
+    until = time.monotonic() + request_s
+    is_whole = False
+
+    async def receiving() -> Any:
+        nonlocal is_whole
+        if is_whole:
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            raise HTTPException(status_code=408) from None
+        is_whole = message["type"] != "http.request" or not message.get("more_body")
+        return message
+
+    return receiving
+
+
+def _refused(scope: Any, body_bytes: int) -> dict[str, Any] | None:
+    headers = scope["headers"]
+    if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADERS:
+        return problems.document(431, "too-large", "the headers are too large")
+    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > _MAX_PATH:
+        return problems.document(414, "too-large", "the address is too long")
+    found = {name.lower(): value for name, value in headers}
+    length = found.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > body_bytes:
+        return problems.document(413, "too-large", f"the body is larger than {body_bytes:,} bytes")
+    if found.get(b"content-encoding", b"identity").lower() != b"identity":
+        return problems.document(415, "unsupported-media-type", "a compressed body is not taken")
+    return None
+
+
+async def _answer(problem: dict[str, Any], send: Any) -> None:
+    body = json.dumps(problem).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": problem["status"], "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _request_id(scope: Any) -> str:
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    return given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+
+
+def _line(scope: Any, status: int, seconds: float, request_id: str) -> str:
+    known = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(seconds * 1_000, 1)}
+    return json.dumps(known | {"request_id": request_id})

@@ -1,0 +1,38 @@
+"""Counts for Prometheus: requests, tests by type, class and time, the pool and the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Metrics:
+    """The counts of one worker."""
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self._registry = CollectorRegistry()
+        labels = ["method", "route", "status"]
+        self._requests = Counter("qualytics_requests", "Requests answered", labels, registry=self._registry)
+        self._seconds = Histogram("qualytics_request_seconds", "Time to answer", ["route"], registry=self._registry)
+        self._tests = Counter("qualytics_tests", "Tests by type and class", ["type", "class"], registry=self._registry)
+        self._test_seconds = Histogram("qualytics_test_seconds", "Time of a test", ["type"], registry=self._registry)
+        self.running = Gauge("qualytics_tests_running", "Tests that run now", registry=self._registry)
+        self.waiting = Gauge("qualytics_tests_waiting", "Tests that wait for their turn", registry=self._registry)
+
+    def saw_request(self, scope: Any, status: int, seconds: float) -> None:
+        """Count a request; the route is the template of its path, so that ids make no series of their own."""
+        route = getattr(scope.get("route_handler"), "paths", None)
+        name = min(route) if route else "none"
+        self._requests.labels(scope["method"], name, str(status)).inc()
+        self._seconds.labels(name).observe(seconds)
+
+    def saw_test(self, kind: str, failure_class: str | None, seconds: float) -> None:
+        """Count a test that ended."""
+        self._tests.labels(kind, failure_class or "connected").inc()
+        self._test_seconds.labels(kind).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return all counts in the text format of Prometheus."""
+        return generate_latest(self._registry)

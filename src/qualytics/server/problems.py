@@ -1,0 +1,104 @@
+"""Errors as problem details (RFC 9457); what was sent is never repeated."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar import Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError, TooMany
+
+if TYPE_CHECKING:
+    from qualytics.server.runtime import AnyRequest
+
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    507: "Insufficient Storage",
+}
+_HTTP_CODES = {
+    404: "not-found",
+    408: "too-slow",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+_log = logging.getLogger("qualytics.server")
+
+
+def document(status: int, code: str, message: str, hint: str | None = None, **more: Any) -> dict[str, Any]:
+    """Return a problem as a document."""
+    title = _TITLES.get(status, "Error")
+    known = {"type": "about:blank", "title": title, "status": status, "detail": message, "code": code}
+    return known | {"message": message, "hint": hint} | more
+
+
+def respond(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response[bytes]:
+    """Return a problem as a response."""
+    body = msgspec.json.encode(content)
+    return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def of_product(_request: AnyRequest, error: QualyticsError) -> Response[bytes]:
+    """Answer with an error of the product."""
+    more: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    if isinstance(error, InvalidInput):
+        more["errors"] = [_entry(problem) for problem in error.problems]
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    if isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+    for name in ("datastores", "report"):
+        if (found := getattr(error, name, None)) is not None:
+            more[name] = found
+    if error.http_status >= 500:
+        _log.error("%s: %s", error.code, error.message)
+    return respond(
+        error.http_status, document(error.http_status, error.code, error.message, error.hint, **more), headers
+    )
+
+
+def of_http(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Answer with an error of the framework: no such path, a parameter of the wrong form."""
+    if isinstance(error, ValidationException):
+        extra = error.extra if isinstance(error.extra, list) else []
+        names = [str(entry.get("key", "query")) for entry in extra if isinstance(entry, dict)] or ["query"]
+        problems = [Problem(name, f"{name} has the wrong form or is out of range") for name in names]
+        return of_product(_request, InvalidInput(problems))
+    status = error.status_code
+    message = _TITLES.get(status, "error").lower()
+    code = _HTTP_CODES.get(status, "usage" if status < 500 else "internal")
+    headers = {"Allow": error.headers["Allow"]} if error.headers and "Allow" in error.headers else None
+    return respond(status, document(status, code, message), headers)
+
+
+def of_fault(_request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Answer with a fault of our own; its words stay in the log."""
+    _log.error("internal fault", exc_info=error)
+    return respond(500, document(500, QualyticsError.code, "internal fault", "the log of the server says more"))
+
+
+def _entry(problem: Problem) -> dict[str, Any]:
+    return {
+        "loc": ["body", *problem.loc.split(".")],
+        "msg": problem.message,
+        "type": problem.code,
+        "hint": problem.hint,
+    }

@@ -1,0 +1,123 @@
+"""What the requests of one worker share: the store, the children that test, limits; and who asks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qualytics.errors import NotSignedIn, TooMany
+from qualytics.server.metrics import Metrics
+from qualytics.service import Context, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from litestar import Request
+    from litestar.datastructures import State
+
+    from qualytics.server.config import Config
+
+    AnyRequest = Request[Any, Any, State]
+
+T = TypeVar("T")
+
+
+class Runtime:
+    """One worker's share: opened when it starts, closed when it stops."""
+
+    def __init__(self, config: Config) -> None:
+        """Take the configuration."""
+        self.config = config
+        self.settings = config.settings
+        self.limits = Limits(config.requests_per_minute)
+        self.metrics = Metrics()
+        waiting = config.tests_at_once + config.tests_waiting
+        self._tests = ThreadPoolExecutor(waiting, thread_name_prefix="test")
+
+    def context(self) -> Context:
+        """Return a context of the service; nobody has signed in to it yet."""
+        return Context(self.settings)
+
+    async def slowly(self, work: Callable[[], T]) -> T:
+        """Run what may take long, as a test does, where it delays nobody else."""
+        return await asyncio.get_running_loop().run_in_executor(self._tests, work)
+
+    def close(self) -> None:
+        """End what runs."""
+        self._tests.shutdown(wait=False, cancel_futures=True)
+
+
+class Limits:
+    """Requests of each token in the minute that goes on: a bucket that fills as time passes."""
+
+    def __init__(self, per_minute: int) -> None:
+        """Take how many requests a minute has."""
+        self._per_minute = per_minute
+        self._buckets: dict[int, tuple[float, float]] = {}
+
+    def take(self, token_id: int) -> None:
+        """Count a request.
+
+        Raises:
+            TooMany: the token has no requests left.
+
+        """
+        now = time.monotonic()
+        left, seen = self._buckets.get(token_id, (float(self._per_minute), now))
+        left = min(self._per_minute, left + (now - seen) * self._per_minute / 60)
+        if left < 1:
+            wait_s = (1 - left) * 60 / self._per_minute
+            raise TooMany(f"this token has sent more than {self._per_minute:,} requests a minute", None, wait_s)
+        self._buckets[token_id] = (left - 1, now)
+        if len(self._buckets) > 10_000:  # tokens that have been silent are full again
+            self._buckets = {key: bucket for key, bucket in self._buckets.items() if now - bucket[1] < 60}
+
+
+def runtime_of(request: AnyRequest) -> Runtime:
+    """Return what the requests of this worker share."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+@contextlib.contextmanager
+def opened(request: AnyRequest) -> Iterator[Context]:
+    """Give a context of the service for whoever sent the request.
+
+    Raises:
+        NotSignedIn: there is no good token.
+        TooMany: the token has no requests left.
+
+    """
+    runtime = runtime_of(request)
+    with runtime.context() as context:
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not bearer:
+            raise NotSignedIn(
+                "no token was sent", "send it as Authorization: Bearer TOKEN; qualytics auth login gets one"
+            )
+        context.actor = tokens.authenticate(
+            context, bearer.strip(), address=address_of(request), request_id=request_id_of(request)
+        )
+        runtime.limits.take(context.actor.token_id or 0)
+        yield context
+
+
+def address_of(request: AnyRequest) -> str | None:
+    """Return the address that a request came from; a proxy's word counts only if the proxy is trusted."""
+    address = request.client.host if request.client else None
+    trusted = runtime_of(request).config.trusted_proxy
+    hops = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
+    while address in trusted and hops:
+        address = hops.pop()
+    return address
+
+
+def request_id_of(request: AnyRequest) -> str:
+    """Return the id of a request, made when it is asked for first."""
+    state: dict[str, Any] = request.scope.setdefault("state", {})
+    found: str = state.setdefault("request_id", secrets.token_hex(8))
+    return found
