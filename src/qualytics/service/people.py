@@ -1,0 +1,282 @@
+"""Users and service accounts: who may sign in, with which role; only an Admin decides."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from qualytics.connectors import nearest
+from qualytics.errors import Conflict, NameTaken, NotFound, UsageError, VersionChanged
+from qualytics.service import changed_names, passwords, validate, views
+from qualytics.service.clock import now
+from qualytics.service.passwords import Passwords
+from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
+from qualytics.service.tokens import issue, named
+from qualytics.store.people import People, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from qualytics.service import Context
+
+USER, SERVICE = "user", "service"
+KINDS = (USER, SERVICE)
+FIELDS = ("name", "kind", "role", "email", "password", "issuer", "subject")
+_KEYS = ("id", "name", "kind", "role", "email", "issuer", "subject", "created")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
+
+
+class Users:
+    """The verbs on users; documents go in and out, and no document holds a password or its hash."""
+
+    def __init__(self, context: Context, hashed_by: Passwords | None = None) -> None:
+        """Take what the service shares, and what hashes passwords."""
+        self._context = context
+        self._passwords = hashed_by or Passwords()
+
+    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a new user and return its document; the first Admin's has a `bearer_token`, once.
+
+        Raises:
+            InvalidInput: a value breaks a rule.
+            NameTaken: the name is another's.
+
+        """
+        with self._context.acting(USERS, "user.create") as act:
+            values = _checked(given, is_new=True)
+            password = values.pop("password", None)
+            hashed = None if password is None else self._passwords.hash(password)
+            with self._context.store.writing():
+                people = self._people()
+                user = _new(values, hashed)
+                _require_free(people, user)
+                is_first = user.role == ADMIN and not people.count_role(ADMIN)
+                found = people.insert_user(user)
+                changed = changed_names({}, values, ["password"] if hashed else [])
+                act.done(found, user.name, version=1, changed=changed)
+                document = _document(_required(people.user(found), found))
+                if is_first:
+                    document["bearer_token"] = issue(self._context, found, user.name, "first token")["bearer_token"]
+                return document
+
+    def list(
+        self, kind: str | None = None, name: str | None = None, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the documents of users, filtered by kind and by a part of the name."""
+        self._context.require(SEE_USERS)
+        contains = validate.fold_part(name) if name else None
+        yield from map(_document, self._people().users(_kind(kind), contains, limit=limit))
+
+    def page(self, number: int, size: int, kind: str | None = None, name: str | None = None) -> dict[str, Any]:
+        """Return one page of a list as `{items, total, page, size, pages}`."""
+        self._context.require(SEE_USERS)
+        people, contains = self._people(), validate.fold_part(name) if name else None
+        items = [_document(user) for user in people.users(_kind(kind), contains, (number - 1) * size, size)]
+        return views.page(items, people.count_users(kind, contains), number, size)
+
+    def get(self, user_id: int) -> dict[str, Any]:
+        """Return the document of a user.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        """
+        self._context.require(SEE_USERS)
+        return _document(_required(self._people().user(user_id), user_id))
+
+    def find(self, name: str) -> int:
+        """Return the id of the user of that name; case and outer spaces do not count.
+
+        Raises:
+            NotFound: there is none.
+
+        """
+        self._context.require(SEE_USERS)
+        return named(self._people(), name).id
+
+    def me(self) -> dict[str, Any]:
+        """Return the document of whoever asks."""
+        actor = self._context.actor
+        actor.require(OWN_TOKENS)
+        found = None if actor.user_id is None else self._people().user(actor.user_id)
+        return _document(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
+
+    def update(self, user_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
+        """Change what is given and return the document; None clears an address, a password or a link.
+
+        Raises:
+            NotFound: there is no such user.
+            UsageError: nothing is given.
+            InvalidInput, NameTaken: as in `create`.
+            Conflict: the last Admin would be none.
+            VersionChanged: the record is no longer at `version`.
+
+        """
+        if not given:
+            raise UsageError("nothing to update", "give at least one field, as in --role Manager")
+        with self._context.acting(USERS, "user.update", user_id) as act:
+            values = _checked(given, is_new=False)
+            row = dict(values)
+            if "password" in row:
+                password = row.pop("password")
+                row["password_hash"] = None if password is None else self._passwords.hash(password)
+            with self._context.store.writing():
+                people = self._people()
+                before = _at_version(people, user_id, version)
+                act.object_name = before.name
+                _require_fit(before, values)
+                if "name" in row:
+                    row["name_key"] = validate.fold(str(row["name"]))
+                _require_free(people, before, row)
+                if row.get("role", ADMIN) != ADMIN:
+                    _require_other_admin(people, before)
+                people.update_user(user_id, row)
+                after = _required(people.user(user_id), user_id)
+                secrets = ["password"] if "password" in values else []
+                changed = changed_names(_plain(before), _plain(after), secrets)
+                act.done(user_id, after.name, version=after.version, changed=changed)
+                return _document(after)
+
+    def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+        """Delete a user, and with them every token of theirs; return `{id, name, deleted}`.
+
+        Raises:
+            NotFound: there is none of that id.
+            Conflict: it is the last Admin.
+
+        """
+        with self._context.acting(USERS, "user.delete", user_id) as act, self._context.store.writing():
+            people = self._people()
+            found = _at_version(people, user_id, version)
+            act.object_name = found.name
+            _require_other_admin(people, found)
+            if not dry_run:
+                people.delete_user(user_id)
+                act.done(found.id, found.name)
+        return {"id": found.id, "name": found.name, "deleted": not dry_run}
+
+    def _people(self) -> People:
+        return People(self._context.store.execute)
+
+
+def _checked(given: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
+    """Return the given fields in their stored form, the password still plain."""
+    problems, clean = validate.Problems(), dict[str, Any]()
+    for name, value in given.items():
+        if name not in FIELDS:
+            guess = nearest(name, FIELDS)
+            problems.add(name, "is not a field of a user", guess and f"did you mean {guess}?", "unknown-field")
+        elif name == "kind" and not is_new:
+            problems.add(name, "cannot be changed", "create a user of the other kind")
+        elif value is None and name in {"name", "kind", "role"}:
+            if not is_new:
+                problems.add(name, "cannot be null", "leave it out to keep it")
+        elif value is not None and not isinstance(value, str):
+            problems.add(name, "must be a text")
+        else:
+            clean[name] = value if value is None else _clean(name, value, problems)
+    if is_new:
+        clean = {"kind": USER, "role": MEMBER} | clean
+        if "name" not in clean and not any(problem.loc == "name" for problem in problems.found):
+            problems.add("name", "is needed", "give it with --name", "missing-value")
+        _check_kind(clean, problems)
+    if ("issuer" in clean) != ("subject" in clean) or (clean.get("issuer") is None) != (clean.get("subject") is None):
+        problems.add("subject", "and issuer go together", "give both, or both as null", "missing-value")
+    problems.finish()
+    return clean
+
+
+def _clean(name: str, value: str, problems: validate.Problems) -> str:
+    if name == "name":
+        return validate.check_name(name, value, problems)
+    if name == "password":
+        passwords.check(name, value, problems)
+        return value
+    choices = {"role": ROLES, "kind": KINDS}.get(name)
+    if choices:
+        folded = {choice.casefold(): choice for choice in choices}
+        if value.casefold() not in folded:
+            problems.add(name, f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return folded.get(value.casefold(), value)
+    if name == "email":
+        if not _EMAIL.match(value):
+            problems.add(name, "is not an address", "as in ada@example.com")
+        return value.casefold()
+    if not value:
+        problems.add(name, "is empty", "leave it out instead")
+    return validate.check_text(name, value, problems, max_length=255)  # OpenID Connect Core section 2: sub
+
+
+def _check_kind(values: Mapping[str, Any], problems: validate.Problems) -> None:
+    for name in ("password", "issuer"):
+        if values["kind"] == SERVICE and values.get(name) is not None:
+            hint = "make a token for it: qualytics auth token create --user NAME"
+            problems.add(name, "is not for service accounts, which do not sign in", hint, "field-not-accepted")
+
+
+def _require_fit(before: User, values: Mapping[str, Any]) -> None:
+    problems = validate.Problems()
+    _check_kind({"kind": before.kind, **values}, problems)
+    problems.finish()
+
+
+def _new(values: Mapping[str, Any], hashed: str | None) -> User:
+    return User(
+        name=values["name"],
+        name_key=validate.fold(values["name"]),
+        kind=values["kind"],
+        role=values["role"],
+        email=values.get("email"),
+        password_hash=hashed,
+        issuer=values.get("issuer"),
+        subject=values.get("subject"),
+        created=now(),
+    )
+
+
+def _require_free(people: People, user: User, row: Mapping[str, Any] | None = None) -> None:
+    wanted = {"name_key": user.name_key, "issuer": user.issuer, "subject": user.subject, **(row or {})}
+    name = (row or {}).get("name", user.name)
+    other = people.user_named(wanted["name_key"])
+    if other is not None and other.id != user.id:
+        raise NameTaken(f"another user is named {name!r}", "names are compared without regard to case; choose another")
+    if wanted["issuer"] is not None:
+        other = people.user_of(wanted["issuer"], wanted["subject"])
+        if other is not None and other.id != user.id:
+            raise Conflict(f"user {other.name!r} is that subject already", "unlink that user first: --unlink")
+
+
+def _require_other_admin(people: People, user: User) -> None:
+    if user.role == ADMIN and people.count_role(ADMIN) == 1:
+        raise Conflict(f"{user.name!r} is the last Admin", "make another user Admin first")
+
+
+def _at_version(people: People, user_id: int, version: int | None) -> User:
+    found = _required(people.user(user_id), user_id)
+    if version is not None and found.version != version:
+        raise VersionChanged(f"user {user_id} was changed by somebody else meanwhile", "read it again, then decide")
+    return found
+
+
+def _required(user: User | None, user_id: int) -> User:
+    if user is None:
+        raise NotFound(f"there is no user {user_id}", "qualytics users list and service-accounts list show all")
+    return user
+
+
+def _kind(kind: str | None) -> str | None:
+    if kind is not None and kind not in KINDS:
+        problems = validate.Problems()
+        problems.add("kind", f"must be {' or '.join(KINDS)}")
+        problems.finish()
+    return kind
+
+
+def _plain(user: User) -> dict[str, Any]:
+    return {key: getattr(user, key) for key in _KEYS}
+
+
+def _document(user: User) -> dict[str, Any]:
+    document = views.Document(_plain(user))
+    document.version = user.version
+    return document

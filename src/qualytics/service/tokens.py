@@ -1,0 +1,318 @@
+"""Tokens: signed, short-lived enough, revoked at once; the store keeps only their hashes."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
+from qualytics.secret import Secret
+from qualytics.service import Act, validate, views
+from qualytics.service.clock import now
+from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
+from qualytics.store.people import People, Token
+from qualytics.store.sealed import OwnSecrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from qualytics.service import Context
+    from qualytics.service.uses import Uses
+    from qualytics.store.people import SignedIn, User
+
+DEFAULT_DAYS = 90
+MOST_DAYS = 365
+MOST_ACTIVE = 100
+_ALGORITHM = "HS256"
+_AUDIENCE = "qualytics"
+_SECRET = "tokens"  # noqa: S105 - the name of it
+_DAY_S = 86_400
+_LONGEST = 4_096
+_HINT = "qualytics auth login gets a new one"
+# What signs, by the id of the store: opened once in a process.
+_signing: dict[str, bytes] = {}
+
+
+class Tokens:
+    """The verbs on tokens: everybody's own, and with the right also those of others."""
+
+    def __init__(self, context: Context) -> None:
+        """Take what the service shares."""
+        self._context = context
+
+    def create(self, name: str, expires_in_days: int = DEFAULT_DAYS, user: str | int | None = None) -> dict[str, Any]:
+        """Make a token and return its document, with the token itself as `bearer_token`, once.
+
+        `user` is the name or id of whom it is for: oneself by default.
+
+        Raises:
+            InvalidInput: a value breaks a rule.
+            NotFound: there is no such user.
+            Conflict: the user has as many tokens as one may have.
+
+        """
+        with self._context.acting(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as act:
+            name, days = _checked(name, expires_in_days)
+            with self._context.store.writing():
+                people = self._people()
+                owner_id, owner = self._owner(people, user)
+                active = sum(_is_active(token) for token in people.tokens(owner_id))
+                if active >= MOST_ACTIVE:
+                    raise Conflict(f"{owner!r} has {active} tokens that are good", "revoke what is not used any more")
+                return issue(self._context, owner_id, owner, name, days, act)
+
+    def list(
+        self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the documents of one's own tokens, of another user's, or of everybody's."""
+        owner_id = self._listed(user, everybody=everybody)
+        yield from map(_document, self._people().tokens(owner_id, limit=limit))
+
+    def page(self, number: int, size: int, user: str | int | None = None, *, everybody: bool = False) -> dict[str, Any]:
+        """Return one page of a list as `{items, total, page, size, pages}`."""
+        owner_id, people = self._listed(user, everybody=everybody), self._people()
+        items = [_document(token) for token in people.tokens(owner_id, (number - 1) * size, size)]
+        return views.page(items, people.count_tokens(owner_id), number, size)
+
+    def get(self, token_id: int) -> dict[str, Any]:
+        """Return the document of a token.
+
+        Raises:
+            NotFound: there is none of that id that whoever asks may see.
+
+        """
+        self._context.require(OWN_TOKENS)
+        return _document(self._visible(token_id))
+
+    def revoke(self, token_id: int, *, revoke: bool = True) -> dict[str, Any]:
+        """End a token at once, or let it be good again, and return its document.
+
+        Raises:
+            NotFound: as in `get`.
+
+        """
+        action = "token.revoke" if revoke else "token.restore"
+        with self._context.acting(OWN_TOKENS, action, token_id) as act, self._context.store.writing():
+            found = self._visible(token_id)
+            if (found.revoked is not None) != revoke:
+                self._people().set_revoked(token_id, now() if revoke else None)
+            act.done(token_id, found.name, user=found.user_name)
+            return _document(self._visible(token_id))
+
+    def delete(self, token_id: int) -> dict[str, Any]:
+        """Delete a revoked token; return `{id, name, deleted}`.
+
+        Raises:
+            NotFound: as in `get`.
+            Conflict: it is not revoked.
+
+        """
+        with self._context.acting(OWN_TOKENS, "token.delete", token_id) as act, self._context.store.writing():
+            found = self._visible(token_id)
+            if found.revoked is None:
+                hint = f"revoke it first: qualytics auth token revoke --id {token_id}"
+                raise Conflict(f"token {found.name!r} is not revoked", hint)
+            self._people().delete_token(token_id)
+            act.done(token_id, found.name, user=found.user_name)
+        return {"id": found.id, "name": found.name, "deleted": True}
+
+    def _owner(self, people: People, user: str | int | None) -> tuple[int, str]:
+        actor = self._context.actor
+        if user is not None:
+            found = people.user(user) if isinstance(user, int) else named(people, user)
+            if found is None:
+                raise NotFound(f"there is no user {user}", "qualytics users list shows all")
+            return found.id, found.name
+        if actor.user_id is None:
+            raise UsageError("whose token it is is not said", "name the user, as in --user NAME")
+        return actor.user_id, actor.name
+
+    def _listed(self, user: str | int | None, *, everybody: bool) -> int | None:
+        own = self._context.actor.user_id
+        if everybody or (user is None and own is None):
+            self._context.require(ALL_TOKENS)
+            return None
+        self._context.require(OWN_TOKENS if user is None else ALL_TOKENS)
+        return self._owner(self._people(), user)[0]
+
+    def _visible(self, token_id: int) -> Token:
+        found, actor = self._people().token(token_id), self._context.actor
+        if found is None or (found.user_id != actor.user_id and actor.role not in ALL_TOKENS.roles):
+            # Another's token is as good as none: ids tell nothing.
+            raise NotFound(f"there is no token {token_id} of yours", "qualytics auth token list shows them")
+        return found
+
+    def _people(self) -> People:
+        return People(self._context.store.execute)
+
+
+def issue(
+    context: Context, user_id: int, user_name: str, name: str, days: int = DEFAULT_DAYS, act: Act | None = None
+) -> dict[str, Any]:
+    """Make a token for a user, inside a transaction of the store, and return its document with `bearer_token`."""
+    made = int(time.time())
+    claims = {
+        "jti": secrets.token_urlsafe(16),
+        "sub": str(user_id),
+        "iat": made,
+        "exp": made + days * _DAY_S,
+        "iss": context.store.store_id,
+        "aud": _AUDIENCE,
+    }
+    bearer = _jwt().encode(claims, _own_secrets(context).own_secret_or_new(_SECRET, _new_secret).reveal(), _ALGORITHM)
+    people = People(context.store.execute)
+    expires = datetime.fromtimestamp(made + days * _DAY_S, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    token = Token(user_id=user_id, name=name, hash=hash_of(bearer), created=now(), expires=expires)
+    found = people.token(people.insert_token(token))
+    if found is None:
+        raise NotFound(f"there is no user {user_id}", "qualytics users list shows all")
+    (act or Act(context, "token.create", None)).done(found.id, name, user=user_name, expires=expires)
+    return {**_document(found), "bearer_token": bearer}
+
+
+def named(people: People, name: str) -> User:
+    """Return the user of that name.
+
+    Raises:
+        NotFound: there is none.
+
+    """
+    found = people.user_named(validate.fold(name))
+    if found is None:
+        raise NotFound(f"there is no user {name!r}", "qualytics users list and service-accounts list show all")
+    return found
+
+
+def authenticate(
+    context: Context,
+    bearer: str,
+    *,
+    address: str | None = None,
+    request_id: str | None = None,
+    uses: Uses | None = None,
+) -> Actor:
+    """Return who sent a token; `uses` writes down, later, that it was used.
+
+    Raises:
+        NotSignedIn: there is no token, or it is not good here; the message says why.
+
+    """
+    if not bearer:
+        raise NotSignedIn("no token was sent", "send it as Authorization: Bearer TOKEN; qualytics auth login gets one")
+    _verify(context, bearer)
+    found: SignedIn | None = People(context.store.execute).signed_in(hash_of(bearer))
+    if found is None:
+        raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", _HINT)
+    if found.revoked is not None:
+        raise NotSignedIn("the token was revoked", _HINT)
+    if found.expires <= now():
+        raise NotSignedIn("the token has expired", _HINT)
+    if uses is not None:
+        uses.note(found.token_id, found.last_used)
+    return Actor(found.user_name, found.role, found.user_id, found.token_id, address, request_id)
+
+
+def hash_of(bearer: str) -> str:
+    """Return what the store keeps of a token."""
+    return sha256(bearer.encode("utf-8", "replace")).hexdigest()
+
+
+def _verify(context: Context, bearer: str) -> None:
+    """Check signature, times and place of a token; its claims are not needed, as its row says more."""
+    jwt = _jwt()
+    if len(bearer) > _LONGEST:
+        raise NotSignedIn("what was sent as the token is none", _HINT)
+    try:
+        try:
+            _decode(context, bearer, _signing_secret(context))
+        except jwt.InvalidSignatureError:
+            # Another process may have given the store another secret since, as a restored backup does.
+            _signing.pop(context.store.store_id, None)
+            _decode(context, bearer, _signing_secret(context))
+    except jwt.ExpiredSignatureError as exc:
+        raise NotSignedIn("the token has expired", _HINT) from exc
+    except jwt.InvalidAlgorithmError as exc:
+        raise NotSignedIn("the token is not signed the way this control plane signs", _HINT) from exc
+    except (jwt.InvalidSignatureError, jwt.InvalidIssuerError, jwt.InvalidAudienceError) as exc:
+        raise NotSignedIn(_stranger(context, bearer), _HINT) from exc
+    except jwt.InvalidTokenError as exc:
+        raise NotSignedIn("what was sent as the token is none", _HINT) from exc
+
+
+def _decode(context: Context, bearer: str, secret: bytes) -> None:
+    _jwt().decode(
+        bearer,
+        secret,
+        algorithms=[_ALGORITHM],
+        audience=_AUDIENCE,
+        issuer=context.store.store_id,
+        options={"require": ["jti", "sub", "iat", "exp", "iss", "aud"]},
+    )
+
+
+def _stranger(context: Context, bearer: str) -> str:
+    jwt = _jwt()
+    claims = jwt.decode(bearer, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
+    if claims.get("iss") == context.store.store_id:
+        return "the token was changed since it was made: its signature is not right"
+    return "the token is of another control plane"
+
+
+def _signing_secret(context: Context) -> bytes:
+    store_id = context.store.store_id
+    if store_id not in _signing:
+        found = _own_secrets(context).own_secret(_SECRET)
+        if found is None:  # no token was ever made here
+            return secrets.token_bytes(32)
+        _signing[store_id] = found.reveal().encode()
+    return _signing[store_id]
+
+
+def _own_secrets(context: Context) -> OwnSecrets:
+    store = context.store
+    return OwnSecrets(store.execute, store.store_id, store.key)
+
+
+def _new_secret() -> Secret:
+    return Secret(secrets.token_urlsafe(32))
+
+
+def _checked(name: object, days: object) -> tuple[str, int]:
+    problems = validate.Problems()
+    if not isinstance(name, str):
+        problems.add("name", "must be a text", "as in --name pipeline", "invalid-value" if name else "missing-value")
+    else:
+        name = validate.check_name("name", name, problems)
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MOST_DAYS:
+        problems.add("expires_in_days", f"must be 1 to {MOST_DAYS}", f"leave it out for {DEFAULT_DAYS}")
+    problems.finish()
+    return str(name), int(str(days))
+
+
+def _is_active(token: Token) -> bool:
+    return token.revoked is None and token.expires > now()
+
+
+def _document(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "user": {"id": token.user_id, "name": token.user_name},
+        "active": _is_active(token),
+        "expiration": token.expires,
+        "last_used": token.last_used,
+        "revoked": token.revoked,
+        "created": token.created,
+    }
+
+
+def _jwt() -> ModuleType:
+    try:
+        import jwt
+    except ImportError as exc:
+        raise UsageError("tokens need what a control plane needs", "pip install 'qualytics[server]'") from exc
+    return jwt

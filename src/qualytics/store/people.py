@@ -1,0 +1,230 @@
+"""Users, their tokens, and sign-ins that are under way: rows that hold hashes, never what was hashed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_USER = ("name", "name_key", "kind", "role", "email", "password_hash", "issuer", "subject", "created")
+_TOKEN = ("user_id", "name", "hash", "created", "expires", "last_used", "revoked")
+_MAX_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class User:
+    """Somebody who signs in: `kind` is user or service; `issuer` and `subject` are who they are to a provider."""
+
+    name: str
+    name_key: str
+    kind: str
+    role: str
+    email: str | None
+    password_hash: str | None
+    issuer: str | None
+    subject: str | None
+    created: str
+    id: int = 0
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Token:
+    """A token of a user: times are texts that sort as they pass."""
+
+    user_id: int
+    name: str
+    hash: str
+    created: str
+    expires: str
+    last_used: str | None = None
+    revoked: str | None = None
+    user_name: str = ""
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SignedIn:
+    """A token and its user, read together at every request."""
+
+    token_id: int
+    expires: str
+    last_used: str | None
+    revoked: str | None
+    user_id: int
+    user_name: str
+    role: str
+
+
+class People:
+    """The rows; `execute(sql, arguments)` runs one statement. Changes belong into a transaction of the store."""
+
+    def __init__(self, execute: Callable[..., Any]) -> None:
+        """Take the way to run statements."""
+        self._execute = execute
+
+    def user(self, user_id: int) -> User | None:
+        """Return the user of that id, None when there is none."""
+        return next(self._users("id = ?", (_small(user_id),)), None)
+
+    def user_named(self, name_key: str) -> User | None:
+        """Return the user of that folded name, None when there is none."""
+        return next(self._users("name_key = ?", (name_key,)), None)
+
+    def user_of(self, issuer: str, subject: str) -> User | None:
+        """Return the user whom a provider knows as `subject`, None when there is none."""
+        return next(self._users("issuer = ? AND subject = ?", (issuer, subject)), None)
+
+    def users_with_email(self, email: str) -> list[User]:
+        """Return the users who have an address, as it is stored."""
+        return list(self._users("email = ?", (email,)))
+
+    def users(
+        self, kind: str | None = None, contains: str | None = None, skip: int = 0, limit: int | None = None
+    ) -> Iterator[User]:
+        """Yield users by id: of one kind, whose folded name contains a text."""
+        where, arguments = _user_filters(kind, contains)
+        return self._users(where, (*arguments, _small(limit), _small(skip)), " ORDER BY id LIMIT ? OFFSET ?")
+
+    def count_users(self, kind: str | None = None, contains: str | None = None) -> int:
+        """Count the users that a list asks for."""
+        where, arguments = _user_filters(kind, contains)
+        return int(self._execute(f"SELECT count(*) FROM users WHERE {where}", tuple(arguments)).all()[0][0])  # noqa: S608 - constants only
+
+    def count_role(self, role: str) -> int:
+        """Count the users who have a role."""
+        return int(self._execute("SELECT count(*) FROM users WHERE role = ?", (role,)).all()[0][0])
+
+    def insert_user(self, user: User) -> int:
+        """Store a new user and return its id."""
+        return self._insert("users", ("version", *_USER), user)
+
+    def update_user(self, user_id: int, row: dict[str, str | None]) -> None:
+        """Write the given columns of a user and raise the version by one."""
+        sets = ", ".join(f"{column} = ?" for column in row)
+        self._execute(f"UPDATE users SET {sets}, version = version + 1 WHERE id = ?", (*row.values(), user_id))  # noqa: S608 - columns of ours
+
+    def set_password_hash(self, user_id: int, password_hash: str) -> None:
+        """Write the same password's hash in another form; the version stays."""
+        self._execute("UPDATE users SET password_hash = ? WHERE id = ?", (password_hash, user_id))
+
+    def delete_user(self, user_id: int) -> None:
+        """Remove a user and every token of theirs."""
+        self._execute("DELETE FROM users WHERE id = ?", (user_id,))
+
+    def signed_in(self, token_hash: str) -> SignedIn | None:
+        """Return the token of that hash with its user, None when either is gone."""
+        rows = self._execute(
+            "SELECT t.id, t.expires, t.last_used, t.revoked, u.id, u.name, u.role "
+            "FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = ?",
+            (token_hash,),
+        ).all()
+        return SignedIn(*rows[0]) if rows else None
+
+    def token(self, token_id: int) -> Token | None:
+        """Return the token of that id, None when there is none."""
+        return next(self._tokens("t.id = ?", (_small(token_id), _MAX_ID, 0)), None)
+
+    def tokens(self, user_id: int | None = None, skip: int = 0, limit: int | None = None) -> Iterator[Token]:
+        """Yield tokens by id: those of one user, or all."""
+        where, arguments = _token_filters(user_id)
+        return self._tokens(where, (*arguments, _small(limit), _small(skip)))
+
+    def count_tokens(self, user_id: int | None = None) -> int:
+        """Count the tokens of one user, or all."""
+        where, arguments = _token_filters(user_id)
+        return int(self._execute(f"SELECT count(*) FROM tokens t WHERE {where}", tuple(arguments)).all()[0][0])  # noqa: S608 - constants only
+
+    def insert_token(self, token: Token) -> int:
+        """Store a new token and return its id."""
+        return self._insert("tokens", _TOKEN, token)
+
+    def set_revoked(self, token_id: int, when: str | None) -> None:
+        """Write since when a token is revoked, or that it is not."""
+        self._execute("UPDATE tokens SET revoked = ? WHERE id = ?", (when, token_id))
+
+    def set_used(self, token_id: int, when: str, unless_since: str) -> None:
+        """Write when a token was last used, unless that was written since a moment."""
+        sql = "UPDATE tokens SET last_used = ? WHERE id = ? AND (last_used IS NULL OR last_used < ?)"
+        self._execute(sql, (when, token_id, unless_since))
+
+    def delete_token(self, token_id: int) -> None:
+        """Remove a token."""
+        self._execute("DELETE FROM tokens WHERE id = ?", (token_id,))
+
+    def add_login(self, key_hash: str, kind: str, detail: dict[str, Any], expires: str) -> None:
+        """Store one step of a sign-in under the hash of what leads back to it."""
+        sql = "INSERT INTO logins (hash, kind, detail, expires) VALUES (?, ?, ?, ?)"
+        self._execute(sql, (key_hash, kind, json.dumps(detail), expires))
+
+    def take_login(self, key_hash: str, kind: str, now: str) -> dict[str, Any] | None:
+        """Remove a step of a sign-in and return its detail, None when it is gone, used or too old.
+
+        Whoever comes second, in whichever process, finds nothing.
+        """
+        sql = "DELETE FROM logins WHERE hash = ? AND kind = ? RETURNING detail, expires"
+        rows = self._execute(sql, (key_hash, kind)).all()
+        if not rows or rows[0][1] <= now:
+            return None
+        detail: dict[str, Any] = json.loads(rows[0][0])
+        return detail
+
+    def drop_logins(self, before: str) -> None:
+        """Remove what has expired."""
+        self._execute("DELETE FROM logins WHERE expires <= ?", (before,))
+
+    def count_attempt(self, key_hash: str, expires: str) -> tuple[int, str]:
+        """Count one more attempt under a hash; return how many there are and until when they count."""
+        sql = (
+            "INSERT INTO logins (hash, kind, detail, expires) VALUES (?, 'attempts', '1', ?) "
+            "ON CONFLICT (hash) DO UPDATE SET detail = CAST(CAST(logins.detail AS INTEGER) + 1 AS TEXT) "
+            "RETURNING detail, expires"
+        )
+        found = self._execute(sql, (key_hash, expires)).all()[0]
+        return int(found[0]), str(found[1])
+
+    def drop_attempts(self, key_hash: str) -> None:
+        """Forget the attempts under a hash."""
+        self._execute("DELETE FROM logins WHERE hash = ? AND kind = 'attempts'", (key_hash,))
+
+    def _insert(self, table: str, columns: tuple[str, ...], record: User | Token) -> int:
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - constants only
+        return int(self._execute(sql, tuple(getattr(record, name) for name in columns)).all()[0][0])
+
+    def _users(self, where: str, arguments: tuple[Any, ...], rest: str = "") -> Iterator[User]:
+        sql = f"SELECT id, version, {', '.join(_USER)} FROM users WHERE {where}{rest}"  # noqa: S608 - constants only
+        for row in self._execute(sql, arguments).all():
+            yield User(**{name: row[name] for name in ("id", "version", *_USER)})
+
+    def _tokens(self, where: str, arguments: tuple[Any, ...]) -> Iterator[Token]:
+        columns = ", ".join(f"t.{name} AS {name}" for name in ("id", *_TOKEN))
+        sql = (
+            f"SELECT {columns}, u.name AS user_name FROM tokens t JOIN users u ON u.id = t.user_id "  # noqa: S608 - constants only
+            f"WHERE {where} ORDER BY t.id LIMIT ? OFFSET ?"
+        )
+        for row in self._execute(sql, arguments).all():
+            yield Token(**{name: row[name] for name in ("id", "user_name", *_TOKEN)})
+
+
+def _user_filters(kind: str | None, contains: str | None) -> tuple[str, list[Any]]:
+    where, arguments = "TRUE", list[Any]()
+    if kind is not None:
+        where += " AND kind = ?"
+        arguments.append(kind)
+    if contains:
+        where += " AND instr(name_key, ?) > 0"
+        arguments.append(contains)
+    return where, arguments
+
+
+def _token_filters(user_id: int | None) -> tuple[str, list[Any]]:
+    return ("TRUE", []) if user_id is None else ("t.user_id = ?", [_small(user_id)])
+
+
+def _small(number: int | None) -> int:
+    # Integers of the store have 64 bits; no id is as large as the largest.
+    return _MAX_ID if number is None else min(number, _MAX_ID)
