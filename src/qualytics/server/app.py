@@ -9,7 +9,7 @@ from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
 
 from qualytics.errors import QualyticsError
-from qualytics.server import connections, discovery, meta, problems
+from qualytics.server import connections, datastores, discovery, meta, problems
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
@@ -17,7 +17,7 @@ from qualytics.server.runtime import Runtime
 if TYPE_CHECKING:
     from qualytics.server.config import Config
 
-ROUTES = [*connections.ROUTES, *discovery.ROUTES]
+ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES]
 
 
 def make_app(config: Config) -> Litestar:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qualytics.errors import NotSignedIn, TooMany
 from qualytics.server.metrics import Metrics
 from qualytics.service import Context, tokens
+from qualytics.service.rights import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     AnyRequest = Request[Any, Any, State]
 
 T = TypeVar("T")
+NOBODY = Actor("nobody", role="")
 
 
 class Runtime:
@@ -38,13 +40,17 @@ class Runtime:
         waiting = config.tests_at_once + config.tests_waiting
         self._tests = ThreadPoolExecutor(waiting, thread_name_prefix="test")
 
-    def context(self) -> Context:
-        """Return a context of the service; nobody has signed in to it yet."""
-        return Context(self.settings)
+    def context(self, actor: Actor = NOBODY) -> Context:
+        """Return a context of the service for somebody who has signed in, or for nobody yet."""
+        return Context(self.settings, actor=actor)
 
     async def slowly(self, work: Callable[[], T]) -> T:
         """Run what may take long, as a test does, where it delays nobody else."""
         return await asyncio.get_running_loop().run_in_executor(self._tests, work)
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Run what nobody waits for."""
+        self._tests.submit(work)
 
     def close(self) -> None:
         """End what runs."""

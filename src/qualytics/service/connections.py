@@ -237,7 +237,13 @@ class Connections:
                     act.done(before.id, before.name, outcome, **detail)
         return report
 
-    def test_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
+    def test_unsaved(
+        self,
+        given: Mapping[str, Any],
+        *,
+        timeout_s: float | None = None,
+        scope: probing.Scope = probing.EVERYWHERE,
+    ) -> dict[str, Any]:
         """Test settings that are not stored; needs no store.
 
         Raises:
@@ -247,7 +253,7 @@ class Connections:
         with self._context.acting(TEST, "connection.test") as act:
             tested = draft(given)
             plane.require_allowed(self._context.settings, tested)
-            report = self._run(tested, timeout_s)[0]
+            report = self._run(tested, timeout_s, scope)[0]
             if self._context.is_shared:
                 with self._context.store.writing():
                     act.write(*_told(report, given))

@@ -130,9 +130,16 @@ class Datastores:
 
     def settings(self, datastore_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Return what is kept for others of some datastores, by id."""
+        return {found.id: found.settings for found in self._some(datastore_ids)}
+
+    def names(self, datastore_ids: Sequence[int]) -> dict[int, str]:
+        """Return the names of those datastores that are there, by id."""
+        return {found.id: found.name for found in self._some(datastore_ids)}
+
+    def _some(self, datastore_ids: Sequence[int]) -> Iterator[Datastore]:
         self._context.require(READ)
-        found = self._context.store.records.wanted_datastores(Wanted(ids=tuple(datastore_ids))) if datastore_ids else ()
-        return {datastore.id: datastore.settings for datastore in found}
+        wanted = Wanted(ids=tuple(datastore_ids))
+        return self._context.store.records.wanted_datastores(wanted) if wanted.ids else iter(())
 
     def delete(self, datastore_id: int, *, version: int | None = None) -> dict[str, Any]:
         """Delete a datastore; return `{id, name, deleted}`.
@@ -168,6 +175,22 @@ class Datastores:
             if now_there is not None and now_there.version == found.version:  # else another place was verified
                 records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)
         return report
+
+    def verify_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
+        """Test the place that a new datastore would have, on the connection that it names; return the report.
+
+        Raises:
+            InvalidInput: a value breaks a rule, or one that the connection's type needs is missing.
+            NotFound: there is no such connection.
+
+        """
+        self._context.require(TEST)
+        problems = validate.Problems()
+        clean = datastore_fields.check(given, problems)
+        problems.finish()
+        self._check_place(self._context.store.records, clean)
+        scope = Scope(*(clean.get(name) for name in SCOPES))
+        return self._connections.test(clean["connection_id"], timeout_s=timeout_s, scope=scope)
 
     def _check_place(self, records: Records, row: Mapping[str, Any], type_before: str | None = None) -> None:
         connection = records.connection(row["connection_id"])

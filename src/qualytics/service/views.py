@@ -23,6 +23,10 @@ class Document(dict[str, Any]):
 
     version: int | None = None
 
+    def like(self, keys: dict[str, Any]) -> Document:
+        """Return a document of the same version with other keys."""
+        return _versioned(keys, self.version)
+
 
 def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> Document:
     """Return a connection as a document; `datastores` is null in lists."""
@@ -42,7 +46,7 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
     return _versioned({key: known.get(key) for key in keys}, connection.version)
 
 
-def _versioned(keys: dict[str, Any], version: int) -> Document:
+def _versioned(keys: dict[str, Any], version: int | None) -> Document:
     document = Document(keys)
     document.version = version
     return document

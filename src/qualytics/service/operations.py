@@ -1,0 +1,84 @@
+"""Operations: what takes long is started, and asked for later; a sync verifies a datastore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.errors import InvalidInput, NotFound, Problem, QualyticsError
+from qualytics.service.clock import later, now
+from qualytics.service.rights import READ, TEST
+from qualytics.settings import TEST_TIMEOUT_MAX_S
+from qualytics.store.operations import Operations as Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qualytics.service import Context
+    from qualytics.service.datastores import Datastores
+
+SYNC = "sync"
+# Beyond the longest wait and the longest test: whoever ran it is gone.
+_LOST_S = 2 * TEST_TIMEOUT_MAX_S
+
+
+class Operations:
+    """The verbs on operations; documents go in and out."""
+
+    def __init__(self, context: Context, datastores: Datastores) -> None:
+        """Take what the service shares, and the datastores that are verified."""
+        self._context = context
+        self._datastores = datastores
+
+    def start(self, kind: str, datastore_id: int) -> dict[str, Any]:
+        """Store that an operation runs and return its document; `run` does the work.
+
+        Raises:
+            InvalidInput: there is no such operation.
+            NotFound: there is no such datastore.
+
+        """
+        with self._context.acting(TEST, "operation.run") as act:
+            if kind != SYNC:
+                hint = "sync is the one that this control plane runs"
+                raise InvalidInput([Problem("type", f"there is no operation {kind!r} here", hint, "not-supported")])
+            found = self._datastores.get(datastore_id)
+            moment = now()
+            row = {"type": kind, "datastore_id": datastore_id, "result": "running", "created": moment}
+            row |= {"start_time": moment, "user_id": self._context.actor.user_id}
+            with self._context.store.writing():
+                operation_id = self._rows().insert(row)
+                act.done(operation_id, found["name"], datastore_id=datastore_id)
+            return self.get(operation_id)
+
+    def run(self, operation_id: int, verify: Callable[[int], dict[str, Any]]) -> None:
+        """Verify the datastore of an operation and store how that ended."""
+        datastore_id = self.get(operation_id)["datastore_id"]
+        try:
+            report = verify(datastore_id)
+            result, message = "success" if report["connected"] else "failure", report["message"]
+        except QualyticsError as exc:
+            result, message = "failure", exc.message
+        with self._context.store.writing():
+            self._rows().end(operation_id, result, message, now())
+
+    def get(self, operation_id: int) -> dict[str, Any]:
+        """Return the document of an operation; it has ended when `end_time` is set.
+
+        Raises:
+            NotFound: there is none of that id.
+
+        """
+        self._context.require(READ)
+        found = self._rows().get(operation_id)
+        if found is None:
+            raise NotFound(f"there is no operation {operation_id}")
+        if found["end_time"] is None and found["start_time"] < later(-_LOST_S):
+            found |= {
+                "result": "failure",
+                "message": "the process that ran it is gone",
+                "end_time": found["start_time"],
+            }
+        return found
+
+    def _rows(self) -> Rows:
+        return Rows(self._context.store.execute)
