@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES]
 
 
-def make_app(config: Config) -> Litestar:
-    """Return the application of one worker."""
+def make_app(config: Config) -> Guard:
+    """Return the application of one worker, with what guards it."""
     runtime = Runtime(config)
     app = Litestar(
         [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES])],
@@ -30,7 +29,6 @@ def make_app(config: Config) -> Litestar:
             HTTPException: problems.of_http,
             Exception: problems.of_fault,
         },
-        middleware=[lambda inner: Guard(inner, runtime)],
         on_shutdown=[runtime.close],
         openapi_config=None,
         request_max_body_size=config.body_bytes,
@@ -38,10 +36,9 @@ def make_app(config: Config) -> Litestar:
         debug=False,
     )
     app.state.runtime = runtime
-    app.state.began = time.time()
-    return app
+    return Guard(app, runtime)
 
 
-def from_environment() -> Any:
+def from_environment() -> Guard:
     """Return the application that the environment describes; a worker's way in."""
     return make_app(load())

@@ -50,11 +50,6 @@ def reply(content: Any, status: int = 200) -> Response[bytes]:
     return Response(msgspec.json.encode(content), status_code=status, media_type=JSON, headers=headers)
 
 
-def nothing() -> Response[bytes]:
-    """Return a response without a body."""
-    return Response(b"", status_code=204, media_type=None)
-
-
 def version_of(request: AnyRequest) -> int | None:
     """Return the version that If-Match asks for, None when it asks for none.
 

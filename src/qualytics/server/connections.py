@@ -136,12 +136,11 @@ async def _updated(request: AnyRequest, connection_id: int, given: dict[str, Any
 
 
 @delete("/connections/{connection_id:int}", sync_to_thread=True, status_code=204, opt={"reply": None})
-def delete_connection(request: AnyRequest, connection_id: int) -> Reply:
+def delete_connection(request: AnyRequest, connection_id: int) -> None:
     """Delete a connection that nothing uses."""
     version = bodies.version_of(request)
     with opened(request) as context:
         Connections(context).delete(connection_id, version=version)
-    return bodies.nothing()
 
 
 @get("/connections/{connection_id:int}/history", sync_to_thread=True, opt={"reply": "History"})

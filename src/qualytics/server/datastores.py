@@ -119,12 +119,11 @@ def put_datastore(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
 
 
 @delete("/datastores/{datastore_id:int}", sync_to_thread=True, status_code=204, opt={"reply": None})
-def delete_datastore(request: AnyRequest, datastore_id: int) -> Reply:
+def delete_datastore(request: AnyRequest, datastore_id: int) -> None:
     """Delete a datastore; its connection stays."""
     version = bodies.version_of(request)
     with opened(request) as context:
         _service(context).delete(datastore_id, version=version)
-    return bodies.nothing()
 
 
 @patch("/datastores/{datastore_id:int}/enrichment/{enrichment_id:int}", sync_to_thread=True, opt={"reply": "Datastore"})
@@ -136,10 +135,9 @@ def link_enrichment(request: AnyRequest, datastore_id: int, enrichment_id: int) 
 
 
 @delete("/datastores/{datastore_id:int}/enrichment", sync_to_thread=True, status_code=204, opt={"reply": None})
-def unlink_enrichment(request: AnyRequest, datastore_id: int) -> Reply:
+def unlink_enrichment(request: AnyRequest, datastore_id: int) -> None:
     """Forget which datastore keeps the enrichment of another."""
     _changed(request, datastore_id, {"settings": {"enrichment_datastore_id": None}})
-    return bodies.nothing()
 
 
 @patch("/datastores/{datastore_id:int}/favorite", sync_to_thread=True, opt={"body": "Favorite", "reply": "Datastore"})
@@ -158,11 +156,11 @@ def assign_group(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
 
 
 @post("/datastores/connection", status_code=204, opt={"body": "DatastoreCreate", "reply": None})
-async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
+async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> None:
     """Test what a new datastore would read; nothing is stored. A failed test answers 400 with its message."""
     given = bodies.fields(request, body)
 
-    def work() -> Reply:
+    def work() -> None:
         with opened(request) as context:
             inline = given.get("connection")
             if isinstance(inline, dict) and given.get("connection_id") is None:
@@ -174,7 +172,6 @@ async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = N
                 report = _service(context).verify_unsaved(fields, timeout_s=timeout_s)
             if not report["connected"]:
                 raise TestFailed(report["message"], report["hint"], report)
-            return bodies.nothing()
 
     return await runtime_of(request).slowly(work)
 

@@ -13,6 +13,7 @@ from qualytics.errors import NotSignedIn, TooMany
 from qualytics.server.metrics import Metrics
 from qualytics.service import Context, tokens
 from qualytics.service.rights import Actor
+from qualytics.store.pool import open_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ class Runtime:
         """Take the configuration."""
         self.config = config
         self.settings = config.settings
+        self.pool = open_pool(config.settings)
         self.limits = Limits(config.requests_per_minute)
         self.metrics = Metrics()
         waiting = config.tests_at_once + config.tests_waiting
@@ -42,7 +44,7 @@ class Runtime:
 
     def context(self, actor: Actor = NOBODY) -> Context:
         """Return a context of the service for somebody who has signed in, or for nobody yet."""
-        return Context(self.settings, actor=actor)
+        return Context(self.settings, actor=actor, lease=self.pool.lease)
 
     async def slowly(self, work: Callable[[], T]) -> T:
         """Run what may take long, as a test does, where it delays nobody else."""
@@ -55,6 +57,7 @@ class Runtime:
     def close(self) -> None:
         """End what runs."""
         self._tests.shutdown(wait=False, cancel_futures=True)
+        self.pool.close()
 
 
 class Limits:

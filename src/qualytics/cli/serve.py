@@ -1,0 +1,57 @@
+"""`qualytics serve`: run the control plane."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import Command
+from qualytics.cli._kinds import Text
+from qualytics.errors import UsageError
+
+try:
+    from qualytics.server import config
+except ModuleNotFoundError as exc:
+    if (exc.name or "").startswith("qualytics"):
+        raise
+    raise UsageError(
+        f"the control plane needs {exc.name}, which is not installed", "pip install 'qualytics[server]'"
+    ) from exc
+
+
+def _knobs(command: Any) -> Any:
+    for knob in reversed(config.KNOBS):
+        many = knob.kind is tuple
+        default = f"  [default: {knob.default}]" if knob.default not in {None, ()} else ""
+        command = click.option(
+            f"--{knob.name.replace('_', '-')}",
+            knob.name,
+            type=Text(),
+            multiple=many,
+            metavar={int: "INTEGER", float: "SECONDS"}.get(knob.kind, "TEXT"),
+            help=f"{knob.help[0].upper()}{knob.help[1:]}{'; may be repeated' if many else ''}.{default}",
+        )(command)
+    return command
+
+
+@click.command(cls=Command)
+@_knobs
+@click.option("--store", type=Text(), help="Store: postgresql://user@host/database; the embedded one by default.")
+@options.common_options(form=False)
+def command(*, store: str | None, **given: Any) -> None:
+    """Serve the store as a control plane that many users share; every option is also a variable, QUALYTICS_ and its name."""
+    for name, value in given.items():
+        if value:
+            os.environ[f"QUALYTICS_{name.upper()}"] = ",".join(value) if isinstance(value, tuple) else value
+    if store is not None:
+        os.environ["QUALYTICS_STORE"] = store
+    found = config.load()
+    if found.settings.plane is not None and found.settings.plane.targets:
+        output.say(f"tests may also reach {', '.join(found.settings.plane.targets)}")
+    from qualytics.server import running
+
+    running.serve(found, output.say)

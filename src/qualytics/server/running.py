@@ -1,0 +1,69 @@
+"""Running the workers: the store is made ready first, then HTTP is answered until a signal ends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+
+from qualytics.errors import UsageError
+from qualytics.store.pool import open_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qualytics.server.config import Config
+
+# How long a connection may take over its headers.
+_HEADERS_MS = 10_000
+# How long a worker may take to end what it began, once it is asked to stop.
+_STOP_S = 30
+_LOGS: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "qualytics.server.logs.JsonLines"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "json"}},
+    "loggers": {
+        name: {"handlers": ["stderr"], "level": "INFO", "propagate": False}
+        for name in ("_granian", "granian.access", "qualytics.server")
+    },
+}
+
+
+def serve(config: Config, say: Callable[[str], None]) -> None:
+    """Serve until a signal ends it; requests that are being answered are finished.
+
+    Raises:
+        StoreError, KeyProblem: the store cannot be opened; nothing is served then.
+        UsageError: the address cannot be listened on.
+
+    """
+    pool = open_pool(config.settings)
+    try:
+        with pool.lease() as store:  # made, migrated and proved before anybody can ask for it
+            store.key()
+    finally:
+        pool.close()
+    host, port = config.address
+    say(f"serving http://{config.listen}{config.path} with {config.workers} worker{'s' * (config.workers > 1)}")
+    server = Granian(
+        "qualytics.server.app:from_environment",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=config.workers,
+        factory=True,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MS),
+        log_dictconfig=_LOGS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_STOP_S,
+    )
+    try:
+        server.serve()
+    except OSError as exc:
+        raise UsageError(
+            f"cannot listen on {config.listen}: {exc.strerror or exc}", "choose another with --listen"
+        ) from exc
