@@ -186,9 +186,12 @@ class People:
         found = self._execute(sql, (key_hash, expires)).all()[0]
         return int(found[0]), str(found[1])
 
-    def drop_attempts(self, key_hash: str) -> None:
-        """Forget the attempts under a hash."""
-        self._execute("DELETE FROM logins WHERE hash = ? AND kind = 'attempts'", (key_hash,))
+    def forgive_attempt(self, key_hash: str) -> None:
+        """Take back one attempt under a hash."""
+        sql = (
+            "UPDATE logins SET detail = CAST(CAST(detail AS INTEGER) - 1 AS TEXT) WHERE hash = ? AND kind = 'attempts'"
+        )
+        self._execute(sql, (key_hash,))
 
     def _insert(self, table: str, columns: tuple[str, ...], record: User | Token) -> int:
         marks = ", ".join("?" * len(columns))

@@ -1,0 +1,47 @@
+"""How often somebody may try to sign in: by name and address together, by each alone; on every worker alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from qualytics.service.clock import later
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qualytics.store.people import People
+
+WINDOW_S = 900
+# A name alone has a wide limit: else anybody could keep its user from signing in.
+PER_PAIR, PER_ADDRESS, PER_NAME = 10, 50, 100
+
+
+def of(address: str | None, name_key: str) -> list[tuple[str, int]]:
+    """Return what a try counts against: hashes with their limits."""
+    place = address or "unknown"
+    counted = (
+        (f"both\0{place}\0{name_key}", PER_PAIR),
+        (f"address\0{place}", PER_ADDRESS),
+        (f"name\0{name_key}", PER_NAME),
+    )
+    return [(sha256(what.encode("utf-8", "replace")).hexdigest(), limit) for what, limit in counted]
+
+
+def count(people: People, tries: Sequence[tuple[str, int]]) -> float:
+    """Count one try, before it is known how it ends; return how many seconds to wait, 0 if it may go on."""
+    wait_s = 0.0
+    people.drop_logins(later(0))
+    for key_hash, limit in tries:
+        number, until = people.count_attempt(key_hash, later(WINDOW_S))
+        if number > limit:
+            left = datetime.fromisoformat(until) - datetime.now(UTC)
+            wait_s = max(wait_s, left.total_seconds(), 1.0)
+    return wait_s
+
+
+def forgive(people: People, tries: Sequence[tuple[str, int]]) -> None:
+    """Take back a try that was right; only what fails counts."""
+    for key_hash, _ in tries:
+        people.forgive_attempt(key_hash)

@@ -1,0 +1,272 @@
+"""Signing in with a browser for the command line: steps that are kept in the store, each good once and not for long."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from qualytics.errors import InvalidInput, NotSignedIn, Problem, TooMany
+from qualytics.secret import Secret
+from qualytics.service import Act, attempts, validate
+from qualytics.service.clock import later, now
+from qualytics.service.oidc import challenge_of
+from qualytics.service.passwords import LONGEST, Passwords
+from qualytics.service.rights import Actor
+from qualytics.service.strangers import user_of
+from qualytics.service.tokens import issue, require_room
+from qualytics.store.people import People
+from qualytics.store.sealed import OwnSecrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qualytics.service import Context
+    from qualytics.service.oidc import OpenId
+    from qualytics.store.people import User
+
+STEP_S = 600
+# RFC 6749 section 4.1.2: a code is for the next moment.
+CODE_S = 60
+_ASKED, _AWAY, _CODE = "asked", "away", "code"
+# Nothing that two programs could read differently: no user, no query, no fragment, no other host.
+_REDIRECT = re.compile(
+    r"(http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::([1-9][0-9]{0,4}))?)(?:/[A-Za-z0-9._~/-]{0,200})?"
+)
+_STATE = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_AGAIN = "start again in the terminal: qualytics auth login"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Step:
+    """A page that waits for an answer: the key that leads back, who is let in, and where a refusal goes."""
+
+    key: str
+    hostname: str
+    origin: str
+    cancel_url: str
+
+
+class TryAgain(Exception):
+    """Name and password were not right; `step` takes another try. No error of its own: the page stays."""
+
+    def __init__(self, step: Step) -> None:
+        """Keep the step."""
+        super().__init__("the name or the password is not right")
+        self.step = step
+
+
+class Logins:
+    """The steps of a sign-in; `browser` is what only the browser that began it knows."""
+
+    def __init__(self, context: Context, passwords: Passwords, openid: OpenId | None = None) -> None:
+        """Take what the service shares, what verifies passwords, and the provider if there is one."""
+        self._context = context
+        self._passwords = passwords
+        self._openid = openid
+        self._asking = context.actor
+
+    def begin(self, given: Mapping[str, str | None], browser: str) -> Step:
+        """Begin a sign-in for a program that listens at `redirect_uri` on the machine of the browser.
+
+        Raises:
+            InvalidInput: a value is not as it must be; nothing is sent anywhere.
+
+        """
+        asked = _checked(given)
+        with self._context.store.writing():
+            people = self._people()
+            people.drop_logins(now())
+            return self._step(people, asked, browser)
+
+    def with_password(self, key: str, browser: str, name: str, password: str) -> str:
+        """Return where the browser goes once a user has said name and password.
+
+        Raises:
+            TryAgain: name or password are not right.
+            NotSignedIn: the step is gone.
+            TooMany: there were too many tries under that name or from that address.
+
+        """
+        name, password = name[:512], password[: LONGEST + 1]
+        tries = attempts.of(self._asking.address, validate.fold(name))
+        with self._context.store.writing():
+            people = self._people()
+            asked = self._taken(people, _ASKED, key, browser)
+            wait_s = attempts.count(people, tries)
+            if wait_s > 0:
+                self._tell(None, TooMany.code, asked)
+        if wait_s > 0:
+            hint = f"try again in {max(1, round(wait_s / 60))} minutes, or ask an Admin"
+            raise TooMany("too many tries to sign in", hint, wait_s)
+        user = people.user_named(validate.fold(name))
+        known = user.password_hash if user is not None else None
+        self._context.release()  # nobody waits for the store while a password is verified
+        is_right = self._passwords.verify(known, password)
+        with self._context.store.writing():
+            people = self._people()
+            user = people.user(user.id) if user is not None else None
+            if not is_right or user is None or user.password_hash != known:
+                self._tell(user, NotSignedIn.code, asked)
+                another = self._step(people, asked, browser)
+            else:
+                attempts.forgive(people, tries)
+                if self._passwords.needs_rehash(str(known)):
+                    people.set_password_hash(user.id, self._passwords.hash(password))
+                return self._finish(people, user, asked, "password")
+        raise TryAgain(another)
+
+    def to_provider(self, key: str, browser: str, callback: str) -> str:
+        """Return where the browser goes to sign in with the provider.
+
+        Raises:
+            NotSignedIn: the step is gone.
+            Unreachable: the provider does not answer as one.
+
+        """
+        state = secrets.token_urlsafe(32)
+        with self._context.store.writing():
+            people = self._people()
+            asked = self._taken(people, _ASKED, key, browser)
+            people.add_login(_hash(state), _AWAY, asked, later(STEP_S))
+            nonce, verifier = self._derived(state)
+        self._context.release()
+        return self._provider().authorization_url(callback, state, nonce, verifier)
+
+    def from_provider(self, answer: Mapping[str, str], browser: str, callback: str) -> str:
+        """Return where the browser goes once the provider has sent it back.
+
+        Raises:
+            NotSignedIn: the step is gone, the provider refused, or whom it names may not sign in.
+            Unreachable: the provider does not answer as one.
+
+        """
+        openid, state = self._provider(), answer.get("state", "")
+        with self._context.store.writing():
+            asked = self._taken(self._people(), _AWAY, state, browser)
+            nonce, verifier = self._derived(state)
+        self._context.release()  # nobody waits for the store while the provider is asked
+        if answer.get("iss", openid.provider.issuer) != openid.provider.issuer:  # RFC 9207
+            raise NotSignedIn("the answer is of another provider", _AGAIN)
+        if not answer.get("code"):
+            error = answer.get("error", "")
+            words = f": {error}" if re.fullmatch(r"[a-z_]{1,40}", error) else ""
+            raise NotSignedIn(f"{openid.provider.name} refused to sign you in{words}", _AGAIN)
+        try:
+            identity = openid.identity(answer["code"], callback, nonce, verifier)
+            with self._context.store.writing():
+                people = self._people()
+                user = user_of(self._context, people, identity, openid.provider)
+                return self._finish(people, user, asked, "provider")
+        except NotSignedIn:
+            with self._context.store.writing():
+                self._tell(None, NotSignedIn.code, asked, "provider")
+            raise
+
+    def redeem(self, code: str, verifier: str) -> dict[str, Any]:
+        """Return the document of a new token, with its `bearer_token`, for a code and the verifier behind it.
+
+        Raises:
+            NotSignedIn: the code is unknown, used or too old, or the verifier is another's.
+
+        """
+        with self._context.store.writing():
+            people = self._people()
+            found = people.take_login(_hash(code), _CODE, now())
+            user = people.user(found["user_id"]) if found else None
+        is_right = found is not None and bool(_VERIFIER.fullmatch(verifier))
+        if found is None or user is None or not is_right or challenge_of(verifier) != found["challenge"]:
+            raise NotSignedIn("the code is not good: it was used, is too old, or is for another program", _AGAIN)
+        with self._context.store.writing():
+            people = self._people()
+            return self._token(people, user, found["hostname"])
+
+    def _provider(self) -> OpenId:
+        if self._openid is None:
+            raise NotSignedIn("this control plane has no provider to sign in with", "sign in with name and password")
+        return self._openid
+
+    def _step(self, people: People, asked: Mapping[str, Any], browser: str) -> Step:
+        key = secrets.token_urlsafe(32)
+        people.add_login(_hash(key), _ASKED, {**asked, "browser": _hash(browser)}, later(STEP_S))
+        return _as_step(key, asked)
+
+    def _taken(self, people: People, kind: str, key: str, browser: str) -> dict[str, Any]:
+        found = people.take_login(_hash(key), kind, now())
+        if found is None or not hmac.compare_digest(found["browser"], _hash(browser)):
+            raise NotSignedIn("this sign-in is over: it was used, is too old, or began in another browser", _AGAIN)
+        return found
+
+    def _finish(self, people: People, user: User, asked: Mapping[str, Any], how: str) -> str:
+        self._tell(user, "done", asked, how)
+        if asked["challenge"] is None:
+            answer = {"token": self._token(people, user, asked["hostname"])["bearer_token"]}
+        else:
+            answer = {"code": secrets.token_urlsafe(32)}
+            kept = {"user_id": user.id, "challenge": asked["challenge"], "hostname": asked["hostname"]}
+            people.add_login(_hash(answer["code"]), _CODE, kept, later(CODE_S))
+        return f"{asked['redirect_uri']}?{urlencode({'state': asked['state'], **answer})}"
+
+    def _token(self, people: People, user: User, hostname: str) -> dict[str, Any]:
+        self._become(user)
+        require_room(people, user.id, user.name)
+        return issue(self._context, user.id, user.name, f"cli on {hostname}" if hostname else "cli")
+
+    def _become(self, user: User) -> None:
+        asking = self._asking
+        self._context.actor = Actor(user.name, user.role, user.id, None, asking.address, asking.request_id)
+
+    def _tell(self, user: User | None, outcome: str, asked: Mapping[str, Any], how: str = "password") -> None:
+        """Write a sign-in down; a name that is nobody's is not, as it may be a password typed in the wrong place."""
+        if user is not None and outcome == "done":
+            self._become(user)
+        act = Act(self._context, "user.login", user.id if user else None)
+        act.object_name = user.name if user else None
+        act.write(outcome, {"how": how, "hostname": asked["hostname"]})
+
+    def _derived(self, state: str) -> tuple[str, str]:
+        # Made from what only the browser holds, so that the store has nothing to give away.
+        store = self._context.store
+        own = OwnSecrets(store.execute, store.store_id, store.key)
+        secret = own.own_secret_or_new("logins", lambda: Secret(secrets.token_urlsafe(32))).reveal().encode()
+        nonce, verifier = (hmac.digest(secret, f"{use} {state}".encode(), "sha256").hex() for use in ("nonce", "pkce"))
+        return nonce, verifier
+
+    def _people(self) -> People:
+        return People(self._context.store.execute)
+
+
+def _checked(given: Mapping[str, str | None]) -> dict[str, Any]:
+    redirect, state = given.get("redirect_uri") or "", given.get("state") or ""
+    challenge, method = given.get("code_challenge"), given.get("code_challenge_method")
+    problems = list[Problem]()
+    match = _REDIRECT.fullmatch(redirect)
+    if match is None or int(match[2] or 80) > 65_535:
+        hint = "as in http://127.0.0.1:PORT/callback"
+        problems.append(Problem("redirect_uri", "redirect_uri is not an address of this machine alone", hint))
+    if not _STATE.fullmatch(state):
+        problems.append(Problem("state", "state must have 8 to 512 characters that are safe in addresses"))
+    if (challenge, method) != (None, None) and (method != "S256" or not _CHALLENGE.fullmatch(challenge or "")):
+        problems.append(Problem("code_challenge", "code_challenge must be one of S256", "RFC 7636 section 4.2"))
+    if problems:
+        raise InvalidInput(problems)
+    hostname = validate.visible(given.get("hostname") or "")[:200]
+    return {"redirect_uri": redirect, "state": state, "hostname": hostname, "challenge": challenge}
+
+
+def _as_step(key: str, asked: Mapping[str, Any]) -> Step:
+    redirect = asked["redirect_uri"]
+    cancel = f"{redirect}?{urlencode({'state': asked['state'], 'error': 'access_denied'})}"
+    match = _REDIRECT.fullmatch(redirect)
+    return Step(key, asked["hostname"], match[1] if match else "", cancel)
+
+
+def _hash(key: str) -> str:
+    from hashlib import sha256
+
+    return sha256(key.encode("utf-8", "replace")).hexdigest()

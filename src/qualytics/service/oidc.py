@@ -1,0 +1,217 @@
+"""Signing in with an OpenID provider: authorization code, PKCE, nonce, and an ID token that is checked in full."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from qualytics.errors import NotSignedIn, Unreachable, UsageError
+from qualytics.service.outward import fetch, require_safe
+from qualytics.service.rights import ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qualytics.secret import Secret
+
+# Signatures with a public key only: with a shared one, whoever can check an ID token could make it.
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
+_REQUIRED = ["iss", "sub", "aud", "exp", "iat", "nonce"]
+_LEEWAY_S = 60
+_FRESH_S = 600.0
+# An unknown key is looked up at most so often: tokens with made-up keys must not become requests.
+_KEYS_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Provider:
+    """An OpenID provider as an Admin has set it.
+
+    `default_role` is given to users who are not known yet, who are refused without it; `by_email` lets a
+    user be known by the verified address that the provider tells.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: Secret | None = None
+    name: str = "single sign-on"
+    default_role: str | None = None
+    by_email: bool = False
+
+    def checked(self) -> Provider:
+        """Return it if its values can be right.
+
+        Raises:
+            UsageError: the message names the variable.
+
+        """
+        try:
+            require_safe(self.issuer)
+        except ValueError as exc:
+            raise UsageError(f"QUALYTICS_OIDC_ISSUER: {exc}", "as in https://login.example.com") from None
+        if not self.client_id:
+            raise UsageError("QUALYTICS_OIDC_CLIENT_ID is not set", "the provider gives it to a registered client")
+        if self.default_role is not None and self.default_role not in ROLES:
+            raise UsageError(f"QUALYTICS_OIDC_DEFAULT_ROLE must be {', '.join(ROLES)}", "leave it out for none")
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Identity:
+    """Whom a provider says somebody is."""
+
+    issuer: str
+    subject: str
+    name: str | None
+    email: str | None
+    is_email_verified: bool
+
+
+class OpenId:
+    """The provider, asked over HTTP; what it says of itself is kept for ten minutes."""
+
+    def __init__(self, provider: Provider) -> None:
+        """Take the provider's settings; nothing is asked yet."""
+        self.provider = provider
+        self._guard = threading.Lock()
+        self._found: tuple[float, dict[str, Any]] | None = None
+        self._keys: tuple[float, dict[str, Any]] | None = None
+
+    def authorization_url(self, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
+        """Return where the browser goes to sign in.
+
+        Raises:
+            Unreachable: the provider does not answer as one.
+
+        """
+        query = {
+            "response_type": "code",
+            "client_id": self.provider.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": "openid profile email",
+            "state": state,
+            "nonce": nonce,
+            "code_challenge": challenge_of(verifier),
+            "code_challenge_method": "S256",
+        }
+        address = self._address("authorization_endpoint")
+        return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(query)}"
+
+    def identity(self, code: str, redirect_uri: str, nonce: str, verifier: str) -> Identity:
+        """Exchange a code for an ID token and return whom it names.
+
+        Raises:
+            Unreachable: the provider refuses the code or does not answer as one.
+            NotSignedIn: the ID token is not one for this sign-in.
+
+        """
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        form |= {"code_verifier": verifier}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        provider = self.provider
+        if provider.client_secret is None:
+            form["client_id"] = provider.client_id
+        elif "client_secret_basic" in self._document().get("token_endpoint_auth_methods_supported", _DEFAULT_METHODS):
+            # RFC 6749 section 2.3.1: both parts are form-encoded before they are joined.
+            pair = f"{quote_plus(provider.client_id)}:{quote_plus(provider.client_secret.reveal())}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        else:
+            form |= {"client_id": provider.client_id, "client_secret": provider.client_secret.reveal()}
+        answer = fetch(self._address("token_endpoint"), urlencode(form).encode(), headers)
+        return self.checked(answer.get("id_token"), nonce)
+
+    def checked(self, id_token: object, nonce: str) -> Identity:
+        """Return whom an ID token names, after every check of OpenID Connect Core section 3.1.3.7.
+
+        Raises:
+            NotSignedIn: it is not a good one for this sign-in.
+
+        """
+        import jwt
+
+        if not isinstance(id_token, str):
+            raise NotSignedIn(f"{self.provider.name} gave no ID token", _HINT)
+        try:
+            header = jwt.get_unverified_header(id_token)
+            if header.get("alg") not in _ALGORITHMS:
+                raise NotSignedIn(f"{self.provider.name} signs in a way that is not taken", _HINT)
+            claims = jwt.decode(
+                id_token,
+                self._key(header),
+                algorithms=[header["alg"]],
+                audience=self.provider.client_id,
+                issuer=self.provider.issuer,
+                leeway=_LEEWAY_S,
+                options={"require": _REQUIRED},
+            )
+        except jwt.InvalidTokenError as exc:
+            what = type(exc).__name__.removesuffix("Error")
+            raise NotSignedIn(f"the ID token of {self.provider.name} is not good: {what}", _HINT) from exc
+        if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
+            raise NotSignedIn(f"the ID token of {self.provider.name} is for another sign-in", _HINT)
+        if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != self.provider.client_id:
+            raise NotSignedIn(f"the ID token of {self.provider.name} is for another client", _HINT)
+        return _identity(claims)
+
+    def _key(self, header: Mapping[str, Any]) -> Any:
+        import jwt
+
+        for is_anew in (False, True):
+            found = [key for key in self._all_keys(anew=is_anew) if header.get("kid") in {None, key.get("kid")}]
+            found = [key for key in found if key.get("alg") in {None, header["alg"]} and key.get("use") != "enc"]
+            if len(found) == 1:
+                return jwt.PyJWK.from_dict(found[0], algorithm=header["alg"])
+        raise NotSignedIn(f"{self.provider.name} publishes no key for its ID token", _HINT)
+
+    def _all_keys(self, *, anew: bool) -> list[dict[str, Any]]:
+        with self._guard:
+            age_s = _KEYS_EVERY_S if anew else _FRESH_S
+            if self._keys is None or time.monotonic() - self._keys[0] > age_s:
+                self._keys = time.monotonic(), fetch(self._address("jwks_uri"))
+            keys = self._keys[1].get("keys")
+        found = keys if isinstance(keys, list) else []
+        return [key for key in found if isinstance(key, dict) and key.get("kty") in _KEY_TYPES]
+
+    def _address(self, name: str) -> str:
+        try:
+            return require_safe(str(self._document()[name]))
+        except (KeyError, ValueError) as exc:
+            raise Unreachable(f"{self.provider.name} names no {name} that can be used", _ADMIN) from exc
+
+    def _document(self) -> dict[str, Any]:
+        if self._found is None or time.monotonic() - self._found[0] > _FRESH_S:
+            document = fetch(f"{self.provider.issuer.rstrip('/')}/.well-known/openid-configuration")
+            if document.get("issuer") != self.provider.issuer:  # OpenID Connect Discovery section 4.3
+                raise Unreachable("the issuer that QUALYTICS_OIDC_ISSUER names calls itself otherwise", _ADMIN)
+            self._found = time.monotonic(), document
+        return self._found[1]
+
+
+def challenge_of(verifier: str) -> str:
+    """Return the challenge of a verifier (RFC 7636 section 4.2, S256)."""
+    from hashlib import sha256
+
+    return base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    names = [claims.get(key) for key in ("preferred_username", "name", "email")]
+    email = claims.get("email")
+    return Identity(
+        issuer=str(claims["iss"]),
+        subject=str(claims["sub"])[:255],
+        name=next((name for name in names if isinstance(name, str) and name), None),
+        email=email if isinstance(email, str) else None,
+        is_email_verified=claims.get("email_verified") is True,
+    )
+
+
+_DEFAULT_METHODS = ("client_secret_basic",)  # OpenID Connect Discovery section 3
+_HINT = "sign in again; if it stays, an Admin looks at the provider's settings"
+_ADMIN = "an Admin looks at QUALYTICS_OIDC_ISSUER"

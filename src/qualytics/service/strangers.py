@@ -1,0 +1,70 @@
+"""Which user somebody is whom a provider has named: by their link, by a verified address, or a new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qualytics.errors import NotSignedIn
+from qualytics.service import Act, validate
+from qualytics.service.clock import now
+from qualytics.store.people import User
+
+if TYPE_CHECKING:
+    from qualytics.service import Context
+    from qualytics.service.oidc import Identity, Provider
+    from qualytics.store.people import People
+
+_MOST_TRIES = 100
+
+
+def user_of(context: Context, people: People, identity: Identity, provider: Provider) -> User:
+    """Return the user that an identity is, linked or made where the provider's settings say so.
+
+    Raises:
+        NotSignedIn: it is nobody here.
+
+    """
+    found = people.user_of(identity.issuer, identity.subject)
+    if found is not None:
+        return found
+    if (known := _by_email(people, identity, provider)) is not None:
+        people.update_user(known.id, {"issuer": identity.issuer, "subject": identity.subject})
+        Act(context, "user.update", known.id).done(known.id, known.name, changed=["issuer", "subject"])
+        return people.user(known.id) or known
+    if provider.default_role is None:
+        who = f"subject {identity.subject!r} of {identity.issuer}"
+        raise NotSignedIn(
+            f"{provider.name} knows you, but nobody here is {who}", "ask an Admin to link your user to it"
+        )
+    name = _free_name(people, identity)
+    user = User(
+        name=name,
+        name_key=validate.fold(name),
+        kind="user",
+        role=provider.default_role,
+        email=identity.email.casefold() if identity.email and identity.is_email_verified else None,
+        password_hash=None,
+        issuer=identity.issuer,
+        subject=identity.subject,
+        created=now(),
+    )
+    user_id = people.insert_user(user)
+    Act(context, "user.create", None).done(user_id, name, changed=["issuer", "name", "role", "subject"])
+    return people.user(user_id) or user
+
+
+def _by_email(people: People, identity: Identity, provider: Provider) -> User | None:
+    if not (provider.by_email and identity.email and identity.is_email_verified):
+        return None
+    found = people.users_with_email(identity.email.casefold())
+    # An address that two share names nobody, and a user who is somebody else to the provider is not this one.
+    return found[0] if len(found) == 1 and found[0].kind == "user" and found[0].issuer is None else None
+
+
+def _free_name(people: People, identity: Identity) -> str:
+    base = validate.visible(identity.name or "")[:200] or validate.visible(identity.subject)[:200] or "user"
+    for number in range(1, _MOST_TRIES):
+        name = base if number == 1 else f"{base}-{number}"
+        if people.user_named(validate.fold(name)) is None:
+            return name
+    raise NotSignedIn(f"too many users are named {base!r}", "ask an Admin to make a user for you")
