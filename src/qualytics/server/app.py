@@ -8,7 +8,7 @@ from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
 
 from qualytics.errors import QualyticsError
-from qualytics.server import connections, datastores, discovery, meta, problems
+from qualytics.server import connections, datastores, discovery, meta, openapi, problems
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
@@ -36,6 +36,7 @@ def make_app(config: Config) -> Guard:
         debug=False,
     )
     app.state.runtime = runtime
+    runtime.openapi = openapi.document(config.path, [*ROUTES, *meta.ROUTES])
     return Guard(app, runtime)
 
 

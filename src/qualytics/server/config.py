@@ -15,6 +15,10 @@ from qualytics.settings import Plane
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Where the workers of one server leave their counts for each other; the library of metrics reads it when it
+# is imported, so it must not be before the workers start.
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+
 
 @dataclass(frozen=True, slots=True)
 class Knob:

@@ -16,6 +16,7 @@ from qualytics.server import bodies
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service import validate
 from qualytics.service.connections import Connections
+from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ _READ_ONLY = frozenset({"id", "connection_type", "datastores", "created"})
 _SEEN = frozenset({"product_name", "product_version", "driver_name", "driver_version"})
 
 
-@get("/connections", sync_to_thread=True, opt={"reply": "ConnectionPage"})
+@get("/connections", sync_to_thread=True, opt={"reply": "ConnectionPage", "right": READ})
 def list_connections(
     request: AnyRequest,
     wanted_ids: Ids = None,
@@ -63,7 +64,7 @@ def list_connections(
         return bodies.reply(Connections(context).page(wanted, page, size))
 
 
-@post("/connections", status_code=200, opt={"body": "ConnectionCreate", "reply": "Connection"})
+@post("/connections", status_code=200, opt={"body": "ConnectionCreate", "reply": "Connection", "right": WRITE})
 async def create_connection(request: AnyRequest, body: bytes, test: bool = False, timeout_s: Seconds = None) -> Reply:
     """Create a connection; with `test`, only if a test of it passes."""
     given = created(bodies.fields(request, body))
@@ -75,7 +76,7 @@ async def create_connection(request: AnyRequest, body: bytes, test: bool = False
     return await runtime_of(request).slowly(work)
 
 
-@get("/connections/listing", sync_to_thread=True, opt={"reply": "ConnectionStubs"})
+@get("/connections/listing", sync_to_thread=True, opt={"reply": "ConnectionStubs", "right": READ})
 def list_stubs(request: AnyRequest) -> Reply:
     """List every connection in short, by name."""
     with opened(request) as context:
@@ -86,14 +87,17 @@ def list_stubs(request: AnyRequest) -> Reply:
         return bodies.reply(stubs)
 
 
-@get("/connections/{connection_id:int}", sync_to_thread=True, opt={"reply": "Connection"})
+@get("/connections/{connection_id:int}", sync_to_thread=True, opt={"reply": "Connection", "right": READ})
 def get_connection(request: AnyRequest, connection_id: int) -> Reply:
     """Return a connection; its ETag is its version."""
     with opened(request) as context:
         return bodies.reply(Connections(context).get(connection_id))
 
 
-@put("/connections/{connection_id:int}", opt={"body": "ConnectionPut", "reply": "Connection"})
+@put(
+    "/connections/{connection_id:int}",
+    opt={"body": "ConnectionPut", "reply": "Connection", "right": WRITE, "versioned": True},
+)
 async def put_connection(
     request: AnyRequest,
     connection_id: int,
@@ -109,7 +113,10 @@ async def put_connection(
     return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
 
 
-@patch("/connections/{connection_id:int}", opt={"body": "ConnectionPatch", "reply": "Connection"})
+@patch(
+    "/connections/{connection_id:int}",
+    opt={"body": "ConnectionPatch", "reply": "Connection", "right": WRITE, "versioned": True},
+)
 async def patch_connection(
     request: AnyRequest,
     connection_id: int,
@@ -135,7 +142,12 @@ async def _updated(request: AnyRequest, connection_id: int, given: dict[str, Any
     return await runtime_of(request).slowly(work)
 
 
-@delete("/connections/{connection_id:int}", sync_to_thread=True, status_code=204, opt={"reply": None})
+@delete(
+    "/connections/{connection_id:int}",
+    sync_to_thread=True,
+    status_code=204,
+    opt={"reply": None, "right": WRITE, "versioned": True},
+)
 def delete_connection(request: AnyRequest, connection_id: int) -> None:
     """Delete a connection that nothing uses."""
     version = bodies.version_of(request)
@@ -143,14 +155,14 @@ def delete_connection(request: AnyRequest, connection_id: int) -> None:
         Connections(context).delete(connection_id, version=version)
 
 
-@get("/connections/{connection_id:int}/history", sync_to_thread=True, opt={"reply": "History"})
+@get("/connections/{connection_id:int}/history", sync_to_thread=True, opt={"reply": "History", "right": READ})
 def get_history(request: AnyRequest, connection_id: int) -> Reply:
     """Return who changed a connection, when, and the names of what changed."""
     with opened(request) as context:
         return bodies.reply(Connections(context).history(connection_id))
 
 
-@post("/connections/test", status_code=200, opt={"body": "ConnectionCreate", "reply": "TestReport"})
+@post("/connections/test", status_code=200, opt={"body": "ConnectionCreate", "reply": "TestReport", "right": TEST})
 async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Test settings that are not stored."""
     given = created(bodies.fields(request, body))
@@ -162,7 +174,11 @@ async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = Non
     return await runtime_of(request).slowly(work)
 
 
-@post("/connections/{connection_id:int}/test", status_code=200, opt={"body": "ConnectionPatch", "reply": "TestReport"})
+@post(
+    "/connections/{connection_id:int}/test",
+    status_code=200,
+    opt={"body": "ConnectionPatch", "reply": "TestReport", "right": TEST, "body_optional": True},
+)
 async def try_connection(request: AnyRequest, connection_id: int, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Test a connection, with the fields of the body in place of stored ones; a test that ran answers 200."""
     given = bodies.fields(request, body)

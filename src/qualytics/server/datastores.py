@@ -33,7 +33,7 @@ from qualytics.service.datastore_fields import SETTINGS
 from qualytics.service.datastores import Datastores
 from qualytics.service.operations import SYNC, Operations
 from qualytics.service.probing import Scope
-from qualytics.service.rights import Actor
+from qualytics.service.rights import READ, TEST, WRITE, Actor
 
 Kinds = Annotated[list[str] | None, Parameter(query="datastore_type", max_items=100, description="types wanted")]
 Tags = Annotated[list[str] | None, Parameter(query="tag", max_items=100, description="tags that all must be there")]
@@ -42,7 +42,7 @@ _OLD_NAMES = {"enrich_only": "enrichment_only"}
 _OWN = ("name", "connection_id", "database", "schema", "root_path", "description", "tags", "teams", "enrichment_only")
 
 
-@get("/datastores", sync_to_thread=True, opt={"reply": "DatastorePage"})
+@get("/datastores", sync_to_thread=True, opt={"reply": "DatastorePage", "right": READ})
 def list_datastores(
     request: AnyRequest,
     wanted_ids: Ids = None,
@@ -76,7 +76,7 @@ def list_datastores(
         return bodies.reply(found | {"items": list(_outward(service, found["items"]))})
 
 
-@post("/datastores", status_code=201, opt={"body": "DatastoreCreate", "reply": "Datastore"})
+@post("/datastores", status_code=201, opt={"body": "DatastoreCreate", "reply": "Datastore", "right": WRITE})
 async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
     """Create a datastore on a connection that is there, or with a connection of its own."""
     given = bodies.fields(request, body)
@@ -100,14 +100,18 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
     return answer
 
 
-@get("/datastores/{datastore_id:int}", sync_to_thread=True, opt={"reply": "Datastore"})
+@get("/datastores/{datastore_id:int}", sync_to_thread=True, opt={"reply": "Datastore", "right": READ})
 def get_datastore(request: AnyRequest, datastore_id: int) -> Reply:
     """Return a datastore; its ETag is its version."""
     with opened(request) as context:
         return _one(context, _service(context).get(datastore_id))
 
 
-@put("/datastores/{datastore_id:int}", sync_to_thread=True, opt={"body": "DatastorePut", "reply": "Datastore"})
+@put(
+    "/datastores/{datastore_id:int}",
+    sync_to_thread=True,
+    opt={"body": "DatastorePut", "reply": "Datastore", "right": WRITE, "versioned": True},
+)
 def put_datastore(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
     """Change a datastore: what is absent stays, and what a datastore does not have is ignored."""
     given = bodies.fields(request, body)
@@ -118,7 +122,12 @@ def put_datastore(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
     return _changed(request, datastore_id, fields)
 
 
-@delete("/datastores/{datastore_id:int}", sync_to_thread=True, status_code=204, opt={"reply": None})
+@delete(
+    "/datastores/{datastore_id:int}",
+    sync_to_thread=True,
+    status_code=204,
+    opt={"reply": None, "right": WRITE, "versioned": True},
+)
 def delete_datastore(request: AnyRequest, datastore_id: int) -> None:
     """Delete a datastore; its connection stays."""
     version = bodies.version_of(request)
@@ -126,7 +135,11 @@ def delete_datastore(request: AnyRequest, datastore_id: int) -> None:
         _service(context).delete(datastore_id, version=version)
 
 
-@patch("/datastores/{datastore_id:int}/enrichment/{enrichment_id:int}", sync_to_thread=True, opt={"reply": "Datastore"})
+@patch(
+    "/datastores/{datastore_id:int}/enrichment/{enrichment_id:int}",
+    sync_to_thread=True,
+    opt={"reply": "Datastore", "right": WRITE, "versioned": True},
+)
 def link_enrichment(request: AnyRequest, datastore_id: int, enrichment_id: int) -> Reply:
     """Note which datastore keeps the enrichment of another; nothing else depends on it."""
     with opened(request) as context:
@@ -134,13 +147,22 @@ def link_enrichment(request: AnyRequest, datastore_id: int, enrichment_id: int) 
     return _changed(request, datastore_id, {"settings": {"enrichment_datastore_id": enrichment_id}})
 
 
-@delete("/datastores/{datastore_id:int}/enrichment", sync_to_thread=True, status_code=204, opt={"reply": None})
+@delete(
+    "/datastores/{datastore_id:int}/enrichment",
+    sync_to_thread=True,
+    status_code=204,
+    opt={"reply": None, "right": WRITE, "versioned": True},
+)
 def unlink_enrichment(request: AnyRequest, datastore_id: int) -> None:
     """Forget which datastore keeps the enrichment of another."""
     _changed(request, datastore_id, {"settings": {"enrichment_datastore_id": None}})
 
 
-@patch("/datastores/{datastore_id:int}/favorite", sync_to_thread=True, opt={"body": "Favorite", "reply": "Datastore"})
+@patch(
+    "/datastores/{datastore_id:int}/favorite",
+    sync_to_thread=True,
+    opt={"body": "Favorite", "reply": "Datastore", "right": WRITE, "versioned": True},
+)
 def set_favorite(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
     """Note whether a datastore is a favourite."""
     given = bodies.fields(request, body)
@@ -148,14 +170,18 @@ def set_favorite(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
     return _changed(request, datastore_id, {"settings": {"favorite": given["favorite"]}})
 
 
-@patch("/datastores/{datastore_id:int}/assign-group", sync_to_thread=True, opt={"body": "Group", "reply": "Datastore"})
+@patch(
+    "/datastores/{datastore_id:int}/assign-group",
+    sync_to_thread=True,
+    opt={"body": "Group", "reply": "Datastore", "right": WRITE, "versioned": True},
+)
 def assign_group(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
     """Note the group of a datastore; null takes it out of its group."""
     group_id = bodies.fields(request, body).get("group_id")
     return _changed(request, datastore_id, {"settings": {"group_id": group_id}})
 
 
-@post("/datastores/connection", status_code=204, opt={"body": "DatastoreCreate", "reply": None})
+@post("/datastores/connection", status_code=204, opt={"body": "DatastoreCreate", "reply": None, "right": TEST})
 async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> None:
     """Test what a new datastore would read; nothing is stored. A failed test answers 400 with its message."""
     given = bodies.fields(request, body)
@@ -176,7 +202,7 @@ async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = N
     return await runtime_of(request).slowly(work)
 
 
-@post("/datastores/{datastore_id:int}/connection", status_code=200, opt={"reply": "TestReport"})
+@post("/datastores/{datastore_id:int}/connection", status_code=200, opt={"reply": "TestReport", "right": TEST})
 async def verify_datastore(request: AnyRequest, datastore_id: int, timeout_s: Seconds = None) -> Reply:
     """Test a datastore's connection with its database and schema; a test that ran answers 200."""
 
@@ -187,7 +213,9 @@ async def verify_datastore(request: AnyRequest, datastore_id: int, timeout_s: Se
     return await runtime_of(request).slowly(work)
 
 
-@post("/connections/datastores/validate", status_code=200, opt={"body": "Validate", "reply": "Validated"})
+@post(
+    "/connections/datastores/validate", status_code=200, opt={"body": "Validate", "reply": "Validated", "right": TEST}
+)
 async def validate_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Say of up to 50 schemas whether datastores on these settings, which are not stored, could read them."""
     given = bodies.fields(request, body)
@@ -200,7 +228,7 @@ async def validate_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds 
 @post(
     "/connections/{connection_id:int}/datastores/validate",
     status_code=200,
-    opt={"body": "Validate", "reply": "Validated"},
+    opt={"body": "Validate", "reply": "Validated", "right": TEST},
 )
 async def validate_stored(request: AnyRequest, connection_id: int, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Say of up to 50 schemas whether datastores on a connection could read them."""
@@ -225,7 +253,7 @@ async def _validated(
     return await runtime_of(request).slowly(work)
 
 
-@post("/connections/datastores/bulk", status_code=200, opt={"body": "Bulk", "reply": "BulkMade"})
+@post("/connections/datastores/bulk", status_code=200, opt={"body": "Bulk", "reply": "BulkMade", "right": WRITE})
 async def bulk_unsaved(request: AnyRequest, body: bytes) -> Reply:
     """Create a connection, and a datastore for each schema or root path."""
     given = bodies.fields(request, body)
@@ -233,7 +261,11 @@ async def bulk_unsaved(request: AnyRequest, body: bytes) -> Reply:
     return await _bulk(request, given, lambda found: found.create(inline))
 
 
-@post("/connections/{connection_id:int}/datastores/bulk", status_code=200, opt={"body": "Bulk", "reply": "BulkMade"})
+@post(
+    "/connections/{connection_id:int}/datastores/bulk",
+    status_code=200,
+    opt={"body": "Bulk", "reply": "BulkMade", "right": WRITE},
+)
 async def bulk_stored(request: AnyRequest, connection_id: int, body: bytes) -> Reply:
     """Create a datastore for each schema or root path on a connection."""
     given = bodies.fields(request, body)
@@ -253,7 +285,7 @@ async def _bulk(
     return await runtime_of(request).slowly(work)
 
 
-@post("/operations/run", status_code=200, opt={"body": "OperationRun", "reply": "Operation"})
+@post("/operations/run", status_code=200, opt={"body": "OperationRun", "reply": "Operation", "right": TEST})
 async def run_operation(request: AnyRequest, body: bytes) -> Reply:
     """Start an operation; a sync verifies a datastore. GET /operations/{id} says how it ended."""
     given = bodies.fields(request, body)
@@ -263,7 +295,7 @@ async def run_operation(request: AnyRequest, body: bytes) -> Reply:
     return bodies.reply(await _start(request, given["datastore_id"], given["type"]))
 
 
-@get("/operations/{operation_id:int}", sync_to_thread=True, opt={"reply": "Operation"})
+@get("/operations/{operation_id:int}", sync_to_thread=True, opt={"reply": "Operation", "right": READ})
 def get_operation(request: AnyRequest, operation_id: int) -> Reply:
     """Return an operation; it has ended when `end_time` is set."""
     with opened(request) as context:

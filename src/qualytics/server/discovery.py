@@ -12,6 +12,7 @@ from qualytics.server import bodies
 from qualytics.server.connections import AnyRequest, Reply, Seconds, Text, created
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service.discovery import MOST, PAGE, Discovery
+from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +33,13 @@ async def _found(request: AnyRequest, work: Callable[[Discovery], Any]) -> Reply
     return await runtime.slowly(ask)
 
 
-@get("/connections/{connection_id:int}/catalogs", opt={"reply": "Names"})
+@get("/connections/{connection_id:int}/catalogs", opt={"reply": "Names", "right": TEST})
 async def list_catalogs(request: AnyRequest, connection_id: int, timeout_s: Seconds = None) -> Reply:
     """List the catalogs (databases) of a connection's server, each with the datastores that read it."""
     return await _found(request, lambda found: found.catalogs(connection_id, timeout_s=timeout_s)["items"])
 
 
-@get("/connections/{connection_id:int}/schemas", opt={"reply": "Names"})
+@get("/connections/{connection_id:int}/schemas", opt={"reply": "Names", "right": TEST})
 async def list_schemas(
     request: AnyRequest, connection_id: int, catalog: Text = None, timeout_s: Seconds = None
 ) -> Reply:
@@ -48,7 +49,7 @@ async def list_schemas(
     )
 
 
-@get("/connections/{connection_id:int}/tables", opt={"reply": "Tables"})
+@get("/connections/{connection_id:int}/tables", opt={"reply": "Tables", "right": TEST})
 async def list_tables(
     request: AnyRequest,
     connection_id: int,
@@ -67,14 +68,14 @@ async def list_tables(
     )
 
 
-@post("/connections/catalogs", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings"})
+@post("/connections/catalogs", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings", "right": TEST})
 async def unsaved_catalogs(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """List the catalogs that settings which are not stored can see."""
     given = created(bodies.fields(request, body))
     return await _found(request, lambda found: found.unsaved(given, "catalogs", timeout_s=timeout_s))
 
 
-@post("/connections/schemas", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings"})
+@post("/connections/schemas", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings", "right": TEST})
 async def unsaved_schemas(request: AnyRequest, body: bytes, catalog: Text = None, timeout_s: Seconds = None) -> Reply:
     """List the schemas that settings which are not stored can see."""
     given = created(bodies.fields(request, body))

@@ -1,23 +1,28 @@
-"""/api/health, /api/status and what describes the API itself."""
+"""/api/health, /api/status, the audit log, metrics, and what describes the API itself."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from litestar import get
+import msgspec
+from litestar import Response, get
+from litestar.params import Parameter
 
-from qualytics.server import bodies
-from qualytics.server.connections import AnyRequest, Reply
-from qualytics.server.runtime import runtime_of
+from qualytics.server import bodies, openapi
+from qualytics.server.connections import AnyRequest, Page, Reply, Size, Text
+from qualytics.server.runtime import opened, runtime_of
+from qualytics.service import views
+from qualytics.service.journal import Audit
+from qualytics.service.rights import AUDIT, READ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Before = Annotated[int | None, Parameter(ge=1, description="`next` of the page before")]
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 @get("/health", sync_to_thread=False, status_code=204, opt={"reply": None, "public": True})
-def get_health(request: AnyRequest) -> None:
+def get_health() -> None:
     """Say that the process answers; asks nothing else."""
-    del request
 
 
 @get("/status", sync_to_thread=True, opt={"reply": "Status", "public": True})
@@ -28,4 +33,47 @@ def get_status(request: AnyRequest) -> Reply:
     return bodies.reply({"database_connection": "OK"})
 
 
-ROUTES: list[Callable[..., Any]] = [get_health, get_status]
+@get("/audit", sync_to_thread=True, opt={"reply": "Entries", "right": AUDIT})
+def list_audit(request: AnyRequest, before: Before = None, action: Text = None, size: Size = 100) -> Reply:
+    """List the audit log, the newest entry first."""
+    with opened(request) as context:
+        items = Audit(context).list(before=before, limit=size, action=action)
+        return bodies.reply({"items": items, "next": items[-1]["id"] if len(items) == size else None})
+
+
+@get("/metrics", sync_to_thread=True, opt={"reply": "Text", "media": "text/plain", "right": READ})
+def get_metrics(request: AnyRequest) -> Reply:
+    """Return the counts of all workers for Prometheus."""
+    with opened(request) as context:
+        context.require(READ)
+        return Response(runtime_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@get(["/containers", "/quality-checks"], sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
+def list_nothing(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
+    """Return an empty page: this product holds connections and datastores, and none of these."""
+    with opened(request) as context:
+        context.require(READ)
+        return bodies.reply(views.page([], 0, page, size))
+
+
+@get(
+    "/openapi.json",
+    sync_to_thread=False,
+    opt={"reply": "Any", "media": "application/vnd.oai.openapi+json", "public": True},
+)
+def get_openapi(request: AnyRequest) -> Reply:
+    """Return this document."""
+    return Response(msgspec.json.encode(runtime_of(request).openapi), media_type=bodies.JSON)
+
+
+@get("/docs", sync_to_thread=False, opt={"reply": "Any", "media": "text/html", "public": True})
+def get_docs(request: AnyRequest) -> Response[str]:
+    """Return this document as a page to read."""
+    headers = {"Content-Security-Policy": _PAGE_POLICY}
+    return Response(openapi.page(runtime_of(request).openapi), media_type="text/html; charset=utf-8", headers=headers)
+
+
+ROUTES: list[Callable[..., Any]] = [
+    *(get_health, get_status, list_audit, get_metrics, list_nothing, get_openapi, get_docs),
+]

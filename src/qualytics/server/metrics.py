@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from qualytics.server.config import SHARED
 
 
 class Metrics:
@@ -18,8 +22,15 @@ class Metrics:
         self._seconds = Histogram("qualytics_request_seconds", "Time to answer", ["route"], registry=self._registry)
         self._tests = Counter("qualytics_tests", "Tests by type and class", ["type", "class"], registry=self._registry)
         self._test_seconds = Histogram("qualytics_test_seconds", "Time of a test", ["type"], registry=self._registry)
-        self.running = Gauge("qualytics_tests_running", "Tests that run now", registry=self._registry)
-        self.waiting = Gauge("qualytics_tests_waiting", "Tests that wait for their turn", registry=self._registry)
+        self.running = Gauge(
+            "qualytics_tests_running", "Tests that run now", registry=self._registry, multiprocess_mode="livesum"
+        )
+        self.waiting = Gauge(
+            "qualytics_tests_waiting",
+            "Tests that wait for their turn",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
 
     def saw_request(self, scope: Any, status: int, seconds: float) -> None:
         """Count a request; the route is the template of its path, so that ids make no series of their own."""
@@ -34,5 +45,9 @@ class Metrics:
         self._test_seconds.labels(kind).observe(seconds)
 
     def text(self) -> bytes:
-        """Return all counts in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        """Return the counts of all workers in the text format of Prometheus."""
+        if SHARED not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from granian import Granian
@@ -9,6 +11,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 
 from qualytics.errors import UsageError
+from qualytics.server.config import SHARED
 from qualytics.store.pool import open_pool
 
 if TYPE_CHECKING:
@@ -62,7 +65,9 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         workers_kill_timeout=_STOP_S,
     )
     try:
-        server.serve()
+        with tempfile.TemporaryDirectory(prefix="qualytics-metrics-") as shared:
+            os.environ[SHARED] = shared
+            server.serve()
     except OSError as exc:
         raise UsageError(
             f"cannot listen on {config.listen}: {exc.strerror or exc}", "choose another with --listen"

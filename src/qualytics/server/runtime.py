@@ -40,6 +40,7 @@ class Runtime:
         self.limits = Limits(config.requests_per_minute)
         self.metrics = Metrics()
         waiting = config.tests_at_once + config.tests_waiting
+        self.openapi: dict[str, Any] = {}
         self._tests = ThreadPoolExecutor(waiting, thread_name_prefix="test")
 
     def context(self, actor: Actor = NOBODY) -> Context:

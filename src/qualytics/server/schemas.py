@@ -1,0 +1,283 @@
+"""The shapes of bodies and replies as JSON Schemas, made from the tables that the service works by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qualytics import connectors
+from qualytics.fields import BY_NAME, DATASTORE_KEYS, FIELDS, KEYS, SECRETS, Field
+from qualytics.probe.verdict import CLASSES
+from qualytics.secret import MASK
+from qualytics.service.datastore_fields import SETTINGS, Setting
+from qualytics.service.rights import ROLES
+
+Schema = dict[str, Any]
+
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
+_TEXT: Schema = {"type": "string"}
+_NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
+_ID: Schema = {"type": "integer", "minimum": 1, "maximum": 2**53}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_FLAG: Schema = {"type": "boolean"}
+_SECONDS: Schema = {"type": "number", "minimum": 0}
+_OBJECT: Schema = {"type": "object"}
+_WORDS = {"message": "what is wrong, in one line", "hint": "what to do about it"}
+
+
+def components() -> dict[str, Schema]:
+    """Return every shape by name."""
+    connection = _closed(_connection_properties(), "id", "name", "type", "connection_type")
+    datastore = _closed(_datastore_properties(), *DATASTORE_KEYS)
+    return {
+        "Problem": _problem(),
+        "Connection": connection,
+        "ConnectionPage": _page("Connection"),
+        "ConnectionCreate": _closed({field.name: _field(field) for field in FIELDS} | _MANAGER, "type"),
+        "ConnectionPut": _closed(_changes() | _read_only(), "name", "type"),
+        "ConnectionPatch": _closed(_changes() | _read_only()),
+        "ConnectionStubs": _list(
+            _closed(dict.fromkeys(("created", "name", "connection_type", "type"), _TEXT) | {"id": _ID})
+        ),
+        "History": _closed({"id": _ID, "created": _TIME, "versions": _list(_OBJECT)}, "id", "created", "versions"),
+        "TestReport": _report(),
+        "Names": _list(_closed({"name": _TEXT, "is_system": _FLAG, "existing_datastores": _list(_OBJECT)}, "name")),
+        "Strings": _list(_TEXT),
+        "Tables": _closed({"items": _list(_OBJECT), "next": _or_null(_TEXT)}, "items", "next"),
+        "Datastore": datastore,
+        "DatastorePage": _page("Datastore"),
+        "DatastoreCreate": _closed(_datastore_fields() | {"connection": _ref("ConnectionCreate")}, "name"),
+        "DatastorePut": {"type": "object", "properties": {k: _or_null(v) for k, v in _datastore_fields().items()}},
+        "Favorite": _closed({"favorite": _FLAG}, "favorite"),
+        "Group": _closed({"group_id": _or_null(_ID)}),
+        "Validate": _closed(_validate(), "schemas"),
+        "Validated": _closed(
+            {
+                "results": _list(
+                    _closed({"schema_name": _TEXT, "status": _words("success", "failure"), "message": _or_null(_TEXT)})
+                )
+            }
+        ),
+        "Bulk": _closed(_bulk()),
+        "BulkMade": _closed({"created": _list(_ID), "errors": _list(_closed({"schema_name": _TEXT, "error": _TEXT}))}),
+        "OperationRun": {
+            "type": "object",
+            "properties": {"type": _words("sync"), "datastore_id": _ID},
+            "required": ["type", "datastore_id"],
+        },
+        "Operation": _operation(),
+        "EmptyPage": _page(None),
+        "Status": _closed({"database_connection": _words("OK")}, "database_connection"),
+        "Entries": _closed({"items": _list(_OBJECT), "next": _or_null(_ID)}, "items", "next"),
+        **_people(),
+    }
+
+
+def _connection_properties() -> dict[str, Schema]:
+    known: dict[str, Schema] = {
+        "id": _ID,
+        "name": _NAME,
+        "type": _words(*connectors.types()),
+        "connection_type": _words(*KEYS),
+        "secrets_manager": {"type": "null"},
+        "datastores": _or_null(_list(_closed({"id": _ID, "name": _NAME, "store_type": _words(*KEYS), "type": _TEXT}))),
+        "created": _TIME,
+    }
+    keys = dict.fromkeys(key for of_kind in KEYS.values() for key in of_kind)
+    return {key: known.get(key) or _or_null(_shown(key)) for key in keys}
+
+
+def _shown(key: str) -> Schema:
+    if key in SECRETS:
+        return {"type": "string", "const": MASK}
+    return {"type": _TYPES[BY_NAME[key].type]} if key in BY_NAME else _TEXT
+
+
+def _field(field: Field) -> Schema:
+    found: Schema = {"type": _TYPES[field.type], "description": field.help or field.noun}
+    if field.name == "type":
+        found["enum"] = [name for kind in connectors.types() for name in (kind, *connectors.get(kind).aliases)]
+    elif field.type is str:
+        found |= {"minLength": 0 if field.name == "password" else 1, "maxLength": field.max_length}
+    if field.minimum is not None:
+        found |= {"minimum": field.minimum, "maximum": field.maximum}
+    if field.is_secret:
+        found["writeOnly"] = True
+    return found
+
+
+def _changes() -> dict[str, Schema]:
+    free = {field.name: _or_null(_field(field)) for field in FIELDS}
+    return free | {"type": _field(BY_NAME["type"]), "name": _NAME} | _MANAGER
+
+
+def _read_only() -> dict[str, Schema]:
+    names = (key for of_kind in KEYS.values() for key in of_kind if key not in BY_NAME and key != "secrets_manager")
+    return {name: {"readOnly": True, "description": "ignored: a client may send a reply back"} for name in names}
+
+
+def _datastore_properties() -> dict[str, Schema]:
+    texts = {name: _or_null(_TEXT) for name in ("database", "schema", "root_path", "description")}
+    named = _list({"type": "object", "properties": {"name": _TEXT}, "required": ["name"]})
+    return {
+        "id": _ID,
+        "name": _NAME,
+        "type": _words(*connectors.types()),
+        "store_type": _words(*KEYS),
+        "connection_id": _ID,
+        "connection_name": _NAME,
+        **texts,
+        "tags": _list(_TEXT),
+        "teams": named,
+        "enrichment_only": _FLAG,
+        "connected": _or_null(_FLAG),
+        "created": _TIME,
+        **{name: _or_null(_setting(setting)) for name, setting in SETTINGS.items()},
+        "global_tags": named,
+        "enrich_datastore": _or_null(_closed({"id": _ID, "name": _NAME})),
+    }
+
+
+def _datastore_fields() -> dict[str, Schema]:
+    text = {"type": "string", "minLength": 1, "maxLength": 255}
+    names = {"type": ["array", "null"], "items": {"type": ["string", "object"]}, "maxItems": 100}
+    return {
+        "name": _NAME,
+        "connection_id": _ID,
+        **dict.fromkeys(("database", "schema", "root_path", "description"), _or_null(text)),
+        "tags": names,
+        "teams": names,
+        "enrichment_only": _FLAG,
+        "enrich_only": _FLAG | {"deprecated": True},
+        **{name: _or_null(_setting(setting)) for name, setting in SETTINGS.items()},
+        "trigger_sync": _FLAG,
+        "trigger_catalog": _FLAG | {"deprecated": True},
+    }
+
+
+def _validate() -> dict[str, Schema]:
+    names = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 50}
+    return {
+        "connection": _ref("ConnectionCreate"),
+        "database": _or_null(_TEXT),
+        "schemas": names,
+        "enrichment_only": _FLAG,
+    }
+
+
+def _bulk() -> dict[str, Schema]:
+    names = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1_000}
+    common = {name: shape for name, shape in _datastore_fields().items() if name not in {"name", "connection_id"}}
+    own = {"connection": _ref("ConnectionCreate"), "schemas": names, "root_paths": names, "name_template": _TEXT}
+    return common | own
+
+
+def _setting(setting: Setting) -> Schema:
+    found: Schema = {"type": _TYPES[setting.type]}
+    if setting.words:
+        found["enum"] = list(setting.words)
+    elif setting.type is int:
+        found |= {"minimum": setting.minimum, "maximum": setting.maximum}
+    elif setting.type is str:
+        found |= {"minLength": setting.minimum, "maxLength": setting.maximum}
+    return found
+
+
+def _report() -> Schema:
+    texts = ("stage", "hint", "detail", "product_name", "product_version", "driver_name", "driver_version")
+    stage = _closed({"name": _TEXT, "ok": _FLAG, "ms": _SECONDS}, "name", "ok", "ms")
+    properties: dict[str, Schema] = {
+        "connected": _FLAG,
+        **dict.fromkeys(texts, _or_null(_TEXT)),
+        "class": _or_null(_words(*CLASSES)),
+        "retryable": _or_null(_FLAG),
+        "message": _TEXT,
+        "address": _or_null(_TEXT),
+        "local_address": _or_null(_TEXT),
+        "tls": _or_null(_OBJECT),
+        "stages": _list(stage),
+        "duration_ms": _SECONDS,
+        "warnings": _list(_TEXT),
+    }
+    return _closed(properties, *properties)
+
+
+def _operation() -> Schema:
+    properties: dict[str, Schema] = {
+        "id": _ID,
+        "type": _words("sync"),
+        "datastore_id": _ID,
+        "result": _words("running", "success", "failure"),
+        "message": _or_null(_TEXT),
+        "user_id": _or_null(_ID),
+        "created": _TIME,
+        "start_time": _or_null(_TIME),
+        "end_time": _or_null(_TIME),
+    }
+    return _closed(properties, *properties)
+
+
+def _people() -> dict[str, Schema]:
+    user: dict[str, Schema] = {
+        "id": _or_null(_ID),
+        "name": _NAME,
+        "kind": _words("user", "service"),
+        "role": _words(*ROLES),
+        "email": _or_null(_TEXT),
+        "created": _or_null(_TIME),
+    }
+    return {"User": {"type": "object", "properties": user, "required": ["name", "role"]}, "UserPage": _page("User")}
+
+
+def _problem() -> Schema:
+    entry = _closed({"loc": _list(_TEXT), "msg": _TEXT, "type": _TEXT, "hint": _or_null(_TEXT)}, "loc", "msg", "type")
+    properties: dict[str, Schema] = {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "code": {"type": "string", "pattern": "^[a-z-]+$"},
+        "message": _TEXT | {"description": _WORDS["message"]},
+        "hint": _or_null(_TEXT) | {"description": _WORDS["hint"]},
+        "errors": _list(entry),
+        "datastores": _list(_OBJECT),
+        "report": _OBJECT,
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["type", "title", "status", "detail", "code", "message"],
+    }
+
+
+def _page(name: str | None) -> Schema:
+    count = {"type": "integer", "minimum": 0}
+    items = _list(_ref(name)) if name else {"type": "array", "maxItems": 0}
+    properties = {"items": items, "total": count, "page": count, "size": count, "pages": count}
+    return _closed(properties, *properties)
+
+
+def _closed(properties: dict[str, Schema], *required: str) -> Schema:
+    found: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return found | ({"required": list(required)} if required else {})
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _words(*words: str) -> Schema:
+    return {"type": "string", "enum": list(words)}
+
+
+def _or_null(schema: Schema) -> Schema:
+    if "type" not in schema or "enum" in schema or "const" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*kinds, "null"]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_MANAGER: dict[str, Schema] = {"secrets_manager": {"type": "null", "description": "for now"}}
