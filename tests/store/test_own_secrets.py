@@ -1,6 +1,5 @@
 """The store's own secrets: sealed, rotated, checked and restored like those of connections."""
 
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -23,6 +22,7 @@ def read(settings, name):
         return found and found.reveal()
 
 
+@pytest.mark.both_stores
 def test_a_secret_of_the_store_is_set_replaced_and_opened_by_its_name(settings):
     assert read(settings, "tokens") is None
     give(settings, "tokens", "first")
@@ -31,6 +31,7 @@ def test_a_secret_of_the_store_is_set_replaced_and_opened_by_its_name(settings):
     assert (read(settings, "tokens"), read(settings, "login")) == ("second", "other")
 
 
+@pytest.mark.both_stores
 def test_a_secret_that_is_missing_is_made_once(settings):
     made = iter([Secret("one"), Secret("two")])
     for _ in range(2):
@@ -44,6 +45,7 @@ def test_it_stands_nowhere_in_clear(settings):
     assert b"canary-of-the-store" not in raw
 
 
+@pytest.mark.both_stores
 def test_a_rotation_seals_it_anew(filled):
     give(filled, "tokens", "mine")
     assert rotate(filled)["secrets"] == 4
@@ -51,20 +53,14 @@ def test_a_rotation_seals_it_anew(filled):
     assert check(filled)["ok"]
 
 
-def spoil(settings, sql):
-    with sqlite3.connect(settings.store_path) as database:
-        database.execute(sql)
-    database.close()
-
-
 @pytest.mark.parametrize(
     "sql",
     ["UPDATE own_secrets SET name = 'login'", "UPDATE own_secrets SET sealed = zeroblob(40)"],
     ids=["moved", "cut"],
 )
-def test_a_changed_or_moved_one_does_not_open_and_check_names_it(filled, sql, tmp_path):
+def test_a_changed_or_moved_one_does_not_open_and_check_names_it(filled, sql, tmp_path, raw):
     give(filled, "tokens", "mine")
-    spoil(filled, sql)
+    raw(filled, sql)
     assert len(check(filled)["problems"]) == 1
     with pytest.raises(SealBroken):
         read(filled, "login" if "login" in sql else "tokens")
@@ -75,9 +71,10 @@ def test_a_changed_or_moved_one_does_not_open_and_check_names_it(filled, sql, tm
         restore(filled, tmp_path / "copy")
 
 
-def test_a_secret_of_a_connection_does_not_open_in_its_place(filled):
+@pytest.mark.both_stores
+def test_a_secret_of_a_connection_does_not_open_in_its_place(filled, raw):
     give(filled, "password", "mine")
-    spoil(filled, "UPDATE own_secrets SET sealed = (SELECT sealed FROM secrets WHERE connection_id = 1)")
+    raw(filled, "UPDATE own_secrets SET sealed = (SELECT sealed FROM secrets WHERE connection_id = 1)")
     with pytest.raises(SealBroken):
         read(filled, "password")
 
