@@ -219,6 +219,10 @@ DANGEROUS = {
     "socketFactory": "org.x.Y",
     "init": "RUNSCRIPT",
     "library_path": "/tmp",
+    "proxy_host": "169.254.169.254",
+    "trust_all_certificates": True,
+    "password_file": "/root/.pgpass",
+    "browser": "/bin/sh",
 }
 WRONG = [
     ({"driver_class": "org.h2.Driver;x"}, "driver_class"),

@@ -25,6 +25,8 @@ DANGEROUS = {
     "http_session": "other",
     "krb5_config": "/etc/krb5.conf",
     "access_token": "in clear",
+    "proxies": {"https": "http://169.254.169.254"},
+    "http_session_class": "os.system",
 }
 
 
