@@ -6,10 +6,12 @@ from typing import Any
 
 from qualytics.connectors import _presto, _presto_errors, _presto_listing
 from qualytics.connectors._base import Connector, Server, Target
+from qualytics.connectors._silence import expect_silence
 
 
 def connect(target: Target) -> Any:
     """Open a session and run the cheapest query: connecting alone sends nothing."""
+    expect_silence(target)
     import requests
     import trino.auth
     import trino.dbapi
