@@ -46,8 +46,8 @@ class Settings:
 
     `home` is the config directory; `key` (QUALYTICS_KEY) wins over `key_file` (QUALYTICS_KEY_FILE),
     which wins over the key beside the store. `store_url` (QUALYTICS_STORE, `postgresql://…`) is set where the
-    store is on a database server; its password may stand apart, in `store_password` or a file. `busy_s` is how long others are waited for. `plane` is
-    set where a control plane serves many users.
+    store is on a database server; its password may stand apart, in `store_password` or a file. `busy_s` is
+    how long others are waited for. `plane` is set where a control plane serves many users.
     """
 
     home: Path
