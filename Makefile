@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE =
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: help setup demo test test-fast lint format docs bench clean
+.PHONY: help setup demo test test-fast verify lint format docs bench clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -24,6 +24,9 @@ test: setup ## Run the whole suite against real servers, installing what is miss
 
 test-fast: setup ## Run the tests that need no server.
 	$(PYTHON) -m pytest -q -n 2 -m "not servers and not slow"
+
+verify: setup ## Test every type on its counterpart and keep the versions of that run for the documents.
+	$(PYTHON) -m dev.verify --write
 
 lint: setup ## Check style, types and that generated documents are current.
 	$(VENV)/bin/ruff check .

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from qualytics.connectors import Connector
 
 DOCS = Path(__file__).parent.parent / "docs"
+VERIFIED = Path(__file__).parent / "verified.json"
 _NOTE = "<!-- Written by `make docs`; edit the source instead. -->\n"
 
 
@@ -69,22 +71,48 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+# What each way of pinning means for a reader (the field `pinned` of a connector).
+_PINNED = {
+    "socket": "The driver gets the very socket that was dialled, and opens none of its own.",
+    "address": "The driver is given the address that was resolved and checked, in place of the name.",
+    "resolver": "The process of the test answers the driver's look-ups with the address that was resolved and checked.",
+    "proxy": "The driver goes through a fence of the test, which dials that one address alone.",
+    None: "Nothing holds the driver to the address that was resolved and checked: it resolves the name anew by itself.",
+}
+_FILE = "It opens a file of this machine and dials nothing."
+_NEVER = "login and discovery: never run"
+
+
+def verdict(connector: Connector) -> str:
+    """Return one of real, sibling, emulator and driver only."""
+    words = connector.verified.removeprefix("the ")
+    return next(name for name in ("real", "sibling", "emulator", "driver only") if words.startswith(name))
+
+
 def types() -> str:
     lines = ["# Connection types\n", _NOTE]
-    lines.append("| type | aliases | kind | driver | install | verified against |\n|---|---|---|---|---|---|")
+    lines.append(
+        "Each type was verified against the real server or engine (real), another product of the same protocol "
+        "(sibling), a program that imitates the service (emulator), or nothing but its own driver (driver only).\n"
+    )
+    lines.append(
+        "| type | aliases | kind | driver | install | verdict | verified against |\n|---|---|---|---|---|---|---|"
+    )
     for connector in connectors.all_connectors():
         install = f"`pip install 'qualytics[{connector.extra}]'`" if connector.extra else "part of Python"
         lines.append(
             f"| [{connector.type}](#{connector.type}) | {', '.join(connector.aliases)} | {connector.kind} "
-            f"| {connector.distribution or connector.driver} | {install} | {connector.verified} |"
+            f"| {connector.distribution or connector.driver} | {install} "
+            f"| {verdict(connector)} | {connector.verified.partition(': ')[2] or connector.verified} |"
         )
     lines.append("")
+    found = json.loads(VERIFIED.read_text())
     for connector in connectors.all_connectors():
-        lines += _type(connector)
+        lines += _type(connector, found)
     return "\n".join(lines)
 
 
-def _type(connector: Connector) -> Iterator[str]:
+def _type(connector: Connector, found: dict[str, Any]) -> Iterator[str]:
     document = client.type_document(connector.type)
     yield f"## {connector.type}\n"
     yield f"{connector.title}. Stages of a test: {' → '.join(f'`{stage}`' for stage in document['stages'])}.\n"
@@ -102,6 +130,37 @@ def _type(connector: Connector) -> Iterator[str]:
     needs = ", ".join(f"`{name}`" for name in connector.scope) or "nothing"
     also = ", ".join(f"`{name}`" for name in connector.scope_optional)
     yield f"\nA datastore needs {needs}{f' and may have {also}' if also else ''}.\n"
+    yield from _trust(connector)
+    yield from _verified(connector, found)
+
+
+def _trust(connector: Connector) -> Iterator[str]:
+    yield "| authentication | what it takes |\n|---|---|"
+    for number, (name, takes) in enumerate(connector.authentication):
+        yield f"| `{name}`{'' if number else ' (default)'} | {_cell(takes)} |"
+    yield "\nLeast privileges for a test and discovery:\n"
+    for line in connector.privileges:
+        yield f"- {line}"
+    is_file = connector.kind == "embedded"
+    yield f"\nAddress: {_FILE if is_file else _PINNED[connector.pinned]}\n"
+
+
+def _verified(connector: Connector, found: dict[str, Any]) -> Iterator[str]:
+    yield f"Verified against: {connector.verified}.\n"
+    python = f"Python {found['python']}"
+    if entry := found["driver_only"].get(connector.type):
+        driver = f"{entry['driver']} {entry['driver_version']}"
+        yield f"{_NEVER}. The faults, of which a {entry['met']} port is one, ran with {driver} and {python}.\n"
+        return
+    entry = found["counterparts"][connector.type]
+    yield "| counterpart | version | what it said of itself | TLS | the test ended |\n|---|---|---|---|---|"
+    for run in entry["runs"]:
+        product = " ".join(filter(None, (run["product_name"], run["product_version"]))) or "nothing"
+        version = run["version"] or run["product_version"]
+        yield f"| {run['counterpart']} | {version} | {product} | {run['tls'] or 'none'} | {run['ended']} |"
+    drivers = {f"{run['driver_name']} {run['driver_version']}" for run in entry["runs"] if run["driver_name"]}
+    own = f"{entry['driver']} {entry['driver_version']}"
+    yield f"\nThat run had {', '.join(sorted({own} | drivers))} and {python}.\n"
 
 
 def errors() -> str:

@@ -1,5 +1,6 @@
 """The documents: every command in them runs as written, and the generated ones are current."""
 
+import json
 import os
 import re
 import sqlite3
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from dev import docs
+from dev.counterparts import COUNTERPARTS
+from qualytics.connectors import all_connectors
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -66,6 +69,26 @@ def test_the_python_example_of_the_readme_runs(home, tmp_path, monkeypatch, caps
 @pytest.mark.parametrize("name", docs.PAGES)
 def test_a_generated_page_is_current(name):
     assert (ROOT / "docs" / name).read_text() == docs.PAGES[name](), "run make docs"
+
+
+def test_every_type_stands_on_its_page_with_a_verdict_and_the_run_behind_it():
+    page = (ROOT / "docs" / "connectors.md").read_text()
+    found = json.loads(docs.VERIFIED.read_text())
+    assert len(all_connectors()) == len(found["counterparts"]) + len(found["driver_only"]) == 26
+    for connector in all_connectors():
+        is_driver_only = docs.verdict(connector) == "driver only"
+        part = page.split(f"\n## {connector.type}\n")[1].split("\n## ")[0]
+        assert connector.type in found["driver_only" if is_driver_only else "counterparts"], connector.type
+        assert ("login and discovery: never run" in part) is is_driver_only, connector.type
+        assert set(found["counterparts"]) == set(COUNTERPARTS)
+
+
+@pytest.mark.parametrize("connector", all_connectors(), ids=lambda connector: connector.type)
+def test_every_type_tells_of_its_logins_and_of_the_least_rights(connector):
+    assert connector.authentication, "name each way to log in, the default one first"
+    assert all(name and takes for name, takes in connector.authentication)
+    assert connector.privileges, "say what a test and discovery need on the server"
+    assert connector.pinned in {"socket", "address", "resolver", "proxy", None}
 
 
 def test_every_link_between_the_documents_leads_somewhere():

@@ -58,7 +58,7 @@ FIELDS: tuple[Field, ...] = (
     Field("username", str, "username", takes_refs=True),
     _secret("password", "password"),
     _secret("passphrase", "passphrase", "passphrase of a private key"),
-    Field("uri", str, "URI", "URI for DFS connections", "path for database files", takes_refs=True),
+    Field("uri", str, "URI", "URI for DFS connections", "path of a database file, or jdbc:… for JDBC", takes_refs=True),
     _secret("access_key", "access key", "access key for DFS connections"),
     _secret("secret_key", "secret key", "secret key for DFS connections"),
     Field("catalog", str, "catalog", "catalog for native connections"),

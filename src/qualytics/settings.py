@@ -16,6 +16,10 @@ TEST_TIMEOUT_S = 10.0
 TEST_TIMEOUT_MAX_S = 300.0
 # A writer waits this long for others before it says "busy".
 STORE_BUSY_S = 30.0
+# So long a database server of the store may take to answer a connection, and a pool to have one.
+STORE_CONNECT_S = 5.0
+# So long one statement on a database server may run; more means that something is wrong.
+STORE_STATEMENT_S = 60.0
 # How long after the last word of a finished test its process may take to close the connection.
 TEST_CLOSE_S = 0.5
 # RFC 8305 section 5: the pause before the next address of a host is dialled as well.
@@ -41,8 +45,9 @@ class Settings:
     """What the environment decides.
 
     `home` is the config directory; `key` (QUALYTICS_KEY) wins over `key_file` (QUALYTICS_KEY_FILE),
-    which wins over the key beside the store. `busy_s` is how long others are waited for. `plane` is
-    set where a control plane serves many users.
+    which wins over the key beside the store. `store_url` (QUALYTICS_STORE, `postgresql://…`) is set where the
+    store is on a database server; its password may stand apart, in `store_password` or a file. `busy_s` is
+    how long others are waited for. `plane` is set where a control plane serves many users.
     """
 
     home: Path
@@ -52,6 +57,9 @@ class Settings:
     url: str | None = None
     busy_s: float = STORE_BUSY_S
     plane: Plane | None = None
+    store_url: Secret | None = None
+    store_password: Secret | None = None
+    store_password_file: Path | None = None
 
     @property
     def store_path(self) -> Path:
@@ -75,6 +83,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
     home = env.get("QUALYTICS_CONFIG_HOME")
+    store, password, password_file = (env.get(f"QUALYTICS_STORE{name}") for name in ("", "_PASSWORD", "_PASSWORD_FILE"))
     key, new_key, key_file = (env.get(f"QUALYTICS_{name}") for name in ("KEY", "NEW_KEY", "KEY_FILE"))
     return Settings(
         home=Path(home).absolute() if home else Path.home() / ".qualytics",
@@ -82,4 +91,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         new_key=Secret(new_key) if new_key else None,
         key_file=Path(key_file).absolute() if key_file else None,
         url=env.get("QUALYTICS_URL"),
+        store_url=Secret(store) if store else None,
+        store_password=Secret(password) if password else None,
+        store_password_file=Path(password_file).absolute() if password_file else None,
     )

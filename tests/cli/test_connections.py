@@ -346,3 +346,15 @@ def test_a_password_equal_to_other_values_never_corrupts_a_document(run):
     assert made["parameters"] == {"application_name": "postgresql"}
     assert made["password"] == "********"
     assert make(run, "connections", "get", "--name", "postgresql") == made
+
+
+def test_what_a_passed_test_warns_of_is_told_when_it_stores(run, postgres_server):
+    server, warning = postgres_server, "warning: the connection is not encrypted\n"
+    login = ("--host", server.host, "--port", server.port, "--username", server.user, "--password", server.password)
+    plain = ("--parameters", '{"ssl_mode": "disable"}')
+    made = run(*CREATE, "-t", "postgresql", "--name", "PG", *login, *plain, "--test", "-f", "json")
+    assert (made.code, made.err, made.json["name"]) == (0, warning, "PG")
+    changed = run("connections", "update", "--id", 1, "--jdbc-fetch-size", 10, "--test", "-f", "json")
+    assert (changed.code, changed.err, changed.json["jdbc_fetch_size"]) == (0, warning, 10)
+    untested = run("connections", "update", "--id", 1, "--jdbc-fetch-size", 20)
+    assert (untested.code, untested.err) == (0, "")

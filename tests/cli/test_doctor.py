@@ -23,9 +23,10 @@ def of_type(result, name):
 
 def test_a_fresh_machine_is_well_and_nothing_is_made(run, home):
     result = run("doctor", "--format", "json")
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0
+    assert "error:" not in result.err
     assert list(result.json) == ["checks", "types"]
-    assert list(checks(result)) == ["python_version", "sqlite_version", "roots", "home", "store", "key"]
+    assert list(checks(result)) == ["python_version", "sqlite_version", "roots", "host_name", "home", "store", "key"]
     assert all(check["ok"] for check in result.json["checks"])
     assert checks(result)["store"]["found"].endswith("is not made yet")
     assert not home.exists()
@@ -138,3 +139,74 @@ def test_without_the_flag_no_driver_is_imported(home):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stderr.replace("'", '"')) == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "listed"),
+    [
+        ("127.0.0.1 localhost\n127.0.1.1\tbuild-7.example.com build-7\n", True),
+        ("127.0.1.1 BUILD-7", True),
+        ("::1 build-7 # ours", True),
+        ("127.0.0.1 localhost # build-7", False),
+        ("build-7 127.0.0.1", False),
+        ("127.0.1.1 build-77", False),
+        ("", False),
+    ],
+)
+def test_a_name_is_found_in_a_hosts_file_as_the_system_finds_it(hosts, listed):
+    assert doctor.lists(hosts, "build-7") is listed
+
+
+@pytest.mark.slow
+def test_a_machine_that_does_not_know_its_own_name_is_warned(home):
+    name = "no-such-machine.invalid"
+    program = "import socket, sys; socket.sethostname(sys.argv[1]); from qualytics.cli import main; sys.exit(main(['doctor', '-f', 'json']))"  # noqa: E501 - a program in one line
+    done = subprocess.run(
+        ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--uts", sys.executable, "-c", program, name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = next(check for check in json.loads(done.stdout)["checks"] if check["name"] == "host_name")
+    assert found["ok"] is True
+    warning, hint = done.stderr.splitlines()
+    assert warning.startswith(f"warning: host_name: {name} does not resolve without a name server; tests of sqlserver")
+    assert hint == f"hint: add the line to /etc/hosts: 127.0.1.1 {name}"
+
+
+JAVA = """#!/bin/sh
+[ "$1" = -version ] || exit 9
+printf '%s\\n' {said} >&2
+exit {code}
+"""
+
+
+def java_of(run, place, body):
+    program = place / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(body)
+    program.chmod(0o755)
+    return of_type(run("doctor", "-f", "json", env={"JAVA_HOME": str(place)}), "jdbc")["java"]
+
+
+def test_the_java_of_a_type_that_needs_it_is_asked_for_its_version(run, tmp_path):
+    said = java_of(run, tmp_path / "jdk", JAVA.format(said="'openjdk version \"21.0.4\"' 'more'", code=0))
+    assert said == 'openjdk version "21.0.4"'
+    assert of_type(run("doctor", "-f", "json"), "postgresql")["java"] is None
+
+
+def test_a_java_that_does_not_start_is_none(run, tmp_path):
+    assert java_of(run, tmp_path / "broken", JAVA.format(said="'no such library'", code=1)) is None
+    assert java_of(run, tmp_path / "no-program", "\0") is None
+
+
+def test_without_java_home_the_java_of_the_path_counts(run, tmp_path):
+    program = tmp_path / "java"
+    program.write_text(JAVA.format(said="'java of the path'", code=0))
+    program.chmod(0o755)
+    env = {"JAVA_HOME": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert of_type(run("doctor", "-f", "json", env=env), "jdbc")["java"] == "java of the path"
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    env = {"JAVA_HOME": str(nothing), "PATH": str(nothing)}
+    assert of_type(run("doctor", "-f", "json", env=env), "jdbc")["java"] is None

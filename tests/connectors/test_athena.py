@@ -129,6 +129,8 @@ def test_good_settings_have_no_problems():
         {"verify": False},
         {"s3_staging_dir": "s3://theirs"},
         {"serial_number": "arn:aws:iam::1:mfa/x"},
+        {"cursor_class": "os.system"},
+        {"mfa_command": "/bin/sh"},
         {"ssl_mode": "disable"},
     ],
     ids=str,

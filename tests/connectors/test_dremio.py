@@ -25,6 +25,8 @@ DANGEROUS = {
     "authentication": {"type": "access_token"},
     "driver": "/tmp/evil.so",
     "entrypoint": "evil_init",
+    "oauth_flow": "authorization_code",  # opens a browser
+    "token_file": "/root/token",
 }
 
 

@@ -22,6 +22,8 @@ DANGEROUS = {
     "http_cookie_names": "*",
     "configuration": {"hive.exec.post.hooks": "evil"},
     "get_user_custom_headers_func": "os.system",
+    "http_proxy": "http://169.254.169.254",
+    "kinit": "/bin/sh",
 }
 
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
+import multiprocessing
 import re
 import time
 
@@ -12,11 +14,13 @@ import pytest
 from hypothesis import given
 
 from dev import derby, java, servers
-from qualytics.connectors import Refusal, _jdbc_machine, jdbc
+from dev.relay import relay
+from qualytics.connectors import Refusal, _jdbc_login, _jdbc_machine, jdbc
 from qualytics.connectors import _jdbc_url as urls
 from qualytics.connectors._jdbc_errors import judge
 from qualytics.model import Listing
 from qualytics.probe import Plan, run
+from qualytics.probe.stages import make_target
 from qualytics.secret import Secret
 from tests import faults
 from tests.connectors import faults_suite as suite
@@ -54,8 +58,8 @@ def names(report):
     ],
 )  # fmt: skip
 def test_a_url_is_put_together_anew(given_url, stored):
-    assert jdbc.clean_uri(given_url) == stored
-    assert jdbc.clean_uri(stored) == stored
+    assert jdbc.CONNECTOR.clean_uri(given_url) == stored
+    assert jdbc.CONNECTOR.clean_uri(stored) == stored
 
 
 BAD_URLS = re.findall(
@@ -83,6 +87,12 @@ jdbc:rmi://db:1/x
 jdbc:ldap://db:1/x
 jdbc:p6spy:postgresql://db/x
 jdbc:vertica://db/x
+jdbc:vertica://010.0.0.1:1/x
+jdbc:vertica://0x7f.1:1/x
+jdbc:vertica://0x7f000001:1/x
+jdbc:vertica://2130706433:1/x
+jdbc:vertica://127.1:1/x
+jdbc:vertica://127.0.0.1.:1/x
 jdbc:vertica://db:0/x
 jdbc:vertica://db:65536/x
 jdbc:vertica://db:1/x?anything=1
@@ -121,7 +131,7 @@ postgresql://db/sales
 )
 def test_another_url_is_refused_without_its_text(url):
     with pytest.raises(ValueError, match=r"\w") as refused:
-        jdbc.clean_uri(url)
+        jdbc.CONNECTOR.clean_uri(url)
     assert "hunter2" not in str(refused.value)
 
 
@@ -155,7 +165,7 @@ def test_a_url_demands_tls_or_not(url, demands):
 
 def test_every_field_becomes_a_part_of_the_url_or_a_property():
     target = suite.target("jdbc", uri="jdbc:postgresql://db:1/sales?sslmode=require", database="other", timeout_s=7.5)
-    assert jdbc.arguments(target) == (
+    assert _jdbc_login.arguments(target) == (
         "jdbc:postgresql://db:1/other?sslmode=require",
         {
             "user": "ann",
@@ -169,7 +179,7 @@ def test_every_field_becomes_a_part_of_the_url_or_a_property():
 
 
 def test_a_driver_that_would_read_files_for_a_server_is_told_not_to():
-    _, properties = jdbc.arguments(suite.target("jdbc", uri="jdbc:mysql://db/sales"))
+    _, properties = _jdbc_login.arguments(suite.target("jdbc", uri="jdbc:mysql://db/sales"))
     assert properties["allowLoadLocalInfile"] == properties["allowLocalInfile"] == "false"
     assert properties["allowUrlInLocalInfile"] == properties["autoDeserialize"] == "false"
     assert properties["connectTimeout"] == properties["socketTimeout"] == "10000"
@@ -178,14 +188,14 @@ def test_a_driver_that_would_read_files_for_a_server_is_told_not_to():
 def test_a_database_that_would_add_properties_is_refused():
     target = suite.target("jdbc", uri="jdbc:postgresql://db/sales", database="x?socketFactory=org.x.Y")
     with pytest.raises(Refusal) as refused:
-        jdbc.arguments(target)
+        _jdbc_login.arguments(target)
     assert refused.value.verdict.failure_class == "unknown_db"
 
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)
 def test_any_user_and_password_stay_as_they_are_and_out_of_the_url(password, username):
     url = "jdbc:derby://db:1527/SALES"
-    text, properties = jdbc.arguments(suite.target("jdbc", uri=url, password=password, username=username))
+    text, properties = _jdbc_login.arguments(suite.target("jdbc", uri=url, password=password, username=username))
     assert (text, properties) == (url, {"user": username, "password": password})
 
 
@@ -209,6 +219,10 @@ DANGEROUS = {
     "socketFactory": "org.x.Y",
     "init": "RUNSCRIPT",
     "library_path": "/tmp",
+    "proxy_host": "169.254.169.254",
+    "trust_all_certificates": True,
+    "password_file": "/root/.pgpass",
+    "browser": "/bin/sh",
 }
 WRONG = [
     ({"driver_class": "org.h2.Driver;x"}, "driver_class"),
@@ -330,6 +344,44 @@ def engine_urls(request):
         return f"jdbc:{SCHEMES[engine]}://{server.host}:{server.port}", server.user, server.password, database
 
     return start
+
+
+def fetch_size_of(values, directory):
+    """Return what a driver says of the fetch size of our statement, from a process of its own with its own Java."""
+    secrets = {"password": Secret(values.pop("password"))}
+    plan = {"type": "jdbc", "values": values, "timeout_s": 30.0, "ssl_mode": "auto"}
+    target = make_target(plan | dict.fromkeys(("database", "schema", "root_path")), secrets, directory)
+    target.address = "127.0.0.1"
+    handle = jdbc.CONNECTOR.open(target)
+    return int(jdbc.statement_of(handle, target).getFetchSize())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["h2", "hsqldb", "derby", "postgresql", "mariadb"])
+def test_the_driver_knows_the_fetch_size_and_goes_to_the_address_that_was_checked(engine, engine_urls, tmp_path):
+    url, user, password, database = engine_urls(engine)
+    uri = f"{url}/{database}".replace("127.0.0.1", "pinned.invalid")
+    values = {"uri": uri, "username": user, "password": password, "parameters": java.driver(engine)}
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        assert pool.submit(fetch_size_of, values | {"jdbc_fetch_size": 7}, str(tmp_path)).result() == 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "scheme"), [("h2", "h2:ssl"), ("hsqldb", "hsqldb:hsqls")])
+def test_the_schemes_that_encrypt_do_so_and_trust_the_given_root_alone(
+    engine, scheme, engine_urls, authority, root_file
+):
+    _, user, password, database = engine_urls(engine)
+    port = int(engine_urls(engine)[0].rpartition(":")[2])
+    issued = authority.issue_cert("localhost", common_name="localhost")  # which HSQLDB compares with the host
+    with relay(port, (issued.cert_chain_pems, issued.private_key_pem)) as public:
+        url = f"jdbc:{scheme}://localhost:{public}/{database}"
+        parameters = java.driver(engine) | {"ssl_root_cert_file": str(root_file)}
+        report = probe(engine, url, user, password, parameters=parameters)
+        assert report.failure is None, report.failure.detail
+        assert report.warnings == ()
+        assert suite.verdict(probe(engine, url, user, password)) == ("login", "tls")
 
 
 PRODUCTS = {"h2": "H2", "hsqldb": "HSQL", "derby": "Derby", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
@@ -507,5 +559,5 @@ def test_a_message_has_its_class(name, text, state, number, failure_class):
 
 
 def test_words_alone_are_judged_as_well():
-    assert jdbc.classify(Exception('Database "x" not found')).failure_class == "unknown_db"
-    assert jdbc.classify(Exception("something else")) is None
+    assert jdbc.CONNECTOR.classify(Exception('Database "x" not found')).failure_class == "unknown_db"
+    assert jdbc.CONNECTOR.classify(Exception("something else")) is None

@@ -69,19 +69,13 @@ def tested(mariadb_server, root_file):
 
 
 @pytest.mark.parametrize("type_", ["mysql", "mariadb"])
-def test_a_login_is_verified_and_described(tested, mariadb_server, type_):
+def test_a_login_is_described(tested, mariadb_server, type_):
     report = tested(type_)
     assert outcome(report) is None
-    assert [stage.name for stage in report.stages] == ["resolve", "tcp", "tls", "login", "query"]
-    assert all(stage.ok for stage in report.stages)
-    assert report.tls["verified"] is True
-    assert report.tls["version"] == "TLSv1.3"
-    assert report.tls["not_after"].endswith("Z")
     assert report.seen["product_name"] == "MariaDB"
     assert report.seen["product_version"].replace(".", "").isdecimal()
     assert report.seen["driver_name"] == "PyMySQL"
     assert report.address == f"127.0.0.1:{mariadb_server.port}"
-    assert report.warnings == ()
 
 
 def test_a_test_is_one_connection(tested, admin):
@@ -94,22 +88,6 @@ def test_a_test_is_one_connection(tested, admin):
     after = attempts()
     assert after["Connections"] - before["Connections"] == 1
     assert after["Aborted_connects"] == before["Aborted_connects"]
-
-
-def test_require_encrypts_and_warns_that_nothing_was_verified(tested):
-    report = tested(ssl_mode="require")
-    assert outcome(report) is None
-    assert report.tls["verified"] is False
-    assert report.tls["not_after"].endswith("Z")
-    assert report.warnings == ("the server's certificate was not verified (ssl_mode=require)",)
-
-
-def test_disable_has_no_stage_of_tls_and_warns(tested):
-    report = tested(ssl_mode="disable")
-    assert outcome(report) is None
-    assert [stage.name for stage in report.stages] == ["resolve", "tcp", "login", "query"]
-    assert report.tls is None
-    assert report.warnings == ("the connection is not encrypted",)
 
 
 def test_a_wrong_password_or_user_is_refused_at_the_login(tested):
@@ -132,36 +110,6 @@ def test_an_account_that_demands_tls_gets_it_and_is_refused_without_it(tested, a
 def test_a_server_that_demands_tls_in_so_many_words_is_class_tls():
     verdict = CONNECTOR.classify(pymysql.OperationalError(3159, "Connections using insecure transport are prohibited"))
     assert (verdict.failure_class, verdict.cause) == ("tls", "the server demands TLS")
-
-
-@pytest.mark.slow
-def test_a_server_without_tls_is_plain_in_auto_and_refused_in_verify_and_require(plain_mariadb):
-    def plain(**settings):
-        login = {"username": plain_mariadb.user, "password": plain_mariadb.password}
-        return trial("mysql", plain_mariadb.port, **login, **settings)
-
-    report = plain()
-    assert outcome(report) is None
-    assert [stage.name for stage in report.stages] == ["resolve", "tcp", "tls", "login", "query"]
-    assert report.tls is None
-    assert report.warnings == ("the connection is not encrypted",)
-    for mode in ("verify", "require"):
-        report = plain(ssl_mode=mode)
-        assert outcome(report) == ("tls", "tls")
-        assert report.failure.message == "the server does not offer TLS"
-
-
-def test_each_fault_of_a_certificate_has_its_own_words(tested, foreign_root, root_file, expired_mariadb):
-    wrong_root = tested(ssl_root_cert_file=str(foreign_root))
-    assert outcome(wrong_root) == ("tls", "tls")
-    assert "authority that is not trusted" in wrong_root.failure.message
-    other_name = tested(host="127.1")
-    assert outcome(other_name) == ("tls", "tls")
-    assert other_name.failure.message == "the server's certificate is for another host name"
-    expired = trial("mariadb", expired_mariadb.port, ssl_root_cert_file=str(root_file))
-    assert outcome(expired) == ("tls", "tls")
-    assert expired.failure.message == "the server's certificate has expired"
-    assert expired.failure.retryable is False
 
 
 def test_a_database_is_found_unknown_or_forbidden(tested, account, admin):

@@ -244,6 +244,9 @@ S3_REFUSED = {
     "external_id": "x1",
 }
 GCS_REFUSED = {
+    "metadata_host": "169.254.169.254",
+    "credential_executable": "/bin/sh",
+    "allow_http": True,
     "service_account": "/etc/passwd",
     "application_credentials": "/etc/passwd",
     "bearer_token": "x",
@@ -256,6 +259,8 @@ GCS_REFUSED = {
     "authentication_type": "ADC",
 }
 ABFS_REFUSED = {
+    "allow_http": True,
+    "client_certificate_path": "/etc/ssl/key.pem",
     "authority_host": "https://evil.example",
     "msi_endpoint": "http://169.254.169.254",
     "use_azure_cli": True,

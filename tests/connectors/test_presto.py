@@ -5,7 +5,7 @@ import ssl
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal, _presto, get, presto, trino
+from qualytics.connectors import Refusal, _presto, _presto_listing, get, presto, trino
 from tests.connectors import faults_suite as suite
 from tests.connectors.statement_server import Behaviour, statement_server
 
@@ -25,6 +25,8 @@ DANGEROUS = {
     "http_session": "other",
     "krb5_config": "/etc/krb5.conf",
     "access_token": "in clear",
+    "proxies": {"https": "http://169.254.169.254"},
+    "http_session_class": "os.system",
 }
 
 
@@ -108,8 +110,8 @@ def test_a_truststore_of_java_is_answered_with_what_to_give_instead(run):
 
 
 def test_names_and_texts_are_quoted():
-    assert _presto.name('a"b') == '"a""b"'
-    assert _presto.literal("a'b") == "'a''b'"
+    assert _presto_listing.name('a"b') == '"a""b"'
+    assert _presto_listing.literal("a'b") == "'a''b'"
 
 
 # Messages -----------------------------------------------------------------------------------------

@@ -23,11 +23,34 @@ import trustme
 
 from qualytics.connectors import Refusal, Target, Tls, get
 from qualytics.connectors._base import Connector
-from qualytics.connectors.snowflake import CONNECTOR, account, arguments, environment, identifier
+from qualytics.connectors._snowflake_arguments import account, arguments, environment
+from qualytics.connectors._snowflake_names import identifier
+from qualytics.connectors.snowflake import CONNECTOR
 from qualytics.secret import Secret
 from tests import faults
+from tests.connectors import faults_suite as suite
+from tests.connectors import pins
 from tests.snowflake_service import Service, failure, new_key, pem, serving
 
+# A file, another host or proxy, an identity that lies around, a browser, TLS off, a secret in the clear.
+DANGEROUS = {
+    "private_key_file": "/root/.ssh/id_rsa",
+    "token_file_path": "/var/run/secrets/token",
+    "connections_file_path": "/root/.snowflake/connections.toml",
+    "connection_name": "prod",
+    "host": "169.254.169.254",
+    "account": "evil",
+    "proxy_host": "evil.example.com",
+    "protocol": "http",
+    "authenticator": "externalbrowser",
+    "workload_identity_provider": "AWS",
+    "insecure_mode": True,
+    "disable_ocsp_checks": True,
+    "ocsp_response_cache_filename": "/tmp/cache",
+    "token": "in clear",
+    "private_key_passphrase": "in clear",
+    "session_parameters": {"QUERY_TAG": "evil"},
+}
 STAGES = ["resolve", "tcp", "tls", "login"]
 PASSWORD = "pa$s w\"o\\rd'é%"
 
@@ -433,6 +456,16 @@ def test_a_config_file_of_the_user_is_not_read(service, root_file, tmp_path):
     assert seen["version"] == "9.32.1"
     assert service.asked[0][2]["data"]["LOGIN_NAME"] == "ann"
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.slow
+def test_the_driver_looks_names_up_in_python_alone():
+    assert pins.dials("snowflake", by=CONNECTOR.pinned, mode="verify")
+
+
+@pytest.mark.parametrize("key", DANGEROUS)
+def test_a_dangerous_parameter_is_refused_before_any_packet(run, key):
+    suite.check_refused(run, "snowflake", {key: DANGEROUS[key]}, key)
 
 
 # Arguments, field by field ------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 
 from qualytics.connectors import Refusal, Target
 from qualytics.connectors._keys import private_key
-from qualytics.connectors.snowflake import arguments, classify
+from qualytics.connectors._snowflake_arguments import arguments
+from qualytics.connectors._snowflake_errors import classify
 from qualytics.secret import Secret
 from tests.snowflake_service import new_key, pem
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 
 from dev import relay
-from qualytics.connectors import get, teradata
+from qualytics.connectors import _teradata_catalog, get, teradata
 from qualytics.probe.verdict import judge
 from tests import faults
 from tests.connectors import faults_suite as suite
+from tests.connectors import pins
 
 DANGEROUS = {
     "logdata": "authcid=evil",
@@ -113,6 +114,18 @@ def test_a_fault_is_named_in_time(fault, mode):
 
 
 @pytest.mark.slow
+def test_the_address_that_was_checked_is_dialled_unless_the_certificate_needs_the_name():
+    assert pins.dials("teradata", by="address", mode="disable")
+    assert pins.dials("teradata", by="address", mode="require")
+    assert not pins.dials("teradata", by="address", mode="verify")  # the driver looks the name up by itself
+    assert teradata.CONNECTOR.pinned is None
+
+
+def test_names_of_the_engine_itself_are_known_in_any_case():
+    assert all(_teradata_catalog._is_system(name) for name in ("DBC", "dbc", "Sys_Calendar", "SYSLIB   "))
+    assert not any(_teradata_catalog._is_system(name) for name in ("sales", "DBC2", None))
+
+
 def test_an_unknown_host_is_named():
     suite.check_unknown_host("teradata")
 
@@ -148,6 +161,8 @@ MESSAGES = [
     # docs.teradata.com, "Analytics Database Messages".
     ("[Version 20.0.0.72] [Session 0] [Teradata Database] [Error 8017] The UserId, Password or Account is invalid.", "auth"),
     ("[Version 20.0.0.72] [Session 1] [Teradata Database] [Error 3002] Invalid logon account.", "auth"),
+    ("[Version 20.0.0.72] [Session 1] [Teradata Database] [Error 3055] Logons are only enabled for user DBC.", "permission"),
+    ("[Version 20.0.0.72] [Session 1] [Teradata Database] [Error 3003] Invalid user password", "auth"),
     ("[Version 20.0.0.72] [Session 1] [Teradata Database] [Error 3032] User password has expired.", "auth"),
     ("[Version 20.0.0.72] [Session 1] [Teradata Database] [Error 3802] Database 'x' does not exist.", "unknown_db"),
     ("[Version 20.0.0.72] [Session 1] [Teradata Database] [Error 3523] The user does not have SELECT access to DBC.TablesVX.", "permission"),

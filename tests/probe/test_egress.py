@@ -164,6 +164,13 @@ def test_open_and_closed_refused_targets_look_the_same():
 
 
 @pytest.mark.slow
+def test_the_own_store_is_refused_in_the_child_also_by_its_name():
+    with faults.closed() as port:
+        policy = Policy(("127.0.0.0/8", "::1"), (("localhost", port),))
+        assert outcome(attempt("127.0.0.1", port, policy)) == ("resolve", "blocked")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["/var/run/postgresql", "@abstract", "127.0.0.1,10.0.0.1"])
 def test_a_host_that_is_no_name_is_refused(host):
     assert outcome(attempt(host, 5432, Policy())) == ("resolve", "blocked")

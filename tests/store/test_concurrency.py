@@ -55,6 +55,7 @@ def test_twenty_first_starts_make_one_key_and_one_store(together, settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [CREATE_FIFTY, CREATE_FIFTY_EACH_IN_A_STORE_OPENED_ANEW], ids=["one", "anew"])
+@pytest.mark.both_stores
 def test_a_thousand_concurrent_creates_are_all_there(together, settings, text):
     ids = [one for output in together(text, 20) for one in json.loads(output)]
     assert sorted(ids) == list(range(1, 1_001))
@@ -65,6 +66,7 @@ def test_a_thousand_concurrent_creates_are_all_there(together, settings, text):
 
 
 @pytest.mark.slow
+@pytest.mark.both_stores
 def test_no_update_is_lost(together, filled):
     together(UPDATE_ONE, 5)
     with open_store(filled) as store:

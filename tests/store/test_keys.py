@@ -65,6 +65,7 @@ def spoil_wrong(path):
         (spoil_wrong, KeyMismatch, "is not the key of this store"),
     ],
 )
+@pytest.mark.both_stores
 def test_a_key_that_cannot_be_used_is_named_and_never_replaced(filled, run, secrets_of, spoil, error, words):
     text = filled.key_path.read_text()
     spoil(filled.key_path)
@@ -83,6 +84,7 @@ def test_a_key_that_cannot_be_used_is_named_and_never_replaced(filled, run, secr
     assert (checked.code, checked.json["ok"]) == (1, False)
 
 
+@pytest.mark.both_stores
 def test_another_users_key_file_is_refused(filled, secrets_of):
     if os.geteuid() != 0:
         pytest.skip("only root can give a file to somebody else")

@@ -48,6 +48,7 @@ def test_two_leases_at_once_are_two_databases(pool):
         assert one is not other
 
 
+@pytest.mark.both_stores
 def test_what_another_process_writes_is_seen_by_the_next_lease(pool, patient):
     with pool.lease() as store:
         next(store.records.connections(None, (), "id", None))  # a row is left unread
@@ -74,6 +75,7 @@ def test_between_two_leases_the_store_is_free_for_whoever_needs_it_alone(pool, f
         pass
 
 
+@pytest.mark.both_stores
 def test_a_lease_opens_and_seals_with_the_key_of_now(pool, patient, secrets_of):
     with pool.lease() as store:
         assert store.records.secrets(1)["password"].reveal() == "canary-1"
@@ -111,6 +113,7 @@ def test_a_store_that_a_newer_version_has_changed_is_refused_by_the_next_lease(p
         pass
 
 
+@pytest.mark.both_stores
 def test_a_failed_change_gives_back_a_store_that_can_be_used(pool):
     with pytest.raises(ZeroDivisionError), pool.lease() as store, store.writing() as records:
         raise ZeroDivisionError(records.delete_connection(2))
@@ -118,6 +121,7 @@ def test_a_failed_change_gives_back_a_store_that_can_be_used(pool):
         assert names(store) == ["c1", "c2", "c3"]
 
 
+@pytest.mark.both_stores
 def test_a_forked_child_opens_databases_of_its_own(pool, filled):
     with pool.lease() as store:
         names(store)
@@ -180,6 +184,7 @@ class Load:
 
 
 @pytest.mark.slow
+@pytest.mark.both_stores
 def test_a_key_is_rotated_while_threads_use_the_store_and_none_fails(pool, patient):
     with Load(pool) as load:
         ids = []

@@ -15,6 +15,7 @@ from qualytics.store.records import Records
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
 
 
+@pytest.mark.both_stores
 def test_ids_are_never_used_again(filled):
     with LocalClient(filled) as client:
         client.connections.delete(3)
@@ -25,6 +26,7 @@ def test_ids_are_never_used_again(filled):
         assert client.datastores.create({"name": "e", "connection_id": 1, "database": "x", "schema": "y"})["id"] == 2
 
 
+@pytest.mark.both_stores
 def test_the_database_itself_keeps_a_connection_that_is_used(filled):
     with LocalClient(filled) as client, pytest.raises(ConnectionInUse):
         client.connections.delete(1)
@@ -35,6 +37,7 @@ def test_the_database_itself_keeps_a_connection_that_is_used(filled):
         assert store.records.secrets(1).keys() == {"password"}
 
 
+@pytest.mark.both_stores
 def test_deleting_a_connection_deletes_its_secrets(filled):
     with LocalClient(filled) as client:
         client.connections.delete(2)
@@ -46,6 +49,7 @@ def insert_and_fail(store):
         raise ZeroDivisionError(records.insert_connection("new", "new", "postgresql", {}, {}, "now"))
 
 
+@pytest.mark.both_stores
 def test_a_failed_change_leaves_nothing(filled):
     with open_store(filled) as store:
         with pytest.raises(ZeroDivisionError):
@@ -53,6 +57,7 @@ def test_a_failed_change_leaves_nothing(filled):
         assert store.records.connection_named("new") is None
 
 
+@pytest.mark.both_stores
 def test_ids_beyond_what_sqlite_holds_are_not_found(filled):
     with LocalClient(filled) as client:
         for number in (2**63 - 1, 2**63, 10**30):
@@ -76,6 +81,7 @@ def test_rows_left_unread_do_no_harm(filled):
     del other
 
 
+@pytest.mark.both_stores
 def test_lists_are_sorted_filtered_and_limited(settings):
     kinds = ["mysql", "postgresql", "sqlite", "mysql", "sqlite"]
     with open_store(settings) as store:
@@ -160,6 +166,7 @@ def test_a_long_list_streams_within_the_memory_of_one_call(settings, tmp_path):
         assert sum(line.startswith(b'    "id": ') for line in out) == MANY
 
 
+@pytest.mark.both_stores
 def test_many_connections_without_a_name_get_names_in_a_row(settings):
     with LocalClient(settings) as client:
         names = [client.connections.create(FIELDS)["name"] for _ in range(40)]

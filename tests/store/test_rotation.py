@@ -66,6 +66,7 @@ def test_a_deleted_or_replaced_secret_is_not_left_in_the_file(filled):
     assert third[12:28] not in raw
 
 
+@pytest.mark.both_stores
 def test_keys_of_killed_rotations_are_removed(filled, secrets_of):
     leftover = filled.home / ".key.12345.tmp"
     leftover.write_text(Key.generate().text())
@@ -74,6 +75,7 @@ def test_keys_of_killed_rotations_are_removed(filled, secrets_of):
 
 
 @pytest.mark.parametrize("is_old_first", [False, True])
+@pytest.mark.both_stores
 def test_with_both_keys_in_the_file_either_state_opens_and_check_says_what_to_do(filled, secrets_of, is_old_first):
     old = filled.key_path.read_text()
     rotate(filled)
@@ -115,6 +117,7 @@ def test_a_rotation_is_not_done_while_a_foreign_reader_keeps_the_old_log(filled,
     assert check(filled)["ok"]
 
 
+@pytest.mark.both_stores
 def test_a_client_can_rotate_and_go_on(filled):
     with LocalClient(filled) as client:
         client.connections.get(1)
@@ -127,6 +130,7 @@ def in_environment(settings, key, new_key=None):
     return replace(settings, key=Secret(key), new_key=new_key and Secret(new_key))
 
 
+@pytest.mark.both_stores
 def test_keys_of_the_environment_rotate_from_one_to_the_other(settings, seal_count, secrets_of):
     old, new = Key.generate().text(), Key.generate().text()
     seal_count(in_environment(settings, old), 5)
@@ -146,6 +150,7 @@ def test_keys_of_the_environment_rotate_from_one_to_the_other(settings, seal_cou
     assert not settings.key_path.exists()
 
 
+@pytest.mark.both_stores
 def test_a_new_key_of_the_environment_goes_into_the_key_file(filled, secrets_of):
     new = Key.generate()
     done = rotate(replace(filled, new_key=Secret(new.text())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._values import choose, collect
 from qualytics.errors import TestFailed, UsageError
 from qualytics.fields import CREATE, FIELDS, TEST, UPDATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @click.group(cls=SuggestingGroup)
@@ -42,6 +45,7 @@ def create(
             output.write_document(door.connections.preview(fields), form)
             return
         output.write_document(door.connections.create(fields, test=run_test, timeout_s=timeout_s), form)
+        _warn(door.connections.warnings)
 
 
 @group.command()
@@ -79,6 +83,7 @@ def update(
     with client.connect() as door:
         document = door.connections.update(record_id, fields, dry_run=dry_run, test=run_test, timeout_s=timeout_s)
         output.write_document(document, form)
+        _warn(door.connections.warnings)
 
 
 @group.command()
@@ -197,13 +202,17 @@ def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str
     """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
     current(ctx).note_report(report)
     output.write_document(report, form)
-    with contextlib.suppress(output.OutputClosed):  # the verdict, and its exit code, count all the same
-        output.flush()  # on a terminal the report comes first
-    for warning in report["warnings"]:
-        output.say(f"warning: {output.escape(warning)}")
+    _warn(report["warnings"])
     if not report["connected"]:
         output.say_failed(what, report)
         ctx.exit(TestFailed.exit_code)
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    with contextlib.suppress(output.OutputClosed):  # the verdict, and its exit code, count all the same
+        output.flush()  # on a terminal the document comes first
+    for warning in warnings:
+        output.say(f"warning: {output.escape(warning)}")
 
 
 def _unset_names(unset: tuple[str, ...], fields: dict[str, Any]) -> list[str]:

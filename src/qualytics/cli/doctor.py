@@ -15,15 +15,16 @@ from qualytics.cli._group import Command
 @options.common_options()
 @click.pass_context
 def command(ctx: click.Context, /, *, do_import: bool, form: str) -> None:
-    """Check this machine: Python, SQLite, root certificates, the store and its key, and the driver of each type.
+    """Check this machine: Python, SQLite, root certificates, its name, the store and its key, and each type's driver.
 
     Exit 1 when a check fails; a driver that is not installed is no failure.
     """
     found = client.examine(do_import=do_import)
     output.write_document(found, form)
     for check in found["checks"]:
-        if not check["ok"]:
-            output.say(f"error: {check['name']}: {output.escape(check['found'])}")
+        if not check["ok"] or check["hint"]:
+            word = "warning" if check["ok"] else "error"
+            output.say(f"{word}: {check['name']}: {output.escape(check['found'])}")
             if check["hint"]:
                 output.say(f"hint: {output.escape(check['hint'])}")
     ctx.exit(0 if all(check["ok"] for check in found["checks"]) else 1)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import _aws_errors, _aws_role
 from qualytics.connectors._athena_place import region_of
 from qualytics.connectors._objects import base_url
-from qualytics.connectors._plain_http import expect_silence
 from qualytics.connectors._requests import roots_of
+from qualytics.connectors._silence import expect_silence
 
 if TYPE_CHECKING:
     from qualytics.connectors._base import Target

@@ -182,6 +182,8 @@ class Connector:
     `pinned` says how the driver is kept to the address that was resolved and checked: "socket" (it gets the
     dialled socket), "address" (it is given the address itself), "resolver" (its look-ups run in Python, where the
     child answers them), "proxy" (it goes through a fence of ours), or None: nothing holds it.
+    `forks` says that a process which has imported the driver may be forked; false where the driver brings threads
+    or a runtime that a fork breaks (a JVM, Go, tokio), which the connector's line names.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
@@ -225,6 +227,7 @@ class Connector:
     authentication: tuple[tuple[str, str], ...] = ()
     privileges: tuple[str, ...] = ()
     pinned: str | None = None
+    forks: bool = True
 
     @property
     def stages(self) -> tuple[str, ...]:

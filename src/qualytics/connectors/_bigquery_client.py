@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors._bigquery_listing import limits
 from qualytics.connectors._google_token import key_of, token_of
 from qualytics.connectors._objects import base_url
-from qualytics.connectors._plain_http import expect_silence
 from qualytics.connectors._requests import pin, roots_of
+from qualytics.connectors._silence import expect_silence
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from qualytics.connectors._db2_arguments import CLEAR, ENCRYPTED, arguments, cre
 from qualytics.connectors._db2_errors import OTHER_WAY, classify
 from qualytics.connectors._quiet import reject_talker
 from qualytics.connectors._sql import refuse
-from qualytics.connectors._tunnel import tunnel
 
 if TYPE_CHECKING:
     from qualytics.connectors._base import Target
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 def connect(target: Target) -> Any:
     """Log in; the password goes encrypted where the server takes it so, and as it is only over TLS or when told to."""
+    from qualytics.connectors._tunnel import tunnel  # brings ssl, which knowing a type does not need
+
     tls, encrypted = target.tls, is_encrypted(target)
     if tls is not None:
         tls.active = encrypted
@@ -23,7 +24,7 @@ def connect(target: Target) -> Any:
     arguments(target)  # refuses what can be no database before the server is asked
     reject_talker(target, "DRDA, Db2's protocol")
     describe(target, tunnel(target) if encrypted else None)
-    import ibm_db
+    import ibm_db  # after the variables that it reads are set
     import ibm_db_dbi
 
     in_clear = encrypted or tls is None or tls.mode == "disable"

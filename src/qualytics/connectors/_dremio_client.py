@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._dremio_listing import rows
 from qualytics.connectors._hello import offers_tls
+from qualytics.connectors._silence import expect_silence
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def greet(sock: socket.socket) -> bool:
 
 def connect(target: Target) -> Any:
     """Log in: without a password nothing would be sent before the first query."""
+    expect_silence(target, "Arrow Flight", is_plain)
     import adbc_driver_flightsql
     import adbc_driver_manager
 

@@ -18,7 +18,8 @@ _ENOUGH = 5  # a record's header, and "HTTP/"
 _QUIET_S = 0.1
 
 
-def _nothing(_first: bytes) -> bool:
+def nothing(_first: bytes) -> bool:
+    """Say that good servers of most protocols say nothing before they are spoken to."""
     return False
 
 
@@ -27,7 +28,7 @@ def offers_tls(
     protocol: str,
     is_plain: Callable[[bytes], bool],
     *,
-    may_begin: Callable[[bytes], bool] = _nothing,
+    may_begin: Callable[[bytes], bool] = nothing,
     question: bytes = b"",
 ) -> bool:
     """Greet the server at the other end of `sock` with a TLS ClientHello and look at the first five bytes it answers.
@@ -54,14 +55,20 @@ def offers_tls(
             return True
         if answer and not is_plain(answer):
             reject_stranger(other, protocol, b"")
-    _require_silence(sock, protocol, may_begin)
+    require_silence(sock, protocol, may_begin)
     if not (is_plain(answer) or (question and _stays(sock, question))):
         raise ConnectionResetError("the server closed the connection when it was asked for TLS")
     return False
 
 
-def _require_silence(sock: socket.socket, protocol: str, may_begin: Callable[[bytes], bool]) -> None:
-    # Nothing was said to it on this connection: a server of most of these protocols waits, a stranger may not.
+def require_silence(sock: socket.socket, protocol: str, may_begin: Callable[[bytes], bool]) -> None:
+    """Look for a moment at what comes on a connection on which nothing was said: a good server waits, a stranger may not.
+
+    Raises:
+        ConnectionResetError: the server closed at once.
+        Refusal: it said what is not this protocol's.
+
+    """
     if select.select([sock], [], [], _QUIET_S)[0]:
         first = peek(sock, _ENOUGH)
         if not first:

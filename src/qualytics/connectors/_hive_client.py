@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._hello import is_http, offers_tls
+from qualytics.connectors._silence import expect_silence
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def greet(sock: socket.socket) -> bool:
 
 def connect(target: Target) -> Any:
     """Open a session: with HTTP, connecting alone sends nothing."""
+    expect_silence(target, "Hive's protocol")
     import impala.dbapi
 
     tls = target.tls

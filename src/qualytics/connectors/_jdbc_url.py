@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ _ELSEWHERE = frozenset(
         *("jndi", "rmi", "ldap", "ldaps", "dns", "iiop", "corba", "p6spy", "log4jdbc", "tc", "calcite"),
     )
 )
+# What C reads as an address, in octal or in hexadecimal, Java reads as another one.
+_NUMERIC = re.compile(r"(?:[0-9.]|0[xX][0-9A-Fa-f]*)+\Z")
 _DATABASE = re.compile(r"[\w$@#.+-]{0,128}\Z")
 _PATH = re.compile(r"(?:mem:|nio:|nioMapped:)?[\w$@#.+~/ -]{1,512}\Z")  # of an H2 server: its file, or its memory
 _VALUE = re.compile(r"[\w.*-]{1,128}\Z")
@@ -160,7 +163,16 @@ def parse(text: str) -> Url:
     if number is None or not 1 <= number <= 65_535:
         raise ValueError(f"{_FORM}; the port of jdbc:{scheme} must be 1 to 65535")
     _check_database(dialect, database or "")
+    if _NUMERIC.match(host) and not _is_address(host):
+        raise ValueError(f"{_FORM}; an address has four decimal numbers without zeros before them")
     return Url(scheme, host.strip("[]"), number, database or "", _properties(scheme, dialect, properties or ""))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return str(ipaddress.IPv4Address(host)) == host
+    except ValueError:
+        return False
 
 
 def _check_database(dialect: Dialect, name: str) -> None:

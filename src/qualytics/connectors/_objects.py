@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from qualytics.connectors._base import Item, Server, Target, tls_params
 from qualytics.connectors._object_uris import clean_path
-from qualytics.connectors._plain_http import expect_silence
+from qualytics.connectors._silence import expect_silence
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:

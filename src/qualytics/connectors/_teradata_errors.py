@@ -9,9 +9,9 @@ from qualytics.connectors._sql import by_text
 
 # docs.teradata.com, "Analytics Database Messages", one page a number.
 _NUMBERS: dict[int, Verdict] = {
-    **dict.fromkeys((3002, 3003, 3004, 8017), Verdict("auth", stage="login")),
+    **dict.fromkeys((3002, 8017), Verdict("auth", stage="login")),
     3032: Verdict("auth", "the password has expired", "set a new password on the server"),
-    **dict.fromkeys((3055, 3056), Verdict("permission", "the server takes no logons of this user now", "ask for logons to be enabled")),
+    3055: Verdict("permission", "the server takes no logons of this user now", "ask for logons to be enabled"),  # as a user reported it
     **dict.fromkeys((3523, 3524, 5315), Verdict("permission")),
     3802: Verdict("unknown_db", stage="database"),
     3807: Verdict("unknown_db"),
@@ -23,6 +23,7 @@ _NUMBERS: dict[int, Verdict] = {
 # The driver is written in Go: below its own umbrellas (444 not connected, 446 not connected to an address, 395 no answer,
 # 301 connection lost, 441 another server's HTTP) stand the words of Go's net, crypto/tls and crypto/x509.
 _MESSAGES = (
+    (r"Invalid (user )?password", Verdict("auth", stage="login")),  # Security Administration, "Using Logon Error Handling Options"
     (r"Error 493\]|no such host", Verdict("dns")),
     (r"connection refused", Verdict("refused")),
     (r"i/o timeout|deadline exceeded|timed out", Verdict("timeout")),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _databricks
 from qualytics.connectors._objects import base_url
-from qualytics.connectors._plain_http import expect_silence
 from qualytics.connectors._requests import pin, roots_of
+from qualytics.connectors._silence import expect_silence
 
 if TYPE_CHECKING:
     from qualytics.connectors._base import Target

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qualytics.connectors._base import Connector, Item, Server, Target, Verdict
+from qualytics.connectors import _duckdb_errors, _duckdb_listing
+from qualytics.connectors._base import Connector, Server, Target
 from qualytics.connectors._files import clean_path, require_file
-from qualytics.connectors._rows import named
-from qualytics.connectors._sql import by_text, one_row, refuse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from qualytics.connectors._sql import one_row, refuse
 
 # DuckDB documentation, "Securing DuckDB".
 _CONFIG = {
@@ -20,13 +17,6 @@ _CONFIG = {
     "allow_community_extensions": "false",
     "lock_configuration": "true",
 }
-_MESSAGES = (
-    (r"could not set lock|conflicting lock", Verdict("transient", "another program has the database open for writing", "close it there, or try again")),
-    (r"not a valid DuckDB database|not a DuckDB database", Verdict("config", "the file is not a DuckDB database", "check --uri")),
-    (r"newer version of DuckDB|older version of DuckDB|version number", Verdict("config", "the file was written by another version of DuckDB", "pip install --upgrade duckdb, or export and import the data")),
-    (r"corrupt|checksum", Verdict("config", "the DuckDB database is damaged", "restore the file from a backup")),
-    (r"permission denied", Verdict("permission")),
-)  # fmt: skip
 
 
 def connect(target: Target) -> Any:
@@ -50,37 +40,6 @@ def check(handle: Any, target: Target) -> Server:
     return Server("DuckDB", one_row(handle, "select version()")[0].removeprefix("v"))
 
 
-def _rows(handle: Any, target: Target, sql: str, *given: str) -> Iterator[tuple[Any, ...]]:
-    result = handle.execute(sql, given)
-    while found := result.fetchmany(target.fetch_size):
-        yield from found
-
-
-_SYSTEM = ("information_schema", "pg_catalog")
-
-
-def schemas(handle: Any, target: Target) -> Iterator[Item]:
-    """Yield the schemas of the file."""
-    sql = "select schema_name from information_schema.schemata where catalog_name = current_database() order by 1"
-    return named(_rows(handle, target, sql), "schema", _SYSTEM)
-
-
-def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
-    """Yield the tables and views of a schema whose names begin with a prefix."""
-    sql = (
-        "select table_name, table_type from information_schema.tables "
-        "where table_catalog = current_database() and table_schema = ? and starts_with(table_name, ?) order by 1"
-    )
-    schema = target.schema or "main"
-    for found, kind in _rows(handle, target, sql, schema, prefix):
-        yield Item(found, "view" if kind == "VIEW" else "table", schema in _SYSTEM)
-
-
-def classify(exc: BaseException) -> Verdict | None:
-    """Judge by DuckDB's words: its exceptions carry no code."""
-    return by_text(str(exc), _MESSAGES) if type(exc).__module__.startswith(("duckdb", "_duckdb")) else None
-
-
 CONNECTOR = Connector(
     type="duckdb",
     title="DuckDB",
@@ -97,9 +56,11 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=classify,
-    explain=lambda text: by_text(text, _MESSAGES),
-    schemas=schemas,
-    tables=tables,
+    classify=_duckdb_errors.classify,
+    explain=_duckdb_errors.explain,
+    schemas=_duckdb_listing.schemas,
+    tables=_duckdb_listing.tables,
     verified="the real engine",
+    authentication=(("NONE", "no login: the file is opened by the user who runs the test"),),
+    privileges=("the right to read the file and to enter its directory, for that user",),
 )

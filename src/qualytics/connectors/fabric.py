@@ -20,4 +20,10 @@ CONNECTOR = replace(
         '--parameters \'{"tenant_id": "contoso.onmicrosoft.com"}\''
     ),
     verified="driver only: login and discovery never run",
+    authentication=SQLSERVER.authentication[1:],
+    # learn.microsoft.com, "Workspace roles in Fabric data warehousing" and "Secure your Fabric data warehouse".
+    privileges=(
+        "the item permission Read lets the service principal connect; give it on the warehouse, or the workspace role Viewer",
+        "GRANT VIEW DEFINITION ON SCHEMA::finance TO [reader], to list tables, unless the role reads all data",
+    ),
 )

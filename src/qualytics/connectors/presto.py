@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qualytics.connectors import _presto
+from qualytics.connectors import _presto, _presto_errors, _presto_listing
 from qualytics.connectors._base import Connector, Server, Target
+from qualytics.connectors._silence import expect_silence
 
 
 def connect(target: Target) -> Any:
     """Open a session and run the cheapest query: connecting alone sends nothing."""
+    expect_silence(target)
     import prestodb
 
     given = arguments(target)
@@ -17,7 +19,7 @@ def connect(target: Target) -> Any:
         given["auth"] = prestodb.auth.BasicAuthentication(*login)
     handle = prestodb.dbapi.connect(**given)
     _presto.bind(handle._http_session, target)  # noqa: SLF001 - the client's README names it; there is no argument
-    _presto.first(handle, "select 1")
+    _presto_listing.first(handle, "select 1")
     return handle
 
 
@@ -29,7 +31,7 @@ def arguments(target: Target) -> dict[str, Any]:
 def check(handle: Any, target: Target) -> Server:
     """Read the coordinator's version (Presto documentation, "System connector")."""
     sql = "select node_version from system.runtime.nodes where coordinator = true"
-    return Server("Presto", _presto.first(handle, sql, target.fetch_size))
+    return Server("Presto", _presto_listing.first(handle, sql, target.fetch_size))
 
 
 CONNECTOR = Connector(
@@ -49,13 +51,16 @@ CONNECTOR = Connector(
     greet=_presto.greet,
     requires=_presto.requires,
     open=connect,
-    select=_presto.select,
+    select=_presto_listing.select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=_presto.classify,
-    explain=_presto.explain,
-    catalogs=_presto.catalogs,
-    schemas=_presto.schemas,
-    tables=_presto.tables,
+    classify=_presto_errors.classify,
+    explain=_presto_errors.explain,
+    catalogs=_presto_listing.catalogs,
+    schemas=_presto_listing.schemas,
+    tables=_presto_listing.tables,
     verified="driver only: login and discovery never run",
+    authentication=_presto.AUTHENTICATION,
+    privileges=(*_presto.PRIVILEGES, "SELECT on system.runtime.nodes, for the version"),
+    pinned="resolver",
 )

@@ -6,24 +6,14 @@ import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from qualytics.connectors._base import Connector, Item, Server, Target, Verdict
+from qualytics.connectors import _sqlite_errors
+from qualytics.connectors._base import Connector, Item, Server, Target
 from qualytics.connectors._files import clean_path, require_file
 from qualytics.connectors._rows import rows
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-# Primary result codes: https://sqlite.org/rescode.html
-_CODES = {
-    sqlite3.SQLITE_NOTADB: Verdict("config", "the file is not a SQLite database", "check --uri"),
-    sqlite3.SQLITE_CORRUPT: Verdict("config", "the SQLite database is damaged", "restore the file from a backup"),
-    sqlite3.SQLITE_BUSY: Verdict("transient", "another program holds the database locked", "try again in a moment"),
-    sqlite3.SQLITE_LOCKED: Verdict("transient"),
-    sqlite3.SQLITE_CANTOPEN: Verdict("permission", "the file cannot be opened", "check its mode and its directory's"),
-    sqlite3.SQLITE_PERM: Verdict("permission"),
-    sqlite3.SQLITE_READONLY: Verdict("permission"),
-}
 
 
 def connect(target: Target) -> sqlite3.Connection:
@@ -60,29 +50,6 @@ def tables(handle: sqlite3.Connection, target: Target, prefix: str) -> Iterator[
         yield Item(found, kind, found.startswith("sqlite_"))
 
 
-def classify(exc: BaseException) -> Verdict | None:
-    """Judge by the primary result code."""
-    code = getattr(exc, "sqlite_errorcode", None)
-    return None if code is None else _CODES.get(code & 0xFF)
-
-
-# The English of the codes: sqlite3ErrStr in SQLite's main.c.
-_WORDS = {
-    "file is not a database": sqlite3.SQLITE_NOTADB,
-    "database disk image is malformed": sqlite3.SQLITE_CORRUPT,
-    "database is locked": sqlite3.SQLITE_BUSY,
-    "database table is locked": sqlite3.SQLITE_LOCKED,
-    "unable to open database": sqlite3.SQLITE_CANTOPEN,
-    "access permission denied": sqlite3.SQLITE_PERM,
-    "attempt to write a readonly database": sqlite3.SQLITE_READONLY,
-}
-
-
-def explain(text: str) -> Verdict | None:
-    """Judge by the words of a result code."""
-    return next((_CODES[code] for words, code in _WORDS.items() if words in text.lower()), None)
-
-
 CONNECTOR = Connector(
     type="sqlite",
     title="SQLite",
@@ -97,9 +64,11 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=classify,
-    explain=explain,
+    classify=_sqlite_errors.classify,
+    explain=_sqlite_errors.explain,
     schemas=schemas,
     tables=tables,
     verified="the real engine",
+    authentication=(("NONE", "no login: the file is opened by the user who runs the test"),),
+    privileges=("the right to read the file and to enter its directory, for that user",),
 )

@@ -32,4 +32,17 @@ CONNECTOR = Connector(
     catalogs=_tds.catalogs,
     schemas=_tds.schemas,
     tables=_tds.tables,
+    authentication=(
+        ("BASIC", "username and password of a SQL login"),
+        ("SERVICE_PRINCIPAL", "tenant_id; its client id in username, its client secret in password"),
+    ),
+    # learn.microsoft.com, "CREATE USER", "VIEW ANY DATABASE Permission" and "VIEW DEFINITION Permission".
+    privileges=(
+        "CREATE USER reader FOR LOGIN reader, in each database that is to be used; a service principal: FROM EXTERNAL PROVIDER",
+        "GRANT VIEW ANY DATABASE TO reader, to list databases (public has it by default)",
+        "GRANT VIEW DEFINITION ON SCHEMA::finance TO reader, to list tables, or SELECT on them",
+    ),
+    # A server may route a login to another host, and the driver follows with user and password ([MS-TDS], ENVCHANGE of
+    # type 20). Nor would the address do in place of the name: Azure's gateways look at the name.
+    pinned=None,
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qualytics.connectors import _presto
+from qualytics.connectors import _presto, _presto_errors, _presto_listing
 from qualytics.connectors._base import Connector, Server, Target
+from qualytics.connectors._silence import expect_silence
 
 
 def connect(target: Target) -> Any:
     """Open a session and run the cheapest query: connecting alone sends nothing."""
+    expect_silence(target)
     import requests
     import trino.auth
     import trino.dbapi
@@ -19,7 +21,7 @@ def connect(target: Target) -> Any:
     login = _presto.credentials(target)
     session = _presto.bind(requests.Session(), target)
     handle = dbapi.connect(**arguments(target), auth=basic(*login) if login else None, http_session=session)
-    _presto.first(handle, "select 1")
+    _presto_listing.first(handle, "select 1")
     return handle
 
 
@@ -33,7 +35,7 @@ def arguments(target: Target) -> dict[str, Any]:
 
 def check(handle: Any, target: Target) -> Server:
     """Read the version (Trino documentation, "System information")."""
-    return Server("Trino", _presto.first(handle, "select version()", target.fetch_size))
+    return Server("Trino", _presto_listing.first(handle, "select version()", target.fetch_size))
 
 
 CONNECTOR = Connector(
@@ -53,13 +55,16 @@ CONNECTOR = Connector(
     greet=_presto.greet,
     requires=_presto.requires,
     open=connect,
-    select=_presto.select,
+    select=_presto_listing.select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=_presto.classify,
-    explain=_presto.explain,
-    catalogs=_presto.catalogs,
-    schemas=_presto.schemas,
-    tables=_presto.tables,
+    classify=_presto_errors.classify,
+    explain=_presto_errors.explain,
+    catalogs=_presto_listing.catalogs,
+    schemas=_presto_listing.schemas,
+    tables=_presto_listing.tables,
     verified="driver only: login and discovery never run",
+    authentication=_presto.AUTHENTICATION,
+    privileges=_presto.PRIVILEGES,
+    pinned="resolver",
 )

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
-from qualytics.model import Failure, Found, Listing, StageResult, TestReport
-from qualytics.probe.verdict import CLASSES
-from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
-    import subprocess
-
+    from qualytics.model import Listing, TestReport
     from qualytics.probe.egress import Policy
     from qualytics.secret import Secret
 
 __all__ = ["Plan", "run"]
-
-# Also the longest line of any report.
-_MAX_REPORT_BYTES = 65_536
-_MAX_LISTING_BYTES = 16 << 20
-# What the child needs of its surroundings: where programs and trusted roots are. Nothing else passes.
-_PASSED_ON = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_TIMEOUT = "timeout"
-_BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qualytics.probe.child import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,213 +58,12 @@ class Plan:
         return json.dumps(document).encode() + b"\n"
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What the child has said so far."""
-
-    began: float
-    notes: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    stages: list[StageResult] = field(default_factory=list)
-    items: list[Found] = field(default_factory=list)
-    more: bool = False
-    open_stage: str | None = None
-    open_since: float = 0.0
-    fail: dict[str, Any] | None = None
-    done: bool = False
-    ending: str | None = None
-
-    def hear(self, line: bytes) -> None:
-        """Take one line of the child.
-
-        Raises:
-            ValueError, LookupError, TypeError, RecursionError: it is none of the words that the child knows.
-
-        """
-        word = json.loads(line)
-        if "begin" in word:
-            self.open_stage, self.open_since = str(word["begin"]), time.monotonic()
-        elif "end" in word:
-            self.stages.append(StageResult(str(word["end"]), bool(word["ok"]), float(word["ms"])))
-            self.open_stage = None
-        elif "note" in word:
-            self.notes |= word["note"]
-        elif "warn" in word:
-            self.warnings.append(str(word["warn"]))
-        elif "items" in word:
-            self.items += [Found(str(name), str(kind), bool(is_system)) for name, kind, is_system in word["items"]]
-        elif "more" in word:
-            self.more = bool(word["more"])
-        elif "fail" in word:
-            fail = {key: word["fail"][key] for key in ("class", "cause", "hint", "detail")}
-            if fail["class"] not in CLASSES:
-                raise ValueError("no such class")
-            self.fail = fail
-        elif "done" in word:
-            self.done = True
-        else:
-            self.ending = str(word["ended"])
-
-    @property
-    def over(self) -> bool:
-        """Say whether the verdict is in."""
-        return self.done or self.fail is not None
-
-
 def run(plan: Plan) -> TestReport:
     """Test a connection and return what was found; takes at most the plan's timeout and a moment.
 
     The child gets the plan over a pipe, a clean environment and an empty home directory. At the
     deadline it ends with everything that it started; nothing of it stays behind.
     """
-    import shutil  # here and below: the child imports this package, too, and starts the faster without them
-    import tempfile
+    from qualytics.probe import conversation, spawning  # here: the child imports this package, too
 
-    progress = _Progress(time.monotonic())
-    directory = None
-    reason = None
-    try:
-        directory = tempfile.mkdtemp(prefix="qualytics-test-")
-        child = _spawn(directory)
-    except OSError as exc:  # no space for the directory, no room for a process
-        reason = f"its process could not be started: {exc.strerror}"
-    else:
-        with child:
-            try:
-                reason = _Conversation(child, plan, directory, progress).run()
-            finally:
-                _end(child)
-    finally:
-        if directory is not None:
-            shutil.rmtree(directory, ignore_errors=True)
-    return _report(plan, progress, reason)
-
-
-def _spawn(directory: str) -> subprocess.Popen[bytes]:
-    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": directory, "TMPDIR": directory}
-    import subprocess
-
-    return subprocess.Popen(  # noqa: S603 - our own interpreter with our own code
-        [sys.executable, "-I", "-B", "-c", _BOOT, *(os.path.abspath(place) for place in sys.path if place)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=directory,
-        env=env,
-        start_new_session=True,
-        bufsize=0,
-    )
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Have the child end whatever it started, and itself; kill its process group if it cannot."""
-    import subprocess
-
-    if child.stdin is not None:
-        child.stdin.close()
-    try:
-        child.wait(TEST_CLOSE_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-class _Conversation:
-    """Sends the plan to a child and hears it out, both at once, until its end or the deadline."""
-
-    def __init__(self, child: subprocess.Popen[bytes], plan: Plan, directory: str, progress: _Progress) -> None:
-        """Take a fresh child and what to tell it; the time counts from where the progress began."""
-        if child.stdin is None or child.stdout is None:
-            raise ValueError("the child needs pipes")
-        self._stdin, self._stdout = child.stdin.fileno(), child.stdout.fileno()
-        self._unsent, self._unread, self._heard = plan.line(directory), b"", 0
-        self._progress, self._deadline = progress, progress.began + plan.timeout_s
-        self._limit = _MAX_LISTING_BYTES if plan.listing else _MAX_REPORT_BYTES
-
-    def run(self) -> str | None:
-        """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
-        import selectors
-
-        os.set_blocking(self._stdin, False)
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._stdin, selectors.EVENT_WRITE)
-            selector.register(self._stdout, selectors.EVENT_READ)
-            while (left := self._deadline - time.monotonic()) > 0:
-                for key, _ in selector.select(left):
-                    if key.fd == self._stdin:
-                        if not self._send():
-                            selector.unregister(self._stdin)
-                    elif ending := self._hear():
-                        return None if self._progress.over else ending
-        return None if self._progress.over else _TIMEOUT
-
-    def _send(self) -> bool:
-        try:
-            self._unsent = self._unsent[os.write(self._stdin, self._unsent) :]
-        except BrokenPipeError:  # it died; its silence will say so
-            return False
-        return bool(self._unsent)
-
-    def _hear(self) -> str | None:
-        chunk = os.read(self._stdout, _MAX_REPORT_BYTES)
-        self._heard += len(chunk)
-        if not chunk:
-            return f"the driver crashed ({self._progress.ending or 'killed'})"
-        *lines, self._unread = (self._unread + chunk).split(b"\n")
-        if self._heard > self._limit or len(self._unread) > _MAX_REPORT_BYTES:
-            return "the driver said more than a report may hold"
-        try:
-            for line in lines:
-                self._progress.hear(line)
-        except (ValueError, LookupError, TypeError, RecursionError):
-            return "the driver wrote into the report"
-        if self._progress.over:
-            self._deadline = min(self._deadline, time.monotonic() + TEST_CLOSE_S)
-        return None
-
-
-def _report(plan: Plan, progress: _Progress, reason: str | None) -> TestReport:
-    stages = list(progress.stages)
-    if progress.open_stage is not None:
-        ms = round((time.monotonic() - progress.open_since) * 1_000, 1)
-        stages.append(StageResult(progress.open_stage, ok=False, ms=ms))
-    seen_keys = ("product_name", "product_version", "driver_name", "driver_version")
-    failure = None if progress.done else _failure(plan, progress, reason, stages)
-    seconds = time.monotonic() - progress.began
-    return TestReport(
-        failure=failure,
-        stages=tuple(stages),
-        duration_ms=round(seconds * 1_000, 1),
-        message=failure.message if failure else f"connected to {plan.where()}",
-        seen={key: progress.notes.get(key) for key in seen_keys},
-        address=progress.notes.get("address"),
-        local_address=progress.notes.get("local_address"),
-        tls=progress.notes.get("tls"),
-        warnings=tuple(progress.warnings),
-        items=tuple(progress.items),
-        more=progress.more,
-    )
-
-
-def _failure(plan: Plan, progress: _Progress, reason: str | None, stages: list[StageResult]) -> Failure:
-    fail = progress.fail or {"class": "internal", "cause": reason, "hint": None, "detail": None}
-    if progress.fail is None and reason == _TIMEOUT:
-        fail |= {"class": "timeout", "cause": None}
-    text = CLASSES[fail["class"]]
-    words = {
-        "where": plan.where() if fail["class"] != "dns" else plan.where().rpartition(":")[0],
-        "host_field": "--host" if "host" in get(plan.type).fields else "the endpoint",
-        "user": repr(plan.values.get("username") or plan.values.get("access_key") or ""),
-        "timeout_s": plan.timeout_s,
-        "type": plan.type,
-        "extra": get(plan.type).extra,
-    }
-    return Failure(
-        stage=stages[-1].name if stages else get(plan.type).stages[0],
-        failure_class=fail["class"],
-        retryable=text.retryable,
-        message=fail["cause"] or text.cause.format(**words),
-        hint=fail["hint"] or text.hint.format(**words),
-        detail=fail["detail"],
-    )
+    return conversation.converse(plan, spawning.spawn)

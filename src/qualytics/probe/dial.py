@@ -10,6 +10,9 @@ from typing import Any
 
 from qualytics.settings import DIAL_STAGGER_S
 
+# As Python has it, before a guard takes its place.
+look_up = socket.getaddrinfo
+
 
 def dial(found: list[Any]) -> tuple[socket.socket, str]:
     """Connect to the first of many addresses that answers; the next is dialled after a short pause.

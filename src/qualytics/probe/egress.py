@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Verdict
+from qualytics.probe.dial import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -177,7 +178,7 @@ def _is_refused(address: Address) -> bool:
 
 def _addresses(host: str) -> list[Address]:
     with contextlib.suppress(OSError):
-        return [form for *_, place in socket.getaddrinfo(host, None) for form in _forms(ip_address(place[0]))]
+        return [form for *_, place in look_up(host, None) for form in _forms(ip_address(place[0]))]
     return []
 
 

@@ -10,11 +10,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
+from qualytics.probe.dial import look_up
+
 if TYPE_CHECKING:
     from qualytics.probe.egress import Policy
 
-# As Python has them, before anything is put in their place.
-_look_up = socket.getaddrinfo
+# What Python's own class of sockets adds to.
 _plain_socket: Any = socket.socket.__mro__[1]
 # Audit events (PEP 578) of whatever sends something somewhere.
 _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
@@ -61,7 +62,7 @@ class Guard:
             socket.gaierror: there is no such name.
 
         """
-        return self._checked(host, _look_up(self._named(host), port, type=socket.SOCK_STREAM))
+        return self._checked(host, look_up(self._named(host), port, type=socket.SOCK_STREAM))
 
     def pin(self, host: str, address: str) -> None:
         """Answer look-ups of this host with this address alone, from now on."""
@@ -88,10 +89,10 @@ class Guard:
     ) -> list[Any]:
         pinned = self._pinned
         if host and pinned is not None and _folded(host) in pinned:
-            return _look_up(pinned[1], port, family, type, proto, flags)
+            return look_up(pinned[1], port, family, type, proto, flags)
         if not host or self._policy is None or host in self._passed:  # the address of a name that was checked
-            return _look_up(host, port, family, type, proto, flags)
-        return self._checked(_folded(host), _look_up(self._named(host), port, family, type, proto, flags))
+            return look_up(host, port, family, type, proto, flags)
+        return self._checked(_folded(host), look_up(self._named(host), port, family, type, proto, flags))
 
     def _gethostbyname(self, host: str) -> str:
         found: str = self._getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]

@@ -26,11 +26,15 @@ _MOST_NAMED = 20
 
 
 class Connections:
-    """The verbs on connections; documents go in and out."""
+    """The verbs on connections; documents go in and out.
+
+    `warnings` are those of the last test that a create or an update asked for and passed.
+    """
 
     def __init__(self, context: Context) -> None:
         """Take what the service shares."""
         self._context = context
+        self.warnings: tuple[str, ...] = ()
 
     def create(self, given: Mapping[str, Any], *, test: bool = False, timeout_s: float | None = None) -> dict[str, Any]:
         """Store a new connection and return its document; with `test`, only if a test of it passes.
@@ -264,6 +268,7 @@ class Connections:
         if not report["connected"]:
             message = f"not stored: the test failed at {report['stage']} ({report['class']}): {report['message']}"
             raise TestFailed(message, report["hint"], report)
+        self.warnings = tuple(report["warnings"])
         return seen
 
     def _run(

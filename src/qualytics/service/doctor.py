@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sqlite3
 import ssl
 import stat
@@ -28,12 +29,18 @@ _PYTHON = (3, 11)
 _SQLITE = (3, 37, 0)  # the store's tables are strict
 _IMPORT_S = 60.0
 _JAVA_S = 10.0
+_LOOK_UP_S = 2.0
+_HOSTS = "/etc/hosts"
+_LOOK_UP = "import socket, sys; socket.getaddrinfo(sys.argv[1], None)"
 _IMPORT = "import importlib, sys; sys.path[:] = sys.argv[2:]; importlib.import_module(sys.argv[1])"
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One finding; `ok` is False where something must be done, which `hint` names."""
+    """One finding; `ok` is False where something must be done, which `hint` names.
+
+    A finding that is well and has a hint is a warning.
+    """
 
     name: str
     ok: bool
@@ -43,7 +50,7 @@ class _Check:
 
 def examine(settings: Settings, *, do_import: bool = False) -> dict[str, Any]:
     """Return `{checks, types}`; with `do_import` each installed driver is imported, in a process of its own."""
-    checks = (_python(), _sqlite(), _roots(), _home(settings), _store(settings), _key(settings))
+    checks = (_python(), _sqlite(), _roots(), _host_name(), _home(settings), _store(settings), _key(settings))
     java = _java()
     return {
         "checks": [{"name": one.name, "ok": one.ok, "found": one.found, "hint": one.hint} for one in checks],
@@ -73,6 +80,42 @@ def _roots() -> _Check:
     except OSError:
         return _Check("roots", ok=False, found=f"{path} cannot be read", hint="set SSL_CERT_FILE to a PEM file")
     return _Check("roots", ok=True, found=f"{count} in {path}")
+
+
+def _host_name() -> _Check:
+    """Say whether this machine knows its own name, which Microsoft's ODBC driver looks up before it connects."""
+    name = socket.gethostname()
+    try:
+        with open(_HOSTS, encoding="utf-8", errors="replace") as hosts:
+            if lists(hosts.read(), name):
+                return _Check("host_name", ok=True, found=f"{name} stands in {_HOSTS}")
+    except OSError:  # no such file; some other service may know the name
+        pass
+    if _resolves(name):
+        return _Check("host_name", ok=True, found=f"{name} resolves")
+    found = f"{name} does not resolve without a name server; tests of sqlserver, synapse and fabric may wait for one"
+    return _Check("host_name", ok=True, found=found, hint=f"add the line to {_HOSTS}: 127.0.1.1 {name}")
+
+
+def lists(hosts: str, name: str) -> bool:
+    """Say whether a text in the form of /etc/hosts has a host of that name."""
+    entries = (line.partition("#")[0].split() for line in hosts.splitlines())
+    return any(name.lower() in map(str.lower, entry[1:]) for entry in entries)
+
+
+def _resolves(name: str) -> bool:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter with our own code; a look-up cannot be stopped otherwise
+            [sys.executable, "-I", "-S", "-c", _LOOK_UP, name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_LOOK_UP_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 def _home(settings: Settings) -> _Check:

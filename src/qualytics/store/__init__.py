@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+from qualytics.errors import DriverMissing
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qualytics.settings import Settings
     from qualytics.store.base import Store
     from qualytics.store.pool import StorePool
@@ -19,6 +24,10 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> Store:
         StoreError, KeyProblem, Busy: as their names say.
 
     """
+    if settings.store_url is not None:
+        with named_driver():
+            from qualytics.store import postgres_opening
+        return postgres_opening.open_store(settings)
     from qualytics.store import opening
 
     return opening.open_store(settings, exclusive=exclusive)
@@ -29,6 +38,20 @@ def open_pool(settings: Settings) -> StorePool:
 
     `with pool.lease() as store:` gives it to one thread for as long as the context lasts.
     """
+    if settings.store_url is not None:
+        with named_driver():
+            from qualytics.store import postgres_pool
+        return postgres_pool.PostgresPool(settings)
     from qualytics.store import pool
 
-    return pool.open_pool(settings)
+    return pool.EmbeddedPool(settings)
+
+
+@contextlib.contextmanager
+def named_driver() -> Iterator[None]:
+    """Raise DriverMissing where the engine of stores on a database server lacks its driver."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        message = f"the driver of a store on a database server is missing: {exc.name}"
+        raise DriverMissing(message, "pip install 'qualytics[server]'") from exc

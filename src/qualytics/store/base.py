@@ -11,7 +11,7 @@ until it is written.
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from qualytics.errors import KeyMismatch
 from qualytics.store.identity import Identity
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qualytics.settings import Settings
+
+
+# The store's identity and, once it was needed, its key.
+Known: TypeAlias = tuple[Identity, Key | None]
 
 
 class Rows(Protocol):
@@ -38,12 +42,11 @@ class Rows(Protocol):
 class Store(abc.ABC):
     """An open store. Use it as a context manager, in one thread at a time."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Take the settings; the database is open already."""
+    def __init__(self, settings: Settings, known: Known | None = None) -> None:
+        """Take the settings, and what is known of the store already; the database is open."""
         self._settings = settings
         self._keys = Keys(settings)
-        self._key: Key | None = None
-        self._identity = self._read_identity()
+        self._identity, self._key = known or (self._read_identity(), None)
         self.records = Records(self.execute, self.store_id, self.key)
 
     def __enter__(self) -> Self:
@@ -61,6 +64,11 @@ class Store(abc.ABC):
     def keys(self) -> Keys:
         """Return where the key comes from."""
         return self._keys
+
+    @property
+    def known(self) -> Known:
+        """Return what was read of the store and its key, for the next opening of the same store."""
+        return self._identity, self._key
 
     @property
     def store_id(self) -> str:

@@ -164,7 +164,7 @@ def _make_ready(settings: Settings) -> None:
 
 
 def _create(settings: Settings) -> None:
-    key = _first_key(Keys(settings))
+    key = first_key(Keys(settings))
     # Made aside and renamed: nobody ever sees half a store.
     temporary = settings.home / f".{settings.store_path.name}.tmp"
     with made_aside(temporary):
@@ -180,7 +180,8 @@ def _create(settings: Settings) -> None:
         install(temporary, settings.store_path, settings.busy_s)
 
 
-def _first_key(keys: Keys) -> Key:
+def first_key(keys: Keys) -> Key:
+    """Return the current key of a new store, made where there is none."""
     for _ in range(2):
         if found := keys.load():
             return found[0]

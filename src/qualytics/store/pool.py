@@ -92,8 +92,3 @@ class EmbeddedPool:
             return self._idle.pop()
         except IndexError:
             return None
-
-
-def open_pool(settings: Settings) -> StorePool:
-    """Return a pool of the store that the settings name; the first lease opens it."""
-    return EmbeddedPool(settings)

@@ -52,7 +52,9 @@ def rotate(settings: Settings) -> dict[str, Any]:
         store.reread()
         store.compact()  # the tables and their log still held what the old key opens
         if in_file:
-            store.keys.write(new)
+            with store.writing():
+                if store.key_id == new.id:  # else another replica has rotated meanwhile, and sees to the file
+                    store.keys.write(new)
     return {"old_key": old.id, "new_key": new.id, "secrets": count}
 
 

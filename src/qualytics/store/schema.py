@@ -134,6 +134,9 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 VERSION = len(MIGRATIONS)
+# Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.
+TABLES = ("connections", "secrets", "datastores", "users", "tokens", "logins", "own_secrets", "audit", "operations")
+NUMBERED = tuple(table for table in TABLES if table not in {"secrets", "logins"})
 
 # Columns of a connection beside its id, version, name and secrets.
 CONNECTION_VALUES = (

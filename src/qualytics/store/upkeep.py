@@ -9,11 +9,11 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import KeyProblem, StoreDamaged, StoreError, UsageError
-from qualytics.store import files
+from qualytics.store import files, open_store, opening
 from qualytics.store.faults import named_faults, named_os_errors, not_a_store
 from qualytics.store.identity import Identity
 from qualytics.store.lock import locked
-from qualytics.store.opening import connect, install, made_aside, migrate, open_store, quoted
+from qualytics.store.opening import connect, install, made_aside, migrate, quoted
 from qualytics.store.sealed import SEALED, sealed_values
 from qualytics.store.sealing import Keys
 
@@ -53,17 +53,18 @@ def backup(settings: Settings, target: Path) -> dict[str, Any]:
     """Copy a consistent state of the store, while it is in use, into one new file of mode 0600.
 
     Raises:
-        UsageError: the file is there already.
+        UsageError: the file is there already, or the store is on a database server.
         StoreError: the copy could not be written; nothing is left of it.
 
     """
+    _require_embedded(settings, "pg_dump --format=custom --file FILE DATABASE")
     taken = UsageError(f"{target} is already there", "choose another name; a backup never overwrites a file")
     if os.path.lexists(target):
         raise taken
     if not target.parent.is_dir():
         raise UsageError(f"there is no directory {target.parent}", "make it first")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with open_store(settings) as store, made_aside(temporary):
+    with opening.open_store(settings) as store, made_aside(temporary):
         with named_faults(target, settings.busy_s), contextlib.closing(sqlite3.connect(temporary)) as copy:
             store.copy_to(copy, target)
             copy.execute("PRAGMA journal_mode = DELETE")
@@ -87,6 +88,7 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
         KeyProblem: the key at hand is not the one that sealed the backup; nothing is changed.
 
     """
+    _require_embedded(settings, "pg_restore --dbname DATABASE FILE")
     if not os.path.isfile(source):
         raise UsageError(f"there is no file {source}", "name a file that qualytics store backup has made")
     if not os.access(source, os.R_OK):
@@ -114,6 +116,12 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
                 copy.execute("PRAGMA journal_mode = WAL")
         install(temporary, path, busy_s)
     return {"file": str(source), "store": str(path), "store_id": identity.store_id, "key_id": key.id}
+
+
+def _require_embedded(settings: Settings, command: str) -> None:
+    if settings.store_url is not None:
+        message = "the store is on a database server, whose own tools back it up and restore it"
+        raise UsageError(message, f"{command}; the key is not in it, so keep both, apart")
 
 
 def _own_problems(store: Store) -> Iterator[str]:

@@ -1,0 +1,87 @@
+"""The pool of a control plane: many tests at once, a bounded number of children, and turns for everybody."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from qualytics.probe import spawning
+from qualytics.probe.conversation import converse
+from qualytics.probe.forking import Templates
+from qualytics.probe.turns import Turns
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from qualytics.model import TestReport
+    from qualytics.probe import Plan
+    from qualytics.probe.conversation import Child
+
+# How long a test waits for its turn, and how many drivers are kept imported.
+WAIT_S = 10.0
+TEMPLATES = 8
+# Of so many turns one is kept from any single owner.
+_SHARE = 8
+
+
+class Pool:
+    """Runs tests for many threads; to be closed, or used as a context manager."""
+
+    def __init__(
+        self, size: int, queue_size: int, niceness: int = 10, *, wait_s: float = WAIT_S, templates: int = TEMPLATES
+    ) -> None:
+        """Allow `size` children at once and `queue_size` waiting tests; start nothing yet."""
+        per_owner = size - max(1, size // _SHARE) if size > 1 else 1
+        self._turns = Turns(size, queue_size, per_owner)
+        self._templates = Templates(niceness, templates)
+        self._wait_s = wait_s
+        self._stopped, self._stop = os.pipe()
+        # A template hands over descriptors of processes, which only Linux has.
+        self._forks = hasattr(os, "pidfd_open")
+
+    @property
+    def running(self) -> int:
+        """Return how many tests run."""
+        return self._turns.running
+
+    @property
+    def waiting(self) -> int:
+        """Return how many tests wait for their turn."""
+        return self._turns.waiting
+
+    def run(self, plan: Plan, owner: str) -> TestReport:
+        """Test a connection when it is this owner's turn; the plan's timeout counts from the child's start.
+
+        Raises:
+            TooMany: the queue is full, or no turn came in time.
+
+        """
+
+        def start(directory: str) -> Child:
+            return self._templates.start(plan.type, directory) if self._forks else spawning.spawn(directory)
+
+        turn = self._turns.take(owner, self._wait_s)
+        try:
+            return converse(plan, start, self._stopped)
+        finally:
+            self._turns.give_back(turn)
+
+    def close(self) -> None:
+        """Send away who waits, end every test and every process; nothing outlives this."""
+        self._turns.close()
+        os.write(self._stop, b"!")  # which nobody takes out: all see it
+        self._templates.stop()
+        self._turns.wait_idle()
+        self._templates.close()
+        os.close(self._stop)
+        os.close(self._stopped)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()

@@ -1,0 +1,167 @@
+"""A template: a process that has imported one driver, knows nothing else, and forks a child for each test.
+
+It reads requests from a Unix socket, its standard input: a directory, and the two pipes of the child as
+descriptors. It answers with the child's number and a descriptor of the process. Without a driver it starts
+fresh interpreters. It ends when the other side closes the socket and its last child has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+from qualytics.connectors import get
+from qualytics.probe import child
+from qualytics.probe._platform import adopt_orphans, children, harden
+from qualytics.probe.pin import GUARD
+from qualytics.probe.spawning import child_command, environment
+
+# What every test imports sooner or later.
+_COMMON = ("qualytics.probe.stages", "qualytics.probe.egress", "qualytics.model", "qualytics.secret")
+_CODECS = ("encodings.idna", "importlib.metadata", "tempfile")
+# How long threads that an import started may take to end by themselves.
+_SETTLE_S = 2.0
+_MAX_REQUEST_BYTES = 4_096
+
+
+def main(type_: str, niceness: int) -> None:
+    """Import the driver of a type, or none for "", say whether that went well, and serve until the socket is closed."""
+    harden()
+    os.nice(niceness)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    adopt_orphans()
+    place = socket.socket(fileno=0)
+    problem = None
+    if type_:
+        with _ending_with(place):
+            problem = _prepare(type_)
+    shutil.rmtree(os.getcwd())  # what an import left there is of no use, and no test is to find it
+    place.send(json.dumps({"problem": problem}).encode())
+    if problem is None:
+        _Template(place, is_fresh=not type_).serve()
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def _ending_with(place: socket.socket) -> Any:
+    """End this process when the other side closes the socket, also while an import hangs in C code."""
+    fcntl.fcntl(place, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(place, fcntl.F_GETFL)
+    fcntl.fcntl(place, fcntl.F_SETFL, flags | os.O_ASYNC)  # SIGIO ends who has no handler
+    if select.select([place], [], [], 0)[0]:  # closed before that
+        os._exit(0)
+    yield
+    fcntl.fcntl(place, fcntl.F_SETFL, flags)
+
+
+def _prepare(type_: str) -> str | None:
+    """Import all that a test of this type needs; return why this process may not be forked, None when it may."""
+    GUARD.install()
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
+    try:
+        for name in (*_COMMON, *_CODECS, get(type_).driver or "qualytics"):
+            importlib.import_module(name)
+    except Exception as exc:  # noqa: BLE001 - a driver's import may fail in any way; the test itself will say how
+        return f"{type(exc).__name__}: {exc}"
+    del os.environ["OPENBLAS_NUM_THREADS"]
+    until = time.monotonic() + _SETTLE_S
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, until - time.monotonic()))
+    if len(os.listdir("/proc/self/task")) > 1:
+        return "the driver runs threads"
+    gc.collect()
+    gc.freeze()  # what is here now is shared by all children; the collector would copy it into each
+    return None
+
+
+class _Template:
+    """Starts children and buries them."""
+
+    def __init__(self, place: socket.socket, *, is_fresh: bool) -> None:
+        self._place = place
+        self._is_fresh = is_fresh
+        self._running: dict[int, int] = {}  # descriptor of a child → its number
+
+    def serve(self) -> None:
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        is_open = True
+        while is_open or self._running:
+            for descriptor, _ in poll.poll():
+                if descriptor:
+                    poll.unregister(descriptor)
+                    self._bury(descriptor)
+                elif (request := self._request()) is None:
+                    poll.unregister(0)
+                    is_open = False
+                else:
+                    started = self._start(*request)
+                    if started is not None:
+                        poll.register(started, select.POLLIN)
+
+    def _request(self) -> tuple[str, list[int]] | None:
+        try:
+            line, pipes, _, _ = socket.recv_fds(self._place, _MAX_REQUEST_BYTES, 2)
+        except ConnectionError:
+            return None
+        return (json.loads(line)["directory"], pipes) if line else None
+
+    def _start(self, directory: str, pipes: list[int]) -> int | None:
+        try:
+            pid = os.fork()
+        except OSError as exc:
+            self._answer({"problem": exc.strerror})
+            return None
+        if pid == 0:
+            try:
+                self._become(directory, pipes)
+            finally:
+                os._exit(1)
+        for pipe in pipes:
+            os.close(pipe)
+        descriptor = os.pidfd_open(pid)
+        self._running[descriptor] = pid
+        self._answer({"pid": pid}, descriptor)
+        return descriptor
+
+    def _answer(self, answer: dict[str, Any], *descriptors: int) -> None:
+        with contextlib.suppress(OSError):  # nobody is there any more, which the next read will tell
+            socket.send_fds(self._place, [json.dumps(answer).encode()], descriptors)
+
+    def _become(self, directory: str, pipes: list[int]) -> None:
+        os.setsid()
+        for number, pipe in enumerate(pipes):  # the first takes the socket's place: none of it is left here
+            os.dup2(pipe, number)
+        for descriptor in (*pipes, *self._running):
+            os.close(descriptor)
+        os.chdir(directory)
+        surroundings = environment(directory)
+        if self._is_fresh:
+            os.execve(sys.executable, child_command(), surroundings)  # noqa: S606 - our own interpreter, no shell
+        os.environ.update(surroundings)
+        sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]  # a driver may have asked for it
+        child.main()
+
+    def _bury(self, descriptor: int) -> None:
+        pid = self._running.pop(descriptor)
+        os.close(descriptor)
+        ended_well = True
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                ended_well = ended_well and (ended[0] != pid or ended[1] == 0)
+        if not ended_well:  # a keeper was killed: what it kept is ours now
+            for orphan in set(children()) - set(self._running.values()):
+                os.kill(orphan, signal.SIGKILL)
