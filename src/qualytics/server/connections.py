@@ -73,7 +73,7 @@ async def create_connection(request: AnyRequest, body: bytes, test: bool = False
         with opened(request) as context:
             return bodies.reply(Connections(context).create(given, test=test, timeout_s=timeout_s))
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).soon(work, is_slow=test)
 
 
 @get("/connections/listing", sync_to_thread=True, opt={"reply": "ConnectionStubs", "right": READ})
@@ -139,7 +139,7 @@ async def _updated(request: AnyRequest, connection_id: int, given: dict[str, Any
             fields = known(given, service.type_of(connection_id))
             return bodies.reply(service.update(connection_id, fields, version=version, **how))
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).soon(work, is_slow=how["test"])
 
 
 @delete(

@@ -94,7 +94,7 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
                 raise
             return _one(context, made, 201), made["id"]
 
-    answer, datastore_id = await runtime.slowly(work)
+    answer, datastore_id = await runtime.soon(work)
     if True in triggers:
         await _start(request, datastore_id)
     return answer
@@ -282,7 +282,7 @@ async def _bulk(
             found = Connections(context)
             return bodies.reply(bulk.create(named, connection(found), Datastores(context, found)))
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).soon(work)
 
 
 @post("/operations/run", status_code=200, opt={"body": "OperationRun", "reply": "Operation", "right": TEST})
@@ -314,7 +314,7 @@ async def _start(request: AnyRequest, datastore_id: int, kind: str = SYNC) -> di
             service = _service(context)
             Operations(context, service).run(started["id"], service.verify)
 
-    started, actor = await runtime.slowly(begin)
+    started, actor = await runtime.soon(begin)
     runtime.later(run)
     return started
 

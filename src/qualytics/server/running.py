@@ -12,7 +12,7 @@ from granian.http import HTTP1Settings
 
 from qualytics.errors import UsageError
 from qualytics.server.config import SHARED
-from qualytics.store.pool import open_pool
+from qualytics.store import open_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable

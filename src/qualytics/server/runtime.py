@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.errors import NotSignedIn, TooMany
+from qualytics.probe.pool import Pool
 from qualytics.server.metrics import Metrics
 from qualytics.service import Context, tokens
 from qualytics.service.rights import Actor
-from qualytics.store.pool import open_pool
+from qualytics.store import open_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from litestar import Request
     from litestar.datastructures import State
 
+    from qualytics.model import TestReport
+    from qualytics.probe import Plan
     from qualytics.server.config import Config
 
     AnyRequest = Request[Any, Any, State]
 
 T = TypeVar("T")
 NOBODY = Actor("nobody", role="")
+_SPARE_THREADS = 16
 
 
 class Runtime:
@@ -39,25 +43,41 @@ class Runtime:
         self.pool = open_pool(config.settings)
         self.limits = Limits(config.requests_per_minute)
         self.metrics = Metrics()
-        waiting = config.tests_at_once + config.tests_waiting
         self.openapi: dict[str, Any] = {}
-        self._tests = ThreadPoolExecutor(waiting, thread_name_prefix="test")
+        self._children = Pool(config.tests_at_once, config.tests_waiting, wait_s=config.test_wait_s)
+        # A few threads more than may wait: those that are too many must hear it at once.
+        threads = config.tests_at_once + config.tests_waiting + _SPARE_THREADS
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="test")
 
     def context(self, actor: Actor = NOBODY) -> Context:
         """Return a context of the service for somebody who has signed in, or for nobody yet."""
-        return Context(self.settings, actor=actor, lease=self.pool.lease)
+        context = Context(self.settings, actor=actor, lease=self.pool.lease)
+        context.run_with(lambda plan: self._tested(plan, context.actor))
+        return context
+
+    def _tested(self, plan: Plan, actor: Actor) -> TestReport:
+        began = time.monotonic()
+        report = self._children.run(plan, f"{actor.user_id} {actor.token_id}")
+        failure_class = report.failure.failure_class if report.failure else None
+        self.metrics.saw_test(plan.type, failure_class, time.monotonic() - began)
+        return report
 
     async def slowly(self, work: Callable[[], T]) -> T:
         """Run what may take long, as a test does, where it delays nobody else."""
-        return await asyncio.get_running_loop().run_in_executor(self._tests, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def soon(self, work: Callable[[], T], *, is_slow: bool = False) -> T:
+        """Run what reads a body and writes to the store, or what may take long."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads if is_slow else None, work)
 
     def later(self, work: Callable[[], None]) -> None:
         """Run what nobody waits for."""
-        self._tests.submit(work)
+        self._threads.submit(work)
 
     def close(self) -> None:
         """End what runs."""
-        self._tests.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._children.close()
         self.pool.close()
 
 

@@ -50,8 +50,7 @@ class Act:
 class Context:
     """What the parts of the service share: settings, who asks and, once it is needed, the open store.
 
-    `lease` gives a store for as long as it is used, where a pool holds them; `run_test` runs a plan in a
-    child process, where another way than a fresh one is wanted.
+    `lease` gives a store for as long as it is used, where a pool holds them.
     """
 
     def __init__(
@@ -60,13 +59,12 @@ class Context:
         *,
         actor: Actor = OWNER,
         lease: Callable[[], contextlib.AbstractContextManager[Store]] | None = None,
-        run_test: Callable[[Plan], TestReport] | None = None,
     ) -> None:
         """Take what is shared; nothing is opened yet."""
         self.settings = settings
         self.actor = actor
         self._lease = lease or (lambda: open_store(settings))
-        self._run_test = run_test
+        self._run_test: Callable[[Plan], TestReport] | None = None
         self._leased: contextlib.AbstractContextManager[Store] | None = None
         self._store: Store | None = None
 
@@ -88,6 +86,10 @@ class Context:
         if self._leased is not None:
             leased, self._leased, self._store = self._leased, None, None
             leased.__exit__(None, None, None)
+
+    def run_with(self, run_test: Callable[[Plan], TestReport]) -> None:
+        """Run tests in another way than each in a fresh child process."""
+        self._run_test = run_test
 
     def run_test(self, plan: Plan) -> TestReport:
         """Run a test in a child process, without holding the store."""

@@ -10,11 +10,12 @@ from qualytics.errors import InvalidInput, Problem, SecretNeeded
 from qualytics.service.validate import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection
+    from qualytics.probe.egress import Policy
     from qualytics.service import Context
     from qualytics.service.drafts import Draft
     from qualytics.settings import Plane, Settings
@@ -50,6 +51,25 @@ def require_allowed(settings: Settings, draft: Draft) -> None:
         hint = f"an Admin can allow it with --allow-type {connector.type} when the server starts"
         message = f"{connector.type} is off here: nothing holds its driver to the address that was checked"
         raise _not_allowed(message, hint)
+
+
+def policy_of(settings: Settings) -> Policy | None:
+    """Return what tests may reach; None where nothing is forbidden."""
+    if settings.plane is None:
+        return None
+    from qualytics.probe.egress import Policy
+
+    return Policy(settings.plane.targets, tuple(own_store(settings)))
+
+
+def own_store(settings: Settings) -> Iterator[tuple[str, int]]:
+    """Yield host and port of the database server that keeps the store, which no test may reach."""
+    if settings.store_url is not None:
+        from urllib.parse import urlsplit
+
+        for place in urlsplit(settings.store_url.reveal()).netloc.rpartition("@")[2].split(","):
+            parts = urlsplit(f"//{place}")
+            yield parts.hostname or "localhost", parts.port or 5432
 
 
 def require_same_target(context: Context, before: Connection, changed: Draft) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, Problem
-from qualytics.service import views
+from qualytics.service import plane, views
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def discover(
         root_path=scope.root_path,
         ssl_mode="auto" if context.settings.plane is None else "verify",
         listing=listing,
+        policy=plane.policy_of(context.settings),
     )
     report = context.run_test(plan)
     return views.report_document(report, tested.secrets.values()), report

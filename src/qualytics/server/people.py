@@ -1,0 +1,166 @@
+"""/api/users and /api/user-tokens: who may sign in, and with what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from litestar import delete, get, patch, post, put
+from litestar.params import Parameter
+
+from qualytics.errors import InvalidInput, Problem
+from qualytics.server import bodies
+from qualytics.server.connections import AnyRequest, Page, Reply, Size, Text, required
+from qualytics.server.runtime import opened
+from qualytics.service.people import Users
+from qualytics.service.rights import OWN_TOKENS, SEE_USERS, USERS
+from qualytics.service.tokens import DEFAULT_DAYS, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Kind = Annotated[str | None, Parameter(pattern="^(user|service)$", description="user or service")]
+
+# What a reply holds beside fields: a client may send it back, and it changes nothing.
+_READ_ONLY = ("id", "created")
+_TOKEN_FIELDS = ("name", "expires_in_days", "user", "scim_endpoints_only")
+
+
+@get("/users", sync_to_thread=True, opt={"reply": "UserPage", "right": SEE_USERS})
+def list_users(request: AnyRequest, kind: Kind = None, name: Text = None, page: Page = 1, size: Size = 50) -> Reply:
+    """List users and service accounts, a page at a time; `name` is a part of it."""
+    with opened(request) as context:
+        return bodies.reply(Users(context).page(page, size, kind, name))
+
+
+@post("/users", sync_to_thread=True, status_code=200, opt={"body": "UserCreate", "reply": "User", "right": USERS})
+def create_user(request: AnyRequest, body: bytes) -> Reply:
+    """Create a user or a service account."""
+    given = {name: value for name, value in bodies.fields(request, body).items() if value is not None}
+    with opened(request) as context:
+        return bodies.reply(Users(context).create(given))
+
+
+@get("/users/me", sync_to_thread=True, opt={"reply": "User", "right": OWN_TOKENS})
+def get_me(request: AnyRequest) -> Reply:
+    """Return whoever asks."""
+    with opened(request) as context:
+        return bodies.reply(Users(context).me())
+
+
+@get("/users/{user_id:int}", sync_to_thread=True, opt={"reply": "User", "right": SEE_USERS})
+def get_user(request: AnyRequest, user_id: int) -> Reply:
+    """Return a user; the ETag is its version."""
+    with opened(request) as context:
+        return bodies.reply(Users(context).get(user_id))
+
+
+@put(
+    "/users/{user_id:int}",
+    sync_to_thread=True,
+    opt={"body": "UserPut", "reply": "User", "right": USERS, "versioned": True},
+)
+def put_user(request: AnyRequest, user_id: int, body: bytes) -> Reply:
+    """Change a user: what is absent stays, null clears an address or a link but keeps the password."""
+    given = bodies.fields(request, body)
+    required(given, "name", "role")
+    if given.get("password", "") is None:
+        del given["password"]
+    return _updated(request, user_id, given)
+
+
+@patch(
+    "/users/{user_id:int}",
+    sync_to_thread=True,
+    opt={"body": "UserPatch", "reply": "User", "right": USERS, "versioned": True},
+)
+def patch_user(request: AnyRequest, user_id: int, body: bytes) -> Reply:
+    """Change a user as a JSON merge patch does: null clears, the password included."""
+    return _updated(request, user_id, bodies.fields(request, body))
+
+
+def _updated(request: AnyRequest, user_id: int, given: Mapping[str, Any]) -> Reply:
+    version = bodies.version_of(request)
+    fields = {name: value for name, value in given.items() if name not in _READ_ONLY}
+    with opened(request) as context:
+        return bodies.reply(Users(context).update(user_id, fields, version=version))
+
+
+@delete(
+    "/users/{user_id:int}",
+    sync_to_thread=True,
+    status_code=204,
+    opt={"reply": None, "right": USERS, "versioned": True},
+)
+def delete_user(request: AnyRequest, user_id: int) -> None:
+    """Delete a user, and with them every token of theirs."""
+    version = bodies.version_of(request)
+    with opened(request) as context:
+        Users(context).delete(user_id, version=version)
+
+
+@get("/user-tokens", sync_to_thread=True, opt={"reply": "TokenPage", "right": OWN_TOKENS})
+def list_tokens(
+    request: AnyRequest, user: Text = None, everybody: bool = False, page: Page = 1, size: Size = 50
+) -> Reply:
+    """List one's own tokens; an Admin also those of a `user`, or of `everybody`."""
+    with opened(request) as context:
+        return bodies.reply(Tokens(context).page(page, size, user, everybody=everybody))
+
+
+@post(
+    "/user-tokens",
+    sync_to_thread=True,
+    status_code=200,
+    opt={"body": "TokenCreate", "reply": "Token", "right": OWN_TOKENS},
+)
+def create_token(request: AnyRequest, body: bytes) -> Reply:
+    """Create a token; `bearer_token` is in this reply alone."""
+    given = {name: value for name, value in bodies.fields(request, body).items() if value is not None}
+    problems = [
+        Problem(name, f"{name} is not a field of a token", None, "unknown-field")
+        for name in given
+        if name not in _TOKEN_FIELDS
+    ]
+    if given.pop("scim_endpoints_only", False) is not False:
+        problems.append(Problem("scim_endpoints_only", "scim_endpoints_only is not supported", None, "not-supported"))
+    user = given.get("user")
+    if isinstance(user, bool) or not isinstance(user, str | int | None):
+        problems.append(Problem("user", "user must be a name or an id"))
+    if problems:
+        raise InvalidInput(problems)
+    required(given, "name")
+    with opened(request) as context:
+        made = Tokens(context).create(given["name"], given.get("expires_in_days", DEFAULT_DAYS), user)
+        return bodies.reply(made)
+
+
+@get("/user-tokens/{token_id:int}", sync_to_thread=True, opt={"reply": "Token", "right": OWN_TOKENS})
+def get_token(request: AnyRequest, token_id: int) -> Reply:
+    """Return a token of one's own; an Admin anybody's."""
+    with opened(request) as context:
+        return bodies.reply(Tokens(context).get(token_id))
+
+
+@put(
+    "/user-tokens/{token_id:int}", sync_to_thread=True, opt={"body": "TokenPut", "reply": "Token", "right": OWN_TOKENS}
+)
+def put_token(request: AnyRequest, token_id: int, body: bytes) -> Reply:
+    """Revoke a token at once, or let it be good again."""
+    given = bodies.fields(request, body)
+    if not isinstance(given.get("revoke"), bool):
+        raise InvalidInput([Problem("revoke", "revoke must be true or false", None, "missing-value")])
+    with opened(request) as context:
+        return bodies.reply(Tokens(context).revoke(token_id, revoke=given["revoke"]))
+
+
+@delete("/user-tokens/{token_id:int}", sync_to_thread=True, status_code=204, opt={"reply": None, "right": OWN_TOKENS})
+def delete_token(request: AnyRequest, token_id: int) -> None:
+    """Delete a revoked token."""
+    with opened(request) as context:
+        Tokens(context).delete(token_id)
+
+
+ROUTES: list[Callable[..., Any]] = [
+    *(list_users, create_user, get_me, get_user, put_user, patch_user, delete_user),
+    *(list_tokens, create_token, get_token, put_token, delete_token),
+]
