@@ -18,7 +18,7 @@ from qualytics.server import bodies, page
 from qualytics.server.connections import AnyRequest, Reply, required
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
 from qualytics.service.logins import STEP_S, Logins, TryAgain
-from qualytics.service.oidc import OpenId, Provider
+from qualytics.service.oidc import DEFAULT_NAME, OpenId, Provider
 from qualytics.service.passwords import Passwords
 from qualytics.service.rights import Actor
 
@@ -65,7 +65,7 @@ def provider_of(config: Config) -> Provider | None:
         issuer=env["ISSUER"],
         client_id=env.get("CLIENT_ID", ""),
         client_secret=Secret(env["CLIENT_SECRET"]) if "CLIENT_SECRET" in env else None,
-        name=env.get("NAME", Provider.name),
+        name=env.get("NAME", DEFAULT_NAME),
         default_role=env.get("DEFAULT_ROLE"),
         by_email=env.get("BY_EMAIL", "").lower() in {"1", "true", "yes"},
     ).checked()

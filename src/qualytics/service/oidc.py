@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from qualytics.secret import Secret
 
+DEFAULT_NAME = "single sign-on"
 # Signatures with a public key only: with a shared one, whoever can check an ID token could make it.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
@@ -40,7 +41,7 @@ class Provider:
     issuer: str
     client_id: str
     client_secret: Secret | None = None
-    name: str = "single sign-on"
+    name: str = DEFAULT_NAME
     default_role: str | None = None
     by_email: bool = False
 

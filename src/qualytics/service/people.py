@@ -125,6 +125,7 @@ class Users:
                 before = _at_version(people, user_id, version)
                 act.object_name = before.name
                 _require_fit(before, values)
+                row.pop("kind", None)
                 if "name" in row:
                     row["name_key"] = validate.fold(str(row["name"]))
                 _require_free(people, before, row)
@@ -166,8 +167,6 @@ def _checked(given: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
         if name not in FIELDS:
             guess = nearest(name, FIELDS)
             problems.add(name, "is not a field of a user", guess and f"did you mean {guess}?", "unknown-field")
-        elif name == "kind" and not is_new:
-            problems.add(name, "cannot be changed", "create a user of the other kind")
         elif value is None and name in {"name", "kind", "role"}:
             if not is_new:
                 problems.add(name, "cannot be null", "leave it out to keep it")
@@ -216,7 +215,9 @@ def _check_kind(values: Mapping[str, Any], problems: validate.Problems) -> None:
 
 def _require_fit(before: User, values: Mapping[str, Any]) -> None:
     problems = validate.Problems()
-    _check_kind({"kind": before.kind, **values}, problems)
+    if values.get("kind", before.kind) != before.kind:
+        problems.add("kind", "cannot be changed", "create a user of the other kind")
+    _check_kind({**values, "kind": before.kind}, problems)
     problems.finish()
 
 
@@ -243,7 +244,10 @@ def _require_free(people: People, user: User, row: Mapping[str, Any] | None = No
     if wanted["issuer"] is not None:
         other = people.user_of(wanted["issuer"], wanted["subject"])
         if other is not None and other.id != user.id:
-            raise Conflict(f"user {other.name!r} is that subject already", "unlink that user first: --unlink")
+            raise Conflict(
+                f"user {other.name!r} is that subject already",
+                "unset that one first: qualytics users update --id N --unset subject",
+            )
 
 
 def _require_other_admin(people: People, user: User) -> None:

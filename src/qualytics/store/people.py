@@ -104,8 +104,8 @@ class People:
 
     def update_user(self, user_id: int, row: dict[str, str | None]) -> None:
         """Write the given columns of a user and raise the version by one."""
-        sets = ", ".join(f"{column} = ?" for column in row)
-        self._execute(f"UPDATE users SET {sets}, version = version + 1 WHERE id = ?", (*row.values(), user_id))  # noqa: S608 - columns of ours
+        sets = ", ".join([*(f"{column} = ?" for column in row), "version = version + 1"])
+        self._execute(f"UPDATE users SET {sets} WHERE id = ?", (*row.values(), user_id))  # noqa: S608 - columns of ours
 
     def set_password_hash(self, user_id: int, password_hash: str) -> None:
         """Write the same password's hash in another form; the version stays."""
