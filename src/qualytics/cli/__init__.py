@@ -37,6 +37,7 @@ root = LazyGroup(
     table={
         "connections": ("connections:group", "Create, update, get, list, delete and test connections."),
         "datastores": ("datastores:group", "Manage the datastores that use connections."),
+        "audit": ("audit:group", "Read what was done on a control plane."),
         "serve": ("serve:command", "Serve the store as a control plane that many users share."),
         "keys": ("keys:group", "Rotate the key that seals the secrets."),
         "store": ("store:group", "Check, back up and restore the embedded store."),

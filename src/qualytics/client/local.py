@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from qualytics.service.journal import Audit
     from qualytics.settings import Settings
 
 
@@ -77,6 +78,13 @@ class LocalClient:
         self.datastores = Datastores(self._context, self.connections)
         self.discovery = Discovery(self._context)
         self.upkeep = LocalUpkeep(self._context)
+
+    @property
+    def audit(self) -> Audit:
+        """Return the audit log."""
+        from qualytics.service.journal import Audit
+
+        return Audit(self._context)
 
     def close(self) -> None:
         """Close the store."""

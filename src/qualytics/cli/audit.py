@@ -1,0 +1,27 @@
+"""`qualytics audit`: what was done on a control plane, by whom, allowed or refused."""
+
+from __future__ import annotations
+
+import click
+
+from qualytics import client
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import SuggestingGroup
+from qualytics.cli._kinds import Text, Whole
+
+
+@click.group(cls=SuggestingGroup)
+def group() -> None:
+    """Read the audit log of a control plane. Only an Admin may."""
+
+
+@group.command("list")
+@click.option("--action", type=Text(), metavar="TEXT", help="Only entries of this action, as connection.update.")
+@click.option("--before", type=Whole(1), help="Only entries before this ID.")
+@click.option("--limit", type=Whole(1), default=100, show_default=True, help="Show at most so many.")
+@options.common_options()
+def list_(*, action: str | None, before: int | None, limit: int, form: str) -> None:
+    """List changes and tests, the newest first; values never stand in the log, only the names of what changed."""
+    with client.connect() as door:
+        output.write_list(door.audit.list(before=before, limit=limit, action=action), form)
