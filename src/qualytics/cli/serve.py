@@ -43,7 +43,7 @@ def _knobs(command: Any) -> Any:
 @click.option("--store", type=Text(), help="Store: postgresql://user@host/database; the embedded one by default.")
 @options.common_options(form=False)
 def command(*, store: str | None, **given: Any) -> None:
-    """Serve the store as a control plane that many users share; every option is also a variable, QUALYTICS_ and its name."""
+    """Serve the store as a control plane that many users share; each option is a variable, too: QUALYTICS_LISTEN …."""
     for name, value in given.items():
         if value:
             os.environ[f"QUALYTICS_{name.upper()}"] = ",".join(value) if isinstance(value, tuple) else value
