@@ -60,7 +60,7 @@ def of_product(_request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     more: dict[str, Any] = {}
     headers: dict[str, str] = {}
     if isinstance(error, InvalidInput):
-        more["errors"] = [_entry(problem) for problem in error.problems]
+        return _invalid(error, "body")
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if isinstance(error, NotSignedIn):
@@ -75,13 +75,22 @@ def of_product(_request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     )
 
 
+def _invalid(error: InvalidInput, place: str) -> Response[bytes]:
+    entries = [
+        {"loc": [place, *problem.loc.split(".")], "msg": problem.message, "type": problem.code, "hint": problem.hint}
+        for problem in error.problems
+    ]
+    hint = error.hint or next((problem.hint for problem in error.problems if problem.hint), None)
+    return respond(error.http_status, document(error.http_status, error.code, error.message, hint, errors=entries))
+
+
 def of_http(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer with an error of the framework: no such path, a parameter of the wrong form."""
     if isinstance(error, ValidationException):
         extra = error.extra if isinstance(error.extra, list) else []
         names = [str(entry.get("key", "query")) for entry in extra if isinstance(entry, dict)] or ["query"]
         problems = [Problem(name, f"{name} has the wrong form or is out of range") for name in names]
-        return of_product(_request, InvalidInput(problems))
+        return _invalid(InvalidInput(problems), "query")
     status = error.status_code
     message = _TITLES.get(status, "error").lower()
     code = _HTTP_CODES.get(status, "usage" if status < 500 else "internal")
@@ -93,12 +102,3 @@ def of_fault(_request: AnyRequest, error: Exception) -> Response[bytes]:
     """Answer with a fault of our own; its words stay in the log."""
     _log.error("internal fault", exc_info=error)
     return respond(500, document(500, QualyticsError.code, "internal fault", "the log of the server says more"))
-
-
-def _entry(problem: Problem) -> dict[str, Any]:
-    return {
-        "loc": ["body", *problem.loc.split(".")],
-        "msg": problem.message,
-        "type": problem.code,
-        "hint": problem.hint,
-    }
