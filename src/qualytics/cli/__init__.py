@@ -39,6 +39,8 @@ root = LazyGroup(
         "datastores": ("datastores:group", "Manage the datastores that use connections."),
         "audit": ("audit:group", "Read what was done on a control plane."),
         "serve": ("serve:command", "Serve the store as a control plane that many users share."),
+        "users": ("people:users", "Manage the users of a control plane."),
+        "service-accounts": ("people:service_accounts", "Manage the service accounts of a control plane."),
         "keys": ("keys:group", "Rotate the key that seals the secrets."),
         "store": ("store:group", "Check, back up and restore the embedded store."),
         "doctor": ("doctor:command", "Check this machine, the store and the drivers."),

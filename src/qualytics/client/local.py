@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.service import Context
@@ -9,12 +11,17 @@ from qualytics.service.connections import Connections
 from qualytics.service.datastores import Datastores
 from qualytics.service.discovery import Discovery
 from qualytics.service.drafts import preview
+from qualytics.settings import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from qualytics.client.local_people import LocalTokens, LocalUsers
     from qualytics.service.journal import Audit
+    from qualytics.service.journal import Audit
+    from qualytics.service.people import Users
+    from qualytics.service.tokens import Tokens
     from qualytics.settings import Settings
 
 
@@ -69,7 +76,10 @@ class LocalUpkeep:
 
 
 class LocalClient:
-    """A client of the embedded store: `connections`, `datastores`, `discovery`, `upkeep`; close it, or use `with`."""
+    """A client of the embedded store, with a part for each kind of record; close it, or use `with`.
+
+    `users` and `tokens` are those of a control plane that serves this store.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Take the settings; the store is opened at the first use."""
@@ -82,6 +92,46 @@ class LocalClient:
     @property
     def audit(self) -> Audit:
         """Return the audit log."""
+        from qualytics.service.journal import Audit
+
+        return Audit(self._context)
+
+    @property
+    def users(self) -> LocalUsers:
+        """Return the users of the control plane; the owner of its store may change them."""
+        from qualytics.client.local_people import LocalUsers
+
+        return LocalUsers(self._shared())
+
+    @property
+    def tokens(self) -> LocalTokens:
+        """Return the tokens of those users."""
+        from qualytics.client.local_people import LocalTokens
+
+        return LocalTokens(self._shared())
+
+    def _shared(self) -> Context:
+        # What concerns the users of a control plane is written down there, from wherever it is done.
+        settings = replace(self._context.settings, plane=self._context.settings.plane or Plane())
+        return Context(settings, lease=lambda: nullcontext(self._context.store))
+
+    @property
+    def users(self) -> Users:
+        """Return the verbs on users of the control plane that serves this store."""
+        from qualytics.service.people import Users
+
+        return Users(self._context)
+
+    @property
+    def tokens(self) -> Tokens:
+        """Return the verbs on tokens of the control plane that serves this store."""
+        from qualytics.service.tokens import Tokens
+
+        return Tokens(self._context)
+
+    @property
+    def audit(self) -> Audit:
+        """Return the audit log of the control plane that serves this store."""
         from qualytics.service.journal import Audit
 
         return Audit(self._context)
