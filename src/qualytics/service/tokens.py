@@ -239,7 +239,7 @@ def hash_of(bearer: str) -> str:
 def _verify(context: Context, bearer: str) -> None:
     """Check signature, times and place of a token; its claims are not needed, as its row says more."""
     jwt = _jwt()
-    if len(bearer) > _LONGEST:
+    if len(bearer) > _LONGEST or not bearer.isascii():
         raise NotSignedIn("what was sent as the token is none", _HINT)
     try:
         try:

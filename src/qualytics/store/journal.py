@@ -14,6 +14,8 @@ _COLUMNS = (
     *("object_type", "object_id", "object_name", "outcome", "detail"),
 )
 
+_MAX_ID = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -44,6 +46,8 @@ class Journal:
     def add(self, entry: Entry) -> None:
         """Append an entry, inside a transaction of the store."""
         values = [getattr(entry, name) for name in _COLUMNS[:-1]]
+        if entry.object_id is not None:  # what was asked for in vain may be any number
+            values[_COLUMNS.index("object_id")] = min(entry.object_id, _MAX_ID)
         sql = f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - constants only
         self._execute(sql, (*values, json.dumps(entry.detail)))
 
