@@ -18,7 +18,7 @@ from qualytics.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.client.local import LocalClient
+    from qualytics.client import Client
 
 
 @click.group(cls=SuggestingGroup)
@@ -107,11 +107,11 @@ def verify(ctx: click.Context, *, record_id: int | None, name: str | None, timeo
     show_report(ctx, f"the verification of datastore {found}", report, form)
 
 
-def _chosen(door: LocalClient, record_id: int | None, name: str | None) -> int:
+def _chosen(door: Client, record_id: int | None, name: str | None) -> int:
     return choose(record_id, name, door.datastores.find, "qualytics datastores list")
 
 
-def _fields(door: LocalClient, given: dict[str, Any]) -> dict[str, Any]:
+def _fields(door: Client, given: dict[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in given.items() if value is not None}
     connection_name = fields.pop("connection_name", None)
     if connection_name is not None:

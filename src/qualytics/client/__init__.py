@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from qualytics.errors import UsageError
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from qualytics.client.http import HttpClient
     from qualytics.client.local import LocalClient
+
+    Client: TypeAlias = LocalClient | HttpClient
 
 __all__ = ["connect", "examine", "explain", "parse_types", "type_document", "type_names"]
 
 
-def connect() -> LocalClient:
-    """Return a client of the embedded store that the environment names.
+def connect() -> Client:
+    """Return a client of the control plane that is configured, or of the embedded store where none is.
 
     Close it, or use it in a `with` statement.
 
     Raises:
-        UsageError: QUALYTICS_URL asks for a control plane, which this version cannot reach.
+        UsageError: the variables or config.yaml are wrong.
 
     """
+    from qualytics.client import config
     from qualytics.settings import load
 
     settings = load()
-    if settings.url:
-        raise UsageError(
-            "QUALYTICS_URL is set, but this version works on the embedded store alone",
-            "unset QUALYTICS_URL",
-        )
+    target = config.find(settings.home)
+    if target is not None:
+        from qualytics.client.http import HttpClient
+
+        return HttpClient(target)
     from qualytics.client.local import LocalClient
 
     return LocalClient(settings)

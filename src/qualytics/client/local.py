@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from qualytics.client.local_people import LocalTokens, LocalUsers
     from qualytics.service.journal import Audit
-    from qualytics.service.journal import Audit
-    from qualytics.service.people import Users
-    from qualytics.service.tokens import Tokens
     from qualytics.settings import Settings
 
 
@@ -114,27 +111,6 @@ class LocalClient:
         # What concerns the users of a control plane is written down there, from wherever it is done.
         settings = replace(self._context.settings, plane=self._context.settings.plane or Plane())
         return Context(settings, lease=lambda: nullcontext(self._context.store))
-
-    @property
-    def users(self) -> Users:
-        """Return the verbs on users of the control plane that serves this store."""
-        from qualytics.service.people import Users
-
-        return Users(self._context)
-
-    @property
-    def tokens(self) -> Tokens:
-        """Return the verbs on tokens of the control plane that serves this store."""
-        from qualytics.service.tokens import Tokens
-
-        return Tokens(self._context)
-
-    @property
-    def audit(self) -> Audit:
-        """Return the audit log of the control plane that serves this store."""
-        from qualytics.service.journal import Audit
-
-        return Audit(self._context)
 
     def close(self) -> None:
         """Close the store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +13,8 @@ from qualytics import strict_json
 from qualytics.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qualytics.server.runtime import AnyRequest
 
 JSON = "application/json"
@@ -43,10 +46,12 @@ def fields(request: AnyRequest, body: bytes) -> dict[str, Any]:
     return value
 
 
-def reply(content: Any, status: int = 200) -> Response[bytes]:
-    """Return a document as a response, with its version as ETag where it has one."""
+def reply(content: Any, status: int = 200, warnings: Sequence[str] = ()) -> Response[bytes]:
+    """Return a document as a response, with its version as ETag where it has one, and a test's warnings beside it."""
     version = getattr(content, "version", None)
-    headers = {"ETag": f'"{version}"'} if version is not None else None
+    headers = {"ETag": f'"{version}"'} if version is not None else {}
+    if warnings:
+        headers["Test-Warnings"] = json.dumps(list(warnings))  # ASCII, as a header must be
     return Response(msgspec.json.encode(content), status_code=status, media_type=JSON, headers=headers)
 
 

@@ -71,7 +71,8 @@ async def create_connection(request: AnyRequest, body: bytes, test: bool = False
 
     def work() -> Reply:
         with opened(request) as context:
-            return bodies.reply(Connections(context).create(given, test=test, timeout_s=timeout_s))
+            service = Connections(context)
+            return bodies.reply(service.create(given, test=test, timeout_s=timeout_s), warnings=service.warnings)
 
     return await runtime_of(request).soon(work, is_slow=test)
 
@@ -137,7 +138,9 @@ async def _updated(request: AnyRequest, connection_id: int, given: dict[str, Any
         with opened(request) as context:
             service = Connections(context)
             fields = known(given, service.type_of(connection_id))
-            return bodies.reply(service.update(connection_id, fields, version=version, **how))
+            return bodies.reply(
+                service.update(connection_id, fields, version=version, **how), warnings=service.warnings
+            )
 
     return await runtime_of(request).soon(work, is_slow=how["test"])
 

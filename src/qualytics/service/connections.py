@@ -17,7 +17,7 @@ from qualytics.service.rights import READ, TEST, WRITE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.model import Connection, Datastore, Wanted
+    from qualytics.model import Connection, Wanted
     from qualytics.service import Act, Context
     from qualytics.store.records import Records
 
@@ -46,7 +46,7 @@ class Connections:
 
         """
         with self._context.acting(WRITE, "connection.create") as act:
-            new = draft(given)
+            new = draft(given, self._context.settings.plane)
             plane.require_allowed(self._context.settings, new)
             if test:
                 self._require_free(self._context.store.records, new.values.get("name"))
@@ -85,7 +85,7 @@ class Connections:
         with self._context.acting(WRITE, "connection.update", connection_id) as act:
             with nullcontext(self._context.store.records) if dry_run else self._context.store.writing() as records:
                 before = self._at_version(records, connection_id, version)
-                changed = merge(before, given)
+                changed = merge(before, given, self._context.settings.plane)
                 plane.require_allowed(self._context.settings, changed)
                 plane.require_same_target(self._context, before, changed)
                 self._require_free(records, changed.values["name"], besides=connection_id)
@@ -199,8 +199,7 @@ class Connections:
         ):
             found = self._at_version(records, connection_id, version)
             act.object_name = found.name
-            if users := list(records.datastores(connection_id)):
-                raise _in_use(found, users)
+            require_unused(found.name, [views.stub(user) for user in records.datastores(connection_id)])
             if not dry_run:
                 records.delete_connection(connection_id)
                 act.done(found.id, found.name)
@@ -227,7 +226,7 @@ class Connections:
             records = self._context.store.records
             before = _required(records.connection(connection_id), connection_id)
             act.object_name = before.name
-            tested = merge(before, overrides or {})
+            tested = merge(before, overrides or {}, self._context.settings.plane)
             plane.require_allowed(self._context.settings, tested)
             plane.require_same_target(self._context, before, tested)
             report, seen = self._run(with_secrets(tested, records.secrets(connection_id)), timeout_s, scope)
@@ -255,7 +254,7 @@ class Connections:
 
         """
         with self._context.acting(TEST, "connection.test") as act:
-            tested = draft(given)
+            tested = draft(given, self._context.settings.plane)
             plane.require_allowed(self._context.settings, tested)
             report = self._run(tested, timeout_s, scope)[0]
             if self._context.is_shared:
@@ -343,14 +342,17 @@ def _told(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dic
     return "failed", detail | {"stage": report["stage"], "class": report["class"]}
 
 
-def _in_use(connection: Connection, users: Sequence[Datastore]) -> ConnectionInUse:
-    names = ", ".join(f"{user.name!r} (id {user.id})" for user in users[:_MOST_NAMED])
+def require_unused(name: str, users: Sequence[dict[str, Any]]) -> None:
+    """Raise ConnectionInUse when datastores, as `{id, name, store_type, type}`, use the connection of a name."""
+    if not users:
+        return
+    names = ", ".join(f"{user['name']!r} (id {user['id']})" for user in users[:_MOST_NAMED])
     more = f", and {len(users) - _MOST_NAMED:,} more" if len(users) > _MOST_NAMED else ""
     count = f"{len(users):,} datastore{'s' * (len(users) != 1)}"
-    return ConnectionInUse(
-        f"409: connection {connection.name!r} is used by {count} that still reference it: {names}{more}",
+    raise ConnectionInUse(
+        f"409: connection {name!r} is used by {count} that still reference it: {names}{more}",
         "remove or reassign those datastores first: "
-        f"qualytics datastores delete --id {users[0].id}, or "
-        f"qualytics datastores update --id {users[0].id} --connection-id OTHER",
-        [views.stub(user) for user in users],
+        f"qualytics datastores delete --id {users[0]['id']}, or "
+        f"qualytics datastores update --id {users[0]['id']} --connection-id OTHER",
+        users,
     )

@@ -1,0 +1,161 @@
+"""Calls of a control plane's API: JSON out, JSON or an error back, pages one after the other."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from qualytics.client import replies
+from qualytics.client.transport import Transport
+from qualytics.errors import InvalidInput, NotFound, Problem
+from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from qualytics.client.config import Target
+
+Query = list[tuple[str, Any]]
+
+PAGE = 100
+# Of servers without a filter for the whole name, every page is looked through.
+NAMES_PAGE = 50
+# How long a control plane lets a test wait for its turn, and what the way there and back may take.
+QUEUE_S, WAY_S = 60.0, 5.0
+_MOST_FILTER = 1_000
+
+
+class Api:
+    """One control plane, as calls; `warnings` are those that came with the last reply."""
+
+    def __init__(self, target: Target) -> None:
+        """Take the control plane; it is asked at the first call."""
+        self.warnings: tuple[str, ...] = ()
+        self._target = target
+        self._transport = Transport(target)
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the control plane."""
+        return self._target.url
+
+    def call(  # noqa: PLR0913 - one argument a part of a request
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        wait_s: float = 0.0,
+        is_test: bool = False,
+    ) -> tuple[Any, str | None]:
+        """Return the JSON of a reply, None when it has no body, and its ETag.
+
+        `is_test` says that a 400 without a code is the answer to a test, as other servers of this API give it.
+
+        Raises:
+            QualyticsError: what the control plane answered, or why it did not.
+
+        """
+        shown = [(name, _as_text(value)) for name, value in query or () if value is not None]
+        where = f"{path}?{urlencode(shown, errors='surrogatepass')}" if shown else path
+        reply = self._transport.send(
+            method,
+            where,
+            body=None if body is None else _encode(body),
+            headers={} if version is None else {"If-Match": f'"{version}"'},
+            wait_s=wait_s,
+        )
+        token = self._target.token
+        if is_test and reply.status == 400 and (found := replies.foreign_failure(reply)):
+            return found, None
+        is_record = any(part.isdigit() for part in path.split("/"))
+        replies.raise_for(reply, self.url, [token] if token else [], is_record=is_record)
+        self.warnings = replies.warnings(reply)
+        return replies.content(reply, self.url), reply.headers.get("etag")
+
+    def pages(self, path: str, query: Query, size: int = PAGE) -> Iterator[list[Any]]:
+        """Yield the records of one page after the other."""
+        number = 1
+        while True:
+            page, _ = self.call("GET", path, [*query, ("page", number), ("size", size)])
+            found = replies.items(page)
+            yield found
+            total = page.get("total")
+            is_last = number * size >= total if isinstance(total, int) else len(found) < size
+            if is_last or not found:
+                return
+            number += 1
+
+    def listed(
+        self, path: str, query: Query, view: Callable[[Any], dict[str, Any]], limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield records, each as `view` shows it, while the pages come."""
+        left = limit
+        for page in self.pages(path, query, PAGE if limit is None else min(limit, PAGE)):
+            for found in page if left is None else page[:left]:
+                yield view(found)
+            if left is not None and (left := left - len(page)) <= 0:
+                return
+
+    def find(self, path: str, what: str, name: str, filters: Query) -> int:
+        """Return the id of the record of a name; case and outer spaces do not count, but the name as it is wins.
+
+        Raises:
+            NotFound: there is none.
+
+        """
+        similar: list[int] = []
+        if len(name) <= _MOST_FILTER:
+            for page in self.pages(path, filters, NAMES_PAGE):
+                for found in page:
+                    if found.get("name") == name:
+                        return int(found["id"])
+                similar += [int(found["id"]) for found in page if _is_same(str(found.get("name")), name)]
+        if not similar:
+            raise NotFound(f"there is no {what} {name!r}")
+        return similar[0]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+
+def test_wait(timeout_s: float | None) -> float:
+    """Return how long the reply to a test is waited for: its own time, that in the queue, and the way.
+
+    Raises:
+        InvalidInput: the time limit is out of range.
+
+    """
+    if timeout_s is not None and not 0 < timeout_s <= TEST_TIMEOUT_MAX_S:
+        from qualytics.service.probing import checked_timeout
+
+        checked_timeout(timeout_s)  # which says so
+    return (timeout_s or TEST_TIMEOUT_S) + QUEUE_S + WAY_S
+
+
+def is_too_long(text: str | None) -> bool:
+    """Say whether a filter is longer than any name, so that nothing can match it."""
+    return text is not None and len(text) > _MOST_FILTER
+
+
+def _is_same(found: str, wanted: str) -> bool:
+    from qualytics.service.validate import fold  # only where the spelling differs
+
+    return fold(found) == fold(wanted)
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidInput(
+            [Problem("body", "a value cannot be written as JSON", "give texts, numbers and lists")]
+        ) from exc

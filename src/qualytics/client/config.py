@@ -1,0 +1,308 @@
+"""Which control plane the commands work on: variables first, then config.yaml, with its contexts."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qualytics.errors import UsageError
+from qualytics.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TIMEOUT_S = 30.0
+MOST_TIMEOUT_S = 3_600
+# The context that means the store of this machine.
+EMBEDDED = "embedded"
+DEFAULT = "default"
+_API = "api"
+_MAX_FILE = 1 << 20
+# What one control plane has in the file: at the top for the current one, and by name under `contexts`.
+KEYS = ("url", "token", "ssl_verify", "timeout", "insecure_http", "ca_file")
+_FORMS = {"url": str, "token": str, "ssl_verify": bool, "timeout": int, "insecure_http": bool, "ca_file": str}
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Target:
+    """A control plane: where it is, the token for it, and how it is spoken to.
+
+    `url` has neither the path of the API nor a slash at its end; `source` says where it is configured.
+    """
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    prefix: str
+    token: Secret | None = None
+    ssl_verify: bool = True
+    ca_file: str | None = None
+    timeout_s: float = TIMEOUT_S
+    insecure_http: bool = False
+    context: str | None = None
+    source: str = ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether it is on this machine."""
+        return _LOOPBACK.fullmatch(self.host) is not None
+
+
+def find(home: Path, environ: Mapping[str, str] | None = None) -> Target | None:
+    """Return the control plane that is configured; None stands for the embedded store.
+
+    Raises:
+        UsageError: a variable or the file is wrong.
+
+    """
+    env = os.environ if environ is None else environ
+    url, token = env.get("QUALYTICS_URL"), env.get("QUALYTICS_TOKEN")
+    if url and token:
+        return make({"url": url, "token": token}, "QUALYTICS_URL and QUALYTICS_TOKEN", env, names=_VARIABLES)
+    if url or token:
+        there, missing = ("URL", "TOKEN") if url else ("TOKEN", "URL")
+        hint = f"set QUALYTICS_{missing} as well, or unset QUALYTICS_{there}: qualytics auth login keeps both in a file"
+        raise UsageError(f"QUALYTICS_{there} is set, and QUALYTICS_{missing} is not", hint)
+    path, wanted = home / "config.yaml", env.get("QUALYTICS_CONTEXT")
+    raw = None if wanted == EMBEDDED else _raw(path)
+    document = {} if raw is None else _parsed(path, raw)
+    if wanted and wanted != EMBEDDED:
+        return make(entry_of(document, wanted), str(path), env, context=wanted)
+    if document.get("url") is None:
+        return None
+    return make(document, str(path), env, context=current_of(document))
+
+
+def make(
+    entry: Mapping[str, Any],
+    source: str,
+    env: Mapping[str, str],
+    *,
+    context: str | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Target:
+    """Return the control plane that an entry describes, with the variables that say how to speak to it."""
+    names = names or {key: f"{key} in {source}" for key in KEYS}
+    for key, form in _FORMS.items():
+        value = entry.get(key)
+        if value is not None and (not isinstance(value, form) or (form is int and isinstance(value, bool))):
+            wanted = {str: "a text", bool: "true or false", int: "a whole number"}[form]
+            raise UsageError(f"{names[key]} must be {wanted}", "qualytics auth login writes it anew")
+    url, scheme, host, port, path = parse_url(entry["url"], names["url"])
+    token = entry.get("token")
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError(f"{names['token']} is no token: it holds a space or a character that none has", _PASTED)
+    prefix = env.get("QUALYTICS_API_PATH", _API).strip("/")
+    timeout = entry.get("timeout")
+    if timeout is not None and not 0 < timeout <= MOST_TIMEOUT_S:
+        raise UsageError(f"{names['timeout']} must be 1 to {MOST_TIMEOUT_S:,}", "it is in seconds")
+    given = {
+        "ssl_verify": _flag(env, "QUALYTICS_SSL_VERIFY", entry.get("ssl_verify"), default=True),
+        "insecure_http": _flag(env, "QUALYTICS_INSECURE_HTTP", entry.get("insecure_http"), default=False),
+    }
+    target = Target(
+        url=url,
+        scheme=scheme,
+        host=host,
+        port=port,
+        prefix=f"{path}/{prefix}" if prefix else path,
+        token=Secret(token) if token else None,
+        ca_file=env.get("QUALYTICS_CA_FILE") or entry.get("ca_file"),
+        timeout_s=_seconds(env) or float(timeout or TIMEOUT_S),
+        context=context,
+        source=source,
+        **given,
+    )
+    if scheme == "http" and not target.is_loopback and not target.insecure_http:
+        raise UsageError(
+            f"{names['url']} is plain http to another host: everybody on the way could read the token",
+            "use https://, or, on a network that you trust, QUALYTICS_INSECURE_HTTP=1 or auth init --insecure-http",
+        )
+    return target
+
+
+def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
+    """Return URL, scheme, host, port and path of a control plane; without a scheme it is https.
+
+    Raises:
+        UsageError: it is none; `name` is what the message calls it.
+
+    """
+    from urllib.parse import urlsplit
+
+    whole = text.strip()
+    whole = whole if "://" in whole else f"https://{whole}"
+    hint = "as in https://connections.example.com"
+    try:
+        parts = urlsplit(whole)
+        port = parts.port
+        host = parts.hostname or ""
+        host = host if host.isascii() else host.encode("idna").decode()
+    except (ValueError, UnicodeError):
+        raise UsageError(f"{name} is no URL", hint) from None
+    if parts.scheme not in {"https", "http"} or not host or any(char <= " " or char == "\x7f" for char in whole):
+        raise UsageError(f"{name} is no URL of a control plane", hint)
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(f"{name} holds a user or a password", f"leave them out, {hint}; the token says who you are")
+    if parts.query or parts.fragment:
+        raise UsageError(f"{name} holds more than a path", hint)
+    path = parts.path.rstrip("/")
+    path = (path[: -len(_API) - 1] if path.endswith(f"/{_API}") else path).rstrip("/")
+    if not path.isascii():
+        raise UsageError(f"{name} holds a path that is not ASCII", hint)
+    place = f"[{host}]" if ":" in host else host
+    usual = 443 if parts.scheme == "https" else 80
+    shown = place if port in {None, usual} else f"{place}:{port}"
+    return f"{parts.scheme}://{shown}{path}", parts.scheme, host, port or usual, path
+
+
+def read(home: Path) -> dict[str, Any]:
+    """Return what config.yaml holds; nothing when there is none.
+
+    Raises:
+        UsageError: it cannot be read, or is none.
+
+    """
+    path = home / "config.yaml"
+    raw = _raw(path)
+    return {} if raw is None else _parsed(path, raw)
+
+
+def entry_of(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the entry of a context.
+
+    Raises:
+        UsageError: there is none of that name.
+
+    """
+    contexts = contexts_of(document)
+    if name not in contexts:
+        raise _no_context(name, contexts)
+    return contexts[name]
+
+
+def contexts_of(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the contexts of a document by name; what stands at the top without a name is `default`."""
+    found: dict[str, dict[str, Any]] = {
+        str(name): entry for name, entry in (document.get("contexts") or {}).items() if isinstance(entry, dict)
+    }
+    top = {key: document[key] for key in KEYS if document.get(key) is not None}
+    if top.get("url") is not None:
+        found[current_of(document) or DEFAULT] = top
+    return found
+
+
+def current_of(document: Mapping[str, Any]) -> str | None:
+    """Return the name of the context that commands use; None stands for the embedded store."""
+    if document.get("url") is None:
+        return None
+    named = (document.get("contexts") or {}).get(document.get("current"))
+    # Another program may have written another control plane at the top since.
+    is_its = isinstance(named, dict) and named.get("url") == document["url"]
+    return str(document["current"]) if is_its else DEFAULT
+
+
+def put(document: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with a context added or replaced, and in use."""
+    return switch(dict(document), contexts_of(document) | {name: {**entry}}, name)
+
+
+def switch(document: Mapping[str, Any], contexts: Mapping[str, Mapping[str, Any]], name: str | None) -> dict[str, Any]:
+    """Return the document with these contexts, and that of the name in use; keys of others stay."""
+    rest = {key: value for key, value in document.items() if key not in {*KEYS, "contexts", "current"}}
+    top = {} if name is None else {key: contexts[name][key] for key in KEYS if contexts[name].get(key) is not None}
+    return {**top, **rest, "contexts": {key: {**entry} for key, entry in contexts.items()}, "current": name or EMBEDDED}
+
+
+def write(home: Path, document: Mapping[str, Any]) -> Path:
+    """Write config.yaml whole or not at all, for the user alone; return its path.
+
+    Raises:
+        StoreError: it cannot be written.
+
+    """
+    import yaml
+
+    from qualytics.store import files
+
+    files.make_private_directory(home)
+    path = home / "config.yaml"
+    text = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True)
+    files.write_private(path, text.encode())
+    return path
+
+
+def _raw(path: Path) -> bytes | None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        if os.path.islink(path):
+            raise UsageError(f"{path} is a symbolic link", "put the file itself there") from exc
+        raise UsageError(f"{path}: {(exc.strerror or '').lower()}", "check who owns it, and its mode") from exc
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if found.st_uid != os.geteuid():
+            raise UsageError(f"{path} belongs to another user", "set QUALYTICS_CONFIG_HOME to a directory of your own")
+        try:
+            raw = file.read(_MAX_FILE + 1)
+        except OSError as exc:
+            raise UsageError(f"{path} cannot be read: {(exc.strerror or '').lower()}", _ANEW) from exc
+        if found.st_mode & 0o077:
+            os.fchmod(handle, 0o600)  # it holds a token
+    if len(raw) > _MAX_FILE:
+        raise UsageError(f"{path} is larger than 1 MiB", _ANEW)
+    return raw
+
+
+def _parsed(path: Path, raw: bytes) -> dict[str, Any]:
+    import yaml
+
+    try:
+        document = yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""  # never the text: it may be the token
+        raise UsageError(f"{path} is not YAML{where}", _ANEW) from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise UsageError(f"{path} does not hold names and values", _ANEW)
+    if not isinstance(document.get("contexts") or {}, dict):
+        raise UsageError(f"contexts in {path} does not hold names and values", _ANEW)
+    return document
+
+
+def _flag(env: Mapping[str, str], name: str, stored: bool | None, *, default: bool) -> bool:
+    text = env.get(name, "").strip().lower()
+    if not text:
+        return default if stored is None else stored
+    if text not in {*_TRUE, *_FALSE}:
+        raise UsageError(f"{name} must be true or false", f"one of {', '.join((*_TRUE, *_FALSE))}")
+    return text in _TRUE
+
+
+def _seconds(env: Mapping[str, str]) -> float | None:
+    text = env.get("QUALYTICS_TIMEOUT", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= MOST_TIMEOUT_S):
+        raise UsageError(f"QUALYTICS_TIMEOUT must be 1 to {MOST_TIMEOUT_S:,}", f"in seconds; {TIMEOUT_S:g} by default")
+    return float(text)
+
+
+def _no_context(name: str, contexts: Mapping[str, Any]) -> UsageError:
+    known = ", ".join((*contexts, EMBEDDED))
+    return UsageError(f"there is no context {name!r}", f"there are {known}; qualytics auth login --context adds one")
+
+
+_ANEW = "move it away, and qualytics auth login writes it anew"
+_PASTED = "it may have been cut or wrapped when it was copied"
+_VARIABLES = {"url": "QUALYTICS_URL", "token": "QUALYTICS_TOKEN", **{key: key for key in KEYS[2:]}}

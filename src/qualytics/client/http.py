@@ -1,0 +1,97 @@
+"""The door to a control plane: the documents of the embedded store, over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from qualytics.client.api import Api
+from qualytics.client.http_connections import HttpConnections
+from qualytics.client.http_datastores import HttpDatastores, HttpDiscovery
+from qualytics.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qualytics.client.config import Target
+    from qualytics.client.http_people import HttpAudit, HttpTokens, HttpUsers
+
+
+class HttpUpkeep:
+    """Care of a store and its key, which stay on the control plane's own host."""
+
+    def __init__(self, url: str) -> None:
+        """Take the URL of the control plane."""
+        self._url = url
+
+    def rotate(self) -> NoReturn:
+        """Refuse."""
+        self._refuse("the key")
+
+    def check(self) -> NoReturn:
+        """Refuse."""
+        self._refuse("the store and its key")
+
+    def backup(self, target: Path) -> NoReturn:
+        """Refuse."""
+        del target
+        self._refuse("the store")
+
+    def restore(self, source: Path) -> NoReturn:
+        """Refuse."""
+        del source
+        self._refuse("the store")
+
+    def new_key(self) -> str:
+        """Return a new key as text; nothing is stored."""
+        from qualytics.store.sealing import Key
+
+        return Key.generate().text()
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise NotAllowed(
+            f"{what} of {self._url} cannot be reached from here: they never leave its host",
+            "run this on the host of the control plane, without QUALYTICS_URL and with QUALYTICS_CONTEXT=embedded",
+        )
+
+
+class HttpClient:
+    """A client of a control plane, with the parts of a client of the embedded store; close it, or use `with`."""
+
+    def __init__(self, target: Target) -> None:
+        """Take the control plane; it is asked at the first use."""
+        self._api = Api(target)
+        self.connections = HttpConnections(self._api)
+        self.datastores = HttpDatastores(self._api)
+        self.discovery = HttpDiscovery(self._api)
+        self.upkeep = HttpUpkeep(self._api.url)
+
+    @property
+    def users(self) -> HttpUsers:
+        """Return the verbs on users."""
+        from qualytics.client.http_people import HttpUsers
+
+        return HttpUsers(self._api)
+
+    @property
+    def tokens(self) -> HttpTokens:
+        """Return the verbs on tokens."""
+        from qualytics.client.http_people import HttpTokens
+
+        return HttpTokens(self._api)
+
+    @property
+    def audit(self) -> HttpAudit:
+        """Return the audit log."""
+        from qualytics.client.http_people import HttpAudit
+
+        return HttpAudit(self._api)
+
+    def close(self) -> None:
+        """Close the connection to the control plane."""
+        self._api.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()

@@ -1,0 +1,123 @@
+"""Users, tokens and the audit log of a control plane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.client import replies
+from qualytics.client.api import PAGE, Api, is_too_long
+from qualytics.errors import Conflict, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_ADMIN = "Admin"
+_NO_USER = "qualytics users list and service-accounts list show all"
+
+
+class HttpUsers:
+    """The verbs on users and service accounts; see the service for each."""
+
+    def __init__(self, api: Api) -> None:
+        """Take the control plane."""
+        self._api = api
+
+    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a new user and return its document."""
+        return replies.record(*self._api.call("POST", "/users", None, given))
+
+    def list(
+        self, kind: str | None = None, name: str | None = None, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the documents of users, filtered by kind and by a part of the name."""
+        if not is_too_long(name):
+            yield from self._api.listed("/users", [("kind", kind), ("name", name)], replies.record, limit)
+
+    def get(self, user_id: int) -> dict[str, Any]:
+        """Return the document of a user."""
+        return self._get(user_id)
+
+    def find(self, name: str) -> int:
+        """Return the id of the user of that name; case and outer spaces do not count."""
+        try:
+            return self._api.find("/users", "user", name, [("name", name.strip())])
+        except NotFound as exc:
+            raise NotFound(exc.message, _NO_USER) from None
+
+    def me(self) -> dict[str, Any]:
+        """Return the document of whoever the token is of."""
+        return replies.record(*self._api.call("GET", "/users/me"))
+
+    def update(self, user_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
+        """Change what is given and return the document; None clears an address, a password or a link."""
+        if not given:
+            raise UsageError("nothing to update", "give at least one field, as in --role Manager")
+        return replies.record(*self._api.call("PATCH", f"/users/{user_id}", None, given, version=version))
+
+    def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+        """Delete a user, and with them every token of theirs; return `{id, name, deleted}`."""
+        found = self._get(user_id)
+        if not dry_run:
+            self._api.call("DELETE", f"/users/{user_id}", version=version)
+        elif found["role"] == _ADMIN and sum(user["role"] == _ADMIN for user in self.list()) == 1:
+            raise Conflict(f"{found['name']!r} is the last Admin", "make another user Admin first")
+        return {"id": found["id"], "name": found["name"], "deleted": not dry_run}
+
+    def _get(self, user_id: int) -> replies.Document:
+        return replies.record(*self._api.call("GET", f"/users/{user_id}"))
+
+
+class HttpTokens:
+    """The verbs on tokens; see the service for each."""
+
+    def __init__(self, api: Api) -> None:
+        """Take the control plane."""
+        self._api = api
+
+    def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:
+        """Make a token and return its document, with the token itself as `bearer_token`, once."""
+        given = {"name": name, "expires_in_days": expires_in_days, "user": user}
+        body = {key: value for key, value in given.items() if value is not None}
+        return replies.record(*self._api.call("POST", "/user-tokens", None, body))
+
+    def list(
+        self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the documents of one's own tokens, of another user's, or of everybody's."""
+        query = [("user", user), ("everybody", everybody or None)]
+        yield from self._api.listed("/user-tokens", query, replies.record, limit)
+
+    def get(self, token_id: int) -> dict[str, Any]:
+        """Return the document of a token."""
+        return replies.record(*self._api.call("GET", f"/user-tokens/{token_id}"))
+
+    def revoke(self, token_id: int, *, revoke: bool = True) -> dict[str, Any]:
+        """End a token at once, or let it be good again, and return its document."""
+        return replies.record(*self._api.call("PUT", f"/user-tokens/{token_id}", None, {"revoke": revoke}))
+
+    def delete(self, token_id: int) -> dict[str, Any]:
+        """Delete a revoked token; return `{id, name, deleted}`."""
+        found = self.get(token_id)
+        self._api.call("DELETE", f"/user-tokens/{token_id}")
+        return {"id": found["id"], "name": found["name"], "deleted": True}
+
+
+class HttpAudit:
+    """The audit log."""
+
+    def __init__(self, api: Api) -> None:
+        """Take the control plane."""
+        self._api = api
+
+    def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[dict[str, Any]]:
+        """Return entries, the newest first; `before` is the id of the last one that is known already."""
+        entries: list[dict[str, Any]] = []
+        while len(entries) < limit:
+            size = min(PAGE, limit - len(entries))
+            found = self._api.call("GET", "/audit", [("before", before), ("action", action), ("size", size)])[0]
+            page = replies.items(found if isinstance(found, dict) else {"items": found})
+            entries += page
+            if len(page) < size:
+                break
+            before = page[-1]["id"]
+        return entries
