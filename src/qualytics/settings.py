@@ -32,12 +32,14 @@ class Plane:
 
     `targets` are names, addresses and networks that tests may reach though they are this machine's or
     link-local; `types` are connection types that are off because nothing holds their driver to the address
-    that was checked; `files` are directories of database files, and drivers' jars.
+    that was checked; `files` are directories of database files, and drivers' jars; `identity` is an id and a
+    secret that roles may be assumed with by connections that have neither.
     """
 
     targets: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    identity: tuple[Secret, Secret] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

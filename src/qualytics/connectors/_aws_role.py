@@ -9,7 +9,7 @@ from qualytics.connectors._base import Param, Target
 from qualytics.connectors._objects import base_url, secret_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 PARAMS = (
     Param("role_arn", str, "role to assume, for IAM_ROLE", max_length=2_048),
@@ -24,6 +24,21 @@ _ARGUMENTS = {"role_arn": "RoleArn", "external_id": "ExternalId"}
 def is_role(parameters: Mapping[str, Any]) -> bool:
     """Say whether a role is to be assumed."""
     return parameters.get("authentication_type") == "IAM_ROLE"
+
+
+def borrows(*fields: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
+    """Return what says whether a role may be assumed with the keys of a control plane in place of `fields`.
+
+    The external id keeps one customer's role from being assumed for another (AWS: "confused deputy"), and
+    no other endpoint than AWS's own is called with those keys.
+    """
+
+    def allowed(values: Mapping[str, Any]) -> tuple[str, ...]:
+        parameters = values.get("parameters") or {}
+        may = is_role(parameters) and "external_id" in parameters and "endpoint_url" not in parameters
+        return fields if may else ()
+
+    return allowed
 
 
 def lacking(parameters: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -187,6 +187,8 @@ class Connector:
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
+    `borrows(values)` names the fields of identity and secret that a control plane's own identity may stand in
+    for, none where these values do not allow it.
     Discovery, after login: `catalogs(handle, target)`, `schemas(handle, target)` in target.database,
     `tables(handle, target, prefix)` in target.database and target.schema; object stores list prefixes
     and objects under target.root_path.
@@ -206,6 +208,7 @@ class Connector:
     clean_uri: Callable[[str], str] | None = None
     endpoint: Callable[[Mapping[str, Any]], Endpoint] | None = None
     requires: Callable[[Mapping[str, Any], frozenset[str]], Iterator[tuple[str, str, str]]] | None = None
+    borrows: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
     catalogs: Callable[[Any, Target], Iterator[Item]] | None = None
     schemas: Callable[[Any, Target], Iterator[Item]] | None = None
     tables: Callable[[Any, Target, str], Iterator[Item]] | None = None

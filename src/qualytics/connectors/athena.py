@@ -44,6 +44,7 @@ CONNECTOR = Connector(
     example="""--username '${AWS_KEY_ID}' --password '${AWS_SECRET}' --parameters '{"region": "eu-west-1", "output": "s3://bucket/results/"}'""",
     endpoint=_athena_place.endpoint,
     requires=_athena_place.requires,
+    borrows=_aws_role.borrows("username", "password"),
     tls="direct",
     open=connect,
     select=_athena_listing.select,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import _redshift_iam
+from qualytics.connectors import _aws_role, _redshift_iam
 from qualytics.connectors._base import Connector, Param, Server, tls_params
 from qualytics.connectors._postgresql_arguments import greet
 from qualytics.connectors._redshift_catalog import catalogs, schemas, select, tables
@@ -45,6 +45,7 @@ CONNECTOR = Connector(
     tls="preamble",
     greet=greet,
     requires=_redshift_iam.requires,
+    borrows=_aws_role.borrows("username", "password"),
     open=connect,
     select=select,
     check=check,

@@ -57,6 +57,7 @@ CONNECTOR = Connector(
     clean_uri=lambda uri: clean_bucket(uri, "s3"),
     endpoint=endpoint,
     requires=requires,
+    borrows=_aws_role.borrows("access_key", "secret_key"),
     tls="direct",
     open=connect,
     check=lambda handle, target: _objects.check(handle, target, "Amazon S3"),

@@ -8,7 +8,7 @@ from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
 
 from qualytics.errors import QualyticsError
-from qualytics.server import connections, datastores, discovery, meta, openapi, problems
+from qualytics.server import connections, datastores, discovery, login, meta, openapi, people, problems
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
@@ -16,14 +16,14 @@ from qualytics.server.runtime import Runtime
 if TYPE_CHECKING:
     from qualytics.server.config import Config
 
-ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES]
+ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES, *people.ROUTES]
 
 
 def make_app(config: Config) -> Guard:
     """Return the application of one worker, with what guards it."""
     runtime = Runtime(config)
     app = Litestar(
-        [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES])],
+        [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *login.ROUTES])],
         exception_handlers={
             QualyticsError: problems.of_product,
             HTTPException: problems.of_http,
@@ -36,6 +36,7 @@ def make_app(config: Config) -> Guard:
         debug=False,
     )
     app.state.runtime = runtime
+    app.state.desk = login.desk_of(config)
     runtime.openapi = openapi.document(config.path, [*ROUTES, *meta.ROUTES])
     return Guard(app, runtime)
 

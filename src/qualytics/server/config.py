@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import settings
 from qualytics.errors import UsageError
+from qualytics.secret import Secret
 from qualytics.service.plane import known_types
 from qualytics.settings import Plane
 
@@ -91,9 +92,13 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     """
     env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
     values = {knob.name: _read(knob, env.get(knob.variable)) for knob in KNOBS}
+    identity = (env.get("QUALYTICS_BASE_ACCESS_KEY"), env.get("QUALYTICS_BASE_SECRET_KEY"))
+    if (identity[0] is None) != (identity[1] is None):
+        raise UsageError("QUALYTICS_BASE_ACCESS_KEY and QUALYTICS_BASE_SECRET_KEY belong together", "set both, or none")
     plane = Plane(
         targets=values.pop("allow_target"),
         types=known_types(values.pop("allow_type")),
+        identity=(Secret(identity[0]), Secret(identity[1])) if identity[0] and identity[1] else None,
         files=tuple(Path(path).absolute() for path in values.pop("allow_file")),
     )
     values["path"] = "/" + values["path"].strip("/")

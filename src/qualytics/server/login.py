@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,6 @@ _COOKIE_LENGTH = 43
 _FORM = "application/x-www-form-urlencoded"
 _ASKS = ("redirect_uri", "state", "hostname", "code_challenge", "code_challenge_method")
 _HIDDEN = {"public": True, "hidden": True}
-_making = threading.Lock()
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -148,18 +146,20 @@ def _stepped(request: AnyRequest, work: Callable[[Logins, str, Desk], str]) -> R
         return _told(exc)
 
 
+def desk_of(config: Config) -> Desk:
+    """Return what the sign-ins of a worker share.
+
+    Raises:
+        UsageError: as `provider_of` does.
+
+    """
+    provider = provider_of(config)
+    path, base = f"{config.path.rstrip('/')}/cli", (config.public_url or "").rstrip("/")
+    return Desk(OpenId(provider) if provider else None, path, f"{base}{path}/callback", base.startswith("https:"))
+
+
 def _desk(request: AnyRequest) -> Desk:
-    state = request.app.state
-    with _making:
-        if not hasattr(state, "desk"):
-            config = runtime_of(request).config
-            provider = provider_of(config)
-            path = f"{config.path.rstrip('/')}/cli"
-            base = (config.public_url or "").rstrip("/")
-            state.desk = Desk(
-                OpenId(provider) if provider else None, path, f"{base}{path}/callback", base[:6] == "https:"
-            )
-        desk: Desk = state.desk
+    desk: Desk = request.app.state.desk
     return desk
 
 

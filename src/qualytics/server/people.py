@@ -13,7 +13,7 @@ from qualytics.server.connections import AnyRequest, Page, Reply, Size, Text, re
 from qualytics.server.runtime import opened
 from qualytics.service.people import Users
 from qualytics.service.rights import OWN_TOKENS, SEE_USERS, USERS
-from qualytics.service.tokens import DEFAULT_DAYS, Tokens
+from qualytics.service.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,7 +130,7 @@ def create_token(request: AnyRequest, body: bytes) -> Reply:
         raise InvalidInput(problems)
     required(given, "name")
     with opened(request) as context:
-        made = Tokens(context).create(given["name"], given.get("expires_in_days", DEFAULT_DAYS), user)
+        made = Tokens(context).create(given["name"], given.get("expires_in_days"), user)
         return bodies.reply(made)
 
 

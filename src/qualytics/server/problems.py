@@ -94,7 +94,8 @@ def of_http(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
     status = error.status_code
     message = _TITLES.get(status, "error").lower()
     code = _HTTP_CODES.get(status, "usage" if status < 500 else "internal")
-    headers = {"Allow": error.headers["Allow"]} if error.headers and "Allow" in error.headers else None
+    allowed = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow")
+    headers = {"Allow": allowed} if allowed else None
     return respond(status, document(status, code, message), headers)
 
 

@@ -14,6 +14,7 @@ from qualytics.probe.pool import Pool
 from qualytics.server.metrics import Metrics
 from qualytics.service import Context, tokens
 from qualytics.service.rights import Actor
+from qualytics.service.uses import Uses
 from qualytics.store import open_pool
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Runtime:
         self.config = config
         self.settings = config.settings
         self.pool = open_pool(config.settings)
+        self.uses = Uses(self.context)
         self.limits = Limits(config.requests_per_minute)
         self.metrics = Metrics()
         self.openapi: dict[str, Any] = {}
@@ -78,6 +80,7 @@ class Runtime:
         """End what runs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._children.close()
+        self.uses.close()
         self.pool.close()
 
 
@@ -130,7 +133,11 @@ def opened(request: AnyRequest) -> Iterator[Context]:
                 "no token was sent", "send it as Authorization: Bearer TOKEN; qualytics auth login gets one"
             )
         context.actor = tokens.authenticate(
-            context, bearer.strip(), address=address_of(request), request_id=request_id_of(request)
+            context,
+            bearer.strip(),
+            address=address_of(request),
+            request_id=request_id_of(request),
+            uses=runtime.uses,
         )
         runtime.limits.take(context.actor.token_id or 0)
         yield context

@@ -9,7 +9,10 @@ from qualytics.fields import BY_NAME, DATASTORE_KEYS, FIELDS, KEYS, SECRETS, Fie
 from qualytics.probe.verdict import CLASSES
 from qualytics.secret import MASK
 from qualytics.service.datastore_fields import SETTINGS, Setting
+from qualytics.service.passwords import LONGEST, SHORTEST
+from qualytics.service.people import KINDS
 from qualytics.service.rights import ROLES
+from qualytics.service.tokens import MOST_DAYS
 
 Schema = dict[str, Any]
 
@@ -220,12 +223,52 @@ def _people() -> dict[str, Schema]:
     user: dict[str, Schema] = {
         "id": _or_null(_ID),
         "name": _NAME,
-        "kind": _words("user", "service"),
+        "kind": _or_null(_words(*KINDS)),
         "role": _words(*ROLES),
-        "email": _or_null(_TEXT),
+        **dict.fromkeys(("email", "issuer", "subject"), _or_null(_TEXT)),
         "created": _or_null(_TIME),
     }
-    return {"User": {"type": "object", "properties": user, "required": ["name", "role"]}, "UserPage": _page("User")}
+    given: dict[str, Schema] = {
+        **dict.fromkeys(("email", "issuer", "subject"), {"type": ["string", "null"], "minLength": 1, "maxLength": 255}),
+        "password": {"type": ["string", "null"], "minLength": SHORTEST, "maxLength": LONGEST, "writeOnly": True},
+        "name": _NAME,
+        "kind": _words(*KINDS),
+        "role": _words(*ROLES),
+    }
+    ignored = {
+        name: {"readOnly": True, "description": "ignored: a client may send a reply back"} for name in ("id", "created")
+    }
+    token: dict[str, Schema] = {
+        "id": _ID,
+        "name": _NAME,
+        "user": _closed({"id": _ID, "name": _NAME}, "id", "name"),
+        "active": _FLAG,
+        "expiration": _TIME,
+        "last_used": _or_null(_TIME),
+        "revoked": _or_null(_TIME),
+        "created": _TIME,
+        "bearer_token": _TEXT | {"description": "the token itself, in the reply that makes it"},
+    }
+    wanted: dict[str, Schema] = {
+        "name": _NAME,
+        "expires_in_days": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
+        "user": {
+            "type": ["string", "integer", "null"],
+            "description": "name or id of whom it is for: oneself by default",
+        },
+        "scim_endpoints_only": {"type": "boolean", "const": False},
+    }
+    return {
+        "User": _closed(user | {"bearer_token": token["bearer_token"]}, *user),
+        "UserPage": _page("User"),
+        "UserCreate": _closed(given, "name"),
+        "UserPut": _closed(given | ignored, "name", "role"),
+        "UserPatch": _closed(given | ignored),
+        "Token": _closed(token, *(name for name in token if name != "bearer_token")),
+        "TokenPage": _page("Token"),
+        "TokenCreate": _closed(wanted, "name"),
+        "TokenPut": _closed({"revoke": _FLAG}, "revoke"),
+    }
 
 
 def _problem() -> Schema:

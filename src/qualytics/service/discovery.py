@@ -94,7 +94,7 @@ class Discovery:
             if connection is None:
                 raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
             act.object_name = connection.name
-            asked = with_secrets(merge(connection, {}), records.secrets(connection_id))
+            asked = with_secrets(merge(connection, {}, self._context.settings.plane), records.secrets(connection_id))
             datastores = list(records.datastores(connection_id))
             report = self._asked(asked, listing, scope, limit_s, connection_id)
             if self._context.is_shared:
@@ -117,7 +117,7 @@ class Discovery:
         limit_s = probing.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover") as act:
             listing, scope = Listing(what, limit=MOST), probing.Scope(catalog)
-            report = self._asked(draft(given), listing, scope, limit_s)
+            report = self._asked(draft(given, self._context.settings.plane), listing, scope, limit_s)
             if self._context.is_shared:
                 with self._context.store.writing():
                     act.write("done", {"what": what})

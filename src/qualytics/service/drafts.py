@@ -10,12 +10,14 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, MAX_NAME
 from qualytics.secret import Secret
 from qualytics.service import validate, views
+from qualytics.service.plane import lent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection
+    from qualytics.settings import Plane
 
 # What "-2", "-3" … may take when a name is made for a connection that was given none.
 _SUFFIX = 10
@@ -34,7 +36,7 @@ class Draft:
     kept: frozenset[str] = frozenset()
 
 
-def draft(given: Mapping[str, Any]) -> Draft:
+def draft(given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
     """Check the fields of a new connection; needs no store.
 
     Raises:
@@ -50,8 +52,7 @@ def draft(given: Mapping[str, Any]) -> Draft:
     clean = validate.check_values(connector, rest, problems, masks_keep=False)
     values = {name: value for name, value in clean.items() if value is not None}
     values = _with_parameters(values, values.get("parameters"))
-    validate.check_complete(connector, values, problems)
-    problems.finish()
+    _check_complete(connector, values, problems, frozenset(), plane)
     return _split(connector, values)
 
 
@@ -62,7 +63,7 @@ def preview(given: Mapping[str, Any]) -> dict[str, Any]:
     return views.payload_document(new.connector, values | dict.fromkeys(new.secrets, ""))
 
 
-def merge(before: Connection, given: Mapping[str, Any]) -> Draft:
+def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
     """Check changes to a stored connection and return its changed form.
 
     None unsets a field; `parameters` merge by key, None removes a key; a mask keeps the secret.
@@ -85,8 +86,7 @@ def merge(before: Connection, given: Mapping[str, Any]) -> Draft:
         values = _with_parameters(values, {**before.values.get("parameters", {}), **clean["parameters"]})
     values = {name: value for name, value in values.items() if value is not None}
     kept = frozenset(before.secrets_set - clean.keys())
-    validate.check_complete(connector, values, problems, kept)
-    problems.finish()
+    _check_complete(connector, values, problems, kept, plane)
     return replace(_split(connector, values), kept=kept)
 
 
@@ -110,6 +110,20 @@ def as_changed(before: Connection, changed: Draft) -> Connection:
         values={name: value for name, value in changed.values.items() if name != "name"},
         secrets_set=changed.kept | changed.secrets.keys(),
     )
+
+
+def _check_complete(
+    connector: Connector,
+    values: Mapping[str, Any],
+    problems: validate.Problems,
+    kept: frozenset[str],
+    plane: Plane | None,
+) -> None:
+    # What a control plane lends counts as set, but where the connection has its own.
+    loan = {name for name in lent(plane, connector, values) if values.get(name) is None and name not in kept}
+    plain = {name: str(name) for name in loan if not BY_NAME[name].is_secret}
+    validate.check_complete(connector, {**values, **plain}, problems, kept | (loan - plain.keys()))
+    problems.finish()
 
 
 def _split(connector: Connector, values: dict[str, Any]) -> Draft:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qualytics.connectors import Connector
     from qualytics.model import Connection
     from qualytics.probe.egress import Policy
+    from qualytics.secret import Secret
     from qualytics.service import Context
     from qualytics.service.drafts import Draft
     from qualytics.settings import Plane, Settings
@@ -51,6 +52,13 @@ def require_allowed(settings: Settings, draft: Draft) -> None:
         hint = f"an Admin can allow it with --allow-type {connector.type} when the server starts"
         message = f"{connector.type} is off here: nothing holds its driver to the address that was checked"
         raise _not_allowed(message, hint)
+
+
+def lent(plane: Plane | None, connector: Connector, values: Mapping[str, Any]) -> dict[str, Secret]:
+    """Return what the control plane's own identity gives a connection that has none, by field."""
+    if plane is None or plane.identity is None or connector.borrows is None:
+        return {}
+    return dict(zip(connector.borrows(values), plane.identity, strict=False))
 
 
 def policy_of(settings: Settings) -> Policy | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, Problem
+from qualytics.fields import BY_NAME
 from qualytics.service import plane, views
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
@@ -41,6 +42,7 @@ def discover(
     """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
 
+    tested = _with_loan(context, tested)
     plan = probe.Plan(
         type=tested.connector.type,
         values=tested.values,
@@ -55,6 +57,15 @@ def discover(
     )
     report = context.run_test(plan)
     return views.report_document(report, tested.secrets.values()), report
+
+
+def _with_loan(context: Context, tested: Draft) -> Draft:
+    loan = plane.lent(context.settings.plane, tested.connector, tested.values)
+    if not loan or any(name in tested.values or name in tested.secrets for name in loan):
+        return tested
+    secrets = {name: secret for name, secret in loan.items() if BY_NAME[name].is_secret}
+    plain = {name: secret.reveal() for name, secret in loan.items() if name not in secrets}
+    return replace(tested, values={**tested.values, **plain}, secrets={**tested.secrets, **secrets})
 
 
 def checked_timeout(timeout_s: float | None) -> float:

@@ -1,0 +1,64 @@
+"""A control plane as a real process, one for the tests of a worker, and callers of each role."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from dev.control_plane import serving
+
+_MANY = ("--requests-per-minute", "100000000")
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory):
+    """Return a control plane that runs, with no limit on requests."""
+    with serving(tmp_path_factory.mktemp("plane") / "home", *_MANY) as found:
+        yield found
+
+
+@pytest.fixture
+def admin(plane):
+    return plane.api("Admin")
+
+
+@pytest.fixture
+def manager(plane):
+    return plane.api("Manager")
+
+
+@pytest.fixture
+def member(plane):
+    return plane.api("Member")
+
+
+@pytest.fixture
+def nobody(plane):
+    return plane.api(None)
+
+
+@pytest.fixture
+def fresh():
+    """Return a function that returns a name that no other test of the process uses."""
+    return lambda: f"name-{next(_numbers)}"
+
+
+@pytest.fixture
+def made(admin, fresh):
+    """Return a function that stores a connection and returns its document."""
+
+    def call(**fields):
+        given = {"type": "postgresql", "name": fresh(), "host": "127.0.0.1", "port": 1, "username": "app"}
+        answer = admin("POST", "/connections", given | fields)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    return call

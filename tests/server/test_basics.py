@@ -1,0 +1,111 @@
+"""What every reply has, and what every request passes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+EVERYWHERE = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "strict-transport-security": "max-age=31536000",
+}
+PROBLEM = {"type", "title", "status", "detail", "code", "message", "hint"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/health", 204),
+        ("GET", "/connections", 200),
+        ("GET", "/connections/999999", 404),
+        ("GET", "/nowhere", 404),
+        ("PATCH", "/connections", 405),
+        ("GET", "/docs", 200),
+        ("GET", "/metrics", 200),
+    ],
+)
+def test_every_reply_has_an_id_and_the_headers_that_hold_a_browser_back(admin, method, path, status):
+    answer = admin(method, path)
+    assert answer.status == status
+    assert EVERYWHERE.items() <= answer.headers.items()
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert re.fullmatch(r"[0-9a-f]{16}", answer.headers["x-request-id"])
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_page_of_another_origin_is_told_nothing_about_what_it_may_do(admin):
+    answer = admin("OPTIONS", "/connections", Origin="https://evil.example", Access_Control_Request_Method="POST")
+    assert answer.status in {204, 405}
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_the_id_of_a_request_stands_in_the_reply_in_the_log_and_in_the_audit_log(plane, admin, made, fresh):
+    number = made()["id"]
+    wanted = f"trace.{fresh()}"
+    answer = admin("PATCH", f"/connections/{number}", {"username": "other"}, X_Request_Id=wanted)
+    assert answer.headers["x-request-id"] == wanted
+    assert admin("GET", "/audit").json["items"][0]["request_id"] == wanted
+    lines = [json.loads(line) for line in plane.log if wanted in line]
+    assert [(line["method"], line["path"], line["status"]) for line in lines] == [
+        ("PATCH", f"/api/connections/{number}", 200)
+    ]
+
+
+@pytest.mark.parametrize("wanted", ["a b", "x" * 65, 'a"b', "é", ""])
+def test_an_id_of_another_form_is_replaced(admin, wanted):
+    assert re.fullmatch(r"[0-9a-f]{16}", admin("GET", "/health", X_Request_Id=wanted).headers["x-request-id"])
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/connections/", {200, 404}),
+        ("/connections//1", {404}),
+        ("/connections/../users", {400, 404}),
+        ("/connections/%2e%2e/users", {400, 404}),
+        ("/../../etc/passwd", {400, 404}),
+        ("/connections/1%00", {400, 404}),
+        ("/connections/1;a=b", {404}),
+        ("/connections/-1", {404}),
+        ("/connections/0", {404}),
+        ("/connections/1e3", {404}),
+        ("/connections/٣", {404}),
+        ("/connections/9223372036854775808", {404}),
+        ("/connections/" + "9" * 3000, {404}),
+        ("/connections/%ff", {400, 404}),
+    ],
+)
+def test_a_path_that_is_a_trick_leads_nowhere(plane, path, status):
+    answer = plane.api("Member")("GET", path if path.isascii() else "/connections/%D9%A3")
+    assert answer.status in status
+    if answer.status == 404:
+        assert PROBLEM <= answer.json.keys()
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FOO"])
+def test_a_method_that_a_path_does_not_have_is_refused(plane, method):
+    answer = plane.api("Admin")(method, "/connections")
+    assert answer.status in {400, 405, 404}
+    assert answer.status != 405 or set(answer.headers["allow"].split(", ")) >= {"GET", "POST"}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "json"])
+def test_a_body_of_another_type_is_refused(admin, kind):
+    answer = admin("POST", "/connections", b'{"type": "postgresql", "host": "h"}', Content_Type=kind)
+    assert (answer.status, answer.json["code"]) == (415, "unsupported-media-type")
+
+
+def test_a_query_out_of_range_names_the_parameter_and_repeats_no_value(admin):
+    answer = admin("GET", "/connections?size=101")
+    assert (answer.status, answer.json["code"]) == (422, "invalid-input")
+    assert "size" in answer.json["message"]
+    assert "101" not in answer.body.decode()
+
+
+def test_the_store_is_healthy(nobody):
+    assert nobody("GET", "/status").json == {"database_connection": "OK"}
