@@ -25,6 +25,7 @@ from qualytics.probe.pool import Pool
 from qualytics.secret import Secret
 from tests import faults
 from tests.connectors.trial import outcome
+from tests.probe.test_faults import plan_for
 from tests.probe.test_hanging import descendants, holds, readable
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -407,3 +408,35 @@ def test_all_ends_with_the_program_also_when_it_is_killed(serving, private, numb
         os.close(one)
     serving.wait(10)
     assert list(private.iterdir()) == []
+
+
+FORKED = [
+    connector.type for connector in connectors.all_connectors() if connector.forks and connector.kind != "embedded"
+]
+FAULTS = {"closed": faults.closed, "closing": faults.closing, "http": faults.garbage}
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Pool(4, 100, templates=32) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("type_", FORKED)
+def test_a_forked_driver_does_what_one_in_a_fresh_interpreter_does(shared, private, type_):
+    connector = connectors.get(type_)
+    for fault in FAULTS.values():
+        with fault() as port:
+            plan = plan_for(type_, "127.0.0.1", port, 20.0)
+            reports = shared.run(plan, "ann"), probe.run(plan)
+        assert outcome(reports[0]) == outcome(reports[1])
+        assert [stage.name for stage in reports[0].stages] == [stage.name for stage in reports[1].stages]
+    assert connector.driver not in shared._templates._unfit
+    assert list(private.glob("qualytics-test-*")) == []
+
+
+def test_no_driver_leaves_anything_where_it_was_imported(private):
+    with faults.closing() as port, Pool(4, 100, templates=32) as pool:
+        for type_ in FORKED:
+            pool.run(plan_for(type_, "127.0.0.1", port, 20.0), "ann")
+            assert list(private.iterdir()) == [], type_
