@@ -23,7 +23,7 @@ import time
 from typing import Any
 
 from qualytics.connectors import get
-from qualytics.probe import child
+from qualytics.probe import child, tls
 from qualytics.probe._platform import adopt_orphans, children, harden
 from qualytics.probe.pin import GUARD
 from qualytics.probe.spawning import child_command, environment
@@ -71,8 +71,10 @@ def _prepare(type_: str) -> str | None:
     GUARD.install()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
     try:
+        tls.warm_up()
         for name in (*_COMMON, *_CODECS, get(type_).driver or "qualytics"):
             importlib.import_module(name)
+        get(type_).driver_version()  # fills caches
     except Exception as exc:  # noqa: BLE001 - a driver's import may fail in any way; the test itself will say how
         return f"{type(exc).__name__}: {exc}"
     del os.environ["OPENBLAS_NUM_THREADS"]
