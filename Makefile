@@ -25,8 +25,8 @@ test: setup ## Run the whole suite against real servers, installing what is miss
 test-fast: setup ## Run the tests that need no server.
 	$(PYTHON) -m pytest -q -n 2 -m "not servers and not slow"
 
-verify: setup ## Test every type on its counterpart and keep the versions of that run for the documents.
-	$(PYTHON) -m dev.verify --write
+verify: setup ## Test every type on its counterpart, or some: TYPES="s3 hive"; all of them keep their versions.
+	$(PYTHON) -m dev.verify $(if $(TYPES),$(TYPES),--write)
 
 lint: setup ## Check style, types and that generated documents are current.
 	$(VENV)/bin/ruff check .

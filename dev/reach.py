@@ -10,6 +10,8 @@ from typing import Any
 from dev import java
 
 LOCAL = "127.0.0.1"
+# In place of a password; it is masked wherever it stands, so it is no word of a message.
+WORD = "Tr1al-7"
 WAREHOUSE = "/sql/1.0/warehouses/1234567890abcdef"
 
 
@@ -33,9 +35,9 @@ def reaching(kind: str, port: int, scheme: str = "http") -> dict[str, Any]:
         fields["parameters"] = {**fields.get("parameters", {}), "endpoint_url": url}
         return {"type": kind, **fields}
     if kind == "jdbc":
-        login = {"username": "reader", "password": "secret", "parameters": java.driver("h2")}
+        login = {"username": "reader", "password": WORD, "parameters": java.driver("h2")}
         return {"type": kind, "uri": f"jdbc:h2:tcp://{LOCAL}:{port}/sales", **login}
-    login = {"password": "secret"} if kind == "databricks" else {"username": "reader", "password": "secret"}
+    login = {"password": WORD} if kind == "databricks" else {"username": "reader", "password": WORD}
     fields = {"type": kind, "host": LOCAL, "port": port, **login}
     return fields | {"parameters": _NEEDED[kind]} if kind in _NEEDED else fields
 
@@ -46,18 +48,18 @@ _NEEDED = {
     "oracle": {"service_name": "sales"},
 }
 _BY_URL = {
-    "s3": lambda: {"uri": "s3://data", "access_key": "AKIA", "secret_key": "secret"},
+    "s3": lambda: {"uri": "s3://data", "access_key": "AKIA", "secret_key": WORD},
     "gcs": lambda: {"uri": "gs://data", "secret_key": google_key()},
     "abfs": lambda: {
         "uri": "abfss://data@account.dfs.core.windows.net",
         "access_key": "account",
-        "secret_key": base64.b64encode(b"secret").decode(),
+        "secret_key": base64.b64encode(WORD.encode()).decode(),
     },
     "bigquery": dict,
     "athena": lambda: {
         "username": "AKIA",
-        "password": "secret",
+        "password": WORD,
         "parameters": {"region": "us-east-1", "output": "s3://results/x/"},
     },
-    "databricks_native": lambda: {"host": "dbc-1234.cloud.databricks.com", "password": "secret"},
+    "databricks_native": lambda: {"host": "dbc-1234.cloud.databricks.com", "password": WORD},
 }

@@ -13,7 +13,7 @@ import pytest
 
 from dev import docs
 from dev.counterparts import COUNTERPARTS
-from qualytics.connectors import all_connectors
+from qualytics.connectors import all_connectors, get
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -81,6 +81,15 @@ def test_every_type_stands_on_its_page_with_a_verdict_and_the_run_behind_it():
         assert connector.type in found["driver_only" if is_driver_only else "counterparts"], connector.type
         assert ("login and discovery: never run" in part) is is_driver_only, connector.type
         assert set(found["counterparts"]) == set(COUNTERPARTS)
+
+
+def test_the_readme_has_one_command_for_each_type_and_the_verdict_of_its_page():
+    rows = re.findall(r'^\| (`.*`) \| .* \| (real|sibling|emulator|driver only).* \| `make verify TYPES="?(.*?)"?` \|$', (ROOT / "README.md").read_text(), re.MULTILINE)  # fmt: skip  # noqa: E501 - a pattern of one line
+    named = [name for cell, _, _ in rows for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == [connector.type for connector in all_connectors()]
+    for cell, word, types in rows:
+        assert types.split() == re.findall(r"`(\w+)`", cell)
+        assert {docs.verdict(get(name)) for name in types.split()} == {word}
 
 
 @pytest.mark.parametrize("connector", all_connectors(), ids=lambda connector: connector.type)

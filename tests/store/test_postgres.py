@@ -294,6 +294,25 @@ def test_statements_are_translated_in_one_place():
 
 
 @pytest.mark.slow
+def test_fifty_writers_on_one_row_lose_nothing(filled):
+    def write(pool):
+        for _ in range(4):
+            with pool.lease() as store, store.writing() as records:
+                before = records.connection(1)
+                records.update_connection(1, {"port": (before.values.get("port") or 0) + 1}, {}, ())
+
+    with closing(open_pool(filled)) as one, closing(open_pool(filled)) as other:
+        threads = [threading.Thread(target=write, args=((one, other)[number % 2],)) for number in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with one.lease() as store:
+            found = store.records.connection(1)
+            assert (found.values["port"], found.version) == (200, 201)
+
+
+@pytest.mark.slow
 def test_deleting_a_connection_while_datastores_are_made_on_it_never_leaves_an_orphan(settings, raw):
     ends = {"deleted": 0, "kept": 0}
     with LocalClient(settings) as one, LocalClient(settings) as other:

@@ -1,4 +1,4 @@
-"""`qualytics store`: check, back up and restore the embedded store."""
+"""`qualytics store`: check, back up, restore and copy the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qualytics.cli._kinds import Text
 
 @click.group(cls=SuggestingGroup)
 def group() -> None:
-    """Check, back up and restore the embedded store."""
+    """Check, back up, restore and copy the store."""
 
 
 @group.command()
@@ -51,3 +51,22 @@ def restore(*, file: str, form: str) -> None:
 
     with client.connect() as door:
         output.write_document(door.upkeep.restore(Path(file).absolute()), form)
+
+
+@group.command()
+@click.option(
+    "--to", "target", type=Text(), required=True, metavar="URL", help="An empty database, or a new directory."
+)
+@click.option("--new-key-file", type=Text(), metavar="FILE", help="The key of the copy; made there if it is not.")
+@options.common_options()
+def copy(*, target: str, new_key_file: str | None, form: str) -> None:
+    """Copy the whole store into an empty one, every secret sealed anew; nothing counts until all is verified.
+
+    URL is postgresql://USER@HOST:PORT/DATABASE, with the password in QUALYTICS_STORE_PASSWORD, or a directory.
+    """
+    from pathlib import Path
+
+    with client.connect() as door:
+        found = door.upkeep.copy(target, Path(new_key_file).absolute() if new_key_file else None)
+    output.write_document(found, form)
+    output.say(f"note: the copy opens with the key in {output.escape(found['key'])} alone")

@@ -65,6 +65,12 @@ class LocalUpkeep:
         self._context.release()  # it needs the store for itself
         return upkeep.restore(self._settings, source)
 
+    def copy(self, target: str, new_key_file: Path | None = None) -> dict[str, Any]:
+        """Copy the store into an empty one, sealed anew."""
+        from qualytics.store import copying
+
+        return copying.copy(self._settings, target, new_key_file)
+
     def new_key(self) -> str:
         """Return a new key as text; nothing is stored."""
         from qualytics.store.sealing import Key

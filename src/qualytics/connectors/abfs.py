@@ -69,4 +69,5 @@ CONNECTOR = Connector(
         "SERVICE_PRINCIPAL: the role Storage Blob Data Reader on the container",
     ),
     pinned="proxy",  # login.microsoftonline.com, a fixed name, is looked up in Python by the proxy
+    forks=False,  # Rust's tokio
 )

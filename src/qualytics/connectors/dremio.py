@@ -73,4 +73,5 @@ CONNECTOR = Connector(
         "Dremio Community: none, every user sees everything",
     ),
     pinned="address",
+    forks=False,  # Go, and gRPC in it
 )  # fmt: skip

@@ -76,4 +76,5 @@ CONNECTOR = Connector(
     authentication=(("service account", "secret_key: the text of its JSON key file"),),
     privileges=("roles/storage.objectViewer on the bucket, for storage.objects.list and storage.objects.get",),
     pinned="proxy",
+    forks=False,  # Rust's tokio
 )

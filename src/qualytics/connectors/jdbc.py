@@ -76,4 +76,5 @@ CONNECTOR = Connector(
     authentication=(("BASIC", "username and password, where the database asks for them; no other properties of a driver"),),
     privileges=("the right to log in, and to read the engine's own catalog: as for the engine's own type, where there is one",),
     pinned="resolver",  # Java's, which knows no other host: see _jdbc_machine.machine
+    forks=False,  # the JVM
 )  # fmt: skip

@@ -74,4 +74,5 @@ CONNECTOR = Connector(
         "IAM_ROLE: sts:AssumeRole on the role for the user, and the two above for the role",
     ),
     pinned="proxy",  # STS, at a name of AWS, through look-ups in Python
+    forks=False,  # Rust's tokio
 )  # fmt: skip

@@ -70,4 +70,5 @@ CONNECTOR = Connector(
     ),
     # ssl_mode=verify gives the driver the name, for the certificate, and it looks that up by itself, proxy or none.
     pinned=None,
+    forks=False,  # Go runs from the import on
 )

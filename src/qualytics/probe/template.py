@@ -23,7 +23,7 @@ import time
 from typing import Any
 
 from qualytics.connectors import get
-from qualytics.probe import child
+from qualytics.probe import child, tls
 from qualytics.probe._platform import adopt_orphans, children, harden
 from qualytics.probe.pin import GUARD
 from qualytics.probe.spawning import child_command, environment
@@ -71,8 +71,10 @@ def _prepare(type_: str) -> str | None:
     GUARD.install()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
     try:
+        tls.warm_up()
         for name in (*_COMMON, *_CODECS, get(type_).driver or "qualytics"):
             importlib.import_module(name)
+        get(type_).driver_version()  # fills caches
     except Exception as exc:  # noqa: BLE001 - a driver's import may fail in any way; the test itself will say how
         return f"{type(exc).__name__}: {exc}"
     del os.environ["OPENBLAS_NUM_THREADS"]
@@ -80,8 +82,10 @@ def _prepare(type_: str) -> str | None:
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
             thread.join(max(0.0, until - time.monotonic()))
-    if len(os.listdir("/proc/self/task")) > 1:
-        return "the driver runs threads"
+    while len(os.listdir("/proc/self/task")) > 1:  # a thread that Python has joined lasts a little longer
+        if time.monotonic() > until:
+            return "the driver runs threads"
+        time.sleep(0.001)
     gc.collect()
     gc.freeze()  # what is here now is shared by all children; the collector would copy it into each
     return None

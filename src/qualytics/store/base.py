@@ -109,6 +109,10 @@ class Store(abc.ABC):
         """Return the highest id that each table has ever given."""
 
     @abc.abstractmethod
+    def keep_ids(self, last: dict[str, int]) -> None:
+        """Let each table give higher ids than these from now on, inside a transaction."""
+
+    @abc.abstractmethod
     def close(self) -> None:
         """Close the database; once is enough."""
 

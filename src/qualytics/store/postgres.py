@@ -61,6 +61,10 @@ class Row:
     def __getitem__(self, key: int | str) -> Any:
         return self._values[self._index[key] if isinstance(key, str) else key]
 
+    def keys(self) -> list[str]:
+        """Return the names of the columns."""
+        return list(self._index)
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._values)
 
@@ -166,6 +170,11 @@ class PostgresStore(Store):
             last, is_called = self.execute(f"SELECT last_value, is_called FROM {sequence}").all()[0]  # noqa: S608
             found |= {table: last} if is_called else {}
         return found
+
+    def keep_ids(self, last: dict[str, int]) -> None:
+        """Let each table give higher ids than these from now on; a sequence is not part of a transaction."""
+        for table, number in last.items():
+            self.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), ?)", (number,))
 
     def _begin(self) -> list[Any]:
         self._require_own()

@@ -168,6 +168,12 @@ class SqliteStore(Store):
         """Return the highest id that each table has ever given."""
         return {row[0]: row[1] for row in self.execute("SELECT name, seq FROM sqlite_sequence")}
 
+    def keep_ids(self, last: dict[str, int]) -> None:
+        """Let each table give higher ids than these from now on, inside a transaction."""
+        for table, number in last.items():
+            self.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            self.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
+
     def copy_to(self, target: sqlite3.Connection, path: Path) -> None:
         """Copy a consistent state into the database at `path`, while others read and write."""
         with named_faults(path, self._busy_s, read=self._path):

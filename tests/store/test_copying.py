@@ -1,0 +1,115 @@
+"""Copying a store: all of it, sealed anew, or nothing."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from qualytics.client.local import LocalClient
+from qualytics.errors import Conflict, KeyMissing, SealBroken, UsageError
+from qualytics.secret import Secret
+from qualytics.store import open_store
+from qualytics.store.copying import copy
+from qualytics.store.schema import TABLES
+from qualytics.store.upkeep import check
+
+FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
+
+
+@pytest.fixture
+def source(filled, raw):
+    """Return an embedded store with a row in every table, and a connection less than it ever gave ids."""
+    with open_store(filled) as store, store.writing() as records:
+        records.set_own_secret("tokens", Secret("mine"))
+        records.delete_connection(3)
+    raw(
+        filled,
+        "INSERT INTO users (version, name, name_key, kind, role, created) VALUES (1, 'a', 'a', 'user', 'Admin', 'n')",
+    )
+    raw(filled, "INSERT INTO tokens (user_id, name, hash, created, expires) VALUES (1, 't', 'h', 'n', 'n')")
+    raw(filled, "INSERT INTO logins (hash, kind, detail, expires) VALUES ('h', 'k', '{}', 'n')")
+    raw(
+        filled,
+        "INSERT INTO audit (created, actor, action, object_type, outcome, detail) "
+        "VALUES ('n', 'a', 'x', 'y', 'done', '{}')",
+    )
+    raw(filled, "INSERT INTO operations (type, datastore_id, result, created) VALUES ('sync', 1, 'running', 'n')")
+    return filled
+
+
+@pytest.fixture(params=["directory", pytest.param("postgresql", marks=pytest.mark.servers)])
+def target(request, tmp_path, monkeypatch):
+    """Return a place for a copy and the settings that open it."""
+    if request.param == "directory":
+        place = tmp_path / "copy"
+        return str(place), lambda source: replace(source, home=place)
+    settings = request.getfixturevalue("on_postgres")(request.getfixturevalue("settings"))
+    monkeypatch.delenv("QUALYTICS_STORE")
+    return settings.store_url.reveal(), lambda _source: replace(settings, busy_s=5.0)
+
+
+def everything(raw, settings):
+    left_out = {"secrets": "connection_id, field", "own_secrets": "id, name"}
+    return {
+        table: sorted(raw(settings, f"SELECT {left_out.get(table, '*')} FROM {table}"), key=str) for table in TABLES
+    }
+
+
+def test_a_copy_holds_every_row_every_secret_and_the_next_ids(source, target, raw, secrets_of, run):
+    before = everything(raw, source)
+    assert all(before.values())
+    done = run("store", "copy", "--to", target[0], "--format", "json")
+    assert done.code == 0, done.err
+    assert {table: done.json[table] for table in TABLES} == {table: len(rows) for table, rows in before.items()}
+    settings = target[1](source)
+    assert everything(raw, settings) == before
+    assert secrets_of(settings) == secrets_of(source) == {"c1": "canary-1", "c2": "canary-2"}
+    with open_store(settings) as store, open_store(source) as other:
+        assert store.records.own_secret("tokens").reveal() == "mine"
+        assert store.store_id == done.json["store_id"] != other.store_id
+        assert store.last_ids() == other.last_ids()
+    assert not {row[0] for row in raw(source, "SELECT sealed FROM secrets")} & {
+        bytes(row[0]) for row in raw(settings, "SELECT sealed FROM secrets")
+    }
+    with LocalClient(settings) as client:
+        assert client.connections.create(FIELDS)["id"] == 4
+    assert check(settings)["ok"]
+
+
+def test_a_copy_may_have_a_key_of_its_own(source, target, secrets_of, run, tmp_path):
+    place = tmp_path / "new-key"
+    done = run("store", "copy", "--to", target[0], "--new-key-file", place, "--format", "json")
+    assert (done.code, done.json["key"]) == (0, str(place))
+    assert f"note: the copy opens with the key in {place} alone" in done.err
+    assert place.read_text() != source.key_path.read_text()
+    assert secrets_of(replace(target[1](source), key_file=place)) == secrets_of(source)
+
+
+def test_a_target_that_is_not_empty_is_refused_and_stays_as_it_is(source, target, raw):
+    copy(source, target[0])
+    before = everything(raw, target[1](source))
+    with LocalClient(source) as client:
+        client.connections.create(FIELDS)
+    with pytest.raises(Conflict, match="is not empty"):
+        copy(source, target[0])
+    assert everything(raw, target[1](source)) == before
+
+
+def test_a_secret_that_does_not_open_stops_the_copy_and_nothing_is_left_in_it(source, target, raw):
+    raw(source, "UPDATE own_secrets SET sealed = zeroblob(40)")
+    with pytest.raises(SealBroken):
+        copy(source, target[0])
+    assert not any(everything(raw, target[1](source)).values())
+
+
+def test_without_the_key_of_the_source_nothing_is_made(source, tmp_path):
+    source.key_path.unlink()
+    with pytest.raises(KeyMissing):
+        copy(source, str(tmp_path / "copy"))
+    assert not os.path.exists(tmp_path / "copy")
+
+
+def test_a_file_is_no_target(source, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="is not a directory"):
+        copy(source, str(tmp_path / "file"))

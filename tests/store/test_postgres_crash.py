@@ -1,0 +1,125 @@
+"""Kill -9 of workers and of PostgreSQL itself: what was acknowledged stays, and the same pool goes on."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dev import servers
+from qualytics.errors import Busy, StoreUnreachable
+from qualytics.secret import Secret
+from qualytics.settings import Settings
+from qualytics.store import open_pool, open_store
+from qualytics.store.upkeep import check
+
+pytestmark = [pytest.mark.slow, pytest.mark.servers]
+
+
+@pytest.fixture
+def settings(settings, on_postgres):
+    """Return settings of a store on PostgreSQL, with the patience of a server."""
+    return replace(on_postgres(settings), busy_s=20.0)
+
+
+def test_every_acknowledged_change_survives_120_kills_of_workers(crash, settings):
+    with open_store(settings):
+        pass
+    assert crash("writes", 120) == "120\n"
+    assert check(settings)["problems"] == []
+
+
+def test_a_kill_during_rotation_leaves_a_store_that_opens_and_rotating_again_finishes(crash, settings, seal_count):
+    seal_count(settings, 400)
+    assert crash("rotations", 30) == "30\n"
+    assert len(settings.key_path.read_text().split()) == 1
+
+
+def state_and_parent(process):
+    """Return the state letter and the parent of a process; one that is gone is as dead as one not yet reaped."""
+    try:
+        state, parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return "Z", None
+    return state, int(parent)
+
+
+def kill_server(server):
+    """Kill PostgreSQL with everything it started, and wait until all of it is gone."""
+    every = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    family = [server.process.pid, *(one for one in every if state_and_parent(one)[1] == server.process.pid)]
+    for one in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    server.process.wait()
+    while any(state_and_parent(one)[0] != "Z" for one in family):
+        time.sleep(0.01)
+    (server.directory / "data" / "postmaster.pid").unlink()
+
+
+class Writers:
+    """Threads that create connections through one pool; each name is kept as acknowledged or as unknown."""
+
+    def __init__(self, pool):
+        self.acknowledged, self.unknown, self.reads_failed = [], [], 0
+        self._over, self._written = threading.Event(), threading.Semaphore(0)
+        self._threads = [threading.Thread(target=self._run, args=(pool, number)) for number in range(4)]
+
+    def _run(self, pool, number):
+        count = 0
+        while not self._over.is_set():
+            count += 1
+            name = f"w{number}-{count}"
+            try:
+                with pool.lease() as store, store.writing() as records:
+                    records.insert_connection(name, name, "mysql", {"host": "h"}, {"password": Secret(name)}, "now")
+            except (StoreUnreachable, Busy):
+                self.unknown.append(name)
+            else:
+                self.acknowledged.append(name)
+                self._written.release()
+
+    def wait(self, count):
+        for _ in range(count):
+            assert self._written.acquire(timeout=60)
+
+    def drain(self):
+        while self._written.acquire(blocking=False):
+            pass
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exc):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_nothing_acknowledged_is_lost_when_postgresql_is_killed_under_load_and_the_pool_finds_it_again(home):
+    with servers.postgres() as server:
+        url = f"postgresql://{server.user}:{server.password}@127.0.0.1:{server.port}/postgres"
+        home.mkdir(parents=True, mode=0o700)
+        settings = Settings(home=home, key_file=home / "key", store_url=Secret(url), busy_s=20.0)
+        with closing(open_pool(settings)) as pool, Writers(pool) as writers:
+            for _ in range(3):
+                writers.wait(100)
+                command = server.process.args
+                kill_server(server)
+                server.start(command, lambda: servers._postgres_ready(server))
+                writers.drain()
+            writers.wait(100)
+        with open_store(settings) as store:
+            found = {one.name: one.id for one in store.records.connections(None, (), "id", None)}
+            assert set(writers.acknowledged) <= found.keys() <= {*writers.acknowledged, *writers.unknown}
+            assert all(store.records.secrets(row)["password"].reveal() == name for name, row in found.items())
+        assert len(writers.acknowledged) >= 400
+        assert writers.unknown
+        assert check(settings)["ok"]
