@@ -146,7 +146,7 @@ def _datastore_fields() -> dict[str, Schema]:
     return {
         "name": _NAME,
         "connection_id": _ID,
-        **dict.fromkeys(("database", "schema", "root_path", "description"), _or_null(text)),
+        **{name: _or_null(text) for name in ("database", "schema", "root_path", "description")},
         "tags": names,
         "teams": names,
         "enrichment_only": _FLAG,
@@ -190,7 +190,7 @@ def _report() -> Schema:
     stage = _closed({"name": _TEXT, "ok": _FLAG, "ms": _SECONDS}, "name", "ok", "ms")
     properties: dict[str, Schema] = {
         "connected": _FLAG,
-        **dict.fromkeys(texts, _or_null(_TEXT)),
+        **{name: _or_null(_TEXT) for name in texts},
         "class": _or_null(_words(*CLASSES)),
         "retryable": _or_null(_FLAG),
         "message": _TEXT,
@@ -229,7 +229,7 @@ def _people() -> dict[str, Schema]:
         "created": _or_null(_TIME),
     }
     given: dict[str, Schema] = {
-        **dict.fromkeys(("email", "issuer", "subject"), {"type": ["string", "null"], "minLength": 1, "maxLength": 255}),
+        **dict.fromkeys(("email", "issuer", "subject"), _or_null(_NAME)),
         "password": {"type": ["string", "null"], "minLength": SHORTEST, "maxLength": LONGEST, "writeOnly": True},
         "name": _NAME,
         "kind": _words(*KINDS),
