@@ -183,7 +183,7 @@ def test_the_secret_that_signs_is_sealed_long_and_made_once(shared, second_worke
     assert before not in shared.everything()
 
 
-@pytest.mark.parametrize("days", [0, -1, 366, 10**30, 1.5, "30", True, None])
+@pytest.mark.parametrize("days", [0, -1, 366, 10**30, 1.5, "30", True])
 def test_a_token_is_good_for_a_day_to_a_year(shared, bob, days):
     with shared.as_user(bob) as context:
         with pytest.raises(InvalidInput, match="expires_in_days must be 1 to 365"):

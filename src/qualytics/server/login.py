@@ -214,7 +214,7 @@ def _told(error: QualyticsError) -> Response[bytes]:
 
 def _html(text: str, status: int, target: str = "", **more: Any) -> Response[bytes]:
     headers = {"Content-Security-Policy": page.policy(target), **more.pop("headers", {})}
-    return Response(text.encode(), status_code=status, media_type="text/html; charset=utf-8", headers=headers, **more)
+    return Response(text.encode(), status_code=status, media_type="text/html", headers=headers, **more)
 
 
 def _sent(url: str) -> Response[bytes]:

@@ -47,10 +47,10 @@ class Tokens:
         """Take what the service shares."""
         self._context = context
 
-    def create(self, name: str, expires_in_days: int = DEFAULT_DAYS, user: str | int | None = None) -> dict[str, Any]:
+    def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:
         """Make a token and return its document, with the token itself as `bearer_token`, once.
 
-        `user` is the name or id of whom it is for: oneself by default.
+        It is good for 90 days by default; `user` is the name or id of whom it is for: oneself by default.
 
         Raises:
             InvalidInput: a value breaks a rule.
@@ -59,7 +59,7 @@ class Tokens:
 
         """
         with self._context.acting(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as act:
-            name, days = _checked(name, expires_in_days)
+            name, days = _checked(name, DEFAULT_DAYS if expires_in_days is None else expires_in_days)
             with self._context.store.writing():
                 people = self._people()
                 owner_id, owner = self._owner(people, user)
