@@ -37,13 +37,14 @@ root = LazyGroup(
     table={
         "connections": ("connections:group", "Create, update, get, list, delete and test connections."),
         "datastores": ("datastores:group", "Manage the datastores that use connections."),
+        "auth": ("auth:group", "Sign in to a control plane, and choose which one the commands work on."),
         "audit": ("audit:group", "Read what was done on a control plane."),
         "serve": ("serve:command", "Serve the store as a control plane that many users share."),
         "users": ("people:users", "Manage the users of a control plane."),
         "service-accounts": ("people:service_accounts", "Manage the service accounts of a control plane."),
         "keys": ("keys:group", "Rotate the key that seals the secrets."),
         "store": ("store:group", "Check, back up and restore the embedded store."),
-        "doctor": ("doctor:command", "Check this machine, the store and the drivers."),
+        "doctor": ("doctor:command", "Check this machine, the store, the drivers and the control plane."),
         "completion": ("completion:command", "Print the completion script of a shell."),
     },
 )

@@ -39,19 +39,16 @@ class Call:
             output.say(f"debug: {ms:8.1f} ms  {output.escape(mask_text(text, self.secrets))}")
 
     def note_start(self, ctx: click.Context) -> None:
-        """Say what is run, with which options (never their values), on which store."""
+        """Say what is run, with which options (never their values), and on what."""
         if not self.debug:
             return
-        from qualytics.settings import load
+        from qualytics import client
 
-        settings = load()
         version = sys.version.split()[0]
         self.note(f"qualytics {qualytics.__version__}, Python {version}, {sys.platform}, {sys.executable}")
         given = [param.opts[0] for param in ctx.command.params if _is_given(ctx, param)]
         self.note(f"run {ctx.command_path} with {' '.join(given) or 'no options'}")
-        key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
-        there = "is there" if settings.store_path.exists() else "is not made yet"
-        self.note(f"store {settings.store_path} ({there}), key from {key}")
+        self.note(client.place())
 
     def note_report(self, report: dict[str, Any]) -> None:
         """Say how far a test came, stage by stage."""

@@ -52,6 +52,33 @@ def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def collect_text(ctx: click.Context, name: str, given: str | None, *, from_stdin: bool) -> str:
+    """Return a secret that is no field of a connection: given, resolved, asked for, or from standard input.
+
+    Raises:
+        UsageError: it is given twice or not at all, or cannot be asked for.
+        InvalidInput: a bad reference.
+
+    """
+    field = Field(name, str, name, is_secret=True, takes_refs=True)
+    _check_stdin([name] if from_stdin else [], {} if given is None else {name: given}, field)
+    if from_stdin:
+        value = _from_stdin(field)
+    elif given is None:
+        raise UsageError(
+            f"{field.option} is missing", f"or pipe it into {field.option}-stdin; {field.option} - asks for it"
+        )
+    elif given == "-":
+        _require_terminal(field)
+        value = _from_prompt(field)
+    else:
+        references = References(os.environ)
+        value = str(references.resolve(field.option, given))
+        references.finish()
+    current(ctx).remember([Secret(value)])
+    return value
+
+
 def choose(
     record_id: int | None, name: str | None, find: Callable[[str], int], listing: str = "qualytics connections list"
 ) -> int:
@@ -116,14 +143,14 @@ def read_file(path: str, option: str) -> str:
         ) from exc
 
 
-def _check_stdin(stdin: list[str], given: Mapping[str, Any]) -> None:
+def _check_stdin(stdin: list[str], given: Mapping[str, Any], field: Field | None = None) -> None:
     if len(stdin) > 1:
         raise UsageError(
             f"{' and '.join(BY_NAME[name].option + '-stdin' for name in stdin)} both want standard input",
             f"give one of them in another way, as in {BY_NAME[stdin[0]].option} '${{NAME}}'",
         )
     for name in stdin:
-        option = BY_NAME[name].option
+        option = (field or BY_NAME[name]).option
         if name in given:
             raise UsageError(f"{option} and {option}-stdin exclude each other", "drop one of the two")
         if _is_terminal():

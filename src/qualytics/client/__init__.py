@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     Client: TypeAlias = LocalClient | HttpClient
 
-__all__ = ["connect", "examine", "explain", "parse_types", "type_document", "type_names"]
+__all__ = ["connect", "examine", "explain", "parse_types", "place", "type_document", "type_names"]
 
 
 def connect() -> Client:
@@ -65,8 +65,33 @@ def explain(name: str, text: str) -> dict[str, Any]:
 
 
 def examine(*, do_import: bool = False) -> dict[str, Any]:
-    """Return what the doctor finds on this machine; see `doctor.examine`."""
+    """Return what the doctor finds on this machine, and on the way to the control plane that is configured."""
+    from qualytics.client import config
     from qualytics.service import doctor
     from qualytics.settings import load
 
-    return doctor.examine(load(), do_import=do_import)
+    settings = load()
+    found = doctor.examine(settings, do_import=do_import)
+    if config.is_configured(settings.home):
+        from qualytics.client import checks
+
+        found["checks"] += checks.examine(settings.home)
+    return found
+
+
+def place() -> str:
+    """Return what the commands work on, in one line for the log of a call."""
+    from qualytics.client import config
+    from qualytics.errors import QualyticsError
+    from qualytics.settings import load
+
+    settings = load()
+    try:
+        target = config.find(settings.home)
+    except QualyticsError as exc:
+        return exc.message
+    if target is not None:
+        return f"control plane {target.url}, from {target.source}"
+    key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
+    there = "is there" if settings.store_path.exists() else "is not made yet"
+    return f"store {settings.store_path} ({there}), key from {key}"

@@ -29,11 +29,11 @@ _MOST_FILTER = 1_000
 class Api:
     """One control plane, as calls; `warnings` are those that came with the last reply."""
 
-    def __init__(self, target: Target) -> None:
-        """Take the control plane; it is asked at the first call."""
+    def __init__(self, target: Target, transport: Transport | None = None) -> None:
+        """Take the control plane, and the way to it if there is one; it is asked at the first call."""
         self.warnings: tuple[str, ...] = ()
         self._target = target
-        self._transport = Transport(target)
+        self._transport = transport or Transport(target)
 
     @property
     def url(self) -> str:
@@ -50,10 +50,12 @@ class Api:
         version: int | None = None,
         wait_s: float = 0.0,
         is_test: bool = False,
+        is_public: bool = False,
     ) -> tuple[Any, str | None]:
         """Return the JSON of a reply, None when it has no body, and its ETag.
 
-        `is_test` says that a 400 without a code is the answer to a test, as other servers of this API give it.
+        `is_test` says that a 400 without a code is the answer to a test, as other servers of this API give it;
+        `is_public` sends no token.
 
         Raises:
             QualyticsError: what the control plane answered, or why it did not.
@@ -67,6 +69,7 @@ class Api:
             body=None if body is None else _encode(body),
             headers={} if version is None else {"If-Match": f'"{version}"'},
             wait_s=wait_s,
+            is_public=is_public,
         )
         token = self._target.token
         if is_test and reply.status == 400 and (found := replies.foreign_failure(reply)):

@@ -20,10 +20,14 @@ MOST_TIMEOUT_S = 3_600
 EMBEDDED = "embedded"
 DEFAULT = "default"
 _API = "api"
+_PORTS = {"https": 443, "http": 80}
 _MAX_FILE = 1 << 20
 # What one control plane has in the file: at the top for the current one, and by name under `contexts`.
-KEYS = ("url", "token", "ssl_verify", "timeout", "insecure_http", "ca_file")
-_FORMS = {"url": str, "token": str, "ssl_verify": bool, "timeout": int, "insecure_http": bool, "ca_file": str}
+_FORMS = dict.fromkeys(("url", "token", "ca_file"), str) | {
+    **dict.fromkeys(("ssl_verify", "insecure_http"), bool),
+    **dict.fromkeys(("timeout", "token_id"), int),
+}
+KEYS = tuple(_FORMS)
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 
@@ -49,6 +53,17 @@ class Target:
     source: str = ""
 
     @property
+    def authority(self) -> str:
+        """Return host and port as they stand in a URL, the usual port left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """Return where the API is."""
+        return f"{self.scheme}://{self.authority}{self.prefix}"
+
+    @property
     def is_loopback(self) -> bool:
         """Say whether it is on this machine."""
         return _LOOPBACK.fullmatch(self.host) is not None
@@ -62,13 +77,10 @@ def find(home: Path, environ: Mapping[str, str] | None = None) -> Target | None:
 
     """
     env = os.environ if environ is None else environ
-    url, token = env.get("QUALYTICS_URL"), env.get("QUALYTICS_TOKEN")
-    if url and token:
-        return make({"url": url, "token": token}, "QUALYTICS_URL and QUALYTICS_TOKEN", env, names=_VARIABLES)
-    if url or token:
-        there, missing = ("URL", "TOKEN") if url else ("TOKEN", "URL")
-        hint = f"set QUALYTICS_{missing} as well, or unset QUALYTICS_{there}: qualytics auth login keeps both in a file"
-        raise UsageError(f"QUALYTICS_{there} is set, and QUALYTICS_{missing} is not", hint)
+    if pair := variables(env):
+        return make(
+            dict(zip(("url", "token"), pair, strict=True)), "QUALYTICS_URL and QUALYTICS_TOKEN", env, names=_VARIABLES
+        )
     path, wanted = home / "config.yaml", env.get("QUALYTICS_CONTEXT")
     raw = None if wanted == EMBEDDED else _raw(path)
     document = {} if raw is None else _parsed(path, raw)
@@ -77,6 +89,30 @@ def find(home: Path, environ: Mapping[str, str] | None = None) -> Target | None:
     if document.get("url") is None:
         return None
     return make(document, str(path), env, context=current_of(document))
+
+
+def is_configured(home: Path) -> bool:
+    """Say whether anything configures a control plane, right or wrong."""
+    return bool({"QUALYTICS_URL", "QUALYTICS_TOKEN", "QUALYTICS_CONTEXT"} & os.environ.keys()) or os.path.lexists(
+        home / "config.yaml"
+    )
+
+
+def variables(env: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return URL and token that variables give, None when they give neither.
+
+    Raises:
+        UsageError: one of the two is missing.
+
+    """
+    url, token = env.get("QUALYTICS_URL"), env.get("QUALYTICS_TOKEN")
+    if url and token:
+        return url, token
+    if url or token:
+        there, missing = ("URL", "TOKEN") if url else ("TOKEN", "URL")
+        hint = f"set QUALYTICS_{missing} as well, or unset QUALYTICS_{there}: qualytics auth login keeps both in a file"
+        raise UsageError(f"QUALYTICS_{there} is set, and QUALYTICS_{missing} is not", hint)
+    return None
 
 
 def make(
@@ -156,10 +192,9 @@ def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
     path = (path[: -len(_API) - 1] if path.endswith(f"/{_API}") else path).rstrip("/")
     if not path.isascii():
         raise UsageError(f"{name} holds a path that is not ASCII", hint)
-    place = f"[{host}]" if ":" in host else host
-    usual = 443 if parts.scheme == "https" else 80
-    shown = place if port in {None, usual} else f"{place}:{port}"
-    return f"{parts.scheme}://{shown}{path}", parts.scheme, host, port or usual, path
+    port = port or _PORTS[parts.scheme]
+    shown = Target("", parts.scheme, host, port, "").authority
+    return f"{parts.scheme}://{shown}{path}", parts.scheme, host, port, path
 
 
 def read(home: Path) -> dict[str, Any]:
@@ -305,4 +340,8 @@ def _no_context(name: str, contexts: Mapping[str, Any]) -> UsageError:
 
 _ANEW = "move it away, and qualytics auth login writes it anew"
 _PASTED = "it may have been cut or wrapped when it was copied"
-_VARIABLES = {"url": "QUALYTICS_URL", "token": "QUALYTICS_TOKEN", **{key: key for key in KEYS[2:]}}
+_VARIABLES = {
+    "url": "QUALYTICS_URL",
+    "token": "QUALYTICS_TOKEN",
+    **{key: key for key in KEYS if key not in {"url", "token"}},
+}

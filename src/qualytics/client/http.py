@@ -41,6 +41,11 @@ class HttpUpkeep:
         del source
         self._refuse("the store")
 
+    def copy(self, target: str, new_key_file: Path | None = None) -> NoReturn:
+        """Refuse."""
+        del target, new_key_file
+        self._refuse("the store")
+
     def new_key(self) -> str:
         """Return a new key as text; nothing is stored."""
         from qualytics.store.sealing import Key

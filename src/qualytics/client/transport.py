@@ -104,7 +104,7 @@ class Transport:
         except (OSError, http.client.HTTPException, ValueError) as exc:
             was_sent = self._sock is not None
             self.close()
-            raise self._named(exc, deadline, may_be_done=was_sent and method != "GET") from exc
+            raise self.named(exc, deadline, may_be_done=was_sent and method != "GET") from exc
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -143,10 +143,8 @@ class Transport:
         return b"".join(parts)
 
     def _headers(self, *, is_public: bool) -> dict[str, str]:
-        host = f"[{self.target.host}]" if ":" in self.target.host else self.target.host
-        usual = 443 if self.target.scheme == "https" else 80
         found = {
-            "Host": host if self.target.port == usual else f"{host}:{self.target.port}",
+            "Host": self.target.authority,
             "User-Agent": f"qualytics/{qualytics.__version__}",
             "Accept": "application/json",
             "Content-Type": "application/json",
@@ -163,7 +161,8 @@ class Transport:
                 self.close()
         return self._sock is not None
 
-    def _named(self, exc: Exception, deadline: Deadline, *, may_be_done: bool) -> Unreachable:
+    def named(self, exc: Exception, deadline: Deadline, *, may_be_done: bool = False) -> Unreachable:
+        """Return an error of the network in words; `may_be_done` says that the request may have arrived."""
         message, hint = self._words(exc, deadline)
         if may_be_done:
             message += "; what was asked for may have been done all the same"

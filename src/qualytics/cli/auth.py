@@ -1,0 +1,184 @@
+"""`qualytics auth`: sign in to a control plane, choose between several, and manage tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qualytics import client
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._call import current
+from qualytics.cli._group import SuggestingGroup
+from qualytics.cli._kinds import Seconds, Text, Whole
+from qualytics.cli._values import collect_text
+from qualytics.client import signing_in
+from qualytics.errors import UsageError
+from qualytics.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qualytics.errors import QualyticsError
+
+_ONCE = "note: the token is shown this once; keep it where no one else reads it"
+
+
+@click.group(cls=SuggestingGroup)
+def group() -> None:
+    """Sign in to a control plane, and choose which one the commands work on."""
+
+
+@group.group(cls=SuggestingGroup)
+def token() -> None:
+    """Manage tokens: your own, and with the right those of others."""
+
+
+def _plane_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    added = (
+        click.option("--url", type=Text(), help="Control plane, as https://connections.example.com."),
+        click.option("--context", type=Text(), metavar="NAME", help="Name to keep it under.  [default: the current]"),
+        click.option("--ca-file", type=Text(), metavar="FILE", help="PEM file of a private certificate authority."),
+        click.option(
+            "--no-ssl-verify", is_flag=True, help="Take any certificate; whoever is on the way sees the token."
+        ),
+        click.option("--insecure-http", is_flag=True, help="Allow plain http to another host."),
+    )
+    for option in reversed(added):
+        command = option(command)
+    return command
+
+
+@group.command()
+@_plane_options
+@click.option("--no-browser", is_flag=True, help="Open no browser; the address to visit is on stderr.")
+@click.option(
+    "--timeout", "timeout_s", type=Seconds(), default=signing_in.BROWSER_S, help="Seconds to wait.  [default: 120]"
+)
+@options.common_options()
+@click.pass_context
+def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: str, **given: Any) -> None:
+    """Sign in with a browser."""
+    name, found = _entry(given)
+    bearer, token_id = signing_in.with_browser(found, output.say, open_browser=not no_browser, timeout_s=timeout_s)
+    _keep(ctx, name, found, bearer, token_id, form)
+
+
+@group.command()
+@_plane_options
+@click.option("--token", "bearer", type=Text(), help="Token (supports ${ENV_VAR}); - asks for it.")
+@click.option("--token-stdin", is_flag=True, help="Read the token from stdin.")
+@options.common_options()
+@click.pass_context
+def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: str, **given: Any) -> None:
+    """Sign in with a token that you have; it is checked before it is kept."""
+    name, found = _entry(given)
+    _keep(ctx, name, found, collect_text(ctx, "token", bearer, from_stdin=token_stdin), None, form)
+
+
+@group.command()
+@options.common_options()
+@click.pass_context
+def status(ctx: click.Context, /, *, form: str) -> None:
+    """Show what the commands work on, and as whom."""
+    found, problem = signing_in.status()
+    output.write_document(found, form)
+    _warn()
+    _fail(ctx, problem)
+
+
+@group.command()
+@click.option("--context", type=Text(), metavar="NAME", help="Context to sign out of.  [default: the current]")
+@options.common_options()
+def logout(*, context: str | None, form: str) -> None:
+    """Forget the token, and revoke it if `auth login` has made it."""
+    found, problem = signing_in.logout(context)
+    output.write_document(found, form)
+    if problem is not None:
+        output.say(f"warning: the token is forgotten here, but not revoked: {output.escape(problem.message)}")
+
+
+@group.command()
+@click.argument("name", type=Text())
+@options.common_options()
+def use(*, name: str, form: str) -> None:
+    """Make a context the one that commands work on; `embedded` is the store of this machine."""
+    output.write_document(signing_in.use(name), form)
+    _warn_of_variables()
+
+
+@group.command()
+@options.common_options()
+def contexts(*, form: str) -> None:
+    """List the contexts, that of the embedded store last."""
+    output.write_list(signing_in.contexts(), form)
+
+
+@token.command()
+@click.option("--name", "-n", type=Text(), required=True, help="What the token is for.")
+@click.option("--expires-in-days", type=Whole(1), default=90, show_default=True, help="Days that it is good.")
+@click.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
+@options.common_options()
+def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> None:
+    """Make a token and print it, once."""
+    with client.connect() as door:
+        output.write_document(door.tokens.create(name, expires_in_days, user), form)
+    output.say(_ONCE)
+
+
+@token.command("list")
+@click.option("--user", type=Text(), help="User or service account whose tokens are wanted; yours by default.")
+@click.option("--everybody", is_flag=True, help="Everybody's.")
+@click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
+@options.common_options()
+def list_(*, user: str | None, everybody: bool, limit: int | None, form: str) -> None:
+    """List tokens; none is shown itself."""
+    if user is not None and everybody:
+        raise UsageError("--user and --everybody exclude each other", "drop one of the two")
+    with client.connect() as door:
+        output.write_list(door.tokens.list(user, everybody=everybody, limit=limit), form)
+
+
+@token.command()
+@options.id_option("Token ID to revoke.", required=True)
+@options.common_options()
+def revoke(*, record_id: int, form: str) -> None:
+    """End a token at once."""
+    with client.connect() as door:
+        output.write_document(door.tokens.revoke(record_id), form)
+
+
+def _entry(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    ca_file = given["ca_file"]
+    return signing_in.entry(
+        given["context"],
+        given["url"],
+        ca_file=ca_file,
+        ssl_verify=False if given["no_ssl_verify"] else None,
+        insecure_http=given["insecure_http"] or None,
+    )
+
+
+def _keep(ctx: click.Context, name: str, found: dict[str, Any], bearer: str, token_id: int | None, form: str) -> None:
+    current(ctx).remember([Secret(bearer)])
+    document = signing_in.keep(name, found, bearer, token_id)
+    output.write_document(document, form)
+    _warn()
+    _warn_of_variables()
+
+
+def _warn() -> None:
+    for warning in signing_in.warnings():
+        output.say(f"warning: {output.escape(warning)}")
+
+
+def _warn_of_variables() -> None:
+    if names := signing_in.shadowing():
+        output.say(f"warning: {' and '.join(names)} {'are' if len(names) > 1 else 'is'} set, and win over this")
+
+
+def _fail(ctx: click.Context, problem: QualyticsError | None) -> None:
+    if problem is not None:
+        output.say_error(problem, current(ctx).secrets)
+        ctx.exit(problem.exit_code)

@@ -1,0 +1,142 @@
+"""What the doctor looks at on the way to a control plane: each step, until one fails."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import qualytics
+from qualytics.client import config, dialling
+from qualytics.client.api import Api
+from qualytics.client.dialling import Deadline
+from qualytics.client.tokens import expiry_of
+from qualytics.client.transport import Transport
+from qualytics.errors import QualyticsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qualytics.client.config import Target
+
+# Times in tokens are whole seconds; a minute is what clocks may differ by.
+_MOST_SKEW_S = 60.0
+_MOST_ADDRESSES = 3
+
+
+def examine(home: Path) -> list[dict[str, Any]]:
+    """Return the checks of the control plane that is configured, none when there is none."""
+    try:
+        target = config.find(home)
+    except QualyticsError as exc:
+        return [_check("config", exc.message, exc.hint, ok=False)]
+    if target is None:
+        return []
+    found = [_check("config", f"{target.url} from {target.source}")]
+    transport = Transport(target)
+    try:
+        for name, step in (("network", _network), ("health", _health), ("status", _status), ("token", _token)):
+            try:
+                found += step(target, transport)
+            except QualyticsError as exc:
+                found.append(_check(name, exc.message, exc.hint, ok=False))
+            if not found[-1]["ok"]:  # what comes after it would fail as well
+                break
+    finally:
+        transport.close()
+    return found
+
+
+def _network(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
+    deadline, step, sock = Deadline(target.timeout_s), "dns", None
+    try:
+        proxy = dialling.proxy_of(target)
+        host, port = (proxy.host, proxy.port) if proxy else (target.host, target.port)
+        addresses = dialling.look_up(host, port)
+        shown = list(dict.fromkeys(str(entry[4][0]) for entry in addresses))[:_MOST_ADDRESSES]
+        yield _check("dns", f"{host} is {', '.join(shown)}")
+        step = "tcp"
+        sock = dialling.connect(addresses, deadline)
+        if proxy:
+            proxy.open_tunnel(sock, target, deadline)
+        yield _check("tcp", f"{host}:{port} answers" + (f", a proxy to {target.authority}" if proxy else ""))
+        step = "tls"
+        if target.scheme == "http":
+            yield _check("tls", "none: plain http")
+        else:
+            sock = dialling.secure(sock, dialling.make_context(target), target, deadline)
+            verified = "verified" if target.ssl_verify else "not verified: whoever is on the way sees the token"
+            yield _check("tls", f"{sock.version()}, certificate {verified}")
+    except (OSError, ValueError) as exc:
+        error = transport.named(exc, deadline)
+        yield _check(step, error.message, error.hint, ok=False)
+    finally:
+        if sock is not None:
+            sock.close()
+
+
+def _health(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
+    reply = transport.send("GET", "/health", is_public=True)
+    if reply.status >= 300:
+        hint = "check the URL, and QUALYTICS_API_PATH: usually the API is under /api"
+        yield _check("health", f"{target.api_url}/health answered {reply.status}", hint, ok=False)
+        return
+    yield _check("health", f"answered {reply.status}")
+    skew = _skew(reply.headers.get("date", ""))
+    if skew is None:
+        yield _check("clock", "the control plane does not say its time")
+    elif abs(skew) > _MOST_SKEW_S:
+        yield _check(
+            "clock", f"this machine is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}", "set its clock", ok=False
+        )
+    else:
+        yield _check("clock", "the same, to a minute")
+
+
+def _status(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
+    api = Api(target, transport)
+    document, _ = api.call("GET", "/status", is_public=True)
+    parts = document.items() if isinstance(document, dict) else ()
+    bad = [str(name) for name, state in parts if name.endswith("_connection") and state != "OK"]
+    yield _check(
+        "status",
+        f"{', '.join(bad)} not well" if bad else "well",
+        "see the log of the control plane" if bad else None,
+        ok=not bad,
+    )
+    reply = transport.send("GET", "/openapi.json")
+    yield _check("version", f"control plane {_version(reply.body)}, this program {qualytics.__version__}")
+
+
+def _token(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
+    who, _ = Api(target, transport).call("GET", "/users/me")
+    who = who if isinstance(who, dict) else {}
+    yield _check("token", f"of {who.get('name')}, with the role {who.get('role')}")
+    expires = expiry_of(target.token.reveal()) if target.token else None
+    if expires is None:
+        yield _check("expiry", "the token does not say when it ends")
+    else:
+        hint = "qualytics auth login gets a new one" if expires.warning else None
+        yield _check("expiry", expires.warning or expires.text, hint, ok=expires.days_left > 0)
+
+
+def _skew(date: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return None
+
+
+def _version(body: bytes) -> str:
+    try:
+        found = json.loads(body)["info"]["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "of an unknown version"
+    return str(found)[:100]
+
+
+def _check(name: str, found: str, hint: str | None = None, *, ok: bool = True) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "found": found, "hint": hint}
