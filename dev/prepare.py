@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import cloud, derby, fakesnow, hive, java, objects, odbc, redshift, servers
+from dev import cloud, derby, fakesnow, hive, java, objects, odbc, oidc, redshift, servers
 
 NEEDS = (
     servers.postgres_programs,
@@ -16,6 +16,7 @@ NEEDS = (
     derby.programs,
     java.programs,
     odbc.programs,
+    oidc.provider_program,
     *objects.PROGRAMS,
     *cloud.PROGRAMS,
 )

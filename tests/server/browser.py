@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import re
 from dataclasses import dataclass, field
@@ -10,6 +12,10 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 REDIRECT = "http://127.0.0.1:9/callback"
 STATE = "state-of-the-command-line-0123456789abcdefg"
+
+VERIFIER = "verifier-" + "0123456789abcdef" * 3
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
 
 class _Parser(HTMLParser):
@@ -62,13 +68,15 @@ class Page:
 
 @dataclass
 class Browser:
-    """One browser; `cookies` by host and port."""
+    """One browser; `cookies` by host and port; `proxies` says which server stands behind a public address."""
 
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+    proxies: dict[str, str] = field(default_factory=dict)
 
     def open(self, url, form=None, **headers):
         """Send one request and return the page; nothing is followed."""
         parts = urlsplit(url)
+        parts = parts._replace(netloc=self.proxies.get(parts.netloc, parts.netloc))
         jar = self.cookies.setdefault(parts.netloc, {})
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
         body = None

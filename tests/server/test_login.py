@@ -11,11 +11,7 @@ import jwt
 import pytest
 
 from dev.control_plane import PASSWORD, serving
-from tests.server.browser import REDIRECT, STATE, Browser, redirect_of
-
-VERIFIER = "verifier-" + "0123456789abcdef" * 3
-CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
+from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser, redirect_of
 
 
 @pytest.fixture(scope="module")

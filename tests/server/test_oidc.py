@@ -1,0 +1,213 @@
+"""Signing in with a real OpenID provider: who is let in as whom, and steps that are good once."""
+
+from __future__ import annotations
+
+import contextlib
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+import pytest
+
+from dev import oidc
+from dev.control_plane import serving
+from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser
+
+PUBLIC = "http://127.0.0.1:10"
+CALLBACK = f"{PUBLIC}/api/cli/callback"
+SECRET = "a client+secret/with=odd%characters:" + "s" * 32
+CLIENT = {"client_id": "qualytics+cp", "client_secret": SECRET, "redirect_uris": [CALLBACK]}
+PUBLIC_CLIENT = {"client_id": "open", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+
+pytestmark = [pytest.mark.slow, pytest.mark.servers]
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with oidc.provider([CLIENT, PUBLIC_CLIENT]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def control_plane(provider, tmp_path_factory):
+    """Return a function that runs a control plane which lets people in with the provider."""
+    with contextlib.ExitStack() as running:
+
+        def run(**settings):
+            environ = {
+                "QUALYTICS_PUBLIC_URL": PUBLIC,
+                "QUALYTICS_OIDC_ISSUER": oidc.issuer(provider),
+                "QUALYTICS_OIDC_CLIENT_ID": CLIENT["client_id"],
+                "QUALYTICS_OIDC_CLIENT_SECRET": SECRET,
+                "QUALYTICS_OIDC_NAME": "Example & Co",
+            }
+            environ |= {f"QUALYTICS_OIDC_{name}": value for name, value in settings.items()}
+            home = tmp_path_factory.mktemp("oidc") / "home"
+            return running.enter_context(serving(home, environ=environ))
+
+        yield run
+
+
+@pytest.fixture(scope="module")
+def closed(control_plane):
+    """Return a control plane that lets in only those whom an Admin has linked."""
+    return control_plane()
+
+
+@pytest.fixture(scope="module")
+def opened(control_plane):
+    """Return a control plane that makes a Member of whoever is new, as a client without a secret."""
+    return control_plane(DEFAULT_ROLE="Member", CLIENT_ID="open", CLIENT_SECRET="")
+
+
+@pytest.fixture(scope="module")
+def by_email(control_plane):
+    """Return a control plane that knows people by the address that the provider has verified."""
+    return control_plane(BY_EMAIL="true")
+
+
+def browser_of(plane):
+    return Browser(proxies={urlsplit(PUBLIC).netloc: urlsplit(plane.url).netloc})
+
+
+def at_provider(browser, plane, **changes):
+    """Go from our page to the provider's, where a name is asked for."""
+    page = browser.begin(plane, **changes)
+    (link,) = [link for link in page.parsed.links if link.startswith("provider?")]
+    assert "Sign in with Example &amp; Co" in page.text
+    away = browser.open(f"{plane.url}/api/cli/{link}")
+    assert away.status == 303, away.text
+    return browser.follow(away)
+
+
+def back_from_provider(browser, page, name):
+    """Sign in at the provider and agree; return what our callback answers to the browser."""
+    while page.status == 200 and page.parsed.forms and "Sign in to qualytics" not in page.text:
+        action, fields = page.form
+        given = {"login": name, "password": "any"} if "login" in fields else {}
+        page = browser.open(action, fields | given)
+        while page.status in {302, 303} and not page.header("location").startswith((REDIRECT, CALLBACK)):
+            page = browser.open(urljoin(page.url, page.header("location")))
+    return page
+
+
+def sign_in(plane, name, **changes):
+    """Sign in as somebody, all the way, and return the last page."""
+    browser = browser_of(plane)
+    page = back_from_provider(browser, at_provider(browser, plane, **changes), name)
+    return browser.open(page.header("location"))
+
+
+def test_whoever_is_new_becomes_a_user_with_the_default_role_and_stays_that_user(opened):
+    for _ in range(2):
+        done = sign_in(opened, "newcomer")
+        assert done.status == 303, done.text
+        assert done.answer["state"] == STATE
+        me = opened.api(done.answer["token"])("GET", "/users/me").json
+        assert (me["name"], me["role"], me["subject"]) == ("newcomer", "Member", "newcomer")
+        assert me["email"] == "newcomer@example.com"
+    found = opened.api()("GET", "/users?name=newcomer").json
+    assert found["total"] == 1
+
+
+def test_a_newcomer_does_not_become_a_user_of_the_same_name(opened):
+    done = sign_in(opened, "admin")
+    me = opened.api(done.answer["token"])("GET", "/users/me").json
+    assert (me["name"], me["role"]) == ("admin-2", "Member")
+
+
+def test_an_unverified_address_is_not_kept(opened):
+    done = sign_in(opened, "unverified-one")
+    assert opened.api(done.answer["token"])("GET", "/users/me").json["email"] is None
+
+
+def test_who_is_unknown_is_refused_and_told_what_to_be_linked_by(closed, provider):
+    done = sign_in(closed, "stranger")
+    assert done.status == 403
+    assert f"nobody here is subject &#x27;stranger&#x27; of {oidc.issuer(provider)}" in done.text
+    assert done.header("location") is None
+    assert closed.api()("GET", "/users?name=stranger").json["total"] == 0
+    entry = closed.api()("GET", "/audit?action=user.login").json["items"][0]
+    assert (entry["outcome"], entry["detail"]["how"]) == ("not-signed-in", "provider")
+
+
+def test_a_user_whom_an_admin_has_linked_is_let_in(closed, provider):
+    link = {"issuer": oidc.issuer(provider), "subject": "linked"}
+    assert closed.api()("POST", "/users", {"name": "Linda", "role": "Manager", **link}).status == 200
+    done = sign_in(closed, "linked")
+    me = closed.api(done.answer["token"])("GET", "/users/me").json
+    assert (me["name"], me["role"]) == ("Linda", "Manager")
+
+
+def test_a_verified_address_names_a_user_only_where_that_is_set(closed, by_email):
+    for plane in (closed, by_email):
+        plane.api()("POST", "/users", {"name": "Mail", "email": "Mail@Example.com"})
+    assert sign_in(closed, "mail").status == 403
+    done = sign_in(by_email, "mail")
+    assert by_email.api(done.answer["token"])("GET", "/users/me").json["subject"] == "mail"
+
+
+def test_an_unverified_or_shared_address_names_nobody(by_email):
+    for name, address in (("U", "unverified-x@example.com"), ("A", "both@example.com"), ("B", "both@example.com")):
+        assert by_email.api()("POST", "/users", {"name": name, "email": address}).status == 200
+    assert sign_in(by_email, "unverified-x").status == 403
+    assert sign_in(by_email, "both").status == 403
+
+
+def test_our_command_line_gets_a_code_here_too(opened):
+    done = sign_in(opened, "coder", **PKCE)
+    assert set(done.answer) == {"state", "code"}
+    given = {"code": done.answer["code"], "code_verifier": VERIFIER}
+    assert opened.api(None)("POST", "/cli/token", given).json["user"]["name"] == "coder"
+
+
+def test_the_provider_is_asked_with_pkce_a_nonce_and_a_state_of_our_own(opened):
+    browser = browser_of(opened)
+    page = browser.begin(opened)
+    (link,) = [link for link in page.parsed.links if link.startswith("provider?")]
+    asked = parse_qs(urlsplit(browser.open(f"{opened.url}/api/cli/{link}").header("location")).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert asked["redirect_uri"] == [CALLBACK]
+    assert len(asked["nonce"][0]) >= 43
+    assert len(asked["state"][0]) >= 43
+    assert asked["state"] != [STATE]
+    assert browser.open(f"{opened.url}/api/cli/{link}").status == 403
+
+
+def test_an_answer_of_the_provider_is_good_once_and_in_its_browser_alone(opened):
+    browser = browser_of(opened)
+    page = back_from_provider(browser, at_provider(browser, opened), "replayed")
+    location = page.header("location")
+    thief = browser_of(opened)
+    thief.begin(opened)
+    assert thief.open(location).status == 403
+    assert browser.open(location).status == 303
+    assert browser.open(location).status == 403
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"code": "made-up"}, "invalid_grant"),
+        ({"iss": "http://127.0.0.1:1"}, "the answer is of another provider"),
+        ({"code": "", "error": "access_denied"}, "refused to sign you in: access_denied"),
+        ({"code": "", "error": "<script>"}, "refused to sign you in."),
+    ],
+)
+def test_another_answer_lets_nobody_in(opened, changes, words):
+    browser = browser_of(opened)
+    page = back_from_provider(browser, at_provider(browser, opened), "other")
+    answer = {name: values[0] for name, values in parse_qs(urlsplit(page.header("location")).query).items()}
+    done = browser.open(f"{CALLBACK}?{urlencode(answer | changes)}")
+    assert done.status in {403, 502}
+    assert words.lower() in done.text.lower()
+    assert "<script>" not in done.text
+
+
+def test_a_provider_that_is_not_there_is_told_and_passwords_still_work(control_plane):
+    plane = control_plane(ISSUER="http://127.0.0.1:1")
+    browser = browser_of(plane)
+    page = browser.begin(plane)
+    (link,) = [link for link in page.parsed.links if link.startswith("provider?")]
+    done = browser.open(f"{plane.url}/api/cli/{link}")
+    assert done.status == 502
+    assert "127.0.0.1:1 gave no answer: connection refused" in done.text
+    assert browser.sign_in(browser.begin(plane), "admin", "wrong").status == 403
