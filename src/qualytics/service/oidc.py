@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "single sign-on"
 # Signatures with a public key only: with a shared one, whoever can check an ID token could make it.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-_KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
+_KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 _REQUIRED = ["iss", "sub", "aud", "exp", "iat", "nonce"]
 _LEEWAY_S = 60
 _FRESH_S = 600.0
@@ -166,6 +166,7 @@ class OpenId:
         for is_anew in (False, True):
             found = [key for key in self._all_keys(anew=is_anew) if header.get("kid") in {None, key.get("kid")}]
             found = [key for key in found if key.get("alg") in {None, header["alg"]} and key.get("use") != "enc"]
+            found = [key for key in found if key.get("kty") == _KEY_TYPES[header["alg"][:2]]]
             if len(found) == 1:
                 return jwt.PyJWK.from_dict(found[0], algorithm=header["alg"])
         raise NotSignedIn(f"{self.provider.name} publishes no key for its ID token", _HINT)
@@ -177,7 +178,7 @@ class OpenId:
                 self._keys = time.monotonic(), fetch(self._address("jwks_uri"))
             keys = self._keys[1].get("keys")
         found = keys if isinstance(keys, list) else []
-        return [key for key in found if isinstance(key, dict) and key.get("kty") in _KEY_TYPES]
+        return [key for key in found if isinstance(key, dict)]
 
     def _address(self, name: str) -> str:
         try:
