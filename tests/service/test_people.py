@@ -1,6 +1,7 @@
 """Users and service accounts: who may change them, what is kept of them, and the last Admin."""
 
 import json
+import threading
 
 import pytest
 
@@ -123,6 +124,32 @@ def test_the_last_admin_stays_admin(shared):
                 action(*given)
         service.create({"name": "Bob", "role": "Admin"})
         assert service.update(1, {"role": "Manager"})["role"] == "Manager"
+
+
+def test_two_admins_cannot_remove_each_other_at_once(shared, second_worker):
+    for number in range(10):
+        with shared.context() as context, context.store.writing():
+            context.store.execute("DELETE FROM users")
+        pair = [shared.make(f"{name}{number}") for name in ("Ada", "Bob")]
+        start, ended = threading.Barrier(2), []
+
+        def remove(worker, who, whom, start=start, ended=ended):
+            with worker.as_user(who) as context:
+                start.wait(60)
+                try:
+                    ended.append(Users(context).delete(whom["id"])["deleted"])
+                except Conflict:
+                    ended.append(False)
+
+        threads = [
+            threading.Thread(target=remove, args=(shared, *pair)),
+            threading.Thread(target=remove, args=(second_worker, *reversed(pair))),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(ended) == [False, True]
 
 
 def test_an_update_changes_what_is_given_and_keeps_the_rest(shared):
