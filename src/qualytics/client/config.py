@@ -19,6 +19,7 @@ MOST_TIMEOUT_S = 3_600
 # The context that means the store of this machine.
 EMBEDDED = "embedded"
 DEFAULT = "default"
+_NAMELESS = "unnamed"
 _API = "api"
 _PORTS = {"https": 443, "http": 80}
 _MAX_FILE = 1 << 20
@@ -237,10 +238,15 @@ def current_of(document: Mapping[str, Any]) -> str | None:
     """Return the name of the context that commands use; None stands for the embedded store."""
     if document.get("url") is None:
         return None
-    named = (document.get("contexts") or {}).get(document.get("current"))
+    kept = document.get("contexts") or {}
+
+    def is_of(name: Any) -> bool:
+        return isinstance(kept.get(name), dict) and kept[name].get("url") == document["url"]
+
     # Another program may have written another control plane at the top since.
-    is_its = isinstance(named, dict) and named.get("url") == document["url"]
-    return str(document["current"]) if is_its else DEFAULT
+    if is_of(document.get("current")):
+        return str(document["current"])
+    return DEFAULT if DEFAULT not in kept or is_of(DEFAULT) else _NAMELESS
 
 
 def put(document: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> dict[str, Any]:

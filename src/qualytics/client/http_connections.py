@@ -60,13 +60,13 @@ class HttpConnections:
             raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
         query = [*_testing(test, timeout_s), ("dry_run", dry_run or None)]
         wait_s = test_wait(timeout_s) if test else 0.0
-        # Only a merge patch can clear a secret, or make it empty: a PUT keeps it then.
-        method = "PATCH" if any(not given[name] for name in SECRETS if name in given) else "PUT"
+        # Only a merge patch can clear a secret, or make it empty: a PUT keeps it then, and wants a name.
+        is_patch = any(not given[name] for name in (*SECRETS, "name") if name in given)
         for left in reversed(range(_TRIES)):
             before = self._get(connection_id)
             if dry_run and before.version is None:
                 raise NotAllowed("this control plane has no dry run of an update", "leave out --dry-run")
-            body = dict(given) if method == "PATCH" else _changed(before, given)
+            method, body = ("PATCH", dict(given)) if is_patch else ("PUT", _changed(before, given))
             wanted = before.version if version is None else version
             try:
                 path = f"{_PATH}/{connection_id}"

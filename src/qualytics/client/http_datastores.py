@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _PATH = "/datastores"
 _TRIES = 5
+_MOST_TABLES = 10_000
 
 
 class HttpDatastores:
@@ -109,6 +110,10 @@ class HttpDiscovery:
     ) -> dict[str, Any]:
         """Return the tables and views of a schema, or the prefixes and objects of an object store."""
         asked = listing or Listing("tables")
+        if not 0 < asked.limit <= _MOST_TABLES:
+            from qualytics.service.discovery import check_limit
+
+            check_limit(asked.limit)  # which says so
         query: Query = [("catalog", catalog), ("schema", schema), ("prefix", asked.prefix or None)]
         query += [("after", asked.skip or None), ("limit", asked.limit), ("timeout_s", timeout_s)]
         found: dict[str, Any] = self._asked(connection_id, "tables", query, timeout_s)

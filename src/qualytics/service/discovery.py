@@ -79,9 +79,7 @@ class Discovery:
 
         """
         listing = listing or Listing("tables", limit=PAGE)
-        if not 0 < listing.limit <= MOST:
-            message = f"limit must be from 1 to {MOST:,}"
-            raise InvalidInput([Problem("limit", message, "--after shows what is behind the limit")])
+        check_limit(listing.limit)
         return self._listed(connection_id, listing, probing.Scope(catalog, schema), timeout_s)
 
     def _listed(
@@ -137,6 +135,13 @@ class Discovery:
         if not document["connected"]:
             raise _failed(f"listing the {listing.what} of {subject}", document)
         return report
+
+
+def check_limit(limit: int) -> None:
+    """Raise InvalidInput when a page would hold too much, or nothing."""
+    if not 0 < limit <= MOST:
+        message = f"limit must be from 1 to {MOST:,}"
+        raise InvalidInput([Problem("limit", message, "--after shows what is behind the limit")])
 
 
 def _failed(what: str, report: dict[str, Any]) -> TestFailed:

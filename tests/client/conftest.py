@@ -1,0 +1,65 @@
+"""A control plane with a store that begins anew for each test, and commands on it and on an embedded store alike."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from dev.control_plane import serving
+
+_TABLES = ("datastores", "connections")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def allowed_files(tmp_path_factory):
+    """Return a directory whose database files the control plane allows; it holds sales.sqlite."""
+    place = tmp_path_factory.mktemp("files")
+    with closing(sqlite3.connect(place / "sales.sqlite")) as database:
+        database.executescript(
+            "create table orders (id integer); create table items (id integer); create view v as select 1"
+        )
+    return place
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory, allowed_files):
+    """Return a control plane that runs, with a user of each role."""
+    home = tmp_path_factory.mktemp("plane") / "home"
+    with serving(home, "--allow-file", str(allowed_files), "--requests-per-minute", "10000000") as found:
+        yield found
+
+
+@pytest.fixture
+def fresh_plane(plane):
+    """Return the control plane with no connection in its store, and ids that begin at 1."""
+    with closing(sqlite3.connect(plane.home / "store.db", timeout=30)) as database:
+        database.execute("pragma foreign_keys = on")
+        for table in _TABLES:
+            database.execute(f"delete from {table}")
+            database.execute("delete from sqlite_sequence where name = ?", (table,))
+        database.commit()
+    return plane
+
+
+@pytest.fixture
+def remotely(run, fresh_plane):
+    """Return a function that runs one command on the control plane: `remotely("connections", "list", who="Member")`."""
+
+    def call(*args, who="Admin", env=None, **more):
+        return run(*args, env={**fresh_plane.environment(who), **(env or {})}, **more)
+
+    return call
+
+
+@pytest.fixture(params=["embedded", "control plane"])
+def commands(request):
+    """Return a function that runs one command, once on an embedded store and once on a control plane."""
+    return request.getfixturevalue("run" if request.param == "embedded" else "remotely")

@@ -1,0 +1,347 @@
+"""One contract, two clients: each story is told on an embedded store and on a control plane, word for word the same."""
+
+import json
+import re
+import shlex
+
+import pytest
+
+from qualytics.errors import QualyticsError
+
+PG = "connections create -t postgresql --host 127.0.0.1 --port 1 --username app --password geheim"
+SQLITE = "connections create -t sqlite --name files --uri FILES/sales.sqlite"
+STORE = "datastores create --name d --connection-id 1 --database sales --schema public"
+
+STORIES = {
+    "a connection from its creation to its end": [
+        f'{PG} --name Prod --parameters \'{{"application_name": "a"}}\'',
+        "connections get --id 1",
+        "connections get --id 1 -f json",
+        "connections get --name ' prod '",
+        "connections list",
+        "connections list -f json",
+        "connections update --id 1 --host other.example.com --jdbc-fetch-size 10 --name 'Prod 2'",
+        "connections usages --id 1",
+        "connections delete --name 'prod 2' --dry-run",
+        "connections delete --name 'prod 2'",
+        "connections list",
+        "connections get --id 1",
+    ],
+    "names": [
+        *(PG, PG, f"{PG} --name Straße"),
+        f"{PG} --name STRASSE",
+        f"{PG} --name POSTGRESQL-127.0.0.1",
+        "connections get --name strasse",
+        "connections get --name postgresql-127.0.0.2",
+        "connections get --name 'nothing like it'",
+        "connections update --id 2 --name 'straße'",
+        "connections update --id 2 --name ''",
+        "connections delete --name nobody",
+        "connections usages --name nobody",
+        "connections test --name nobody",
+        f"connections get --name {'x' * 1500}",
+    ],
+    "names that are hard to carry": [
+        *(
+            f"{PG} --name {shlex.quote(name)}"
+            for name in ("[prod] ledger :key: [/x]", "a&b=c%20+#?/ü", "'\"\\", "😀 x")
+        ),
+        *(
+            f"connections get --name {shlex.quote(name)}"
+            for name in ("[PROD] ledger :key: [/x]", "A&B=C%20+#?/Ü", "😀 X")
+        ),
+        f"{PG} --name {shlex.quote(chr(27) + '[31mred')}",
+        f"{PG} --name {'x' * 256}",
+        "connections list --name '&b=c%20+'",
+        "connections list --name '%'",
+        "connections list --name 'B=C'",
+        f"connections list --name {'x' * 1500}",
+        "datastores create --connection-name '[prod] ledger :key: [/x]' --name '[d]' --database x --schema y",
+        "datastores get --name '[D]'",
+    ],
+    "lists": [
+        *(f"{PG} --name n{number}" for number in (3, 1, 2)),
+        "connections create -t snowflake --host acme.snowflakecomputing.com --name n0",
+        "connections list --sort name -f json",
+        "connections list --sort type --limit 2",
+        "connections list --limit 1",
+        "connections list --type snowflake",
+        "connections list --type snow,postgresql",
+        "connections list --type snowflake,postgresql --name N1",
+        "connections list --name ' n'",
+        "connections list --sort age",
+        "connections types postgresql",
+    ],
+    "values that break a rule": [
+        "connections create -t nonsense --host h",
+        "connections create -t postgres",
+        f'{PG} --parameters \'{{"ssl": 1, "aplication_name": "x"}}\'',
+        f'{PG} --parameters \'{{"ssl_mode": "verfy"}}\' --jdbc-fetch-size 0 --max-parallelization 101',
+        "connections create -t postgresql --host 'h h' --port 70000 --uri x",
+        f"{PG} --password '********'",
+        f"{PG} --parameters '[]'",
+        f"{PG} --password '${{NOT_SET}}'",
+        "connections create -t snowflake --host x --catalog y",
+        "connections update --id 7 --port 1",
+        PG,
+        "connections update --id 1",
+        "connections update --id 1 --port 0",
+        "connections update --id 1 --parameters '{\"nope\": 1}'",
+        "connections update --id 1 --unset name",
+        "connections update --id 1 --unset host",
+        "connections update --id 1 --unset nothing",
+        "connections get",
+        "connections get --id 1 --name x",
+        "connections get --id x",
+        "connections nope",
+    ],
+    "updates": [
+        f'{PG} --parameters \'{{"application_name": "a", "ssl_mode": "require"}}\' --jdbc-fetch-size 5',
+        'connections update --id 1 --parameters \'{"APPLICATION_NAME": "b"}\'',
+        "connections update --id 1 --parameters '{\"ssl_mode\": null}'",
+        "connections update --id 1 --unset jdbc_fetch_size --unset parameters",
+        "connections update --id 1 --unset password",
+        "connections update --id 1 --password ''",
+        "connections update --id 1 --password '********' --username other",
+        "connections update --id 1 --port 7 --dry-run",
+        "connections update --id 1 --unset password --port 8 --dry-run",
+        "connections update --id 1 --unset username --name later",
+        "connections get --id 1",
+        "connections create -t postgresql --host h --password x --dry-run",
+        "connections list -f json",
+    ],
+    "datastores": [
+        *(PG, "connections create -t snowflake --host acme.snowflakecomputing.com --name s"),
+        f"{STORE} --description 'of sales' --tags a,b",
+        "datastores create --name e --connection-name s --database X --schema Y -f json",
+        "datastores get --id 1",
+        "datastores get --name D",
+        "datastores get --name nobody",
+        "datastores get --id 9",
+        "datastores list",
+        "datastores list --name D --connection-id 1",
+        "datastores list --connection-id 2 -f json",
+        "datastores list --connection-id 3",
+        "datastores update --id 1 --schema other --tags c",
+        "datastores update --id 1 --name E",
+        "datastores update --id 1 --connection-id 2",
+        "datastores update --id 1",
+        "datastores update --id 9 --schema x",
+        "datastores create --name d --connection-id 1 --database x --schema y",
+        "datastores create --name f --connection-id 9 --database x --schema y",
+        "datastores create --name f --connection-name nobody --database x --schema y",
+        "datastores create --name f --connection-id 1 --schema y",
+        "datastores create --name f --connection-id 1 --database x --root-path /x",
+        "datastores create --name f",
+        "connections get --id 1",
+        "connections usages --id 1",
+        "connections usages --name s -f json",
+        "connections usages --id 9",
+        "connections delete --id 1 --dry-run",
+        "connections delete --id 1",
+        "datastores verify --id 1 --timeout 5 -f json",
+        "datastores get --id 1",
+        "datastores verify --id 9",
+        "datastores verify --id 1 --timeout 301",
+        "datastores delete --id 1",
+        "datastores delete --name d",
+        "connections delete --id 1",
+        "connections delete --id 1",
+    ],
+    "tests": [
+        *(PG, SQLITE),
+        "connections test --id 1 -f json",
+        "connections test --name files -f json",
+        "connections get --name files",
+        "connections test --id 1 --port 2 --password other -f json",
+        "connections test --id 1 --port 0",
+        "connections test --id 9",
+        "connections test --id 1 --timeout 301",
+        "connections test --id 1 --timeout 0",
+        "connections test -t sqlite --uri FILES/sales.sqlite -f json",
+        "connections test -t sqlite --uri FILES/none.sqlite -f json",
+        "connections test -t postgresql --host 127.0.0.1 --port 1 --username a --password b --timeout 5",
+        "connections test -t postgresql",
+        "connections test",
+        f"{PG} --name never --test --timeout 5",
+        "connections get --name never",
+        "connections create -t sqlite --name good --uri FILES/sales.sqlite --test -f json",
+        "connections update --id 1 --port 2 --test",
+        "connections update --name x --id 3 --uri FILES/sales.sqlite --test -f json",
+        "connections list -f json",
+    ],
+    "what a connection can see": [
+        *(SQLITE, PG),
+        "connections schemas --id 1",
+        "connections tables --id 1",
+        "connections tables --id 1 --limit 1 -f json",
+        "connections tables --id 1 --limit 1 --after 1 -f json",
+        "connections tables --id 1 --prefix o",
+        "connections tables --id 1 --limit 10001",
+        "connections tables --id 1 --catalog x",
+        "connections catalogs --id 1",
+        "connections catalogs --id 9",
+        "connections catalogs --id 2 --timeout 5",
+        "connections schemas --id 2",
+        "connections tables --name files --timeout 400",
+        "datastores create --name d --connection-name files",
+        "connections schemas --id 1 -f json",
+        "connections explain --type postgresql 'password authentication failed for user \"app\"'",
+    ],
+}
+
+# What no two runs have in common: times, and the port that a test happened to come from.
+_VOLATILE = [
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "MOMENT"),
+    (r"""("?(?:duration_)?ms"?): [0-9.]+""", r"\1: N"),
+    (r"""("?local_address"?): \S+""", r"\1: LOCAL"),
+]
+
+
+def steady(text):
+    for pattern, plain in _VOLATILE:
+        text = re.sub(pattern, plain, text)
+    return text
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_reads_the_same_on_both(run, remotely, allowed_files, story):
+    for line in STORIES[story]:
+        words = shlex.split(line.replace("FILES", str(allowed_files)))
+        here, there = run(*words), remotely(*words)
+        assert (there.code, steady(there.out), steady(there.err)) == (here.code, steady(here.out), steady(here.err)), (
+            line
+        )
+
+
+def test_the_stories_hold_every_command_but_those_of_the_machine_itself():
+    from qualytics.cli.connections import group as connections
+    from qualytics.cli.datastores import group as datastores
+
+    told = {tuple(shlex.split(line)[:2]) for lines in STORIES.values() for line in lines}
+    for group, found in (("connections", connections), ("datastores", datastores)):
+        assert {(group, name) for name in found.commands} <= told
+
+
+def test_a_list_goes_over_many_pages(commands):
+    for number in range(205):
+        assert commands(*shlex.split(PG), "--name", f"c{number:03}").code == 0
+    names = [document["name"] for document in commands("connections", "list", "-f", "json").json]
+    assert names == [f"c{number:03}" for number in range(205)]
+    assert len(commands("connections", "list", "-f", "json", "--limit", "150").json) == 150
+    assert len(commands("connections", "list", "-f", "json", "--name", "c1").json) == 100
+    assert commands("connections", "get", "--name", "C204", "-f", "json").json["id"] == 205
+
+
+def test_debug_names_the_place_and_no_secret(remotely, fresh_plane):
+    result = remotely(*shlex.split(PG), "--debug")
+    assert f"control plane {fresh_plane.url}, from QUALYTICS_URL and QUALYTICS_TOKEN" in result.err
+    assert "geheim" not in result.out + result.err
+    assert fresh_plane.tokens["Admin"] not in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    "words", ["keys rotate", "store check", "store backup copy.db", "store restore copy.db", "store copy --to copy"]
+)
+def test_what_needs_the_key_ends_with_exit_4_and_the_reason(remotely, home, words):
+    result = remotely(*words.split())
+    assert (result.code, result.out) == (4, "")
+    assert "never leave its host" in result.err
+    assert not home.exists()
+
+
+def test_a_new_key_needs_no_control_plane(remotely, home):
+    assert remotely("keys", "generate").code == 0
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("who", "words", "right"),
+    [
+        ("Member", PG, "may not change connections"),
+        ("Member", "connections test --id 1", "may not test connections"),
+        ("Member", "connections delete --id 1", "may not change connections"),
+        ("Manager", "users list", "may not see users"),
+        ("Manager", "audit list", "may not read the audit log"),
+    ],
+)
+def test_a_refusal_says_which_right_is_missing_and_ends_with_exit_4(remotely, who, words, right):
+    assert remotely(*shlex.split(PG)).code == 0
+    result = remotely(*shlex.split(words), who=who)
+    assert (result.code, result.out) == (4, "")
+    assert f"{who.lower()!r} has the role {who}, which {right}" in result.err
+
+
+def test_a_manager_gives_the_secret_again_for_a_new_target_or_ends_with_exit_5(remotely):
+    remotely(*shlex.split(PG))
+    update = ("connections", "update", "--id", "1", "--host", "other.example.com")
+    result = remotely(*update, who="Manager")
+    assert (result.code, result.out) == (5, "")
+    assert "its stored password stays" in result.err
+    assert remotely(*update, "--password", "geheim", who="Manager").code == 0
+
+
+def test_users_tokens_and_the_log_are_managed_from_afar(remotely):
+    made = remotely("users", "create", "--name", "Ada", "--role", "Manager", "-f", "json")
+    assert (made.code, made.json["role"]) == (0, "Manager")
+    assert remotely("users", "get", "--name", " ADA", "-f", "json").json == made.json
+    assert remotely("users", "get", "--name", "nobody").code == 3
+    changed = remotely("users", "update", "--name", "ada", "--email", "ada@example.com", "-f", "json")
+    assert changed.json["email"] == "ada@example.com"
+    token = remotely("auth", "token", "create", "--name", "t", "--user", "Ada", "-f", "json")
+    assert token.code == 0
+    assert "shown this once" in token.err
+    bearer = {"QUALYTICS_TOKEN": token.json["bearer_token"]}
+    assert remotely("auth", "status", "-f", "json", env=bearer).json["user"] == "Ada"
+    listed = remotely("auth", "token", "list", "--user", "Ada", "-f", "json").json
+    assert [one["name"] for one in listed] == ["t"]
+    assert "bearer_token" not in listed[0]
+    assert remotely("auth", "token", "revoke", "--id", str(token.json["id"])).code == 0
+    refused = remotely("connections", "list", env=bearer)
+    assert (refused.code, refused.err.splitlines()[0]) == (4, "error: the token was revoked")
+    assert remotely("users", "delete", "--name", "ada", "-f", "json").json["deleted"] is True
+    entries = remotely("audit", "list", "--limit", "150", "-f", "json").json
+    assert [entry["action"] for entry in entries[:2]] == ["user.delete", "token.revoke"]
+    assert json.dumps(entries).find(token.json["bearer_token"]) == -1
+
+
+def test_two_changes_at_once_both_count(remotely, fresh_plane):
+    import threading
+
+    from qualytics.client.config import make
+    from qualytics.client.http import HttpClient
+
+    remotely(*shlex.split(PG))
+    pair = {"url": fresh_plane.url, "token": fresh_plane.tokens["Admin"]}
+    start, failed = threading.Barrier(4), []
+
+    def change(field, value):
+        with HttpClient(make(pair, "the test", {})) as door:
+            start.wait(30)
+            try:
+                door.connections.update(1, {field: value})
+            except QualyticsError as exc:
+                failed.append(exc)
+
+    changes = {"port": 7, "username": "other", "jdbc_fetch_size": 9, "max_parallelization": 3}
+    threads = [threading.Thread(target=change, args=pair) for pair in changes.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failed == []
+    found = remotely("connections", "get", "--id", "1", "-f", "json").json
+    assert {name: found[name] for name in changes} == changes
+
+
+@pytest.mark.parametrize(
+    "words", [PG, "connections list", "connections get --name nobody", "auth status", "keys rotate"]
+)
+def test_a_process_of_its_own_says_the_same(shell, remotely, fresh_plane, words):
+    here = remotely(*shlex.split(words))
+    remotely("connections", "delete", "--id", "1")
+    own = shell(*shlex.split(words), env=fresh_plane.environment())
+    assert own.code == here.code
+    assert "Traceback" not in own.err
+    if words != PG:
+        assert (steady(own.out), steady(own.err)) == (steady(here.out), steady(here.err))
