@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dev.servers import START_S, _die_with_parent, free_port
@@ -23,7 +24,6 @@ from qualytics.service.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 PASSWORD = "correct horse battery"
 _READY = "Started worker-"
@@ -98,6 +98,16 @@ class ControlPlane:
     def environment(self, who: str = ADMIN) -> dict[str, str]:
         """Return the variables that make a command line use it."""
         return {"QUALYTICS_URL": self.url, "QUALYTICS_TOKEN": self.tokens[who]}
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        return [int(line) for line in found.stdout.split()]
+
+    def memory(self) -> int:
+        """Return how many bytes of memory the workers have in use."""
+        lines = "".join(Path(f"/proc/{pid}/status").read_text() for pid in self.workers()).splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
     def begin(self) -> None:
         """Wait until it answers; what it writes is read on as long as it runs."""

@@ -1,4 +1,4 @@
-"""JSON from outside, read strictly: no duplicate keys, no NaN or Infinity, no depth over 32."""
+"""JSON from outside, read strictly: no doubled keys, NaN or Infinity, no depth over 32, no 1,001 keys."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
+_MAX_KEYS = 1_000
 _MAX_DIGITS = 100
 
 
@@ -15,7 +16,8 @@ def loads(text: str) -> Any:
 
     Raises:
         ValueError: not JSON, a key twice in one object, NaN or Infinity (a number too large to be
-            one, too), or too deep. The message repeats no value, which may be a secret.
+            one, too), half of a character, too many keys or too deep. The message repeats no value,
+            which may be a secret.
 
     """
     try:
@@ -28,6 +30,8 @@ def loads(text: str) -> Any:
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from None
     check_depth(value)
+    if "\\ud" in text.lower():
+        _check_characters(value)
     return value
 
 
@@ -41,12 +45,22 @@ def check_depth(value: object, depth: int = 1) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > _MAX_KEYS:
+        raise ValueError(f"an object has more than {_MAX_KEYS:,} keys")
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
     return found
+
+
+def _check_characters(value: object) -> None:
+    # JSON can write one half of a surrogate pair, which is no character and cannot be stored.
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text holds half of a surrogate pair") from None
 
 
 def _whole(digits: str) -> int:

@@ -74,17 +74,19 @@ def test_an_id_of_another_form_is_replaced(admin, wanted):
         ("/connections/-1", {404}),
         ("/connections/0", {404}),
         ("/connections/1e3", {404}),
-        ("/connections/٣", {404}),
+        ("/connections/%D9%A3", {404}),
+        ("/%63onnections", {404}),
+        ("//connections", {404}),
         ("/connections/9223372036854775808", {404}),
         ("/connections/" + "9" * 3000, {404}),
         ("/connections/%ff", {400, 404}),
     ],
 )
 def test_a_path_that_is_a_trick_leads_nowhere(plane, path, status):
-    answer = plane.api("Member")("GET", path if path.isascii() else "/connections/%D9%A3")
+    answer = plane.api("Member")("GET", path)
     assert answer.status in status
     if answer.status == 404:
-        assert PROBLEM <= answer.json.keys()
+        assert answer.json.keys() >= PROBLEM
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FOO"])

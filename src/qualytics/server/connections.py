@@ -110,7 +110,7 @@ async def put_connection(
     """Change a connection: what is absent stays, null clears a field but keeps a secret, parameters merge by key."""
     given = bodies.fields(request, body)
     required(given, "name", "type")
-    given = {name: value for name, value in given.items() if not (name in SECRETS and value in {None, ""})}
+    given = {name: value for name, value in given.items() if not (name in SECRETS and value in (None, ""))}
     return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qualytics.server.runtime import Runtime
 
 _log = logging.getLogger("qualytics.server.requests")
+_log_fault = logging.getLogger("qualytics.server")
 _MAX_HEADERS = 16_384
 _MAX_PATH = 4_096
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -66,7 +67,13 @@ class Guard:
         if problem := _refused(scope, config.body_bytes):
             await _answer(problem, sending)
         else:
-            await self._inner(scope, _in_time(receive, config.request_s), sending)
+            try:
+                await self._inner(scope, _in_time(receive, config.request_s), sending)
+            except Exception as exc:
+                _log_fault.error("internal fault", exc_info=exc)
+                if status:
+                    raise
+                await _answer(problems.document(500, "internal", "internal fault"), sending)
         seconds = time.perf_counter() - began
         self._runtime.metrics.saw_request(scope, status, seconds)
         _log.info(_line(scope, status, seconds, request_id))
@@ -95,8 +102,11 @@ def _refused(scope: Any, body_bytes: int) -> dict[str, Any] | None:
     headers = scope["headers"]
     if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADERS:
         return problems.document(431, "too-large", "the headers are too large")
-    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > _MAX_PATH:
+    path = scope.get("raw_path") or b""
+    if len(path) + len(scope["query_string"]) > _MAX_PATH:
         return problems.document(414, "too-large", "the address is too long")
+    if b"%" in path or b"//" in path:  # each address here has one spelling, which a proxy's rules can rely on
+        return problems.document(404, "not-found", "not found")
     found = {name.lower(): value for name, value in headers}
     length = found.get(b"content-length", b"0")
     if length.isdigit() and int(length) > body_bytes:

@@ -10,6 +10,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from qualytics.server.config import SHARED
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
 
 class Metrics:
     """The counts of one worker."""
@@ -36,7 +38,8 @@ class Metrics:
         """Count a request; the route is the template of its path, so that ids make no series of their own."""
         route = getattr(scope.get("route_handler"), "paths", None)
         name = min(route) if route else "none"
-        self._requests.labels(scope["method"], name, str(status)).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"  # anybody can make up words
+        self._requests.labels(method, name, str(status)).inc()
         self._seconds.labels(name).observe(seconds)
 
     def saw_test(self, kind: str, failure_class: str | None, seconds: float) -> None:

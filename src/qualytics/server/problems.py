@@ -39,6 +39,7 @@ _HTTP_CODES = {
     413: "too-large",
     415: "unsupported-media-type",
 }
+_MOST_PROBLEMS = 100
 _log = logging.getLogger("qualytics.server")
 
 
@@ -76,6 +77,9 @@ def of_product(_request: AnyRequest, error: QualyticsError) -> Response[bytes]:
 
 
 def _invalid(error: InvalidInput, place: str) -> Response[bytes]:
+    if (more := len(error.problems) - _MOST_PROBLEMS) > 0:
+        rest = Problem("", f"and {more:,} problems more")
+        return _invalid(InvalidInput([*error.problems[: _MOST_PROBLEMS - 1], rest]), place)
     entries = [
         {"loc": [place, *problem.loc.split(".")], "msg": problem.message, "type": problem.code, "hint": problem.hint}
         for problem in error.problems

@@ -76,7 +76,7 @@ def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = No
     rest = dict(given)
     problems = validate.Problems()
     kind = rest.pop("type", before.type)
-    if kind not in {connector.type, *connector.aliases}:
+    if kind not in (connector.type, *connector.aliases):
         problems.add("type", f"of a connection cannot change; this one is {before.type}", "create a new connection")
     clean = validate.check_values(connector, rest, problems, masks_keep=True)
     if "name" in clean and clean["name"] is None and not problems.found:
