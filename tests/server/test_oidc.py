@@ -9,6 +9,8 @@ import pytest
 
 from dev import oidc
 from dev.control_plane import serving
+from qualytics.errors import UsageError
+from qualytics.server import config
 from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser
 
 PUBLIC = "http://127.0.0.1:10"
@@ -211,3 +213,23 @@ def test_a_provider_that_is_not_there_is_told_and_passwords_still_work(control_p
     assert done.status == 502
     assert "127.0.0.1:1 gave no answer: connection refused" in done.text
     assert browser.sign_in(browser.begin(plane), "admin", "wrong").status == 403
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"QUALYTICS_PUBLIC_URL": ""}, "needs QUALYTICS_PUBLIC_URL"),
+        ({"QUALYTICS_OIDC_CLIENT_ID": ""}, "QUALYTICS_OIDC_CLIENT_ID is not set"),
+        ({"QUALYTICS_OIDC_ISSUER": "http://login.example.com"}, "is not https"),
+        ({"QUALYTICS_OIDC_DEFAULT_ROLE": "Root"}, "must be Admin, Manager, Member"),
+    ],
+)
+def test_a_provider_that_is_set_wrongly_ends_the_start(changes, words):
+    good = {
+        "QUALYTICS_PUBLIC_URL": PUBLIC,
+        "QUALYTICS_OIDC_ISSUER": "https://i.example",
+        "QUALYTICS_OIDC_CLIENT_ID": "c",
+    }
+    assert config.load(good).provider is not None
+    with pytest.raises(UsageError, match=words):
+        config.load(good | changes)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics import settings
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
+from qualytics.service.oidc import DEFAULT_NAME, Provider
 from qualytics.service.plane import known_types
 from qualytics.settings import Plane
 
@@ -56,6 +57,15 @@ KNOBS: tuple[Knob, ...] = (
     Knob("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
     Knob("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
 )
+# The provider that users may sign in with; in the environment alone, as one of them is a secret.
+PROVIDER_KNOBS: tuple[Knob, ...] = (
+    Knob("oidc_issuer", str, None, "issuer of the OpenID provider, as https://login.example.com; needs public_url"),
+    Knob("oidc_client_id", str, None, "client id that the provider knows this control plane by"),
+    Knob("oidc_client_secret", str, None, "client secret; none for a public client"),
+    Knob("oidc_name", str, DEFAULT_NAME, "what the page of the sign-in calls the provider"),
+    Knob("oidc_default_role", str, None, "role of users who are new; without one, an Admin links users first"),
+    Knob("oidc_by_email", str, "false", "true to know a user by the address that the provider has verified"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -75,6 +85,7 @@ class Config:
     body_bytes: int
     request_s: float
     environ: Mapping[str, str] = field(default_factory=dict)
+    provider: Provider | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -103,11 +114,30 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     )
     values["path"] = "/" + values["path"].strip("/")
     config = Config(settings=replace(settings.load(env), url=None, plane=plane), environ=env, **values)
+    config = replace(config, provider=_provider(env, config.public_url))
     try:
         _ = config.address
     except ValueError:
         raise UsageError("QUALYTICS_LISTEN must be an address and a port", "as in 127.0.0.1:8000") from None
     return config
+
+
+def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None:
+    known = {knob.name: env.get(knob.variable) for knob in PROVIDER_KNOBS}
+    issuer, secret = known["oidc_issuer"], known["oidc_client_secret"]
+    if issuer is None:
+        return None
+    if public_url is None:
+        hint = "the provider sends browsers back there, as to https://connections.example.com"
+        raise UsageError("QUALYTICS_OIDC_ISSUER needs QUALYTICS_PUBLIC_URL", hint)
+    return Provider(
+        issuer=issuer,
+        client_id=known["oidc_client_id"] or "",
+        client_secret=Secret(secret) if secret else None,
+        name=known["oidc_name"] or DEFAULT_NAME,
+        default_role=known["oidc_default_role"],
+        by_email=(known["oidc_by_email"] or "").lower() in {"1", "true", "yes"},
+    ).checked()
 
 
 def _read(knob: Knob, text: str | None) -> Any:

@@ -11,13 +11,12 @@ from urllib.parse import parse_qs
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 
-from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError, TooMany, UsageError
-from qualytics.secret import Secret
+from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError, TooMany
 from qualytics.server import bodies, page
 from qualytics.server.connections import AnyRequest, Reply, required
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
 from qualytics.service.logins import STEP_S, Logins, TryAgain
-from qualytics.service.oidc import DEFAULT_NAME, OpenId, Provider
+from qualytics.service.oidc import OpenId
 from qualytics.service.passwords import Passwords
 from qualytics.service.rights import Actor
 
@@ -44,29 +43,6 @@ class Desk:
     callback: str
     is_https: bool
     passwords: Passwords = field(default_factory=Passwords)
-
-
-def provider_of(config: Config) -> Provider | None:
-    """Return the provider that the environment names, None when it names none.
-
-    Raises:
-        UsageError: a value cannot be right, or one is missing.
-
-    """
-    env = {name.removeprefix("QUALYTICS_OIDC_"): value for name, value in config.environ.items() if value}
-    if "ISSUER" not in env:
-        return None
-    if config.public_url is None:
-        hint = "the provider sends browsers back there, as to https://connections.example.com"
-        raise UsageError("QUALYTICS_OIDC_ISSUER needs QUALYTICS_PUBLIC_URL", hint)
-    return Provider(
-        issuer=env["ISSUER"],
-        client_id=env.get("CLIENT_ID", ""),
-        client_secret=Secret(env["CLIENT_SECRET"]) if "CLIENT_SECRET" in env else None,
-        name=env.get("NAME", DEFAULT_NAME),
-        default_role=env.get("DEFAULT_ROLE"),
-        by_email=env.get("BY_EMAIL", "").lower() in {"1", "true", "yes"},
-    ).checked()
 
 
 @get("/cli/authorize", sync_to_thread=True, opt=_HIDDEN)
@@ -147,13 +123,8 @@ def _stepped(request: AnyRequest, work: Callable[[Logins, str, Desk], str]) -> R
 
 
 def desk_of(config: Config) -> Desk:
-    """Return what the sign-ins of a worker share.
-
-    Raises:
-        UsageError: as `provider_of` does.
-
-    """
-    provider = provider_of(config)
+    """Return what the sign-ins of a worker share."""
+    provider = config.provider
     path, base = f"{config.path.rstrip('/')}/cli", (config.public_url or "").rstrip("/")
     return Desk(OpenId(provider) if provider else None, path, f"{base}{path}/callback", base.startswith("https:"))
 
