@@ -13,8 +13,8 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SECRETS
 from qualytics.model import Wanted
 from qualytics.server import bodies
-from qualytics.server.runtime import opened, runtime_of
-from qualytics.service import validate
+from qualytics.server.runtime import at_once, in_thread, opened, runtime_of
+from qualytics.service import Context, validate
 from qualytics.service.connections import Connections
 from qualytics.service.rights import READ, TEST, WRITE
 
@@ -31,13 +31,15 @@ Types = Annotated[list[str] | None, Parameter(query="type", max_items=100, descr
 Text = Annotated[str | None, Parameter(max_length=1_000)]
 Seconds = Annotated[float | None, Parameter(gt=0, le=300, description="seconds from the start of the test")]
 
+# So far into a list a page costs next to nothing.
+_NEAR = 1_000
 # What a reply holds beside fields: a client may send it back, and it changes nothing.
 _READ_ONLY = frozenset({"id", "connection_type", "datastores", "created"})
 _SEEN = frozenset({"product_name", "product_version", "driver_name", "driver_version"})
 
 
-@get("/connections", sync_to_thread=True, opt={"reply": "ConnectionPage", "right": READ})
-def list_connections(
+@get("/connections", opt={"reply": "ConnectionPage", "right": READ})
+async def list_connections(
     request: AnyRequest,
     wanted_ids: Ids = None,
     wanted_types: Types = None,
@@ -60,8 +62,14 @@ def list_connections(
         sort=sort,
         is_descending=direction == "desc",
     )
-    with opened(request) as context:
+
+    def read(context: Context) -> Reply:
         return bodies.reply(Connections(context).page(wanted, page, size))
+
+    # A part of a name is looked for in all of them, and a late page is counted up to.
+    if name or page * size > _NEAR:
+        return await in_thread(request, read)
+    return await at_once(request, read)
 
 
 @post("/connections", status_code=200, opt={"body": "ConnectionCreate", "reply": "Connection", "right": WRITE})
@@ -88,11 +96,10 @@ def list_stubs(request: AnyRequest) -> Reply:
         return bodies.reply(stubs)
 
 
-@get("/connections/{connection_id:int}", sync_to_thread=True, opt={"reply": "Connection", "right": READ})
-def get_connection(request: AnyRequest, connection_id: int) -> Reply:
+@get("/connections/{connection_id:int}", opt={"reply": "Connection", "right": READ})
+async def get_connection(request: AnyRequest, connection_id: int) -> Reply:
     """Return a connection; its ETag is its version."""
-    with opened(request) as context:
-        return bodies.reply(Connections(context).get(connection_id))
+    return await at_once(request, lambda context: bodies.reply(Connections(context).get(connection_id)))
 
 
 @put(

@@ -14,13 +14,13 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 
 from qualytics.server import problems
+from qualytics.server.logs import write_request
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
     from qualytics.server.runtime import Runtime
 
-_log = logging.getLogger("qualytics.server.requests")
 _log_fault = logging.getLogger("qualytics.server")
 _MAX_HEADERS = 16_384
 _MAX_PATH = 4_096
@@ -33,6 +33,7 @@ HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; form-action 'self'"),
     (b"strict-transport-security", b"max-age=31536000"),
 )
+_NAMES = frozenset(name for name, _ in HEADERS)
 
 
 class Guard:
@@ -59,8 +60,9 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 had = {name for name, _ in message["headers"]}
-                more = [(b"x-request-id", request_id.encode()), *(pair for pair in HEADERS if pair[0] not in had)]
-                message = {**message, "headers": [*message["headers"], *more]}
+                more = HEADERS if _NAMES.isdisjoint(had) else [pair for pair in HEADERS if pair[0] not in had]
+                own = (b"x-request-id", request_id.encode())
+                message = {**message, "headers": [*message["headers"], own, *more]}
             await send(message)
 
         config = self._runtime.config
@@ -76,7 +78,7 @@ class Guard:
                 await _answer(problems.document(500, "internal", "internal fault"), sending)
         seconds = time.perf_counter() - began
         self._runtime.metrics.saw_request(scope, status, seconds)
-        _log.info(_line(scope, status, seconds, request_id))
+        write_request(scope["method"], scope["path"], status, seconds, request_id)
 
 
 def _in_time(receive: Receive, request_s: float) -> Receive:
@@ -127,8 +129,3 @@ async def _answer(problem: dict[str, Any], send: Any) -> None:
 def _request_id(scope: Any) -> str:
     given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
     return given if _REQUEST_ID.match(given) else secrets.token_hex(8)
-
-
-def _line(scope: Any, status: int, seconds: float, request_id: str) -> str:
-    known = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(seconds * 1_000, 1)}
-    return json.dumps(known | {"request_id": request_id})

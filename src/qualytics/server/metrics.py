@@ -19,6 +19,7 @@ class Metrics:
     def __init__(self) -> None:
         """Begin at nothing."""
         self._registry = CollectorRegistry()
+        self._seen: dict[tuple[int, str, int], tuple[Counter, Histogram]] = {}
         labels = ["method", "route", "status"]
         self._requests = Counter("qualytics_requests", "Requests answered", labels, registry=self._registry)
         self._seconds = Histogram("qualytics_request_seconds", "Time to answer", ["route"], registry=self._registry)
@@ -36,11 +37,20 @@ class Metrics:
 
     def saw_request(self, scope: Any, status: int, seconds: float) -> None:
         """Count a request; the route is the template of its path, so that ids make no series of their own."""
-        route = getattr(scope.get("route_handler"), "paths", None)
-        name = min(route) if route else "none"
+        handler = scope.get("route_handler")
         method = scope["method"] if scope["method"] in _METHODS else "other"  # anybody can make up words
-        self._requests.labels(method, name, str(status)).inc()
-        self._seconds.labels(name).observe(seconds)
+        kind = (id(handler), method, status)  # handlers last as long as the worker
+        known = self._seen.get(kind)
+        if known is None:
+            known = self._seen[kind] = self._counted(handler, method, status)
+        count, time_taken = known
+        count.inc()
+        time_taken.observe(seconds)
+
+    def _counted(self, handler: Any, method: str, status: int) -> tuple[Counter, Histogram]:
+        route = getattr(handler, "paths", None)
+        name = min(route) if route else "none"
+        return self._requests.labels(method, name, str(status)), self._seconds.labels(name)
 
     def saw_test(self, kind: str, failure_class: str | None, seconds: float) -> None:
         """Count a test that ended."""

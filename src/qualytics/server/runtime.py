@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qualytics.model import TestReport
     from qualytics.probe import Plan
     from qualytics.server.config import Config
+    from qualytics.store.base import Store
 
     AnyRequest = Request[Any, Any, State]
 
@@ -51,9 +52,10 @@ class Runtime:
         threads = config.tests_at_once + config.tests_waiting + _SPARE_THREADS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="test")
 
-    def context(self, actor: Actor = NOBODY) -> Context:
-        """Return a context of the service for somebody who has signed in, or for nobody yet."""
-        context = Context(self.settings, actor=actor, lease=self.pool.lease)
+    def context(self, actor: Actor = NOBODY, store: Store | None = None) -> Context:
+        """Return a context of the service for somebody who has signed in, or for nobody yet; `store` is one at hand."""
+        lease = self.pool.lease if store is None else lambda: contextlib.nullcontext(store)
+        context = Context(self.settings, actor=actor, lease=lease)
         context.run_with(lambda plan: self._tested(plan, context.actor))
         return context
 
@@ -116,8 +118,34 @@ def runtime_of(request: AnyRequest) -> Runtime:
     return runtime
 
 
+async def at_once(request: AnyRequest, read: Callable[[Context], T]) -> T:
+    """Run a read that takes a millisecond at most: here, where the store is to be had at this moment.
+
+    A thread of its own would cost it more than it does; whoever has to wait for the store waits in one.
+
+    Raises:
+        NotSignedIn, TooMany: as `opened` does.
+
+    """
+    leased = runtime_of(request).pool.lease_now()
+    if leased is None:
+        return await in_thread(request, read)
+    with leased as store:
+        return _read(request, read, store)
+
+
+async def in_thread(request: AnyRequest, read: Callable[[Context], T]) -> T:
+    """Run a read that may take longer in a thread; see `at_once`."""
+    return await asyncio.to_thread(_read, request, read)
+
+
+def _read(request: AnyRequest, read: Callable[[Context], T], store: Store | None = None) -> T:
+    with opened(request, store) as context:
+        return read(context)
+
+
 @contextlib.contextmanager
-def opened(request: AnyRequest) -> Iterator[Context]:
+def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]:
     """Give a context of the service for whoever sent the request.
 
     Raises:
@@ -126,7 +154,7 @@ def opened(request: AnyRequest) -> Iterator[Context]:
 
     """
     runtime = runtime_of(request)
-    with runtime.context() as context:
+    with runtime.context(store=store) as context:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not bearer:
             raise NotSignedIn(

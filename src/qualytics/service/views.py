@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
@@ -30,20 +31,29 @@ class Document(dict[str, Any]):
 
 def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> Document:
     """Return a connection as a document; `datastores` is null in lists."""
-    connector = get(connection.type)
-    known: dict[str, Any] = {
-        "id": connection.id,
-        "name": connection.name,
-        "type": connection.type,
-        "connection_type": connector.kind,
-        **connection.values,
-        **connection.seen,
-        **dict.fromkeys(connection.secrets_set, MASK),
-        "datastores": None if datastores is None else [stub(datastore) for datastore in datastores],
-        "created": connection.created,
-    }
+    blank = _blank(connection.type)
+    document = _versioned(blank, connection.version)
+    document["id"] = connection.id
+    document["name"] = connection.name
+    for known in (connection.values, connection.seen):
+        for key, value in known.items():
+            if key in blank:
+                document[key] = value
+    for key in connection.secrets_set:
+        if key in blank:
+            document[key] = MASK
+    if datastores is not None:
+        document["datastores"] = [stub(datastore) for datastore in datastores]
+    document["created"] = connection.created
+    return document
+
+
+@functools.cache
+def _blank(kind_of: str) -> dict[str, Any]:
+    # A document of this type with every key in its place; copying it is the cheapest way to keep the order.
+    connector = get(kind_of)
     keys = (key for key in KEYS[connector.kind] if key != "uri" or key in connector.fields)
-    return _versioned({key: known.get(key) for key in keys}, connection.version)
+    return dict.fromkeys(keys) | {"type": kind_of, "connection_type": connector.kind}
 
 
 def _versioned(keys: dict[str, Any], version: int | None) -> Document:

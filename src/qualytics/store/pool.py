@@ -13,6 +13,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
+from qualytics.errors import Busy
 from qualytics.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class StorePool(Protocol):
 
         """
 
+    def lease_now(self) -> contextlib.AbstractContextManager[Store] | None:
+        """Give an open store where that takes no waiting, neither for others nor for a network; else None."""
+
     def close(self) -> None:
         """Close what is idle; leases that are out close when they end."""
 
@@ -56,7 +60,23 @@ class EmbeddedPool:
     @contextlib.contextmanager
     def lease(self) -> Iterator[Store]:
         """Give an open store for as long as the context lasts; see `StorePool`."""
-        store = self._take()
+        with self._leased(self._take()) as store:
+            yield store
+
+    def lease_now(self) -> contextlib.AbstractContextManager[Store] | None:
+        """Give an idle store that nobody wants for himself; see `StorePool`."""
+        store = self._pop()
+        if store is None:
+            return None
+        with contextlib.ExitStack() as undo, contextlib.suppress(Busy):
+            undo.callback(store.close)
+            if store.wake(wait_s=0.0):
+                undo.pop_all()
+                return self._leased(store)
+        return None
+
+    @contextlib.contextmanager
+    def _leased(self, store: SqliteStore) -> Iterator[Store]:
         try:
             yield store
         finally:

@@ -1,0 +1,57 @@
+"""A lease that takes no waiting, for what must not wait: given where the store is at hand, and else not."""
+
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from qualytics.store import lock, open_pool, open_store
+from qualytics.store.rotation import rotate
+
+
+@pytest.fixture
+def pool(filled):
+    with closing(open_pool(replace(filled, busy_s=30.0))) as found:
+        yield found
+
+
+def names(store):
+    return [one.name for one in store.records.connections(None, (), "id", None)]
+
+
+def test_a_store_that_is_not_open_yet_is_not_given(pool):
+    assert pool.lease_now() is None
+
+
+def test_an_idle_store_is_given_with_what_others_wrote_and_taken_back(pool, filled):
+    with pool.lease() as store:
+        pass
+    with open_store(filled) as other, other.writing() as records:
+        records.delete_connection(3)
+    with pool.lease_now() as again:
+        assert again is store
+        assert names(again) == ["c1", "c2"]
+        assert pool.lease_now() is None
+    with lock.locked(filled.lock_path, exclusive=True, wait_s=0):
+        pass
+
+
+def test_a_store_that_somebody_has_for_himself_is_not_waited_for(pool, filled):
+    with pool.lease():
+        pass
+    with lock.locked(filled.lock_path, exclusive=True, wait_s=0):
+        began = time.monotonic()
+        assert pool.lease_now() is None
+        assert time.monotonic() - began < 30.0
+    with pool.lease() as store:
+        assert names(store) == ["c1", "c2", "c3"]
+
+
+def test_after_a_rotation_the_secrets_open_with_the_new_key(pool, filled):
+    with pool.lease() as store:
+        store.records.secrets(1)
+    new = rotate(filled)["new_key"]
+    with pool.lease_now() as store:
+        assert store.records.secrets(1)["password"].reveal() == "canary-1"
+        assert store.key_id == store.key().id == new
