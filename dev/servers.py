@@ -234,10 +234,40 @@ def postgres(certificate: Any = None, hba: str = "") -> Iterator[Server]:
             options |= {"ssl": "on", "ssl_cert_file": str(cert_file), "ssl_key_file": str(key_file)}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         try:
-            server.start([str(programs / "postgres"), "-D", str(data), *flags], lambda: _postgres_ready(server))
+            start_postgres(server, [str(programs / "postgres"), "-D", str(data), *flags])
             yield server
         finally:
             server.stop()
+
+
+def start_postgres(server: Server, command: list[str]) -> None:
+    """Start PostgreSQL, anew after `kill_postgres`, and wait until it answers."""
+    server.start(command, lambda: _postgres_ready(server))
+
+
+def kill_postgres(server: Server) -> list[str]:
+    """Kill PostgreSQL with everything it started, wait until all of it is gone, and return its command."""
+    if server.process is None:
+        raise RuntimeError("it does not run")
+    every = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    family = [server.process.pid, *(one for one in every if _state_and_parent(one)[1] == server.process.pid)]
+    for one in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    server.process.wait()
+    while any(_state_and_parent(one)[0] != "Z" for one in family):
+        time.sleep(0.01)
+    (server.directory / "data" / "postmaster.pid").unlink()
+    return [str(word) for word in server.process.args]  # type: ignore[union-attr]
+
+
+def _state_and_parent(process: int) -> tuple[str, int | None]:
+    # One that is gone is as dead as one not yet reaped.
+    try:
+        state, parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return "Z", None
+    return state, int(parent)
 
 
 def _postgres_ready(server: Server) -> bool:

@@ -1,13 +1,8 @@
 """Kill -9 of workers and of PostgreSQL itself: what was acknowledged stays, and the same pool goes on."""
 
-import contextlib
-import os
-import signal
 import threading
-import time
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -38,28 +33,6 @@ def test_a_kill_during_rotation_leaves_a_store_that_opens_and_rotating_again_fin
     seal_count(settings, 400)
     assert crash("rotations", 30) == "30\n"
     assert len(settings.key_path.read_text().split()) == 1
-
-
-def state_and_parent(process):
-    """Return the state letter and the parent of a process; one that is gone is as dead as one not yet reaped."""
-    try:
-        state, parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:2]
-    except OSError:
-        return "Z", None
-    return state, int(parent)
-
-
-def kill_server(server):
-    """Kill PostgreSQL with everything it started, and wait until all of it is gone."""
-    every = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    family = [server.process.pid, *(one for one in every if state_and_parent(one)[1] == server.process.pid)]
-    for one in family:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(one, signal.SIGKILL)
-    server.process.wait()
-    while any(state_and_parent(one)[0] != "Z" for one in family):
-        time.sleep(0.01)
-    (server.directory / "data" / "postmaster.pid").unlink()
 
 
 class Writers:
@@ -111,9 +84,8 @@ def test_nothing_acknowledged_is_lost_when_postgresql_is_killed_under_load_and_t
         with closing(open_pool(settings)) as pool, Writers(pool) as writers:
             for _ in range(3):
                 writers.wait(100)
-                command = server.process.args
-                kill_server(server)
-                server.start(command, lambda: servers._postgres_ready(server))
+                command = servers.kill_postgres(server)
+                servers.start_postgres(server, command)
                 writers.drain()
             writers.wait(100)
         with open_store(settings) as store:
