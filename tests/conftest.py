@@ -40,6 +40,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
+def pytest_fixture_setup(fixturedef, request):
+    # A fixture that is asked for by its name in the middle of a test shows in no list of names.
+    item = request._pyfuncitem
+    marks = {mark.name for mark in item.iter_markers()}
+    if fixturedef.argname in SERVER_FIXTURES and not marks & {"servers", "slow"}:
+        pytest.fail(f"{item.nodeid} starts a server: mark it with pytest.mark.servers", pytrace=False)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command left behind."""

@@ -137,6 +137,7 @@ def test_where_a_listener_sends_the_driver_is_looked_up_in_python_too(host):
     assert asked[-1] == host
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_named():
     suite.check_unknown_host("oracle", **SERVICE)
 

@@ -126,6 +126,7 @@ def test_names_of_the_engine_itself_are_known_in_any_case():
     assert not any(_teradata_catalog._is_system(name) for name in ("sales", "DBC2", None))
 
 
+@pytest.mark.slow
 def test_an_unknown_host_is_named():
     suite.check_unknown_host("teradata")
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.connectors.trial import outcome, trial
 
+pytestmark = pytest.mark.servers  # which are asked for by name
+
 # Type → the name of its servers' fixtures: <kind> may be plain, expired or nothing.
 ENGINES = {"postgresql": "postgres", "mariadb": "mariadb"}
 

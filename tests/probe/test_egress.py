@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -187,7 +188,7 @@ def test_a_target_that_the_settings_allow_is_dialled(entry):
 def in_namespace():
     """Run the trials of `egress_in_namespace`; the network of these can send nothing anywhere."""
     done = subprocess.run(
-        ["unshare", "-mn", sys.executable, "-m", "tests.probe.egress_in_namespace"],
+        ["unshare", "-mn" if os.geteuid() == 0 else "-rmn", sys.executable, "-m", "tests.probe.egress_in_namespace"],
         capture_output=True,
         check=False,
         timeout=110,
