@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _FORMS = dict.fromkeys(("url", "token", "ca_file"), str) | {
 }
 KEYS = tuple(_FORMS)
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_IPV6 = re.compile(r"[0-9a-f:.]{2,45}(%[\w.-]{1,32})?")
 _LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 
 
@@ -183,7 +186,11 @@ def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
         host = host if host.isascii() else host.encode("idna").decode()
     except (ValueError, UnicodeError):
         raise UsageError(f"{name} is no URL", hint) from None
-    if parts.scheme not in {"https", "http"} or not host or any(char <= " " or char == "\x7f" for char in whole):
+    if (
+        parts.scheme not in {"https", "http"}
+        or not _is_host(host)
+        or any(char <= " " or char == "\x7f" for char in whole)
+    ):
         raise UsageError(f"{name} is no URL of a control plane", hint)
     if parts.username is not None or parts.password is not None:
         raise UsageError(f"{name} holds a user or a password", f"leave them out, {hint}; the token says who you are")
@@ -196,6 +203,12 @@ def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
     port = port or _PORTS[parts.scheme]
     shown = Target("", parts.scheme, host, port, "").authority
     return f"{parts.scheme}://{shown}{path}", parts.scheme, host, port, path
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        return _IPV6.fullmatch(host) is not None
+    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
 
 
 def read(home: Path) -> dict[str, Any]:
@@ -288,16 +301,20 @@ def _raw(path: Path) -> bytes | None:
         if os.path.islink(path):
             raise UsageError(f"{path} is a symbolic link", "put the file itself there") from exc
         raise UsageError(f"{path}: {(exc.strerror or '').lower()}", "check who owns it, and its mode") from exc
-    with os.fdopen(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise UsageError(f"{path} is not a file", _ANEW)
         if found.st_uid != os.geteuid():
             raise UsageError(f"{path} belongs to another user", "set QUALYTICS_CONFIG_HOME to a directory of your own")
-        try:
-            raw = file.read(_MAX_FILE + 1)
-        except OSError as exc:
-            raise UsageError(f"{path} cannot be read: {(exc.strerror or '').lower()}", _ANEW) from exc
         if found.st_mode & 0o077:
             os.fchmod(handle, 0o600)  # it holds a token
+        with open(handle, "rb", closefd=False) as file:
+            raw = file.read(_MAX_FILE + 1)
+    except OSError as exc:
+        raise UsageError(f"{path} cannot be read: {(exc.strerror or '').lower()}", _ANEW) from exc
+    finally:
+        os.close(handle)
     if len(raw) > _MAX_FILE:
         raise UsageError(f"{path} is larger than 1 MiB", _ANEW)
     return raw

@@ -218,7 +218,8 @@ def _made(
         users = told.get("datastores")
         return errors.ConnectionInUse(message, hint or "", users if isinstance(users, list) else ())
     if kind is errors.TestFailed:
-        return errors.TestFailed(message, hint, report(told.get("report") or {}))
+        found = told.get("report")
+        return errors.TestFailed(message, hint, report(found if isinstance(found, dict) else {"connected": False}))
     return (kind or QualyticsError)(message, hint)
 
 

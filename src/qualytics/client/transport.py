@@ -68,6 +68,7 @@ class Transport:
         self.target = target
         self._sock: socket.socket | None = None
         self._context: ssl.SSLContext | None = None
+        self._may_be_sent = False
 
     def send(
         self,
@@ -102,9 +103,8 @@ class Transport:
                     raise
                 return self._exchange(method, path, body, whole, deadline)  # it was closed while we asked
         except (OSError, http.client.HTTPException, ValueError) as exc:
-            was_sent = self._sock is not None
             self.close()
-            raise self.named(exc, deadline, may_be_done=was_sent and method != "GET") from exc
+            raise self.named(exc, deadline, may_be_done=self._may_be_sent and method != "GET") from exc
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -115,6 +115,7 @@ class Transport:
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: Deadline
     ) -> Reply:
+        self._may_be_sent = False
         if self._sock is None:
             if self._context is None and self.target.scheme == "https":
                 self._context = dialling.make_context(self.target)
@@ -122,6 +123,7 @@ class Transport:
         connection = http.client.HTTPConnection(self.target.host)
         connection.sock = self._sock
         self._sock.settimeout(deadline.left())
+        self._may_be_sent = True
         connection.request(method, f"{self.target.prefix}{path}", body, dict(headers))
         response = _Response(self._sock, deadline, method)
         response.begin()
