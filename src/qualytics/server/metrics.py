@@ -25,15 +25,26 @@ class Metrics:
         self._seconds = Histogram("qualytics_request_seconds", "Time to answer", ["route"], registry=self._registry)
         self._tests = Counter("qualytics_tests", "Tests by type and class", ["type", "class"], registry=self._registry)
         self._test_seconds = Histogram("qualytics_test_seconds", "Time of a test", ["type"], registry=self._registry)
-        self.running = Gauge(
+        leases = "Time until the store was there for a request"
+        self._leases = Histogram("qualytics_store_lease_seconds", leases, registry=self._registry)
+        self._running = Gauge(
             "qualytics_tests_running", "Tests that run now", registry=self._registry, multiprocess_mode="livesum"
         )
-        self.waiting = Gauge(
+        self._waiting = Gauge(
             "qualytics_tests_waiting",
             "Tests that wait for their turn",
             registry=self._registry,
             multiprocess_mode="livesum",
         )
+
+    def saw_pool(self, running: int, waiting: int) -> None:
+        """Note how many tests run and wait now."""
+        self._running.set(running)
+        self._waiting.set(waiting)
+
+    def saw_lease(self, seconds: float) -> None:
+        """Count a lease of the store, and how long it was waited for."""
+        self._leases.observe(seconds)
 
     def saw_request(self, scope: Any, status: int, seconds: float) -> None:
         """Count a request; the route is the template of its path, so that ids make no series of their own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
             store.key()
     finally:
         pool.close()
+    _raise_descriptors()
     host, port = config.address
     say(f"serving http://{config.listen}{config.path} with {config.workers} worker{'s' * (config.workers > 1)}")
     server = Granian(
@@ -72,3 +74,9 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         raise UsageError(
             f"cannot listen on {config.listen}: {exc.strerror or exc}", "choose another with --listen"
         ) from exc
+
+
+def _raise_descriptors() -> None:
+    # Each test holds a few descriptors, each client one; the usual soft limit of 1,024 is soon reached.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -54,17 +54,31 @@ class Runtime:
 
     def context(self, actor: Actor = NOBODY, store: Store | None = None) -> Context:
         """Return a context of the service for somebody who has signed in, or for nobody yet; `store` is one at hand."""
-        lease = self.pool.lease if store is None else lambda: contextlib.nullcontext(store)
+        lease = self._lease if store is None else lambda: contextlib.nullcontext(store)
         context = Context(self.settings, actor=actor, lease=lease)
         context.run_with(lambda plan: self._tested(plan, context.actor))
         return context
 
     def _tested(self, plan: Plan, actor: Actor) -> TestReport:
         began = time.monotonic()
-        report = self._children.run(plan, f"{actor.user_id} {actor.token_id}")
+        self._note_pool()
+        try:
+            report = self._children.run(plan, f"{actor.user_id} {actor.token_id}")
+        finally:
+            self._note_pool()
         failure_class = report.failure.failure_class if report.failure else None
         self.metrics.saw_test(plan.type, failure_class, time.monotonic() - began)
         return report
+
+    def _note_pool(self) -> None:
+        self.metrics.saw_pool(self._children.running, self._children.waiting)
+
+    @contextlib.contextmanager
+    def _lease(self) -> Iterator[Store]:
+        began = time.perf_counter()
+        with self.pool.lease() as store:
+            self.metrics.saw_lease(time.perf_counter() - began)
+            yield store
 
     async def slowly(self, work: Callable[[], T]) -> T:
         """Run what may take long, as a test does, where it delays nobody else."""
