@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from qualytics.settings import Settings
 from qualytics.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _CREATED = "2026-01-01T00:00:00.000Z"
@@ -21,7 +23,7 @@ _MANY = """
     WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
     INSERT INTO connections (version, name, name_key, type, host, port, username, created)
     SELECT 1, printf('Connection %07d', n), printf('connection %07d', n),
-        ?, printf('db%d.example.com', n), ?, 'reader', ?
+        json_extract(?, printf('$[%d]', n % ?)), printf('db%d.example.com', n), 5432, 'reader', ?
     FROM numbers
 """
 
@@ -32,11 +34,11 @@ def networked() -> list[connectors.Connector]:
     return [connector for connector in found if connector.kind != "embedded" and connector.driver_version()]
 
 
-def fill(home: Path, count: int) -> None:
-    """Make a store of that many connections, named `Connection 0000001` and on, without secrets."""
-    connector = networked()[0]
+def fill(home: Path, count: int, types: Sequence[str] = ()) -> None:
+    """Make a store of that many connections, named `Connection 0000001` and on, without secrets, of types by turns."""
+    types = types or [networked()[0].type]
     with open_store(Settings(home)) as store, store.writing():
-        store.execute(_MANY, (count, connector.type, connector.default_port, _CREATED))
+        store.execute(_MANY, (count, json.dumps(list(types)), len(types), _CREATED))
 
 
 def fill_sealed(home: Path, count: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from qualytics.model import Wanted
 from qualytics.store import lock, open_pool, open_store
 from qualytics.store.rotation import rotate
 
@@ -55,3 +56,27 @@ def test_after_a_rotation_the_secrets_open_with_the_new_key(pool, filled):
     with pool.lease_now() as store:
         assert store.records.secrets(1)["password"].reveal() == "canary-1"
         assert store.key_id == store.key().id == new
+
+
+def counted_after_an_insert(records):
+    records.insert_connection("y", "y", "mysql", {}, {}, "now")
+    assert records.count_connections(Wanted()) == 5
+
+
+def test_a_count_is_that_of_now_after_changes_of_others_of_its_own_and_one_that_was_taken_back(pool, filled):
+    def count():
+        with pool.lease() as store:
+            return store.records.count_connections(Wanted()), store.records.count_connections(Wanted(types=("mysql",)))
+
+    assert count() == count() == count() == (3, 0)
+    with open_store(filled) as other, other.writing() as records:
+        records.insert_connection("x", "x", "mysql", {}, {}, "now")
+    assert count() == (4, 1)
+    with pytest.raises(ZeroDivisionError), pool.lease() as store, store.writing() as records:
+        raise ZeroDivisionError(counted_after_an_insert(records))
+    assert count() == (4, 1)
+    with pool.lease() as store:
+        with store.writing() as records:
+            records.delete_connection(3)
+        assert store.records.count_connections(Wanted()) == 3
+    assert count() == (3, 1)

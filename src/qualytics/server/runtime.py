@@ -46,6 +46,7 @@ class Runtime:
         self.uses = Uses(self.context)
         self.limits = Limits(config.requests_per_minute)
         self.metrics = Metrics()
+        self.longest = 0  # the largest total of a list so far
         self.openapi: dict[str, Any] = {}
         self._children = Pool(config.tests_at_once, config.tests_waiting, wait_s=config.test_wait_s)
         # A few threads more than may wait: those that are too many must hear it at once.

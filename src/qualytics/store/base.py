@@ -47,7 +47,7 @@ class Store(abc.ABC):
         self._settings = settings
         self._keys = Keys(settings)
         self._identity, self._key = known or (self._read_identity(), None)
-        self.records = Records(self.execute, self.store_id, self.key)
+        self.records = Records(self.execute, self.store_id, self.key, self.state)
 
     def __enter__(self) -> Self:
         return self
@@ -128,6 +128,10 @@ class Store(abc.ABC):
         if self._key is None:
             self._key = self._identity.prove(self._find())
         return self._key
+
+    def state(self) -> object:
+        """Return a value that is another after every change of the store, None where that is not cheap to say."""
+        return None
 
     def set_key(self, key: Key) -> None:
         """Make `key` the store's key; inside a transaction that has sealed everything with it."""

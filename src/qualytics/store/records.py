@@ -14,13 +14,15 @@ from qualytics.store.sealed import SECRETS, OwnSecrets, opened
 from qualytics.store.sealing import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from qualytics.secret import Secret
+    from qualytics.store.sealed import Keyring
 
 T = TypeVar("T")
 
 _decode = json.JSONDecoder().raw_decode
+_MOST_COUNTS = 100
 _PLAIN = {str, int, type(None)}
 _SECRETS_SET = "(SELECT group_concat(field) FROM secrets WHERE connection_id = c.id)"
 _SAME = ("id", "version", "name", "name_key", "created")
@@ -40,8 +42,20 @@ class Records(OwnSecrets):
     """The rows of a store; `execute(sql, arguments)` runs one statement and returns its rows.
 
     Writing belongs into a transaction of the store; `key()` gives the key when a secret is sealed
-    or opened, and not before.
+    or opened, and not before; `state()` is a value that changes with the store, None if there is none.
     """
+
+    def __init__(
+        self,
+        execute: Callable[..., Any],
+        store_id: str,
+        key: Keyring,
+        state: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Take the way to run statements, the store's id, the way to its key, and what tells its changes."""
+        super().__init__(execute, store_id, key)
+        self._state = state
+        self._counts: tuple[object, dict[Any, int]] = (None, {})
 
     def connection(self, connection_id: int) -> Connection | None:
         """Return the connection of that id, None when there is none."""
@@ -73,7 +87,7 @@ class Records(OwnSecrets):
         if wanted.types:
             where += f" AND c.type IN ({', '.join('?' * len(wanted.types))})"
         sql = f"SELECT count(*) FROM connections c WHERE TRUE{where}"  # noqa: S608 - constants only
-        return int(self._execute(sql, (*filters, *wanted.types)).all()[0][0])
+        return self._counted(sql, (*filters, *wanted.types))
 
     def has_name(self, name_key: str) -> bool:
         """Say whether a connection has that folded name."""
@@ -145,6 +159,16 @@ class Records(OwnSecrets):
     def delete_datastore(self, datastore_id: int) -> None:
         """Remove a datastore."""
         self._execute("DELETE FROM datastores WHERE id = ?", (datastore_id,))
+
+    def _counted(self, sql: str, arguments: tuple[Any, ...]) -> int:
+        # A database counts a million rows in many times what a page of them takes.
+        state = self._state()
+        if state is None or state != self._counts[0] or len(self._counts[1]) >= _MOST_COUNTS:
+            self._counts = (state, {})
+        counts = self._counts[1]
+        if (sql, arguments) not in counts:
+            counts[sql, arguments] = int(self._execute(sql, arguments).all()[0][0])
+        return counts[sql, arguments]
 
     def _seal(self, connection_id: int, secrets: dict[str, Secret]) -> None:
         for name, secret in secrets.items():

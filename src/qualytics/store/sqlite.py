@@ -119,6 +119,12 @@ class SqliteStore(Store):
             self.reread()
         return True
 
+    def state(self) -> object:
+        """Return a value that is another after every change: of others, as of this lease's begin, and of its own."""
+        if self._seen is None or self._database.in_transaction:  # what is rolled back has counted, too
+            return None
+        return (*self._seen, self._database.total_changes)
+
     def execute(self, sql: str, arguments: tuple[Any, ...] = ()) -> CursorRows:
         """Run one statement; SQLite's faults come out as the product's errors."""
         self._require_own()
