@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from dev.control_plane import serving
+from dev.control_plane import PASSWORD, serving
 
 _TABLES = ("datastores", "connections")
 
@@ -33,7 +33,9 @@ def allowed_files(tmp_path_factory):
 def plane(tmp_path_factory, allowed_files):
     """Return a control plane that runs, with a user of each role."""
     home = tmp_path_factory.mktemp("plane") / "home"
-    with serving(home, "--allow-file", str(allowed_files), "--requests-per-minute", "10000000") as found:
+    with serving(
+        home, "--allow-file", str(allowed_files), "--requests-per-minute", "10000000", password=PASSWORD
+    ) as found:
         yield found
 
 

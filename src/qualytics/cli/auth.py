@@ -175,7 +175,8 @@ def _warn() -> None:
 
 def _warn_of_variables() -> None:
     if names := signing_in.shadowing():
-        output.say(f"warning: {' and '.join(names)} {'are' if len(names) > 1 else 'is'} set, and win over this")
+        verbs = ("are", "win") if len(names) > 1 else ("is", "wins")
+        output.say(f"warning: {' and '.join(names)} {verbs[0]} set, and {verbs[1]} over this")
 
 
 def _fail(ctx: click.Context, problem: QualyticsError | None) -> None:
