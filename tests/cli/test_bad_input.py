@@ -284,7 +284,7 @@ JSON = [
     ('{"application_name": "' + "x" * 64 + '"}', "parameters.application_name has 64 characters", "63 is the most"),
     ('{"application_name": "a\\u0000"}', "parameters.application_name holds a NUL character", "no server"),
     ('{"application_name": "a\\nb"}', "parameters.application_name holds a control character", "line end"),
-    ('{"application_name": "a\\ud800"}', "parameters.application_name is not valid UTF-8", "encoding"),
+    ('{"application_name": "a\\ud800"}', "--parameters: a text holds half of a surrogate pair", "write it as"),
     ('{"ssl_root_cert": "x"}', "parameters.ssl_root_cert is not PEM text", "ssl_root_cert_file"),
     (
         '{"ssl_root_cert": "-----BEGIN CERTIFICATE-----", "ssl_root_cert_file": "/ca.pem"}',

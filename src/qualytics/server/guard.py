@@ -72,6 +72,7 @@ class Guard:
             try:
                 await self._inner(scope, _in_time(receive, config.request_s), sending)
             except Exception as exc:
+                # It must still be answered, whatever was wrong; raised again where an answer has begun.
                 _log_fault.error("internal fault", exc_info=exc)
                 if status:
                     raise
