@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 TEST_TIMEOUT_S = 10.0
 TEST_TIMEOUT_MAX_S = 300.0
+# On a control plane: how long a test waits for its turn, and a client beyond that for the way there and back.
+TEST_WAIT_S = 60.0
+TEST_WAY_S = 5.0
 # A writer waits this long for others before it says "busy".
 STORE_BUSY_S = 30.0
 # So long a database server of the store may take to answer a connection, and a pool to have one.

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from qualytics.client import replies
 from qualytics.client.transport import Transport
 from qualytics.errors import InvalidInput, NotFound, Problem
-from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
+from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S, TEST_WAIT_S, TEST_WAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,6 @@ PAGE = 100
 # Of servers without a filter for the whole name, every page is looked through.
 NAMES_PAGE = 50
 # How long a control plane lets a test wait for its turn, and what the way there and back may take.
-QUEUE_S, WAY_S = 60.0, 5.0
 _MOST_FILTER = 1_000
 
 
@@ -115,8 +114,8 @@ class Api:
             for page in self.pages(path, filters, NAMES_PAGE):
                 for found in page:
                     if found.get("name") == name:
-                        return int(found["id"])
-                similar += [int(found["id"]) for found in page if _is_same(str(found.get("name")), name)]
+                        return replies.id_of(found)
+                similar += [replies.id_of(found) for found in page if _is_same(str(found.get("name")), name)]
         if not similar:
             raise NotFound(f"there is no {what} {name!r}")
         return similar[0]
@@ -137,7 +136,7 @@ def test_wait(timeout_s: float | None) -> float:
         from qualytics.service.probing import checked_timeout
 
         checked_timeout(timeout_s)  # which says so
-    return (timeout_s or TEST_TIMEOUT_S) + QUEUE_S + WAY_S
+    return (timeout_s or TEST_TIMEOUT_S) + TEST_WAIT_S + TEST_WAY_S
 
 
 def is_too_long(text: str | None) -> bool:

@@ -9,6 +9,7 @@ from qualytics.probe import spawning
 from qualytics.probe.conversation import converse
 from qualytics.probe.forking import Templates
 from qualytics.probe.turns import Turns
+from qualytics.settings import TEST_WAIT_S
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from qualytics.probe import Plan
     from qualytics.probe.conversation import Child
 
-# How long a test waits for its turn, and how many drivers are kept imported.
-WAIT_S = 10.0
+# How many drivers are kept imported.
 TEMPLATES = 8
 # Of so many turns one is kept from any single owner.
 _SHARE = 8
@@ -28,7 +28,7 @@ class Pool:
     """Runs tests for many threads; to be closed, or used as a context manager."""
 
     def __init__(
-        self, size: int, queue_size: int, niceness: int = 10, *, wait_s: float = WAIT_S, templates: int = TEMPLATES
+        self, size: int, queue_size: int, niceness: int = 10, *, wait_s: float = TEST_WAIT_S, templates: int = TEMPLATES
     ) -> None:
         """Allow `size` children at once and `queue_size` waiting tests; start nothing yet."""
         per_owner = size - max(1, size // _SHARE) if size > 1 else 1
