@@ -21,7 +21,6 @@ Query = list[tuple[str, Any]]
 PAGE = 100
 # Of servers without a filter for the whole name, every page is looked through.
 NAMES_PAGE = 50
-# How long a control plane lets a test wait for its turn, and what the way there and back may take.
 _MOST_FILTER = 1_000
 
 
