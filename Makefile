@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE =
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: help setup demo test test-fast verify lint format docs bench clean
+.PHONY: help setup demo serve test test-fast verify lint format docs bench clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -17,6 +17,9 @@ $(VENV)/.complete: pyproject.toml constraints.txt dev/setup.sh
 
 demo: setup ## Run the main job on real databases and print each command with its output.
 	$(PYTHON) -m dev.demo
+
+serve: setup ## Run a control plane on this machine; its tests may reach this machine, which is refused by default.
+	$(VENV)/bin/qualytics serve --allow-target 127.0.0.0/8
 
 test: setup ## Run the whole suite against real servers, installing what is missing.
 	$(PYTHON) -m dev.prepare

@@ -186,6 +186,33 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
+def plane_settings() -> str:
+    """Return the table of what a control plane is told; it stands inside a page that is written by hand."""
+    from qualytics.server.config import KNOBS, PROVIDER_KNOBS
+
+    lines = ["| variable | option of `serve` | default | what it decides |", "|---|---|---|---|"]
+    for knob in (*KNOBS, *PROVIDER_KNOBS):
+        option = f"`--{knob.name.replace('_', '-')}`" if knob in KNOBS else ""
+        default = "" if knob.default in {None, ()} else f"`{knob.default}`"
+        many = "; a comma list" if knob.kind is tuple else ""
+        lines.append(f"| `{knob.variable}` | {option} | {default} | {_cell(knob.help)}{many} |")
+    return "\n".join(lines) + "\n"
+
+
+def with_parts(name: str) -> str:
+    """Return a page that is written by hand with its generated parts anew."""
+    text = (DOCS / name).read_text()
+    for part, write in PARTS[name].items():
+        begin, end = f"<!-- {part}: written by `make docs` -->\n", f"<!-- {part}: end -->\n"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}{write()}{end}{after}"
+    return text
+
+
+PARTS = {"settings.md": {"control plane": plane_settings}}
+
+
 def _words(template: str) -> str:
     names = {"where": "HOST:PORT", "user": "USER", "timeout_s:g": "10", "type": "TYPE", "extra": "TYPE"}
     for name, word in names.items():
@@ -199,8 +226,9 @@ PAGES = {"cli.md": cli, "connectors.md": types, "errors.md": errors}
 def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
-    for name, write in PAGES.items():
-        text, path = write(), DOCS / name
+    texts = {name: write() for name, write in PAGES.items()} | {name: with_parts(name) for name in PARTS}
+    for name, text in texts.items():
+        path = DOCS / name
         if not path.exists() or path.read_text() != text:
             stale.append(name)
             if not check:

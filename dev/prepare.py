@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import cloud, derby, fakesnow, hive, java, objects, odbc, oidc, redshift, servers
+from dev import cloud, derby, fakesnow, hive, java, objects, odbc, oidc, proxy, redshift, servers
 
 NEEDS = (
     servers.postgres_programs,
@@ -19,6 +19,7 @@ NEEDS = (
     oidc.provider_program,
     *objects.PROGRAMS,
     *cloud.PROGRAMS,
+    *proxy.PROGRAMS,
 )
 
 
