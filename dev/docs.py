@@ -1,4 +1,4 @@
-"""Writes the generated documents: cli.md, connectors.md and errors.md; `--check` says which are stale."""
+"""Writes the generated documents: commands, types, errors, rights and the API; `--check` says which are stale."""
 
 from __future__ import annotations
 
@@ -220,7 +220,50 @@ def _words(template: str) -> str:
     return _cell(template)
 
 
-PAGES = {"cli.md": cli, "connectors.md": types, "errors.md": errors}
+def _api() -> dict[str, Any]:
+    app, openapi = (importlib.import_module(f"qualytics.server.{name}") for name in ("app", "openapi"))
+    found: dict[str, Any] = openapi.document("/api", [*app.ROUTES, *app.meta.ROUTES])
+    return found
+
+
+def api() -> str:
+    return json.dumps(_api() | {"info": _api()["info"] | {"version": ""}}, indent=1) + "\n"
+
+
+def rights() -> str:
+    module = importlib.import_module("qualytics.service.rights")
+    known = [right for right in vars(module).values() if isinstance(right, module.Right)]
+    roles = list(reversed(module.ROLES))
+    head = f"| {' | '.join(roles)} |"
+    line = f"|{'---|' * len(roles)}"
+    lines = ["# Who may do what\n", _NOTE]
+    lines.append(
+        "On a control plane everybody who signs in has one role. On a store of one's own everything is allowed. "
+        "Whoever lacks a right is told which (403, exit 4), and the audit log keeps refused changes and tests.\n"
+    )
+    lines.append(f"## Rights\n\n| a caller may {head}\n|---{line}")
+    lines += [f"| {right.words} | {_marks(right.roles, roles)} |" for right in known]
+    lines.append(
+        "\nBelow Admin, a stored secret stays with its target: a change or a test that names another host, port, "
+        "uri, endpoint or TLS setting needs the secret again (409, `secret-needed-for-new-target`).\n"
+    )
+    lines.append("Tokens of others are not found (404) by anybody but an Admin.\n")
+    lines.append(f"## Routes\n\n| route | right | no token {head}\n|---|---|---{line}")
+    by_words = {right.words: right for right in known}
+    for path, methods in _api()["paths"].items():
+        for method, operation in methods.items():
+            words = operation.get("x-right")
+            who = by_words[words].roles if words else module.ROLES
+            row = (f"`{method.upper()} {path}`", words or "", "" if words else "yes", _marks(who, roles))
+            lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _marks(having: Any, roles: list[str]) -> str:
+    return " | ".join("yes" if role in having else "" for role in roles)
+
+
+PAGES = {"cli.md": cli, "connectors.md": types, "errors.md": errors, "rights.md": rights, "openapi.json": api}
 
 
 def main() -> int:

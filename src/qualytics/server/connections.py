@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import Request, Response, delete, get, patch, post, put
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
@@ -26,8 +26,8 @@ Reply = Response[bytes]
 Page = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="number of the page, from 1")]
 Size = Annotated[int, Parameter(ge=1, le=100, description="records of a page")]
 Order = Annotated[str | None, Parameter(pattern="^(asc|desc)$", description="asc or desc")]
-Ids = Annotated[list[int] | None, Parameter(query="id", max_items=100, description="ids that are wanted")]
-Types = Annotated[list[str] | None, Parameter(query="type", max_items=100, description="types that are wanted")]
+Ids = Annotated[list[int] | None, QueryParameter(name="id", max_items=100, description="ids that are wanted")]
+Types = Annotated[list[str] | None, QueryParameter(name="type", max_items=100, description="types that are wanted")]
 Text = Annotated[str | None, Parameter(max_length=1_000)]
 Seconds = Annotated[float | None, Parameter(gt=0, le=300, description="seconds from the start of the test")]
 

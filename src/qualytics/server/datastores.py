@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 from litestar import delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from qualytics.errors import InvalidInput, Problem, QualyticsError, TestFailed
 from qualytics.fields import DATASTORE_KEYS
@@ -35,8 +35,8 @@ from qualytics.service.operations import SYNC, Operations
 from qualytics.service.probing import Scope
 from qualytics.service.rights import READ, TEST, WRITE, Actor
 
-Kinds = Annotated[list[str] | None, Parameter(query="datastore_type", max_items=100, description="types wanted")]
-Tags = Annotated[list[str] | None, Parameter(query="tag", max_items=100, description="tags that all must be there")]
+Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
+Tags = Annotated[list[str] | None, QueryParameter(name="tag", max_items=100, description="tags that all must be there")]
 _TRIGGERS = ("trigger_sync", "trigger_catalog")
 _OLD_NAMES = {"enrich_only": "enrichment_only"}
 _OWN = ("name", "connection_id", "database", "schema", "root_path", "description", "tags", "teams", "enrichment_only")
@@ -246,7 +246,7 @@ async def _validated(
             return test(Connections(context), scope)
 
     def work() -> Reply:
-        with opened(request):  # whoever has no token or no requests left is told once
+        with opened(request) as context, context.acting(TEST, "connection.test"):  # a refusal is told once
             pass
         return bodies.reply(bulk.validate(given, one))
 
@@ -279,6 +279,8 @@ async def _bulk(
 
     def work() -> Reply:
         with opened(request) as context:
+            with context.acting(WRITE, "datastore.create"):  # a refusal is told once, not for each datastore
+                pass
             found = Connections(context)
             return bodies.reply(bulk.create(named, connection(found), Datastores(context, found)))
 

@@ -49,9 +49,19 @@ def get_metrics(request: AnyRequest) -> Reply:
         return Response(runtime_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@get(["/containers", "/quality-checks"], sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
-def list_nothing(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
-    """Return an empty page: this product holds connections and datastores, and none of these."""
+@get("/containers", sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
+def list_containers(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
+    """Return an empty page: this product holds connections and datastores, and no containers."""
+    return _nothing(request, page, size)
+
+
+@get("/quality-checks", sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
+def list_checks(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
+    """Return an empty page: this product holds connections and datastores, and no checks."""
+    return _nothing(request, page, size)
+
+
+def _nothing(request: AnyRequest, page: int, size: int) -> Reply:
     with opened(request) as context:
         context.require(READ)
         return bodies.reply(views.page([], 0, page, size))
@@ -75,5 +85,5 @@ def get_docs(request: AnyRequest) -> Response[str]:
 
 
 ROUTES: list[Callable[..., Any]] = [
-    *(get_health, get_status, list_audit, get_metrics, list_nothing, get_openapi, get_docs),
+    *(get_health, get_status, list_audit, get_metrics, list_containers, list_checks, get_openapi, get_docs),
 ]

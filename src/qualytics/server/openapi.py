@@ -120,7 +120,7 @@ def _query_parameter(name: str, field: FieldDefinition) -> dict[str, Any]:
         for bound, word in _BOUNDS.items():
             if (value := getattr(known, bound, None)) is not None:
                 schema[word] = value
-    found = {"name": getattr(known, "query", None) or name, "in": "query", "required": False, "schema": schema}
+    found = {"name": getattr(known, "name", None) or name, "in": "query", "required": False, "schema": schema}
     return found | ({"description": known.description} if getattr(known, "description", None) else {})
 
 

@@ -40,7 +40,7 @@ class Operations:
         with self._context.acting(TEST, "operation.run") as act:
             if kind != SYNC:
                 hint = "sync is the one that this control plane runs"
-                raise InvalidInput([Problem("type", f"there is no operation {kind!r} here", hint, "not-supported")])
+                raise InvalidInput([Problem("type", "there is no operation of that type here", hint, "not-supported")])
             found = self._datastores.get(datastore_id)
             moment = now()
             row = {"type": kind, "datastore_id": datastore_id, "result": "running", "created": moment}

@@ -1,0 +1,136 @@
+"""Stored secrets stay with the target that they were given for; what reads files of the server is off."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from dev.control_plane import serving
+
+NEEDED = (409, "secret-needed-for-new-target")
+
+
+@pytest.fixture
+def stored(made):
+    return made(host="127.0.0.1", port=1, password="pw", parameters={"ssl_mode": "require"})
+
+
+JAR = {"driver_class": "org.h2.Driver", "jars": ["/tmp/h2.jar"]}
+CHANGES = [
+    {"host": "127.0.0.2"},
+    {"host": "evil.example.com"},
+    {"port": 2},
+    {"port": None},
+    {"parameters": {"ssl_mode": "disable"}},
+    {"parameters": {"ssl_mode": None}},
+    {"parameters": {"ssl_root_cert": "-----BEGIN CERTIFICATE-----"}},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_a_manager_needs_the_secret_again_for_a_new_target(manager, stored, change):
+    address = f"/connections/{stored['id']}"
+    before = manager("GET", address)
+    for answer in (
+        manager("PATCH", address, change),
+        manager("PATCH", f"{address}?dry_run=true", change),
+        manager("PATCH", f"{address}?test=true", change),
+        manager("PUT", address, {"name": stored["name"], "type": "postgresql", **change}),
+        manager("PUT", address, {"name": stored["name"], "type": "postgresql", "password": "********", **change}),
+        manager("POST", f"{address}/test", change),
+    ):
+        if change.get("parameters", {}).get("ssl_root_cert") and answer.status == 422:
+            continue  # it is no certificate, which is said first
+        if change == {"port": None} and "PUT" not in str(answer) and answer.status == 200:
+            pytest.fail("the default port is another target")
+        assert (answer.status, answer.json["code"]) == NEEDED, answer
+    assert manager("GET", address).body == before.body
+
+
+@pytest.mark.parametrize("change", CHANGES[:6], ids=str)
+def test_with_the_secret_a_manager_may_and_an_admin_may_without(manager, admin, stored, change):
+    address = f"/connections/{stored['id']}"
+    assert admin("PATCH", f"{address}?dry_run=true", change).status == 200
+    assert manager("PATCH", address, {**change, "password": "again"}).status == 200
+
+
+@pytest.mark.parametrize(
+    "same", [{"host": "DB.EXAMPLE.COM"}, {"host": "db.example.com."}, {"port": 5432}, {"username": "other"}, {}]
+)
+def test_the_same_target_in_another_spelling_is_no_change(manager, made, fresh, same):
+    found = made(host="db.example.com", port=None, password="pw")
+    assert manager("PATCH", f"/connections/{found['id']}", {**same, "name": fresh()}).status == 200
+
+
+def test_a_connection_without_a_stored_secret_is_free(manager, made):
+    assert manager("PATCH", f"/connections/{made()['id']}", {"host": "127.0.0.2"}).status == 200
+
+
+def test_another_bucket_or_endpoint_needs_the_secret_again(manager, admin, fresh):
+    given = {"type": "s3", "name": fresh(), "uri": "s3://lake/raw", "access_key": "AKIAEXAMPLE", "secret_key": "s"}
+    address = f"/connections/{admin('POST', '/connections', given).json['id']}"
+    for change in ({"uri": "s3://other/raw"}, {"parameters": {"endpoint_url": "http://127.0.0.1:9"}}):
+        answer = manager("PATCH", address, change)
+        assert (answer.status, answer.json["code"]) == NEEDED, answer
+    half = manager("PATCH", address, {"uri": "s3://other/raw", "access_key": "AKIAOTHER"})
+    assert (half.status, half.json["code"]) == NEEDED
+
+
+def test_a_member_tests_nothing_and_a_refused_change_is_written_down(member, manager, admin, stored):
+    assert member("POST", f"/connections/{stored['id']}/test").status == 403
+    manager("PATCH", f"/connections/{stored['id']}", {"host": "127.0.0.3"})
+    entries = admin("GET", "/audit?size=2").json["items"]
+    assert [(entry["actor"], entry["action"], entry["outcome"]) for entry in entries] == [
+        ("manager", "connection.update", "secret-needed-for-new-target"),
+        ("member", "connection.test", "not-allowed"),
+    ]
+    assert {entry["object_id"] for entry in entries} == {stored["id"]}
+
+
+@pytest.mark.parametrize("who", ["Manager", "Admin"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "sqlite", "uri": "/etc/passwd"},
+        {"type": "duckdb", "uri": "/tmp/x.duckdb"},
+        {"type": "jdbc", "uri": "jdbc:h2:tcp://127.0.0.1:1/sales", "parameters": JAR},
+    ],
+    ids=lambda fields: fields["type"],
+)
+def test_types_that_read_files_of_the_server_are_refused(plane, who, fields, fresh):
+    for path in ("/connections", "/connections/test", "/connections/catalogs"):
+        answer = plane.api(who)("POST", path, {**fields, "name": fresh()} if path == "/connections" else fields)
+        assert answer.status == 422, answer
+        assert "type-not-allowed" in {error["type"] for error in answer.json["errors"]}, answer
+
+
+def test_a_parameter_that_is_a_file_is_refused(admin, fresh):
+    parameters = {"ssl_root_cert_file": "/etc/ssl/cert.pem"}
+    given = {"type": "postgresql", "name": fresh(), "host": "h", "username": "u", "parameters": parameters}
+    for path in ("/connections", "/connections/test"):
+        answer = admin("POST", path, given)
+        assert answer.status == 422
+        assert answer.json["errors"][0]["loc"] == ["body", "parameters", "ssl_root_cert_file"]
+
+
+def test_an_allowed_directory_opens_its_files_alone_and_closing_it_ends_tests(tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for place in (inside, outside):
+        place.mkdir()
+        with closing(sqlite3.connect(place / "a.db")) as database:
+            database.execute("create table t (i integer)")
+    (inside / "link.db").symlink_to(outside / "a.db")
+    home = tmp_path / "home"
+    with serving(home, "--allow-file", str(inside)) as plane:
+        admin, tokens = plane.api(), plane.tokens
+        good = admin("POST", "/connections", {"type": "sqlite", "name": "in", "uri": str(inside / "a.db")})
+        assert good.status == 200, good
+        assert admin("POST", f"/connections/{good.json['id']}/test").json["connected"] is True
+        for path in (outside / "a.db", inside / "link.db", inside / ".." / "outside" / "a.db"):
+            answer = admin("POST", "/connections", {"type": "sqlite", "name": "out", "uri": str(path)})
+            assert answer.status == 422, answer
+    with serving(home, tokens=tokens) as plane:
+        answer = plane.api()("POST", f"/connections/{good.json['id']}/test")
+        assert (answer.status, answer.json["errors"][0]["type"]) == (422, "type-not-allowed")
