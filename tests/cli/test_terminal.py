@@ -154,7 +154,14 @@ def complete(home, before, last):
     ("before", "last", "offered"),
     [
         ("", "conn", {"connections"}),
-        ("", "", {"connections", "datastores", "keys", "store", "doctor", "completion"}),
+        (
+            "",
+            "",
+            {
+                *("connections", "datastores", "auth", "audit", "serve", "users", "service-accounts"),
+                *("keys", "store", "doctor", "completion"),
+            },
+        ),
         ("connections", "cr", {"create"}),
         (
             "connections",

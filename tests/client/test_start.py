@@ -18,7 +18,17 @@ sys.stdout.flush()
 print(code, *sys.modules, file=sys.stderr)
 """
 OURS = {f"qualytics.{name}" for name in ("connectors", "probe", "server", "service", "store")}
-OTHERS = {"cryptography", "http.server", "httpx", "logging", "requests", "sqlite3", "subprocess", "urllib.request"}
+OTHERS = {
+    "cryptography",
+    "encodings.idna",
+    "http.server",
+    "httpx",
+    "logging",
+    "requests",
+    "sqlite3",
+    "subprocess",
+    "urllib.request",
+}
 
 
 def imported(server, *args):
@@ -34,7 +44,14 @@ def imported(server, *args):
     ["connections list -f json", "connections get --id 1 -f json", "datastores list -f json", "users list -f json"],
 )
 def test_a_call_imports_no_store_no_cipher_and_no_driver(home, words):
-    document = {"id": 1, "name": "a", "connection_type": "jdbc", "items": [{"id": 1, "name": "a"}], "total": 1}
+    document = {
+        "id": 1,
+        "name": "a",
+        "type": "postgresql",
+        "connection_type": "jdbc",
+        "items": [{"id": 1, "name": "a", "type": "x"}],
+        "total": 1,
+    }
     with scripted(reply(200, document)) as server:
         modules = imported(server, *words.split())
     assert not modules & (OURS | OTHERS | {"yaml"})

@@ -480,3 +480,26 @@ def test_every_error_is_one_of_ours_whatever_bytes_come(run):
                 pass
             finally:
                 transport.close()
+
+
+def test_debug_shows_what_a_server_said_without_the_token_in_it(ask):
+    with faults.garbage(f"nonsense {TOKEN}\r\n".encode()) as port:
+        result = ask(port, "connections", "list", "--debug")
+    assert result.code == 1
+    assert "nonsense ********" in result.err
+    assert TOKEN not in result.err
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"id": "x", "name": "a"}, {"id": None, "name": "a", "type": "t"}, {"name": "b"}]
+)
+def test_records_without_what_every_record_has_are_told(ask, record):
+    with scripted(reply(200, {"items": [record], "total": 1, **record})) as server:
+        for words in (
+            "connections list",
+            "connections get --name a",
+            "connections delete --id 1",
+            "datastores get --id 1",
+        ):
+            result = ask(server.port, *words.split())
+            assert "internal fault" not in result.err

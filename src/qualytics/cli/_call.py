@@ -48,7 +48,9 @@ class Call:
         self.note(f"qualytics {qualytics.__version__}, Python {version}, {sys.platform}, {sys.executable}")
         given = [param.opts[0] for param in ctx.command.params if _is_given(ctx, param)]
         self.note(f"run {ctx.command_path} with {' '.join(given) or 'no options'}")
-        self.note(client.place())
+        place, secrets = client.place()
+        self.remember(secrets)
+        self.note(place)
 
     def note_report(self, report: dict[str, Any]) -> None:
         """Say how far a test came, stage by stage."""

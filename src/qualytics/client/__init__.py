@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from qualytics.client.http import HttpClient
     from qualytics.client.local import LocalClient
+    from qualytics.secret import Secret
 
     Client: TypeAlias = LocalClient | HttpClient
 
@@ -79,8 +80,8 @@ def examine(*, do_import: bool = False) -> dict[str, Any]:
     return found
 
 
-def place() -> str:
-    """Return what the commands work on, in one line for the log of a call."""
+def place() -> tuple[str, list[Secret]]:
+    """Return what the commands work on, in one line for the log of a call, and what that log must not show."""
     from qualytics.client import config
     from qualytics.errors import QualyticsError
     from qualytics.settings import load
@@ -89,9 +90,9 @@ def place() -> str:
     try:
         target = config.find(settings.home)
     except QualyticsError as exc:
-        return exc.message
+        return exc.message, []
     if target is not None:
-        return f"control plane {target.url}, from {target.source}"
+        return f"control plane {target.url}, from {target.source}", [target.token] if target.token else []
     key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
     there = "is there" if settings.store_path.exists() else "is not made yet"
-    return f"store {settings.store_path} ({there}), key from {key}"
+    return f"store {settings.store_path} ({there}), key from {key}", []

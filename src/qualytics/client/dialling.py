@@ -105,7 +105,8 @@ def proxy_of(target: Target) -> Proxy | None:
 
 def look_up(host: str, port: int) -> list[Any]:
     """Return the addresses of a host."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # As bytes, an ASCII name does not make Python load the tables of all others.
+    return socket.getaddrinfo(host.encode() if host.isascii() else host, port, type=socket.SOCK_STREAM)
 
 
 def connect(addresses: list[Any], deadline: Deadline) -> socket.socket:

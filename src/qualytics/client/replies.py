@@ -97,7 +97,7 @@ def raise_for(reply: Reply, url: str, secrets: Iterable[Any], *, is_record: bool
 
 def connection(found: Any, version: str | None = None, *, in_list: bool = False) -> Document:
     """Return a connection with its keys in order, and every secret masked whatever was sent."""
-    known = _object(found)
+    known = _object(found, "id", "name", "type")
     kind = known.get("connection_type")
     if kind not in KEYS:
         return _versioned(_masked(known), version)
@@ -110,7 +110,7 @@ def connection(found: Any, version: str | None = None, *, in_list: bool = False)
 
 def datastore(found: Any, version: str | None = None) -> Document:
     """Return a datastore with its keys in order."""
-    known = _object(found)
+    known = _object(found, "id", "name")
     document = {key: known.get(key) for key in DATASTORE_KEYS}
     for key, more in (("tags", "global_tags"), ("teams", "teams")):
         entries = document[key] if document[key] is not None else known.get(more)
@@ -120,7 +120,7 @@ def datastore(found: Any, version: str | None = None) -> Document:
 
 def record(found: Any, version: str | None = None) -> Document:
     """Return a record that has no order of keys of its own: a user, a token."""
-    return _versioned(_object(found), version)
+    return _versioned(_object(found, "id", "name"), version)
 
 
 def warnings(reply: Reply) -> tuple[str, ...]:
@@ -166,8 +166,16 @@ def items(page: Any) -> list[Any]:
     return found
 
 
-def _object(found: Any) -> dict[str, Any]:
-    if not isinstance(found, dict):
+def id_of(found: dict[str, Any]) -> int:
+    """Return the id of a record of a page."""
+    known = _object(found, "id")["id"]
+    if not isinstance(known, int):
+        raise Unreachable("the control plane answered a record without a number", _NO_PLANE)
+    return known
+
+
+def _object(found: Any, *needed: str) -> dict[str, Any]:
+    if not isinstance(found, dict) or any(found.get(name) is None for name in needed):
         raise Unreachable("the control plane answered something else than a record", _NO_PLANE)
     return found
 
