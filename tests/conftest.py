@@ -46,6 +46,10 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_unconfigure():
+    gc.unfreeze()  # libraries in C++ look at the end whether all of theirs was freed
+
+
 def pytest_fixture_setup(fixturedef, request):
     # A fixture that is asked for by its name in the middle of a test shows in no list of names.
     item = request._pyfuncitem
