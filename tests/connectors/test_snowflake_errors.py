@@ -127,6 +127,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow  # loads the driver, which takes a second
 @pytest.mark.parametrize(("kind", "errno", "state", "words", "failure_class"), CASES)
 def test_an_error_of_the_driver_has_a_class(kind, errno, state, words, failure_class):
     exc = getattr(importlib.import_module("snowflake.connector.errors"), kind)(msg=words, errno=errno, sqlstate=state)
