@@ -1,0 +1,130 @@
+"""Limits of time and number: slow senders, too many requests, memory, and an end that finishes what has begun."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from dev.control_plane import serving
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory):
+    """Return a control plane with small limits."""
+    home = tmp_path_factory.mktemp("strict") / "home"
+    with serving(home, "--request-s", "1", "--requests-per-minute", "60", "--body-bytes", "2000") as found:
+        yield found
+
+
+def head(plane, *lines, method="POST", path="/connections"):
+    first = [f"{method} /api{path} HTTP/1.1", "Host: x", f"Authorization: Bearer {plane.tokens['Member']}"]
+    return "\r\n".join([*first, *lines, "\r\n"]).encode()
+
+
+def test_a_body_that_trickles_is_given_up_and_delays_nobody(strict):
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=30) as slow:
+        slow.sendall(head(strict, "Content-Type: application/json", "Content-Length: 1000"))
+        began = time.monotonic()
+        stop = threading.Event()
+
+        def trickle():
+            while not stop.wait(0.2):
+                try:
+                    slow.sendall(b" ")
+                except OSError:
+                    return
+
+        sender = threading.Thread(target=trickle)
+        sender.start()
+        try:
+            assert strict.api(None)("GET", "/health").status == 204
+            assert slow.recv(65_536).startswith(b"HTTP/1.1 408 ")
+            assert time.monotonic() - began < 2  # the limit is 1 s
+        finally:
+            stop.set()
+            sender.join()
+
+
+def test_headers_that_trickle_are_given_up(strict):
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=30) as slow:
+        slow.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n")
+        began = time.monotonic()
+        answer = slow.recv(65_536)
+        assert time.monotonic() - began < 11  # the limit is 10 s
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+
+
+def test_hundreds_of_silent_connections_delay_nobody(strict):
+    silent = [socket.create_connection(("127.0.0.1", strict.port), timeout=30) for _ in range(300)]
+    try:
+        for sock in silent:
+            sock.sendall(b"POST /api/connections HTTP/1.1\r\n")
+        assert strict.api(None)("GET", "/health").status == 204
+    finally:
+        for sock in silent:
+            sock.close()
+
+
+def test_a_token_that_asks_too_often_is_told_when_to_come_again_and_others_are_not(strict):
+    eager, other = strict.api("Manager"), strict.api("Admin")
+    answers = [eager("GET", "/users/me") for _ in range(70)]
+    refused = [answer for answer in answers if answer.status != 200]
+    assert len(refused) in range(5, 11)
+    assert {(answer.status, answer.json["code"]) for answer in refused} == {(429, "too-many")}
+    assert all(1 <= int(answer.headers["retry-after"]) <= 60 for answer in refused)
+    assert other("GET", "/users/me").status == 200
+
+
+def test_the_limit_of_a_body_is_a_setting(strict):
+    answer = strict.api("Admin")("POST", "/connections", b" " * 2_001)
+    assert (answer.status, answer.json["code"]) == (413, "too-large")
+
+
+def test_an_end_waits_for_a_request_that_has_begun(tmp_path):
+    with serving(tmp_path / "home") as plane, socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        given = {"type": "postgresql", "host": "127.0.0.1", "port": port, "username": "u"}
+        answers = []
+        caller = plane.api("Admin")
+        asking = threading.Thread(target=lambda: answers.append(caller("POST", "/connections/test?timeout_s=3", given)))
+        asking.start()
+        dialled, _ = silent.accept()  # the test runs now
+        plane.process.terminate()
+        asking.join(60)
+        dialled.close()
+        assert [answer.status for answer in answers] == [200]
+        assert answers[0].json["class"] == "timeout"
+        assert plane.process.wait(30) == 0
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", plane.port), timeout=5)
+
+
+def test_memory_is_flat_over_twenty_thousand_requests(tmp_path):
+    with serving(tmp_path / "home", "--requests-per-minute", "100000000") as plane:
+        admin = plane.api("Admin")
+        given = {"type": "postgresql", "host": "h", "username": "u", "password": "x"}
+        for number in range(20):
+            admin("POST", "/connections", given | {"name": f"c{number}"})
+        paths = ("/connections?size=20", "/connections/1", "/connections/999", "/datastores", "/users/me")
+
+        def ask(times):
+            caller = plane.api("Admin")
+            for number in range(times):
+                assert caller("GET", paths[number % len(paths)]).status in {200, 404}
+
+        def round_of(times):
+            threads = [threading.Thread(target=ask, args=(times // 4,)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return plane.memory()
+
+        warm = round_of(5_000)
+        grown = round_of(20_000) - warm
+        assert grown < 8 << 20, f"{grown:,} bytes"
+        assert json.loads(plane.log[-1])["status"] in {200, 404}
