@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.params import Parameter, QueryParameter
 
 from qualytics import connectors
-from qualytics.errors import InvalidInput, Problem
+from qualytics.errors import InvalidInput, Problem, UsageError
 from qualytics.fields import BY_NAME, SECRETS
 from qualytics.model import Wanted
 from qualytics.server import bodies
@@ -34,6 +34,7 @@ Seconds = Annotated[float | None, Parameter(gt=0, le=300, description="seconds f
 # So far into a list a page costs next to nothing.
 _NEAR = 1_000
 _MANY = 20_000
+_MOST_STUBS = 10_000
 # What a reply holds beside fields: a client may send it back, and it changes nothing.
 _READ_ONLY = frozenset({"id", "connection_type", "datastores", "created"})
 _SEEN = frozenset({"product_name", "product_version", "driver_name", "driver_version"})
@@ -92,13 +93,13 @@ async def create_connection(request: AnyRequest, body: bytes, test: bool = False
 
 @get("/connections/listing", sync_to_thread=True, opt={"reply": "ConnectionStubs", "right": READ})
 def list_stubs(request: AnyRequest) -> Reply:
-    """List every connection in short, by name."""
+    """List connections in short, by name; where there are very many, GET /connections has pages."""
     with opened(request) as context:
-        stubs = [
-            {key: found[key] for key in ("created", "id", "name", "connection_type", "type")}
-            for found in Connections(context).list(sort="name")
-        ]
-        return bodies.reply(stubs)
+        found = list(Connections(context).list(sort="name", limit=_MOST_STUBS + 1))
+        if len(found) > _MOST_STUBS:
+            raise UsageError(f"there are more than {_MOST_STUBS:,} connections", "GET /connections lists them in pages")
+        keys = ("created", "id", "name", "connection_type", "type")
+        return bodies.reply([{key: document[key] for key in keys} for document in found])
 
 
 @get("/connections/{connection_id:int}", opt={"reply": "Connection", "right": READ})
