@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qualytics
-from dev.bench_rows import ROWS, Bench, Figure
+from dev import bench_plane, bench_rows
+from dev.bench_rows import Bench, Figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ROWS = bench_rows.ROWS | bench_plane.ROWS
 _HEAD = ("figure", "measured", "floor", "ratio", "target", "reached")
 
 

@@ -1,10 +1,11 @@
-"""A control plane, its yardstick and what asks both: for benchmarks and for the tests of its deployment."""
+"""A control plane, its yardstick and what asks both, for benchmarks."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from dev import servers
 from qualytics.service import Context
 from qualytics.service.people import Users
+from qualytics.service.tokens import Tokens
 from qualytics.settings import Plane, Settings
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 CLIENTS = 64
 _START_S = 60.0
-_TWIN = ("click", "cryptography", "fastapi", "granian", "PyJWT", "PyYAML")
+_TWIN = ("click", "cryptography", "granian", "PyJWT", "PyYAML")
+_FASTAPI = ("fastapi==0.165.0", "pydantic==2.14.3")
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
 
 
@@ -101,7 +104,7 @@ def twin_python() -> Path:
     pins = [line for line in (servers.ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     known = {pin.partition("==")[0].lower(): pin for pin in pins}
     wanted = [known.get(name.lower(), name) for name in _TWIN]
-    return servers.virtual_environment("bench-twin", *wanted) / "bin" / "python"
+    return servers.virtual_environment("bench-twin", *wanted, *_FASTAPI) / "bin" / "python"
 
 
 @contextlib.contextmanager
@@ -116,8 +119,6 @@ def twin(home: Path, log: Path) -> Iterator[Running]:
 
 def token(settings: Settings, name: str = "bench", role: str = "Admin") -> str:
     """Make a user in a store and return a token of theirs."""
-    from qualytics.service.tokens import Tokens
-
     with Context(settings_of_plane(settings)) as context:
         user = Users(context).create({"name": name, "role": role})
         return str(Tokens(context).create("bench", user=user["id"])["bearer_token"])
@@ -130,8 +131,7 @@ def settings_of_plane(settings: Settings) -> Settings:
 
 def wrk(url: str, bearer: str, seconds: float = 5, clients: int = CLIENTS) -> Load:
     """Ask for `url` as fast as answers come, with so many clients at once."""
-    servers_wrk = wrk_program()
-    words = (servers_wrk, "-t1", f"-c{clients}", f"-d{seconds:g}s", "--latency", "--timeout", "30s")
+    words = (wrk_program(), "-t1", f"-c{clients}", f"-d{seconds:g}s", "--latency", "--timeout", "30s")
     said = subprocess.run(
         [*words, "-H", f"Authorization: Bearer {bearer}", url], check=True, capture_output=True, text=True
     ).stdout
@@ -152,8 +152,6 @@ def read_wrk(said: str) -> Load:
 
 def wrk_program() -> str:
     """Return the path of `wrk`, installed when it is missing."""
-    import shutil
-
     if not shutil.which("wrk"):
         servers.install_debian("wrk")
     return shutil.which("wrk") or "wrk"

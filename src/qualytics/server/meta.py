@@ -46,7 +46,7 @@ def get_metrics(request: AnyRequest) -> Reply:
     """Return the counts of all workers for Prometheus."""
     with opened(request) as context:
         context.require(READ)
-        return Response(runtime_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(runtime_of(request).metrics_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @get("/containers", sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})

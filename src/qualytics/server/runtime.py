@@ -71,6 +71,11 @@ class Runtime:
         self.metrics.saw_test(plan.type, failure_class, time.monotonic() - began)
         return report
 
+    def metrics_text(self) -> bytes:
+        """Return the counts of all workers for Prometheus."""
+        self._note_pool()  # the last test that began has noted those before it
+        return self.metrics.text()
+
     def _note_pool(self) -> None:
         self.metrics.saw_pool(self._children.running, self._children.waiting)
 
