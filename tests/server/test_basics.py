@@ -111,3 +111,28 @@ def test_a_query_out_of_range_names_the_parameter_and_repeats_no_value(admin):
 
 def test_the_store_is_healthy(nobody):
     assert nobody("GET", "/status").json == {"database_connection": "OK"}
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**63) - 1, 10**90])
+def test_a_number_that_no_store_can_hold_is_no_fault(admin, made, number):
+    for path in ("/connections?id={}", "/datastores?id={}", "/datastores?connection_id={}", "/audit?before={}"):
+        assert admin("GET", path.format(number)).status == 422
+    assert admin("GET", f"/connections?page={number}").status == 422
+    for path, body in (
+        ("/datastores", {"name": "x", "connection_id": number, "database": "d", "schema": "s"}),
+        ("/operations/run", {"type": "sync", "datastore_id": number}),
+        ("/user-tokens", {"name": "x", "user": number}),
+    ):
+        assert admin("POST", path, body).status in {404, 422}, path
+    given = {"type": "postgresql", "host": "h", "username": "u"}
+    for field in ("port", "jdbc_fetch_size", "max_parallelization"):
+        assert admin("POST", "/connections", {**given, field: number}).status == 422
+    datastore = admin(
+        "POST", "/datastores", {"name": f"n{number}", "connection_id": made()["id"], "database": "d"}
+    ).json
+    for body in ({"group_id": number},):
+        assert admin("PATCH", f"/datastores/{datastore.get('id', 1)}/assign-group", body).status in {404, 422}
+    assert admin("PUT", f"/datastores/{datastore.get('id', 1)}", {"enrichment_datastore_id": number}).status in {
+        404,
+        422,
+    }

@@ -56,6 +56,9 @@ KNOBS: tuple[Knob, ...] = (
     Knob("requests_per_minute", int, 6_000, "requests of one token in a minute, in each worker", 1),
     Knob("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
     Knob("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
+    # Longer than the 60 s after which balancers close, and than the 10 s between questions of a client that polls:
+    # whoever closes at the moment of a question loses it.
+    Knob("idle_s", float, 75.0, "seconds that a connection may be silent, or take over its headers", 1),
 )
 # The provider that users may sign in with; in the environment alone, as one of them is a secret.
 PROVIDER_KNOBS: tuple[Knob, ...] = (
@@ -84,6 +87,7 @@ class Config:
     requests_per_minute: int
     body_bytes: int
     request_s: float
+    idle_s: float
     environ: Mapping[str, str] = field(default_factory=dict)
     provider: Provider | None = None
 

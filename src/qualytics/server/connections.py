@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from litestar import Request, Response, delete, get, patch, post, put
 from litestar.datastructures import State
 from litestar.params import Parameter, QueryParameter
@@ -26,7 +27,10 @@ Reply = Response[bytes]
 Page = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="number of the page, from 1")]
 Size = Annotated[int, Parameter(ge=1, le=100, description="records of a page")]
 Order = Annotated[str | None, Parameter(pattern="^(asc|desc)$", description="asc or desc")]
-Ids = Annotated[list[int] | None, QueryParameter(name="id", max_items=100, description="ids that are wanted")]
+# No record has a greater number, and no store can hold one that is much greater.
+MOST_ID = 2**53
+Id = Annotated[int, msgspec.Meta(ge=1, le=MOST_ID)]
+Ids = Annotated[list[Id] | None, QueryParameter(name="id", max_items=100, description="ids that are wanted")]
 Types = Annotated[list[str] | None, QueryParameter(name="type", max_items=100, description="types that are wanted")]
 Text = Annotated[str | None, Parameter(max_length=1_000)]
 Seconds = Annotated[float | None, Parameter(gt=0, le=300, description="seconds from the start of the test")]

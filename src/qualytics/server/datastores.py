@@ -13,6 +13,7 @@ from qualytics.fields import DATASTORE_KEYS
 from qualytics.model import Wanted
 from qualytics.server import bodies
 from qualytics.server.connections import (
+    MOST_ID,
     AnyRequest,
     Ids,
     Order,
@@ -35,6 +36,7 @@ from qualytics.service.operations import SYNC, Operations
 from qualytics.service.probing import Scope
 from qualytics.service.rights import READ, TEST, WRITE, Actor
 
+OneId = Annotated[int | None, QueryParameter(ge=1, le=MOST_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
 Tags = Annotated[list[str] | None, QueryParameter(name="tag", max_items=100, description="tags that all must be there")]
 _TRIGGERS = ("trigger_sync", "trigger_catalog")
@@ -50,7 +52,7 @@ def list_datastores(
     tags: Tags = None,
     name: Text = None,
     search: Text = None,
-    connection_id: int | None = None,
+    connection_id: OneId = None,
     enrichment_only: bool = False,
     sort_name: Order = None,
     sort_created: Order = None,
@@ -292,7 +294,8 @@ async def run_operation(request: AnyRequest, body: bytes) -> Reply:
     """Start an operation; a sync verifies a datastore. GET /operations/{id} says how it ended."""
     given = bodies.fields(request, body)
     required(given, "type", "datastore_id")
-    if not isinstance(given["datastore_id"], int) or not isinstance(given["type"], str):
+    number = given["datastore_id"]
+    if type(number) is not int or not 1 <= number <= MOST_ID or not isinstance(given["type"], str):
         raise InvalidInput([Problem("datastore_id", "datastore_id must be a whole number and type a text")])
     return bodies.reply(await _start(request, given["datastore_id"], given["type"]))
 
@@ -343,7 +346,8 @@ def _outward(service: Datastores, documents: Iterable[Mapping[str, Any]]) -> Ite
     names = service.names([*keepers])
     for found in documents:
         kept = dict.fromkeys(SETTINGS) | settings.get(found["id"], {})
-        keeper = kept["enrichment_datastore_id"]
+        # As enrich_datastore, with its name: an id alone would mean another one in a copy on another server.
+        keeper = kept.pop("enrichment_datastore_id")
         yield {
             **{key: found[key] for key in DATASTORE_KEYS},
             **kept,

@@ -10,13 +10,13 @@ from litestar import Response, get
 from litestar.params import Parameter
 
 from qualytics.server import bodies, openapi
-from qualytics.server.connections import AnyRequest, Page, Reply, Size, Text
+from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service import views
 from qualytics.service.journal import Audit
 from qualytics.service.rights import AUDIT, READ
 
-Before = Annotated[int | None, Parameter(ge=1, description="`next` of the page before")]
+Before = Annotated[int | None, Parameter(ge=1, le=MOST_ID, description="`next` of the page before")]
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 

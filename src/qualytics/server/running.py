@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from qualytics.server.config import Config
 
-# How long a connection may take over its headers.
-_HEADERS_MS = 10_000
 # How long a worker may take to end what it began, once it is asked to stop.
 _STOP_S = 30
 _LOGS: dict[str, Any] = {
@@ -61,7 +59,7 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         workers=config.workers,
         factory=True,
         websockets=False,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_MS),
+        http1_settings=HTTP1Settings(header_read_timeout=round(config.idle_s * 1_000)),
         log_dictconfig=_LOGS,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOP_S,

@@ -134,7 +134,7 @@ def _datastore_properties() -> dict[str, Schema]:
         "enrichment_only": _FLAG,
         "connected": _or_null(_FLAG),
         "created": _TIME,
-        **{name: _or_null(_setting(setting)) for name, setting in SETTINGS.items()},
+        **{name: _or_null(_setting(SETTINGS[name])) for name in SETTINGS if name != "enrichment_datastore_id"},
         "global_tags": named,
         "enrich_datastore": _or_null(_closed({"id": _ID, "name": _NAME})),
     }
@@ -316,7 +316,7 @@ def _or_null(schema: Schema) -> Schema:
     if "type" not in schema or "enum" in schema or "const" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return {**schema, "type": [*kinds, "null"]}
+    return {**schema, "type": list(dict.fromkeys([*kinds, "null"]))}
 
 
 def _ref(name: str) -> Schema:
