@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dev.servers import START_S, _die_with_parent, free_port
+from dev.servers import START_S, _die_with_parent, free_port, virtual_environment
 from qualytics import settings
 from qualytics.service import Context
 from qualytics.service.people import Users
@@ -149,6 +149,11 @@ class ControlPlane:
                 self._reader.join(10)
             if self.process.stderr is not None:
                 self.process.stderr.close()
+
+
+def schemathesis() -> Path:
+    """Return the program that tests an API by its OpenAPI document, installed once."""
+    return virtual_environment("schemathesis-4.32.5", "schemathesis==4.32.5") / "bin" / "schemathesis"
 
 
 def make_people(home: Path, environ: Mapping[str, str] | None = None, *, password: str | None = None) -> dict[str, str]:

@@ -5,7 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import cloud, derby, fakesnow, hive, java, objects, odbc, oidc, proxy, redshift, servers
+from dev import (
+    cloud,
+    control_plane,
+    derby,
+    fakesnow,
+    hive,
+    java,
+    objects,
+    odbc,
+    oidc,
+    proxy,
+    published,
+    redshift,
+    servers,
+)
 
 NEEDS = (
     servers.postgres_programs,
@@ -17,6 +31,8 @@ NEEDS = (
     java.programs,
     odbc.programs,
     oidc.provider_program,
+    published.program,
+    control_plane.schemathesis,
     *objects.PROGRAMS,
     *cloud.PROGRAMS,
     *proxy.PROGRAMS,

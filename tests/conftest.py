@@ -58,6 +58,15 @@ def pytest_fixture_setup(fixturedef, request):
         pytest.fail(f"{item.nodeid} starts a server: mark it with pytest.mark.servers", pytrace=False)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Show what the published client printed: it is what the control plane promises."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in getattr(report, "user_properties", ()):
+            if name == "transcript":
+                terminalreporter.section(report.nodeid)
+                terminalreporter.write_line(text)
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command left behind."""

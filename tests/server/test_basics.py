@@ -127,12 +127,7 @@ def test_a_number_that_no_store_can_hold_is_no_fault(admin, made, number):
     given = {"type": "postgresql", "host": "h", "username": "u"}
     for field in ("port", "jdbc_fetch_size", "max_parallelization"):
         assert admin("POST", "/connections", {**given, field: number}).status == 422
-    datastore = admin(
-        "POST", "/datastores", {"name": f"n{number}", "connection_id": made()["id"], "database": "d"}
-    ).json
-    for body in ({"group_id": number},):
-        assert admin("PATCH", f"/datastores/{datastore.get('id', 1)}/assign-group", body).status in {404, 422}
-    assert admin("PUT", f"/datastores/{datastore.get('id', 1)}", {"enrichment_datastore_id": number}).status in {
-        404,
-        422,
-    }
+    place = {"connection_id": made()["id"], "database": "d", "schema": "s"}
+    found = admin("POST", "/datastores", {"name": f"n{number}", **place}).json
+    assert admin("PATCH", f"/datastores/{found['id']}/assign-group", {"group_id": number}).status == 422
+    assert admin("PUT", f"/datastores/{found['id']}", {"enrichment_datastore_id": number}).status == 422

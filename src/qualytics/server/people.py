@@ -9,7 +9,7 @@ from litestar.params import Parameter
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
-from qualytics.server.connections import AnyRequest, Page, Reply, Size, Text, required
+from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text, required
 from qualytics.server.runtime import opened
 from qualytics.service.people import Users
 from qualytics.service.rights import OWN_TOKENS, SEE_USERS, USERS
@@ -124,7 +124,8 @@ def create_token(request: AnyRequest, body: bytes) -> Reply:
     if given.pop("scim_endpoints_only", False) is not False:
         problems.append(Problem("scim_endpoints_only", "scim_endpoints_only is not supported", None, "not-supported"))
     user = given.get("user")
-    if isinstance(user, bool) or not isinstance(user, str | int | None):
+    is_number = type(user) is int and 1 <= user <= MOST_ID
+    if not is_number and not isinstance(user, str | None):
         problems.append(Problem("user", "user must be a name or an id"))
     if problems:
         raise InvalidInput(problems)
