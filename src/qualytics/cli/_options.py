@@ -12,9 +12,12 @@ from qualytics.cli._values import STDIN_FIELDS
 from qualytics.fields import BY_NAME, CREATE, FIELDS, TEST, UPDATE, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Command = Callable[..., Any]
+
+# The fields of a connection that an update can unset.
+UNSETTABLE = tuple(field.name for field in FIELDS if UPDATE in field.verbs)
 
 
 def field_options(verb: str) -> Callable[[Command], Command]:
@@ -66,9 +69,14 @@ def complete_types(_ctx: click.Context, _param: click.Parameter, text: str) -> l
     return [f"{done}{comma}{name}" for name in type_names() if name.startswith(last)]
 
 
-def complete_fields(_ctx: click.Context, _param: click.Parameter, text: str) -> list[str]:
-    """Return the fields that an update can unset and that begin with a text."""
-    return [field.name for field in FIELDS if UPDATE in field.verbs and field.name.startswith(text)]
+def unset_option(names: Sequence[str]) -> Command:
+    """Return the --unset option of a command that can unset these fields."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, text: str) -> list[str]:
+        return [name for name in names if name.startswith(text)]
+
+    text = "Unset a field; may be repeated."
+    return click.option("--unset", multiple=True, type=Text(), metavar="FIELD", help=text, shell_complete=complete)
 
 
 def _field_option(field: Field, verb: str) -> Command:

@@ -13,7 +13,7 @@ from qualytics.fields import BY_NAME, MAX_SECRET, Field
 from qualytics.secret import References, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import click
 
@@ -226,3 +226,19 @@ def _from_prompt(field: Field) -> str:
             raise UsageError("the terminal cannot hide what is typed", f"use {field.option} '${{NAME}}'") from exc
         except EOFError:
             raise UsageError(f"no {field.noun} was typed", f"run it again, or use {field.option} '${{NAME}}'") from None
+
+
+def unset_fields(unset: Iterable[str], given: Mapping[str, Any], known: Sequence[str]) -> dict[str, None]:
+    """Return the fields of --unset, each None.
+
+    Raises:
+        UsageError: one is no field that can be unset, or is given as well.
+
+    """
+    names = [text.removeprefix("--").replace("-", "_") for text in unset]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--unset: there is no field {name!r} to unset", f"the fields are {', '.join(known)}")
+        if name in given:
+            raise UsageError(f"{name} is both given and unset", "drop one of the two")
+    return dict.fromkeys(names)

@@ -14,9 +14,9 @@ from qualytics.cli import discovery
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
-from qualytics.cli._values import choose, collect
+from qualytics.cli._values import choose, collect, unset_fields
 from qualytics.errors import TestFailed, UsageError
-from qualytics.fields import CREATE, FIELDS, TEST, UPDATE
+from qualytics.fields import CREATE, TEST, UPDATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,14 +51,7 @@ def create(
 @group.command()
 @options.id_option("Connection ID to update.", required=True)
 @options.field_options(UPDATE)
-@click.option(
-    "--unset",
-    multiple=True,
-    type=Text(),
-    metavar="FIELD",
-    help="Unset a field; may be repeated.",
-    shell_complete=options.complete_fields,
-)
+@options.unset_option(options.UNSETTABLE)
 @click.option("--dry-run", is_flag=True, help="Print the connection as it would become; store nothing.")
 @click.option("--test", "run_test", is_flag=True, help="Test the changed connection first; store only if it passes.")
 @options.timeout_option()
@@ -79,7 +72,7 @@ def update(
     """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s)
     fields = collect(ctx, given)
-    fields |= dict.fromkeys(_unset_names(unset, fields))
+    fields |= unset_fields(unset, fields, options.UNSETTABLE)
     with client.connect() as door:
         document = door.connections.update(record_id, fields, dry_run=dry_run, test=run_test, timeout_s=timeout_s)
         output.write_document(document, form)
@@ -213,17 +206,6 @@ def _warn(warnings: Iterable[str]) -> None:
         output.flush()  # on a terminal the document comes first
     for warning in warnings:
         output.say(f"warning: {output.escape(warning)}")
-
-
-def _unset_names(unset: tuple[str, ...], fields: dict[str, Any]) -> list[str]:
-    names = [text.removeprefix("--").replace("-", "_") for text in unset]
-    known = [field.name for field in FIELDS if UPDATE in field.verbs]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"--unset: there is no field {name!r} to unset", f"the fields are {', '.join(known)}")
-        if name in fields:
-            raise UsageError(f"{name} is both given and unset", "drop one of the two")
-    return names
 
 
 def _check_test(*, dry_run: bool, run_test: bool, timeout_s: float | None) -> None:

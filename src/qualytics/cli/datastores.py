@@ -11,14 +11,17 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
-from qualytics.cli._values import choose
+from qualytics.cli._values import choose, unset_fields
 from qualytics.cli.connections import show_report
 from qualytics.errors import UsageError
+from qualytics.fields import SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qualytics.client import Client
+
+_UNSETTABLE = (*SCOPES, "description")
 
 
 @click.group(cls=SuggestingGroup)
@@ -54,11 +57,14 @@ def create(*, form: str, **given: Any) -> None:
 @options.id_option("Datastore ID to update.", required=True)
 @click.option("--name", "-n", type=Text(), help="New datastore name.")
 @_place_options
+@options.unset_option(_UNSETTABLE)
 @options.common_options()
-def update(*, record_id: int, form: str, **given: Any) -> None:
+def update(*, record_id: int, unset: tuple[str, ...], form: str, **given: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
     with client.connect() as door:
-        output.write_document(door.datastores.update(record_id, _fields(door, given)), form)
+        fields = _fields(door, given)
+        fields |= unset_fields(unset, fields, _UNSETTABLE)
+        output.write_document(door.datastores.update(record_id, fields), form)
 
 
 @group.command()
