@@ -19,6 +19,8 @@ from pathlib import Path
 SOURCE = str(Path(__file__).parents[2] / "src")
 OWN = tuple({os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, *site.getsitepackages(), SOURCE)})
 OWN += tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+# Where the command looks for the control plane to use, if any.
+OWN += tuple(filter(None, [os.environ.get("QUALYTICS_CONFIG_HOME")]))
 WATCHED = ("socket.", "subprocess.", "os.fork", "os.exec", "os.spawn", "os.posix_spawn", "os.system", "ctypes.dlopen")
 WATCHED += ("sqlite3.connect", "webbrowser.", "urllib.", "http.client.", "ftplib.", "smtplib.", "pty.")
 

@@ -8,7 +8,8 @@ from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
 
 from qualytics.errors import QualyticsError
-from qualytics.server import connections, datastores, discovery, login, meta, openapi, people, problems
+from qualytics.probe._platform import harden
+from qualytics.server import connections, datastores, discovery, login, meta, openapi, operations, people, problems
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
@@ -16,7 +17,7 @@ from qualytics.server.runtime import Runtime
 if TYPE_CHECKING:
     from qualytics.server.config import Config
 
-ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES, *people.ROUTES]
+ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES, *operations.ROUTES, *people.ROUTES]
 
 
 def make_app(config: Config) -> Guard:
@@ -43,4 +44,5 @@ def make_app(config: Config) -> Guard:
 
 def from_environment() -> Guard:
     """Return the application that the environment describes; a worker's way in."""
+    harden()
     return make_app(load())

@@ -27,14 +27,14 @@ from qualytics.server.connections import (
     required,
     types_of,
 )
+from qualytics.server.operations import service_of, start
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service import Context, bulk
 from qualytics.service.connections import Connections
 from qualytics.service.datastore_fields import SETTINGS
 from qualytics.service.datastores import Datastores
-from qualytics.service.operations import SYNC, Operations
 from qualytics.service.probing import Scope
-from qualytics.service.rights import READ, TEST, WRITE, Actor
+from qualytics.service.rights import READ, TEST, WRITE
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MOST_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
@@ -73,7 +73,7 @@ def list_datastores(
         is_descending=direction == "desc",
     )
     with opened(request) as context:
-        service = _service(context)
+        service = service_of(context)
         found = service.page(wanted, page, size)
         return bodies.reply(found | {"items": list(_outward(service, found["items"]))})
 
@@ -89,7 +89,7 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
         with opened(request) as context:
             fields, made_for_it = _with_connection(context, given)
             try:
-                made = _service(context).create(fields)
+                made = service_of(context).create(fields)
             except QualyticsError:
                 if made_for_it is not None:
                     Connections(context).delete(made_for_it)
@@ -98,7 +98,7 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
 
     answer, datastore_id = await runtime.soon(work)
     if True in triggers:
-        await _start(request, datastore_id)
+        await start(request, datastore_id)
     return answer
 
 
@@ -106,7 +106,7 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
 def get_datastore(request: AnyRequest, datastore_id: int) -> Reply:
     """Return a datastore; its ETag is its version."""
     with opened(request) as context:
-        return _one(context, _service(context).get(datastore_id))
+        return _one(context, service_of(context).get(datastore_id))
 
 
 @put(
@@ -134,7 +134,7 @@ def delete_datastore(request: AnyRequest, datastore_id: int) -> None:
     """Delete a datastore; its connection stays."""
     version = bodies.version_of(request)
     with opened(request) as context:
-        _service(context).delete(datastore_id, version=version)
+        service_of(context).delete(datastore_id, version=version)
 
 
 @patch(
@@ -145,7 +145,7 @@ def delete_datastore(request: AnyRequest, datastore_id: int) -> None:
 def link_enrichment(request: AnyRequest, datastore_id: int, enrichment_id: int) -> Reply:
     """Note which datastore keeps the enrichment of another; nothing else depends on it."""
     with opened(request) as context:
-        _service(context).get(enrichment_id)
+        service_of(context).get(enrichment_id)
     return _changed(request, datastore_id, {"settings": {"enrichment_datastore_id": enrichment_id}})
 
 
@@ -197,7 +197,7 @@ async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = N
             else:
                 fields = {name: given[name] for name in _OWN if given.get(name) is not None}
                 required(fields, "connection_id")
-                report = _service(context).verify_unsaved(fields, timeout_s=timeout_s)
+                report = service_of(context).verify_unsaved(fields, timeout_s=timeout_s)
             if not report["connected"]:
                 raise TestFailed(report["message"], report["hint"], report)
 
@@ -210,7 +210,7 @@ async def verify_datastore(request: AnyRequest, datastore_id: int, timeout_s: Se
 
     def work() -> Reply:
         with opened(request) as context:
-            return bodies.reply(_service(context).verify(datastore_id, timeout_s=timeout_s))
+            return bodies.reply(service_of(context).verify(datastore_id, timeout_s=timeout_s))
 
     return await runtime_of(request).slowly(work)
 
@@ -289,53 +289,14 @@ async def _bulk(
     return await runtime_of(request).soon(work)
 
 
-@post("/operations/run", status_code=200, opt={"body": "OperationRun", "reply": "Operation", "right": TEST})
-async def run_operation(request: AnyRequest, body: bytes) -> Reply:
-    """Start an operation; a sync verifies a datastore. GET /operations/{id} says how it ended."""
-    given = bodies.fields(request, body)
-    required(given, "type", "datastore_id")
-    number = given["datastore_id"]
-    if type(number) is not int or not 1 <= number <= MOST_ID or not isinstance(given["type"], str):
-        raise InvalidInput([Problem("datastore_id", "datastore_id must be a whole number and type a text")])
-    return bodies.reply(await _start(request, given["datastore_id"], given["type"]))
-
-
-@get("/operations/{operation_id:int}", sync_to_thread=True, opt={"reply": "Operation", "right": READ})
-def get_operation(request: AnyRequest, operation_id: int) -> Reply:
-    """Return an operation; it has ended when `end_time` is set."""
-    with opened(request) as context:
-        return bodies.reply(Operations(context, _service(context)).get(operation_id))
-
-
-async def _start(request: AnyRequest, datastore_id: int, kind: str = SYNC) -> dict[str, Any]:
-    runtime = runtime_of(request)
-
-    def begin() -> tuple[dict[str, Any], Actor]:
-        with opened(request) as context:
-            return Operations(context, _service(context)).start(kind, datastore_id), context.actor
-
-    def run() -> None:
-        with runtime.context(actor) as context:
-            service = _service(context)
-            Operations(context, service).run(started["id"], service.verify)
-
-    started, actor = await runtime.soon(begin)
-    runtime.later(run)
-    return started
-
-
 def _changed(request: AnyRequest, datastore_id: int, fields: dict[str, Any]) -> Reply:
     version = bodies.version_of(request)
     with opened(request) as context:
-        return _one(context, _service(context).update(datastore_id, fields, version=version))
-
-
-def _service(context: Context) -> Datastores:
-    return Datastores(context, Connections(context))
+        return _one(context, service_of(context).update(datastore_id, fields, version=version))
 
 
 def _one(context: Context, document: Any, status: int = 200) -> Reply:
-    shown = next(iter(_outward(_service(context), [document])))
+    shown = next(iter(_outward(service_of(context), [document])))
     return bodies.reply(document.like(shown), status)
 
 
@@ -396,5 +357,5 @@ def _inline(given: Mapping[str, Any]) -> dict[str, Any]:
 ROUTES: list[Callable[..., Any]] = [
     *(list_datastores, create_datastore, get_datastore, put_datastore, delete_datastore),
     *(link_enrichment, unlink_enrichment, set_favorite, assign_group, try_datastore, verify_datastore),
-    *(validate_unsaved, validate_stored, bulk_unsaved, bulk_stored, run_operation, get_operation),
+    *(validate_unsaved, validate_stored, bulk_unsaved, bulk_stored),
 ]

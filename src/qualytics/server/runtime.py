@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.errors import NotSignedIn, TooMany
 from qualytics.probe.pool import Pool
+from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics
 from qualytics.service import Context, tokens
 from qualytics.service.rights import Actor
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOBODY = Actor("nobody", role="")
 _SPARE_THREADS = 16
+# Requests of one address in a minute that store a step of a sign-in and need no token for it.
+_STRANGERS_PER_MINUTE = 300
 
 
 class Runtime:
@@ -45,6 +48,7 @@ class Runtime:
         self.pool = open_pool(config.settings)
         self.uses = Uses(self.context)
         self.limits = Limits(config.requests_per_minute)
+        self.strangers = Limits(_STRANGERS_PER_MINUTE)
         self.metrics = Metrics()
         self.longest = 0  # the largest total of a list so far
         self.openapi: dict[str, Any] = {}
@@ -94,9 +98,10 @@ class Runtime:
         """Run what reads a body and writes to the store, or what may take long."""
         return await asyncio.get_running_loop().run_in_executor(self._threads if is_slow else None, work)
 
-    def later(self, work: Callable[[], None]) -> None:
-        """Run what nobody waits for."""
-        self._threads.submit(work)
+    async def later(self, work: Callable[[], None], wait_s: float = 0.0) -> None:
+        """Run what nobody waits for, or not for longer than this."""
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        await asyncio.wait([running], timeout=wait_s)
 
     def close(self) -> None:
         """End what runs."""
@@ -107,29 +112,30 @@ class Runtime:
 
 
 class Limits:
-    """Requests of each token in the minute that goes on: a bucket that fills as time passes."""
+    """Requests of each token, or address, in the minute that goes on: a bucket that fills as time passes."""
 
     def __init__(self, per_minute: int) -> None:
         """Take how many requests a minute has."""
         self._per_minute = per_minute
-        self._buckets: dict[int, tuple[float, float]] = {}
+        self._buckets: dict[int | str, tuple[float, float]] = {}
 
-    def take(self, token_id: int) -> None:
-        """Count a request.
+    def take(self, whose: int | str) -> None:
+        """Count a request of a token, by its id, or of an address.
 
         Raises:
-            TooMany: the token has no requests left.
+            TooMany: it has no requests left.
 
         """
         now = time.monotonic()
-        left, seen = self._buckets.get(token_id, (float(self._per_minute), now))
+        left, seen = self._buckets.get(whose, (float(self._per_minute), now))
         left = min(self._per_minute, left + (now - seen) * self._per_minute / 60)
         if left < 1:
             wait_s = (1 - left) * 60 / self._per_minute
-            raise TooMany(f"this token has sent more than {self._per_minute:,} requests a minute", None, wait_s)
-        self._buckets[token_id] = (left - 1, now)
+            who = "token" if isinstance(whose, int) else "address"
+            raise TooMany(f"this {who} has sent more than {self._per_minute:,} requests a minute", None, wait_s)
+        self._buckets[whose] = (left - 1, now)
         if len(self._buckets) > 10_000:  # tokens that have been silent are full again
-            self._buckets = {key: bucket for key, bucket in self._buckets.items() if now - bucket[1] < 60}
+            self._buckets = {key: bucket for key, bucket in [*self._buckets.items()] if now - bucket[1] < 60}
 
 
 def runtime_of(request: AnyRequest) -> Runtime:
@@ -193,11 +199,12 @@ def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]
 
 def address_of(request: AnyRequest) -> str | None:
     """Return the address that a request came from; a proxy's word counts only if the proxy is trusted."""
-    address = request.client.host if request.client else None
+    address = plain_address(request.client.host) if request.client else None
     trusted = runtime_of(request).config.trusted_proxy
-    hops = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
-    while address in trusted and hops:
-        address = hops.pop()
+    # Proxies append to the header or add one more of it: read as one list, the last entry is the nearest proxy's.
+    hops = ",".join(request.headers.getall("x-forwarded-for", [])).split(",")
+    while address in trusted and hops and (hop := plain_address(hops.pop())):
+        address = hop
     return address
 
 
