@@ -33,10 +33,11 @@ def of(address: str | None, name_key: str) -> list[tuple[str, int]]:
 
 def place_of(address: str | None) -> str:
     """Return what counts as one address: of IPv6 the network that a single customer is given (RFC 6177)."""
+    place = address or "unknown"
     with contextlib.suppress(ValueError):
-        found = ip_address(address or "")
-        return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
-    return "unknown"
+        if ip_address(place).version == 6:
+            return str(ip_network((place, 64), strict=False))
+    return place
 
 
 def count(people: People, tries: Sequence[tuple[str, int]]) -> float:
