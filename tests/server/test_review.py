@@ -6,6 +6,7 @@ import base64
 import ctypes
 import http.client
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -37,6 +38,15 @@ def proxied(tmp_path_factory):
     home = tmp_path_factory.mktemp("proxied") / "home"
     with serving(home, "--trusted-proxy", "127.0.0.1", "--idle-s", "2") as found:
         yield found
+
+
+@pytest.fixture
+def descriptors():
+    """Let this process open as many files as it may."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def address_noted(plane, *forwarded):
@@ -295,3 +305,18 @@ def test_nobody_unknown_hears_where_the_store_is(tmp_path):
             assert b"not a store" in answer.body
         plane.stop()
         assert any("store.db is not a whole store" in line for line in plane.log)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("descriptors")
+def test_two_thousand_silent_connections_keep_nobody_out(plane):
+    silent = []
+    try:
+        for number in range(2_000):
+            silent.append(socket.create_connection(("127.0.0.1", plane.port), timeout=30))
+            if number % 2:
+                silent[-1].sendall(b"GET /api/health HTTP/1.1\r\n")
+        assert plane.api(None)("GET", "/health").status == 204
+    finally:
+        for sock in silent:
+            sock.close()
