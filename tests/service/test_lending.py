@@ -32,6 +32,11 @@ def given(kind, **changed):
     return {"type": kind, **place, "parameters": {**place.get("parameters", {}), **ROLE, **changed}}
 
 
+def named(kind):
+    """Return a connection whose host need not tell region and cluster."""
+    return given(kind, region="eu-west-1", cluster_identifier="c") if kind == "redshift" else given(kind)
+
+
 @pytest.fixture
 def plans():
     return []
@@ -96,3 +101,34 @@ def test_half_an_identity_is_refused_at_the_start():
         config.load({"QUALYTICS_BASE_ACCESS_KEY": "KEYID"})
     plane = config.load({"QUALYTICS_BASE_ACCESS_KEY": "KEYID", "QUALYTICS_BASE_SECRET_KEY": "x"}).settings.plane
     assert plane.identity[0].reveal() == "KEYID"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "db.example.com",
+        "10.0.0.5",
+        "c.abc123.eu-west-1.redshift.amazonaws.com.example.com",
+        "redshift-1234.eu-west-1.elb.amazonaws.com",
+        "xathena.eu-west-1.amazonaws.com.example.com",
+        "vpce-1.vpce-svc-2.eu-west-1.vpce.amazonaws.com",
+    ],
+)
+@pytest.mark.parametrize("kind", ["redshift", "athena"])
+def test_what_the_identity_gets_is_sent_to_no_host_that_is_not_of_aws(connections, kind, host):
+    with pytest.raises(InvalidInput, match="is needed"):
+        connections.create({**named(kind), "host": host})
+
+
+@pytest.mark.parametrize(
+    ("kind", "host"),
+    [
+        ("redshift", "C.abc123.eu-west-1.Redshift.amazonaws.com."),
+        ("redshift", "group.123456789012.eu-west-1.redshift-serverless.amazonaws.com"),
+        ("redshift", "c.abc123.cn-north-1.redshift.amazonaws.com.cn"),
+        ("athena", "athena.eu-west-1.amazonaws.com"),
+        ("athena", "vpce-1-2.athena.eu-west-1.vpce.amazonaws.com"),
+    ],
+)
+def test_a_host_of_aws_is_lent_the_identity(connections, kind, host):
+    assert connections.create({**named(kind), "host": host})["host"] == host

@@ -18,6 +18,11 @@ PARAMS = (
 _ARN = re.compile(r"arn:aws[a-z-]{0,20}:iam::[0-9]{12}:role/[\w+=,.@/-]+\Z", re.ASCII)
 # AWS STS "AssumeRole", ExternalId: 2 to 1224 of these characters.
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}\Z", re.ASCII)
+# As endpoints of AWS are called, and those of a VPC; no load balancer or service of a customer has such a name.
+_AWS_HOST = re.compile(
+    r"([a-z0-9-]+\.){1,4}redshift(-serverless)?\.amazonaws\.com(\.cn)?"
+    r"|([a-z0-9-]+\.)?athena(-fips)?\.[a-z0-9-]+\.(vpce\.)?amazonaws\.com(\.cn)?"
+)
 _ARGUMENTS = {"role_arn": "RoleArn", "external_id": "ExternalId"}
 
 
@@ -30,12 +35,15 @@ def borrows(*fields: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
     """Return what says whether a role may be assumed with the keys of a control plane in place of `fields`.
 
     The external id keeps one customer's role from being assumed for another (AWS: "confused deputy"), and
-    no other endpoint than AWS's own is called with those keys.
+    no other endpoint than AWS's own is called with those keys, or with what they get: a login to a warehouse
+    would be anybody's who names a host of their own.
     """
 
     def allowed(values: Mapping[str, Any]) -> tuple[str, ...]:
         parameters = values.get("parameters") or {}
-        may = is_role(parameters) and "external_id" in parameters and "endpoint_url" not in parameters
+        host = str(values.get("host") or "").lower().removesuffix(".")
+        is_aws = "endpoint_url" not in parameters and (not host or _AWS_HOST.fullmatch(host) is not None)
+        may = is_role(parameters) and "external_id" in parameters and is_aws
         return fields if may else ()
 
     return allowed
