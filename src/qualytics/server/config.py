@@ -79,7 +79,10 @@ PROVIDER_KNOBS: tuple[Knob, ...] = (
 IDENTITY_KNOBS: tuple[Knob, ...] = (
     Knob("base_access_key", str, None, "AWS access key id lent to IAM_ROLE connections without keys"),
     Knob(
-        "base_secret_key", str, None, "its secret key; such a connection must have an external_id, no endpoint_url, and no host but of AWS"
+        "base_secret_key",
+        str,
+        None,
+        "its secret key; only with an external_id, no endpoint_url, and no host but of AWS",
     ),
 )
 
