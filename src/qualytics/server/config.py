@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qualytics import settings
 from qualytics.errors import UsageError
+from qualytics.probe.egress import Policy
 from qualytics.secret import Secret
 from qualytics.service.oidc import DEFAULT_NAME, Provider
 from qualytics.service.plane import known_types
@@ -111,11 +114,12 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     if (identity[0] is None) != (identity[1] is None):
         raise UsageError("QUALYTICS_BASE_ACCESS_KEY and QUALYTICS_BASE_SECRET_KEY belong together", "set both, or none")
     plane = Plane(
-        targets=values.pop("allow_target"),
+        targets=_targets(values.pop("allow_target")),
         types=known_types(values.pop("allow_type")),
         identity=(Secret(identity[0]), Secret(identity[1])) if identity[0] and identity[1] else None,
         files=tuple(Path(path).absolute() for path in values.pop("allow_file")),
     )
+    values["trusted_proxy"] = _addresses(values["trusted_proxy"])
     values["path"] = "/" + values["path"].strip("/")
     config = Config(settings=replace(settings.load(env), url=None, plane=plane), environ=env, **values)
     config = replace(config, provider=_provider(env, config.public_url))
@@ -124,6 +128,16 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     except ValueError:
         raise UsageError("QUALYTICS_LISTEN must be an address and a port", "as in 127.0.0.1:8000") from None
     return config
+
+
+def plain_address(text: str) -> str | None:
+    """Return an address in its one spelling, without a port behind it; None for what is none."""
+    found = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+", text.strip())
+    try:
+        address = ip_address((found[1] or found[2]) if found else text.strip())
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None:
@@ -142,6 +156,21 @@ def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None
         default_role=known["oidc_default_role"],
         by_email=(known["oidc_by_email"] or "").lower() in {"1", "true", "yes"},
     ).checked()
+
+
+def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
+    found = [plain_address(text) for text in texts]
+    if None in found:
+        hint = "as in 10.0.0.2; networks and names are not taken"
+        raise UsageError("QUALYTICS_TRUSTED_PROXY must hold addresses of proxies", hint)
+    return tuple(filter(None, found))
+
+
+def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return Policy(texts).allowed
+    except ValueError as exc:
+        raise UsageError(f"QUALYTICS_ALLOW_TARGET: {exc}", "as in 10.0.0.0/8, or db.example.com:5432") from None
 
 
 def _read(knob: Knob, text: str | None) -> Any:

@@ -15,6 +15,7 @@ from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError,
 from qualytics.server import bodies, page
 from qualytics.server.connections import AnyRequest, Reply, required
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
+from qualytics.service.attempts import place_of
 from qualytics.service.logins import STEP_S, Logins, TryAgain
 from qualytics.service.oidc import OpenId
 from qualytics.service.passwords import Passwords
@@ -53,6 +54,7 @@ def ask(request: AnyRequest) -> Response[bytes]:
     try:
         for name in _ASKS:
             _once(request, name)
+        runtime_of(request).strangers.take(place_of(address_of(request)))
         with _opened(request) as context:
             step = Logins(context, desk.passwords, desk.openid).begin(given, browser)
     except QualyticsError as exc:

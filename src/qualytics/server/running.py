@@ -8,10 +8,11 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from qualytics.errors import UsageError
+from qualytics.probe._platform import harden
 from qualytics.server.config import SHARED
 from qualytics.store import open_pool
 
@@ -42,6 +43,7 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         UsageError: the address cannot be listened on.
 
     """
+    harden()  # a test's child is of the same user: it is not to look into who holds the key
     pool = open_pool(config.settings)
     try:
         with pool.lease() as store:  # made, migrated and proved before anybody can ask for it
@@ -59,6 +61,8 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         workers=config.workers,
         factory=True,
         websockets=False,
+        # To guess the version it would wait for the first bytes as long as they like to take.
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=round(config.idle_s * 1_000)),
         log_dictconfig=_LOGS,
         respawn_failed_workers=True,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from qualytics.service.clock import later
@@ -20,13 +22,22 @@ PER_PAIR, PER_ADDRESS, PER_NAME = 10, 50, 100
 
 def of(address: str | None, name_key: str) -> list[tuple[str, int]]:
     """Return what a try counts against: hashes with their limits."""
-    place = address or "unknown"
+    place = place_of(address)
     counted = (
         (f"both\0{place}\0{name_key}", PER_PAIR),
         (f"address\0{place}", PER_ADDRESS),
         (f"name\0{name_key}", PER_NAME),
     )
     return [(sha256(what.encode("utf-8", "replace")).hexdigest(), limit) for what, limit in counted]
+
+
+def place_of(address: str | None) -> str:
+    """Return what counts as one address: of IPv6 the network that a single customer is given (RFC 6177)."""
+    place = address or "unknown"
+    with contextlib.suppress(ValueError):
+        if ip_address(place).version == 6:
+            return str(ip_network((place, 64), strict=False))
+    return place
 
 
 def count(people: People, tries: Sequence[tuple[str, int]]) -> float:

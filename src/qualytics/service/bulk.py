@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, Problem, QualyticsError
+from qualytics.fields import MAX_NAME
 from qualytics.service.datastore_fields import SETTINGS
 from qualytics.service.probing import Scope
 
@@ -52,7 +53,11 @@ def create(given: Mapping[str, Any], connection: Mapping[str, Any], datastores: 
 
     """
     field, names = _places(given)
-    template = str(given.get("name_template") or TEMPLATE)
+    template = given.get("name_template") or TEMPLATE
+    # What is longer makes no name; a short one repeated thousands of times would fill the memory.
+    if not isinstance(template, str) or len(template) > MAX_NAME:
+        message = f"name_template must be a text of at most {MAX_NAME} characters"
+        raise InvalidInput([Problem("name_template", message, f"as in {TEMPLATE}")])
     if _SCHEMA not in template:
         raise InvalidInput([Problem("name_template", f"name_template must hold {_SCHEMA}", f"as in {TEMPLATE}")])
     common = {

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from qualytics.service.drafts import Draft
     from qualytics.settings import Plane, Settings
 
-# A stored secret goes to where these point, and in the clear if they say so.
+# A stored secret goes to where these point, in the clear if they say so, and as what they say it is: what proves a
+# service principal to its issuer is nothing for the database to hear.
 _TARGET = ("host", "port", "uri", "catalog", "catalog_type")
-_TARGET_PARAMETERS = ("ssl", "endpoint_url", "driver_class", "jars", "region", "account")
+_TARGET_PARAMETERS = (
+    *("ssl", "protocol", "encryptdata", "authentication_type"),
+    *("endpoint_url", "driver_class", "jars", "region", "account"),
+)
 
 
 def require_allowed(settings: Settings, draft: Draft) -> None:
@@ -72,12 +76,19 @@ def policy_of(settings: Settings) -> Policy | None:
 
 def own_store(settings: Settings) -> Iterator[tuple[str, int]]:
     """Yield host and port of the database server that keeps the store, which no test may reach."""
-    if settings.store_url is not None:
-        from urllib.parse import urlsplit
+    if settings.store_url is None:
+        return
+    from psycopg import conninfo  # which reads the address as the driver itself does
 
-        for place in urlsplit(settings.store_url.reveal()).netloc.rpartition("@")[2].split(","):
-            parts = urlsplit(f"//{place}")
-            yield parts.hostname or "localhost", parts.port or 5432
+    found = conninfo.conninfo_to_dict(settings.store_url.reveal())
+    given = {name: str(found.get(name) or "") for name in ("host", "hostaddr", "port")}
+    hosts, ports = (given["host"] or os.environ.get("PGHOST", "")), (given["port"] or os.environ.get("PGPORT", ""))
+    for listed in filter(None, (hosts, given["hostaddr"])) if hosts or given["hostaddr"] else ("",):
+        places = listed.split(",")
+        numbers = ports.split(",") * (len(places) if "," not in ports else 1)
+        for place, number in zip(places, numbers, strict=False):
+            is_here = not place or place.startswith(("/", "@"))  # a socket of this machine
+            yield "localhost" if is_here else place, int(number or 5432)
 
 
 def require_same_target(context: Context, before: Connection, changed: Draft) -> None:

@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, Problem
-from qualytics.fields import BY_NAME
-from qualytics.service import plane, views
+from qualytics.fields import BY_NAME, SCOPES
+from qualytics.service import plane, validate, views
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
 if TYPE_CHECKING:
     from qualytics.model import Listing, TestReport
     from qualytics.service import Context
     from qualytics.service.drafts import Draft
+
+
+# As a query of the API may be.
+_MAX_PLACE = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -42,6 +46,7 @@ def discover(
     """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
 
+    _check(scope)
     tested = _with_loan(context, tested)
     plan = probe.Plan(
         type=tested.connector.type,
@@ -66,6 +71,18 @@ def _with_loan(context: Context, tested: Draft) -> Draft:
     secrets = {name: secret for name, secret in loan.items() if BY_NAME[name].is_secret}
     plain = {name: secret.reveal() for name, secret in loan.items() if name not in secrets}
     return replace(tested, values={**tested.values, **plain}, secrets={**tested.secrets, **secrets})
+
+
+def _check(scope: Scope) -> None:
+    # It goes to drivers as it is, and not all of it comes from a datastore, whose fields were checked.
+    problems = validate.Problems()
+    for name in SCOPES:
+        value = getattr(scope, name)
+        if value is not None and not isinstance(value, str):
+            problems.add(name, "must be a text")
+        elif value is not None:
+            validate.check_text(name, value, problems, max_length=_MAX_PLACE)
+    problems.finish()
 
 
 def checked_timeout(timeout_s: float | None) -> float:

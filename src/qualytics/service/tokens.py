@@ -94,12 +94,15 @@ class Tokens:
 
         Raises:
             NotFound: as in `get`.
+            Conflict: as in `create`, when one is restored.
 
         """
         action = "token.revoke" if revoke else "token.restore"
         with self._context.acting(OWN_TOKENS, action, token_id) as act, self._context.store.writing():
             found = self._visible(token_id)
             if (found.revoked is not None) != revoke:
+                if not revoke:
+                    require_room(self._people(), found.user_id, found.user_name)
                 self._people().set_revoked(token_id, now() if revoke else None)
             act.done(token_id, found.name, user=found.user_name)
             return _document(self._visible(token_id))
@@ -254,7 +257,7 @@ def _verify(context: Context, bearer: str) -> None:
         raise NotSignedIn("the token is not signed the way this control plane signs", _HINT) from exc
     except (jwt.InvalidSignatureError, jwt.InvalidIssuerError, jwt.InvalidAudienceError) as exc:
         raise NotSignedIn(_stranger(context, bearer), _HINT) from exc
-    except jwt.InvalidTokenError as exc:
+    except (jwt.InvalidTokenError, RecursionError) as exc:
         raise NotSignedIn("what was sent as the token is none", _HINT) from exc
 
 
@@ -271,7 +274,10 @@ def _decode(context: Context, bearer: str, secret: bytes) -> None:
 
 def _stranger(context: Context, bearer: str) -> str:
     jwt = _jwt()
-    claims = jwt.decode(bearer, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
+    try:
+        claims = jwt.decode(bearer, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
+    except (jwt.InvalidTokenError, RecursionError):
+        return "what was sent as the token is none"
     if claims.get("iss") == context.store.store_id:
         return "the token was changed since it was made: its signature is not right"
     return "the token is of another control plane"
@@ -279,12 +285,13 @@ def _stranger(context: Context, bearer: str) -> str:
 
 def _signing_secret(context: Context) -> bytes:
     store_id = context.store.store_id
-    if store_id not in _signing:
+    known = _signing.get(store_id)  # once: another thread may forget it meanwhile
+    if known is None:
         found = _own_secrets(context).own_secret(_SECRET)
         if found is None:  # no token was ever made here
             return secrets.token_bytes(32)
-        _signing[store_id] = found.reveal().encode()
-    return _signing[store_id]
+        known = _signing[store_id] = found.reveal().encode()
+    return known
 
 
 def _own_secrets(context: Context) -> OwnSecrets:
