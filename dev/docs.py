@@ -188,10 +188,10 @@ def errors() -> str:
 
 def plane_settings() -> str:
     """Return the table of what a control plane is told; it stands inside a page that is written by hand."""
-    from qualytics.server.config import KNOBS, PROVIDER_KNOBS
+    from qualytics.server.config import IDENTITY_KNOBS, KNOBS, PROVIDER_KNOBS
 
     lines = ["| variable | option of `serve` | default | what it decides |", "|---|---|---|---|"]
-    for knob in (*KNOBS, *PROVIDER_KNOBS):
+    for knob in (*KNOBS, *PROVIDER_KNOBS, *IDENTITY_KNOBS):
         option = f"`--{knob.name.replace('_', '-')}`" if knob in KNOBS else ""
         default = "" if knob.default in {None, ()} else f"`{knob.default}`"
         many = "; a comma list" if knob.kind is tuple else ""

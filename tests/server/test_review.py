@@ -149,6 +149,7 @@ def test_tokens_that_are_restored_count_as_those_that_are_made(plane, admin, fre
     assert admin("PUT", f"/user-tokens/{made[0]}", {"revoke": False}).json["active"] is True
 
 
+LARGE = ("/connections", "/connections/test", "/datastores", "/users", "/connections/datastores/bulk", "/cli/token")
 DOWNGRADES = [
     ("oracle", {"service_name": "X"}, {"protocol": "TCP"}),
     ("oracle", {"service_name": "X", "protocol": "TCPS"}, {"protocol": None}),
@@ -243,3 +244,12 @@ def test_nobody_fills_the_store_with_sign_ins_that_are_never_ended(proxied):
     assert {page.status for page in refused} == {429}
     assert all(1 <= int(page.header("retry-after")) <= 60 for page in refused)
     assert Browser().open(ask, X_Forwarded_For="198.51.100.8").status == 200
+
+
+def test_a_large_body_is_read_for_nobody_unknown(plane):
+    for path in LARGE:
+        large = b"{" + b" " * 20_000 + b"no JSON"
+        unknown, known = (plane.api(who)("POST", path, large) for who in (None, "Member"))
+        assert (unknown.status, unknown.json["code"]) == (401, "not-signed-in"), path
+        assert (known.status, known.json["errors"][0]["loc"]) == (422, ["body", "body"]), path
+        assert plane.api(None)("POST", path, b"{no JSON").status == 422, path  # a small one costs nothing

@@ -57,7 +57,10 @@ CONNECTOR = Connector(
     verified="sibling: PostgreSQL behind pgbouncer; IAM_ROLE against an emulator of AWS",
     authentication=(
         ("BASIC", "username and password"),
-        ("IAM_ROLE", "role_arn; an AWS access key id in username and its secret key in password, which assume it; a control plane may lend its keys to roles with an external_id"),
+        (
+            "IAM_ROLE",
+            "role_arn; an AWS access key id in username and its secret key in password, which assume it; a control plane may lend its keys to roles with an external_id",
+        ),
     ),
     # Amazon Redshift Database Developer Guide, "GRANT" and "SVV_TABLES"; Management Guide, "Using IAM authentication".
     privileges=(

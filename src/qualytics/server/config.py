@@ -72,6 +72,13 @@ PROVIDER_KNOBS: tuple[Knob, ...] = (
     Knob("oidc_default_role", str, None, "role of users who are new; without one, an Admin links users first"),
     Knob("oidc_by_email", str, "false", "true to know a user by the address that the provider has verified"),
 )
+# What roles may be assumed with by connections that have no keys; in the environment alone, as one is a secret.
+IDENTITY_KNOBS: tuple[Knob, ...] = (
+    Knob("base_access_key", str, None, "AWS access key id lent to IAM_ROLE connections without keys"),
+    Knob(
+        "base_secret_key", str, None, "its secret key; such a connection must have an external_id, and no endpoint_url"
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -110,13 +117,10 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     """
     env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
     values = {knob.name: _read(knob, env.get(knob.variable)) for knob in KNOBS}
-    identity = (env.get("QUALYTICS_BASE_ACCESS_KEY"), env.get("QUALYTICS_BASE_SECRET_KEY"))
-    if (identity[0] is None) != (identity[1] is None):
-        raise UsageError("QUALYTICS_BASE_ACCESS_KEY and QUALYTICS_BASE_SECRET_KEY belong together", "set both, or none")
     plane = Plane(
         targets=_targets(values.pop("allow_target")),
         types=known_types(values.pop("allow_type")),
-        identity=(Secret(identity[0]), Secret(identity[1])) if identity[0] and identity[1] else None,
+        identity=_identity(env),
         files=tuple(Path(path).absolute() for path in values.pop("allow_file")),
     )
     values["trusted_proxy"] = _addresses(values["trusted_proxy"])
@@ -138,6 +142,14 @@ def plain_address(text: str) -> str | None:
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _identity(env: Mapping[str, str]) -> tuple[Secret, Secret] | None:
+    names = [knob.variable for knob in IDENTITY_KNOBS]
+    found = [Secret(env[name]) for name in names if name in env]
+    if len(found) == 1:
+        raise UsageError(f"{' and '.join(names)} belong together", "set both, or none")
+    return (found[0], found[1]) if found else None
 
 
 def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None:

@@ -85,7 +85,7 @@ async def list_connections(
 @post("/connections", status_code=200, opt={"body": "ConnectionCreate", "reply": "Connection", "right": WRITE})
 async def create_connection(request: AnyRequest, body: bytes, test: bool = False, timeout_s: Seconds = None) -> Reply:
     """Create a connection; with `test`, only if a test of it passes."""
-    given = created(bodies.fields(request, body))
+    given = created(await bodies.read(request, body))
 
     def work() -> Reply:
         with opened(request) as context:
@@ -125,7 +125,7 @@ async def put_connection(
     timeout_s: Seconds = None,
 ) -> Reply:
     """Change a connection: what is absent stays, null clears a field but keeps a secret, parameters merge by key."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     required(given, "name", "type")
     given = {name: value for name, value in given.items() if not (name in SECRETS and value in (None, ""))}
     return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
@@ -144,7 +144,7 @@ async def patch_connection(
     timeout_s: Seconds = None,
 ) -> Reply:
     """Change a connection as a JSON merge patch does: null clears, secrets included."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
 
 
@@ -185,7 +185,7 @@ def get_history(request: AnyRequest, connection_id: int) -> Reply:
 @post("/connections/test", status_code=200, opt={"body": "ConnectionCreate", "reply": "TestReport", "right": TEST})
 async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Test settings that are not stored."""
-    given = created(bodies.fields(request, body))
+    given = created(await bodies.read(request, body))
 
     def work() -> Reply:
         with opened(request) as context:
@@ -201,7 +201,7 @@ async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = Non
 )
 async def try_connection(request: AnyRequest, connection_id: int, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Test a connection, with the fields of the body in place of stored ones; a test that ran answers 200."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
 
     def work() -> Reply:
         with opened(request) as context:

@@ -81,7 +81,7 @@ def list_datastores(
 @post("/datastores", status_code=201, opt={"body": "DatastoreCreate", "reply": "Datastore", "right": WRITE})
 async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
     """Create a datastore on a connection that is there, or with a connection of its own."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     triggers = [given.pop(name, None) for name in _TRIGGERS]
     runtime = runtime_of(request)
 
@@ -186,7 +186,7 @@ def assign_group(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
 @post("/datastores/connection", status_code=204, opt={"body": "DatastoreCreate", "reply": None, "right": TEST})
 async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> None:
     """Test what a new datastore would read; nothing is stored. A failed test answers 400 with its message."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
 
     def work() -> None:
         with opened(request) as context:
@@ -220,7 +220,7 @@ async def verify_datastore(request: AnyRequest, datastore_id: int, timeout_s: Se
 )
 async def validate_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Say of up to 50 schemas whether datastores on these settings, which are not stored, could read them."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     inline = _inline(given)
     return await _validated(
         request, given, lambda found, scope: found.test_unsaved(inline, timeout_s=timeout_s, scope=scope)
@@ -234,7 +234,7 @@ async def validate_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds 
 )
 async def validate_stored(request: AnyRequest, connection_id: int, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Say of up to 50 schemas whether datastores on a connection could read them."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     return await _validated(
         request, given, lambda found, scope: found.test(connection_id, timeout_s=timeout_s, scope=scope)
     )
@@ -258,7 +258,7 @@ async def _validated(
 @post("/connections/datastores/bulk", status_code=200, opt={"body": "Bulk", "reply": "BulkMade", "right": WRITE})
 async def bulk_unsaved(request: AnyRequest, body: bytes) -> Reply:
     """Create a connection, and a datastore for each schema or root path."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     inline = _inline(given)
     return await _bulk(request, given, lambda found: found.create(inline))
 
@@ -270,7 +270,7 @@ async def bulk_unsaved(request: AnyRequest, body: bytes) -> Reply:
 )
 async def bulk_stored(request: AnyRequest, connection_id: int, body: bytes) -> Reply:
     """Create a datastore for each schema or root path on a connection."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     return await _bulk(request, given, lambda found: found.get(connection_id))
 
 

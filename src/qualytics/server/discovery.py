@@ -71,14 +71,14 @@ async def list_tables(
 @post("/connections/catalogs", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings", "right": TEST})
 async def unsaved_catalogs(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """List the catalogs that settings which are not stored can see."""
-    given = created(bodies.fields(request, body))
+    given = created(await bodies.read(request, body))
     return await _found(request, lambda found: found.unsaved(given, "catalogs", timeout_s=timeout_s))
 
 
 @post("/connections/schemas", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings", "right": TEST})
 async def unsaved_schemas(request: AnyRequest, body: bytes, catalog: Text = None, timeout_s: Seconds = None) -> Reply:
     """List the schemas that settings which are not stored can see."""
-    given = created(bodies.fields(request, body))
+    given = created(await bodies.read(request, body))
     return await _found(request, lambda found: found.unsaved(given, "schemas", catalog=catalog, timeout_s=timeout_s))
 
 

@@ -24,7 +24,7 @@ _MOMENT_S = 2.0
 @post("/operations/run", status_code=200, opt={"body": "OperationRun", "reply": "Operation", "right": TEST})
 async def run_operation(request: AnyRequest, body: bytes) -> Reply:
     """Start an operation; a sync verifies a datastore. GET /operations/{id} says how it ended."""
-    given = bodies.fields(request, body)
+    given = await bodies.read(request, body)
     required(given, "type", "datastore_id")
     number = given["datastore_id"]
     if type(number) is not int or not 1 <= number <= MOST_ID or not isinstance(given["type"], str):

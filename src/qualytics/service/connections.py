@@ -11,7 +11,15 @@ from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, U
 from qualytics.fields import SECRETS
 from qualytics.service import changed_names, plane, probing, validate, views
 from qualytics.service.clock import now
-from qualytics.service.drafts import Draft, as_changed, derived_name, draft, merge, with_secrets
+from qualytics.service.drafts import (
+    Draft,
+    as_changed,
+    derived_name,
+    draft,
+    merge,
+    stored_with_secrets,
+    with_secrets,
+)
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
@@ -223,13 +231,13 @@ class Connections:
 
         """
         with self._context.acting(TEST, "connection.test", connection_id) as act:
-            records = self._context.store.records
-            before = _required(records.connection(connection_id), connection_id)
+            found, stored = stored_with_secrets(self._context.store, connection_id)
+            before = _required(found, connection_id)
             act.object_name = before.name
             tested = merge(before, overrides or {}, self._context.settings.plane)
             plane.require_allowed(self._context.settings, tested)
             plane.require_same_target(self._context, before, tested)
-            report, seen = self._run(with_secrets(tested, records.secrets(connection_id)), timeout_s, scope)
+            report, seen = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
                 with self._context.store.writing() as records:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import Conflict, InvalidInput, NotFound, Problem, TestFailed
 from qualytics.model import Listing
 from qualytics.service import plane, probing, validate
-from qualytics.service.drafts import draft, merge, with_secrets
+from qualytics.service.drafts import draft, merge, stored_with_secrets, with_secrets
 from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
@@ -87,13 +87,12 @@ class Discovery:
     ) -> dict[str, Any]:
         limit_s = probing.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover", connection_id) as act:
-            records = self._context.store.records
-            connection = records.connection(connection_id)
+            connection, stored = stored_with_secrets(self._context.store, connection_id)
             if connection is None:
                 raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
             act.object_name = connection.name
-            asked = with_secrets(merge(connection, {}, self._context.settings.plane), records.secrets(connection_id))
-            datastores = list(records.datastores(connection_id))
+            asked = with_secrets(merge(connection, {}, self._context.settings.plane), stored)
+            datastores = list(self._context.store.records.datastores(connection_id))
             report = self._asked(asked, listing, scope, limit_s, connection_id)
             if self._context.is_shared:
                 with self._context.store.writing():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qualytics.connectors import Connector
     from qualytics.model import Connection
     from qualytics.settings import Plane
+    from qualytics.store.base import Store
 
 # What "-2", "-3" … may take when a name is made for a connection that was given none.
 _SUFFIX = 10
@@ -100,6 +101,16 @@ def with_secrets(changed: Draft, stored: Mapping[str, Secret]) -> Draft:
     """Return a draft that holds, beside the secrets given now, those stored ones that stay."""
     kept = {name: secret for name, secret in stored.items() if name in changed.kept}
     return replace(changed, secrets=kept | changed.secrets)
+
+
+def stored_with_secrets(store: Store, connection_id: int) -> tuple[Connection | None, dict[str, Secret]]:
+    """Return a stored connection and the secrets that belong to it, never those of a change meanwhile.
+
+    Else the password that goes with a new host would be sent to the one before.
+    """
+    with store.reading() as records:
+        found = records.connection(connection_id)
+        return found, records.secrets(connection_id) if found is not None else {}
 
 
 def as_changed(before: Connection, changed: Draft) -> Connection:
