@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from qualytics import settings
+from qualytics.service import Context
+from qualytics.service.connections import Connections
+from qualytics.service.journal import Audit
+
 
 def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(plane, admin, manager, member, fresh):
     given = {"type": "postgresql", "name": fresh(), "host": "127.0.0.1", "port": 1, "username": "u", "password": "pw-1"}
@@ -75,3 +80,17 @@ def test_fields_that_nobody_sets_are_refused_or_change_nothing(admin, manager, f
         assert sent.status == 200
         assert sent.json == store
     assert admin("GET", f"/datastores/{store['id']}").json == store
+
+
+def test_a_change_on_the_host_of_a_control_plane_is_written_down_too(plane, admin, fresh):
+    name = fresh()
+    with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(plane.home)})) as context:
+        Connections(context).create({"type": "postgresql", "host": "db.example.com", "name": name})
+    entry = admin("GET", "/audit?action=connection.create&size=1").json["items"][0]
+    assert (entry["object_name"], entry["actor"], entry["actor_id"]) == (name, "owner", None)
+
+
+def test_a_store_without_users_keeps_no_log(home):
+    with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(home)})) as context:
+        Connections(context).create({"type": "postgresql", "host": "db.example.com"})
+        assert Audit(context).list() == []

@@ -6,9 +6,11 @@ import base64
 import ctypes
 import http.client
 import os
+import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from urllib.parse import urlencode
 
@@ -36,6 +38,15 @@ def proxied(tmp_path_factory):
     home = tmp_path_factory.mktemp("proxied") / "home"
     with serving(home, "--trusted-proxy", "127.0.0.1", "--idle-s", "2") as found:
         yield found
+
+
+@pytest.fixture
+def descriptors():
+    """Let this process open as many files as it may."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def address_noted(plane, *forwarded):
@@ -253,3 +264,59 @@ def test_a_large_body_is_read_for_nobody_unknown(plane):
         assert (unknown.status, unknown.json["code"]) == (401, "not-signed-in"), path
         assert (known.status, known.json["errors"][0]["loc"]) == (422, ["body", "body"]), path
         assert plane.api(None)("POST", path, b"{no JSON").status == 422, path  # a small one costs nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("LISTEN", text) for text in ("127.0.0.1:99999", "127.0.0.1:0", "127.0.0.1", "x:y")),
+        *(("PATH", text) for text in ("/a b", "/a{b:int}", "/a//b", "/a?b", "/%61")),
+        *(("PUBLIC_URL", text) for text in ("nonsense", "ftp://x", "https://u:p@x", "https://x?a", "https://x:99999")),
+        *((name, text) for name in ("IDLE_S", "REQUEST_S", "TEST_WAIT_S") for text in ("nan", "inf", "-1", "x")),
+        ("REQUESTS_PER_MINUTE", "0"),
+    ],
+)
+def test_a_setting_that_cannot_work_keeps_the_server_from_starting(name, text):
+    with pytest.raises(UsageError, match=f"QUALYTICS_{name}"):
+        load({f"QUALYTICS_{name}": text})
+
+
+@pytest.mark.slow
+def test_nobody_unknown_hears_where_the_store_is(tmp_path):
+    home = tmp_path / "home"
+    with serving(home) as plane:
+        (home / "store.db").rename(home / "elsewhere.db")
+        (home / "store.db").write_bytes(b"no store" * 1_000)
+
+        def ask(path):
+            answers.append(plane.api(None)("GET", path))
+
+        answers = []
+        begin = f"/cli/authorize?{urlencode({'redirect_uri': REDIRECT, 'state': STATE})}"
+        threads = [threading.Thread(target=ask, args=(path,)) for path in ("/status", begin) * 20]
+        for thread in threads:  # many at once need more than the one store that is open already
+            thread.start()
+        for thread in threads:
+            thread.join()
+        failed = [answer for answer in answers if answer.status >= 500]
+        assert failed
+        for answer in failed:
+            assert b"store.db" not in answer.body
+            assert b"not a store" in answer.body
+        plane.stop()
+        assert any("store.db is not a whole store" in line for line in plane.log)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("descriptors")
+def test_two_thousand_silent_connections_keep_nobody_out(plane):
+    silent = []
+    try:
+        for number in range(2_000):
+            silent.append(socket.create_connection(("127.0.0.1", plane.port), timeout=30))
+            if number % 2:
+                silent[-1].sendall(b"GET /api/health HTTP/1.1\r\n")
+        assert plane.api(None)("GET", "/health").status == 204
+    finally:
+        for sock in silent:
+            sock.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from qualytics import settings
 from qualytics.errors import UsageError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 # Where the workers of one server leave their counts for each other; the library of metrics reads it when it
 # is imported, so it must not be before the workers start.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
+_PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +128,18 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     )
     values["trusted_proxy"] = _addresses(values["trusted_proxy"])
     values["path"] = "/" + values["path"].strip("/")
+    if not _PATH.fullmatch(values["path"]):
+        raise UsageError("QUALYTICS_PATH must be a path of letters, digits and ._~-", "as in /api")
+    if values["public_url"] is not None and not _is_base(values["public_url"]):
+        raise UsageError("QUALYTICS_PUBLIC_URL must be an address alone", "as in https://connections.example.com")
     config = Config(settings=replace(settings.load(env), url=None, plane=plane), environ=env, **values)
     config = replace(config, provider=_provider(env, config.public_url))
     try:
-        _ = config.address
+        is_port = 0 < config.address[1] <= 65_535
     except ValueError:
-        raise UsageError("QUALYTICS_LISTEN must be an address and a port", "as in 127.0.0.1:8000") from None
+        is_port = False
+    if not is_port:
+        raise UsageError("QUALYTICS_LISTEN must be an address and a port", "as in 127.0.0.1:8000")
     return config
 
 
@@ -178,6 +187,16 @@ def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(filter(None, found))
 
 
+def _is_base(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    rest = parts.username is not None or parts.query or parts.fragment
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not rest
+
+
 def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return Policy(texts).allowed
@@ -194,7 +213,7 @@ def _read(knob: Knob, text: str | None) -> Any:
         value = knob.kind(text)
     except ValueError:
         value = None
-    if value is None or (knob.kind is not str and value < knob.minimum):
+    if value is None or (knob.kind is not str and not knob.minimum <= value < math.inf):
         raise UsageError(
             f"{knob.variable} must be a number of at least {knob.minimum:g}", f"the default is {knob.default}"
         )

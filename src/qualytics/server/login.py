@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,7 @@ from litestar import Response, get, post
 from litestar.datastructures import Cookie
 
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError, TooMany
-from qualytics.server import bodies, page
+from qualytics.server import bodies, page, problems
 from qualytics.server.connections import AnyRequest, Reply, required
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
 from qualytics.service.attempts import place_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from qualytics.service import Context
     from qualytics.service.logins import Step
 
+_log = logging.getLogger("qualytics.server")
 _COOKIE = "qualytics_login"
 _COOKIE_LENGTH = 43
 _FORM = "application/x-www-form-urlencoded"
@@ -180,7 +182,8 @@ def _told(error: QualyticsError) -> Response[bytes]:
     if isinstance(error, NotSignedIn):
         return _html(page.message("Not signed in", error.message, error.hint), 403)
     if error.http_status >= 500:
-        return _html(page.message("That did not work", error.message, error.hint), error.http_status)
+        _log.error("%s: %s", error.code, error.message)
+        return _html(page.message("That did not work", *problems.for_anybody(error)), error.http_status)
     status = 400 if isinstance(error, InvalidInput) else error.http_status
     return _html(page.message("Not signed in", error.message, error.hint), status, headers=headers)
 

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError, TooMany
+from qualytics.errors import InvalidInput, KeyProblem, NotSignedIn, Problem, QualyticsError, StoreError, TooMany
 
 if TYPE_CHECKING:
     from qualytics.server.runtime import AnyRequest
@@ -56,7 +56,7 @@ def respond(status: int, content: dict[str, Any], headers: dict[str, str] | None
     return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 
-def of_product(_request: AnyRequest, error: QualyticsError) -> Response[bytes]:
+def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     """Answer with an error of the product."""
     more: dict[str, Any] = {}
     headers: dict[str, str] = {}
@@ -71,9 +71,16 @@ def of_product(_request: AnyRequest, error: QualyticsError) -> Response[bytes]:
             more[name] = found
     if error.http_status >= 500:
         _log.error("%s: %s", error.code, error.message)
-    return respond(
-        error.http_status, document(error.http_status, error.code, error.message, error.hint, **more), headers
-    )
+    is_known = request.scope.get("state", {}).get("is_known", False)
+    message, hint = (error.message, error.hint) if is_known else for_anybody(error)
+    return respond(error.http_status, document(error.http_status, error.code, message, hint, **more), headers)
+
+
+def for_anybody(error: QualyticsError) -> tuple[str, str | None]:
+    """Return what is said to somebody who is not known: not where the store is, nor as whom it is asked."""
+    if isinstance(error, StoreError | KeyProblem):
+        return error.meaning, "the log of the server says more"
+    return error.message, error.hint
 
 
 def _invalid(error: InvalidInput, place: str) -> Response[bytes]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # How long a worker may take to end what it began, once it is asked to stop.
 _STOP_S = 30
+# Between these lies how many connections a worker holds: half of what it may open.
+_FEWEST, _MOST = 256, 16_384
 _LOGS: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -50,7 +52,7 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
             store.key()
     finally:
         pool.close()
-    _raise_descriptors()
+    most = _raise_descriptors()
     host, port = config.address
     say(f"serving http://{config.listen}{config.path} with {config.workers} worker{'s' * (config.workers > 1)}")
     server = Granian(
@@ -60,6 +62,8 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         interface=Interfaces.ASGI,
         workers=config.workers,
         factory=True,
+        # Connections of one worker, silent ones too; the default of 1,024 would let one client keep all others out.
+        backpressure=max(_FEWEST, min(_MOST, most // 2)),
         websockets=False,
         # To guess the version it would wait for the first bytes as long as they like to take.
         http=HTTPModes.http1,
@@ -78,7 +82,8 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         ) from exc
 
 
-def _raise_descriptors() -> None:
+def _raise_descriptors() -> int:
     # Each test holds a few descriptors, each client one; the usual soft limit of 1,024 is soon reached.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most if most != resource.RLIM_INFINITY else 2 * _MOST

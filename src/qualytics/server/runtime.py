@@ -193,6 +193,7 @@ def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]
             request_id=request_id_of(request),
             uses=runtime.uses,
         )
+        request.scope["state"]["is_known"] = True
         runtime.limits.take(context.actor.token_id or 0)
         yield context
 

@@ -40,7 +40,7 @@ class Act:
 
     def write(self, outcome: str, detail: dict[str, Any]) -> None:
         """Append an entry to the log, inside a transaction of the store."""
-        if self._context.is_shared:
+        if self._context.is_audited:
             from qualytics.service import journal
 
             journal.append(self._context, self, outcome, detail)
@@ -72,6 +72,11 @@ class Context:
     def is_shared(self) -> bool:
         """Say whether many users share the store, which a control plane then guards."""
         return self.settings.plane is not None
+
+    @property
+    def is_audited(self) -> bool:
+        """Say whether changes are written down: on a control plane, and on its own host where it has users."""
+        return self.is_shared or bool(self.store.execute("SELECT 1 FROM users LIMIT 1").all())
 
     @property
     def store(self) -> Store:
