@@ -1,7 +1,8 @@
 """The main job on real databases: every command of the connections page, printed with its output.
 
 Creates a sample SQLite and a sample DuckDB database, starts a PostgreSQL, and runs the commands in
-a config directory of its own. Ends with exit code 1 when a command ends otherwise than it must.
+a config directory of its own; then the same commands on a control plane, as users of three roles. Ends with
+exit code 1 when a command ends otherwise than it must.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import servers
+from dev import control_plane, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +134,41 @@ def play(demo: Demo, silent: int) -> None:
     demo.run("qualytics connections create --type postgresq --host db.example.com", ends=2)
 
 
+def share(demo: Demo, plane: control_plane.ControlPlane) -> None:
+    demo.title("The same commands on a control plane: only QUALYTICS_URL and QUALYTICS_TOKEN are set (a Manager's)")
+    demo.variables |= plane.environment("Manager")
+    demo.run("qualytics auth status")
+    demo.run(
+        "qualytics connections create --type postgresql --name 'Production DB' \\\n"
+        f"    --host '${{DB_HOST}}' --port {demo.variables['DB_PORT']} --username '${{DB_USER}}' "
+        "--password '${DB_PASSWORD}' \\\n"
+        '    --parameters \'{"ssl_mode": "disable"}\''
+    )
+    demo.run("qualytics connections test --id 1")
+    demo.run("qualytics connections test --id 1 --password '${WRONG_PASSWORD}'", ends=6)
+    demo.run("qualytics connections list --format json")
+    demo.run("qualytics connections update --id 1 --jdbc-fetch-size 5000")
+    demo.run("qualytics connections schemas --id 1 --catalog postgres --format json")
+    place = "--database postgres --schema public"
+    demo.run(f"qualytics datastores create --name orders --connection-name 'Production DB' {place}")
+    demo.run("qualytics connections delete --id 1", ends=5)
+
+    demo.title("What a control plane refuses: a stored password sent elsewhere, a target that is its own, the key")
+    demo.run("qualytics connections update --id 1 --host db.example.com", ends=5)
+    demo.run(
+        "qualytics connections test --type mysql --host 169.254.169.254 --username app --password '${DB_PASSWORD}'",
+        ends=6,
+    )
+    demo.run("qualytics keys rotate", ends=4)
+
+    demo.title("A Member sees connections and changes none; an Admin reads what was done")
+    demo.variables |= plane.environment("Member")
+    demo.run("qualytics connections get --name 'production db'")
+    demo.run("qualytics connections delete --id 1", ends=4)
+    demo.variables |= plane.environment("Admin")
+    demo.run("qualytics audit list --limit 3")
+
+
 def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="qualytics-demo-"))
     try:
@@ -150,6 +186,8 @@ def main() -> int:
             }
             demo = Demo(folder / ".qualytics", variables)
             play(demo, silent)
+            with control_plane.serving(folder / "plane") as plane:
+                share(demo, plane)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for line in demo.wrong:
