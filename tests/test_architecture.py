@@ -1,6 +1,7 @@
 """The layers, the size and the habits that `docs/architecture.md` promises, read from the source itself."""
 
 import ast
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -31,6 +32,11 @@ CLI_MAY = {"client", "exchange"}
 SERVER_MAY_BE_IMPORTED_BY = "cli/serve.py"
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
 def part_of(path):
     relative = path.relative_to(SRC)
     return relative.parts[0].removesuffix(".py")
@@ -38,7 +44,7 @@ def part_of(path):
 
 def imported_parts(path):
     """Yield the parts of the package that a file imports, lazily or not."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -84,14 +90,14 @@ def test_no_module_imports_another_in_a_circle():
     for path in FILES:
         name = ".".join(path.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__")
         graph[name] = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("qualytics"):
                 graph[name] |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
     type_only = {
         (name, target)
         for path in FILES
         for name in [".".join(path.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__")]
-        for block in ast.walk(ast.parse(path.read_text()))
+        for block in ast.walk(parsed(path))
         if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
         for node in block.body
         if isinstance(node, ast.ImportFrom)
@@ -116,7 +122,7 @@ def test_no_module_imports_another_in_a_circle():
 
 
 def string_literals(path):
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -147,7 +153,7 @@ def test_below_the_command_line_nothing_prints_and_nothing_exits():
     for path in FILES:
         if part_of(path) in {"cli", "__main__"}:
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in {"print", "exit", "input"}, f"{path}:{node.lineno}"
             # The child of a test is a program of its own.
@@ -157,7 +163,7 @@ def test_below_the_command_line_nothing_prints_and_nothing_exits():
 
 def test_no_assert_stands_in_the_source():
     for path in FILES:
-        assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Assert)], path
+        assert not [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Assert)], path
 
 
 def test_every_suppressed_check_has_its_code_and_every_broad_except_its_reason():

@@ -378,6 +378,7 @@ def test_plain_http_to_another_host_needs_the_option(run, home):
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_doctor_finds_the_step_at_which_the_way_ends(run):
     def checks(result):
         return {check["name"]: (check["ok"], check["found"]) for check in result.json["checks"]}

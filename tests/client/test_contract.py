@@ -227,6 +227,7 @@ def test_the_stories_hold_every_command_but_those_of_the_machine_itself():
         assert {(group, name) for name in found.commands} <= told
 
 
+@pytest.mark.slow
 def test_a_list_goes_over_many_pages(commands):
     for number in range(205):
         assert commands(*shlex.split(PG), "--name", f"c{number:03}").code == 0

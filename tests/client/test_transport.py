@@ -39,6 +39,7 @@ def refused(result, words, code=1):
     assert TOKEN not in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("server", "words"),
     [
@@ -60,6 +61,7 @@ def test_a_server_that_is_no_control_plane_is_named_in_time(ask, server, words):
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.slow
 def test_a_body_that_trickles_has_no_more_time(ask):
     def behave(peer, over):
         peer.recv(65_536)
@@ -228,6 +230,7 @@ def tls_server(certificate, tmp_path):
     return lambda host="127.0.0.1": faults.serving(behave, host)
 
 
+@pytest.mark.slow
 def test_a_proxy_sees_a_tunnel_and_never_the_token(ask, tls_server, root_file, monkeypatch):
     seen = []
     # A name that only the proxy knows: what is asked for cannot have come past it.
@@ -286,6 +289,7 @@ def test_a_proxy_that_opens_no_tunnel_is_told(ask, answer, monkeypatch):
         refused(ask("https://plane.invalid"), "opens no tunnel to plane.invalid:443")
 
 
+@pytest.mark.slow
 def test_certificates_are_verified_unless_that_is_turned_off(ask, tls_server, root_file):
     with tls_server() as port:
         refused(ask(f"https://127.0.0.1:{port}"), "is not trusted")
@@ -466,6 +470,7 @@ def test_an_interrupted_call_ends_with_130(run, monkeypatch):
         assert run("connections", "list", env={"QUALYTICS_URL": server.url, "QUALYTICS_TOKEN": TOKEN}).code == 130
 
 
+@pytest.mark.slow
 def test_every_error_is_one_of_ours_whatever_bytes_come(run):
     numbers = random.Random(7)
     for _ in range(60):
