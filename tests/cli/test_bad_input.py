@@ -362,12 +362,14 @@ FLAGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "option"), [pair for pair in VALUED if pair[1] != "--password"], ids=str)
 def test_an_empty_value_names_an_unset_variable_as_the_likely_cause(run, home, words, option):
     check(run(*words, option, ""), 2, f"{option} is empty", UNSET)
     assert not home.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "option"), VALUED, ids=str)
 def test_an_option_that_follows_another_at_once_names_an_unset_variable(run, words, option):
     check(run(*words, option, "--help"), 2, f"{option} has no value: --help follows it at once", UNSET)

@@ -115,6 +115,7 @@ def test_drivers_are_imported_on_demand(run):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "within_s", "loads"),
     [
@@ -131,6 +132,7 @@ def test_a_driver_that_does_not_load_harms_nobody(tmp_path, monkeypatch, body, w
     assert doctor.importable("strange_driver", within_s) is loads
 
 
+@pytest.mark.slow
 def test_without_the_flag_no_driver_is_imported(home):
     script = (
         "import sys; from qualytics.cli import main; main(['doctor']); sys.stdout.flush(); "

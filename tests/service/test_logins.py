@@ -13,6 +13,9 @@ from qualytics.service.people import Users
 from qualytics.service.rights import Actor
 from qualytics.service.tokens import authenticate
 
+# Every password costs what argon2 makes it cost.
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery"
 ASKED = {"redirect_uri": "http://127.0.0.1:9/callback", "state": "s" * 43, "hostname": "laptop"}
 BROWSER = "b" * 43

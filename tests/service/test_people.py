@@ -10,6 +10,9 @@ from qualytics.service.passwords import SHORTEST, Passwords
 from qualytics.service.people import Users
 from qualytics.service.tokens import Tokens, authenticate
 
+# Every password costs what argon2 makes it cost.
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery"
 KEYS = ["id", "name", "kind", "role", "email", "issuer", "subject", "created"]
 
