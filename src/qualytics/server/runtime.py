@@ -95,8 +95,8 @@ class Runtime:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def soon(self, work: Callable[[], T], *, is_slow: bool = False) -> T:
-        """Run what reads a body and writes to the store, or what may take long."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads if is_slow else None, work)
+        """Run what reads a body and writes to the store; where it may take long, as `slowly` does."""
+        return await (self.slowly(work) if is_slow else asyncio.to_thread(work))
 
     async def later(self, work: Callable[[], None], wait_s: float = 0.0) -> None:
         """Run what nobody waits for, or not for longer than this."""

@@ -46,6 +46,12 @@ class Act:
             journal.append(self._context, self, outcome, detail)
         self.is_written = True
 
+    def tell(self, outcome: str, detail: dict[str, Any]) -> None:
+        """Write down what was done outside the store, or refused, in a transaction of its own; on a control plane."""
+        if self._context.is_shared:
+            with self._context.store.writing():
+                self.write(outcome, detail)
+
 
 class Context:
     """What the parts of the service share: settings, who asks and, once it is needed, the open store.
@@ -117,9 +123,8 @@ class Context:
             self.require(right)
             yield act
         except QualyticsError as exc:
-            if self.is_shared and not act.is_written:
-                with self.store.writing():
-                    act.write(exc.code, {})
+            if not act.is_written:
+                act.tell(exc.code, {})
             raise
 
     def __enter__(self) -> Self:

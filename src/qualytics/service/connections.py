@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError, VersionChanged
+from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.service import changed_names, plane, probing, validate, views
 from qualytics.service.clock import now
@@ -265,9 +265,7 @@ class Connections:
             tested = draft(given, self._context.settings.plane)
             plane.require_allowed(self._context.settings, tested)
             report = self._run(tested, timeout_s, scope)[0]
-            if self._context.is_shared:
-                with self._context.store.writing():
-                    act.write(*_told(report, given))
+            act.tell(*_told(report, given))
         return report
 
     def _passed(self, tested: Draft, timeout_s: float | None) -> dict[str, str | None]:
@@ -298,11 +296,7 @@ class Connections:
 
     def _at_version(self, records: Records, connection_id: int, version: int | None) -> Connection:
         found = _required(records.connection(connection_id), connection_id)
-        if version is not None and version != found.version:
-            raise VersionChanged(
-                f"connection {found.name!r} was changed by somebody else meanwhile",
-                f"qualytics connections get --id {connection_id} shows it as it is now",
-            )
+        validate.require_version("connection", found, version)
         return found
 
     def _require_free(self, records: Records, name: str | None, besides: int | None = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.errors import NameTaken, NotFound, UsageError, VersionChanged
+from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import Wanted
 from qualytics.service import datastore_fields, validate, views
@@ -231,9 +231,5 @@ def _required(found: Datastore | None, datastore_id: int) -> Datastore:
 
 def _at_version(records: Records, datastore_id: int, version: int | None) -> Datastore:
     found = _required(records.datastore(datastore_id), datastore_id)
-    if version is not None and version != found.version:
-        raise VersionChanged(
-            f"datastore {found.name!r} was changed by somebody else meanwhile",
-            f"qualytics datastores get --id {datastore_id} shows it as it is now",
-        )
+    validate.require_version("datastore", found, version)
     return found

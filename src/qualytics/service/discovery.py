@@ -94,9 +94,7 @@ class Discovery:
             asked = with_secrets(merge(connection, {}, self._context.settings.plane), stored)
             datastores = list(self._context.store.records.datastores(connection_id))
             report = self._asked(asked, listing, scope, limit_s, connection_id)
-            if self._context.is_shared:
-                with self._context.store.writing():
-                    act.done(connection_id, connection.name, what=listing.what)
+            act.tell("done", {"what": listing.what})
         items = _documents(asked.connector, listing.what, scope, report.items, datastores)
         after = listing.skip + len(report.items)
         return {"items": items, "next": str(after) if report.more else None}
@@ -115,9 +113,7 @@ class Discovery:
         with self._context.acting(TEST, "connection.discover") as act:
             listing, scope = Listing(what, limit=MOST), probing.Scope(catalog)
             report = self._asked(draft(given, self._context.settings.plane), listing, scope, limit_s)
-            if self._context.is_shared:
-                with self._context.store.writing():
-                    act.write("done", {"what": what})
+            act.tell("done", {"what": what})
         return [item.name for item in report.items]
 
     def _asked(

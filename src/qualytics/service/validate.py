@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json
 from qualytics.connectors import nearest
-from qualytics.errors import InvalidInput, Problem
+from qualytics.errors import InvalidInput, Problem, VersionChanged
 from qualytics.fields import BY_NAME, KEYS, MAX_NAME, SECRETS
 from qualytics.secret import MASKS
 from qualytics.service import hosts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector, Param
     from qualytics.fields import Field
-    from qualytics.model import Wanted
+    from qualytics.model import Connection, Datastore, Wanted
 
 # Unicode's bidirectional controls (UAX #9): they make a name look like another.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -140,6 +140,15 @@ def folded(wanted: Wanted) -> Wanted:
     """Return what a list asks for with its names as they are compared."""
     contains = fold_part(wanted.contains) if wanted.contains else None
     return replace(wanted, contains=contains, name_key=None if wanted.name_key is None else fold(wanted.name_key))
+
+
+def require_version(what: str, found: Connection | Datastore, version: int | None) -> None:
+    """Raise VersionChanged unless a record is still at the version that was read; None asks for none."""
+    if version is not None and version != found.version:
+        raise VersionChanged(
+            f"{what} {found.name!r} was changed by somebody else meanwhile",
+            f"qualytics {what}s get --id {found.id} shows it as it is now",
+        )
 
 
 def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any_character: bool = False) -> str:
