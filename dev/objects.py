@@ -12,19 +12,15 @@ import os
 import secrets
 import shutil
 import ssl
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from dev.servers import (
-    Missing,
     Server,
-    cache,
     free_port,
-    install_debian,
     non_root,
+    npm_package,
     server_directory,
     virtual_environment,
     write_certificate,
@@ -52,21 +48,8 @@ def fake_gcs_program() -> Path:
 
 @functools.cache
 def azurite_program() -> Path:
-    """Return the path of azurite's blob service, installed from npm into the cache; Node.js comes from Debian."""
-    if not shutil.which("npm"):
-        install_debian("nodejs", "npm")
-    place = cache() / "azurite"
-    program = place / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-    stamp, wanted = place / ".complete", "azurite@3.35.0"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(place), wanted]
-        subprocess.run(command, check=True, cwd=place, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-        stamp.write_text(wanted)
-    if not program.exists():
-        raise Missing(f"{wanted} was installed, but brought no blob service")
-    return program
+    """Return the path of azurite's blob service."""
+    return npm_package("azurite@3.35.0", "dist/src/blob/main.js")
 
 
 @contextlib.contextmanager

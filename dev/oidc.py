@@ -6,38 +6,22 @@ import contextlib
 import functools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dev.objects import opener
-from dev.servers import Missing, Server, cache, free_port, install_debian, server_directory
+from dev.servers import Server, free_port, npm_package, server_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SCRIPT = Path(__file__).with_name("oidc_provider.mjs")
-_PACKAGE = "oidc-provider@9.13.3"
 
 
 @functools.cache
 def provider_program() -> Path:
-    """Return the library's entry, installed from npm into the cache; Node.js comes from Debian."""
-    if not shutil.which("npm"):
-        install_debian("nodejs", "npm")
-    place = cache() / "oidc-provider"
-    program = place / "node_modules" / "oidc-provider" / "lib" / "index.js"
-    stamp = place / ".complete"
-    if not stamp.exists() or stamp.read_text() != _PACKAGE:
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(place), _PACKAGE]
-        subprocess.run(command, check=True, cwd=place, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-        stamp.write_text(_PACKAGE)
-    if not program.exists():
-        raise Missing(f"{_PACKAGE} was installed, but brought no library")
-    return program
+    """Return the library's entry."""
+    return npm_package("oidc-provider@9.13.3", "lib/index.js")
 
 
 @contextlib.contextmanager

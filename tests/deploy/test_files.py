@@ -11,7 +11,7 @@ import pytest
 
 from dev import docs
 from dev.control_plane import serving
-from dev.proxy import DEPLOY, hadolint_program
+from dev.proxy import DEPLOY, hadolint_program, systemd_program
 
 NEEDED = (
     *("NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes"),
@@ -46,7 +46,7 @@ def test_the_service_is_confined():
     assert set(NEEDED) <= set(lines)
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not on this machine")
+@pytest.mark.servers
 def test_systemd_understands_every_line_and_finds_little_exposed(tmp_path):
     unit = tmp_path / "qualytics.service"
     text = (DEPLOY / "qualytics.service").read_text()
@@ -60,10 +60,10 @@ def test_systemd_understands_every_line_and_finds_little_exposed(tmp_path):
         assert text.count(own) == 1
         text = text.replace(own, here)
     unit.write_text(text)
-    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    done = subprocess.run([systemd_program(), "verify", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if unit.name in line]) == (0, [])
     words = [
-        "systemd-analyze",
+        systemd_program(),
         "security",
         "--offline=yes",
         "--threshold=20",
