@@ -4,13 +4,13 @@ import concurrent.futures
 import http.client
 import os
 import signal
-import threading
 from contextlib import ExitStack, closing
 
 import pytest
 
 from dev import servers
 from dev.control_plane import serving
+from tests.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 MANY = ("--requests-per-minute", "100000000")
@@ -74,40 +74,22 @@ def test_replicas_that_start_together_make_one_store(store, tmp_path):
         assert [plane.api(None)("GET", "/status").json for plane in found] == [{"database_connection": "OK"}] * 3
 
 
-class Writers:
+class Writers(Threads):
     """Threads that create connections; `acknowledged` are the names that were answered with 200."""
 
     def __init__(self, plane):
+        super().__init__(4)
         self.acknowledged, self._plane = [], plane
-        self._over, self._one_more = threading.Event(), threading.Semaphore(0)
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(4)]
 
-    def _run(self, number):
-        count = 0
-        while not self._over.is_set():
-            count += 1
-            with closing(self._plane.api()) as api:
-                try:
-                    answer = make(api, f"{number}-{count}")
-                except (OSError, http.client.HTTPException):
-                    continue  # its worker was killed: nothing was acknowledged
-            if answer.status == 200:
-                self.acknowledged.append(answer.json["name"])
-                self._one_more.release()
-
-    def wait(self, count):
-        for _ in range(count):
-            assert self._one_more.acquire(timeout=60)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_exc):
-        self._over.set()
-        for thread in self._threads:
-            thread.join(60)
+    def once(self, number, count):
+        with closing(self._plane.api()) as api:
+            try:
+                answer = make(api, f"{number}-{count}")
+            except (OSError, http.client.HTTPException):
+                return  # its worker was killed: nothing was acknowledged
+        if answer.status == 200:
+            self.acknowledged.append(answer.json["name"])
+            self.done()
 
 
 def test_killed_workers_come_again_and_lose_nothing_that_was_acknowledged(store, tmp_path):

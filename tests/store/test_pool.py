@@ -17,6 +17,7 @@ from qualytics.store import lock, open_pool, open_store
 from qualytics.store.rotation import rotate
 from qualytics.store.schema import VERSION
 from qualytics.store.upkeep import backup, check, restore
+from tests.threads import Threads
 
 
 @pytest.fixture
@@ -149,38 +150,28 @@ def test_a_closed_pool_keeps_nothing_open(filled):
     assert len(os.listdir("/dev/fd")) == handles
 
 
-class Load:
+class Load(Threads):
     """Threads that read, open and write through a pool until told to stop; what fails is kept."""
 
-    def __init__(self, pool, count=4):
-        self.failures, self._rounds, self._over = [], threading.Semaphore(0), threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(pool, number)) for number in range(count)]
+    def __init__(self, pool):
+        super().__init__(4)
+        self.failures, self._pool = [], pool
 
-    def _run(self, pool, number):
-        while not self._over.is_set():
-            try:
-                with pool.lease() as store:
-                    assert store.records.secrets(1)["password"].reveal() == "canary-1"
-                    if number == 0:
-                        with store.writing() as records:
-                            records.update_connection(2, {}, {"password": Secret("again")}, ())
-                self._rounds.release()
-            except Exception as exc:  # noqa: BLE001 - the test shows them all
-                self.failures.append(exc)
+    def once(self, number, _count):
+        try:
+            with self._pool.lease() as store:
+                assert store.records.secrets(1)["password"].reveal() == "canary-1"
+                if number == 0:
+                    with store.writing() as records:
+                        records.update_connection(2, {}, {"password": Secret("again")}, ())
+            self.done()
+        except Exception as exc:  # noqa: BLE001 - the test shows them all
+            self.failures.append(exc)
 
     def wait(self, rounds):
         for _ in range(rounds):
-            assert self.failures or self._rounds.acquire(timeout=60)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_exc):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
+            if not self.failures:  # else the test tells of them, and nothing more may come
+                super().wait(1)
 
 
 @pytest.mark.slow

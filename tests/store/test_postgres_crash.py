@@ -1,6 +1,5 @@
 """Kill -9 of workers and of PostgreSQL itself: what was acknowledged stays, and the same pool goes on."""
 
-import threading
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from qualytics.secret import Secret
 from qualytics.settings import Settings
 from qualytics.store import open_pool, open_store
 from qualytics.store.upkeep import check
+from tests.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 
@@ -35,45 +35,23 @@ def test_a_kill_during_rotation_leaves_a_store_that_opens_and_rotating_again_fin
     assert len(settings.key_path.read_text().split()) == 1
 
 
-class Writers:
+class Writers(Threads):
     """Threads that create connections through one pool; each name is kept as acknowledged or as unknown."""
 
     def __init__(self, pool):
-        self.acknowledged, self.unknown, self.reads_failed = [], [], 0
-        self._over, self._written = threading.Event(), threading.Semaphore(0)
-        self._threads = [threading.Thread(target=self._run, args=(pool, number)) for number in range(4)]
+        super().__init__(4)
+        self.acknowledged, self.unknown, self._pool = [], [], pool
 
-    def _run(self, pool, number):
-        count = 0
-        while not self._over.is_set():
-            count += 1
-            name = f"w{number}-{count}"
-            try:
-                with pool.lease() as store, store.writing() as records:
-                    records.insert_connection(name, name, "mysql", {"host": "h"}, {"password": Secret(name)}, "now")
-            except (StoreUnreachable, Busy):
-                self.unknown.append(name)
-            else:
-                self.acknowledged.append(name)
-                self._written.release()
-
-    def wait(self, count):
-        for _ in range(count):
-            assert self._written.acquire(timeout=60)
-
-    def drain(self):
-        while self._written.acquire(blocking=False):
-            pass
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_exc):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
+    def once(self, number, count):
+        name = f"w{number}-{count}"
+        try:
+            with self._pool.lease() as store, store.writing() as records:
+                records.insert_connection(name, name, "mysql", {"host": "h"}, {"password": Secret(name)}, "now")
+        except (StoreUnreachable, Busy):
+            self.unknown.append(name)
+        else:
+            self.acknowledged.append(name)
+            self.done()
 
 
 def test_nothing_acknowledged_is_lost_when_postgresql_is_killed_under_load_and_the_pool_finds_it_again(home):
