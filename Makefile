@@ -44,8 +44,8 @@ format: setup ## Format the code.
 docs: setup ## Write the generated documents anew.
 	$(PYTHON) -m dev.docs
 
-bench: setup ## Print the figures as ratios to floors measured in the same run.
-	$(PYTHON) -m dev.bench
+bench: setup ## Print the figures as ratios to floors measured in the same run, or some: ROWS="list test".
+	$(PYTHON) -m dev.bench $(if $(ROWS),--rows "$(ROWS)")
 
 clean: ## Remove what the targets made in this folder.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

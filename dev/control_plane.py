@@ -144,6 +144,10 @@ class ControlPlane:
             self.process.send_signal(signal.SIGKILL if at_once else signal.SIGTERM)
         try:
             return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
         finally:
             if self._reader is not None:
                 self._reader.join(10)

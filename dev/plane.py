@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -71,7 +70,14 @@ def running(words: Sequence[str], extra: Mapping[str, str], port: int, log: Path
     """Run a server until the context ends; its output goes to a file."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("QUALYTICS_", "PYTHON"))}
     with log.open("wb") as out:
-        process = subprocess.Popen(words, env=env | dict(extra), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            words,
+            env=env | dict(extra),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
         found = Running(f"http://127.0.0.1:{port}", process)
         try:
             until = time.monotonic() + _START_S
@@ -81,8 +87,8 @@ def running(words: Sequence[str], extra: Mapping[str, str], port: int, log: Path
                 time.sleep(0.1)
             yield found
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(_START_S)
+            if not servers.end(process):
+                print(f"{' '.join(words[:3])} did not end when it was asked to, and was killed", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -111,9 +117,11 @@ def twin_python() -> Path:
 def twin(home: Path, log: Path) -> Iterator[Running]:
     """Run the yardstick on the embedded store in `home`."""
     port = servers.free_port()
-    words = (str(twin_python()), "-m", "granian", "--interface", "asgi", "--port", str(port), "bench.twin:app")
+    words = (str(twin_python()), "-m", "granian", "--interface", "asgi", "--port", str(port))
+    # As in server/running.py: its worker may not end while a client keeps its connection.
+    options = ("--workers-kill-timeout", "5", "bench.twin:app")
     places = {"PYTHONPATH": f"{servers.ROOT / 'src'}:{servers.ROOT}", "QUALYTICS_CONFIG_HOME": str(home)}
-    with running(words, places, port, log) as found:
+    with running((*words, *options), places, port, log) as found:
         yield found
 
 

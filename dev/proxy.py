@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from dev.servers import ROOT, START_S, free_port, install_debian, non_root, server_directory, virtual_environment
+from dev.servers import ROOT, START_S, end, free_port, install_debian, non_root, server_directory, virtual_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,13 +89,12 @@ def proxy(upstream: int) -> Iterator[Proxy]:
             os.chown(place, run_as.get("user", -1), run_as.get("group", -1))
         words = [nginx_program(), "-e", "stderr", "-p", str(here), "-c", str(here / "main.conf")]
         subprocess.run([*words, "-t", "-q"], check=True, **run_as)
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, **run_as)
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, **run_as)
         try:
             _wait(process, found.port)
             yield found
         finally:
-            process.terminate()
-            process.wait(30)
+            end(process)
 
 
 def _site(here: Path, found: Proxy, upstream: int) -> str:

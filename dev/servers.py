@@ -153,14 +153,22 @@ class Server:
         """Stop the server and wait for its end."""
         if self.process is None:
             return
-        if self.process.poll() is None:
-            self.process.send_signal(self.stop_signal)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+        end(self.process, self.stop_signal)
         self.process = None
+
+
+def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, patience_s: float = 20.0) -> bool:
+    """Ask the leader of a session to end, else kill it; kill what it leaves behind; say whether it ended by itself."""
+    process.send_signal(how)
+    in_time = True
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        in_time = False
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return in_time
 
 
 @contextlib.contextmanager
