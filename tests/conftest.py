@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 import io
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
@@ -19,7 +20,12 @@ import yaml
 
 from dev import fakesnow, servers
 from qualytics.cli import main
+from qualytics.secret import Secret
 
+if TYPE_CHECKING:
+    from qualytics.settings import Settings
+
+NUMBERS = itertools.count(1)
 SERVER_FIXTURES = {
     *("postgres_server", "mariadb_server", "fakesnow_server"),
     *("plain_postgres", "plain_mariadb", "expired_postgres", "expired_mariadb"),
@@ -178,6 +184,26 @@ def postgres_server(certificate):
             for database in ("tls_only", "plain_only", "cleartext", "sales"):
                 admin.execute(f"create database {database}")
         yield server
+
+
+@pytest.fixture
+def on_postgres(home, postgres_server, monkeypatch):
+    """Return a function that gives settings a store on PostgreSQL, in a schema of its own; commands use it, too."""
+
+    def move(settings: Settings) -> Settings:
+        schema = f"store_{os.getpid()}_{next(NUMBERS)}"
+        with closing(servers.postgres_admin(postgres_server)) as admin:
+            admin.execute(f"CREATE SCHEMA {schema}")
+        url = (
+            f"postgresql://{postgres_server.user}:{postgres_server.password}@127.0.0.1:{postgres_server.port}"
+            f"/postgres?options=-csearch_path%3D{schema}"
+        )
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        monkeypatch.setenv("QUALYTICS_STORE", url)
+        monkeypatch.setenv("QUALYTICS_KEY_FILE", str(home / "key"))
+        return replace(settings, store_url=Secret(url), key_file=home / "key")
+
+    return move
 
 
 @pytest.fixture(scope="session")

@@ -225,3 +225,20 @@ def test_the_project_names_no_place_outside_itself():
         if path.is_file() and path.name != ".git" and path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ".yml", ""}:
             text = path.read_text(errors="replace")
             assert not [word for word in forbidden if word in text], path
+
+
+def test_whoever_asks_writes_through_a_context_which_reads_their_rights_again():
+    """`Context.writing` alone opens a transaction of the store; `noting` is for what the program says of others."""
+    for path in FILES:
+        if part_of(path) not in {"service", "server", "client", "cli"}:
+            continue
+        called = {
+            (ast.unparse(node.func.value), node.func.attr)
+            for node in ast.walk(parsed(path))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+        name = str(path.relative_to(SRC))
+        writers = {on for on, verb in called if verb in {"writing", "execute_many"} and not on.endswith("context")}
+        assert writers == ({"self.store"} if name == "service/__init__.py" else set()), name
+        is_noting = any(verb == "noting" for _, verb in called)
+        assert is_noting == (name in {"service/__init__.py", "service/operations.py"}), name

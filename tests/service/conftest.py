@@ -12,8 +12,8 @@ from qualytics.store import open_pool
 class Shared:
     """One worker's share of a control plane: a pool of one store."""
 
-    def __init__(self, home):
-        self.settings = Settings(home=home, plane=Plane())
+    def __init__(self, home, settings=None):
+        self.settings = settings or Settings(home=home, plane=Plane())
         self.pool = open_pool(self.settings)
 
     def context(self, actor=OWNER):
@@ -49,6 +49,15 @@ class Shared:
 def shared(home):
     """Return one worker's share of a control plane on a fresh store."""
     found = Shared(home)
+    yield found
+    found.pool.close()
+
+
+@pytest.fixture(params=["embedded", pytest.param("postgresql", marks=pytest.mark.servers)])
+def anywhere(request, home):
+    """Return one worker's share of a control plane on a fresh store of each engine."""
+    settings = Settings(home=home, plane=Plane())
+    found = Shared(home, settings if request.param == "embedded" else request.getfixturevalue("on_postgres")(settings))
     yield found
     found.pool.close()
 

@@ -1,24 +1,20 @@
 """Fixtures of the store's tests: settings with a short patience, filled stores, processes that start together."""
 
-import itertools
 import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dev import servers
 from qualytics.client.local import LocalClient
 from qualytics.secret import Secret
 from qualytics.settings import Settings
 from qualytics.store import open_store
 
 CRASH = Path(__file__).with_name("crash.py")
-NUMBERS = itertools.count(1)
 
 
 def pytest_configure(config):
@@ -38,26 +34,6 @@ def settings(home, request) -> Settings:
     if getattr(request, "param", "embedded") == "embedded":
         return found
     return request.getfixturevalue("on_postgres")(found)
-
-
-@pytest.fixture
-def on_postgres(home, postgres_server, monkeypatch):
-    """Return a function that gives settings a store on PostgreSQL, in a schema of its own; commands use it, too."""
-
-    def move(settings: Settings) -> Settings:
-        schema = f"store_{os.getpid()}_{next(NUMBERS)}"
-        with closing(servers.postgres_admin(postgres_server)) as admin:
-            admin.execute(f"CREATE SCHEMA {schema}")
-        url = (
-            f"postgresql://{postgres_server.user}:{postgres_server.password}@127.0.0.1:{postgres_server.port}"
-            f"/postgres?options=-csearch_path%3D{schema}"
-        )
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        monkeypatch.setenv("QUALYTICS_STORE", url)
-        monkeypatch.setenv("QUALYTICS_KEY_FILE", str(home / "key"))
-        return replace(settings, store_url=Secret(url), key_file=home / "key")
-
-    return move
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from qualytics.probe.turns import Turns
 from qualytics.settings import TEST_WAIT_S
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from qualytics.model import TestReport
@@ -49,8 +50,10 @@ class Pool:
         """Return how many tests wait for their turn."""
         return self._turns.waiting
 
-    def run(self, plan: Plan, owner: str) -> TestReport:
+    def run(self, plan: Plan, owner: str, begin: Callable[[], None] = lambda: None) -> TestReport:
         """Test a connection when it is this owner's turn; the plan's timeout counts from the child's start.
+
+        `begin` is called when the turn has come; the test does not run if it raises.
 
         Raises:
             TooMany: the queue is full, or no turn came in time.
@@ -62,6 +65,7 @@ class Pool:
 
         turn = self._turns.take(owner, self._wait_s)
         try:
+            begin()
             return converse(plan, start, self._stopped)
         finally:
             self._turns.give_back(turn)

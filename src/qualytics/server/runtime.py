@@ -61,14 +61,14 @@ class Runtime:
         """Return a context of the service for somebody who has signed in, or for nobody yet; `store` is one at hand."""
         lease = self._lease if store is None else lambda: contextlib.nullcontext(store)
         context = Context(self.settings, actor=actor, lease=lease)
-        context.run_with(lambda plan: self._tested(plan, context.actor))
+        context.run_with(lambda plan: self._tested(plan, context))
         return context
 
-    def _tested(self, plan: Plan, actor: Actor) -> TestReport:
+    def _tested(self, plan: Plan, context: Context) -> TestReport:
         began = time.monotonic()
         self._note_pool()
         try:
-            report = self._children.run(plan, f"{actor.user_id} {actor.token_id}")
+            report = self._children.run(plan, str(context.actor.user_id), context.require_still)
         finally:
             self._note_pool()
         failure_class = report.failure.failure_class if report.failure else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
-from qualytics.errors import QualyticsError
+from qualytics.errors import NotAllowed, NotSignedIn, QualyticsError
 from qualytics.service.rights import OWNER
 from qualytics.store import open_store
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qualytics.service.rights import Actor, Right
     from qualytics.settings import Settings
     from qualytics.store.base import Store
+    from qualytics.store.records import Records
 
 __all__ = ["Act", "Context"]
 
@@ -47,9 +48,9 @@ class Act:
         self.is_written = True
 
     def tell(self, outcome: str, detail: dict[str, Any]) -> None:
-        """Write down what was done outside the store, or refused, in a transaction of its own; on a control plane."""
+        """Write down what was done outside the store, in a transaction of its own; on a control plane."""
         if self._context.is_shared:
-            with self._context.store.writing():
+            with self._context.writing():
                 self.write(outcome, detail)
 
 
@@ -73,6 +74,7 @@ class Context:
         self._run_test: Callable[[Plan], TestReport] | None = None
         self._leased: contextlib.AbstractContextManager[Store] | None = None
         self._store: Store | None = None
+        self._required: set[Right] = set()
 
     @property
     def is_shared(self) -> bool:
@@ -91,6 +93,22 @@ class Context:
             self._leased = self._lease()
             self._store = self._leased.__enter__()
         return self._store
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Records]:
+        """Run a write transaction for whoever asks: who they are and what they may is read again in it.
+
+        Raises:
+            NotSignedIn, NotAllowed: their token, user or role has ended meanwhile; nothing is written then.
+
+        """
+        with self.noting() as records:
+            self._renew()
+            yield records
+
+    def noting(self) -> contextlib.AbstractContextManager[Records]:
+        """Run a write transaction of the program itself: for what it notes of others, never for what they ask."""
+        return self.store.writing()
 
     def release(self) -> None:
         """Give the store back, so that others may have it while something slow runs; `store` opens it again."""
@@ -111,9 +129,33 @@ class Context:
 
         return probe.run(plan)
 
+    def require_still(self) -> None:
+        """Require again, once a test's turn has come, what it was let in with.
+
+        Raises:
+            NotSignedIn, NotAllowed: token, user or role are others than when it was asked for.
+
+        """
+        role = self.actor.role
+        try:
+            self._renew()
+        finally:
+            self.release()
+        if self.actor.role != role:  # which decided, too, where a stored secret may go
+            raise NotAllowed(f"the role of {self.actor.name!r} was changed while the test waited", "ask for it again")
+
     def require(self, right: Right) -> None:
-        """Raise NotAllowed unless whoever asks has a right."""
+        """Raise NotAllowed unless whoever asks has a right; they must still have it when they write."""
+        self._required.add(right)
         self.actor.require(right)
+
+    def _renew(self) -> None:
+        if self.actor.user_id is not None:  # else it is the owner of the store, or the program itself
+            from qualytics.service.tokens import renewed
+
+            self.actor = renewed(self.store, self.actor)
+        for right in self._required:
+            self.actor.require(right)
 
     @contextlib.contextmanager
     def acting(self, right: Right, action: str, object_id: int | None = None) -> Iterator[Act]:
@@ -123,9 +165,18 @@ class Context:
             self.require(right)
             yield act
         except QualyticsError as exc:
-            if not act.is_written:
-                act.tell(exc.code, {})
+            if self.is_shared and not act.is_written:
+                raise self._noted(act, exc) from exc.__cause__
             raise
+
+    def _noted(self, act: Act, error: QualyticsError) -> QualyticsError:
+        with self.noting():
+            try:
+                self._renew()
+            except (NotSignedIn, NotAllowed) as ended:  # which is all that they are told then
+                error = ended
+            act.write(error.code, {})
+        return error
 
     def __enter__(self) -> Self:
         return self

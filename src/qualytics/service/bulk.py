@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from qualytics.errors import InvalidInput, Problem, QualyticsError
+from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem, QualyticsError
 from qualytics.fields import MAX_NAME
 from qualytics.service.datastore_fields import SETTINGS
 from qualytics.service.probing import Scope
@@ -19,6 +19,8 @@ _MOST_VALIDATED = 50
 _MOST_CREATED = 1_000
 # So many tests of one call run side by side; others' tests have their turn between them.
 _AT_ONCE = 8
+# What is no fault of one of many: whoever asks has lost the right to any of them.
+_ENDED = (NotSignedIn, NotAllowed)
 _SCHEMA = "{{schema}}"
 _CONNECTION = "{connection_name}"
 TEMPLATE = f"{_CONNECTION}_{_SCHEMA}"
@@ -36,6 +38,8 @@ def validate(given: Mapping[str, Any], test: Callable[[Scope], dict[str, Any]]) 
     def one(name: str) -> dict[str, Any]:
         try:
             report = test(Scope(given.get("database"), name))
+        except _ENDED:
+            raise
         except QualyticsError as exc:
             return {"schema_name": name, "status": "failure", "message": exc.message}
         status = "success" if report["connected"] else "failure"
@@ -72,6 +76,8 @@ def create(given: Mapping[str, Any], connection: Mapping[str, Any], datastores: 
         row |= {"name": full, "connection_id": connection["id"], field: name, "settings": settings}
         try:
             made.append(datastores.create(row)["id"])
+        except _ENDED:
+            raise
         except QualyticsError as exc:
             errors.append({"schema_name": name, "error": exc.message})
     return {"created": made, "errors": errors}

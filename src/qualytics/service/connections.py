@@ -59,7 +59,7 @@ class Connections:
             if test:
                 self._require_free(self._context.store.records, new.values.get("name"))
                 seen = self._passed(new, timeout_s)
-            with self._context.store.writing() as records:
+            with self._context.writing() as records:
                 name = self._name_for(records, new)
                 values = {key: value for key, value in new.values.items() if key != "name"}
                 key = validate.fold(name)
@@ -91,7 +91,7 @@ class Connections:
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
         with self._context.acting(WRITE, "connection.update", connection_id) as act:
-            with nullcontext(self._context.store.records) if dry_run else self._context.store.writing() as records:
+            with nullcontext(self._context.store.records) if dry_run else self._context.writing() as records:
                 before = self._at_version(records, connection_id, version)
                 changed = merge(before, given, self._context.settings.plane)
                 plane.require_allowed(self._context.settings, changed)
@@ -103,8 +103,9 @@ class Connections:
                     return self._store(records, before, changed, act)
                 stored = records.secrets(connection_id)
             seen = self._passed(with_secrets(changed, stored), timeout_s)
-            with self._context.store.writing() as records:
+            with self._context.writing() as records:
                 before = self._at_version(records, connection_id, before.version)
+                plane.require_same_target(self._context, before, changed)  # of the role of now
                 self._require_free(records, changed.values["name"], besides=connection_id)
                 self._store(records, before, changed, act)
                 records.see_connection(connection_id, seen)
@@ -203,7 +204,7 @@ class Connections:
         """
         with (
             self._context.acting(WRITE, "connection.delete", connection_id) as act,
-            nullcontext(self._context.store.records) if dry_run else self._context.store.writing() as records,
+            nullcontext(self._context.store.records) if dry_run else self._context.writing() as records,
         ):
             found = self._at_version(records, connection_id, version)
             act.object_name = found.name
@@ -240,7 +241,7 @@ class Connections:
             report, seen = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
-                with self._context.store.writing() as records:
+                with self._context.writing() as records:
                     found = records.connection(connection_id)
                     if has_passed and found is not None and found.version == before.version:  # else another was tested
                         records.see_connection(connection_id, seen)

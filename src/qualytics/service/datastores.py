@@ -41,7 +41,7 @@ class Datastores:
             NameTaken: the name is another datastore's.
 
         """
-        with self._context.acting(WRITE, "datastore.create") as act, self._context.store.writing() as records:
+        with self._context.acting(WRITE, "datastore.create") as act, self._context.writing() as records:
             problems = validate.Problems()
             clean = datastore_fields.check(given, problems)
             for name in ("name", "connection_id"):
@@ -71,7 +71,7 @@ class Datastores:
             raise UsageError("nothing to update", "give at least one field, as in --schema public")
         with (
             self._context.acting(WRITE, "datastore.update", datastore_id) as act,
-            self._context.store.writing() as records,
+            self._context.writing() as records,
         ):
             before = _at_version(records, datastore_id, version)
             problems = validate.Problems()
@@ -150,7 +150,7 @@ class Datastores:
         """
         with (
             self._context.acting(WRITE, "datastore.delete", datastore_id) as act,
-            self._context.store.writing() as records,
+            self._context.writing() as records,
         ):
             found = _at_version(records, datastore_id, version)
             records.delete_datastore(datastore_id)
@@ -170,7 +170,7 @@ class Datastores:
         found = _required(self._context.store.records.datastore(datastore_id), datastore_id)
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
-        with self._context.store.writing() as records:
+        with self._context.writing() as records:
             now_there = records.datastore(datastore_id)
             if now_there is not None and now_there.version == found.version:  # else another place was verified
                 records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)

@@ -79,7 +79,7 @@ class Logins:
 
         """
         asked = _checked(given)
-        with self._context.store.writing():
+        with self._context.writing():
             people = self._people()
             people.drop_logins(now())
             return self._step(people, asked, browser)
@@ -95,7 +95,7 @@ class Logins:
         """
         name, password = name[:512], password[: LONGEST + 1]
         tries = attempts.of(self._asking.address, validate.fold(name))
-        with self._context.store.writing():
+        with self._context.writing():
             people = self._people()
             asked = self._taken(people, _ASKED, key, browser)
             wait_s = attempts.count(people, tries)
@@ -108,7 +108,7 @@ class Logins:
         known = user.password_hash if user is not None else None
         self._context.release()  # nobody waits for the store while a password is verified
         is_right = self._passwords.verify(known, password)
-        with self._context.store.writing():
+        with self._context.writing():
             people = self._people()
             user = people.user(user.id) if user is not None else None
             if not is_right or user is None or user.password_hash != known:
@@ -130,7 +130,7 @@ class Logins:
 
         """
         state = secrets.token_urlsafe(32)
-        with self._context.store.writing():
+        with self._context.writing():
             people = self._people()
             asked = self._taken(people, _ASKED, key, browser)
             people.add_login(_hash(state), _AWAY, asked, later(STEP_S))
@@ -147,7 +147,7 @@ class Logins:
 
         """
         openid, state = self._provider(), answer.get("state", "")
-        with self._context.store.writing():
+        with self._context.writing():
             asked = self._taken(self._people(), _AWAY, state, browser)
             nonce, verifier = self._derived(state)
         self._context.release()  # nobody waits for the store while the provider is asked
@@ -159,12 +159,12 @@ class Logins:
             raise NotSignedIn(f"{openid.provider.name} refused to sign you in{words}", _AGAIN)
         try:
             identity = openid.identity(answer["code"], callback, nonce, verifier)
-            with self._context.store.writing():
+            with self._context.writing():
                 people = self._people()
                 user = user_of(self._context, people, identity, openid.provider)
                 return self._finish(people, user, asked, "provider")
         except NotSignedIn:
-            with self._context.store.writing():
+            with self._context.writing():
                 self._tell(None, NotSignedIn.code, asked, "provider")
             raise
 
@@ -175,15 +175,16 @@ class Logins:
             NotSignedIn: the code is unknown, used or too old, or the verifier is another's.
 
         """
-        with self._context.store.writing():
-            people = self._people()
-            found = people.take_login(_hash(code), _CODE, now())
-            user = people.user(found["user_id"]) if found else None
+        with self._context.writing():
+            found = self._people().take_login(_hash(code), _CODE, now())
         is_right = found is not None and bool(_VERIFIER.fullmatch(verifier))
-        if found is None or user is None or not is_right or challenge_of(verifier) != found["challenge"]:
+        if found is None or not is_right or challenge_of(verifier) != found["challenge"]:
             raise NotSignedIn("the code is not good: it was used, is too old, or is for another program", _AGAIN)
-        with self._context.store.writing():
+        with self._context.writing():
             people = self._people()
+            user = people.user(found["user_id"])
+            if user is None or user.version != found["version"]:
+                raise NotSignedIn("the user was changed or deleted since this sign-in", _AGAIN)
             return self._token(people, user, found["hostname"])
 
     def _provider(self) -> OpenId:
@@ -208,7 +209,8 @@ class Logins:
             answer = {"token": self._token(people, user, asked["hostname"])["bearer_token"]}
         else:
             answer = {"code": secrets.token_urlsafe(32)}
-            kept = {"user_id": user.id, "challenge": asked["challenge"], "hostname": asked["hostname"]}
+            kept = {"user_id": user.id, "version": user.version}
+            kept |= {name: asked[name] for name in ("challenge", "hostname")}
             people.add_login(_hash(answer["code"]), _CODE, kept, later(CODE_S))
         return f"{asked['redirect_uri']}?{urlencode({'state': asked['state'], **answer})}"
 

@@ -45,20 +45,19 @@ class Operations:
             moment = now()
             row = {"type": kind, "datastore_id": datastore_id, "result": "running", "created": moment}
             row |= {"start_time": moment, "user_id": self._context.actor.user_id}
-            with self._context.store.writing():
+            with self._context.writing():
                 operation_id = self._rows().insert(row)
                 act.done(operation_id, found["name"], datastore_id=datastore_id)
             return self.get(operation_id)
 
     def run(self, operation_id: int, verify: Callable[[int], dict[str, Any]]) -> None:
-        """Verify the datastore of an operation and store how that ended."""
-        datastore_id = self.get(operation_id)["datastore_id"]
+        """Verify the datastore of an operation and store how that ended, also for who lost their rights meanwhile."""
         try:
-            report = verify(datastore_id)
+            report = verify(self.get(operation_id)["datastore_id"])
             result, message = "success" if report["connected"] else "failure", report["message"]
         except QualyticsError as exc:
             result, message = "failure", exc.message
-        with self._context.store.writing():
+        with self._context.noting():
             self._rows().end(operation_id, result, message, now())
 
     def get(self, operation_id: int) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Users:
             values = _checked(given, is_new=True)
             password = values.pop("password", None)
             hashed = None if password is None else self._passwords.hash(password)
-            with self._context.store.writing():
+            with self._context.writing():
                 people = self._people()
                 user = _new(values, hashed)
                 _require_free(people, user)
@@ -120,7 +120,7 @@ class Users:
             if "password" in row:
                 password = row.pop("password")
                 row["password_hash"] = None if password is None else self._passwords.hash(password)
-            with self._context.store.writing():
+            with self._context.writing():
                 people = self._people()
                 before = _at_version(people, user_id, version)
                 act.object_name = before.name
@@ -146,7 +146,7 @@ class Users:
             Conflict: it is the last Admin.
 
         """
-        with self._context.acting(USERS, "user.delete", user_id) as act, self._context.store.writing():
+        with self._context.acting(USERS, "user.delete", user_id) as act, self._context.writing():
             people = self._people()
             found = _at_version(people, user_id, version)
             act.object_name = found.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from qualytics.service import Context
     from qualytics.service.uses import Uses
+    from qualytics.store.base import Store
     from qualytics.store.people import SignedIn, User
 
 DEFAULT_DAYS = 90
@@ -60,7 +62,7 @@ class Tokens:
         """
         with self._context.acting(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as act:
             name, days = _checked(name, DEFAULT_DAYS if expires_in_days is None else expires_in_days)
-            with self._context.store.writing():
+            with self._context.writing():
                 people = self._people()
                 owner_id, owner = self._owner(people, user)
                 require_room(people, owner_id, owner)
@@ -98,7 +100,7 @@ class Tokens:
 
         """
         action = "token.revoke" if revoke else "token.restore"
-        with self._context.acting(OWN_TOKENS, action, token_id) as act, self._context.store.writing():
+        with self._context.acting(OWN_TOKENS, action, token_id) as act, self._context.writing():
             found = self._visible(token_id)
             if (found.revoked is not None) != revoke:
                 if not revoke:
@@ -115,7 +117,7 @@ class Tokens:
             Conflict: it is not revoked.
 
         """
-        with self._context.acting(OWN_TOKENS, "token.delete", token_id) as act, self._context.store.writing():
+        with self._context.acting(OWN_TOKENS, "token.delete", token_id) as act, self._context.writing():
             found = self._visible(token_id)
             if found.revoked is None:
                 hint = f"revoke it first: qualytics auth token revoke --id {token_id}"
@@ -222,16 +224,37 @@ def authenticate(
         if len(_verified) >= _MOST_VERIFIED:
             _verified.clear()
         _verified.add(known)
-    found: SignedIn | None = People(context.store.execute).signed_in(hashed)
+    found = _good(People(context.store.execute).signed_in("hash", hashed))
+    if uses is not None:
+        uses.note(found.token_id, found.last_used)
+    return Actor(found.user_name, found.role, found.user_id, found.token_id, address, request_id)
+
+
+def renewed(store: Store, actor: Actor) -> Actor:
+    """Return an actor with the name and role of now.
+
+    Raises:
+        NotSignedIn: the token is not good any more, or the user is gone.
+
+    """
+    people = People(store.execute)
+    if actor.token_id is not None:
+        found = _good(people.signed_in("id", actor.token_id))
+        return replace(actor, name=found.user_name, role=found.role)
+    user = people.user(actor.user_id or 0)
+    if user is None:
+        raise NotSignedIn("the user is no longer known here", _HINT)
+    return replace(actor, name=user.name, role=user.role)
+
+
+def _good(found: SignedIn | None) -> SignedIn:
     if found is None:
         raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", _HINT)
     if found.revoked is not None:
         raise NotSignedIn("the token was revoked", _HINT)
     if found.expires <= now():
         raise NotSignedIn("the token has expired", _HINT)
-    if uses is not None:
-        uses.note(found.token_id, found.last_used)
-    return Actor(found.user_name, found.role, found.user_id, found.token_id, address, request_id)
+    return found
 
 
 def hash_of(bearer: str) -> str:

@@ -58,7 +58,7 @@ class Uses:
         if not pending:
             return
         try:
-            with self._open_context() as context, context.store.writing():
+            with self._open_context() as context, context.writing():
                 people = People(context.store.execute)
                 for token_id, when in pending.items():
                     people.set_used(token_id, when, later(-EVERY_S))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,12 +115,12 @@ class People:
         """Remove a user and every token of theirs."""
         self._execute("DELETE FROM users WHERE id = ?", (user_id,))
 
-    def signed_in(self, token_hash: str) -> SignedIn | None:
-        """Return the token of that hash with its user, None when either is gone."""
+    def signed_in(self, by: Literal["hash", "id"], value: str | int) -> SignedIn | None:
+        """Return the token of that hash or id with its user, None when either is gone."""
         rows = self._execute(
-            "SELECT t.id, t.expires, t.last_used, t.revoked, u.id, u.name, u.role "
-            "FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = ?",
-            (token_hash,),
+            "SELECT t.id, t.expires, t.last_used, t.revoked, u.id, u.name, u.role "  # noqa: S608 - constants only
+            f"FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.{by} = ?",
+            (value,),
         ).all()
         return SignedIn(*rows[0]) if rows else None
 
