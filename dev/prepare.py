@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 
@@ -23,6 +24,7 @@ from dev import (
 
 NEEDS = (
     servers.postgres_programs,
+    functools.partial(servers.locales, "de_DE", "ru_RU", "ja_JP"),
     servers.mariadb_programs,
     fakesnow.fakesnow_programs,
     redshift.programs,

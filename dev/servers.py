@@ -50,14 +50,14 @@ def free_port() -> int:
         return port
 
 
-def install_debian(*packages: str) -> None:
-    """Install Debian packages as root, without starting their services."""
+def install_debian(*packages: str, options: tuple[str, ...] = ()) -> None:
+    """Install Debian packages as root, without starting their services; `options` are apt-get's."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Missing(f"missing: run as root: apt-get install -y --no-install-recommends {' '.join(packages)}")
     # RUNLEVEL=1 keeps invoke-rc.d from starting what a package brings.
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     apt = ["apt-get", "-y", "-q", "-o", "Dpkg::Use-Pty=0"]
-    for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", *packages]):
+    for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", *options, *packages]):
         subprocess.run(command, check=True, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
@@ -226,11 +226,41 @@ def _installed_postgres() -> Path | None:
     return next((Path(place) for place in places if os.path.exists(f"{place}/postgres")), None)
 
 
+@functools.cache
+def locales(*names: str) -> Path:
+    """Return a folder of UTF-8 locales, such as de_DE, in which PostgreSQL has messages; LOCPATH takes it."""
+    data = postgres_programs().parent.name
+    catalogs = [Path(f"/usr/share/locale/{name[:2]}/LC_MESSAGES/postgres-{data}.mo") for name in names]
+    if not all(catalog.exists() for catalog in catalogs):
+        # Images of containers leave translations out, also of packages that are there already.
+        kept = "Dpkg::Options::=--path-include=/usr/share/locale/*/LC_MESSAGES/postgres-*"
+        install_debian(f"postgresql-{data}", options=("--reinstall", "-o", kept))
+    if missing := [str(catalog) for catalog in catalogs if not catalog.exists()]:
+        raise Missing(f"PostgreSQL's translations are missing: {', '.join(missing)}")
+    if not os.path.exists("/usr/share/i18n/locales/de_DE"):
+        install_debian("locales")
+    place = cache() / "locales"
+    place.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if not (place / f"{name}.UTF-8").exists():
+            made = Path(tempfile.mkdtemp(dir=place, prefix="making-"))
+            made.chmod(0o755)
+            # 1 is for warnings, of which every locale has some.
+            subprocess.run(["localedef", "--no-archive", "-i", name, "-f", "UTF-8", made / name], check=False)
+            with contextlib.suppress(OSError):  # another run was faster
+                (made / name).rename(place / f"{name}.UTF-8")
+            shutil.rmtree(made)
+    return place
+
+
 @contextlib.contextmanager
-def postgres(certificate: Any = None, hba: str = "") -> Iterator[Server]:
+def postgres(
+    certificate: Any = None, hba: str = "", *, locale: str = "C", encoding: str | None = "UTF8", **settings: str
+) -> Iterator[Server]:
     """Run a PostgreSQL whose administrator is `admin`; `certificate` is (chain, key) of trustme for TLS.
 
-    `hba` lines stand before the rule that lets everybody in with scram-sha-256.
+    `hba` lines stand before the rule that lets everybody in with scram-sha-256. A `locale` other than C is one of
+    `locales()`; without an `encoding` initdb takes what the locale has. `settings` are those of postgresql.conf.
     """
     programs = postgres_programs()
     with server_directory("pg") as directory:
@@ -239,16 +269,19 @@ def postgres(certificate: Any = None, hba: str = "") -> Iterator[Server]:
         password_file.write_text(server.password + "\n")
         own(password_file)
         data = directory / "data"
+        if locale != "C":
+            server.environment = {"LOCPATH": str(cache() / "locales")}  # where locales() puts them
         subprocess.run(
             [
                 *(str(programs / "initdb"), "-D", str(data), "-U", server.user, f"--pwfile={password_file}"),
-                *("-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"),
+                *("-A", "scram-sha-256", f"--locale={locale}", "--no-sync", "--no-instructions"),
+                *(("-E", encoding) if encoding else ()),
             ],
             check=True,
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={"PATH": os.environ["PATH"], "LANG": "C"},
+            env={"PATH": os.environ["PATH"], "LANG": "C", **server.environment},
             **non_root(),
         )
         (data / "pg_hba.conf").write_text(f"{hba}\nhost all all 127.0.0.0/8 scram-sha-256\n")
@@ -258,6 +291,7 @@ def postgres(certificate: Any = None, hba: str = "") -> Iterator[Server]:
             "unix_socket_directories": "",
             "fsync": "off",
             "max_connections": "100",
+            **settings,
         }
         if certificate is not None:
             cert_file, key_file = write_certificate(directory, *certificate)

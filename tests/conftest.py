@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NUMBERS = itertools.count(1)
 SERVER_FIXTURES = {
     *("postgres_server", "mariadb_server", "fakesnow_server"),
-    *("plain_postgres", "plain_mariadb", "expired_postgres", "expired_mariadb"),
+    *("plain_postgres", "plain_mariadb", "expired_postgres", "expired_mariadb", "translated_postgres", "raw_postgres"),
 }
 # Each use starts Python anew, which a whole suite of fast tests cannot pay.
 SLOW_FIXTURES = {"shell"}

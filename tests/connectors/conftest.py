@@ -43,6 +43,23 @@ def plain_mariadb():
 
 
 @pytest.fixture(scope="session")
+def translated_postgres():
+    """Run a PostgreSQL without TLS that speaks some languages; `kerberos`, `ident`, `shut` have a rule each."""
+    rules = "host kerberos all all gss\nhost ident all all ident\nhost shut all all reject\n"
+    servers.locales("de_DE", "ru_RU", "ja_JP")
+    with servers.postgres(locale="de_DE.UTF-8", hba=rules) as server:
+        with servers.postgres_admin(server) as admin:
+            for database in ("kerberos", "ident", "shut", "forbidden"):
+                admin.execute(f"create database {database}")
+            admin.execute("create database closed allow_connections false")
+            admin.execute("revoke connect on database forbidden from public")
+            admin.execute("create role app login password 'secret 1'")
+            admin.execute("create role nologin nologin password 'secret 1'")
+            admin.execute("create role full login password 'secret 1' connection limit 0")
+        yield server
+
+
+@pytest.fixture(scope="session")
 def foreign_root(tmp_path_factory):
     """Return the root certificate of an authority that has signed none of the servers."""
     import trustme

@@ -241,3 +241,24 @@ def test_a_message_has_its_class(text, failure_class):
 
 def test_mssql_is_sqlserver():
     assert get("mssql") is sqlserver.CONNECTOR
+
+
+class Refused(Exception):
+    """As mssql-python raises it: its own English for a SQLSTATE, beside the server's words."""
+
+    def __init__(self, driver_error, said):
+        super().__init__(f"Driver Error: {driver_error}; DDBC Error: {said}")
+        self.driver_error = driver_error
+
+
+@pytest.mark.parametrize(
+    ("exc", "failure_class"),
+    [
+        (Refused("Invalid authorization specification", "Fehler bei der Anmeldung für den Benutzer 'app'."), "auth"),
+        (Refused("Connection timeout expired", "Das Anmeldungstimeout ist abgelaufen."), "timeout"),
+        (Refused("Communication link failure", "Fehler beim Senden"), "network"),
+        (Exception("SQLSTATE:28000:Ошибка входа пользователя 'app'."), "auth"),
+    ],
+)
+def test_a_server_in_another_language_is_judged_by_sqlstate(exc, failure_class):
+    assert sqlserver.CONNECTOR.classify(exc).failure_class == failure_class

@@ -29,7 +29,7 @@ def greet(sock: socket.socket) -> bool:
 
 
 def arguments(target: Target, database: str) -> dict[str, Any]:
-    """Return the keyword arguments of psycopg.connect; libpq quotes each value by itself.
+    """Return what libpq is told, by its own names.
 
     It dials `hostaddr` and looks nothing up; `host` is the name that the certificate must be for.
     """
@@ -40,11 +40,9 @@ def arguments(target: Target, database: str) -> dict[str, Any]:
         "user": target.username,
         "dbname": database,
         "application_name": target.parameters.get("application_name", "qualytics"),
-        "connect_timeout": max(2, int(target.timeout_s) + 1),
         "gssencmode": "disable",
         "passfile": "/dev/null",
         "require_auth": _NO_TICKETS,
-        "autocommit": True,
     }
     if target.password is not None:
         found["password"] = target.password.reveal()

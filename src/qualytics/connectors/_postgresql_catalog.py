@@ -49,9 +49,9 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
     sql = (
         "select relname, relkind in ('v', 'm') from pg_catalog.pg_class "
         "where relkind in ('r', 'p', 'f', 'v', 'm') and relnamespace = "
-        "(select oid from pg_catalog.pg_namespace where nspname = %s) and left(relname, %s) = %s order by 1"
+        "(select oid from pg_catalog.pg_namespace where nspname = %s) and left(relname, length(%s::text)) = %s order by 1"
     )
     schema = target.schema or "public"
     is_system = schema == "information_schema" or schema.startswith("pg_")
-    for found, is_view in rows(handle, sql, (schema, len(prefix), prefix), target.fetch_size):
+    for found, is_view in rows(handle, sql, (schema, prefix, prefix), target.fetch_size):
         yield Item(found, "view" if is_view else "table", is_system)

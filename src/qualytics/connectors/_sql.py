@@ -25,6 +25,7 @@ _STATES: dict[str, Verdict] = {
     "22": Verdict("config"),
     "42": Verdict("config"),
     "40": Verdict("transient"),
+    "HYT": Verdict("timeout"),
 }
 
 

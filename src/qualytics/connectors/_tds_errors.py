@@ -45,6 +45,15 @@ _MESSAGES = (
     (r"Protocol error in TDS stream|Unknown token received", Verdict("config", "the server does not speak the TDS protocol", "check host and port")),
     (r"Failed to load the driver", Verdict("driver_missing", "a library that mssql-python needs is not installed", "apt-get install libltdl7 libgssapi-krb5-2")),
 )  # fmt: skip
+# Of a SQLSTATE the driver leaves its own English (mssql_python/exceptions.py); the server's words may be in any language.
+_STATES = {
+    "Invalid authorization specification": "28000",
+    "Server rejected the connection": "08004",
+    "Communication link failure": "08S01",
+    "Connection failure during transaction": "08007",
+    "Timeout expired": "HYT00",
+    "Connection timeout expired": "HYT01",
+}
 
 # learn.microsoft.com, "Microsoft Entra authentication and authorization error codes".
 ENTRA = (
@@ -62,7 +71,8 @@ def classify(exc: BaseException) -> Verdict | None:
     """Judge by the words, else by the SQLSTATE that the driver's inner error starts with."""
     text = str(exc)
     state = re.match(r"SQLSTATE:(\w{5}):", text)
-    return by_text(text, _MESSAGES) or by_sqlstate(state[1] if state else None)
+    known = state[1] if state else _STATES.get(str(getattr(exc, "driver_error", "")))
+    return by_text(text, _MESSAGES) or by_sqlstate(known)
 
 
 def explain(text: str) -> Verdict | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Connector, Param, Server, tls_params
-from qualytics.connectors._postgresql_arguments import arguments, greet
+from qualytics.connectors._base import Connector, Param, Refusal, Server, tls_params
+from qualytics.connectors._postgresql_arguments import greet
 from qualytics.connectors._postgresql_catalog import catalogs, schemas, select, tables
 from qualytics.connectors._postgresql_errors import classify
+from qualytics.connectors._postgresql_login import log_in
 
 if TYPE_CHECKING:
     from qualytics.connectors._base import Target
@@ -18,20 +19,17 @@ _ENTRANCES = ("postgres", "template1")
 
 def connect(target: Target) -> Any:
     """Log in to the given database, else to the first that lets this user in."""
-    import psycopg
-
     if target.database is not None:
-        return psycopg.connect(**arguments(target, target.database))
-    errors = []
+        return log_in(target, target.database)
+    refusals = []
     for database in dict.fromkeys((*_ENTRANCES, target.username or "")):
         try:
-            return psycopg.connect(**arguments(target, database))
-        except psycopg.OperationalError as exc:
-            verdict = classify(exc)
-            if verdict is None or verdict.failure_class not in {"unknown_db", "permission"}:
+            return log_in(target, database)
+        except Refusal as exc:
+            if exc.verdict.failure_class not in {"unknown_db", "permission"}:
                 raise
-            errors.append(exc)
-    raise errors[0]
+            refusals.append(exc)
+    raise refusals[0]
 
 
 def check(handle: Any, target: Target) -> Server:
