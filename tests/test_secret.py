@@ -87,13 +87,53 @@ MALFORMED = [
 
 @pytest.mark.parametrize("text", MALFORMED)
 def test_a_malformed_reference_is_an_error_that_does_not_repeat_it(text):
-    references = References(VARIABLES)
+    references = References({})
     references.resolve("--password", f"geheim{text}")
     with pytest.raises(InvalidInput) as caught:
         references.finish()
     (problem,) = caught.value.problems
     assert (problem.code, problem.message) == ("malformed-reference", "--password: holds a malformed reference")
     assert "$${" in problem.hint
+
+
+MEANT = [
+    # The text, whether the variable is set, and what is told of it.
+    ("${ DB_PASS }", False, "DB_PASS, with spaces around its name"),
+    ("${DB_PASS\t}", False, "DB_PASS, with spaces around its name"),
+    ("${ db_pass}", True, "db_pass, with spaces around its name"),
+    ("${DB_PASS", False, "DB_PASS, without its closing brace"),
+    ("${DB_PASS hunter2", False, "DB_PASS, without its closing brace"),
+    ("${DB-PASS}", False, "DB_PASS, with more than its name"),
+    ("${DB.PASS}@x", False, "DB_PASS, with more than its name"),
+    ("${DB_PASS:-hunter2}", False, "DB_PASS, with more than its name"),
+    ("${env:DB_PASS}", True, "DB_PASS, with more than its name"),
+    ("${{ secrets.DB_PASS }}", True, "DB_PASS, with more than its name"),
+    ("geheim${ DB_PASS }", True, "DB_PASS, with spaces around its name"),
+]
+
+
+@pytest.mark.parametrize(("text", "is_set", "told"), MEANT)
+def test_a_malformed_reference_names_the_variable_that_was_meant(text, is_set, told):
+    name = told.partition(",")[0]
+    references = References({name: "x"} if is_set else {})
+    references.resolve("--password", text)
+    with pytest.raises(InvalidInput) as caught:
+        references.finish()
+    (problem,) = caught.value.problems
+    assert problem.message == f"--password: holds a malformed reference to {told}"
+    assert problem.hint.startswith(f"write ${{{name}}}")
+    assert ("without spaces" in problem.hint) is ("spaces" in told)
+
+
+@pytest.mark.parametrize(
+    "text", ["${hunter2-s3cret}", "${hunter2", "geheim${HUNTER2", "${DB-S3cret-2x}", "${Hunter Two}"]
+)
+def test_of_what_may_be_a_password_a_malformed_reference_tells_nothing(text):
+    references = References({})
+    references.resolve("--password", text)
+    with pytest.raises(InvalidInput) as caught:
+        references.finish()
+    assert caught.value.problems[0].message == "--password: holds a malformed reference"
 
 
 def test_all_unset_and_empty_references_are_told_at_once():

@@ -54,6 +54,12 @@ class Secret:
 # `$${` is the one escape; anything else that starts with `${` must be a reference.
 _TOKEN = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# What a name may have been meant by: `${ DB_PASS }`, `${DB-PASS}`, `${DB_PASS:-x}`, `${env:DB_PASS}`.
+_LONGEST_NAME = 128
+_WORD = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z_][A-Za-z0-9_]*")
+_FIRST = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9])")
+_JOINED = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*(?:[-. ][A-Za-z_][A-Za-z0-9_]*)*\s*")
+_CAPITALS = re.compile(r"[A-Z_][A-Z0-9_]{2,}")
 
 
 class References:
@@ -92,8 +98,7 @@ class References:
         if name is None:
             return "${"
         if not match["end"] or not _NAME.match(name):
-            # The text is not repeated: a malformed reference may stand in the middle of a password.
-            self._add(loc, "malformed-reference", "holds a malformed reference", _MALFORMED_HINT)
+            self._add(loc, "malformed-reference", *self._malformed(match))
         elif name not in self._variables:
             self._add(loc, "unset-reference", f"${{{name}}} is not set", f"export {name}=… or use --env-file")
         elif not self._variables[name] and not may_be_empty:
@@ -102,6 +107,29 @@ class References:
             self.used.append(name)
             return self._variables[name]
         return ""
+
+    def _malformed(self, match: re.Match[str]) -> tuple[str, str]:
+        """Return what is wrong with a reference and what to write; of its text only the name that was meant.
+
+        The text may be a part of a password. So a name is told only where it is that of a variable that is set, or
+        where the value begins with it and it is written as such names are, in capitals.
+        """
+        text, is_closed = match["name"][:_LONGEST_NAME], bool(match["end"])
+        words = _WORD.findall(text)
+        joined = "_".join(words) if is_closed and _JOINED.fullmatch(text) else ""
+        first = _FIRST.match(text)
+        likely = [name for name in (joined, *words) if name in self._variables]
+        if not match.start():
+            likely += [name for name in (joined, first[1] if first else "") if _CAPITALS.fullmatch(name)]
+        if not likely:
+            return "holds a malformed reference", _MALFORMED_HINT
+        meant = likely[0]
+        if not is_closed:
+            return f"holds a malformed reference to {meant}, without its closing brace", f"write ${{{meant}}}"
+        spaced = text.strip() == meant
+        fault = "with spaces around its name" if spaced else "with more than its name"
+        without = "spaces" if spaced else "anything beside the name, which has letters, digits and _"
+        return f"holds a malformed reference to {meant}, {fault}", f"write ${{{meant}}}, without {without}"
 
     def _add(self, loc: str, code: str, what: str, hint: str) -> None:
         problem = Problem(loc, f"{loc}: {what}", hint, code)

@@ -65,7 +65,7 @@ def test_all_bad_references_are_told_in_one_error_and_nothing_is_stored(run, hom
         "error: --host: ${NO1} is not set",
         "error: --username: ${NO2} is not set",
         "error: --username: ${NO3} is not set",
-        "error: --password: holds a malformed reference",
+        "error: --password: holds a malformed reference to A_B, with more than its name",
         "error: --parameters: ${NO4} is not set",
     ]
     assert "hint: export NO1=… or use --env-file" in refused.err
