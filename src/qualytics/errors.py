@@ -14,6 +14,7 @@ QualyticsError            internal              exit 1  500
 ├─ TestFailed             test-failed           exit 6  400   carries the report
 ├─ DriverMissing          driver-missing        exit 6  200
 ├─ TooMany                too-many              exit 1  429   carries the seconds to wait
+├─ Abandoned              abandoned             exit 1  499
 ├─ Unreachable            unreachable           exit 1  502
 ├─ Busy                   store-busy            exit 1  503
 ├─ StoreError             store-error           exit 1  500
@@ -209,6 +210,14 @@ class TooMany(QualyticsError):
         """Keep after how many seconds another try makes sense."""
         super().__init__(message, hint)
         self.retry_after_s = retry_after_s
+
+
+class Abandoned(QualyticsError):
+    """Whoever asked has hung up before there was an answer."""
+
+    code = "abandoned"
+    http_status = 499
+    meaning = "whoever asked hung up before the answer, so what they asked for was ended"
 
 
 class Unreachable(QualyticsError):

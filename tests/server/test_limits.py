@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -76,13 +77,15 @@ def test_hundreds_of_silent_connections_delay_nobody(strict):
             sock.close()
 
 
-def test_a_token_that_asks_too_often_is_told_when_to_come_again_and_others_are_not(strict):
+def test_a_user_who_asks_too_often_is_told_when_to_come_again_and_others_are_not(strict):
     eager, other = strict.api("Manager"), strict.api("Admin")
+    second = strict.api(eager("POST", "/user-tokens", {"name": "second"}).json["bearer_token"])
     answers = [eager("GET", "/users/me") for _ in range(70)]
     refused = [answer for answer in answers if answer.status != 200]
-    assert len(refused) in range(5, 11)
+    assert len(refused) in range(5, 12)
     assert {(answer.status, answer.json["code"]) for answer in refused} == {(429, "too-many")}
     assert all(1 <= int(answer.headers["retry-after"]) <= 60 for answer in refused)
+    assert second("GET", "/users/me").status == 429  # more tokens are not more requests
     assert other("GET", "/users/me").status == 200
 
 
@@ -135,3 +138,113 @@ def test_memory_is_flat_over_twenty_thousand_requests(tmp_path):
         grown = round_of(20_000) - warm
         assert grown < 8 << 20, f"{grown:,} bytes"
         assert json.loads(plane.log[-1])["status"] in {200, 404}
+
+
+@pytest.fixture
+def silent():
+    """Return a server that takes many connections and says nothing; `dialled` waits for so many."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listening, contextlib.ExitStack() as opened:
+        listening.settimeout(60)
+
+        class Silent:
+            port = listening.getsockname()[1]
+
+            @staticmethod
+            def dialled(count):
+                found = [opened.enter_context(listening.accept()[0]) for _ in range(count)]
+                for one in found:
+                    one.settimeout(60)
+                return found
+
+        yield Silent
+
+
+def ended(connections):
+    """Wait until each of these was closed at the other end."""
+    for one in connections:
+        with contextlib.suppress(ConnectionResetError):
+            while one.recv(65_536):
+                pass
+
+
+FEW = ("--tests-at-once", "8", "--tests-waiting", "64", "--test-wait-s", "300")
+
+
+def hang_up(plane, request):
+    """Send a request and return the connection, to be closed."""
+    sock = socket.create_connection(("127.0.0.1", plane.port), timeout=60)
+    sock.sendall(request)
+    return sock
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Return a control plane with room for eight tests."""
+    with serving(tmp_path_factory.mktemp("few") / "home", *FEW) as found:
+        yield found
+
+
+def asked(plane, token, method, path, body=None):
+    content = json.dumps(body or {}).encode()
+    lines = [f"{method} /api{path} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}"]
+    lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+    return "\r\n".join([*lines, "\r\n"]).encode() + content
+
+
+def test_hung_tests_of_one_user_whose_clients_have_left_cost_another_user_nothing(few, silent):
+    tokens = [
+        few.tokens["Manager"],
+        few.api("Manager")("POST", "/user-tokens", {"name": "second"}).json["bearer_token"],
+    ]
+    given = {"type": "postgresql", "host": "127.0.0.1", "port": silent.port, "username": "u"}
+    path = "/connections/test?timeout_s=300"
+    clients = [hang_up(few, asked(few, tokens[n % 2], "POST", path, given)) for n in range(40)]
+    # One of eight turns is kept from any single user, however many tokens there are.
+    running = silent.dialled(7)
+    quick = {**given, "port": 1}
+    answer = few.api("Admin")("POST", "/connections/test", quick)
+    assert (answer.status, answer.json["class"]) == (200, "refused")
+    for client in clients:
+        client.close()
+    ended(running)
+    answer = few.api("Manager")("POST", "/connections/test", quick)
+    assert (answer.status, answer.json["class"]) == (200, "refused")
+
+
+HANGING = {
+    "test": ("POST", "/connections/{id}/test?timeout_s=300", {}),
+    "unsaved": ("POST", "/connections/test?timeout_s=300", "inline"),
+    "create": ("POST", "/connections?test=true&timeout_s=300", "inline"),
+    "update": ("PATCH", "/connections/{id}?test=true&timeout_s=300", {"username": "other"}),
+    "put": ("PUT", "/connections/{id}?test=true&timeout_s=300", "inline"),
+    "catalogs": ("GET", "/connections/{id}/catalogs?timeout_s=300", None),
+    "schemas": ("GET", "/connections/{id}/schemas?catalog=d&timeout_s=300", None),
+    "tables": ("GET", "/connections/{id}/tables?catalog=d&schema=s&timeout_s=300", None),
+    "unsaved catalogs": ("POST", "/connections/catalogs?timeout_s=300", "inline"),
+    "unsaved schemas": ("POST", "/connections/schemas?catalog=d&timeout_s=300", "inline"),
+    "verify": ("POST", "/datastores/{store}/connection?timeout_s=300", {}),
+    "try": ("POST", "/datastores/connection?timeout_s=300", {"connection_id": "id", "database": "d", "schema": "s"}),
+    "validate": ("POST", "/connections/{id}/datastores/validate?timeout_s=300", {"database": "d", "schemas": ["a"]}),
+}
+
+
+@pytest.mark.parametrize("what", HANGING)
+def test_a_client_that_hangs_up_ends_its_test(few, silent, what):
+    admin = few.api("Admin")
+    given = {"type": "postgresql", "host": "127.0.0.1", "port": silent.port, "username": "u", "name": f"hang {what}"}
+    number = admin("POST", "/connections", given).json["id"]
+    place = {"name": what, "connection_id": number, "database": "d", "schema": "s"}
+    store = admin("POST", "/datastores", place).json["id"]
+    method, path, body = HANGING[what]
+    body = {**given, "name": f"new {what}"} if body == "inline" else body
+    if isinstance(body, dict) and body.get("connection_id"):
+        body = {**body, "connection_id": number}
+    client = hang_up(few, asked(few, few.tokens["Admin"], method, path.format(id=number, store=store), body))
+    running = silent.dialled(1)
+    client.close()
+    ended(running)
+    began = time.monotonic()
+    while (entry := admin("GET", "/audit?size=1").json["items"][0])["outcome"] != "abandoned":
+        assert time.monotonic() < began + 10, entry
+    assert admin("GET", f"/connections?name_exact=new {what}".replace(" ", "+")).json["total"] == 0
+    assert admin("GET", f"/connections/{number}").json["username"] == "u"

@@ -14,7 +14,7 @@ from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qualytics.probe import Plan
 
@@ -88,10 +88,10 @@ class _Progress:
         return self.done or self.fail is not None
 
 
-def converse(plan: Plan, start: Callable[[str], Child], stop: int | None = None) -> TestReport:
+def converse(plan: Plan, start: Callable[[str], Child], stops: Sequence[int] = ()) -> TestReport:
     """Run a plan in the child that `start` makes in a directory of its own, and return what was found.
 
-    The time counts from when the child was started. When `stop` becomes readable, the test ends.
+    The time counts from when the child was started. When one of `stops` becomes readable, the test ends.
     """
     import shutil
     import tempfile
@@ -107,7 +107,7 @@ def converse(plan: Plan, start: Callable[[str], Child], stop: int | None = None)
     else:
         progress.began = time.monotonic()
         try:
-            reason = _Conversation(child, plan, directory, progress).run(stop)
+            reason = _Conversation(child, plan, directory, progress).run(stops)
         finally:
             child.end()
     finally:
@@ -126,7 +126,7 @@ class _Conversation:
         self._progress, self._deadline = progress, progress.began + plan.timeout_s
         self._limit = _MAX_LISTING_BYTES if plan.listing else _MAX_REPORT_BYTES
 
-    def run(self, stop: int | None) -> str | None:
+    def run(self, stops: Sequence[int]) -> str | None:
         """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
         import selectors
 
@@ -134,14 +134,14 @@ class _Conversation:
         with selectors.DefaultSelector() as selector:
             selector.register(self._stdin, selectors.EVENT_WRITE)
             selector.register(self._stdout, selectors.EVENT_READ)
-            if stop is not None:
+            for stop in stops:
                 selector.register(stop, selectors.EVENT_READ)
             while (left := self._deadline - time.monotonic()) > 0:
                 for key, _ in selector.select(left):
                     if key.fd == self._stdin:
                         if not self._send():
                             selector.unregister(self._stdin)
-                    elif key.fd == stop:
+                    elif key.fd in stops:
                         self._progress.fail = self._progress.fail or _STOPPED
                         return None
                     elif ending := self._hear():

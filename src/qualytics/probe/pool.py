@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from qualytics.probe import spawning
+from qualytics.probe.caller import Caller
 from qualytics.probe.conversation import converse
 from qualytics.probe.forking import Templates
 from qualytics.probe.turns import Turns
@@ -50,23 +51,32 @@ class Pool:
         """Return how many tests wait for their turn."""
         return self._turns.waiting
 
-    def run(self, plan: Plan, owner: str, begin: Callable[[], None] = lambda: None) -> TestReport:
+    def run(
+        self, plan: Plan, owner: str, begin: Callable[[], None] = lambda: None, caller: Caller | None = None
+    ) -> TestReport:
         """Test a connection when it is this owner's turn; the plan's timeout counts from the child's start.
 
-        `begin` is called when the turn has come; the test does not run if it raises.
+        `begin` is called when the turn has come; the test does not run if it raises. When the
+        caller leaves, the test ends, wherever it is.
 
         Raises:
             TooMany: the queue is full, or no turn came in time.
+            Abandoned: the caller has left.
 
         """
 
         def start(directory: str) -> Child:
             return self._templates.start(plan.type, directory) if self._forks else spawning.spawn(directory)
 
-        turn = self._turns.take(owner, self._wait_s)
+        caller = caller or Caller()
+        turn = self._turns.take(owner, self._wait_s, caller)
         try:
+            caller.require()
             begin()
-            return converse(plan, start, self._stopped)
+            with caller.bell() as rung:
+                report = converse(plan, start, (self._stopped, rung))
+            caller.require()
+            return report
         finally:
             self._turns.give_back(turn)
 

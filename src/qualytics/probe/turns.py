@@ -6,8 +6,12 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from qualytics.errors import TooMany
+
+if TYPE_CHECKING:
+    from qualytics.probe.caller import Caller
 
 _HINT = "try again in a moment"
 # How much one test weighs against those before it in the mean of how long they take.
@@ -52,11 +56,12 @@ class Turns:
         """Return how many wait."""
         return sum(map(len, list(self._queue.values())))
 
-    def take(self, owner: str, wait_s: float) -> Turn:
+    def take(self, owner: str, wait_s: float, caller: Caller) -> Turn:
         """Wait for a turn and return it; it must be given back.
 
         Raises:
             TooMany: the queue is full, the wait took too long, or all is over.
+            Abandoned: the caller has left.
 
         """
         turn = Turn(owner)
@@ -67,12 +72,13 @@ class Turns:
             self._call()
             if self.waiting > self._queue_size:
                 self._send_away()
-        in_time = turn.called.wait(wait_s)
+        with caller.telling(turn.called.set):
+            in_time = turn.called.wait(wait_s)
         with self._lock:
             if turn.began is not None:
                 return turn
-            if not in_time:
-                self._remove(turn)
+            self._remove(turn)
+            caller.require()
             said = "too many tests are waiting" if in_time else f"no test could begin within {wait_s:g} s"
             raise self._refusal("no more tests are taken" if self._is_closed else said)
 

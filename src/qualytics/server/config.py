@@ -59,7 +59,7 @@ KNOBS: tuple[Knob, ...] = (
     Knob("tests_at_once", int, 128, "tests that run at the same time, in each worker", 1),
     Knob("tests_waiting", int, 512, "tests that wait for their turn, in each worker", 0),
     Knob("test_wait_s", float, settings.TEST_WAIT_S, "seconds that a test waits for its turn", 1),
-    Knob("requests_per_minute", int, 6_000, "requests of one token in a minute, in each worker", 1),
+    Knob("requests_per_minute", int, 6_000, "requests of one user in a minute, in each worker", 1),
     Knob("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
     Knob("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
     # Longer than the 60 s after which balancers close, and than the 10 s between questions of a client that polls:

@@ -92,7 +92,7 @@ async def create_connection(request: AnyRequest, body: bytes, test: bool = False
             service = Connections(context)
             return bodies.reply(service.create(given, test=test, timeout_s=timeout_s), warnings=service.warnings)
 
-    return await runtime_of(request).soon(work, is_slow=test)
+    return await runtime_of(request).soon(request, work, is_slow=test)
 
 
 @get("/connections/listing", sync_to_thread=True, opt={"reply": "ConnectionStubs", "right": READ})
@@ -159,7 +159,7 @@ async def _updated(request: AnyRequest, connection_id: int, given: dict[str, Any
                 service.update(connection_id, fields, version=version, **how), warnings=service.warnings
             )
 
-    return await runtime_of(request).soon(work, is_slow=how["test"])
+    return await runtime_of(request).soon(request, work, is_slow=how["test"])
 
 
 @delete(
@@ -191,7 +191,7 @@ async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = Non
         with opened(request) as context:
             return bodies.reply(Connections(context).test_unsaved(given, timeout_s=timeout_s))
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).slowly(request, work)
 
 
 @post(
@@ -211,7 +211,7 @@ async def try_connection(request: AnyRequest, connection_id: int, body: bytes, t
                 overrides.pop("name", None)
             return bodies.reply(service.test(connection_id, overrides, timeout_s=timeout_s))
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).slowly(request, work)
 
 
 def order(**given: str | None) -> tuple[str, str]:

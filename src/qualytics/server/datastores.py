@@ -96,7 +96,7 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
                 raise
             return _one(context, made, 201), made["id"]
 
-    answer, datastore_id = await runtime.soon(work)
+    answer, datastore_id = await runtime.soon(request, work)
     if True in triggers:
         await start(request, datastore_id)
     return answer
@@ -201,7 +201,7 @@ async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = N
             if not report["connected"]:
                 raise TestFailed(report["message"], report["hint"], report)
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).slowly(request, work)
 
 
 @post("/datastores/{datastore_id:int}/connection", status_code=200, opt={"reply": "TestReport", "right": TEST})
@@ -212,7 +212,7 @@ async def verify_datastore(request: AnyRequest, datastore_id: int, timeout_s: Se
         with opened(request) as context:
             return bodies.reply(service_of(context).verify(datastore_id, timeout_s=timeout_s))
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).slowly(request, work)
 
 
 @post(
@@ -252,7 +252,7 @@ async def _validated(
             pass
         return bodies.reply(bulk.validate(given, one))
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).slowly(request, work)
 
 
 @post("/connections/datastores/bulk", status_code=200, opt={"body": "Bulk", "reply": "BulkMade", "right": WRITE})
@@ -286,7 +286,7 @@ async def _bulk(
             found = Connections(context)
             return bodies.reply(bulk.create(named, connection(found), Datastores(context, found)))
 
-    return await runtime_of(request).soon(work)
+    return await runtime_of(request).soon(request, work)
 
 
 def _changed(request: AnyRequest, datastore_id: int, fields: dict[str, Any]) -> Reply:

@@ -30,7 +30,7 @@ async def _found(request: AnyRequest, work: Callable[[Discovery], Any]) -> Reply
         with opened(request) as context:
             return bodies.reply(work(Discovery(context)))
 
-    return await runtime.slowly(ask)
+    return await runtime.slowly(request, ask)
 
 
 @get("/connections/{connection_id:int}/catalogs", opt={"reply": "Names", "right": TEST})

@@ -80,7 +80,7 @@ async def sign_in(request: AnyRequest, body: bytes) -> Response[bytes]:
         except QualyticsError as exc:
             return _told(exc)
 
-    return await runtime_of(request).slowly(work)
+    return await runtime_of(request).slowly(request, work)
 
 
 @get("/cli/provider", opt=_HIDDEN)
@@ -90,7 +90,7 @@ async def go_away(request: AnyRequest) -> Response[bytes]:
     def work(logins: Logins, browser: str, desk: Desk) -> str:
         return logins.to_provider(request.query_params.get("login", ""), browser, desk.callback)
 
-    return await runtime_of(request).slowly(partial(_stepped, request, work))
+    return await runtime_of(request).slowly(request, partial(_stepped, request, work))
 
 
 @get("/cli/callback", opt=_HIDDEN)
@@ -103,7 +103,7 @@ async def come_back(request: AnyRequest) -> Response[bytes]:
     def work(logins: Logins, browser: str, desk: Desk) -> str:
         return logins.from_provider(answer, browser, desk.callback)
 
-    return await runtime_of(request).slowly(partial(_stepped, request, work))
+    return await runtime_of(request).slowly(request, partial(_stepped, request, work))
 
 
 @post("/cli/token", sync_to_thread=True, status_code=200, opt=_HIDDEN)

@@ -56,9 +56,9 @@ async def start(request: AnyRequest, datastore_id: int, kind: str = SYNC, wait_s
         with runtime.context(actor) as context:
             return Operations(context, service_of(context)).get(started["id"])
 
-    started, actor = await runtime.soon(begin)
+    started, actor = await runtime.soon(request, begin)
     await runtime.later(run, wait_s)
-    return await runtime.soon(look) if wait_s else started
+    return await runtime.soon(request, look) if wait_s else started
 
 
 def service_of(context: Context) -> Datastores:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.errors import NotSignedIn, TooMany
+from qualytics.probe.caller import Caller
 from qualytics.probe.pool import Pool
 from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOBODY = Actor("nobody", role="")
 _SPARE_THREADS = 16
+# Under this name the state of a request has who waits for its tests.
+_CALLER = "caller"
 # Requests of one address in a minute that store a step of a sign-in and need no token for it.
 _STRANGERS_PER_MINUTE = 300
 
@@ -57,18 +60,21 @@ class Runtime:
         threads = config.tests_at_once + config.tests_waiting + _SPARE_THREADS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="test")
 
-    def context(self, actor: Actor = NOBODY, store: Store | None = None) -> Context:
-        """Return a context of the service for somebody who has signed in, or for nobody yet; `store` is one at hand."""
+    def context(self, actor: Actor = NOBODY, store: Store | None = None, caller: Caller | None = None) -> Context:
+        """Return a context of the service for somebody who has signed in, or for nobody yet.
+
+        `store` is one at hand; with the `caller`, where there is one, tests end.
+        """
         lease = self._lease if store is None else lambda: contextlib.nullcontext(store)
         context = Context(self.settings, actor=actor, lease=lease)
-        context.run_with(lambda plan: self._tested(plan, context))
+        context.run_with(lambda plan: self._tested(plan, context, caller))
         return context
 
-    def _tested(self, plan: Plan, context: Context) -> TestReport:
+    def _tested(self, plan: Plan, context: Context, caller: Caller | None) -> TestReport:
         began = time.monotonic()
         self._note_pool()
         try:
-            report = self._children.run(plan, str(context.actor.user_id), context.require_still)
+            report = self._children.run(plan, str(context.actor.user_id), context.require_still, caller)
         finally:
             self._note_pool()
         failure_class = report.failure.failure_class if report.failure else None
@@ -90,13 +96,23 @@ class Runtime:
             self.metrics.saw_lease(time.perf_counter() - began)
             yield store
 
-    async def slowly(self, work: Callable[[], T]) -> T:
-        """Run what may take long, as a test does, where it delays nobody else."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def slowly(self, request: AnyRequest, work: Callable[[], T]) -> T:
+        """Run what may take long, as a test does, where it delays nobody else; its tests end if the client hangs up."""
+        caller = request.scope["state"][_CALLER] = Caller()
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        watching = asyncio.create_task(_hung_up(request))
+        both: tuple[asyncio.Future[Any], ...] = (running, watching)
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            if not running.done():
+                caller.leave()
+        return await running
 
-    async def soon(self, work: Callable[[], T], *, is_slow: bool = False) -> T:
+    async def soon(self, request: AnyRequest, work: Callable[[], T], *, is_slow: bool = False) -> T:
         """Run what reads a body and writes to the store; where it may take long, as `slowly` does."""
-        return await (self.slowly(work) if is_slow else asyncio.to_thread(work))
+        return await (self.slowly(request, work) if is_slow else asyncio.to_thread(work))
 
     async def later(self, work: Callable[[], None], wait_s: float = 0.0) -> None:
         """Run what nobody waits for, or not for longer than this."""
@@ -111,8 +127,13 @@ class Runtime:
         self.pool.close()
 
 
+async def _hung_up(request: AnyRequest) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 class Limits:
-    """Requests of each token, or address, in the minute that goes on: a bucket that fills as time passes."""
+    """Requests of each user, or address, in the minute that goes on: a bucket that fills as time passes."""
 
     def __init__(self, per_minute: int) -> None:
         """Take how many requests a minute has."""
@@ -120,7 +141,7 @@ class Limits:
         self._buckets: dict[int | str, tuple[float, float]] = {}
 
     def take(self, whose: int | str) -> None:
-        """Count a request of a token, by its id, or of an address.
+        """Count a request of a user, by the id, or of an address.
 
         Raises:
             TooMany: it has no requests left.
@@ -131,7 +152,7 @@ class Limits:
         left = min(self._per_minute, left + (now - seen) * self._per_minute / 60)
         if left < 1:
             wait_s = (1 - left) * 60 / self._per_minute
-            who = "token" if isinstance(whose, int) else "address"
+            who = "user" if isinstance(whose, int) else "address"
             raise TooMany(f"this {who} has sent more than {self._per_minute:,} requests a minute", None, wait_s)
         self._buckets[whose] = (left - 1, now)
         if len(self._buckets) > 10_000:  # tokens that have been silent are full again
@@ -176,11 +197,11 @@ def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]
 
     Raises:
         NotSignedIn: there is no good token.
-        TooMany: the token has no requests left.
+        TooMany: the user has no requests left.
 
     """
     runtime = runtime_of(request)
-    with runtime.context(store=store) as context:
+    with runtime.context(store=store, caller=request.scope["state"].get(_CALLER)) as context:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not bearer:
             raise NotSignedIn(
@@ -194,7 +215,7 @@ def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]
             uses=runtime.uses,
         )
         request.scope["state"]["is_known"] = True
-        runtime.limits.take(context.actor.token_id or 0)
+        runtime.limits.take(context.actor.user_id or 0)
         yield context
 
 
