@@ -1,9 +1,7 @@
 """Manage the database connections that datastores use; `connect()` is the way in from Python."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here: `python -m qualytics` comes by before its working directory is out of the way.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from qualytics.client import connect
     from qualytics.errors import (
@@ -47,7 +45,7 @@ __all__ = [
 _HOMES = {"connect": "qualytics.client", "Secret": "qualytics.secret"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

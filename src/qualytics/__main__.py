@@ -1,7 +1,12 @@
-"""`python -m qualytics`: the same as the console script."""
+"""`qualytics` and `python -m qualytics`: the command, with modules looked for where they belong."""
 
 import sys
 
-from qualytics.cli import main
+from qualytics import module_path
 
-sys.exit(main())
+module_path.settle()
+
+from qualytics.cli import main  # noqa: E402 - the working directory might hold a module of that name, or of click's
+
+if __name__ == "__main__":
+    sys.exit(main())

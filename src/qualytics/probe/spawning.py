@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+from qualytics import module_path
 from qualytics.settings import TEST_CLOSE_S
 
 # What the child needs of its surroundings: where programs and trusted roots are. Nothing else passes.
@@ -19,8 +20,7 @@ def command(boot: str, *arguments: str) -> list[str]:
 
     `boot` finds the arguments, and behind them the places of modules, in sys.argv.
     """
-    places = (os.path.abspath(place) for place in sys.path if place)
-    return [sys.executable, "-I", "-B", "-c", boot, *arguments, *places]
+    return [sys.executable, "-I", "-B", "-c", boot, *arguments, *module_path.places()]
 
 
 def child_command() -> list[str]:

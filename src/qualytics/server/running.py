@@ -56,12 +56,11 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
     host, port = config.address
     say(f"serving http://{config.listen}{config.path} with {config.workers} worker{'s' * (config.workers > 1)}")
     server = Granian(
-        "qualytics.server.app:from_environment",
+        "qualytics.server.app",
         address=host,
         port=port,
         interface=Interfaces.ASGI,
         workers=config.workers,
-        factory=True,
         # Connections of one worker, silent ones too; the default of 1,024 would let one client keep all others out.
         backpressure=max(_FEWEST, min(_MOST, most // 2)),
         websockets=False,
@@ -71,15 +70,24 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         log_dictconfig=_LOGS,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOP_S,
+        reload_paths=[config.settings.home],  # nothing is reloaded; by default it asks for the working directory
     )
     try:
         with tempfile.TemporaryDirectory(prefix="qualytics-metrics-") as shared:
             os.environ[SHARED] = shared
-            server.serve()
+            server.serve(target_loader=_application, wrap_loader=False)
     except OSError as exc:
         raise UsageError(
             f"cannot listen on {config.listen}: {exc.strerror or exc}", "choose another with --listen"
         ) from exc
+
+
+def _application() -> Any:
+    # Only a worker imports it: the library of metrics looks at SHARED when it is imported. By a name, granian would
+    # look for it in the working directory first.
+    from qualytics.server.app import from_environment
+
+    return from_environment()
 
 
 def _raise_descriptors() -> int:

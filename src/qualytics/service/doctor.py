@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qualytics import connectors
+from qualytics import connectors, module_path
 from qualytics.errors import QualyticsError
 from qualytics.probe.tls import system_roots
 from qualytics.store.sealing import Keys
@@ -186,11 +186,10 @@ def _type(connector: Connector, java: str | None, *, do_import: bool) -> dict[st
 
 def importable(driver: str, within_s: float = _IMPORT_S) -> bool:
     """Say whether a driver can be imported, in a process and a home of its own: it may crash, hang or write."""
-    places = [os.path.abspath(place) for place in sys.path if place]
     with tempfile.TemporaryDirectory(prefix="qualytics-doctor-") as home:
         try:
             done = subprocess.run(  # noqa: S603 - our own interpreter with our own code
-                [sys.executable, "-I", "-B", "-c", _IMPORT, driver, *places],
+                [sys.executable, "-I", "-B", "-c", _IMPORT, driver, *module_path.places()],
                 cwd=home,
                 env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home},
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,38 @@
+"""Where modules are found: never in the folder that somebody happens to work in."""
+
+import os
+import sys
+
+# The folder that holds this package.
+_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def settle() -> None:
+    """Find modules of this process, and of each Python that it starts, without the working directory."""
+    sys.path[:] = places()
+    os.environ["PYTHONSAFEPATH"] = "1"
+    if "PYTHONPATH" in os.environ:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(os.path.isabs, _variable()))
+
+
+def places() -> list[str]:
+    """Return what of `sys.path` does not depend on the working directory; where this package is comes last if it does.
+
+    With `-m` and in front of a prompt Python looks there first, and it reads an empty or relative entry of
+    PYTHONPATH as a place there.
+    """
+    try:
+        here = os.getcwd()
+    except OSError:  # it was removed, and nothing can be found in it
+        here = ""
+    found = sys.path.copy()
+    while found and found[0] in {"", here}:
+        del found[0]
+    relative = {os.path.normpath(os.path.join(here, entry)) for entry in _variable() if not os.path.isabs(entry)}
+    found = [place for place in found if os.path.isabs(place) and place not in relative]
+    return found if _HOME in found else [*found, _HOME]
+
+
+def _variable() -> list[str]:
+    text = "" if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "")
+    return text.split(os.pathsep) if text else []
