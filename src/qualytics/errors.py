@@ -15,6 +15,7 @@ QualyticsError            internal              exit 1  500
 ├─ DriverMissing          driver-missing        exit 6  200
 ├─ TooMany                too-many              exit 1  429   carries the seconds to wait
 ├─ Abandoned              abandoned             exit 1  499
+├─ AddressTaken          address-taken         exit 1  500
 ├─ Unreachable            unreachable           exit 1  502
 ├─ Busy                   store-busy            exit 1  503
 ├─ StoreError             store-error           exit 1  500
@@ -218,6 +219,13 @@ class Abandoned(QualyticsError):
     code = "abandoned"
     http_status = 499
     meaning = "whoever asked hung up before the answer, so what they asked for was ended"
+
+
+class AddressTaken(QualyticsError):
+    """Another program listens where a control plane was to."""
+
+    code = "address-taken"
+    meaning = "another program listens on the address"
 
 
 class Unreachable(QualyticsError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
 import tempfile
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported there, though not for export
 
-from qualytics.errors import UsageError
-from qualytics.probe._platform import harden
+from qualytics.probe._platform import die_with, harden
+from qualytics.server import listening
 from qualytics.server.config import SHARED
 from qualytics.store import open_pool
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from qualytics.server.config import Config
@@ -42,10 +45,15 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
 
     Raises:
         StoreError, KeyProblem: the store cannot be opened; nothing is served then.
-        UsageError: the address cannot be listened on.
+        AddressTaken, UsageError: the address cannot be listened on.
 
     """
     harden()  # a test's child is of the same user: it is not to look into who holds the key
+    with listening.take(*config.address) as listener:
+        _serve(config, say, listener)
+
+
+def _serve(config: Config, say: Callable[[str], None], listener: socket.socket) -> None:
     pool = open_pool(config.settings)
     try:
         with pool.lease() as store:  # made, migrated and proved before anybody can ask for it
@@ -53,9 +61,9 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
     finally:
         pool.close()
     most = _raise_descriptors()
-    host, port = config.address
     say(f"serving http://{config.listen}{config.path} with {config.workers} worker{'s' * (config.workers > 1)}")
-    server = Granian(
+    host, port = config.address
+    server = _Server(
         "qualytics.server.app",
         address=host,
         port=port,
@@ -72,17 +80,26 @@ def serve(config: Config, say: Callable[[str], None]) -> None:
         workers_kill_timeout=_STOP_S,
         reload_paths=[config.settings.home],  # nothing is reloaded; by default it asks for the working directory
     )
-    try:
-        with tempfile.TemporaryDirectory(prefix="qualytics-metrics-") as shared:
-            os.environ[SHARED] = shared
-            server.serve(target_loader=_application, wrap_loader=False)
-    except OSError as exc:
-        raise UsageError(
-            f"cannot listen on {config.listen}: {exc.strerror or exc}", "choose another with --listen"
-        ) from exc
+    server.listener = listener
+    with tempfile.TemporaryDirectory(prefix="qualytics-metrics-") as shared:
+        os.environ[SHARED] = shared
+        server.serve(target_loader=functools.partial(_application, os.getpid()), wrap_loader=False)
 
 
-def _application() -> Any:
+class _Server(Granian):  # type: ignore[misc,valid-type]  # which of two it is depends on the interpreter
+    """Has its workers listen on our socket; each with one of its own could share the address with anybody's."""
+
+    listener: socket.socket
+
+    def _init_shared_socket(self) -> None:
+        self.listener.listen(self.backlog)
+        self.listener.set_inheritable(True)
+        self._ssp, self._sso, self._sfd = None, self.listener, self.listener.fileno()
+        self._shd = SocketHolder(*(self._sfd, False, self.backlog))  # type: ignore[call-arg]  # False: no Unix socket
+
+
+def _application(parent: int) -> Any:
+    die_with(parent)
     # Only a worker imports it: the library of metrics looks at SHARED when it is imported. By a name, granian would
     # look for it in the working directory first.
     from qualytics.server.app import from_environment

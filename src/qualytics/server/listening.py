@@ -1,0 +1,81 @@
+"""The socket that a control plane listens on: one program has it alone, and all of its workers share it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import socket
+
+from qualytics.errors import AddressTaken, UsageError
+
+_LISTENS = "0A"  # <net/tcp_states.h>: TCP_LISTEN
+
+
+def take(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address; nobody else can listen there, this user's other programs neither.
+
+    Raises:
+        AddressTaken: somebody listens there already.
+        UsageError: it is no address of this machine.
+
+    """
+    where = f"{f'[{host}]' if ':' in host else host}:{port}"
+    listener = None
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+        listener = socket.socket(family, kind, protocol)
+        # What a server before us has left behind in TIME_WAIT is no reason to wait, too. Never SO_REUSEPORT: with it
+        # two programs share an address in silence.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, UnicodeError) as exc:
+        if listener is not None:
+            listener.close()
+        hint = "choose another with --listen"
+        if getattr(exc, "errno", None) == errno.EADDRINUSE:
+            raise AddressTaken(f"cannot listen on {where}: {_holder(port)} listens there", hint) from exc
+        raise UsageError(f"cannot listen on {where}: {getattr(exc, 'strerror', None) or exc}", hint) from exc
+    return listener
+
+
+def _holder(port: int) -> str:
+    """Return what can be seen of who listens on a port."""
+    inodes = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as lines:
+                entries = [line.split() for line in lines][1:]
+        except OSError:  # not Linux, or without IPv6
+            continue
+        for entry in entries:
+            if entry[3] == _LISTENS and int(entry[1].rpartition(":")[2], 16) == port:
+                inodes[f"socket:[{entry[9]}]"] = int(entry[7])
+    for pid in sorted(int(name) for name in (os.listdir("/proc") if inodes else ()) if name.isdecimal()):
+        if not inodes.keys().isdisjoint(_files(pid)):
+            return f"{_name(pid)} (process {pid})"
+    users = {_user(uid) for uid in inodes.values()}
+    return f"a program of user {users.pop()}" if len(users) == 1 else "another program"
+
+
+def _files(pid: int) -> list[str]:
+    try:
+        return [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:  # it has ended, or hides what it does, as a control plane of ours
+        return []
+
+
+def _name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
+            return name.read().strip()
+    except OSError:
+        return "a program"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
