@@ -374,7 +374,7 @@ def _installed_mariadb() -> tuple[str, str] | None:
 
 
 @contextlib.contextmanager
-def mariadb(certificate: Any = None) -> Iterator[Server]:
+def mariadb(certificate: Any = None, options: tuple[str, ...] = ()) -> Iterator[Server]:
     """Run a MariaDB whose administrator is `admin`; `certificate` is (chain, key) of trustme for TLS."""
     daemon, install = mariadb_programs()
     with server_directory("my") as directory:
@@ -404,6 +404,7 @@ def mariadb(certificate: Any = None) -> Iterator[Server]:
             *("--no-defaults", f"--datadir={data}", f"--socket={directory}/s", f"--port={server.port}"),
             *("--bind-address=127.0.0.1", f"--pid-file={directory}/pid", "--skip-name-resolve"),
             *(f"--init-file={first}", "--innodb-flush-log-at-trx-commit=0", "--max-connect-errors=1000000"),
+            *options,
         ]
         if certificate is not None:
             cert_file, key_file = write_certificate(directory, *certificate)

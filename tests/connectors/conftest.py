@@ -60,6 +60,13 @@ def translated_postgres():
 
 
 @pytest.fixture(scope="session")
+def raw_postgres():
+    """Run a PostgreSQL as plain initdb makes it under LANG=C: in SQL_ASCII, which knows nothing of its bytes."""
+    with servers.postgres(encoding=None) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def foreign_root(tmp_path_factory):
     """Return the root certificate of an authority that has signed none of the servers."""
     import trustme

@@ -69,7 +69,10 @@ def tables(
     form: str,
     **page: Any,
 ) -> None:
-    """List the tables and views of a schema, or the prefixes and objects of an object store."""
+    r"""List the tables and views of a schema, or the prefixes and objects of an object store.
+
+    A name that is no text is shown with \xNN for each byte that is none; --catalog, --schema and --prefix take it so.
+    """
     listing = Listing("tables", page["prefix"] or "", _offset(page["after"]), page["limit"])
     with client.connect() as door:
         found = choose(record_id, name, door.connections.find)

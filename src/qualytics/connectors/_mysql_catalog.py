@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Item, Target
-from qualytics.connectors._rows import named, rows
+from qualytics.connectors._rows import named, rows, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,4 +32,4 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
         "where table_schema = %s and left(table_name, %s) = %s order by 1"
     )
     for found, kind in rows(handle, sql, (target.database, len(prefix), prefix), target.fetch_size):
-        yield Item(found, "view" if "VIEW" in kind else "table", target.database in _SYSTEM)
+        yield Item(text_of(found), "view" if "VIEW" in text_of(kind) else "table", target.database in _SYSTEM)

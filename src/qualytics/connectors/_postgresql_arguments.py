@@ -28,8 +28,8 @@ def greet(sock: socket.socket) -> bool:
     return answer == b"S"
 
 
-def arguments(target: Target, database: str) -> dict[str, Any]:
-    """Return what libpq is told, by its own names.
+def arguments(target: Target) -> dict[str, Any]:
+    """Return what libpq is told, by its own names, but for the database.
 
     It dials `hostaddr` and looks nothing up; `host` is the name that the certificate must be for.
     """
@@ -38,7 +38,6 @@ def arguments(target: Target, database: str) -> dict[str, Any]:
         "hostaddr": target.address,
         "port": target.port,
         "user": target.username,
-        "dbname": database,
         "application_name": target.parameters.get("application_name", "qualytics"),
         "gssencmode": "disable",
         "passfile": "/dev/null",

@@ -45,9 +45,10 @@ def _session(target: Target, database: str, encoding: str) -> Any:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
-    given = arguments(target, as_bytes(database).decode(errors="surrogateescape"))
-    conninfo = make_conninfo(**given, client_encoding=encoding).encode(errors="surrogateescape")
-    pgconn = psycopg.pq.PGconn.connect_start(conninfo)
+    # The one value that may be no text is quoted here.
+    quoted = as_bytes(database).replace(b"\\", rb"\\").replace(b"'", rb"\'")
+    conninfo = make_conninfo(**arguments(target), client_encoding=encoding).encode()
+    pgconn = psycopg.pq.PGconn.connect_start(conninfo + b" dbname='" + quoted + b"'")
     _set_verbosity(pgconn, _VERBOSE)
     if not _is_open(pgconn, target.timeout_s):
         raise _refusal(pgconn, target)

@@ -20,7 +20,7 @@ def prepare(handle: Any) -> None:
     # A server in SQL_ASCII does not know what its bytes mean; it would refuse the rest of a row for one name.
     wanted = RAW if RAW.encode() in {status(b"server_encoding"), status(b"client_encoding")} else UTF8
     if status(b"client_encoding") != wanted.encode():
-        _speak(handle, wanted)
+        speak(handle, wanted)
 
     class Names(Loader):
         def load(self, data: Any) -> str:
@@ -37,7 +37,7 @@ def prepare(handle: Any) -> None:
             except (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter):
                 if status(b"client_encoding") == RAW.encode():
                     raise
-                _speak(handle, RAW)
+                speak(handle, RAW)
                 return super().execute(*query, **options)
 
     for name in _TEXTS:
@@ -46,7 +46,8 @@ def prepare(handle: Any) -> None:
     handle.cursor_factory = Reading
 
 
-def _speak(handle: Any, encoding: str) -> None:
+def speak(handle: Any, encoding: str) -> None:
+    """Change the encoding of a session."""
     handle.pgconn.nonblocking = 0
     handle.pgconn.exec_(f"set client_encoding to '{encoding}'".encode())
     handle.pgconn.nonblocking = 1

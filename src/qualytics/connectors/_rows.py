@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Item
+from qualytics.connectors._names import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -22,10 +23,15 @@ def rows(handle: Any, sql: str, arguments: tuple[Any, ...] = (), size: int = 1_0
         cursor.close()
 
 
+def text_of(value: Any) -> str:
+    """Return a text of a row, which some servers call bytes."""
+    return as_text(bytes(value)) if isinstance(value, bytes | bytearray | memoryview) else str(value)
+
+
 def named(
     found: Iterator[tuple[Any, ...]], kind: str, system: Collection[str] = (), starts: tuple[str, ...] = ()
 ) -> Iterator[Item]:
     """Yield an item a row by its first column; `system` names and names that start with `starts` are the engine's own."""
     for row in found:
-        name = str(row[0]).rstrip()  # fixed-width columns come padded
+        name = text_of(row[0]).rstrip()  # fixed-width columns come padded
         yield Item(name, kind, name in system or name.startswith(starts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Param, Refusal, Server, tls_params
@@ -9,6 +10,8 @@ from qualytics.connectors._postgresql_arguments import greet
 from qualytics.connectors._postgresql_catalog import catalogs, schemas, select, tables
 from qualytics.connectors._postgresql_errors import classify
 from qualytics.connectors._postgresql_login import log_in
+from qualytics.connectors._postgresql_text import RAW, speak
+from qualytics.connectors._sql import one_row
 
 if TYPE_CHECKING:
     from qualytics.connectors._base import Target
@@ -19,8 +22,18 @@ _ENTRANCES = ("postgres", "template1")
 
 def connect(target: Target) -> Any:
     """Log in to the given database, else to the first that lets this user in."""
-    if target.database is not None:
+    if target.database is None:
+        return _enter(target)
+    try:
         return log_in(target, target.database)
+    except Refusal as exc:
+        if exc.verdict.failure_class == "unknown_db" and not target.database.isascii():
+            with contextlib.suppress(Refusal):
+                return log_in(target, _spelled(target, target.database))
+        raise
+
+
+def _enter(target: Target) -> Any:
     refusals = []
     for database in dict.fromkeys((*_ENTRANCES, target.username or "")):
         try:
@@ -30,6 +43,15 @@ def connect(target: Target) -> Any:
                 raise
             refusals.append(exc)
     raise refusals[0]
+
+
+def _spelled(target: Target, name: str) -> str:
+    # The names of databases are bytes to the server, and it may have shown this one by way of another encoding.
+    with contextlib.closing(_enter(target)) as handle:
+        found = one_row(handle, "select oid from pg_catalog.pg_database where datname = %s", (name,))
+        speak(handle, RAW)
+        row = one_row(handle, "select datname from pg_catalog.pg_database where oid = %s", found or (0,))
+    return str(row[0]) if row else name
 
 
 def check(handle: Any, target: Target) -> Server:

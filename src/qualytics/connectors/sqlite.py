@@ -9,6 +9,7 @@ from urllib.parse import quote
 from qualytics.connectors import _sqlite_errors
 from qualytics.connectors._base import Connector, Item, Server, Target
 from qualytics.connectors._files import clean_path, require_file
+from qualytics.connectors._names import as_text
 from qualytics.connectors._rows import rows
 from qualytics.connectors._sql import refuse
 
@@ -20,6 +21,7 @@ def connect(target: Target) -> sqlite3.Connection:
     """Open the file for reading only; it is never created."""
     require_file(target.path)
     handle = sqlite3.connect(f"file:{quote(target.path)}?mode=ro", uri=True, timeout=target.timeout_s)
+    handle.text_factory = as_text
     handle.execute("pragma trusted_schema = off")
     return handle
 
@@ -45,9 +47,10 @@ def schemas(_handle: sqlite3.Connection, _target: Target) -> Iterator[Item]:
 
 def tables(handle: sqlite3.Connection, target: Target, prefix: str) -> Iterator[Item]:
     """Yield the tables and views whose names begin with a prefix."""
-    sql = "select name, type from sqlite_schema where type in ('table', 'view') and substr(name, 1, ?) = ? order by 1"
-    for found, kind in rows(handle, sql, (len(prefix), prefix), target.fetch_size):
-        yield Item(found, kind, found.startswith("sqlite_"))
+    sql = "select name, type from sqlite_schema where type in ('table', 'view') order by 1"
+    for found, kind in rows(handle, sql, size=target.fetch_size):
+        if found.startswith(prefix):  # as it is shown: it need not be text
+            yield Item(found, kind, found.startswith("sqlite_"))
 
 
 CONNECTOR = Connector(
