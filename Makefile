@@ -4,23 +4,31 @@ export PYTHONDONTWRITEBYTECODE =
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# The target that was asked for, also while its prerequisites are made.
+FOR = setup
 
-.PHONY: help setup demo serve test test-fast verify lint format docs bench clean
+.PHONY: help sizes setup demo serve test test-fast verify lint format docs bench clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 setup: $(VENV)/.complete ## Build .venv with the package, every driver and the developers' tools.
 
-$(VENV)/.complete: pyproject.toml constraints.txt dev/setup.sh
+$(VENV)/.complete: pyproject.toml constraints.txt dev/setup.sh | sizes
 	sh dev/setup.sh $(VENV)
 
+# Before anything is installed: what the target is going to fetch, and how much.
+sizes:
+	@python=$$(sh dev/python.sh) && "$$python" -m dev.needs $(FOR) $(VENV)
+
+demo: FOR = demo
 demo: setup ## Run the main job on real databases and print each command with its output.
 	$(PYTHON) -m dev.demo
 
 serve: setup ## Run a control plane on this machine; its tests may reach this machine, which is refused by default.
 	$(VENV)/bin/qualytics serve --allow-target 127.0.0.0/8
 
+test: FOR = test
 test: setup ## Run the whole suite against real servers, installing what is missing.
 	$(PYTHON) -m dev.prepare
 	$(PYTHON) -m pytest -n 2
@@ -28,6 +36,7 @@ test: setup ## Run the whole suite against real servers, installing what is miss
 test-fast: setup ## Run the tests that need no server.
 	$(PYTHON) -m pytest -q -n 2 -p no:logging -m "not servers and not slow"
 
+verify: FOR = verify
 verify: setup ## Test every type on its counterpart, or some: TYPES="s3 hive"; all of them keep their versions.
 	$(PYTHON) -m dev.verify $(if $(TYPES),$(TYPES),--write)
 
@@ -44,6 +53,7 @@ format: setup ## Format the code.
 docs: setup ## Write the generated documents anew.
 	$(PYTHON) -m dev.docs
 
+bench: FOR = bench
 bench: setup ## Print the figures as ratios to floors measured in the same run, or some: ROWS="list test".
 	$(PYTHON) -m dev.bench $(if $(ROWS),--rows "$(ROWS)")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import statistics
 import threading
 import time
@@ -17,9 +16,11 @@ import trustme
 from dev import bench_hosts, bench_store, servers
 from dev.bench_clock import Command, medians_ms, python, qualytics
 from dev.bench_rows import Bench, Figure
+from dev.cache import kept, place_of
 from dev.control_plane import Api
 from dev.plane import CLIENTS, Load, Running, control_plane, token, twin, wrk
 from qualytics.settings import Settings
+from qualytics.store.schema import MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,15 +106,16 @@ def of_a_million(_bench: Bench) -> Iterator[Figure]:
 
 def _stored(count: int) -> tuple[Path, str]:
     # A million take a while to make, so they are kept outside the tree.
-    home = servers.cache() / f"bench-connections-{count}"
+    home = kept(place_of(f"bench-connections-{count}", *MIGRATIONS, *_TYPES), lambda home, _: _store(home, count))
+    return home, (home / "bearer").read_text()
+
+
+def _store(home: Path, count: int) -> None:
+    home.chmod(0o700)
+    bench_store.fill(home, count, _TYPES)
     bearer = home / "bearer"
-    if not bearer.exists():
-        shutil.rmtree(home, ignore_errors=True)
-        bench_store.fill(home, count, _TYPES)
-        text = token(Settings(home))
-        bearer.touch(0o600)
-        bearer.write_text(text)
-    return home, bearer.read_text()
+    bearer.touch(0o600)
+    bearer.write_text(token(Settings(home)))
 
 
 def from_the_command_line(bench: Bench) -> Iterator[Figure]:

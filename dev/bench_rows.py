@@ -228,7 +228,7 @@ def growth(bench: Bench) -> Iterator[Figure]:
 
 def published(bench: Bench) -> Iterator[Figure]:
     """Time the published client beside ours: its list asks a stub on this machine, ours reads its store."""
-    other = str(servers.virtual_environment("qualytics-cli-1.2.2", "qualytics-cli==1.2.2") / "bin" / "qualytics")
+    other = str(servers.virtual_environment("qualytics-cli") / "bin" / "qualytics")
     listing = qualytics(bench.dozen(), "connections", "list", "--format", "json")
     with bench_hosts.connections_api(json.loads(listing.run())) as port:
         claims = [base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"HS256"}', b"{}", b"none")]

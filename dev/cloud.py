@@ -8,8 +8,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from dev.installing import virtual_environment
 from dev.objects import _answers, _identity
-from dev.servers import Server, free_port, server_directory, virtual_environment, write_certificate
+from dev.servers import Server, free_port, server_directory, write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,27 +24,19 @@ AWS_KEY, AWS_SECRET = "test", "test"
 @functools.cache
 def bqemulator_program() -> Path:
     """Return the path of bqemulator, its engine's spatial extension prepared from a wheel: it would download it."""
-    wanted = (
-        "bqemulator==1.4.0",
-        "duckdb==1.5.5",
-        "duckdb-extensions==1.5.5",
-        "duckdb-extension-spatial==1.5.5",
-        "numpy",
-    )
-    place = virtual_environment("bqemulator", *wanted)
-    return place / "bin" / "bqemulator"
+    return virtual_environment("bqemulator") / "bin" / "bqemulator"
 
 
 @functools.cache
 def ministack_program() -> Path:
     """Return the path of ministack."""
-    return virtual_environment("ministack", "ministack[full]==1.5.33") / "bin" / "ministack"
+    return virtual_environment("ministack") / "bin" / "ministack"
 
 
 @functools.cache
 def minilake_program() -> Path:
     """Return the path of minilake."""
-    return virtual_environment("minilake", "minilake==1.9.0") / "bin" / "minilake"
+    return virtual_environment("minilake") / "bin" / "minilake"
 
 
 @contextlib.contextmanager

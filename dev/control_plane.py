@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dev.servers import START_S, _die_with_parent, free_port, virtual_environment
+from dev.installing import virtual_environment
+from dev.servers import START_S, _die_with_parent, free_port
 from qualytics import settings
 from qualytics.service import Context
 from qualytics.service.people import Users
@@ -157,7 +158,7 @@ class ControlPlane:
 
 def schemathesis() -> Path:
     """Return the program that tests an API by its OpenAPI document, installed once."""
-    return virtual_environment("schemathesis-4.32.5", "schemathesis==4.32.5") / "bin" / "schemathesis"
+    return virtual_environment("schemathesis") / "bin" / "schemathesis"
 
 
 def make_people(home: Path, environ: Mapping[str, str] | None = None, *, password: str | None = None) -> dict[str, str]:

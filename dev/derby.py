@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.servers import Server, free_port, install_debian, own, server_directory, virtual_environment
+from dev.installing import install_debian, virtual_environment
+from dev.servers import Server, free_port, own, server_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,15 +45,14 @@ _REWRITES = (
 
 def programs() -> None:
     """Install Java and Derby where they are missing."""
-    if not shutil.which("java") or not (_JARS / "derbynet.jar").exists():
-        install_debian("default-jre-headless", "libderby-java", "libderbyclient-java")
+    install_debian("default-jre-headless", "libderby-java", "libderbyclient-java")
 
 
 @contextlib.contextmanager
 def derby(passwords: Mapping[str, str]) -> Iterator[Server]:
     """Run a Derby that knows these users; the first one made the database SALES."""
     programs()
-    python = virtual_environment("jpype", "jpype1==1.7.1") / "bin" / "python"
+    python = virtual_environment("jpype") / "bin" / "python"
     with server_directory("derby") as directory:
         user, password = next(iter(passwords.items()))
         server = Server(free_port(), user, password, directory)

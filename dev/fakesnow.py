@@ -16,22 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# The whole resolution of "fakesnow[server]" with a connector before 5, so that set-up is repeatable.
-_PINS = (
-    *("fakesnow[server]==0.12.1", "snowflake-connector-python==4.8.1", "duckdb==2.0.0", "pyarrow==26.0.1"),
-    *("sqlglot==30.22.0", "starlette==1.10.0", "uvicorn==0.54.0", "anyio==4.16.0", "h11==0.16.0", "click==8.5.1"),
-    *("asn1crypto==1.5.1", "boto3==1.44.5", "botocore==1.44.5", "certifi==2026.10.18", "cffi==2.1.1"),
-    *("charset-normalizer==3.5.2", "cryptography==50.0.2", "filelock==4.2.11", "idna==3.20", "jmespath==1.1.0"),
-    *("packaging==26.3", "platformdirs==4.14.7", "pycparser==3.12", "PyJWT==2.15.1", "pyOpenSSL==26.4.0"),
-    *("python-dateutil==2.9.0.post0", "pytz==2026.6", "requests==2.34.2", "s3transfer==0.19.3", "six==1.17.0"),
-    *("sortedcontainers==2.4.0", "tomlkit==0.15.2", "typing_extensions==4.16.0", "urllib3==2.8.0"),
-)
-
 
 @functools.cache
 def fakesnow_programs() -> Path:
     """Return the folder of the emulator's programs; they are installed once."""
-    return servers.virtual_environment("fakesnow", *_PINS) / "bin"
+    return servers.virtual_environment("fakesnow") / "bin"
 
 
 @contextlib.contextmanager

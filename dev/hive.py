@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 from typing import TYPE_CHECKING
 
 from dev import servers
+from dev.needs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +18,11 @@ _CLASS = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
 def programs() -> tuple[str, Path]:
     """Return java, else Debian's package of it, and the folder of Spark in an environment of its own."""
-    if not shutil.which("java"):
-        servers.install_debian("default-jre-headless")
-    java = shutil.which("java")
+    servers.install_debian("default-jre-headless")
+    java = program("java")
     if java is None:
         raise servers.Missing("the package default-jre-headless was installed, but brought no java")
-    place = servers.virtual_environment("pyspark", "pyspark==4.3.0")
+    place = servers.virtual_environment("pyspark")
     return java, next(place.glob("lib/python3*/site-packages/pyspark"))
 
 

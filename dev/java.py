@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev.servers import Server, free_port, install_debian, own, server_directory
+from dev.installing import install_debian
+from dev.servers import Server, free_port, own, server_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +28,7 @@ _PACKAGES = ("libh2-java", "libhsqldb-java", "libderbyclient-java", "libpostgres
 
 def programs() -> None:
     """Install Java and the drivers where they are missing."""
-    jars = [JARS / jar for _, names in DRIVERS.values() for jar in names]
-    if not shutil.which("java") or not all(jar.exists() for jar in jars):
-        install_debian("default-jre-headless", *_PACKAGES)
+    install_debian("default-jre-headless", *_PACKAGES)
 
 
 def driver(engine: str) -> dict[str, object]:

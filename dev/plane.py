@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dev import servers
+from dev.needs import program
 from qualytics.service import Context
 from qualytics.service.people import Users
 from qualytics.service.tokens import Tokens
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 CLIENTS = 64
 _START_S = 60.0
-_TWIN = ("click", "cryptography", "granian", "PyJWT", "PyYAML")
-_FASTAPI = ("fastapi==0.165.0", "pydantic==2.14.3")
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}
 
 
@@ -107,10 +105,7 @@ def control_plane(home: Path, log: Path, *options: str, extra: Mapping[str, str]
 
 def twin_python() -> Path:
     """Return the interpreter of the yardstick's own environment, installed when it is missing."""
-    pins = [line for line in (servers.ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    known = {pin.partition("==")[0].lower(): pin for pin in pins}
-    wanted = [known.get(name.lower(), name) for name in _TWIN]
-    return servers.virtual_environment("bench-twin", *wanted, *_FASTAPI) / "bin" / "python"
+    return servers.virtual_environment("bench-twin") / "bin" / "python"
 
 
 @contextlib.contextmanager
@@ -160,9 +155,8 @@ def read_wrk(said: str) -> Load:
 
 def wrk_program() -> str:
     """Return the path of `wrk`, installed when it is missing."""
-    if not shutil.which("wrk"):
-        servers.install_debian("wrk")
-    return shutil.which("wrk") or "wrk"
+    servers.install_debian("wrk")
+    return program("wrk") or "wrk"
 
 
 def _percentile(said: str, name: str) -> float:

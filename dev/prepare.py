@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import subprocess
 import sys
 
@@ -21,10 +20,11 @@ from dev import (
     redshift,
     servers,
 )
+from dev.installing import Missing
 
 NEEDS = (
     servers.postgres_programs,
-    functools.partial(servers.locales, "de_DE", "ru_RU", "ja_JP"),
+    servers.locales,
     servers.mariadb_programs,
     fakesnow.fakesnow_programs,
     redshift.programs,
@@ -46,7 +46,7 @@ def main() -> int:
     for need in NEEDS:
         try:
             need()
-        except (servers.Missing, subprocess.CalledProcessError) as exc:
+        except (Missing, subprocess.CalledProcessError) as exc:
             missing.append(str(exc))
     for line in missing:
         print(f"prepare: {line}", file=sys.stderr)

