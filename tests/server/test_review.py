@@ -150,14 +150,15 @@ def test_whatever_is_sent_as_a_token_is_refused_and_is_no_fault_of_ours(plane, t
 
 def test_tokens_that_are_restored_count_as_those_that_are_made(plane, admin, fresh):
     user = admin("POST", "/users", {"name": fresh(), "role": "Member"}).json["id"]
-    made = [admin("POST", "/user-tokens", {"name": "t", "user": user}).json["id"] for _ in range(100)]
-    assert admin("PUT", f"/user-tokens/{made[0]}", {"revoke": True}).status == 200
-    assert admin("POST", "/user-tokens", {"name": "one more", "user": user}).status == 200
-    answer = admin("PUT", f"/user-tokens/{made[0]}", {"revoke": False})
+    made = [admin("POST", "/user-tokens", {"name": "t", "user": user}).json for _ in range(100)]
+    own, ended = plane.api(made[2]["bearer_token"]), f"/user-tokens/{made[0]['id']}"
+    assert own("PUT", ended, {"revoke": True}).status == 200
+    assert own("POST", "/user-tokens", {"name": "one more"}).status == 200
+    answer = own("PUT", ended, {"revoke": False})
     assert (answer.status, answer.json["code"]) == (409, "conflict")
-    assert admin("GET", f"/user-tokens/{made[0]}").json["active"] is False
-    assert admin("PUT", f"/user-tokens/{made[1]}", {"revoke": True}).status == 200
-    assert admin("PUT", f"/user-tokens/{made[0]}", {"revoke": False}).json["active"] is True
+    assert own("GET", ended).json["active"] is False
+    assert own("PUT", f"/user-tokens/{made[1]['id']}", {"revoke": True}).status == 200
+    assert own("PUT", ended, {"revoke": False}).json["active"] is True
 
 
 LARGE = ("/connections", "/connections/test", "/datastores", "/users", "/connections/datastores/bulk", "/cli/token")

@@ -151,6 +151,7 @@ def older(raw, settings, version):
     undo = {
         2: ["DROP INDEX connections_by_type_and_name"],
         3: [*(f"DROP TABLE {table}" for table in newer_tables), "ALTER TABLE datastores DROP COLUMN settings"],
+        4: [f"ALTER TABLE tokens DROP COLUMN {column}" for column in ("made_by", "is_final")],
     }
     for number in range(VERSION, version, -1):
         for sql in undo[number]:

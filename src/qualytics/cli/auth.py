@@ -121,10 +121,15 @@ def contexts(*, form: str) -> None:
 @click.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
 @options.common_options()
 def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> None:
-    """Make a token and print it, once."""
+    """Make a token and print it, once. It ends with the token that you are signed in with at the latest."""
+    from datetime import UTC, datetime, timedelta
+
     with client.connect() as door:
-        output.write_document(door.tokens.create(name, expires_in_days, user), form)
+        found = door.tokens.create(name, expires_in_days, user)
+    output.write_document(found, form)
     output.say(_ONCE)
+    if datetime.fromisoformat(found["expiration"]) < datetime.now(UTC) + timedelta(days=expires_in_days, minutes=-5):
+        output.say("note: it ends with the token that made it")
 
 
 @token.command("list")
@@ -144,7 +149,7 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: str) ->
 @options.id_option("Token ID to revoke.", required=True)
 @options.common_options()
 def revoke(*, record_id: int, form: str) -> None:
-    """End a token at once."""
+    """End a token at once, and those that it made for the same user; what an Admin ends stays ended."""
     with client.connect() as door:
         output.write_document(door.tokens.revoke(record_id), form)
 

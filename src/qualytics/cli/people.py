@@ -110,7 +110,7 @@ def create_account(ctx: click.Context, /, *, form: str, **given: Any) -> None:
 @options.common_options()
 @click.pass_context
 def update_user(ctx: click.Context, /, *, form: str, **given: Any) -> None:
-    """Change a user. What is not given stays; a role counts at once."""
+    """Change a user. What is not given stays; a role counts at once, and a new password ends the user's tokens."""
     _update(ctx, _USER, form, given)
 
 

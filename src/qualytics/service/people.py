@@ -11,7 +11,7 @@ from qualytics.service import changed_names, passwords, validate, views
 from qualytics.service.clock import now
 from qualytics.service.passwords import Passwords
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
-from qualytics.service.tokens import issue, named
+from qualytics.service.tokens import end_others, issue, named
 from qualytics.store.people import People, User
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ class Users:
     def update(self, user_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given and return the document; None clears an address, a password or a link.
 
+        Another password, or a link that is another or none, ends the user's tokens, but the one that asks.
+
         Raises:
             NotFound: there is no such user.
             UsageError: nothing is given.
@@ -133,9 +135,11 @@ class Users:
                     _require_other_admin(people, before)
                 people.update_user(user_id, row)
                 after = _required(people.user(user_id), user_id)
+                ended = end_others(self._context, people, user_id) if _signs_in_anew(before, values) else 0
                 secrets = ["password"] if "password" in values else []
                 changed = changed_names(_plain(before), _plain(after), secrets)
-                act.done(user_id, after.name, version=after.version, changed=changed)
+                detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
+                act.done(user_id, after.name, version=after.version, changed=changed, **detail)
                 return _document(after)
 
     def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
@@ -219,6 +223,12 @@ def _require_fit(before: User, values: Mapping[str, Any]) -> None:
         problems.add("kind", "cannot be changed", "create a user of the other kind")
     _check_kind({**values, "kind": before.kind}, problems)
     problems.finish()
+
+
+def _signs_in_anew(before: User, values: Mapping[str, Any]) -> bool:
+    link = {name: values.get(name, getattr(before, name)) for name in ("issuer", "subject")}
+    was_linked = before.issuer is not None
+    return "password" in values or (was_linked and link != {"issuer": before.issuer, "subject": before.subject})
 
 
 def _new(values: Mapping[str, Any], hashed: str | None) -> User:

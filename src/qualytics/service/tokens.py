@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,16 +9,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
-from qualytics.secret import Secret
-from qualytics.service import Act, validate, views
+from qualytics.service import Act, signing, validate, views
 from qualytics.service.clock import now
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
 from qualytics.store.people import People, Token
-from qualytics.store.sealed import OwnSecrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
+    from collections.abc import Iterable, Iterator, Sequence
 
     from qualytics.service import Context
     from qualytics.service.uses import Uses
@@ -29,14 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_DAYS = 90
 MOST_DAYS = 365
 MOST_ACTIVE = 100
-_ALGORITHM = "HS256"
-_AUDIENCE = "qualytics"
-_SECRET = "tokens"  # noqa: S105 - the name of it
 _DAY_S = 86_400
-_LONGEST = 4_096
-_HINT = "qualytics auth login gets a new one"
-# What signs, by the id of the store: opened once in a process.
-_signing: dict[str, bytes] = {}
 # Hashes of tokens whose signature was right, with the id of the store: rows tell the rest at each request.
 _verified: set[tuple[str, str]] = set()
 _MOST_VERIFIED = 10_000
@@ -52,7 +41,8 @@ class Tokens:
     def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:
         """Make a token and return its document, with the token itself as `bearer_token`, once.
 
-        It is good for 90 days by default; `user` is the name or id of whom it is for: oneself by default.
+        It is good for 90 days by default, and never for longer than the token that asks for it; `user` is the
+        name or id of whom it is for: oneself by default.
 
         Raises:
             InvalidInput: a value breaks a rule.
@@ -94,19 +84,23 @@ class Tokens:
     def revoke(self, token_id: int, *, revoke: bool = True) -> dict[str, Any]:
         """End a token at once, or let it be good again, and return its document.
 
+        With it end those that it made for the same user, but neither the one that asks nor what that has made.
+        A token that ends itself, as signing out does, ends alone. What an Admin has ended stays ended.
+
         Raises:
             NotFound: as in `get`.
-            Conflict: as in `create`, when one is restored.
+            Conflict: it cannot be good again; or as in `create`.
 
         """
         action = "token.revoke" if revoke else "token.restore"
         with self._context.acting(OWN_TOKENS, action, token_id) as act, self._context.writing():
             found = self._visible(token_id)
-            if (found.revoked is not None) != revoke:
-                if not revoke:
-                    require_room(self._people(), found.user_id, found.user_name)
-                self._people().set_revoked(token_id, now() if revoke else None)
-            act.done(token_id, found.name, user=found.user_name)
+            if revoke:
+                ended = self._end(found)
+                act.done(token_id, found.name, user=found.user_name, ended=ended)
+            else:
+                self._restore(found)
+                act.done(token_id, found.name, user=found.user_name)
             return _document(self._visible(token_id))
 
     def delete(self, token_id: int) -> dict[str, Any]:
@@ -125,6 +119,28 @@ class Tokens:
             self._people().delete_token(token_id)
             act.done(token_id, found.name, user=found.user_name)
         return {"id": found.id, "name": found.name, "deleted": True}
+
+    def _end(self, found: Token) -> Sequence[int]:
+        people, asking = self._people(), self._context.actor
+        lines = {found.id}
+        if asking.token_id != found.id:
+            known = list(people.tokens(found.user_id))
+            spared = _line(known, asking.token_id) if asking.token_id is not None else set()
+            lines |= _line(known, found.id) - spared
+        for token_id in sorted(lines):
+            people.end_token(token_id, now(), is_final=asking.is_admin)
+        return sorted(lines)
+
+    def _restore(self, found: Token) -> None:
+        if found.revoked is None:
+            return
+        people, hint = self._people(), "make a new one: qualytics auth token create --name NAME"
+        if found.is_final:
+            raise Conflict(f"token {found.name!r} was ended by an Admin or a new password, which is final", hint)
+        if self._context.actor.token_id in _line(list(people.tokens(found.user_id)), found.id):
+            raise Conflict(f"token {found.name!r} has made the one that asks for it to be good again", hint)
+        require_room(people, found.user_id, found.user_name)
+        people.restore_token(found.id)
 
     def _owner(self, people: People, user: str | int | None) -> tuple[int, str]:
         actor = self._context.actor
@@ -164,23 +180,38 @@ def require_room(people: People, user_id: int, user_name: str) -> None:
         raise Conflict(f"{user_name!r} has {active} tokens that are good", hint)
 
 
+def end_others(context: Context, people: People, user_id: int) -> int:
+    """End every token of a user but the one that asks, for good; inside a transaction; return how many."""
+    ended = [token.id for token in people.tokens(user_id) if _is_active(token) and token.id != context.actor.token_id]
+    for token_id in ended:
+        people.end_token(token_id, now(), is_final=True)
+    return len(ended)
+
+
+def _line(tokens: Iterable[Token], token_id: int) -> set[int]:
+    """Return the ids of a token, of those that it made, of those that these made, and so on; by id, as they come."""
+    found = {token_id}
+    for token in tokens:
+        if token.made_by in found:
+            found.add(token.id)
+    return found
+
+
 def issue(
     context: Context, user_id: int, user_name: str, name: str, days: int = DEFAULT_DAYS, act: Act | None = None
 ) -> dict[str, Any]:
-    """Make a token for a user, inside a transaction of the store, and return its document with `bearer_token`."""
+    """Make a token for a user, inside a transaction of the store, and return its document with `bearer_token`.
+
+    It ends with the token that asks for it at the latest.
+    """
+    people, maker = People(context.store.execute), context.actor.token_id
     made = int(time.time())
-    claims = {
-        "jti": secrets.token_urlsafe(16),
-        "sub": str(user_id),
-        "iat": made,
-        "exp": made + days * _DAY_S,
-        "iss": context.store.store_id,
-        "aud": _AUDIENCE,
-    }
-    bearer = _jwt().encode(claims, _own_secrets(context).own_secret_or_new(_SECRET, _new_secret).reveal(), _ALGORITHM)
-    people = People(context.store.execute)
-    expires = datetime.fromtimestamp(made + days * _DAY_S, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    token = Token(user_id=user_id, name=name, hash=hash_of(bearer), created=now(), expires=expires)
+    ends = made + days * _DAY_S
+    if maker is not None and (parent := people.token(maker)) is not None:
+        ends = min(ends, int(datetime.fromisoformat(parent.expires).timestamp()))
+    bearer = signing.signed(context, user_id, made, ends)
+    expires = datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    token = Token(user_id=user_id, name=name, hash=hash_of(bearer), created=now(), expires=expires, made_by=maker)
     found = people.token(people.insert_token(token))
     if found is None:
         raise NotFound(f"there is no user {user_id}", "qualytics users list shows all")
@@ -220,7 +251,7 @@ def authenticate(
     hashed = hash_of(bearer)
     known = (context.store.store_id, hashed)
     if known not in _verified:
-        _verify(context, bearer)
+        signing.verify(context, bearer)
         if len(_verified) >= _MOST_VERIFIED:
             _verified.clear()
         _verified.add(known)
@@ -243,87 +274,23 @@ def renewed(store: Store, actor: Actor) -> Actor:
         return replace(actor, name=found.user_name, role=found.role)
     user = people.user(actor.user_id or 0)
     if user is None:
-        raise NotSignedIn("the user is no longer known here", _HINT)
+        raise NotSignedIn("the user is no longer known here", signing.HINT)
     return replace(actor, name=user.name, role=user.role)
 
 
 def _good(found: SignedIn | None) -> SignedIn:
     if found is None:
-        raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", _HINT)
+        raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", signing.HINT)
     if found.revoked is not None:
-        raise NotSignedIn("the token was revoked", _HINT)
+        raise NotSignedIn("the token was revoked", signing.HINT)
     if found.expires <= now():
-        raise NotSignedIn("the token has expired", _HINT)
+        raise NotSignedIn("the token has expired", signing.HINT)
     return found
 
 
 def hash_of(bearer: str) -> str:
     """Return what the store keeps of a token."""
     return sha256(bearer.encode("utf-8", "replace")).hexdigest()
-
-
-def _verify(context: Context, bearer: str) -> None:
-    """Check signature, times and place of a token; its claims are not needed, as its row says more."""
-    jwt = _jwt()
-    if len(bearer) > _LONGEST or not bearer.isascii():
-        raise NotSignedIn("what was sent as the token is none", _HINT)
-    try:
-        try:
-            _decode(context, bearer, _signing_secret(context))
-        except jwt.InvalidSignatureError:
-            # Another process may have given the store another secret since, as a restored backup does.
-            _signing.pop(context.store.store_id, None)
-            _decode(context, bearer, _signing_secret(context))
-    except jwt.ExpiredSignatureError as exc:
-        raise NotSignedIn("the token has expired", _HINT) from exc
-    except jwt.InvalidAlgorithmError as exc:
-        raise NotSignedIn("the token is not signed the way this control plane signs", _HINT) from exc
-    except (jwt.InvalidSignatureError, jwt.InvalidIssuerError, jwt.InvalidAudienceError) as exc:
-        raise NotSignedIn(_stranger(context, bearer), _HINT) from exc
-    except (jwt.InvalidTokenError, RecursionError) as exc:
-        raise NotSignedIn("what was sent as the token is none", _HINT) from exc
-
-
-def _decode(context: Context, bearer: str, secret: bytes) -> None:
-    _jwt().decode(
-        bearer,
-        secret,
-        algorithms=[_ALGORITHM],
-        audience=_AUDIENCE,
-        issuer=context.store.store_id,
-        options={"require": ["jti", "sub", "iat", "exp", "iss", "aud"]},
-    )
-
-
-def _stranger(context: Context, bearer: str) -> str:
-    jwt = _jwt()
-    try:
-        claims = jwt.decode(bearer, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
-    except (jwt.InvalidTokenError, RecursionError):
-        return "what was sent as the token is none"
-    if claims.get("iss") == context.store.store_id:
-        return "the token was changed since it was made: its signature is not right"
-    return "the token is of another control plane"
-
-
-def _signing_secret(context: Context) -> bytes:
-    store_id = context.store.store_id
-    known = _signing.get(store_id)  # once: another thread may forget it meanwhile
-    if known is None:
-        found = _own_secrets(context).own_secret(_SECRET)
-        if found is None:  # no token was ever made here
-            return secrets.token_bytes(32)
-        known = _signing[store_id] = found.reveal().encode()
-    return known
-
-
-def _own_secrets(context: Context) -> OwnSecrets:
-    store = context.store
-    return OwnSecrets(store.execute, store.store_id, store.key)
-
-
-def _new_secret() -> Secret:
-    return Secret(secrets.token_urlsafe(32))
 
 
 def _checked(name: object, days: object) -> tuple[str, int]:
@@ -353,11 +320,3 @@ def _document(token: Token) -> dict[str, Any]:
         "revoked": token.revoked,
         "created": token.created,
     }
-
-
-def _jwt() -> ModuleType:
-    try:
-        import jwt
-    except ImportError as exc:
-        raise UsageError("tokens need what a control plane needs", "pip install 'qualytics[server]'") from exc
-    return jwt

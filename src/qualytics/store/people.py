@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _USER = ("name", "name_key", "kind", "role", "email", "password_hash", "issuer", "subject", "created")
-_TOKEN = ("user_id", "name", "hash", "created", "expires", "last_used", "revoked")
+_TOKEN = ("user_id", "name", "hash", "created", "expires", "last_used", "revoked", "made_by", "is_final")
 _MAX_ID = 2**63 - 1
 
 
@@ -33,7 +33,10 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Token:
-    """A token of a user: times are texts that sort as they pass."""
+    """A token of a user: times are texts that sort as they pass.
+
+    `made_by` is the id of the token that asked for it; one whose end `is_final` cannot be good again.
+    """
 
     user_id: int
     name: str
@@ -42,6 +45,8 @@ class Token:
     expires: str
     last_used: str | None = None
     revoked: str | None = None
+    made_by: int | None = None
+    is_final: bool = False
     user_name: str = ""
     id: int = 0
 
@@ -142,9 +147,14 @@ class People:
         """Store a new token and return its id."""
         return self._insert("tokens", _TOKEN, token)
 
-    def set_revoked(self, token_id: int, when: str | None) -> None:
-        """Write since when a token is revoked, or that it is not."""
-        self._execute("UPDATE tokens SET revoked = ? WHERE id = ?", (when, token_id))
+    def end_token(self, token_id: int, when: str, *, is_final: bool) -> None:
+        """Write that a token is revoked; since when and how finally stays as it was if that was more."""
+        sets = "revoked = COALESCE(revoked, ?)" + (", is_final = 1" if is_final else "")
+        self._execute(f"UPDATE tokens SET {sets} WHERE id = ?", (when, token_id))  # noqa: S608 - constants only
+
+    def restore_token(self, token_id: int) -> None:
+        """Write that a token is not revoked."""
+        self._execute("UPDATE tokens SET revoked = NULL WHERE id = ?", (token_id,))
 
     def set_used(self, token_id: int, when: str, unless_since: str) -> None:
         """Write when a token was last used, unless that was written since a moment."""
@@ -152,7 +162,9 @@ class People:
         self._execute(sql, (when, token_id, unless_since))
 
     def delete_token(self, token_id: int) -> None:
-        """Remove a token."""
+        """Remove a token; those that it made count as made by the one that made it."""
+        maker = "(SELECT made_by FROM tokens WHERE id = ?)"
+        self._execute(f"UPDATE tokens SET made_by = {maker} WHERE made_by = ?", (token_id, token_id))  # noqa: S608 - a constant
         self._execute("DELETE FROM tokens WHERE id = ?", (token_id,))
 
     def add_login(self, key_hash: str, kind: str, detail: dict[str, Any], expires: str) -> None:

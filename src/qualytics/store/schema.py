@@ -132,6 +132,12 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX operations_by_datastore ON operations (datastore_id, id);
     ALTER TABLE datastores ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
     """,
+    # Which token made another, and which may not be good again; of those before nobody knows who revoked them.
+    """
+    ALTER TABLE tokens ADD COLUMN made_by INTEGER;
+    ALTER TABLE tokens ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0;
+    UPDATE tokens SET is_final = 1 WHERE revoked IS NOT NULL;
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.

@@ -1,0 +1,115 @@
+"""Signatures of tokens: made and checked with a secret of the store, which is sealed like the others."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from qualytics.errors import NotSignedIn, UsageError
+from qualytics.secret import Secret
+from qualytics.store.sealed import OwnSecrets
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from qualytics.service import Context
+
+HINT = "qualytics auth login gets a new one"
+_ALGORITHM = "HS256"
+_AUDIENCE = "qualytics"
+_SECRET = "tokens"  # noqa: S105 - the name of it
+_LONGEST = 4_096
+# What signs, by the id of the store: opened once in a process.
+_signing: dict[str, bytes] = {}
+
+
+def signed(context: Context, user_id: int, made: int, ends: int) -> str:
+    """Return a token of a user from one time to another, in seconds; inside a transaction of the store."""
+    claims = {
+        "jti": secrets.token_urlsafe(16),
+        "sub": str(user_id),
+        "iat": made,
+        "exp": ends,
+        "iss": context.store.store_id,
+        "aud": _AUDIENCE,
+    }
+    secret = _own_secrets(context).own_secret_or_new(_SECRET, _new_secret)
+    bearer: str = _jwt().encode(claims, secret.reveal(), _ALGORITHM)
+    return bearer
+
+
+def verify(context: Context, bearer: str) -> None:
+    """Check signature, times and place of a token; its claims are not needed, as its row says more.
+
+    Raises:
+        NotSignedIn: it is not one of this store; the message says why.
+
+    """
+    jwt = _jwt()
+    if len(bearer) > _LONGEST or not bearer.isascii():
+        raise NotSignedIn("what was sent as the token is none", HINT)
+    try:
+        try:
+            _decode(context, bearer, _signing_secret(context))
+        except jwt.InvalidSignatureError:
+            # Another process may have given the store another secret since, as a restored backup does.
+            _signing.pop(context.store.store_id, None)
+            _decode(context, bearer, _signing_secret(context))
+    except jwt.ExpiredSignatureError as exc:
+        raise NotSignedIn("the token has expired", HINT) from exc
+    except jwt.InvalidAlgorithmError as exc:
+        raise NotSignedIn("the token is not signed the way this control plane signs", HINT) from exc
+    except (jwt.InvalidSignatureError, jwt.InvalidIssuerError, jwt.InvalidAudienceError) as exc:
+        raise NotSignedIn(_stranger(context, bearer), HINT) from exc
+    except (jwt.InvalidTokenError, RecursionError) as exc:
+        raise NotSignedIn("what was sent as the token is none", HINT) from exc
+
+
+def _decode(context: Context, bearer: str, secret: bytes) -> None:
+    _jwt().decode(
+        bearer,
+        secret,
+        algorithms=[_ALGORITHM],
+        audience=_AUDIENCE,
+        issuer=context.store.store_id,
+        options={"require": ["jti", "sub", "iat", "exp", "iss", "aud"]},
+    )
+
+
+def _stranger(context: Context, bearer: str) -> str:
+    jwt = _jwt()
+    try:
+        claims = jwt.decode(bearer, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
+    except (jwt.InvalidTokenError, RecursionError):
+        return "what was sent as the token is none"
+    if claims.get("iss") == context.store.store_id:
+        return "the token was changed since it was made: its signature is not right"
+    return "the token is of another control plane"
+
+
+def _signing_secret(context: Context) -> bytes:
+    store_id = context.store.store_id
+    known = _signing.get(store_id)  # once: another thread may forget it meanwhile
+    if known is None:
+        found = _own_secrets(context).own_secret(_SECRET)
+        if found is None:  # no token was ever made here
+            return secrets.token_bytes(32)
+        known = _signing[store_id] = found.reveal().encode()
+    return known
+
+
+def _own_secrets(context: Context) -> OwnSecrets:
+    store = context.store
+    return OwnSecrets(store.execute, store.store_id, store.key)
+
+
+def _new_secret() -> Secret:
+    return Secret(secrets.token_urlsafe(32))
+
+
+def _jwt() -> ModuleType:
+    try:
+        import jwt
+    except ImportError as exc:
+        raise UsageError("tokens need what a control plane needs", "pip install 'qualytics[server]'") from exc
+    return jwt

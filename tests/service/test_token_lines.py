@@ -1,0 +1,151 @@
+"""Tokens that tokens make: none outlives its maker, and what is ended for good takes what it made with it."""
+
+import json
+
+import jwt
+import pytest
+
+from qualytics.errors import Conflict, NotSignedIn
+from qualytics.service.people import Users
+from qualytics.service.tokens import Tokens, authenticate
+
+PASSWORD = "correct horse battery"
+
+
+class People:
+    """Users of a control plane, who act by their tokens alone."""
+
+    def __init__(self, shared):
+        self._shared = shared
+        self.root = shared.make("Root")["bearer_token"]
+        shared.make("Bob", "Member")
+        shared.make("Robot", "Member", kind="service")
+
+    def by(self, bearer, verb, *given, **options):
+        """Call a verb of `Tokens` with a token, or as the owner of the store."""
+        with self._shared.context() as context:
+            if bearer is not None:
+                context.actor = authenticate(context, bearer)
+            return getattr(Tokens(context), verb)(*given, **options)
+
+    def make(self, maker, user=None, days=30):
+        return self.by(maker, "create", "t", days, user)
+
+    def update(self, bearer, user_id, given):
+        with self._shared.context() as context:
+            context.actor = authenticate(context, bearer)
+            return Users(context).update(user_id, given)
+
+    def is_good(self, token):
+        with self._shared.context() as context:
+            try:
+                return bool(authenticate(context, token["bearer_token"]))
+            except NotSignedIn:
+                return False
+
+    def good(self, *tokens):
+        return [self.is_good(token) for token in tokens]
+
+
+@pytest.fixture
+def people(anywhere):
+    return People(anywhere)
+
+
+def test_no_token_outlives_the_one_that_made_it(people):
+    for whom in ("Bob", "Robot", "Root"):
+        short = people.make(None, whom, 1)
+        own = people.make(short["bearer_token"], days=365)
+        last = people.make(own["bearer_token"], days=365)
+        ends = jwt.decode(short["bearer_token"], options={"verify_signature": False})["exp"]
+        for made in (own, last):
+            assert made["expiration"] == short["expiration"]
+            assert jwt.decode(made["bearer_token"], options={"verify_signature": False})["exp"] == ends
+        assert people.make(short["bearer_token"], days=1)["expiration"] <= short["expiration"]
+    day = people.make(None, "Root", 1)
+    assert people.make(day["bearer_token"], "Robot", 365)["expiration"] == day["expiration"]
+    assert people.make(None, "Robot", 365)["expiration"] > people.make(None, "Robot", 364)["expiration"]
+
+
+def test_what_an_admin_ends_takes_what_it_made_and_is_never_good_again(people):
+    for whom in ("Bob", "Robot", "Root"):
+        first = people.make(None, whom)
+        second = people.make(first["bearer_token"])
+        third = people.make(second["bearer_token"])
+        apart = people.make(None, whom)
+        assert not people.by(people.root, "revoke", first["id"])["active"]
+        assert people.good(first, second, third, apart) == [False, False, False, True]
+        for bearer in (apart["bearer_token"], people.root, None):
+            for ended in (first, second, third):
+                with pytest.raises(Conflict, match="which is final"):
+                    people.by(bearer, "revoke", ended["id"], revoke=False)
+
+
+def test_a_token_that_an_admin_made_for_another_stays_when_the_admins_own_ends(people):
+    own = people.make(people.root)
+    robots = people.make(own["bearer_token"], "Robot")
+    people.by(people.root, "revoke", own["id"])
+    assert people.good(own, robots) == [False, True]
+
+
+def test_a_user_ends_a_token_and_may_think_better_of_it_but_not_by_what_it_made(people):
+    first, apart = people.make(None, "Bob"), people.make(None, "Bob")
+    second = people.make(first["bearer_token"])
+    people.by(apart["bearer_token"], "revoke", first["id"])
+    assert people.good(first, second, apart) == [False, False, True]
+    people.by(apart["bearer_token"], "revoke", second["id"], revoke=False)
+    with pytest.raises(Conflict, match="has made the one that asks"):
+        people.by(second["bearer_token"], "revoke", first["id"], revoke=False)
+    people.by(apart["bearer_token"], "revoke", first["id"], revoke=False)
+    assert people.good(first, second, apart) == [True, True, True]
+    people.by(apart["bearer_token"], "revoke", first["id"])
+    people.by(people.root, "revoke", first["id"])  # ended already, and final from now on
+    with pytest.raises(Conflict, match="which is final"):
+        people.by(apart["bearer_token"], "revoke", first["id"], revoke=False)
+
+
+def test_signing_out_ends_that_token_alone(people):
+    first = people.make(None, "Bob")
+    second = people.make(first["bearer_token"])
+    people.by(first["bearer_token"], "revoke", first["id"])
+    assert people.good(first, second) == [False, True]
+
+
+def test_a_token_may_take_the_place_of_the_one_that_made_it(people):
+    first = people.make(None, "Bob")
+    second, third = (people.make(first["bearer_token"]) for _ in range(2))
+    own = people.make(second["bearer_token"])
+    people.by(second["bearer_token"], "revoke", first["id"])
+    assert people.good(first, second, third, own) == [False, True, False, True]
+
+
+def test_who_made_a_token_is_known_when_one_between_was_deleted(people):
+    first = people.make(None, "Bob")
+    second = people.make(first["bearer_token"])
+    third = people.make(second["bearer_token"])
+    people.by(second["bearer_token"], "revoke", second["id"])
+    people.by(first["bearer_token"], "delete", second["id"])
+    people.by(people.root, "revoke", first["id"])
+    assert not people.is_good(third)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [{"password": PASSWORD * 2}, {"password": None}, {"issuer": None, "subject": None}])
+def test_another_way_to_sign_in_ends_every_token_of_a_user_for_good(anywhere, people, change):
+    eve = anywhere.make("Eve", "Admin", password=PASSWORD, issuer="https://i.example", subject="s")
+    tokens = [people.make(None, "Eve") for _ in range(2)]
+    tokens.append(people.make(tokens[0]["bearer_token"]))
+    people.update(people.root, eve["id"], {"email": "eve@example.com"})
+    assert people.good(*tokens) == [True, True, True]
+    people.update(people.root, eve["id"], change)
+    assert people.good(*tokens) == [False, False, False]
+    with pytest.raises(Conflict, match="which is final"):
+        people.by(people.root, "revoke", tokens[0]["id"], revoke=False)
+    assert json.loads(anywhere.audit()[-2][5])["tokens_ended"] == 3
+
+
+@pytest.mark.slow
+def test_the_token_that_sets_a_new_password_stays(people):
+    own, other = people.make(None, "Root"), people.make(None, "Root")
+    people.update(own["bearer_token"], 1, {"password": PASSWORD})
+    assert people.good(own, other, {"bearer_token": people.root}) == [True, False, False]
