@@ -99,6 +99,8 @@ def test_a_good_id_token_names_somebody(openid):
     assert (found.email, found.is_email_verified) == ("A@b.c", True)
     assert openid.checked(signed(openid, CURVE, "ES256", "two"), "n" * 43).subject == "s1"
     assert openid.checked(signed(openid, aud=["client", "other"], azp="client"), "n" * 43).subject == "s1"
+    ahead = int(time.time()) + 50  # as far as the provider's clock goes
+    assert openid.checked(signed(openid, iat=ahead, nbf=ahead, exp=ahead + 60), "n" * 43).subject == "s1"
 
 
 @pytest.mark.parametrize("verified", ["true", 1, None, False])
@@ -112,6 +114,9 @@ BAD = {
     "two clients, not told which": ({"aud": ["client", "other"]}, "for another client"),
     "two clients, the other": ({"aud": ["client", "other"], "azp": "other"}, "for another client"),
     "past": ({"exp": 1}, "ExpiredSignature"),
+    "past by a moment": ({"exp": int(time.time()) - 1}, "ExpiredSignature"),
+    "of a clock too far ahead": ({"iat": int(time.time()) + 600}, "ImmatureSignature"),
+    "not yet": ({"nbf": int(time.time()) + 600}, "ImmatureSignature"),
     "of tomorrow": ({"iat": int(time.time()) + 86_400}, "ImmatureSignature"),
     "no end": ({"exp": None}, "MissingRequiredClaim"),
     "nobody": ({"sub": None}, "MissingRequiredClaim"),

@@ -328,3 +328,31 @@ def test_times_of_tokens_sort_as_they_pass(shared, ada):
     assert found.created < found.expires
     assert len(found.created) == len(found.expires)
     assert abs(claims_of(ada["bearer_token"])["iat"] - time.time()) < 60
+
+
+def kept(shared, bearer):
+    """Store a forged token as one that was given out, good for long as far as its row says."""
+    with shared.context() as context, context.writing():
+        row = {"created": "2026-01-01T00:00:00.000Z", "expires": "2999-01-01T00:00:00.000Z"}
+        People(context.store.execute).insert_token(Token(user_id=1, name="t", hash=hash_of(bearer), **row))
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_replica_whose_clock_is_up_to_a_minute_ahead_makes_good_tokens(shared, ada, claim):
+    for ahead_s, is_good in ((3, True), (50, True), (600, False)):
+        bearer = forged(
+            shared, {**claims_of(ada["bearer_token"]), "jti": str(ahead_s), claim: int(time.time()) + ahead_s}
+        )
+        kept(shared, bearer)
+        if is_good:
+            with shared.context() as context:
+                assert authenticate(context, bearer).name == "Ada"
+        else:
+            assert refusal(shared, bearer) == "the token is not good yet: the clocks of the servers are apart"
+
+
+@pytest.mark.parametrize("ago_s", [0, 1, 30])
+def test_the_end_of_a_token_is_its_end_on_every_clock(shared, ada, ago_s):
+    bearer = forged(shared, {**claims_of(ada["bearer_token"]), "exp": int(time.time()) - ago_s})
+    kept(shared, bearer)
+    assert refusal(shared, bearer) == "the token has expired"

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from qualytics.errors import NotSignedIn, Unreachable, UsageError
 from qualytics.service.outward import fetch, require_safe
 from qualytics.service.rights import ROLES
+from qualytics.service.signing import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,6 @@ DEFAULT_NAME = "single sign-on"
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _KEY_TYPES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 _REQUIRED = ["iss", "sub", "aud", "exp", "iat", "nonce"]
-_LEEWAY_S = 60
 _FRESH_S = 600.0
 # An unknown key is looked up at most so often: tokens with made-up keys must not become requests.
 _KEYS_EVERY_S = 30.0
@@ -142,14 +142,13 @@ class OpenId:
             header = jwt.get_unverified_header(id_token)
             if header.get("alg") not in _ALGORITHMS:
                 raise NotSignedIn(f"{self.provider.name} signs in a way that is not taken", _HINT)
-            claims = jwt.decode(
+            claims = decoded(
                 id_token,
                 self._key(header),
-                algorithms=[header["alg"]],
+                header["alg"],
                 audience=self.provider.client_id,
                 issuer=self.provider.issuer,
-                leeway=_LEEWAY_S,
-                options={"require": _REQUIRED},
+                required=_REQUIRED,
             )
         except jwt.InvalidTokenError as exc:
             what = type(exc).__name__.removesuffix("Error")

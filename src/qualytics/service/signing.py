@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import NotSignedIn, UsageError
 from qualytics.secret import Secret
 from qualytics.store.sealed import OwnSecrets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
     from qualytics.service import Context
@@ -19,6 +21,8 @@ _ALGORITHM = "HS256"
 _AUDIENCE = "qualytics"
 _SECRET = "tokens"  # noqa: S105 - the name of it
 _LONGEST = 4_096
+# How far clocks of replicas, and of a provider, may be apart.
+LEEWAY_S = 60
 # What signs, by the id of the store: opened once in a process.
 _signing: dict[str, bytes] = {}
 
@@ -57,6 +61,8 @@ def verify(context: Context, bearer: str) -> None:
             _decode(context, bearer, _signing_secret(context))
     except jwt.ExpiredSignatureError as exc:
         raise NotSignedIn("the token has expired", HINT) from exc
+    except jwt.ImmatureSignatureError as exc:
+        raise NotSignedIn("the token is not good yet: the clocks of the servers are apart", HINT) from exc
     except jwt.InvalidAlgorithmError as exc:
         raise NotSignedIn("the token is not signed the way this control plane signs", HINT) from exc
     except (jwt.InvalidSignatureError, jwt.InvalidIssuerError, jwt.InvalidAudienceError) as exc:
@@ -66,14 +72,29 @@ def verify(context: Context, bearer: str) -> None:
 
 
 def _decode(context: Context, bearer: str, secret: bytes) -> None:
-    _jwt().decode(
-        bearer,
-        secret,
-        algorithms=[_ALGORITHM],
-        audience=_AUDIENCE,
-        issuer=context.store.store_id,
-        options={"require": ["jti", "sub", "iat", "exp", "iss", "aud"]},
+    required = ["jti", "sub", "iat", "exp", "iss", "aud"]
+    decoded(bearer, secret, _ALGORITHM, audience=_AUDIENCE, issuer=context.store.store_id, required=required)
+
+
+def decoded(
+    token: str, key: Any, algorithm: str, *, audience: str, issuer: str, required: Sequence[str]
+) -> dict[str, Any]:
+    """Return the claims of a signed token, ours or a provider's; `exp` is among those that are required.
+
+    Whoever made it may have a clock that is a minute ahead (`iat`, `nbf`), but its end is its end.
+
+    Raises:
+        jwt.InvalidTokenError: it is not good, as the class says.
+
+    """
+    jwt = _jwt()
+    options = {"require": list(required)}
+    claims: dict[str, Any] = jwt.decode(
+        token, key, algorithms=[algorithm], audience=audience, issuer=issuer, leeway=LEEWAY_S, options=options
     )
+    if int(claims["exp"]) <= time.time():
+        raise jwt.ExpiredSignatureError("it has expired")
+    return claims
 
 
 def _stranger(context: Context, bearer: str) -> str:
