@@ -13,6 +13,7 @@ from qualytics.model import Failure, StageResult, TestReport
 from qualytics.secret import MASK, Secret
 from qualytics.service import hosts, validate, views
 from qualytics.service.drafts import derived_name, draft
+from qualytics.text import visible
 
 PG = {"type": "postgresql", "host": "db.example.com"}
 
@@ -105,8 +106,8 @@ VISIBLE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exc
 @given(st.text())
 @example("\u202e a \u2066")
 def test_a_visible_name_is_one_that_the_rules_let_through(text):
-    name = validate.visible(text)
-    assert name == validate.visible(name)
+    name = visible(text)
+    assert name == visible(name)
     if 1 <= len(name) <= 255:
         problems = validate.Problems()
         assert validate.check_name("name", name, problems) == name

@@ -69,10 +69,10 @@ class SuggestingGroup(_Helpful, click.Group):
         """Find the command, or raise UsageError with the nearest name."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            import difflib
+            from qualytics.text import nearest
 
-            guesses = difflib.get_close_matches(name.casefold(), self.list_commands(ctx), n=1, cutoff=0.6)
-            hint = f"did you mean {guesses[0]}?" if guesses else f"{ctx.command_path} --help lists the commands"
+            guess = nearest(name, self.list_commands(ctx))
+            hint = f"did you mean {guess}?" if guess else f"{ctx.command_path} --help lists the commands"
             raise UsageError(f"there is no command {name!r}", hint)
         return super().resolve_command(ctx, args)
 

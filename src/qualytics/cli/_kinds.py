@@ -93,10 +93,10 @@ class OneOf(click.Choice[str]):
         """Return the word."""
         option = require_value(value, param, ctx)
         if value not in self.choices:
-            import difflib
-
             *first, last = self.choices
-            near = difflib.get_close_matches(str(value).casefold(), self.choices, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"as in {option} {self.choices[0]}"
+            from qualytics.text import nearest
+
+            near = nearest(str(value), self.choices)
+            hint = f"did you mean {near}?" if near else f"as in {option} {self.choices[0]}"
             raise UsageError(f"{option} must be {', '.join(first)} or {last}", hint)
         return str(value)

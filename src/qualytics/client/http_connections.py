@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client import replies
@@ -87,9 +86,9 @@ class HttpConnections:
         try:
             return self._api.find(_PATH, "connection", name, [("name_exact", name)])
         except NotFound as exc:
-            from qualytics.connectors import nearest
+            from qualytics import text
 
-            guess = nearest(name, tuple(str(found["name"]) for found in self.list(limit=_MOST_NAMES)))
+            guess = text.nearest(name, tuple(str(found["name"]) for found in self.list(limit=_MOST_NAMES)))
             hint = f"did you mean {guess!r}?" if guess else "qualytics connections list shows all"
             raise NotFound(exc.message, hint) from None
 
@@ -165,4 +164,6 @@ def _changed(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold()
+    from qualytics import text  # where parameters are changed alone
+
+    return text.folded(name, "NFKC") or name

@@ -22,7 +22,6 @@ __all__ = [
     "Verdict",
     "all_connectors",
     "get",
-    "nearest",
     "parse_types",
     "types",
 ]
@@ -68,17 +67,10 @@ def parse_types(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(get(name.strip()).type for name in text.split(",")))
 
 
-def nearest(name: str, known: tuple[str, ...]) -> str | None:
-    """Return the known name that a mistyped one most likely meant, None when none is near."""
-    import difflib
-
-    by_fold = {candidate.casefold(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
-    return by_fold[found[0]] if found else None
-
-
 def _unknown(name: str) -> Problem:
     known = tuple(alias for connector in all_connectors() for alias in (connector.type, *connector.aliases))
+    from qualytics.text import nearest, shown
+
     guess = nearest(name, known)
     hint = f"did you mean {guess}?" if guess else "qualytics connections types lists them"
-    return Problem("type", f"there is no connection type {name!r}", hint, "unknown-type")
+    return Problem("type", f"there is no connection type {shown(name)!r}", hint, "unknown-type")

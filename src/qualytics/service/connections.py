@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics import connectors
+from qualytics import text
 from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.service import changed_names, plane, probing, validate, views
@@ -328,7 +328,7 @@ class Connections:
 
     def _similar(self, records: Records, name: str) -> str | None:
         names = tuple(found.name for found in records.connections(None, (), "id", 1_000))
-        return connectors.nearest(name, names)
+        return text.nearest(name, names)
 
 
 def _required(found: Connection | None, connection_id: int) -> Connection:

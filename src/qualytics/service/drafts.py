@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics import connectors
+from qualytics import connectors, text
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, MAX_NAME
 from qualytics.secret import Secret
@@ -94,7 +94,7 @@ def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = No
 def derived_name(connector: Connector, values: Mapping[str, Any]) -> str:
     """Return the name of a connection that was given none: its type, and its host or the end of its uri."""
     place = values.get("host") or str(values.get("uri") or "").rstrip("/").rpartition("/")[2]
-    return validate.visible(f"{connector.type}-{place}")[: MAX_NAME - _SUFFIX].rstrip("- ")
+    return text.visible(f"{connector.type}-{place}")[: MAX_NAME - _SUFFIX].rstrip("- ")
 
 
 def with_secrets(changed: Draft, stored: Mapping[str, Secret]) -> Draft:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from qualytics import text
 from qualytics.fields import BY_NAME
 
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
@@ -27,6 +28,8 @@ def fault(value: str) -> tuple[str, str] | None:
 
     The host itself is never repeated: a URL pasted here may hold a password.
     """
+    if len(value) > text.LONGEST:  # IDNA takes the square of it
+        return "is not a host name", _NAME_HINT
     if _is_address(value):
         return None
     for pattern, message, hint in _FAULTS:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from qualytics import text
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, TooMany
 from qualytics.secret import Secret
 from qualytics.service import Act, attempts, validate
@@ -257,7 +258,7 @@ def _checked(given: Mapping[str, str | None]) -> dict[str, Any]:
         problems.append(Problem("code_challenge", "code_challenge must be one of S256", "RFC 7636 section 4.2"))
     if problems:
         raise InvalidInput(problems)
-    hostname = validate.visible(given.get("hostname") or "")[:200]
+    hostname = text.visible(given.get("hostname") or "")[:200]
     return {"redirect_uri": redirect, "state": state, "hostname": hostname, "challenge": challenge}
 
 

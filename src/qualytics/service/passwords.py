@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import threading
-import unicodedata
 from typing import TYPE_CHECKING
 
+from qualytics import text
 from qualytics.errors import TooMany, UsageError
 from qualytics.secret import MASKS
 
@@ -73,7 +73,7 @@ def check(loc: str, password: str, problems: Problems) -> None:
     """Note what is wrong with a new password; it is never repeated."""
     if password in MASKS:
         problems.add(loc, "is the mask that stands for a secret", "give the password itself", "secret-is-mask")
-    elif not SHORTEST <= len(_normal(password)) <= LONGEST:
+    elif len(password) > LONGEST or not SHORTEST <= len(_normal(password)) <= LONGEST:
         problems.add(
             loc, f"must have {SHORTEST} to {LONGEST:,} characters", "a few words that nobody else would choose"
         )
@@ -83,7 +83,8 @@ def check(loc: str, password: str, problems: Problems) -> None:
 
 def _normal(password: str) -> str:
     # The same key may give another form of a character on another machine (NIST SP 800-63B-4 section 3.1.1.2).
-    return unicodedata.normalize("NFKC", password).encode("utf-8", "replace").decode()
+    normal = text.normalized(password, "NFKC", LONGEST)
+    return (password if normal is None else normal).encode("utf-8", "replace").decode()
 
 
 def _hasher() -> PasswordHasher:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import nearest
+from qualytics import text
 from qualytics.errors import Conflict, NameTaken, NotFound, UsageError, VersionChanged
 from qualytics.service import changed_names, passwords, validate, views
 from qualytics.service.clock import now
@@ -23,6 +23,7 @@ USER, SERVICE = "user", "service"
 KINDS = (USER, SERVICE)
 FIELDS = ("name", "kind", "role", "email", "password", "issuer", "subject")
 _KEYS = ("id", "name", "kind", "role", "email", "issuer", "subject", "created")
+_LONGEST_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
 
 
@@ -169,7 +170,7 @@ def _checked(given: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
     problems, clean = validate.Problems(), dict[str, Any]()
     for name, value in given.items():
         if name not in FIELDS:
-            guess = nearest(name, FIELDS)
+            guess = text.nearest(name, FIELDS)
             problems.add(name, "is not a field of a user", guess and f"did you mean {guess}?", "unknown-field")
         elif value is None and name in {"name", "kind", "role"}:
             if not is_new:
@@ -202,7 +203,7 @@ def _clean(name: str, value: str, problems: validate.Problems) -> str:
             problems.add(name, f"must be {', '.join(choices[:-1])} or {choices[-1]}")
         return folded.get(value.casefold(), value)
     if name == "email":
-        if not _EMAIL.match(value):
+        if len(value) > _LONGEST_EMAIL or not _EMAIL.match(value):
             problems.add(name, "is not an address", "as in ada@example.com")
         return value.casefold()
     if not value:

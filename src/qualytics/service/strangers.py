@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qualytics import text
 from qualytics.errors import NotSignedIn
 from qualytics.service import Act, validate
 from qualytics.service.clock import now
@@ -62,7 +63,7 @@ def _by_email(people: People, identity: Identity, provider: Provider) -> User | 
 
 
 def _free_name(people: People, identity: Identity) -> str:
-    base = validate.visible(identity.name or "")[:200] or validate.visible(identity.subject)[:200] or "user"
+    base = text.visible(identity.name or "")[:200] or text.visible(identity.subject)[:200] or "user"
     for number in range(1, _MOST_TRIES):
         name = base if number == 1 else f"{base}-{number}"
         if people.user_named(validate.fold(name)) is None:

@@ -8,8 +8,7 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics import strict_json
-from qualytics.connectors import nearest
+from qualytics import strict_json, text
 from qualytics.errors import InvalidInput, Problem, VersionChanged
 from qualytics.fields import BY_NAME, KEYS, MAX_NAME, SECRETS
 from qualytics.secret import MASKS
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
     from qualytics.fields import Field
     from qualytics.model import Connection, Datastore, Wanted
 
-# Unicode's bidirectional controls (UAX #9): they make a name look like another.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF8_HINT = "check the encoding of the terminal or file it comes from"
-_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# The longest key of a parameter, before it is folded.
+_LONGEST_KEY = 64
 _TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
 
@@ -38,7 +36,8 @@ class Problems:
         self.found: list[Problem] = []
 
     def add(self, loc: str, message: str, hint: str | None = None, code: str = "invalid-value") -> None:
-        """Keep one problem; `message` completes the name of the place."""
+        """Keep one problem; `message` completes the name of the place, which may be a key from outside."""
+        loc = text.shown(loc)
         self.found.append(Problem(loc, f"{loc} {message}", hint, code))
 
     def finish(self) -> None:
@@ -68,7 +67,7 @@ def check_values(
             if value is not None:
                 problems.add(name, "is not supported yet", "leave it out or null", "not-supported")
         elif field is None or name == "type":
-            guess = nearest(name, takes)
+            guess = text.nearest(name, takes)
             problems.add(name, "is not a field", guess and f"did you mean {guess}?", "unknown-field")
         elif name not in takes:
             hint = f"it takes {', '.join(takes)}"
@@ -109,31 +108,29 @@ def check_complete(
 
 def check_name(loc: str, value: str, problems: Problems) -> str:
     """Return a name in its stored form: NFC and trimmed."""
-    name = unicodedata.normalize("NFC", value).strip()
-    if not 1 <= len(name) <= MAX_NAME:
+    normal = text.normalized(value)
+    name = value if normal is None else normal.strip()
+    if len(value) > text.LONGEST or not 1 <= len(name) <= MAX_NAME:
         problems.add(loc, f"must have 1 to {MAX_NAME} characters", f"this one has {len(name):,}")
     elif _SURROGATE.search(name):
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
-    elif visible(name) != name:
+    elif normal is None:
+        problems.add(loc, "holds more than 30 marks in a row", "no language writes so many on one letter")
+    elif text.has_unseen(name):
         problems.add(loc, "holds a control or direction character", "type it anew; such characters come along unseen")
     return name
 
 
-def visible(text: str) -> str:
-    """Return a text as a name: NFC and trimmed, without characters that a name must not have."""
-    kept = (char for char in text if unicodedata.category(char) not in _UNSEEN and char not in _BIDI)
-    return unicodedata.normalize("NFC", "".join(kept)).strip()
-
-
 def fold(name: str) -> str:
     """Return what names are compared by: NFC, trimmed, casefolded."""
-    return fold_part(unicodedata.normalize("NFC", name).strip())
+    return fold_part(name.strip())
 
 
-def fold_part(text: str) -> str:
+def fold_part(part: str) -> str:
     """Return a part of a name as `fold` has it in the whole one: outer spaces count."""
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return _SURROGATE.sub("\0", folded)  # no name holds either, but this one a store can be asked for
+    folded = text.folded(part)
+    # No name holds either, but a store can be asked for this one.
+    return "\0" if folded is None else _SURROGATE.sub("\0", folded)
 
 
 def folded(wanted: Wanted) -> Wanted:
@@ -174,7 +171,7 @@ def check_parameters(connector: Connector, given: dict[str, Any], problems: Prob
     clean: dict[str, Any] = {}
     known = {param.name: param for param in connector.params}
     for key, value in given.items():
-        name = unicodedata.normalize("NFKC", str(key)).casefold()
+        name = text.folded(str(key), "NFKC", _LONGEST_KEY) or str(key)
         param = known.get(name)
         if param is None:
             _unknown_parameter(connector, str(key), name, problems)
@@ -187,12 +184,12 @@ def check_parameters(connector: Connector, given: dict[str, Any], problems: Prob
 
 def _unknown_parameter(connector: Connector, key: str, name: str, problems: Problems) -> None:
     known = tuple(param.name for param in connector.params)
-    guess = nearest(name, known)
+    guess = text.nearest(name, known)
     if name in BY_NAME:
         hint = f"give it with {BY_NAME[name].option}"
     else:
         hint = f"did you mean {guess}?" if guess else f"{connector.type} takes {', '.join(known) or 'none'}"
-    problems.add("parameters", f"of {connector.type} have no {key!r}", hint, "unknown-parameter")
+    problems.add("parameters", f"of {connector.type} have no {text.shown(key)!r}", hint, "unknown-parameter")
 
 
 def _check(connector: Connector, field: Field, value: Any, problems: Problems) -> Any:  # noqa: PLR0911 - one line a field
@@ -231,10 +228,11 @@ def _check_range(
 
 
 def _check_uri(connector: Connector, value: str, problems: Problems) -> str:
+    before = len(problems.found)
     check_text("uri", value, problems, max_length=BY_NAME["uri"].max_length)
     if not value:
         problems.add("uri", "is empty", "leave it out instead")
-    elif connector.clean_uri is not None:
+    elif connector.clean_uri is not None and len(problems.found) == before:
         try:
             return connector.clean_uri(value)
         except ValueError as exc:
@@ -249,7 +247,7 @@ def _check_parameter(connector: Connector, param: Param, value: Any, problems: P
         hint = f"qualytics connections types {connector.type} shows the parameters"
         problems.add(loc, f"must be {_TYPE_NAMES[param.type]}", hint)
     elif param.choices and value not in param.choices:
-        guess = nearest(value, param.choices)
+        guess = text.nearest(value, param.choices)
         hint = f"did you mean {guess}?" if guess else "leave it out for the default"
         problems.add(loc, f"must be one of {', '.join(param.choices)}", hint)
     elif param.type is int:

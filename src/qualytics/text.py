@@ -1,0 +1,94 @@
+"""Texts that people write: bounded before anything normalises them, compared without case, free of unseen characters.
+
+Sorting the marks of a text takes the square of their number, and so do IDNA and looking for a near name; a text that
+came over the network must not hold the interpreter. Whatever of that is done to a text is done here.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# In characters. A name has 255 in its normal form, and before it a few marks for each.
+LONGEST = 1_020
+# No language puts more on one letter (UAX #15 section 13, Stream-Safe Text Format).
+_MOST_MARKS = 30
+# What is longer is like no name of a field, a command or a connection.
+_LONGEST_GUESSED = 64
+_SHOWN = 100
+
+# General categories whose characters nobody sees (control, half a pair, line and paragraph separators), and Unicode's
+# bidirectional controls (UAX #9), which make a name look like another.
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_UNSEEN_RANGES = ((0x061C, 0x061C), (0x200E, 0x200F), (0x202A, 0x202E), (0x2066, 0x2069))
+
+
+def normalized(text: str, form: str = "NFC", longest: int = LONGEST) -> str | None:
+    """Return a text in a Unicode normal form (NFC or NFKC).
+
+    None when it has more than `longest` characters or more than 30 marks in a row: it is no text of people.
+    """
+    if len(text) > longest:
+        return None
+    if text.isascii():
+        return text
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > _MOST_MARKS:
+            return None
+    return unicodedata.normalize(form, text)  # type: ignore[arg-type]  # either of the two
+
+
+def folded(text: str, form: str = "NFC", longest: int = LONGEST) -> str | None:
+    """Return what texts are compared by, in a normal form and without case; None as `normalized` does."""
+    found = normalized(text, form, longest)
+    return found if found is None else unicodedata.normalize(form, found.casefold())  # type: ignore[arg-type]
+
+
+def is_unseen(character: str) -> bool:
+    """Say whether a character is not seen, or only makes others look different."""
+    if character.isascii():
+        return not character.isprintable()
+    return unicodedata.category(character) in _UNSEEN_CATEGORIES or ord(character) in _unseen()
+
+
+def has_unseen(text: str) -> bool:
+    """Say whether a text that people read holds a character that nobody sees."""
+    if text.isascii():
+        return not text.isprintable()
+    return any(map(is_unseen, text))
+
+
+def visible(text: str) -> str:
+    """Return the beginning of a text as a name: NFC and trimmed, without the characters that nobody sees."""
+    kept = "".join(character for character in text[:LONGEST] if not is_unseen(character))
+    normal = normalized(kept)
+    if normal is None:  # nobody wrote so many marks on one letter
+        normal = normalized("".join(character for character in kept if not unicodedata.combining(character)))
+    return (normal or "").strip()
+
+
+def shown(text: str) -> str:
+    """Return a text as a message repeats it: its first hundred characters."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a mistyped one most likely meant, None when none is near."""
+    if len(name) > _LONGEST_GUESSED:
+        return None
+    import difflib
+
+    by_fold = {candidate.casefold(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else None
+
+
+@cache
+def _unseen() -> frozenset[int]:
+    return frozenset(code for first, last in _UNSEEN_RANGES for code in range(first, last + 1))
