@@ -7,6 +7,8 @@ import ctypes
 import os
 import resource
 import signal
+import socket
+import stat
 import sys
 
 # <linux/prctl.h>
@@ -14,7 +16,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
-_MEMORY_BYTES = 2 << 30
+# <linux/tcp.h>: tcpi_bytes_received
+_RECEIVED, _TCP_INFO_BYTES = 128, 136
+
+_MEMORY_BYTES = 1 << 30
 _ADDRESS_BYTES = 8 << 30  # some drivers (DuckDB, Go) reserve gigabytes that they never touch
 _FILE_BYTES = 64 << 20
 _OPEN_FILES = 256
@@ -34,6 +39,36 @@ def confine(cpu_s: int) -> None:
     _limit(resource.RLIMIT_DATA, _MEMORY_BYTES)  # on Linux all private writable memory
     with contextlib.suppress(ValueError, OSError):  # macOS has the name but not the limit
         _limit(resource.RLIMIT_AS, _ADDRESS_BYTES)
+
+
+def expendable() -> None:
+    """Have the system, on Linux, end this process and its children before others when memory runs out."""
+    # Before `harden`, which takes the file out of reach of its own process.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+        file.write(b"1000")
+
+
+def held() -> int:
+    """Return how many bytes of memory this process holds; on other systems than Linux the most it ever has."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def received() -> dict[int, int]:
+    """Return how many bytes each TCP socket of this process has received, by its inode; none where Linux is not."""
+    found = {}
+    for name in os.listdir("/proc/self/fd") if sys.platform == "linux" else ():
+        # The driver, in its own threads, may close any of them at this moment.
+        with contextlib.suppress(OSError):
+            status = os.fstat(int(name))
+            if stat.S_ISSOCK(status.st_mode):
+                with socket.socket(fileno=os.dup(int(name))) as same:
+                    information = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+                found[status.st_ino] = int.from_bytes(information[_RECEIVED:_TCP_INFO_BYTES], sys.byteorder)
+    return found
 
 
 def adopt_orphans() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from typing import Any
 
-from qualytics.probe._platform import confine, harden
+from qualytics.probe._platform import confine, expendable, harden
 from qualytics.probe.keeper import keep
+from qualytics.probe.meter import LISTING_BYTES, TEST_BYTES, Meter
 
 # The longest texts of a report, in characters.
 _MAX_DETAIL = 4_096
@@ -18,6 +20,7 @@ _MAX_NAME = 255
 
 def main() -> None:
     """Run one test in a worker and clean up behind it; its parent closes our input at the deadline."""
+    expendable()
     harden()
     plan = _read_plan()
     ending = keep(lambda: _work(plan))
@@ -33,10 +36,13 @@ def _work(plan: dict[str, Any]) -> None:
     out = os.dup(1)
     _silence()
     secrets = tuple(plan["secrets"].values())
+    one_at_a_time = threading.Lock()
 
     def emit(word: dict[str, Any]) -> None:
-        _say(out, _bounded(word, secrets))
+        with one_at_a_time:
+            _say(out, _bounded(word, secrets))
 
+    Meter(emit, LISTING_BYTES if plan["listing"] else TEST_BYTES).start()
     try:
         _run(plan, emit)
     except Exception as exc:  # noqa: BLE001 - a fault of ours must still reach the parent as a report

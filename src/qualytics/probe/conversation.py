@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _MAX_REPORT_BYTES = 65_536
 _MAX_LISTING_BYTES = 16 << 20
 _TIMEOUT = "timeout"
+_TOO_MUCH = {
+    "class": "transient",
+    "cause": "the tests that run at this moment need more memory than they may have together, and this one most of it",
+    "hint": "try again in a moment, or let the control plane run fewer tests at once",
+    "detail": None,
+}
 _STOPPED = {"class": "transient", "cause": "the test was stopped", "hint": None, "detail": None}
 
 
@@ -88,10 +94,16 @@ class _Progress:
         return self.done or self.fail is not None
 
 
-def converse(plan: Plan, start: Callable[[str], Child], stops: Sequence[int] = ()) -> TestReport:
+def converse(
+    plan: Plan,
+    start: Callable[[str], Child],
+    stops: Sequence[int] = (),
+    may_hold: Callable[[int], bool] = lambda _: True,
+) -> TestReport:
     """Run a plan in the child that `start` makes in a directory of its own, and return what was found.
 
-    The time counts from when the child was started. When one of `stops` becomes readable, the test ends.
+    The time counts from when the child was started. The test ends when one of `stops` becomes readable, or when
+    `may_hold` says no to the bytes of memory that its child has come to hold.
     """
     import shutil
     import tempfile
@@ -107,7 +119,7 @@ def converse(plan: Plan, start: Callable[[str], Child], stops: Sequence[int] = (
     else:
         progress.began = time.monotonic()
         try:
-            reason = _Conversation(child, plan, directory, progress).run(stops)
+            reason = _Conversation(child, plan, directory, progress).run(stops, may_hold)
         finally:
             child.end()
     finally:
@@ -126,7 +138,7 @@ class _Conversation:
         self._progress, self._deadline = progress, progress.began + plan.timeout_s
         self._limit = _MAX_LISTING_BYTES if plan.listing else _MAX_REPORT_BYTES
 
-    def run(self, stops: Sequence[int]) -> str | None:
+    def run(self, stops: Sequence[int], may_hold: Callable[[int], bool]) -> str | None:
         """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
         import selectors
 
@@ -146,6 +158,9 @@ class _Conversation:
                         return None
                     elif ending := self._hear():
                         return None if self._progress.over else ending
+                    elif not self._progress.over and not may_hold(self._progress.notes.get("holds", 0)):
+                        self._progress.fail = _TOO_MUCH
+                        return None
         return None if self._progress.over else _TIMEOUT
 
     def _send(self) -> bool:

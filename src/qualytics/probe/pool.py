@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Self
 
 from qualytics.probe import spawning
+from qualytics.probe.budget import Budget
 from qualytics.probe.caller import Caller
 from qualytics.probe.conversation import converse
 from qualytics.probe.forking import Templates
@@ -30,13 +32,24 @@ class Pool:
     """Runs tests for many threads; to be closed, or used as a context manager."""
 
     def __init__(
-        self, size: int, queue_size: int, niceness: int = 10, *, wait_s: float = TEST_WAIT_S, templates: int = TEMPLATES
+        self,
+        size: int,
+        queue_size: int,
+        niceness: int = 10,
+        *,
+        wait_s: float = TEST_WAIT_S,
+        templates: int = TEMPLATES,
+        memory_bytes: int = sys.maxsize,
     ) -> None:
-        """Allow `size` children at once and `queue_size` waiting tests; start nothing yet."""
+        """Allow `size` children at once and `queue_size` waiting tests; start nothing yet.
+
+        `memory_bytes` is what all children together may hold.
+        """
         per_owner = size - max(1, size // _SHARE) if size > 1 else 1
         self._turns = Turns(size, queue_size, per_owner)
         self._templates = Templates(niceness, templates)
         self._wait_s = wait_s
+        self._budget = Budget(memory_bytes)
         self._stopped, self._stop = os.pipe()
         # A template hands over descriptors of processes, which only Linux has.
         self._forks = hasattr(os, "pidfd_open")
@@ -74,10 +87,11 @@ class Pool:
             caller.require()
             begin()
             with caller.bell() as rung:
-                report = converse(plan, start, (self._stopped, rung))
+                report = converse(plan, start, (self._stopped, rung), lambda held: self._budget.allows(id(turn), held))
             caller.require()
             return report
         finally:
+            self._budget.forget(id(turn))
             self._turns.give_back(turn)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from qualytics.connectors import get
 from qualytics.probe import child, tls
-from qualytics.probe._platform import adopt_orphans, children, harden
+from qualytics.probe._platform import adopt_orphans, children, expendable, harden
 from qualytics.probe.pin import GUARD
 from qualytics.probe.spawning import child_command, environment
 
@@ -38,6 +38,7 @@ _MAX_REQUEST_BYTES = 4_096
 
 def main(type_: str, niceness: int) -> None:
     """Import the driver of a type, or none for "", say whether that went well, and serve until the socket is closed."""
+    expendable()
     harden()
     os.nice(niceness)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -23,6 +23,7 @@ class ClassText:
     hint: str
 
 
+TOO_MUCH_HINT = "check host and port: a server that keeps sending is not the one that these settings are meant for"
 CLASSES: dict[str, ClassText] = {
     "auth": ClassText(
         retryable=False,
@@ -155,7 +156,7 @@ def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - on
     if isinstance(exc, ConnectionError | EOFError):
         return Verdict("network")
     if isinstance(exc, MemoryError):
-        return Verdict("internal", "the test ran out of memory")
+        return Verdict("config", "the test ran out of memory: no answer to one needs that much", TOO_MUCH_HINT)
     return None
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.errors import NotSignedIn, TooMany
+from qualytics.probe.budget import machine_bytes
 from qualytics.probe.caller import Caller
 from qualytics.probe.pool import Pool
 from qualytics.server.config import plain_address
@@ -55,7 +56,12 @@ class Runtime:
         self.metrics = Metrics()
         self.longest = 0  # the largest total of a list so far
         self.openapi: dict[str, Any] = {}
-        self._children = Pool(config.tests_at_once, config.tests_waiting, wait_s=config.test_wait_s)
+        self._children = Pool(
+            config.tests_at_once,
+            config.tests_waiting,
+            wait_s=config.test_wait_s,
+            memory_bytes=machine_bytes() // 2 // config.workers,
+        )
         # A few threads more than may wait: those that are too many must hear it at once.
         threads = config.tests_at_once + config.tests_waiting + _SPARE_THREADS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="test")
