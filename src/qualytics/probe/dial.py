@@ -10,6 +10,7 @@ from typing import Any
 
 from qualytics.settings import DIAL_STAGGER_S
 
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EINVAL})
 # As Python has it, before a guard takes its place.
 look_up = socket.getaddrinfo
 
@@ -39,10 +40,15 @@ def dial(found: list[Any]) -> tuple[socket.socket, str]:
                     return sock, address
                 sock.close()
                 errors.append(OSError(failed, os.strerror(failed)))
-        raise min(errors, key=lambda exc: not isinstance(exc, ConnectionRefusedError))
+        raise min(errors, key=_nearness)
     finally:
         for sock in waiting:
             sock.close()
+
+
+def _nearness(exc: OSError) -> int:
+    # A server that refuses was reached; an address that this machine has no way to was not even asked.
+    return 0 if isinstance(exc, ConnectionRefusedError) else 2 if exc.errno in _NO_WAY else 1
 
 
 def _start(place: tuple[Any, Any], waiting: dict[socket.socket, str], errors: list[OSError]) -> None:

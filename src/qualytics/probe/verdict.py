@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import Connector, Refusal, Verdict
+from qualytics.connectors._sql import by_text
 from qualytics.errors import DriverMissing
+from qualytics.probe.reach import WORDS, by_errno, refined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,10 +126,11 @@ def judge(connector: Connector, exc: BaseException) -> Verdict:
         if isinstance(link, Refusal):
             return link.verdict
     for inner in reversed(links):
-        verdict = _standard(inner) or connector.classify(inner)
-        if verdict is not None:
+        if verdict := _standard(inner):
             return verdict
-    return Verdict("unknown")
+        if verdict := connector.classify(inner):
+            return refined(verdict, str(inner))
+    return by_text("\n".join(map(str, links)), WORDS) or Verdict("unknown")
 
 
 def words(exc: BaseException) -> str | None:
@@ -157,7 +160,7 @@ def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - on
         return Verdict("network")
     if isinstance(exc, MemoryError):
         return Verdict("config", "the test ran out of memory: no answer to one needs that much", TOO_MUCH_HINT)
-    return None
+    return by_errno(exc) if isinstance(exc, OSError) else None
 
 
 # OpenSSL's reasons for bytes that are no TLS record.
