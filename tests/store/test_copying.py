@@ -1,17 +1,23 @@
 """Copying a store: all of it, sealed anew, or nothing."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
+from dev import servers
 from qualytics.client.local import LocalClient
 from qualytics.errors import Conflict, KeyMissing, SealBroken, UsageError
 from qualytics.secret import Secret
 from qualytics.store import open_store
 from qualytics.store.copying import copy
+from qualytics.store.postgres_opening import _ADVISORY
+from qualytics.store.rotation import rotate
 from qualytics.store.schema import TABLES
-from qualytics.store.upkeep import check
+from qualytics.store.upkeep import backup, check
+from tests.threads import Threads
 
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
 
@@ -113,3 +119,80 @@ def test_a_file_is_no_target(source, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UsageError, match="is not a directory"):
         copy(source, str(tmp_path / "file"))
+
+
+@pytest.fixture
+def in_use(settings, on_postgres):
+    """Return settings of a filled store on PostgreSQL, whose writers wait for each other."""
+    found = replace(on_postgres(settings), busy_s=30.0)
+    with LocalClient(found) as client:
+        for number in range(3):
+            client.connections.create({**FIELDS, "name": f"c{number}"})
+    return found
+
+
+@pytest.mark.servers
+def test_a_key_that_is_rotated_while_the_target_is_made_breaks_no_seal(in_use, postgres_server, raw):
+    """Who makes a store holds a lock of its database: while that is held the copy has begun and read nothing."""
+    database = f"target_{os.getpid()}"
+    with closing(servers.postgres_admin(postgres_server)) as admin:
+        admin.execute(f"CREATE DATABASE {database}")
+    target = (
+        f"postgresql://{postgres_server.user}:{postgres_server.password}@127.0.0.1:{postgres_server.port}/{database}"
+    )
+    with closing(servers.postgres_admin(postgres_server, database)) as holder, ThreadPoolExecutor(2) as threads:
+        holder.execute(f"SELECT pg_advisory_lock({_ADVISORY})")
+        copying = threads.submit(copy, in_use, target)
+        while not holder.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
+            assert not copying.done(), copying.exception()
+        before = raw(in_use, "SELECT value FROM meta WHERE name = 'key_id'")
+        rotating = threads.submit(rotate, in_use)
+        while raw(in_use, "SELECT value FROM meta WHERE name = 'key_id'") == before:
+            assert not rotating.done(), rotating.exception()
+        holder.execute(f"SELECT pg_advisory_unlock({_ADVISORY})")
+        assert copying.result(60)["connections"] == 3
+        assert rotating.result(60)["secrets"] == 3  # which waited to forget the old key until it was not needed
+    assert check(replace(in_use, store_url=Secret(target)))["ok"]
+
+
+class Changing(Threads):
+    """One thread that makes and deletes connections, and one that rotates the key."""
+
+    def __init__(self, settings):
+        super().__init__(2)
+        self._settings = settings
+
+    def once(self, number, count):
+        if number:
+            rotate(self._settings)
+        else:
+            with LocalClient(self._settings) as client:
+                made = client.connections.create({**FIELDS, "name": f"n{count}", "password": f"p{count}"})
+                client.datastores.create(
+                    {"name": f"d{count}", "connection_id": made["id"], "database": "x", "schema": "y"}
+                )
+                if count % 2:
+                    client.datastores.delete(client.datastores.find(f"d{count}"))
+                    client.connections.delete(made["id"])
+        self.done()
+
+
+@pytest.mark.slow
+@pytest.mark.servers
+@pytest.mark.parametrize("engine", ["embedded", "postgresql"])
+def test_a_store_in_use_is_copied_backed_up_and_checked_as_of_one_moment(engine, request, filled, tmp_path):
+    settings = replace(filled, busy_s=30.0) if engine == "embedded" else request.getfixturevalue("in_use")
+    with Changing(settings) as changing:
+        for number in range(12):
+            changing.wait(2)
+            found = check(settings)
+            assert found["problems"] == []
+            place = tmp_path / f"copy{number}"
+            copy(settings, str(place))
+            copied = replace(settings, home=place, store_url=None, key_file=None)
+            assert check(copied)["problems"] == []
+            with LocalClient(copied) as client:
+                names = {found["name"] for found in client.connections.list()}
+                assert all(store["connection_name"] in names for store in client.datastores.list())
+            if engine == "embedded":
+                backup(settings, tmp_path / f"backup{number}")

@@ -11,6 +11,7 @@ until it is written.
 from __future__ import annotations
 
 import abc
+import contextlib
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from qualytics.errors import KeyMismatch
@@ -19,7 +20,6 @@ from qualytics.store.records import Records
 from qualytics.store.sealing import Key, Keys
 
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Iterable, Iterator
 
     from qualytics.settings import Settings
@@ -95,6 +95,14 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def reading(self) -> contextlib.AbstractContextManager[Records]:
         """Read one state of the store, whatever others write meanwhile."""
+
+    def rotating(self) -> contextlib.AbstractContextManager[None]:
+        """Let others see, while this lasts, that a key is being rotated; they do where they can use the store then."""
+        return contextlib.nullcontext()
+
+    def is_rotating(self) -> bool:
+        """Say whether somebody rotates the key now."""
+        return False
 
     @abc.abstractmethod
     def compact(self) -> None:

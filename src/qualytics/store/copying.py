@@ -40,8 +40,9 @@ def copy(settings: Settings, target: str, new_key_file: Path | None = None) -> d
             _require_empty(into)
             for table in TABLES:
                 _copy_table(source, into, table)
-            into.keep_ids(source.last_ids())
-            counts = _verify(source, into)
+            last = source.last_ids()  # once: on a server others raise them meanwhile
+            into.keep_ids(last)
+            counts = _verify(source, into, last)
         where = "QUALYTICS_KEY" if into.keys.from_environment else str(into.keys.path)
         return {
             "from": source.name,
@@ -95,9 +96,9 @@ def _sealed_anew(
         yield row | {"key_id": key.id, "sealed": key.seal(table.place(into.store_id, found), secret)}
 
 
-def _verify(source: Store, into: Store) -> dict[str, int]:
+def _verify(source: Store, into: Store, last: dict[str, int]) -> dict[str, int]:
     counts = {table: _count(source, table) for table in TABLES}
-    is_same = counts == {table: _count(into, table) for table in TABLES} and source.last_ids() == into.last_ids()
+    is_same = counts == {table: _count(into, table) for table in TABLES} and last == into.last_ids()
     for table in SEALED:
         pairs = (sealed_values(store.execute, store.store_id, table) for store in (source, into))
         for (at, _, sealed), (there, _, copied) in zip(*pairs, strict=True):

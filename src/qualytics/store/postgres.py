@@ -35,7 +35,13 @@ T = TypeVar("T")
 _META = "SELECT name, value FROM meta"
 # One message: each statement sees what was committed before it began, so identity is read under the lock.
 _BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT FROM meta WHERE name = 'store_id' FOR UPDATE; {_META}"
-_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# The state is that of the first read, not of BEGIN. The lock comes before it: a rotation that ends meanwhile keeps the
+# old key in its file until it has had these tables for itself, so the key of what is read here can be found.
+_BEGIN_READING = (
+    f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE secrets, own_secrets IN ACCESS SHARE MODE; {_META}"
+)
+# "qlyr" as a number, beside a part of the store's id: held by whoever rotates a key.
+_ROTATING = 0x716C7972
 
 
 class Source(Protocol):
@@ -128,19 +134,37 @@ class PostgresStore(Store):
     def writing(self) -> Iterator[Records]:
         """Run a write transaction: all or nothing, on the server's disk before this returns."""
         with self._named():
-            found = self._again_if_lost(self._begin, is_read=True)
+            found = self._again_if_lost(lambda: self._begin(_BEGIN), is_read=True)
         with self._transaction():
-            self._require_version(found)
-            self._take_identity(Identity.read(found, self._place))
+            self._know(found)
             yield self.records
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Records]:
         """Read one state of the store, whatever others write meanwhile."""
         with self._named():
-            self._again_if_lost(lambda: self._database.execute(_BEGIN_READING), is_read=True)
+            found = self._again_if_lost(lambda: self._begin(_BEGIN_READING), is_read=True)
         with self._transaction():
+            self._know(found)
             yield self.records
+
+    @contextlib.contextmanager
+    def rotating(self) -> Iterator[None]:
+        """Let others see that a key is being rotated, for as long as this session lasts at most."""
+        self.execute("SELECT pg_advisory_lock_shared(?, ?)", self._rotation)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(StoreError):  # a session that was lost holds nothing
+                self.execute("SELECT pg_advisory_unlock_shared(?, ?)", self._rotation)
+
+    def is_rotating(self) -> bool:
+        """Say whether somebody rotates the key now."""
+        sql = (
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = ? AND objid = ? AND objsubid = 2 "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return bool(self.execute(sql, self._rotation))
 
     def compact(self) -> None:
         """Write the tables of secrets anew without what was replaced; the server's log is the server's own.
@@ -176,10 +200,14 @@ class PostgresStore(Store):
         for table, number in last.items():
             self.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), ?)", (number,))
 
-    def _begin(self) -> list[Any]:
+    @property
+    def _rotation(self) -> tuple[int, int]:
+        return _ROTATING, int(self.store_id[:7], 16)
+
+    def _begin(self, sql: str) -> list[Any]:
         self._require_own()
         try:
-            cursor = self._database.execute(_BEGIN)
+            cursor = self._database.execute(sql)
         except psycopg.Error:
             with contextlib.suppress(psycopg.Error):
                 self._database.execute("ROLLBACK")
@@ -188,10 +216,12 @@ class PostgresStore(Store):
         cursor.nextset()
         return cursor.fetchall()
 
-    def _require_version(self, found: list[Any]) -> None:
+    def _know(self, found: list[Any]) -> None:
+        """Take the identity that a transaction has read, if it is one of a store of this version."""
         version = {row[0]: row[1] for row in found}.get("schema_version")
         if version != str(VERSION):
             raise newer(self._place, version) if str(version).isdigit() else not_a_store(self._place)
+        self._take_identity(Identity.read(found, self._place))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

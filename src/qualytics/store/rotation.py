@@ -30,7 +30,7 @@ def rotate(settings: Settings) -> dict[str, Any]:
         KeyProblem, StoreError, Busy: as their names say; the old key is still good then.
 
     """
-    with open_store(settings, exclusive=True) as store:
+    with open_store(settings, exclusive=True) as store, store.rotating():
         before: Key | None = None
         try:
             with store.writing():

@@ -29,8 +29,8 @@ _JSON_COLUMNS = (("connections", "parameters"), *(("datastores", name) for name 
 
 
 def check(settings: Settings) -> dict[str, Any]:
-    """Read the whole store and open every secret; return counts and `problems`, a list of texts."""
-    with open_store(settings) as store:
+    """Read one state of the whole store and open every secret; return counts and `problems`, a list of texts."""
+    with open_store(settings) as store, store.reading():
         problems: list[str] = []
         for part in (_own_problems, _json_problems, _key_problems):
             try:
@@ -148,8 +148,16 @@ def _key_problems(store: Store) -> Iterator[str]:
         for place, key_id, sealed in sealed_values(store.execute, store.store_id, table):
             if (problem := _seal_problem(key, place, key_id, sealed)) is not None:
                 yield problem
-    if not store.keys.from_environment and len(store.keys.load()) > 1:
+    if _is_interrupted(store):
         yield "key: a rotation was interrupted; run qualytics keys rotate again"
+
+
+def _is_interrupted(store: Store) -> bool:
+    def is_between() -> bool:
+        return len(store.keys.load()) > 1 and not store.is_rotating()
+
+    # Twice: a rotation may end between the two looks, and take the old key out of the file.
+    return not store.keys.from_environment and is_between() and is_between()
 
 
 def _seal_problem(key: Key, place: Place, key_id: str, sealed: bytes) -> str | None:
