@@ -214,7 +214,17 @@ PARTS = {"settings.md": {"control plane": plane_settings}}
 
 
 def _words(template: str) -> str:
-    names = {"where": "HOST:PORT", "user": "USER", "timeout_s:g": "10", "type": "TYPE", "extra": "TYPE"}
+    names = {
+        "where": "HOST:PORT",
+        "timeout_s:g": "10",
+        "type": "TYPE",
+        "extra": "TYPE",
+        "owned": "database",
+        "login": "user USER or the password",
+        "admitted": "user USER was let in",
+        "host_field": "--host",
+        "credentials": "--username and --password",
+    }
     for name, word in names.items():
         template = template.replace(f"{{{name}}}", word)
     return _cell(template)

@@ -160,6 +160,7 @@ class Connector:
     fields it takes beside name, parameters and the tuning fields; `required` those it cannot do
     without; `scope` the datastore fields it needs and `scope_optional` those it also takes;
     `session_params` are parameters that `select` checks, as a role;
+    `identity` is what `username` is: user, client id or access key id; `proof` what logs in where no user name is given;
     `username_optional`: some way of logging in goes without a user name, and `requires` knows which;
     `extra` is the extra of the package that installs `driver` (an import name) from `distribution`;
     both are None where the driver is part of Python.
@@ -220,6 +221,8 @@ class Connector:
     distribution: str | None = None
     fields: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    identity: str = "user"
+    proof: str = "the password"
     username_optional: bool = False
     params: tuple[Param, ...] = ()
     session_params: tuple[str, ...] = ()

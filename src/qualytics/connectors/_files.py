@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
+from qualytics.connectors._magic import DUCKDB, SQLITE, TOO_SHORT, kind_of, mode_of
 from qualytics.connectors._sql import refuse
+
+if TYPE_CHECKING:
+    from qualytics.connectors._base import Refusal
+
+_HINTS = {
+    SQLITE: "test it with --type sqlite",
+    DUCKDB: "test it with --type duckdb",
+    TOO_SHORT: "copy the file again, or restore it from a backup",
+    None: "check --uri; encrypted databases cannot be opened here",
+}
 
 
 def clean_path(uri: str) -> str:
@@ -20,11 +32,22 @@ def clean_path(uri: str) -> str:
     return os.path.abspath(uri)
 
 
-def require_file(path: str) -> None:
-    """Raise the verdict on a database file that is missing, unreadable or no file."""
-    if not os.path.lexists(path):
-        raise refuse("unknown_db", f"there is no file {path}", "check --uri; a database file is never created here")
-    if not os.path.isfile(path):
-        raise refuse("config", f"{path} is not a file", "give the path of the database file in --uri")
-    if not os.access(path, os.R_OK):
-        raise refuse("permission", f"this user may not read {path}", f"chmod u+r {path}")
+def require_file(path: str, wanted: str) -> None:
+    """Raise the verdict on a database file that is missing, unreadable, or not what is wanted: a kind of `_magic`."""
+    try:
+        what = mode_of(os.stat(path).st_mode) or kind_of(path)
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
+    if what != wanted:
+        cause = f"{path} is {what}, not {wanted}" if what else f"{path} is not {wanted}, or it is encrypted or damaged"
+        raise refuse("config", cause, _HINTS.get(what, f"give the path of {wanted} in --uri"))
+
+
+def _unreadable(path: str, exc: OSError) -> Refusal:
+    if isinstance(exc, FileNotFoundError | NotADirectoryError):
+        if os.path.islink(path):
+            return refuse("unknown_db", f"{path} is a link to a file that does not exist", "check --uri")
+        return refuse("unknown_db", f"there is no file {path}", "check --uri; a database file is never created here")
+    if isinstance(exc, PermissionError):
+        return refuse("permission", f"this user may not read {path}", "check the modes of the file and its folders")
+    return refuse("config", f"{path} cannot be read: {(exc.strerror or 'no reason given').lower()}", "check --uri")

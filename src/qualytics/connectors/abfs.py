@@ -46,6 +46,7 @@ CONNECTOR = Connector(
     driver="obstore",
     distribution="obstore",
     fields=("uri", "access_key", "secret_key"),
+    proof="the account key or client secret",
     required=("uri",),
     params=(*_abfs_login.PARAMS, ENDPOINT_URL, *_objects.TLS_PARAMS),
     scope=("root_path",),

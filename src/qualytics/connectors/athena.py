@@ -31,6 +31,7 @@ CONNECTOR = Connector(
     driver="pyathena",
     distribution="PyAthena",
     fields=("host", "port", "username", "password"),
+    identity="access key id",
     params=(
         Param("output", str, "where Athena puts results, as s3://bucket/results/", max_length=1_024),
         Param("region", str, "region of AWS, where the host does not tell it (our choice)", max_length=63),

@@ -54,6 +54,7 @@ CONNECTOR = Connector(
     driver="google.cloud.bigquery",
     distribution="google-cloud-bigquery",
     fields=("password",),
+    proof="the service account's key",
     params=(
         Param("location", str, "where jobs run, as EU or us-east1 (our choice)", max_length=63),
         Param("temp_dataset", str, "dataset of the key's project for intermediate results (our choice)", max_length=1_024),

@@ -43,6 +43,8 @@ CONNECTOR = Connector(
     driver="databricks.sql",
     distribution="databricks-sql-connector",
     fields=("host", "port", "username", "password"),
+    identity="client id",
+    proof="the access token",
     required=("host",),
     username_optional=True,
     params=(Param("path", str, "HTTP path of the warehouse or cluster", max_length=1_024), *_databricks.PARAMS),

@@ -41,6 +41,7 @@ CONNECTOR = Connector(
     driver="adbc_driver_flightsql",
     distribution="adbc-driver-flightsql",
     fields=("host", "port", "username", "password"),
+    proof="the access token",
     required=("host",),
     username_optional=True,
     params=(

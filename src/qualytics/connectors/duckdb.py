@@ -7,6 +7,7 @@ from typing import Any
 from qualytics.connectors import _duckdb_errors, _duckdb_listing
 from qualytics.connectors._base import Connector, Server, Target
 from qualytics.connectors._files import clean_path, require_file
+from qualytics.connectors._magic import DUCKDB
 from qualytics.connectors._sql import one_row, refuse
 
 # DuckDB documentation, "Securing DuckDB".
@@ -21,7 +22,7 @@ _CONFIG = {
 
 def connect(target: Target) -> Any:
     """Open the file for reading only; it is never created."""
-    require_file(target.path)
+    require_file(target.path, DUCKDB)
     import duckdb
 
     return duckdb.connect(target.path, read_only=True, config=dict(_CONFIG))
@@ -48,6 +49,7 @@ CONNECTOR = Connector(
     driver="duckdb",
     distribution="duckdb",
     fields=("uri",),
+    proof="the file",
     required=("uri",),
     clean_uri=clean_path,
     scope_optional=("schema",),

@@ -12,6 +12,7 @@ CONNECTOR = replace(
     type="fabric",
     title="Microsoft Fabric",
     aliases=(),
+    identity="client id",
     extra="fabric",
     params=_tds.params(("auto", "verify", "require"), (_tds.PRINCIPAL,)),
     requires=_tds.requires(_tds.PRINCIPAL),

@@ -59,6 +59,7 @@ CONNECTOR = Connector(
     driver="obstore",
     distribution="obstore",
     fields=("uri", "secret_key"),
+    proof="the service account's key",
     required=("uri",),
     params=(ENDPOINT_URL, *_objects.TLS_PARAMS),
     scope=("root_path",),

@@ -56,6 +56,7 @@ CONNECTOR = Connector(
     distribution="JPype1",
     needs_java=True,
     fields=("uri", "username", "password"),
+    proof="the login",
     required=("uri",),
     username_optional=True,
     params=_jdbc_settings.PARAMS,

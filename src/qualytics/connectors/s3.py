@@ -44,6 +44,7 @@ CONNECTOR = Connector(
     driver="obstore",
     distribution="obstore",
     fields=("uri", "access_key", "secret_key"),
+    proof="the access key",
     required=("uri",),
     params=(
         Param("authentication_type", str, "SHARED_KEY: the keys themselves; IAM_ROLE: a role that the keys may assume", choices=("SHARED_KEY", "IAM_ROLE"), default="SHARED_KEY"),

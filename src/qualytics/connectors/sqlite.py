@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from qualytics.connectors import _sqlite_errors
 from qualytics.connectors._base import Connector, Item, Server, Target
 from qualytics.connectors._files import clean_path, require_file
+from qualytics.connectors._magic import SQLITE
 from qualytics.connectors._names import as_text
 from qualytics.connectors._rows import rows
 from qualytics.connectors._sql import refuse
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 def connect(target: Target) -> sqlite3.Connection:
     """Open the file for reading only; it is never created."""
-    require_file(target.path)
+    require_file(target.path, SQLITE)
     handle = sqlite3.connect(f"file:{quote(target.path)}?mode=ro", uri=True, timeout=target.timeout_s)
     handle.text_factory = as_text
     handle.execute("pragma trusted_schema = off")
@@ -31,7 +33,16 @@ def check(handle: sqlite3.Connection, target: Target) -> Server:
     cursor = handle.cursor()
     cursor.arraysize = target.fetch_size
     cursor.execute("select count(*) from sqlite_schema").fetchmany()
+    _require_whole(handle, target.path)
     return Server("SQLite", sqlite3.sqlite_version)
+
+
+def _require_whole(handle: sqlite3.Connection, path: str) -> None:
+    # SQLite itself counts a last page that is cut as a page; with a log beside it, pages may stand there alone.
+    pages, size = (handle.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if os.path.getsize(path) < pages * size and not os.path.exists(f"{path}-wal"):
+        cause = f"the file is cut off: it has {os.path.getsize(path):,} of {pages * size:,} bytes"
+        raise refuse("config", cause, "copy it again, or restore it from a backup")
 
 
 def select(_handle: sqlite3.Connection, target: Target) -> None:
@@ -59,6 +70,7 @@ CONNECTOR = Connector(
     kind="embedded",
     driver="sqlite3",
     fields=("uri",),
+    proof="the file",
     required=("uri",),
     clean_uri=clean_path,
     scope_optional=("schema",),

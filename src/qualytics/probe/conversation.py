@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qualytics.connectors import get
 from qualytics.model import Failure, Found, StageResult, TestReport
+from qualytics.probe.naming import words_on
 from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
 
@@ -216,14 +217,7 @@ def _failure(plan: Plan, progress: _Progress, reason: str | None, stages: list[S
     if progress.fail is None and reason == _TIMEOUT:
         fail |= {"class": "timeout", "cause": None}
     text = CLASSES[fail["class"]]
-    words = {
-        "where": plan.where() if fail["class"] != "dns" else plan.where().rpartition(":")[0],
-        "host_field": "--host" if "host" in get(plan.type).fields else "the endpoint",
-        "user": repr(plan.values.get("username") or plan.values.get("access_key") or ""),
-        "timeout_s": plan.timeout_s,
-        "type": plan.type,
-        "extra": get(plan.type).extra,
-    }
+    words = words_on(plan, fail["class"])
     return Failure(
         stage=stages[-1].name if stages else get(plan.type).stages[0],
         failure_class=fail["class"],

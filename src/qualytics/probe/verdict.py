@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClassText:
-    """The common words of a class; `{where}` is the address or file, `{user}` the user name."""
+    """The common words of a class; `naming.py` fills in `{where}`, the address or file, `{login}` and the others."""
 
     retryable: bool
     cause: str
@@ -29,13 +29,13 @@ TOO_MUCH_HINT = "check host and port: a server that keeps sending is not the one
 CLASSES: dict[str, ClassText] = {
     "auth": ClassText(
         retryable=False,
-        cause="the server refused user {user} or the password",
-        hint="check --username and --password; a password with $ or ! wants single quotes or --password-stdin",
+        cause="the server refused {login}",
+        hint="check {credentials}",
     ),
     "permission": ClassText(
         retryable=False,
-        cause="user {user} was let in but lacks a right",
-        hint="ask the owner of the database for the right named in detail",
+        cause="{admitted} but lacks a right",
+        hint="ask the owner of the {owned} for the right named in detail",
     ),
     "dns": ClassText(
         retryable=False,

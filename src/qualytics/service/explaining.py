@@ -32,6 +32,7 @@ def explain(name: str, text: str) -> dict[str, Any]:
         InvalidInput: there is no such type, or no message.
 
     """
+    from qualytics.probe.naming import words_on_type
     from qualytics.probe.verdict import CLASSES
     from qualytics.probe.words import verdict_on
 
@@ -42,7 +43,7 @@ def explain(name: str, text: str) -> dict[str, Any]:
     verdict = verdict_on(connector, words)
     found = verdict.failure_class
     usual = CLASSES[found]
-    fill = {"type": connector.type, "extra": connector.extra, "host_field": "--host"}
+    fill = words_on_type(connector, {"username": "given"}) | {"host_field": "--host"}
     cause = verdict.cause or _CAUSES.get(found) or usual.cause.format(**fill)
     hint = verdict.hint or (_UNKNOWN_HINT if found == "unknown" else usual.hint).format(**fill)
     for ours, theirs in _WORDS.items():
