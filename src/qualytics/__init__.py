@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UsageError,
         VersionChanged,
     )
+    from qualytics.model import Scope
     from qualytics.secret import Secret
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "QualyticsError",
+    "Scope",
     "Secret",
     "StoreError",
     "TestFailed",
@@ -42,7 +44,7 @@ __all__ = [
     "connect",
 ]
 
-_HOMES = {"connect": "qualytics.client", "Secret": "qualytics.secret"}
+_HOMES = {"connect": "qualytics.client", "Scope": "qualytics.model", "Secret": "qualytics.secret"}
 
 
 def __getattr__(name: str) -> object:

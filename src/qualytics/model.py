@@ -109,6 +109,22 @@ class Found(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Scope:
+    """What of a connection a test looks at, beside the login.
+
+    `entrances` are databases that may be entered where none is named: those of the connection's datastores.
+    """
+
+    database: str | None = None
+    schema: str | None = None
+    root_path: str | None = None
+    entrances: tuple[str, ...] = ()
+
+
+EVERYWHERE = Scope()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TestReport:
     """What a test of a connection found; `failure` is None when connected.
 

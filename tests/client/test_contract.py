@@ -59,6 +59,18 @@ STORIES = {
         "datastores create --connection-name '[prod] ledger :key: [/x]' --name '[d]' --database x --schema y",
         "datastores get --name '[D]'",
     ],
+    "a database and a schema that a test looks at": [
+        SQLITE,
+        "connections test --id 1 --schema main",
+        "connections test --id 1 --schema nowhere",
+        "connections test --id 1 --database main",
+        "connections test -t sqlite --uri FILES/sales.sqlite --schema nowhere",
+        f"{SQLITE}2 --test --schema nowhere",
+        "connections update --id 1 --max-parallelization 3 --test --schema nowhere",
+        "connections update --id 1 --max-parallelization 3 --test --schema main",
+        "connections update --id 1 --max-parallelization 4 --schema main",
+        "connections get --id 1",
+    ],
     "lists": [
         *(f"{PG} --name n{number}" for number in (3, 1, 2)),
         "connections create -t snowflake --host acme.snowflakecomputing.com --name n0",

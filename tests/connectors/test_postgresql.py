@@ -194,20 +194,6 @@ def test_a_right_to_connect_that_is_missing_is_a_permission(tested, role, admin)
     assert outcome(report) == ("database", "permission")
 
 
-def test_a_user_shut_out_of_the_usual_databases_gets_in_by_one_of_its_own_name(tested, role, admin):
-    name = role()
-    with contextlib.ExitStack() as stack:
-        for database in ("postgres", "template1"):
-            admin.execute(f"revoke connect on database {database} from public")
-            stack.callback(admin.execute, f"grant connect on database {database} to public")
-        shut_out = tested(username=name, password="secret 1")
-        assert outcome(shut_out) == ("database", "permission")
-        assert '"postgres"' in shut_out.failure.detail
-        admin.execute(f"create database {name}")
-        stack.callback(admin.execute, f"drop database {name}")
-        assert outcome(tested(username=name, password="secret 1")) is None
-
-
 def test_an_awkward_application_name_does_no_harm(tested):
     assert outcome(tested(application_name="it's = a \\ name")) is None
 

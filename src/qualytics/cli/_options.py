@@ -61,6 +61,13 @@ def timeout_option() -> Command:
     return click.option("--timeout", "timeout_s", type=Seconds(), help="Seconds for the whole test.  [default: 10]")
 
 
+def place_options() -> Callable[[Command], Command]:
+    """Return a decorator that adds --database and --schema, which a test looks at and nothing stores."""
+    database = click.option("--database", type=Text(), help="Database (catalog) to test as well; not stored.")
+    schema = click.option("--schema", type=Text(), help="Schema to test as well; not stored.")
+    return _all([database, schema])
+
+
 def complete_types(_ctx: click.Context, _param: click.Parameter, text: str) -> list[str]:
     """Return the type names that complete a comma list."""
     from qualytics.client import type_names

@@ -17,6 +17,7 @@ from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._values import choose, collect, unset_fields
 from qualytics.errors import TestFailed, UsageError
 from qualytics.fields import CREATE, TEST, UPDATE
+from qualytics.model import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,19 +33,21 @@ def group() -> None:
 @click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
 @click.option("--test", "run_test", is_flag=True, help="Test first; store only if the test passes.")
 @options.timeout_option()
+@options.place_options()
 @options.common_options()
 @click.pass_context
 def create(
     ctx: click.Context, /, *, dry_run: bool, run_test: bool, timeout_s: float | None, form: str, **given: Any
 ) -> None:
     """Create a connection."""
-    _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s)
+    scope = _scope(given)
+    _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
     fields = collect(ctx, given)
     with client.connect() as door:
         if dry_run:
             output.write_document(door.connections.preview(fields), form)
             return
-        output.write_document(door.connections.create(fields, test=run_test, timeout_s=timeout_s), form)
+        output.write_document(door.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope), form)
         _warn(door.connections.warnings)
 
 
@@ -55,6 +58,7 @@ def create(
 @click.option("--dry-run", is_flag=True, help="Print the connection as it would become; store nothing.")
 @click.option("--test", "run_test", is_flag=True, help="Test the changed connection first; store only if it passes.")
 @options.timeout_option()
+@options.place_options()
 @options.common_options()
 @click.pass_context
 def update(
@@ -70,11 +74,13 @@ def update(
     **given: Any,
 ) -> None:
     """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
-    _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s)
+    scope = _scope(given)
+    _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
     fields = collect(ctx, given)
     fields |= unset_fields(unset, fields, options.UNSETTABLE)
     with client.connect() as door:
-        document = door.connections.update(record_id, fields, dry_run=dry_run, test=run_test, timeout_s=timeout_s)
+        how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
+        document = door.connections.update(record_id, fields, **how)
         output.write_document(document, form)
         _warn(door.connections.warnings)
 
@@ -136,6 +142,7 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str)
 @options.name_option("Connection name.", "record_name")
 @options.field_options(TEST)
 @options.timeout_option()
+@options.place_options()
 @options.common_options()
 @click.pass_context
 def test(
@@ -157,13 +164,15 @@ def test(
         raise UsageError("--type is for settings that are not stored", "leave out --type, or --id and --name")
     if not is_stored and given["type"] is None:
         raise UsageError("there is nothing to test", "give --id or --name, or --type with settings")
+    scope = _scope(given)
     fields = collect(ctx, given)
     with client.connect() as door:
         if not is_stored:
-            what, report = "the test", door.connections.test_unsaved(fields, timeout_s=timeout_s)
+            what, report = "the test", door.connections.test_unsaved(fields, timeout_s=timeout_s, scope=scope)
         else:
             found = choose(record_id, record_name, door.connections.find)
-            what, report = f"the test of connection {found}", door.connections.test(found, fields, timeout_s=timeout_s)
+            what = f"the test of connection {found}"
+            report = door.connections.test(found, fields, timeout_s=timeout_s, scope=scope)
     show_report(ctx, what, report, form)
 
 
@@ -208,8 +217,13 @@ def _warn(warnings: Iterable[str]) -> None:
         output.say(f"warning: {output.escape(warning)}")
 
 
-def _check_test(*, dry_run: bool, run_test: bool, timeout_s: float | None) -> None:
-    if timeout_s is not None and not run_test:
-        raise UsageError("--timeout is for --test", "add --test, or leave out --timeout")
+def _scope(given: dict[str, Any]) -> Scope:
+    return Scope(given.pop("database"), given.pop("schema"))
+
+
+def _check_test(*, dry_run: bool, run_test: bool, timeout_s: float | None, scope: Scope) -> None:
+    for option, value in (("timeout", timeout_s), ("database", scope.database), ("schema", scope.schema)):
+        if value is not None and not run_test:
+            raise UsageError(f"--{option} is for --test", f"add --test, or leave out --{option}")
     if dry_run and run_test:
         raise UsageError("--dry-run contacts nothing, so it cannot --test", "drop one of the two")

@@ -8,6 +8,7 @@ from qualytics.client import replies
 from qualytics.client.api import Api, is_too_long, test_wait
 from qualytics.errors import NotAllowed, NotFound, UsageError, VersionChanged
 from qualytics.fields import SECRETS
+from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,13 +39,20 @@ class HttpConnections:
 
         return drafts.preview(given)
 
-    def create(self, given: Mapping[str, Any], *, test: bool = False, timeout_s: float | None = None) -> dict[str, Any]:
+    def create(
+        self,
+        given: Mapping[str, Any],
+        *,
+        test: bool = False,
+        timeout_s: float | None = None,
+        scope: Scope = EVERYWHERE,
+    ) -> dict[str, Any]:
         """Store a new connection and return its document; with `test`, only if a test of it passes."""
         wait_s = test_wait(timeout_s) if test else 0.0
-        made, version = self._api.call("POST", _PATH, _testing(test, timeout_s), given, wait_s=wait_s)
+        made, version = self._api.call("POST", _PATH, _testing(test, timeout_s, scope), given, wait_s=wait_s)
         return replies.connection(made, version)
 
-    def update(
+    def update(  # noqa: PLR0913 - as the service's
         self,
         connection_id: int,
         given: Mapping[str, Any],
@@ -52,12 +60,13 @@ class HttpConnections:
         dry_run: bool = False,
         test: bool = False,
         timeout_s: float | None = None,
+        scope: Scope = EVERYWHERE,
         version: int | None = None,
     ) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a field."""
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
-        query = [*_testing(test, timeout_s), ("dry_run", dry_run or None)]
+        query = [*_testing(test, timeout_s, scope), ("dry_run", dry_run or None)]
         wait_s = test_wait(timeout_s) if test else 0.0
         # Only a merge patch can clear a secret, or make it empty: a PUT keeps it then, and wants a name.
         is_patch = any(not given[name] for name in (*SECRETS, "name") if name in given)
@@ -125,29 +134,41 @@ class HttpConnections:
         return {"id": found["id"], "name": found["name"], "deleted": not dry_run}
 
     def test(
-        self, connection_id: int, overrides: Mapping[str, Any] | None = None, *, timeout_s: float | None = None
+        self,
+        connection_id: int,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None = None,
+        scope: Scope = EVERYWHERE,
     ) -> dict[str, Any]:
         """Test a stored connection, with `overrides` in place of stored values; return the report."""
-        wait_s = test_wait(timeout_s)
+        test_wait(timeout_s)  # refuses a limit out of range before anything is asked
         body = _changed(self._get(connection_id), overrides) if overrides else None
-        return self._tested(f"{_PATH}/{connection_id}/test", body, timeout_s, wait_s)
+        return self._tested(f"{_PATH}/{connection_id}/test", body, timeout_s, scope)
 
-    def test_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
+    def test_unsaved(
+        self, given: Mapping[str, Any], *, timeout_s: float | None = None, scope: Scope = EVERYWHERE
+    ) -> dict[str, Any]:
         """Test settings that are not stored."""
-        return self._tested(f"{_PATH}/test", given, timeout_s, test_wait(timeout_s))
+        return self._tested(f"{_PATH}/test", given, timeout_s, scope)
 
     def _tested(
-        self, path: str, body: Mapping[str, Any] | None, timeout_s: float | None, wait_s: float
+        self, path: str, body: Mapping[str, Any] | None, timeout_s: float | None, scope: Scope
     ) -> dict[str, Any]:
-        found, _ = self._api.call("POST", path, [("timeout_s", timeout_s)], body, wait_s=wait_s, is_test=True)
+        query = [("timeout_s", timeout_s), *_place(scope)]
+        found, _ = self._api.call("POST", path, query, body, wait_s=test_wait(timeout_s), is_test=True)
         return replies.report(found)
 
     def _get(self, connection_id: int) -> replies.Document:
         return replies.connection(*self._api.call("GET", f"{_PATH}/{connection_id}"))
 
 
-def _testing(test: bool, timeout_s: float | None) -> list[tuple[str, Any]]:
-    return [("test", True), ("timeout_s", timeout_s)] if test else []
+def _testing(test: bool, timeout_s: float | None, scope: Scope) -> list[tuple[str, Any]]:
+    return [("test", True), ("timeout_s", timeout_s), *_place(scope)] if test else []
+
+
+def _place(scope: Scope) -> list[tuple[str, Any]]:
+    return [("database", scope.database), ("schema", scope.schema)]
 
 
 def _changed(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,13 +45,15 @@ class Verdict:
     """What a connector makes of an exception; None leaves a part to the common default.
 
     `stage` overrides the stage in which the exception surfaced (a driver that logs in and selects a
-    database in one call), `cause` and `hint` the texts of the class.
+    database in one call), `cause` and `hint` the texts of the class. `let_in` says that the server had
+    taken user and password before it said so.
     """
 
     failure_class: str
     cause: str | None = None
     hint: str | None = None
     stage: str | None = None
+    let_in: bool = False
 
 
 class Refusal(Exception):
@@ -109,7 +111,8 @@ class Target:
     """All that `open` may use, ready to be handed to a driver as keyword arguments.
 
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
-    takes one. `timeout_s` is what is left of the deadline. `path` is the file of an embedded type,
+    takes one. `entrances` are databases that may be entered where none was named. `timeout_s` is what is left of the
+    deadline. `path` is the file of an embedded type,
     `uri` that of an object store.
     """
 
@@ -131,6 +134,7 @@ class Target:
     database: str | None = None
     schema: str | None = None
     root_path: str | None = None
+    entrances: tuple[str, ...] = ()
     fetch_size: int = 1_000
     max_parallelization: int | None = None
     address: str = ""

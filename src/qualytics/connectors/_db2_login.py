@@ -36,7 +36,7 @@ def connect(target: Target) -> Any:
     if target.database is not None or verdict is None or verdict.failure_class != "unknown_db":
         raise failed
     # The answer about our guess of a database is not the user's concern.
-    hint = "make a datastore with --database, and run: qualytics datastores verify"
+    hint = "name one with --database"
     raise refuse("config", "the server answers, but Db2 lets nobody in without a database", hint, stage="login")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qualytics.connectors._base import Verdict
@@ -74,7 +74,8 @@ MESSAGES = (
     (r"too many (connections|clients)|remaining connection slots|no more connections allowed|client connections exceeded", Verdict("quota")),
     (r"the database system is (starting up|shutting down|in recovery)|not (yet )?accepting connections", _CLOSED),
     (r"server login has been failing|pgbouncer cannot connect to server", Verdict("transient", "the pooler cannot log in to its server")),
-    (r"query_wait_timeout|client_login_timeout|query_timeout", Verdict("timeout")),
+    (r"query_wait_timeout", Verdict("timeout", "the pooler had no connection to its server to give in time", "the pool may be full, or the server behind it down")),
+    (r"client_login_timeout|query_timeout", Verdict("timeout")),
     (r"certificate verify failed|server certificate|root certificate|SSL error|does not support SSL|tlsv1 alert", Verdict("tls")),
     (r"server closed the connection unexpectedly|connection reset", Verdict("network")),
     (r"timeout expired|connection timeout", Verdict("timeout")),
@@ -93,6 +94,8 @@ _AT_LOGIN: dict[str, Verdict] = {
     "55000": Verdict("permission", "the database takes no connections", stage="database"),
     "57P03": _CLOSED,
 }
+# Both run after the password was found right.
+_PAST_LOGIN = frozenset({"InitPostgres", "CheckMyDatabase"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +116,18 @@ def at_login(said: Said, tls: Tls | None = None) -> Verdict | None:
         return _DEMANDS_TLS if tls.mode == "disable" else _NO_ENTRY
     if said.state == "28000" and said.routine == "auth_failed" and not said.used_password:
         return _IDENT
-    if found := _AT_LOGIN.get(f"{said.state} {said.routine}") or _AT_LOGIN.get(said.state or ""):
-        return found
-    return (by_text(said.text, MESSAGES) if said.state in {None, PROXY} else None) or by_sqlstate(said.state)
+    found = _AT_LOGIN.get(f"{said.state} {said.routine}") or _AT_LOGIN.get(said.state or "")
+    if found is None and said.state in {None, PROXY}:
+        found = by_text(said.text, MESSAGES)
+    found = found or by_sqlstate(said.state)
+    if found is None:
+        return None
+    # A pooler says what it has no database for, or lets into none, once it has asked for the password.
+    asked = said.routine is None and said.used_password and found.stage == "database"
+    return replace(found, let_in=asked or said.routine in _PAST_LOGIN)
 
 
 def classify(exc: BaseException) -> Verdict | None:
-    """Judge by SQLSTATE where there is one, else by libpq's words."""
-    return by_sqlstate(getattr(exc, "sqlstate", None)) or by_text(str(exc), MESSAGES)
+    """Judge by SQLSTATE where there is one that says something, else by libpq's or a pooler's words."""
+    state = getattr(exc, "sqlstate", None)
+    return (by_text(str(exc), MESSAGES) if state in {None, PROXY} else None) or by_sqlstate(state)

@@ -107,10 +107,9 @@ def _refusal(pgconn: Any, target: Target) -> Refusal:
 def _read(message: str, *, used_password: bool) -> Said:
     """Take a verbose message of libpq apart; what a reader needs of it stays."""
     state, place = _HEAD.search(message), _PLACE.search(message)
-    plain = _HEAD.sub(":  ", message, count=1) if state and place else message
     return Said(
-        state=state[1] if state and place else None,
-        routine=place[1] if place else None,
-        text=_PLACE.sub("", plain).strip(),
+        state=state[1] if state else None,
+        routine=place[1] if place else None,  # a pooler's words have none
+        text=_PLACE.sub("", _HEAD.sub(":  ", message, count=1)).strip(),
         used_password=used_password,
     )

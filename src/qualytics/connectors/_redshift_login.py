@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _aws_role, _redshift_iam
+from qualytics.connectors._base import Refusal
+from qualytics.connectors._entrance import enter
 from qualytics.connectors._redshift_errors import classify
 from qualytics.connectors._sql import refuse
 
@@ -18,24 +20,26 @@ _ENTRANCES = ("dev", "template1")
 
 def connect(target: Target) -> Any:
     """Log in to the given database, else to the first that lets this user in."""
+    if target.tls is not None and target.tls.active and target.tls.ca_file:
+        os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # the driver has no argument for trusted roots
+    if target.database is not None:
+        return _log_in(target, target.database)
+    return enter((*target.entrances, *_ENTRANCES), lambda database: _log_in(target, database))
+
+
+def _log_in(target: Target, database: str) -> Any:
     import redshift_connector
     from redshift_connector.error import Error
 
-    if target.tls is not None and target.tls.active and target.tls.ca_file:
-        os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # the driver has no argument for trusted roots
-    entrances = (target.database,) if target.database is not None else _ENTRANCES
-    for database in entrances:
-        try:
-            handle = redshift_connector.connect(**arguments(target, database, *login(target, database)))
-        except Error as exc:
-            verdict = classify(exc)
-            if verdict is None or verdict.stage != "database":
-                raise
-            last = exc
-        else:
-            handle.autocommit = True
-            return handle
-    raise last
+    try:
+        handle = redshift_connector.connect(**arguments(target, database, *login(target, database)))
+    except Error as exc:
+        verdict = classify(exc)
+        if verdict is None:
+            raise
+        raise Refusal(verdict) from exc
+    handle.autocommit = True
+    return handle
 
 
 def login(target: Target, database: str) -> tuple[str | None, str | None]:

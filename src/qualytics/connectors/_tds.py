@@ -79,8 +79,8 @@ def arguments(target: Target) -> dict[str, Any]:
         "autocommit": True,
         "timeout": max(1, int(target.timeout_s)),
     }
-    if target.database is not None:
-        found["Database"] = target.database
+    if database := target.database or next(iter(target.entrances), None):
+        found["Database"] = database
     if not _is_principal(target):
         found |= {"UID": target.username, "PWD": target.password.reveal() if target.password is not None else ""}
     return found

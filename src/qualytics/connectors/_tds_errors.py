@@ -24,14 +24,14 @@ _MESSAGES = (
     (r"Only one administrator can connect|maximum number of .* user connections", Verdict("quota")),  # 18461, 17809
     (r"server .* requested by the login", Verdict("config", "the service knows no server of this name", "check --host")),  # 40532
     (r"database .* requested by the login", Verdict("unknown_db", "the database does not exist, or this user may not open it", stage="database")),  # 4060
-    (r"Cannot open user default database", Verdict("unknown_db", "the user's default database cannot be opened", "give one with --database", "database")),  # 4064
+    (r"Cannot open user default database", Verdict("unknown_db", "the user's default database cannot be opened", "name one with --database", "database", let_in=True)),  # 4064
     (r"Database .* does not exist", Verdict("unknown_db", stage="database")),  # 911
     (r"is not able to access the database", Verdict("permission", stage="database")),  # 916
     (r"is not currently available|service is currently busy|encountered an error processing your request", Verdict("transient", None, _RETRY)),  # 40613, 40501, 40197
     (r"service has been paused|is (shutting down|being recovered)|in recovery", Verdict("transient")),  # 17142, 6005, 922
     (r"(limit|quota) .*has been reached|Not enough resources to process|Too many (create|operations)", Verdict("quota")),  # 10928, 40544, 49918-49920
     (r"untrusted domain|Windows logins are not supported", Verdict("auth", "the server takes no login of this kind")),  # 18452, 40607
-    (r"Login failed", Verdict("auth", stage="login")),  # 18456
+    (r"Login failed", Verdict("auth", None, "check --username and --password; a user of one database alone needs --database", "login")),  # 18456
     (r"permission was denied|permission denied", Verdict("permission")),  # 229, 262
     (r"deadlocked on lock", Verdict("transient")),  # 1205
     (r"subject name does not match host name", Verdict("tls", "the server's certificate is for another host name", _TRUST)),

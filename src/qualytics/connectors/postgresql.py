@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Param, Refusal, Server, tls_params
+from qualytics.connectors._entrance import enter
 from qualytics.connectors._postgresql_arguments import greet
 from qualytics.connectors._postgresql_catalog import catalogs, schemas, select, tables
 from qualytics.connectors._postgresql_errors import classify
@@ -34,15 +35,8 @@ def connect(target: Target) -> Any:
 
 
 def _enter(target: Target) -> Any:
-    refusals = []
-    for database in dict.fromkeys((*_ENTRANCES, target.username or "")):
-        try:
-            return log_in(target, database)
-        except Refusal as exc:
-            if exc.verdict.failure_class not in {"unknown_db", "permission"}:
-                raise
-            refusals.append(exc)
-    raise refusals[0]
+    usual = (*_ENTRANCES, target.username)
+    return enter((*target.entrances, *usual), lambda database: log_in(target, database))
 
 
 def _spelled(target: Target, name: str) -> str:

@@ -20,9 +20,9 @@ __all__ = ["Plan", "run"]
 class Plan:
     """One test: the type, its non-secret values, its secrets, and what to look at.
 
-    `ssl_mode` is what a connection without one of its own gets: auto here, verify on a control plane.
-    With a `listing` the last stage lists that, in place of its query. Without a `policy` a test may
-    reach whatever this machine can, as the embedded store's own user may.
+    `entrances` are databases that may be entered where none is named. `ssl_mode` is what a connection without one of
+    its own gets: auto here, verify on a control plane. With a `listing` the last stage lists that, in place of its
+    query. Without a `policy` a test may reach whatever this machine can, as the embedded store's own user may.
     """
 
     type: str
@@ -32,6 +32,7 @@ class Plan:
     database: str | None = None
     schema: str | None = None
     root_path: str | None = None
+    entrances: tuple[str, ...] = ()
     ssl_mode: str = "auto"
     listing: Listing | None = None
     policy: Policy | None = None
@@ -49,7 +50,7 @@ class Plan:
 
     def line(self, directory: str) -> bytes:
         """Return the plan as the one JSON line that the child reads; `directory` is its own to use and remove."""
-        keys = ("type", "values", "timeout_s", "database", "schema", "root_path", "ssl_mode")
+        keys = ("type", "values", "timeout_s", "database", "schema", "root_path", "entrances", "ssl_mode")
         document = {key: getattr(self, key) for key in keys}
         document["directory"] = directory
         document["listing"] = asdict(self.listing) if self.listing else None

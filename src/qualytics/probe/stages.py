@@ -79,6 +79,8 @@ class Walk:
                     raise unready
             self._reach()
             handle = self._handle = self._login()
+            if handle is None:
+                return
         if connector.select is not None and self._has_scope():
             with self.stage("database"):
                 connector.select(handle, target)
@@ -146,13 +148,20 @@ class Walk:
             self._emit({"warn": "the connection is not encrypted"})
 
     def _login(self) -> Any:
+        # Return the handle; None where the server let the user in, but into no database, and nobody had named one.
         connector, target = self._connector, self._target
         own = connector.tls == "own" and target.tls is not None and target.tls.mode != "disable"
         if not self._handshake_due:
             self._begin("tls" if own else "login")
             if target.sock is not None and connector.greet is not None:
                 connector.greet(target.sock)  # is this the protocol at all; nothing is taken from the socket
-        handle = connector.open(target)
+        try:
+            handle = connector.open(target)
+        except Exception as exc:
+            # Any driver's any exception may say so.
+            if not self._was_let_in(exc):
+                raise
+            handle = None
         if self._handshake_due:
             raise Refusal(Verdict("tls", "the driver logged in without the TLS that was asked of it"))
         self._end(ok=True)
@@ -160,6 +169,13 @@ class Walk:
             with self.stage("login"):
                 self._own_tls(target.tls)
         return handle
+
+    def _was_let_in(self, exc: Exception) -> bool:
+        verdict = judge(self._connector, exc)
+        if not verdict.let_in or self._listing is not None or self._has_scope():
+            return False
+        self._emit({"warn": f"user and password are right, but {verdict.cause or words(exc)}: {verdict.hint}"})
+        return True
 
     def _own_tls(self, tls: Tls) -> None:
         # The driver logged in by itself: all that is known is whether it was told to encrypt and verify.
@@ -267,6 +283,7 @@ def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -
         database=plan["database"],
         schema=plan["schema"],
         root_path=plan["root_path"],
+        entrances=tuple(plan["entrances"]),
         fetch_size=values.get("jdbc_fetch_size") or 1_000,
         max_parallelization=values.get("max_parallelization"),
         tls=make_tls(mode, parameters, directory) if encrypted else None,

@@ -12,7 +12,7 @@ from litestar.params import Parameter, QueryParameter
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem, UsageError
 from qualytics.fields import BY_NAME, SECRETS
-from qualytics.model import Wanted
+from qualytics.model import Scope, Wanted
 from qualytics.server import bodies
 from qualytics.server.runtime import at_once, in_thread, opened, runtime_of
 from qualytics.service import Context, validate
@@ -83,14 +83,24 @@ async def list_connections(
 
 
 @post("/connections", status_code=200, opt={"body": "ConnectionCreate", "reply": "Connection", "right": WRITE})
-async def create_connection(request: AnyRequest, body: bytes, test: bool = False, timeout_s: Seconds = None) -> Reply:
-    """Create a connection; with `test`, only if a test of it passes."""
+async def create_connection(
+    request: AnyRequest,
+    body: bytes,
+    test: bool = False,
+    timeout_s: Seconds = None,
+    database: Text = None,
+    schema: Text = None,
+) -> Reply:
+    """Create a connection; with `test`, only if a test of it passes, which may look at a database and schema."""
     given = created(await bodies.read(request, body))
 
     def work() -> Reply:
         with opened(request) as context:
             service = Connections(context)
-            return bodies.reply(service.create(given, test=test, timeout_s=timeout_s), warnings=service.warnings)
+            return bodies.reply(
+                service.create(given, test=test, timeout_s=timeout_s, scope=Scope(database, schema)),
+                warnings=service.warnings,
+            )
 
     return await runtime_of(request).soon(request, work, is_slow=test)
 
@@ -123,12 +133,15 @@ async def put_connection(
     test: bool = False,
     dry_run: bool = False,
     timeout_s: Seconds = None,
+    database: Text = None,
+    schema: Text = None,
 ) -> Reply:
     """Change a connection: what is absent stays, null clears a field but keeps a secret, parameters merge by key."""
     given = await bodies.read(request, body)
     required(given, "name", "type")
     given = {name: value for name, value in given.items() if not (name in SECRETS and value in (None, ""))}
-    return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
+    how = {"test": test, "dry_run": dry_run, "timeout_s": timeout_s, "scope": Scope(database, schema)}
+    return await _updated(request, connection_id, given, **how)
 
 
 @patch(
@@ -142,10 +155,13 @@ async def patch_connection(
     test: bool = False,
     dry_run: bool = False,
     timeout_s: Seconds = None,
+    database: Text = None,
+    schema: Text = None,
 ) -> Reply:
     """Change a connection as a JSON merge patch does: null clears, secrets included."""
     given = await bodies.read(request, body)
-    return await _updated(request, connection_id, given, test=test, dry_run=dry_run, timeout_s=timeout_s)
+    how = {"test": test, "dry_run": dry_run, "timeout_s": timeout_s, "scope": Scope(database, schema)}
+    return await _updated(request, connection_id, given, **how)
 
 
 async def _updated(request: AnyRequest, connection_id: int, given: dict[str, Any], **how: Any) -> Reply:
@@ -183,13 +199,15 @@ def get_history(request: AnyRequest, connection_id: int) -> Reply:
 
 
 @post("/connections/test", status_code=200, opt={"body": "ConnectionCreate", "reply": "TestReport", "right": TEST})
-async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
-    """Test settings that are not stored."""
-    given = created(await bodies.read(request, body))
+async def try_unsaved(
+    request: AnyRequest, body: bytes, timeout_s: Seconds = None, database: Text = None, schema: Text = None
+) -> Reply:
+    """Test settings that are not stored, and a database and schema where they are named."""
+    given, scope = created(await bodies.read(request, body)), Scope(database, schema)
 
     def work() -> Reply:
         with opened(request) as context:
-            return bodies.reply(Connections(context).test_unsaved(given, timeout_s=timeout_s))
+            return bodies.reply(Connections(context).test_unsaved(given, timeout_s=timeout_s, scope=scope))
 
     return await runtime_of(request).slowly(request, work)
 
@@ -199,9 +217,16 @@ async def try_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds = Non
     status_code=200,
     opt={"body": "ConnectionPatch", "reply": "TestReport", "right": TEST, "body_optional": True},
 )
-async def try_connection(request: AnyRequest, connection_id: int, body: bytes, timeout_s: Seconds = None) -> Reply:
+async def try_connection(
+    request: AnyRequest,
+    connection_id: int,
+    body: bytes,
+    timeout_s: Seconds = None,
+    database: Text = None,
+    schema: Text = None,
+) -> Reply:
     """Test a connection, with the fields of the body in place of stored ones; a test that ran answers 200."""
-    given = await bodies.read(request, body)
+    given, scope = await bodies.read(request, body), Scope(database, schema)
 
     def work() -> Reply:
         with opened(request) as context:
@@ -209,7 +234,7 @@ async def try_connection(request: AnyRequest, connection_id: int, body: bytes, t
             overrides = known(given, service.type_of(connection_id))
             if overrides.pop("type", None) is not None:  # the name is the record's own, too
                 overrides.pop("name", None)
-            return bodies.reply(service.test(connection_id, overrides, timeout_s=timeout_s))
+            return bodies.reply(service.test(connection_id, overrides, timeout_s=timeout_s, scope=scope))
 
     return await runtime_of(request).slowly(request, work)
 

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from qualytics.errors import InvalidInput, Problem, QualyticsError, TestFailed
 from qualytics.fields import DATASTORE_KEYS
-from qualytics.model import Wanted
+from qualytics.model import Scope, Wanted
 from qualytics.server import bodies
 from qualytics.server.connections import (
     MOST_ID,
@@ -33,7 +33,6 @@ from qualytics.service import Context, bulk
 from qualytics.service.connections import Connections
 from qualytics.service.datastore_fields import SETTINGS
 from qualytics.service.datastores import Datastores
-from qualytics.service.probing import Scope
 from qualytics.service.rights import READ, TEST, WRITE
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MOST_ID, description="id of a connection")]
@@ -192,7 +191,7 @@ async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = N
         with opened(request) as context:
             inline = given.get("connection")
             if isinstance(inline, dict) and given.get("connection_id") is None:
-                scope = Scope(*(given.get(name) for name in ("database", "schema", "root_path")))
+                scope = Scope(given.get("database"), given.get("schema"), given.get("root_path"))
                 report = Connections(context).test_unsaved(created(inline), timeout_s=timeout_s, scope=scope)
             else:
                 fields = {name: given[name] for name in _OWN if given.get(name) is not None}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem, QualyticsError
 from qualytics.fields import MAX_NAME
+from qualytics.model import Scope
 from qualytics.service.datastore_fields import SETTINGS
-from qualytics.service.probing import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

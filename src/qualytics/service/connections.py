@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics import text
 from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
 from qualytics.fields import SECRETS
+from qualytics.model import EVERYWHERE, Scope
 from qualytics.service import changed_names, plane, probing, validate, views
 from qualytics.service.clock import now
 from qualytics.service.drafts import (
@@ -44,8 +45,17 @@ class Connections:
         self._context = context
         self.warnings: tuple[str, ...] = ()
 
-    def create(self, given: Mapping[str, Any], *, test: bool = False, timeout_s: float | None = None) -> dict[str, Any]:
+    def create(
+        self,
+        given: Mapping[str, Any],
+        *,
+        test: bool = False,
+        timeout_s: float | None = None,
+        scope: Scope = EVERYWHERE,
+    ) -> dict[str, Any]:
         """Store a new connection and return its document; with `test`, only if a test of it passes.
+
+        `scope` is what the test looks at; it is not stored.
 
         Raises:
             InvalidInput: the type is unknown or a value breaks a rule.
@@ -58,7 +68,7 @@ class Connections:
             plane.require_allowed(self._context.settings, new)
             if test:
                 self._require_free(self._context.store.records, new.values.get("name"))
-                seen = self._passed(new, timeout_s)
+                seen = self._passed(new, timeout_s, scope)
             with self._context.writing() as records:
                 name = self._name_for(records, new)
                 values = {key: value for key, value in new.values.items() if key != "name"}
@@ -69,7 +79,7 @@ class Connections:
                 act.done(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
                 return self._document(records, _required(records.connection(found), found))
 
-    def update(
+    def update(  # noqa: PLR0913 - the change, and how it is made
         self,
         connection_id: int,
         given: Mapping[str, Any],
@@ -77,9 +87,12 @@ class Connections:
         dry_run: bool = False,
         test: bool = False,
         timeout_s: float | None = None,
+        scope: Scope = EVERYWHERE,
         version: int | None = None,
     ) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a field.
+
+        `scope` is what a test looks at; it is not stored.
 
         Raises:
             NotFound: there is no such connection.
@@ -102,7 +115,8 @@ class Connections:
                 if not test:
                     return self._store(records, before, changed, act)
                 stored = records.secrets(connection_id)
-            seen = self._passed(with_secrets(changed, stored), timeout_s)
+                scope = probing.with_entrances(scope, records.datastores(connection_id))
+            seen = self._passed(with_secrets(changed, stored), timeout_s, scope)
             with self._context.writing() as records:
                 before = self._at_version(records, connection_id, before.version)
                 plane.require_same_target(self._context, before, changed)  # of the role of now
@@ -220,11 +234,12 @@ class Connections:
         overrides: Mapping[str, Any] | None = None,
         *,
         timeout_s: float | None = None,
-        scope: probing.Scope = probing.EVERYWHERE,
+        scope: Scope = EVERYWHERE,
     ) -> dict[str, Any]:
         """Test a stored connection, with `overrides` in place of stored values; return the report.
 
-        A passed test without overrides leaves the versions it saw in the record.
+        `scope` is what the test looks at beside the login; without a database the datastores' are ways in. A passed
+        test without overrides leaves the versions it saw in the record.
 
         Raises:
             NotFound: there is none of that id.
@@ -238,6 +253,7 @@ class Connections:
             tested = merge(before, overrides or {}, self._context.settings.plane)
             plane.require_allowed(self._context.settings, tested)
             plane.require_same_target(self._context, before, tested)
+            scope = probing.with_entrances(scope, self._context.store.records.datastores(connection_id))
             report, seen = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
@@ -254,7 +270,7 @@ class Connections:
         given: Mapping[str, Any],
         *,
         timeout_s: float | None = None,
-        scope: probing.Scope = probing.EVERYWHERE,
+        scope: Scope = EVERYWHERE,
     ) -> dict[str, Any]:
         """Test settings that are not stored; needs no store.
 
@@ -269,8 +285,8 @@ class Connections:
             act.tell(*_told(report, given))
         return report
 
-    def _passed(self, tested: Draft, timeout_s: float | None) -> dict[str, str | None]:
-        report, seen = self._run(tested, timeout_s)
+    def _passed(self, tested: Draft, timeout_s: float | None, scope: Scope) -> dict[str, str | None]:
+        report, seen = self._run(tested, timeout_s, scope)
         if not report["connected"]:
             message = f"not stored: the test failed at {report['stage']} ({report['class']}): {report['message']}"
             raise TestFailed(message, report["hint"], report)
@@ -278,8 +294,9 @@ class Connections:
         return seen
 
     def _run(
-        self, tested: Draft, timeout_s: float | None, scope: probing.Scope = probing.EVERYWHERE
+        self, tested: Draft, timeout_s: float | None, scope: Scope
     ) -> tuple[dict[str, Any], dict[str, str | None]]:
+        probing.check_place(tested.connector, scope)
         return probing.run(self._context, tested, probing.checked_timeout(timeout_s), scope)
 
     def _store(self, records: Records, before: Connection, changed: Draft, act: Act) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qualytics import connectors
 from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
-from qualytics.model import Wanted
+from qualytics.model import Scope, Wanted
 from qualytics.service import datastore_fields, validate, views
 from qualytics.service.clock import now
-from qualytics.service.probing import Scope
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
@@ -189,7 +188,7 @@ class Datastores:
         clean = datastore_fields.check(given, problems)
         problems.finish()
         self._check_place(self._context.store.records, clean)
-        scope = Scope(*(clean.get(name) for name in SCOPES))
+        scope = Scope(clean.get("database"), clean.get("schema"), clean.get("root_path"))
         return self._connections.test(clean["connection_id"], timeout_s=timeout_s, scope=scope)
 
     def _check_place(self, records: Records, row: Mapping[str, Any], type_before: str | None = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import Conflict, InvalidInput, NotFound, Problem, TestFailed
-from qualytics.model import Listing
+from qualytics.model import EVERYWHERE, Listing, Scope
 from qualytics.service import plane, probing, validate
 from qualytics.service.drafts import draft, merge, stored_with_secrets, with_secrets
 from qualytics.service.rights import TEST
@@ -46,7 +46,7 @@ class Discovery:
             TestFailed: the server could not be asked.
 
         """
-        return self._listed(connection_id, Listing("catalogs", limit=MOST), probing.EVERYWHERE, timeout_s)
+        return self._listed(connection_id, Listing("catalogs", limit=MOST), EVERYWHERE, timeout_s)
 
     def schemas(
         self, connection_id: int, *, catalog: str | None = None, timeout_s: float | None = None
@@ -58,7 +58,7 @@ class Discovery:
             NotFound, Conflict, TestFailed: as in `catalogs`.
 
         """
-        return self._listed(connection_id, Listing("schemas", limit=MOST), probing.Scope(catalog), timeout_s)
+        return self._listed(connection_id, Listing("schemas", limit=MOST), Scope(catalog), timeout_s)
 
     def tables(
         self,
@@ -80,11 +80,9 @@ class Discovery:
         """
         listing = listing or Listing("tables", limit=PAGE)
         check_limit(listing.limit)
-        return self._listed(connection_id, listing, probing.Scope(catalog, schema), timeout_s)
+        return self._listed(connection_id, listing, Scope(catalog, schema), timeout_s)
 
-    def _listed(
-        self, connection_id: int, listing: Listing, scope: probing.Scope, timeout_s: float | None
-    ) -> dict[str, Any]:
+    def _listed(self, connection_id: int, listing: Listing, scope: Scope, timeout_s: float | None) -> dict[str, Any]:
         limit_s = probing.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover", connection_id) as act:
             connection, stored = stored_with_secrets(self._context.store, connection_id)
@@ -93,7 +91,7 @@ class Discovery:
             act.object_name = connection.name
             asked = with_secrets(merge(connection, {}, self._context.settings.plane), stored)
             datastores = list(self._context.store.records.datastores(connection_id))
-            report = self._asked(asked, listing, scope, limit_s, connection_id)
+            report = self._asked(asked, listing, probing.with_entrances(scope, datastores), limit_s, connection_id)
             act.tell("done", {"what": listing.what})
         items = _documents(asked.connector, listing.what, scope, report.items, datastores)
         after = listing.skip + len(report.items)
@@ -111,13 +109,13 @@ class Discovery:
         """
         limit_s = probing.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover") as act:
-            listing, scope = Listing(what, limit=MOST), probing.Scope(catalog)
+            listing, scope = Listing(what, limit=MOST), Scope(catalog)
             report = self._asked(draft(given, self._context.settings.plane), listing, scope, limit_s)
             act.tell("done", {"what": what})
         return [item.name for item in report.items]
 
     def _asked(
-        self, asked: Draft, listing: Listing, scope: probing.Scope, limit_s: float, connection_id: int | None = None
+        self, asked: Draft, listing: Listing, scope: Scope, limit_s: float, connection_id: int | None = None
     ) -> TestReport:
         subject = "these settings" if connection_id is None else f"connection {connection_id}"
         connector = asked.connector
@@ -154,7 +152,7 @@ def _require(connector: Connector, what: str, connection_id: int | None) -> None
         raise Conflict(f"{connector.type} has no {what}", hint)
 
 
-def _check_scope(connector: Connector, what: str, scope: probing.Scope, connection_id: int | None) -> None:
+def _check_scope(connector: Connector, what: str, scope: Scope, connection_id: int | None) -> None:
     problems = validate.Problems()
     known = {*connector.scope, *connector.scope_optional, *(("database",) if connector.catalogs else ())}
     needed = {"catalogs": (), "schemas": ("database",), "tables": ("database", "schema")}[what]
@@ -174,7 +172,7 @@ def _check_scope(connector: Connector, what: str, scope: probing.Scope, connecti
     problems.finish()
 
 
-def _lacks(connector: Connector, what: str, level: str, scope: probing.Scope) -> bool:
+def _lacks(connector: Connector, what: str, level: str, scope: Scope) -> bool:
     # A type with one level of names may call it by either word; one that has two needs both.
     if level == "database" and "schema" not in connector.scope:
         return what == "tables" and level in connector.scope and scope.schema is None
@@ -182,7 +180,7 @@ def _lacks(connector: Connector, what: str, level: str, scope: probing.Scope) ->
 
 
 def _documents(
-    connector: Connector, what: str, scope: probing.Scope, items: Sequence[Found], datastores: Iterable[Datastore]
+    connector: Connector, what: str, scope: Scope, items: Sequence[Found], datastores: Iterable[Datastore]
 ) -> list[dict[str, Any]]:
     keys = ("name", "kind", "is_system") if what == "tables" else ("name", "is_system")
     users: dict[str, list[dict[str, Any]]] = {}
@@ -201,7 +199,7 @@ def _documents(
     return documents
 
 
-def _place(connector: Connector, what: str, scope: probing.Scope, datastore: Datastore) -> str | None:
+def _place(connector: Connector, what: str, scope: Scope, datastore: Datastore) -> str | None:
     """Return the name under which a datastore stands in a listing; None when it is elsewhere."""
     if connector.kind == "dfs":
         return _bare(datastore.root_path or "") or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, Problem
@@ -11,7 +11,10 @@ from qualytics.service import plane, validate, views
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from qualytics.model import Listing, TestReport
+    from collections.abc import Iterable
+
+    from qualytics.connectors import Connector
+    from qualytics.model import Datastore, Listing, Scope, TestReport
     from qualytics.service import Context
     from qualytics.service.drafts import Draft
 
@@ -20,24 +23,16 @@ if TYPE_CHECKING:
 _MAX_PLACE = 1_000
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Scope:
-    """What of a connection a test looks at, beside the login."""
-
-    database: str | None = None
-    schema: str | None = None
-    root_path: str | None = None
-
-
-EVERYWHERE = Scope()
+# More would be logins that nobody waits for.
+_MOST_ENTRANCES = 3
 
 
 def run(
     context: Context, tested: Draft, timeout_s: float, scope: Scope
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
-    """Test a draft whose secrets are all there; return the report as a document, and what was seen."""
+    """Test a draft whose secrets are all there; return the report as a document, and what was seen, without gaps."""
     document, report = discover(context, tested, timeout_s, scope)
-    return document, report.seen
+    return document, {key: value for key, value in report.seen.items() if value is not None}
 
 
 def discover(
@@ -56,6 +51,7 @@ def discover(
         database=scope.database,
         schema=scope.schema,
         root_path=scope.root_path,
+        entrances=scope.entrances,
         ssl_mode="auto" if context.settings.plane is None else "verify",
         listing=listing,
         policy=plane.policy_of(context.settings),
@@ -82,6 +78,25 @@ def _check(scope: Scope) -> None:
             problems.add(name, "must be a text")
         elif value is not None:
             validate.check_text(name, value, problems, max_length=_MAX_PLACE)
+    problems.finish()
+
+
+def with_entrances(scope: Scope, datastores: Iterable[Datastore]) -> Scope:
+    """Return a scope that enters by the database of one of these where it names none."""
+    if scope.database is not None:
+        return scope
+    found = dict.fromkeys(datastore.database for datastore in datastores if datastore.database)
+    return replace(scope, entrances=tuple(found)[:_MOST_ENTRANCES])
+
+
+def check_place(connector: Connector, scope: Scope) -> None:
+    """Raise InvalidInput for a database or schema that a type has not, and for a schema of no database."""
+    problems = validate.Problems()
+    for name in ("database", "schema"):
+        if getattr(scope, name) is not None and name not in {*connector.scope, *connector.scope_optional}:
+            problems.add(name, f"is nothing that {connector.type} has", f"leave --{name} out", "field-not-accepted")
+    if scope.schema is not None and scope.database is None and "database" in connector.scope:
+        problems.add("database", "is needed with a schema", "as in --database NAME", "missing-value")
     problems.finish()
 
 

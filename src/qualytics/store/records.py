@@ -113,7 +113,8 @@ class Records(OwnSecrets):
 
     def see_connection(self, connection_id: int, seen: dict[str, str | None]) -> None:
         """Write what the last good test saw; the version stays."""
-        self._update("connections", connection_id, seen, bump=False)
+        if seen:
+            self._update("connections", connection_id, seen, bump=False)
 
     def delete_connection(self, connection_id: int) -> None:
         """Remove a connection and its secrets; the database refuses while a datastore uses it."""
