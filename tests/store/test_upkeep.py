@@ -10,7 +10,11 @@ from dataclasses import replace
 import pytest
 
 from qualytics.client.local import LocalClient
-from qualytics.errors import Busy, KeyMismatch, KeyMissing, SealBroken, StoreDamaged, StoreNewer
+from qualytics.errors import Busy, Conflict, KeyMismatch, KeyMissing, NotSignedIn, SealBroken, StoreDamaged, StoreNewer
+from qualytics.service import Context
+from qualytics.service.people import Users
+from qualytics.service.tokens import Tokens, authenticate
+from qualytics.settings import Plane
 from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION
 from qualytics.store.upkeep import backup, check, restore
@@ -229,3 +233,57 @@ def test_a_client_can_restore_and_go_on(changed, tmp_path):
         client.connections.get(1)
         client.upkeep.restore(tmp_path / "copy")
         assert client.connections.get(3)["name"] == "c3"
+
+
+@pytest.fixture
+def signed_in(settings):
+    """Return the settings of a store that a control plane serves, a token of it, and one that is revoked."""
+    shared = replace(settings, plane=Plane())
+    with Context(shared) as context:
+        Users(context).create({"name": "ada", "role": "Admin"})
+        good, ended = (Tokens(context).create("t", user="ada") for _ in range(2))
+        Tokens(context).revoke(ended["id"])
+        with context.writing():
+            context.store.execute("INSERT INTO logins (hash, kind, detail, expires) VALUES ('h', 'code', '{}', '9')")
+    return shared, good["bearer_token"], ended
+
+
+def is_good(settings, bearer):
+    with Context(settings) as context:
+        try:
+            return authenticate(context, bearer).name == "ada"
+        except NotSignedIn:
+            return False
+
+
+def test_a_restore_ends_every_token_and_sign_in_for_good_and_says_so(signed_in, run, raw, tmp_path):
+    settings, bearer, ended = signed_in
+    run("store", "backup", tmp_path / "copy")
+    restored = run("store", "restore", tmp_path / "copy", "--format", "json")
+    assert (restored.code, restored.json["tokens_ended"]) == (0, 2)  # that of the first Admin, too
+    assert "note: 2 tokens and all sign-ins were ended" in restored.err
+    assert not is_good(settings, bearer)
+    assert raw(settings, "SELECT count(*) FROM logins") == [(0,)]
+    with Context(settings) as context:
+        for number in (1, 2, ended["id"]):
+            with pytest.raises(Conflict, match="which is final"):
+                Tokens(context).revoke(number, revoke=False)
+        assert is_good(settings, Tokens(context).create("new", user="ada")["bearer_token"])
+
+
+def test_a_restore_keeps_tokens_where_that_is_asked_for(signed_in, run, raw, tmp_path):
+    settings, bearer, _ = signed_in
+    run("store", "backup", tmp_path / "copy")
+    with Context(settings) as context:
+        Users(context).create({"name": "bob", "role": "Admin"})
+        Users(context).delete(1)
+    assert not is_good(settings, bearer)
+    restored = run("store", "restore", tmp_path / "copy", "--keep-tokens", "--format", "json")
+    assert (restored.code, restored.json["tokens_ended"]) == (0, 0)
+    assert "also those revoked since" in restored.err
+    assert is_good(settings, bearer)
+
+
+def test_a_restore_without_tokens_says_nothing_of_them(changed, run, tmp_path):
+    restored = run("store", "restore", tmp_path / "copy")
+    assert (restored.code, restored.err) == (0, "")

@@ -44,13 +44,20 @@ def backup(*, file: str, form: str) -> None:
 
 @group.command()
 @click.argument("file", type=Text())
+@click.option("--keep-tokens", is_flag=True, help="Let tokens be good that the backup holds, also those revoked since.")
 @options.common_options()
-def restore(*, file: str, form: str) -> None:
-    """Put a backup in the store's place; the key that sealed it must be there."""
+def restore(*, file: str, keep_tokens: bool, form: str) -> None:
+    """Put a backup in the store's place; the key that sealed it must be there. Its tokens are ended."""
     from pathlib import Path
 
     with client.connect() as door:
-        output.write_document(door.upkeep.restore(Path(file).absolute()), form)
+        found = door.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
+    output.write_document(found, form)
+    if keep_tokens:
+        output.say("note: tokens that were good when the backup was made are good again, also those revoked since")
+    elif count := found["tokens_ended"]:
+        output.say(f"note: {count:,} token{'s' * (count > 1)} and all sign-ins were ended, as some may have been since")
+        output.say("note: qualytics auth token create --user NAME makes a new one here")
 
 
 @group.command()

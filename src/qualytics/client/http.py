@@ -36,9 +36,9 @@ class HttpUpkeep:
         del target
         self._refuse("the store")
 
-    def restore(self, source: Path) -> NoReturn:
+    def restore(self, source: Path, *, keep_tokens: bool = False) -> NoReturn:
         """Refuse."""
-        del source
+        del source, keep_tokens
         self._refuse("the store")
 
     def copy(self, target: str, new_key_file: Path | None = None) -> NoReturn:

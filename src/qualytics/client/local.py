@@ -58,12 +58,12 @@ class LocalUpkeep:
 
         return upkeep.backup(self._settings, target)
 
-    def restore(self, source: Path) -> dict[str, Any]:
+    def restore(self, source: Path, *, keep_tokens: bool = False) -> dict[str, Any]:
         """Put a backup in the store's place."""
         from qualytics.store import upkeep
 
         self._context.release()  # it needs the store for itself
-        return upkeep.restore(self._settings, source)
+        return upkeep.restore(self._settings, source, keep_tokens=keep_tokens)
 
     def copy(self, target: str, new_key_file: Path | None = None) -> dict[str, Any]:
         """Copy the store into an empty one, sealed anew."""

@@ -80,8 +80,10 @@ def backup(settings: Settings, target: Path) -> dict[str, Any]:
         return {"file": str(target), "store_id": store.store_id, "key_id": store.key_id}
 
 
-def restore(settings: Settings, source: Path) -> dict[str, Any]:
+def restore(settings: Settings, source: Path, *, keep_tokens: bool = False) -> dict[str, Any]:
     """Put a backup in the store's place, whole or not at all; the key must be there already.
+
+    Its tokens and the sign-ins that were under way are ended, as nobody knows which were since it was made.
 
     Raises:
         StoreDamaged, StoreNewer: the file is no sound store of this version; nothing is changed.
@@ -113,9 +115,25 @@ def restore(settings: Settings, source: Path) -> dict[str, Any]:
                 for table in SEALED:
                     for row in copy.execute(table.select):
                         key.open(table.place(identity.store_id, row), row[3])
+                ended = 0 if keep_tokens else _end_tokens(copy)
                 copy.execute("PRAGMA journal_mode = WAL")
         install(temporary, path, busy_s)
-    return {"file": str(source), "store": str(path), "store_id": identity.store_id, "key_id": key.id}
+    return {
+        "file": str(source),
+        "store": str(path),
+        "store_id": identity.store_id,
+        "key_id": key.id,
+        "tokens_ended": ended,
+    }
+
+
+def _end_tokens(copy: sqlite3.Connection) -> int:
+    now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+    with copy:
+        ended = copy.execute(f"UPDATE tokens SET revoked = {now}, is_final = 1 WHERE revoked IS NULL").rowcount  # noqa: S608
+        copy.execute("UPDATE tokens SET is_final = 1")
+        copy.execute("DELETE FROM logins")
+    return ended
 
 
 def _require_embedded(settings: Settings, command: str) -> None:
