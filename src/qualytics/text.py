@@ -19,12 +19,17 @@ LONGEST = 1_020
 _MOST_MARKS = 30
 # What is longer is like no name of a field, a command or a connection.
 _LONGEST_GUESSED = 64
+_LONGEST_HOST = 1_020
+_DOTS = (".", "\u3002", "\uff0e", "\uff61")  # RFC 3490 section 3.1, and UTS #46
 _SHOWN = 100
 
-# General categories whose characters nobody sees (control, half a pair, line and paragraph separators), and Unicode's
-# bidirectional controls (UAX #9), which make a name look like another.
-_UNSEEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_UNSEEN_RANGES = ((0x061C, 0x061C), (0x200E, 0x200F), (0x202A, 0x202E), (0x2066, 0x2069))
+# General categories whose characters nobody sees (control, format, half a pair, private, unassigned, line and
+# paragraph separators), and those beside them that UAX #44 calls default-ignorable or that are blank in every font.
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_UNSEEN_RANGES = (
+    *((0x034F, 0x034F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2800, 0x2800), (0x3164, 0x3164)),
+    *((0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xE0100, 0xE01EF)),
+)
 
 
 def normalized(text: str, form: str = "NFC", longest: int = LONGEST) -> str | None:
@@ -87,6 +92,25 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     by_fold = {candidate.casefold(): candidate for candidate in known}
     found = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
     return by_fold[found[0]] if found else None
+
+
+def ascii_host(host: str) -> str | None:
+    """Return a host name as DNS has it: lower width and kind of dot first (UTS #46), then by IDNA 2008 (RFC 5891).
+
+    The case of an ASCII name and a dot at its end stay. None when it is no host name.
+    """
+    if len(host) > _LONGEST_HOST:
+        return None
+    if host.isascii():
+        return host
+    import idna  # 9 ms, for names beyond ASCII alone
+
+    ends = host.endswith(_DOTS)
+    try:
+        name = idna.encode(host[:-1] if ends else host, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return None
+    return f"{name}." if ends else name
 
 
 @cache

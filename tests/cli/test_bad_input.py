@@ -81,7 +81,14 @@ HOSTS = [
     ("$DB_HOST", "host is not a host name", "letters, digits"),
     ("%DB_HOST%", "host is not a host name", "letters, digits"),
     ("~", "host is not a host name", "letters, digits"),
-    ("db\u202e", "host is not a host name", "letters, digits"),
+    ("db\u202e", "host holds a character that cannot be seen (U+202E)", "type it anew"),
+    ("\ufeffdb", "host holds a character that cannot be seen (U+FEFF)", "type it anew"),
+    ("d\u200bb", "host holds a character that cannot be seen (U+200B)", "type it anew"),
+    ("d\u3164b", "host holds a character that cannot be seen (U+3164)", "type it anew"),
+    ("fe80::1%eth0", "host holds a zone", "no name of an interface"),
+    ("fe80::1%25eth0", "host holds a zone", "no name of an interface"),
+    ("me\uff20db", "host is not a host name", "letters, digits"),
+    ("db\uff0fx", "host is not a host name", "letters, digits"),
     ("db\x1b[31m", "host holds brackets", "without brackets"),
     ("1.2.3.4%eth0", "host is not a host name", "letters, digits"),
     ("fe80::1%eth0;id", "host holds more than one host", "one connection"),
@@ -175,12 +182,15 @@ NAMES = [
     (" ", "must have 1 to 255 characters", "0"),
     ("\u2003", "must have 1 to 255 characters", "0"),
     ("x" * 256, "must have 1 to 255 characters", "256"),
-    *((f"a{char}b", "name holds a control or direction character", "anew") for char in "\x01\x07\t\n\r\x1b\x7f\x85"),
+    *((f"a{char}b", "name holds a control character", "line end") for char in "\x01\x07\t\n\r\x1b\x7f\x85"),
     *(
-        (f"a{char}b", "name holds a control or direction character", "anew")
+        (f"a{char}b", f"name holds a character that cannot be seen (U+{ord(char):04X})", "anew")
         for char in "\u061c\u200e\u200f\u2028\u2029"
     ),
-    *((f"a{char}b", "name holds a control or direction character", "anew") for char in "\u202a\u202e\u2066\u2069"),
+    *(
+        (f"a{char}b", f"name holds a character that cannot be seen (U+{ord(char):04X})", "anew")
+        for char in "\u202a\u202e\u2066\u2069"
+    ),
 ]
 
 
@@ -480,10 +490,14 @@ CALLS = [
         "database is not part of a sqlite",
         "leave --database out",
     ),
-    ((*DATASTORE, "--connection-id", "2", "--tags", "a\x07"), "tags holds a control or direction character", "anew"),
+    ((*DATASTORE, "--connection-id", "2", "--tags", "a\x07"), "tags holds a control character", "line end"),
     ((*DATASTORE, "--connection-id", "2", "--tags", ",".join(map(str, range(101)))), "at most 100", "--tags finance"),
     ((*DATASTORE, "--connection-id", "2", "--description", "x" * 256), "description has 256 characters", "255"),
-    (("datastores", "create", "-n", "\u202e", "--connection-id", "2"), "name holds a control or direction", "anew"),
+    (
+        ("datastores", "create", "-n", "\u202e", "--connection-id", "2"),
+        "name holds a character that cannot be seen (U+202E)",
+        "anew",
+    ),
     (("datastores", "update", "--id", "1"), "nothing to update", "--schema"),
     (("datastores", "update", "--id", "1", "--connection-id", "2"), "is of type sqlite", "list --type postgresql"),
     (("datastores", "verify", "--id", "1", "--timeout", "0"), "timeout must be more than 0", "--timeout 10"),
@@ -549,7 +563,7 @@ def test_an_env_file_that_cannot_be_read_is_an_error(run, tmp_path):
 
 
 BYTES = [
-    ((b"connections", b"create", b"-t", b"postgresql", b"--host", b"db\xff"), 2, "host is not a host name"),
+    ((b"connections", b"create", b"-t", b"postgresql", b"--host", b"db\xff"), 2, "host is not valid UTF-8"),
     ((b"connections", b"create", b"-t", b"postgresql\xff", b"--host", b"db"), 2, "there is no connection type"),
     ((b"connections", b"create", b"-t", b"sqlite", b"--uri", b"a", b"--name", b"n\xff"), 2, "name is not valid UTF-8"),
     ((b"connections", b"create", b"-t", b"sqlite", b"--uri", b"/a\xff"), 2, "uri is not valid UTF-8"),

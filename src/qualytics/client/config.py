@@ -183,9 +183,12 @@ def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
         parts = urlsplit(whole)
         port = parts.port
         host = parts.hostname or ""
-        host = host if host.isascii() else host.encode("idna").decode()
     except (ValueError, UnicodeError):
         raise UsageError(f"{name} is no URL", hint) from None
+    if not host.isascii():
+        from qualytics.text import ascii_host
+
+        host = ascii_host(host) or ""
     if (
         parts.scheme not in {"https", "http"}
         or not _is_host(host)

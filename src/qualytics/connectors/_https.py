@@ -30,9 +30,14 @@ def endpoint_of(values: Mapping[str, Any], default_host: str, default_port: int 
     url = (values.get("parameters") or {}).get("endpoint_url")
     if url is None:
         return Endpoint(default_host, values.get("port") or default_port)
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port
-    if parts.scheme not in {"http", "https"} or not host:
+    if not url.isascii():
+        raise ValueError("must be ASCII; a host name beyond it has a form that begins with xn--")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # whose words may repeat the URL
+        raise ValueError("must be a URL such as https://host:port") from None
+    if parts.scheme not in {"http", "https"} or not host or "%" in host:
         raise ValueError("must be a URL such as https://host:port")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("must hold scheme, host, port and path alone")

@@ -18,40 +18,49 @@ _FAULTS: tuple[tuple[str, str, str], ...] = (
     (r"[/\\]", "holds a path", "give the host name alone"),
     (r"[,;]", "holds more than one host", "make one connection for each host"),
     (r"[\[\]]", "holds brackets", "give an IPv6 address without brackets, and a port with --port"),
+    (r":.*%", "holds a zone", "give an address that needs no name of an interface behind a %"),
     (r":", "holds a port", "give the port with --port"),
+    ("[\ud800-\udfff]", "is not valid UTF-8", "check the encoding of the terminal or file it comes from"),
 )
+_UNSEEN_HINT = "type it anew; such characters are often pasted along"
 _NAME_HINT = "a host name has letters, digits, - and dots, at most 63 between two dots and 253 in all"
 
 
-def fault(value: str) -> tuple[str, str] | None:
-    """Return what is wrong with a host and a hint, None when nothing is.
+def clean(value: str) -> tuple[str, tuple[str, str] | None]:
+    """Return a host as it is stored, in ASCII as DNS has it, and what is wrong with it with a hint, if anything is.
 
     The host itself is never repeated: a URL pasted here may hold a password.
     """
-    if len(value) > text.LONGEST:  # IDNA takes the square of it
-        return "is not a host name", _NAME_HINT
-    if _is_address(value):
-        return None
+    if fault := _found(value):
+        return value, fault
+    host = text.ascii_host(value)
+    if host is None:
+        return value, ("is not a host name", _NAME_HINT)
+    if _is_address(host):
+        return host, None
+    if fault := _found(host):
+        return value, fault
+    labels = host.removesuffix(".").split(".")
+    if len(host) > BY_NAME["host"].max_length or not all(_LABEL.match(label) for label in labels):
+        return value, ("is not a host name", _NAME_HINT)
+    return host, None
+
+
+def _found(value: str) -> tuple[str, str] | None:
+    if len(value) > text.LONGEST or _is_address(value):
+        return None  # what is longer is no host name, whatever else it is
     for pattern, message, hint in _FAULTS:
         if re.search(pattern, value):
             return message, hint
-    try:
-        name = value.encode("idna").decode()
-    except UnicodeError:
-        name = ""
-    labels = name.removesuffix(".").split(".")
-    if len(name) > BY_NAME["host"].max_length or not all(_LABEL.match(label) for label in labels):
-        return "is not a host name", _NAME_HINT
-    return None
+    unseen = next(filter(text.is_unseen, value), None)
+    return (f"holds a character that cannot be seen (U+{ord(unseen):04X})", _UNSEEN_HINT) if unseen else None
 
 
 def _is_address(value: str) -> bool:
     import ipaddress
 
-    address, percent, zone = value.partition("%")
     try:
-        version = ipaddress.ip_address(address).version
+        ipaddress.ip_address(value)
     except ValueError:
         return False
-    # A zone is the name of a network interface (RFC 4007 section 11), and IPv6's alone.
-    return not percent or (version == 6 and re.fullmatch(r"[A-Za-z0-9_.-]{1,32}", zone) is not None)
+    return "%" not in value  # the zone of an address is this machine's own business (RFC 4007 section 11)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,8 +115,8 @@ def check_name(loc: str, value: str, problems: Problems) -> str:
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif normal is None:
         problems.add(loc, "holds more than 30 marks in a row", "no language writes so many on one letter")
-    elif text.has_unseen(name):
-        problems.add(loc, "holds a control or direction character", "type it anew; such characters come along unseen")
+    else:
+        _check_seen(loc, name, problems)
     return name
 
 
@@ -156,9 +155,20 @@ def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif "\0" in value:
         problems.add(loc, "holds a NUL character", "no server takes one")
-    elif not any_character and any(unicodedata.category(char) == "Cc" for char in value):
-        problems.add(loc, "holds a control character", "a line end at its end is often pasted along")
+    elif not any_character:
+        _check_seen(loc, value, problems)
     return value
+
+
+def _check_seen(loc: str, value: str, problems: Problems) -> None:
+    if not text.has_unseen(value):
+        return
+    found = next(filter(text.is_unseen, value))
+    if ord(found) < 0x20 or 0x7F <= ord(found) < 0xA0:
+        problems.add(loc, "holds a control character", "a line end at its end is often pasted along")
+    else:
+        hint = "type it anew; such characters come along unseen"
+        problems.add(loc, f"holds a character that cannot be seen (U+{ord(found):04X})", hint)
 
 
 def check_parameters(connector: Connector, given: dict[str, Any], problems: Problems) -> dict[str, Any]:
@@ -200,9 +210,10 @@ def _check(connector: Connector, field: Field, value: Any, problems: Problems) -
     if field.name == "name":
         return check_name(field.name, value, problems)
     if field.name == "host":
-        if fault := hosts.fault(value):
+        host, fault = hosts.clean(value)
+        if fault is not None:
             problems.add("host", *fault)
-        return value
+        return host
     if field.name == "uri":
         return _check_uri(connector, value, problems)
     if field.name == "parameters":
