@@ -138,6 +138,67 @@ def test_a_message_has_its_class(exc, failure_class):
     assert _dremio_errors.classify(exc).failure_class == failure_class
 
 
+# gRPC's code and its names, the code of ADBC that the driver makes of it (driverbase, "adbcFromFlightStatus"), and its class.
+STATUSES = [
+    (1, "Canceled", 11, "transient"),
+    (3, "InvalidArgument", 5, "config"),
+    (4, "DeadlineExceeded", 12, "timeout"),
+    (5, "NotFound", 3, "unknown_db"),
+    (6, "AlreadyExists", 4, "config"),
+    (7, "PermissionDenied", 14, "permission"),
+    (8, "ResourceExhausted", 9, "quota"),
+    (9, "FailedPrecondition", 1, "config"),
+    (10, "Aborted", 1, "transient"),
+    (11, "OutOfRange", 1, "config"),
+    (12, "Unimplemented", 2, "config"),
+    (13, "Internal", 9, "transient"),
+    (14, "Unavailable", 10, "transient"),
+    (15, "DataLoss", 10, "unknown"),
+    (16, "Unauthenticated", 13, "auth"),
+]
+
+
+@pytest.mark.parametrize("vendor", [True, False], ids=["with vendor code", "without"])
+@pytest.mark.parametrize(("code", "name", "adbc", "failure_class"), STATUSES)
+def test_every_status_has_its_class_with_and_without_a_vendor_code(code, name, adbc, failure_class, vendor):
+    import adbc_driver_manager as manager
+
+    text = f"[FlightSQL] something is wrong ({name}; ExecuteQuery)"
+    exc = manager.OperationalError(text, status_code=adbc, vendor_code=code if vendor else None)
+    assert _dremio_errors.classify(exc).failure_class == failure_class
+
+
+@pytest.mark.parametrize(
+    ("status", "failure_class"),
+    [
+        *((2, "config"), (3, "unknown_db"), (4, "config"), (5, "config"), (6, "config"), (7, "unknown")),
+        *((8, "unknown"), (9, "transient"), (10, "network"), (11, "transient"), (12, "timeout"), (13, "auth")),
+        (14, "permission"),
+    ],
+)
+def test_a_status_of_adbc_alone_has_its_class(status, failure_class):
+    import adbc_driver_manager as manager
+
+    for code in (status, manager.AdbcStatusCode(status)):
+        exc = manager.ProgrammingError("[FlightSQL] something is wrong", status_code=code)
+        assert _dremio_errors.classify(exc).failure_class == failure_class
+
+
+def test_an_unknown_status_is_judged_by_its_words():
+    import adbc_driver_manager as manager
+
+    for text, failure_class in (
+        ("rpc error: code = Unauthenticated desc = no", "auth"),
+        ("rpc error: code = PermissionDenied desc = no", "permission"),
+        ("Flight returned RESOURCE_EXHAUSTED: no", "quota"),
+        ("dial tcp 127.0.0.1:1: connect: connection refused", "refused"),
+    ):
+        exc = manager.OperationalError(text, status_code=1, vendor_code=2)
+        assert _dremio_errors.classify(exc).failure_class == failure_class
+    exc = manager.OperationalError("an internal matter was cancelled", status_code=1, vendor_code=2)
+    assert _dremio_errors.classify(exc) is None
+
+
 # Arrow --------------------------------------------------------------------------------------------
 
 
