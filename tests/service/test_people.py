@@ -125,7 +125,7 @@ def test_the_last_admin_stays_admin(shared):
         for action, given in ((service.delete, (1,)), (service.update, (1, {"role": "Manager"}))):
             with pytest.raises(Conflict, match="'Ada' is the last Admin"):
                 action(*given)
-        service.create({"name": "Bob", "role": "Admin"})
+        service.create({"name": "Bob", "role": "Admin", "issuer": "https://i.example", "subject": "s"})
         assert service.update(1, {"role": "Manager"})["role"] == "Manager"
 
 
@@ -133,7 +133,8 @@ def test_two_admins_cannot_remove_each_other_at_once(shared, second_worker):
     for number in range(10):
         with shared.context() as context, context.store.writing():
             context.store.execute("DELETE FROM users")
-        pair = [shared.make(f"{name}{number}") for name in ("Ada", "Bob")]
+        link = {"issuer": "https://i.example"}
+        pair = [shared.make(f"{name}{number}", **link, subject=f"{name}{number}") for name in ("Ada", "Bob")]
         start, ended = threading.Barrier(2), []
 
         def remove(worker, who, whom, start=start, ended=ended):

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.client import replies
 from qualytics.client.api import PAGE, Api, is_too_long
-from qualytics.errors import Conflict, NotFound, UsageError
+from qualytics.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_ADMIN = "Admin"
 _NO_USER = "qualytics users list and service-accounts list show all"
 
 
@@ -57,10 +56,8 @@ class HttpUsers:
     def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a user, and with them every token of theirs; return `{id, name, deleted}`."""
         found = self._get(user_id)
-        if not dry_run:
-            self._api.call("DELETE", f"/users/{user_id}", version=version)
-        elif found["role"] == _ADMIN and sum(user["role"] == _ADMIN for user in self.list()) == 1:
-            raise Conflict(f"{found['name']!r} is the last Admin", "make another user Admin first")
+        query = [("dry_run", True)] if dry_run else None
+        self._api.call("DELETE", f"/users/{user_id}", query, version=version)
         return {"id": found["id"], "name": found["name"], "deleted": not dry_run}
 
     def _get(self, user_id: int) -> replies.Document:

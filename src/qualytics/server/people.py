@@ -91,11 +91,11 @@ def _updated(request: AnyRequest, user_id: int, given: Mapping[str, Any]) -> Rep
     status_code=204,
     opt={"reply": None, "right": USERS, "versioned": True},
 )
-def delete_user(request: AnyRequest, user_id: int) -> None:
-    """Delete a user, and with them every token of theirs."""
+def delete_user(request: AnyRequest, user_id: int, dry_run: bool = False) -> None:
+    """Delete a user, and with them every token of theirs; with `dry_run`, only say whether that may be."""
     version = bodies.version_of(request)
     with opened(request) as context:
-        Users(context).delete(user_id, version=version)
+        Users(context).delete(user_id, version=version, dry_run=dry_run)
 
 
 @get("/user-tokens", sync_to_thread=True, opt={"reply": "TokenPage", "right": OWN_TOKENS})

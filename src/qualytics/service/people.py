@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics import text
 from qualytics.errors import Conflict, NameTaken, NotFound, UsageError, VersionChanged
 from qualytics.service import changed_names, passwords, validate, views
+from qualytics.service.admins import one_left, require_another
 from qualytics.service.clock import now
 from qualytics.service.passwords import Passwords
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
@@ -111,7 +112,7 @@ class Users:
             NotFound: there is no such user.
             UsageError: nothing is given.
             InvalidInput, NameTaken: as in `create`.
-            Conflict: the last Admin would be none.
+            Conflict: no Admin could sign in any more.
             VersionChanged: the record is no longer at `version`.
 
         """
@@ -132,11 +133,10 @@ class Users:
                 if "name" in row:
                     row["name_key"] = validate.fold(str(row["name"]))
                 _require_free(people, before, row)
-                if row.get("role", ADMIN) != ADMIN:
-                    _require_other_admin(people, before)
-                people.update_user(user_id, row)
+                with one_left(people, before.name):
+                    people.update_user(user_id, row)
+                    ended = end_others(self._context, people, user_id) if _signs_in_anew(before, values) else 0
                 after = _required(people.user(user_id), user_id)
-                ended = end_others(self._context, people, user_id) if _signs_in_anew(before, values) else 0
                 secrets = ["password"] if "password" in values else []
                 changed = changed_names(_plain(before), _plain(after), secrets)
                 detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
@@ -148,14 +148,14 @@ class Users:
 
         Raises:
             NotFound: there is none of that id.
-            Conflict: it is the last Admin.
+            Conflict: no Admin could sign in any more.
 
         """
         with self._context.acting(USERS, "user.delete", user_id) as act, self._context.writing():
             people = self._people()
             found = _at_version(people, user_id, version)
             act.object_name = found.name
-            _require_other_admin(people, found)
+            require_another(people, found)
             if not dry_run:
                 people.delete_user(user_id)
                 act.done(found.id, found.name)
@@ -259,11 +259,6 @@ def _require_free(people: People, user: User, row: Mapping[str, Any] | None = No
                 f"user {other.name!r} is that subject already",
                 "unset that one first: qualytics users update --id N --unset subject",
             )
-
-
-def _require_other_admin(people: People, user: User) -> None:
-    if user.role == ADMIN and people.count_role(ADMIN) == 1:
-        raise Conflict(f"{user.name!r} is the last Admin", "make another user Admin first")
 
 
 def _at_version(people: People, user_id: int, version: int | None) -> User:

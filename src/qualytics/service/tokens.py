@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
 from qualytics.service import Act, signing, validate, views
+from qualytics.service.admins import one_left
 from qualytics.service.clock import now
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
 from qualytics.store.people import People, Token
@@ -89,14 +90,15 @@ class Tokens:
 
         Raises:
             NotFound: as in `get`.
-            Conflict: it cannot be good again; or as in `create`.
+            Conflict: no Admin could sign in any more; it cannot be good again; or as in `create`.
 
         """
         action = "token.revoke" if revoke else "token.restore"
         with self._context.acting(OWN_TOKENS, action, token_id) as act, self._context.writing():
             found = self._visible(token_id)
             if revoke:
-                ended = self._end(found)
+                with one_left(self._people(), found.user_name):
+                    ended = self._end(found)
                 act.done(token_id, found.name, user=found.user_name, ended=ended)
             else:
                 self._restore(found)

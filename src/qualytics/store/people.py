@@ -103,6 +103,15 @@ class People:
         """Count the users who have a role."""
         return int(self._execute("SELECT count(*) FROM users WHERE role = ?", (role,)).all()[0][0])
 
+    def has_admin(self, now: str, besides: int = 0) -> bool:
+        """Say whether an Admin other than one can sign in: has a password, a link to a provider, or a good token."""
+        sql = (
+            "SELECT 1 FROM users u WHERE u.role = 'Admin' AND u.id <> ? AND (u.password_hash IS NOT NULL "
+            "OR u.issuer IS NOT NULL OR EXISTS (SELECT 1 FROM tokens t "
+            "WHERE t.user_id = u.id AND t.revoked IS NULL AND t.expires > ?)) LIMIT 1"
+        )
+        return bool(self._execute(sql, (besides, now)).all())
+
     def insert_user(self, user: User) -> int:
         """Store a new user and return its id."""
         return self._insert("users", ("version", *_USER), user)
