@@ -198,12 +198,19 @@ def _make_locales(place: Path, lock: int) -> None:
 
 @contextlib.contextmanager
 def postgres(
-    certificate: Any = None, hba: str = "", *, locale: str = "C", encoding: str | None = "UTF8", **settings: str
+    certificate: Any = None,
+    hba: str = "",
+    *,
+    locale: str = "C",
+    encoding: str | None = "UTF8",
+    state: str = "ready",
+    **settings: str,
 ) -> Iterator[Server]:
     """Run a PostgreSQL whose administrator is `admin`; `certificate` is (chain, key) of trustme for TLS.
 
     `hba` lines stand before the rule that lets everybody in with scram-sha-256. A `locale` other than C is one of
     LOCALES in UTF-8; without an `encoding` initdb takes what the locale has. `settings` are those of postgresql.conf.
+    In another `state` than ready it stays: standby or, with a restore_command that takes long, starting.
     """
     programs = postgres_programs()
     with server_directory("pg") as directory:
@@ -228,6 +235,8 @@ def postgres(
             **non_root(),
         )
         (data / "pg_hba.conf").write_text(f"{hba}\nhost all all 127.0.0.0/8 scram-sha-256\n")
+        if state != "ready":
+            (data / ("standby.signal" if state == "standby" else "recovery.signal")).touch()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(server.port),
@@ -241,15 +250,15 @@ def postgres(
             options |= {"ssl": "on", "ssl_cert_file": str(cert_file), "ssl_key_file": str(key_file)}
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         try:
-            start_postgres(server, [str(programs / "postgres"), "-D", str(data), *flags])
+            start_postgres(server, [str(programs / "postgres"), "-D", str(data), *flags], state)
             yield server
         finally:
             server.stop()
 
 
-def start_postgres(server: Server, command: list[str]) -> None:
-    """Start PostgreSQL, anew after `kill_postgres`, and wait until it answers."""
-    server.start(command, lambda: _postgres_ready(server))
+def start_postgres(server: Server, command: list[str], state: str = "ready") -> None:
+    """Start PostgreSQL, anew after `kill_postgres`, and wait until it is in a state."""
+    server.start(command, lambda: _postgres_state(server) == state)
 
 
 def kill_postgres(server: Server) -> list[str]:
@@ -277,13 +286,13 @@ def _state_and_parent(process: int) -> tuple[str, int | None]:
     return state, int(parent)
 
 
-def _postgres_ready(server: Server) -> bool:
+def _postgres_state(server: Server) -> str | None:
     # The eighth line of postmaster.pid is the state (miscadmin.h, PM_STATUS_READY).
     try:
         lines = (server.directory / "data" / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
-        return False
-    return len(lines) >= 8 and lines[7].strip() == "ready"
+        return None
+    return lines[7].strip() if len(lines) >= 8 else None
 
 
 def postgres_admin(server: Server, database: str = "postgres") -> Any:

@@ -376,3 +376,39 @@ def test_every_number_has_a_known_class():
     assert {verdict.failure_class for verdict in _NUMBERS.values()} <= set(CLASSES)
     assert CONNECTOR.classify(pymysql.OperationalError(5999, "new")) is None
     assert CONNECTOR.classify(OSError("not the driver's")) is None
+
+
+def error(number, words, at):
+    state = b"#HY000" if at else b""
+    return packet(at, b"\xff" + number.to_bytes(2, "little") + state + words.encode())
+
+
+BUSY = [
+    (1040, "Too many connections", "quota"),
+    (1047, "WSREP has not yet prepared node for application use", "transient"),
+    (1053, "Server shutdown in progress", "transient"),
+    (1203, "User app already has more than 'max_user_connections' active connections", "quota"),
+    (1226, "User 'app' has exceeded the 'max_user_connections' resource (current value: 1)", "quota"),
+    (2003, "Can't connect to remote MySQL server for client connected to '127.0.0.1:6446'", "transient"),
+    (3032, "The server is currently in offline mode", "transient"),
+    (9001, "Max connect timeout reached while reaching hostgroup 1 after 10000ms", "timeout"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "words", "expected"), BUSY)
+def test_a_server_or_proxy_that_is_busy_is_told_as_such(number, words, expected):
+    with scripted(error(number, words, 2)) as (port, _):
+        report = plain(port, ssl_mode="disable")
+    assert outcome(report) == ("login", expected)
+    assert report.failure.retryable
+    assert words in report.failure.detail
+
+
+@pytest.mark.slow
+def test_a_server_that_is_busy_may_say_so_before_the_login_or_at_the_query():
+    number, words, expected = BUSY[-1]
+    with scripted(first=error(number, words, 0)) as (port, _):
+        assert outcome(plain(port, ssl_mode="disable")) == ("login", expected)
+    with scripted(packet(2, OK), packet(1, OK), error(number, words, 1)) as (port, _):
+        assert outcome(plain(port, ssl_mode="disable")) == ("query", expected)

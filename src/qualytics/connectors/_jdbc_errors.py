@@ -81,10 +81,13 @@ _NUMBERS: dict[int, Verdict] = {
     1040: Verdict("quota"),
     1044: Verdict("permission", stage="database"),
     1045: Verdict("auth", stage="login"),
+    1047: Verdict("transient", "this node of a cluster answers no commands now"),
     1049: _NO_DATABASE,
     1130: Verdict("permission", "the server lets nobody in from this machine"),
     1203: Verdict("quota"),
     1226: Verdict("quota"),
+    3032: Verdict("transient", "the server is in offline mode"),
+    9001: Verdict("timeout", "the proxy reached no server behind it in time"),
 }
 
 _TEXTS: tuple[tuple[str, Verdict], ...] = (

@@ -35,8 +35,8 @@ _MESSAGES = (
     ),
 )
 
-# Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and
-# from 2000 to 2999 they are the client's own.
+# Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and from 2000 to 2999 they
+# are the client's own, in a server's answer those of MySQL Router. From 9001 on: ProxySQL, and TiDB's "Error Codes".
 _NUMBERS: dict[int, Verdict] = {
     1037: Verdict("quota"),  # out of memory
     1040: Verdict("quota", "the server has too many connections"),
@@ -45,6 +45,7 @@ _NUMBERS: dict[int, Verdict] = {
     1043: Verdict("config"),  # bad handshake
     1044: Verdict("permission", stage="database"),
     1045: Verdict("auth"),
+    1047: Verdict("transient", "this node answers no commands now; of a Galera cluster: it is not in step with the others"),
     1049: Verdict("unknown_db", stage="database"),
     1053: Verdict("transient", "the server is shutting down"),
     1102: Verdict("unknown_db", stage="database"),  # a name that no database can have
@@ -71,19 +72,30 @@ _NUMBERS: dict[int, Verdict] = {
     1698: Verdict("auth"),
     1820: _EXPIRED,
     1862: _EXPIRED,
+    1461: Verdict("quota"),
+    1836: Verdict("transient"),  # it runs in read-only mode
     1927: Verdict("network", "the server ended the connection"),
     1969: Verdict("timeout"),
+    2003: Verdict("transient", "the router could not reach a server behind it"),
     2006: Verdict("network"),
     2013: Verdict("network"),
     2026: Verdict("tls"),
     2059: _PLUGIN,
     2061: _PLUGIN,
     3024: Verdict("timeout"),
+    3032: Verdict("transient", "the server is in offline mode", "wait, or ask for offline_mode = off on the server"),
     3118: _LOCKED,
     3159: Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
+    3168: Verdict("transient"),  # the server is not available
+    3169: Verdict("network", "the server ended the connection"),
     3955: _LOCKED,
+    4031: Verdict("network", "the server ended the connection"),
     4150: _LOCKED,
     4151: _LOCKED,
+    9001: Verdict("timeout", "the proxy reached no server behind it in time", "wait, or ask whether its servers are online"),
+    9002: Verdict("timeout"),
+    9003: Verdict("transient"),
+    9005: Verdict("transient"),
 }  # fmt: skip
 
 

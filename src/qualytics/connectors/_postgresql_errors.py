@@ -58,7 +58,7 @@ _CLEAR_TEXT = Verdict(
 # libpq gives no SQLSTATE for what fails on its own side (fe-connect.c, fe-auth.c, fe-secure-openssl.c), nor does text
 # that another tool wrote. The server's own English is here for the latter alone (auth.c, hba.c, postinit.c).
 MESSAGES = (
-    (r"pg_hba\.conf.*(no encryption|SSL off)", _DEMANDS_TLS),
+    (r"pg_hba\.conf.*(no encryption|SSL off)|^(FATAL: *)?SSL required", _DEMANDS_TLS),
     (r"pg_hba\.conf", _NO_ENTRY),
     (r"valid client certificate|client certificate (is )?required", _CLIENT_CERTIFICATE),
     (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|authentication method [79]\b", _KERBEROS),
