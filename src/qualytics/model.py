@@ -80,7 +80,7 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Failure:
-    """Where and why a test failed; the words are still unmasked."""
+    """Where and why a test failed, in words that show no secret."""
 
     stage: str
     failure_class: str

@@ -1,4 +1,4 @@
-"""Secrets: a type that cannot be printed by accident, `${VAR}` references, and masking."""
+"""Secrets: a type that cannot be printed by accident, and `${VAR}` references."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from qualytics.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 MASK = "********"
 # What stands for a secret in documents of this program and of the published client; never a value.
 MASKS = frozenset({MASK, "*** redacted ***"})
-_SHORTEST_MASKED = 4
 
 
 class Secret:
@@ -138,44 +137,3 @@ class References:
 
 
 _MALFORMED_HINT = "a reference is ${NAME} with letters, digits and _; write $${ for a literal ${"
-
-_PERCENT = re.compile("%[0-9A-F]{2}")
-
-
-def _forms(value: str) -> Iterable[str]:
-    """Yield the ways in which a secret may stand in free text: plain, escaped, URL-encoded, base64."""
-    import base64
-    import json
-    from urllib.parse import quote, quote_plus
-
-    raw = value.encode("utf-8", "surrogatepass")
-    yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield from (repr(value)[1:-1], ascii(value)[1:-1], repr(raw)[2:-1])
-    yield repr(f"'\"{value}")[4:-1]  # as inside a longer text that holds both kinds of quotes
-    for quoted in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
-        yield quoted
-        yield _PERCENT.sub(lambda match: match[0].lower(), quoted)
-    for shift in range(3):  # inside a longer base64 text ("user:password") a value has three alignments
-        first = (0, 2, 3)[shift]  # characters that also depend on what stands before
-        last = -((shift + len(raw)) % 3 and 4 - (shift + len(raw)) % 3) or None
-        text = base64.b64encode(b"\0" * shift + raw).decode()[first:last]
-        yield text
-        yield text.translate(str.maketrans("+/", "-_"))
-
-
-def mask_text(text: str, secrets: Iterable[Secret]) -> str:
-    """Return free text with every secret of four or more characters, in each of its forms, masked.
-
-    For messages, hints and details only; never for names, hosts or keys, which a password may equal.
-    """
-    found = {
-        form
-        for secret in secrets
-        for form in _forms(secret.reveal())
-        if len(form) >= _SHORTEST_MASKED and len(secret.reveal()) >= _SHORTEST_MASKED
-    }
-    for form in sorted(found, key=len, reverse=True):
-        text = text.replace(form, MASK)
-    return text

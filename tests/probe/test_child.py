@@ -5,6 +5,7 @@ The drivers are modules of our own called like a real one: the child looks for m
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,8 +18,11 @@ import time
 import pytest
 
 from qualytics import connectors, probe
+from qualytics.masking import Masking
 from qualytics.probe import _platform
+from qualytics.probe.child import _cleared
 from qualytics.probe.verdict import judge
+from qualytics.secret import Secret
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
@@ -37,12 +41,12 @@ def driven(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(place)
     monkeypatch.setattr(tempfile, "tempdir", str(private))
 
-    def call(body, timeout_s=20.0):
+    def call(body, timeout_s=20.0, secrets=None):
         lines = "\n".join(f"    {line}" for line in body.splitlines())
         head = f"import ctypes, json, os, signal, subprocess, sys, time\nHERE = {str(tmp_path)!r}\n"
         (place / "duckdb.py").write_text(f"{head}\ndef connect(*_, **__):\n{lines}\n")
         began = time.monotonic()
-        report = probe.run(probe.Plan("duckdb", {"uri": str(database)}, {}, timeout_s))
+        report = probe.run(probe.Plan("duckdb", {"uri": str(database)}, secrets or {}, timeout_s))
         assert time.monotonic() - began <= timeout_s + 1
         assert list(private.iterdir()) == []
         return report
@@ -301,13 +305,38 @@ def test_a_process_that_cannot_be_started_is_an_internal_failure(driven, monkeyp
 
 
 def test_a_secret_that_is_cut_in_two_is_masked_whole():
-    from qualytics.probe.child import _bounded
-
     secret = "s3cr3t-" * 20
     word = {"fail": {"class": "auth", "cause": f"no {secret}", "hint": None, "detail": "x" * 4_090 + secret}}
-    cut = _bounded(word, (secret,))["fail"]
+    cut = _cleared(word, Masking([Secret(secret)]))["fail"]
     assert cut["cause"] == "no ********"
     assert "s3cr" not in cut["detail"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        {"fail": {"class": "auth", "cause": CANARY, "hint": f"try {CANARY}", "detail": f"it is {CANARY}"}},
+        {"fail": {"class": "auth", "cause": None, "hint": None, "detail": CANARY.encode().hex(" ")}},
+        {"note": {"product_name": CANARY, "product_version": CANARY, "address": CANARY, "local_address": CANARY}},
+        {"note": {"tls": {"version": CANARY, "cipher": CANARY[::-1], "verified": True, "not_after": CANARY}}},
+        {"warn": CANARY},
+        {"ended": CANARY},
+        {"begin": CANARY},
+    ],
+)
+def test_a_child_that_writes_a_secret_into_its_report_is_not_believed(driven, word):
+    body = f"""
+for stream in range(3, 64):
+    try:
+        os.write(stream, {json.dumps(word).encode() + b"{NEWLINE}"!r})
+    except OSError:
+        pass
+time.sleep(60)
+""".replace("{NEWLINE}", "\\n")
+    report = driven(body, 3.0, {"password": Secret(CANARY)})
+    shown = repr(dataclasses.asdict(report))
+    assert CANARY not in shown
+    assert CANARY.encode().hex(" ") not in shown
 
 
 def test_the_children_of_a_process_are_found_whatever_they_are_called():

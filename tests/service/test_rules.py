@@ -10,7 +10,7 @@ from qualytics import client
 from qualytics.connectors import get
 from qualytics.errors import InvalidInput, NotFound, Problem, VersionChanged
 from qualytics.model import Failure, StageResult, TestReport
-from qualytics.secret import MASK, Secret
+from qualytics.secret import MASK
 from qualytics.service import hosts, validate, views
 from qualytics.service.drafts import derived_name, draft
 from qualytics.text import visible
@@ -153,17 +153,15 @@ def test_a_host_is_judged_whatever_it_is_and_never_repeated(text):
 
 
 def report(**changes):
-    failure = Failure(
-        "login", "auth", retryable=False, message="m geheim1", hint="h geheim1", detail="d\udc80 geheim1 " + "x" * 5_000
-    )
-    return TestReport(failure, (StageResult("login", ok=False, ms=1.0),), 1.5, "m\ngeheim1 x", **changes)
+    failure = Failure("login", "auth", retryable=False, message="m ", hint="h\nx", detail="d\udc80 " + "x" * 5_000)
+    return TestReport(failure, (StageResult("login", ok=False, ms=1.0),), 1.5, "m\n x", **changes)
 
 
-def test_a_report_is_masked_cut_and_on_one_line():
-    document = views.report_document(report(warnings=("w geheim1",)), [Secret("geheim1")])
-    assert (document["message"], document["hint"], document["warnings"]) == (f"m {MASK} x", f"h {MASK}", [f"w {MASK}"])
+def test_a_report_is_cut_and_its_words_are_on_one_line():
+    document = views.report_document(report(warnings=("w",)))
+    assert (document["message"], document["hint"], document["warnings"]) == ("m x", "h x", ["w"])
     assert len(document["detail"]) == 4_096
-    assert document["detail"].startswith(f"d\\udc80 {MASK} x")
+    assert document["detail"].startswith("d\\udc80 x")
 
 
 def test_a_problem_is_named_by_its_place():

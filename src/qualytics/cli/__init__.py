@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
 
 def _fail(error: QualyticsError, call: Call) -> int:
     call.note_error(error)
-    output.say_error(error, call.secrets)
+    output.say_error(error, call.mask)
     return error.exit_code
 
 

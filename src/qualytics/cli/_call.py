@@ -12,31 +12,48 @@ import click
 
 import qualytics
 from qualytics.cli import _output as output
-from qualytics.secret import Secret, mask_text
+from qualytics.errors import QualyticsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from qualytics.errors import QualyticsError
+    from qualytics.masking import Masking
+    from qualytics.secret import Secret
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Call:
-    """One run of the program; `began` is on the monotonic clock."""
+    """One run of the program: its secrets, what was `given` beside them; `began` is on the monotonic clock."""
 
     debug: bool = False
     secrets: list[Secret] = field(default_factory=list)
+    given: list[Any] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    _masking: Masking | None = None
 
-    def remember(self, secrets: Iterable[Secret]) -> None:
-        """Keep secrets of this call for masking."""
+    def remember(self, secrets: Iterable[Secret], given: Iterable[Any] = ()) -> None:
+        """Keep secrets of this call for masking, and what was given with them, which needs none."""
         self.secrets.extend(secrets)
+        self.given.extend(given)
+        self._masking = None
 
-    def note(self, text: str) -> None:
+    def mask(self, text: str) -> str:
+        """Return a text of this program without the secrets that came into it."""
+        return self._masked().mask_own(text) if self.secrets else text
+
+    def _masked(self) -> Masking:
+        if self._masking is None:
+            from qualytics.masking import Masking  # what passes without an error does not need it
+
+            self._masking = Masking(self.secrets, given=self.given)
+        return self._masking
+
+    def note(self, text: str, *, is_foreign: bool = False) -> None:
         """Write one line of the log, masked and escaped, with the time since the start."""
         if self.debug:
             ms = (time.monotonic() - self.began) * 1_000
-            output.say(f"debug: {ms:8.1f} ms  {output.escape(mask_text(text, self.secrets))}")
+            shown = self._masked().mask(text) if is_foreign else self.mask(text)
+            output.say(f"debug: {ms:8.1f} ms  {output.escape(shown)}")
 
     def note_start(self, ctx: click.Context) -> None:
         """Say what is run, with which options (never their values), and on what."""
@@ -66,7 +83,7 @@ class Call:
         if report := getattr(error, "report", None):
             self.note_report(report)
         for exc in _chain(error):
-            self.note(f"{type(exc).__name__}: {exc}")
+            self.note(f"{type(exc).__name__}: {exc}", is_foreign=not isinstance(exc, QualyticsError))
             for place in _places(exc):
                 self.note(f"  {place}")
 

@@ -8,12 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from qualytics.errors import InvalidInput, QualyticsError
-from qualytics.secret import mask_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from qualytics.secret import Secret
 
 FORMATS = ("yaml", "json")
 _BATCH = 200
@@ -86,13 +83,13 @@ def say(text: str) -> None:
         _abandon(sys.stderr)
 
 
-def say_error(error: QualyticsError, secrets: Iterable[Secret]) -> None:
-    """Write an error to stderr: one `error:` line per problem, each with its `hint:` line."""
+def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:
+    """Write an error to stderr, masked: one `error:` line per problem, each with its `hint:` line."""
     problems = error.problems if isinstance(error, InvalidInput) else (error,)
     for problem in problems:
-        say(f"error: {escape(mask_text(problem.message, secrets))}")
+        say(f"error: {escape(mask(problem.message))}")
         if problem.hint:
-            say(f"hint: {escape(mask_text(problem.hint, secrets))}")
+            say(f"hint: {escape(mask(problem.hint))}")
 
 
 def say_failed(what: str, report: dict[str, Any]) -> None:

@@ -48,7 +48,8 @@ def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         call.note(f"resolved {' '.join(references.used)}")
     fields |= {name: _from_prompt(BY_NAME[name]) for name in asked}
     fields |= {name: _from_stdin(BY_NAME[name]) for name in stdin}
-    call.remember(Secret(value) for name, value in fields.items() if BY_NAME[name].is_secret)
+    secrets = [Secret(value) for name, value in fields.items() if BY_NAME[name].is_secret]
+    call.remember(secrets, (value for name, value in fields.items() if not BY_NAME[name].is_secret))
     return fields
 
 

@@ -186,5 +186,5 @@ def _warn_of_variables() -> None:
 
 def _fail(ctx: click.Context, problem: QualyticsError | None) -> None:
     if problem is not None:
-        output.say_error(problem, current(ctx).secrets)
+        output.say_error(problem, current(ctx).mask)
         ctx.exit(problem.exit_code)

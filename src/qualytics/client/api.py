@@ -9,12 +9,15 @@ from urllib.parse import urlencode
 from qualytics.client import replies
 from qualytics.client.transport import Transport
 from qualytics.errors import InvalidInput, NotFound, Problem
+from qualytics.fields import SECRETS
+from qualytics.secret import Secret
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S, TEST_WAIT_S, TEST_WAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from qualytics.client.config import Target
+    from qualytics.masking import Masking
 
 Query = list[tuple[str, Any]]
 
@@ -69,13 +72,26 @@ class Api:
             wait_s=wait_s,
             is_public=is_public,
         )
-        token = self._target.token
         if is_test and reply.status == 400 and (found := replies.foreign_failure(reply)):
-            return found, None
-        is_record = any(part.isdigit() for part in path.split("/"))
-        replies.raise_for(reply, self.url, [token] if token else [], is_record=is_record)
+            return replies.masked(found, self._masking(body)), None
+        if reply.status >= 400:
+            is_record = any(part.isdigit() for part in path.split("/"))
+            replies.raise_for(reply, self.url, self._masking(body), is_record=is_record)
+        found = replies.content(reply, self.url)
         self.warnings = replies.warnings(reply)
-        return replies.content(reply, self.url), reply.headers.get("etag")
+        if is_test or self.warnings:
+            masking = self._masking(body)
+            self.warnings = tuple(map(masking.mask_own, self.warnings))
+            found = replies.masked(found, masking) if is_test else found
+        return found, reply.headers.get("etag")
+
+    def _masking(self, body: Mapping[str, Any] | None) -> Masking:
+        from qualytics.masking import Masking  # no listing needs it
+
+        token, sent = self._target.token, body or {}
+        secrets = [Secret(sent[name]) for name in SECRETS if isinstance(sent.get(name), str)]
+        given = [value for name, value in sent.items() if name not in SECRETS]
+        return Masking([token, *secrets] if token else secrets, given=given)
 
     def pages(self, path: str, query: Query, size: int = PAGE) -> Iterator[list[Any]]:
         """Yield the records of one page after the other."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import errors
 from qualytics.errors import InvalidInput, Problem, QualyticsError, Unreachable
-from qualytics.fields import DATASTORE_KEYS, KEYS, SECRETS
-from qualytics.secret import MASK, mask_text
+from qualytics.fields import DATASTORE_KEYS, KEYS, SECRETS, SEEN
+from qualytics.secret import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from qualytics.client.transport import Reply
+    from qualytics.masking import Masking
 
 _MOST_SHOWN = 500
 _REPORT_KEYS = (
@@ -21,6 +22,7 @@ _REPORT_KEYS = (
     *("product_name", "product_version", "driver_name", "driver_version"),
     *("address", "local_address", "tls", "stages", "duration_ms", "warnings"),
 )
+_WORDS = ("message", "hint", "detail", *SEEN, "tls", "warnings")
 # What a status means where the body has no code of ours.
 _BY_STATUS: dict[int, type[QualyticsError]] = {
     400: errors.UsageError,
@@ -67,7 +69,7 @@ def content(reply: Reply, url: str) -> Any:
         raise Unreachable(f"{url} answered {what}, as no control plane does", _NO_PLANE) from None
 
 
-def raise_for(reply: Reply, url: str, secrets: Iterable[Any], *, is_record: bool) -> None:
+def raise_for(reply: Reply, url: str, masking: Masking, *, is_record: bool) -> None:
     """Raise the error that a reply tells of, if it does; `is_record` says that it is about one record.
 
     Raises:
@@ -81,18 +83,18 @@ def raise_for(reply: Reply, url: str, secrets: Iterable[Any], *, is_record: bool
     except (ValueError, RecursionError):
         body = None
     told = body if isinstance(body, dict) else {}
-    message, hint = (_text(told.get(name), secrets) for name in ("message", "hint"))
+    message, hint = (_text(told.get(name), masking) for name in ("message", "hint"))
     kind = _classes().get(str(told.get("code")))
     is_ours = kind is not None and hint is not None
     if reply.status in {404, 405, 501} and not is_ours and (kind or not is_record or _is_html(reply)):
         raise Unreachable(f"{url} has no such path, as a control plane does", _NO_PLANE)
-    if problems := _problems(told, secrets):
+    if problems := _problems(told, masking):
         raise InvalidInput(problems)
-    message = message or _text(told.get("detail"), secrets) or _foreign(reply, url, secrets)
+    message = message or _text(told.get("detail"), masking) or _foreign(reply, url, masking)
     hint = hint or (None if kind else _HINTS.get(reply.status))
     if kind is InvalidInput:
         raise InvalidInput([Problem("body", message, hint)])
-    raise _made(kind or _BY_STATUS.get(reply.status), reply, told, message, hint)
+    raise _made(kind or _BY_STATUS.get(reply.status), reply, told, message, hint, masking)
 
 
 def connection(found: Any, version: str | None = None, *, in_list: bool = False) -> Document:
@@ -141,6 +143,13 @@ def foreign_failure(reply: Reply) -> dict[str, Any] | None:
     if not isinstance(told, dict) or "code" in told or not isinstance(told.get("message"), str):
         return None
     return {"connected": False, "message": _line(told["message"])}
+
+
+def masked(found: Any, masking: Masking) -> Any:
+    """Return a test report whose words show no secret of the call."""
+    if not isinstance(found, dict):
+        return found
+    return {key: masking.mask_all(value) if key in _WORDS else value for key, value in found.items()}
 
 
 def report(found: Any) -> dict[str, Any]:
@@ -199,7 +208,7 @@ def _classes() -> dict[str, type[QualyticsError]]:
     return {kind.code: kind for kind in errors.all_errors()}
 
 
-def _problems(told: Mapping[str, Any], secrets: Iterable[Any]) -> list[Problem]:
+def _problems(told: Mapping[str, Any], masking: Masking) -> list[Problem]:
     # `errors` is ours; a list as `detail` is what other servers of this API send.
     entries = told.get("errors", told.get("detail"))
     found = []
@@ -208,15 +217,20 @@ def _problems(told: Mapping[str, Any], secrets: Iterable[Any]) -> list[Problem]:
             continue
         place = entry.get("loc") if isinstance(entry.get("loc"), list) else []
         loc = ".".join(str(part) for part in place or [] if part not in {"body", "query", "path"}) or "body"
-        said = _text(entry.get("msg"), secrets) or "has the wrong form"
+        said = _text(entry.get("msg"), masking) or "has the wrong form"
         message = said if "errors" in told else f"{_line(loc)}: {said}"
         code = entry.get("type") if entry.get("type") in errors.PROBLEM_CODES else "invalid-value"
-        found.append(Problem(loc, message, _text(entry.get("hint"), secrets), str(code)))
+        found.append(Problem(loc, message, _text(entry.get("hint"), masking), str(code)))
     return found
 
 
 def _made(
-    kind: type[QualyticsError] | None, reply: Reply, told: Mapping[str, Any], message: str, hint: str | None
+    kind: type[QualyticsError] | None,
+    reply: Reply,
+    told: Mapping[str, Any],
+    message: str,
+    hint: str | None,
+    masking: Masking,
 ) -> QualyticsError:
     if kind is errors.TooMany or (kind is None and reply.status == 429):
         after = reply.headers.get("retry-after", "")
@@ -227,19 +241,21 @@ def _made(
         return errors.ConnectionInUse(message, hint or "", users if isinstance(users, list) else ())
     if kind is errors.TestFailed:
         found = told.get("report")
-        return errors.TestFailed(message, hint, report(found if isinstance(found, dict) else {"connected": False}))
+        return errors.TestFailed(
+            message, hint, report(masked(found, masking) if isinstance(found, dict) else {"connected": False})
+        )
     return (kind or QualyticsError)(message, hint)
 
 
-def _foreign(reply: Reply, url: str, secrets: Iterable[Any]) -> str:
+def _foreign(reply: Reply, url: str, masking: Masking) -> str:
     # What another server, or a proxy before it, says; HTML says nothing in a line.
     status = f"{reply.status} {reply.reason}".strip()
     said = "" if _is_html(reply) else reply.body[: 4 * _MOST_SHOWN].decode("utf-8", "replace")
-    return f"{url} answered {_line(status)}" + (f": {_line(mask_text(said, secrets))}" if said.strip() else "")
+    return f"{url} answered {_line(status)}" + (f": {_line(masking.mask(said))}" if said.strip() else "")
 
 
-def _text(value: Any, secrets: Iterable[Any]) -> str | None:
-    return mask_text(value, secrets)[: 8 * _MOST_SHOWN] if isinstance(value, str) and value else None
+def _text(value: Any, masking: Masking) -> str | None:
+    return masking.mask_own(value)[: 8 * _MOST_SHOWN] if isinstance(value, str) and value else None
 
 
 def _line(text: str) -> str:

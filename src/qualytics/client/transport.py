@@ -14,7 +14,6 @@ import qualytics
 from qualytics.client import dialling
 from qualytics.client.dialling import Deadline
 from qualytics.errors import NotSignedIn, Unreachable
-from qualytics.secret import mask_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,8 +168,10 @@ class Transport:
         if may_be_done:
             message += "; what was asked for may have been done all the same"
             hint = "look before you do it again"
+        from qualytics.masking import Masking  # what passes without an error does not need it
+
         token = self.target.token
-        return Unreachable(mask_text(message, [token] if token else []), hint)
+        return Unreachable(Masking([token] if token else []).mask_own(message), hint)
 
     def _words(self, exc: Exception, deadline: Deadline) -> tuple[str, str]:  # noqa: PLR0911 - one return a cause
         url, place = self.target.url, f"{self.target.host}:{self.target.port}"

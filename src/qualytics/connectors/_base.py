@@ -192,6 +192,7 @@ class Connector:
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
+    `public_members` are members of a JSON secret that are none, and that a server's words may show.
     `borrows(values)` names the fields of identity and secret that a control plane's own identity may stand in
     for, none where these values do not allow it.
     Discovery, after login: `catalogs(handle, target)`, `schemas(handle, target)` in target.database,
@@ -236,6 +237,7 @@ class Connector:
     verified: str = "nothing yet"
     authentication: tuple[tuple[str, str], ...] = ()
     privileges: tuple[str, ...] = ()
+    public_members: tuple[str, ...] = ()
     pinned: str | None = None
     forks: bool = True
 

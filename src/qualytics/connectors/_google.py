@@ -15,6 +15,12 @@ _NEEDED = ("client_email", "private_key", "private_key_id")
 # What else stands in a key file that Google makes; none of it is used.
 _UNUSED = ("project_id", "client_id", "auth_uri", "auth_provider_x509_cert_url", "client_x509_cert_url", "universe_domain")  # fmt: skip
 
+# What is no secret in such a file.
+PUBLIC = (
+    *("type", "project_id", "client_email", "auth_uri", "token_uri", "universe_domain"),
+    *("auth_provider_x509_cert_url", "client_x509_cert_url"),
+)
+
 
 def clean_service_account(text: str) -> str:
     """Return the key as JSON with nothing in it but what signs: a second address never passes.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import _bigquery_listing
 from qualytics.connectors._base import Connector, Endpoint, Param, Server, Target
 from qualytics.connectors._bigquery_client import connect
-from qualytics.connectors._google import key_problems
+from qualytics.connectors._google import PUBLIC, key_problems
 from qualytics.connectors._google_errors import classify, explain
 from qualytics.connectors._google_token import KEY_HINT
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of, is_loopback
@@ -82,5 +82,6 @@ CONNECTOR = Connector(
         "roles/bigquery.jobUser on the key's project, for bigquery.jobs.create",
         "roles/bigquery.metadataViewer on the datasets or their project, for bigquery.datasets.get and bigquery.tables.list",
     ),
+    public_members=PUBLIC,
     pinned="resolver",  # requests, for Google's token endpoint too, which has a fixed name
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _objects
 from qualytics.connectors._base import Connector, Target
-from qualytics.connectors._google import clean_service_account, key_problems
+from qualytics.connectors._google import PUBLIC, clean_service_account, key_problems
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of
 from qualytics.connectors._object_errors import verdict_of
 from qualytics.connectors._object_uris import clean_bucket, split_bucket
@@ -76,6 +76,7 @@ CONNECTOR = Connector(
     verified="emulator: fake-gcs-server, which checks no credentials",
     authentication=(("service account", "secret_key: the text of its JSON key file"),),
     privileges=("roles/storage.objectViewer on the bucket, for storage.objects.list and storage.objects.get",),
+    public_members=PUBLIC,
     pinned="proxy",
     forks=False,  # Rust's tokio
 )

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import get
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qualytics.masking import Masking
     from qualytics.model import Listing, TestReport
     from qualytics.probe.egress import Policy
     from qualytics.secret import Secret
@@ -48,6 +51,10 @@ class Plan:
             return str(self.values.get("uri") or self.type)
         return f"{host}:{self.values.get('port') or connector.default_port}"
 
+    def masking(self) -> Masking:
+        """Return what clears the words of drivers and servers of this test's secrets."""
+        return masking_of({key: getattr(self, key) for key in _SHOWN}, self.secrets)
+
     def line(self, directory: str) -> bytes:
         """Return the plan as the one JSON line that the child reads; `directory` is its own to use and remove."""
         keys = ("type", "values", "timeout_s", "database", "schema", "root_path", "entrances", "ssl_mode")
@@ -57,6 +64,18 @@ class Plan:
         document["policy"] = asdict(self.policy) if self.policy else None
         document["secrets"] = {name: secret.reveal() for name, secret in self.secrets.items()}
         return json.dumps(document).encode() + b"\n"
+
+
+# What of a plan is no secret: words that repeat it are not masked.
+_SHOWN = ("type", "values", "database", "schema", "root_path", "entrances")
+
+
+def masking_of(plan: Mapping[str, Any], secrets: Mapping[str, Secret]) -> Masking:
+    """Return the masking of a test, from its plan as a document and its secrets."""
+    from qualytics.masking import Masking  # no listing needs it
+
+    public = get(plan["type"]).public_members
+    return Masking(secrets.values(), public=public, given=[plan[key] for key in _SHOWN])
 
 
 def run(plan: Plan) -> TestReport:

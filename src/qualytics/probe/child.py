@@ -6,11 +6,16 @@ import json
 import os
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qualytics.probe import masking_of
 from qualytics.probe._platform import confine, expendable, harden
 from qualytics.probe.keeper import keep
 from qualytics.probe.meter import LISTING_BYTES, TEST_BYTES, Meter
+from qualytics.secret import Secret
+
+if TYPE_CHECKING:
+    from qualytics.masking import Masking
 
 # The longest texts of a report, in characters.
 _MAX_DETAIL = 4_096
@@ -35,29 +40,28 @@ def _work(plan: dict[str, Any]) -> None:
     confine(cpu_s=int(plan["timeout_s"]) + 2)
     out = os.dup(1)
     _silence()
-    secrets = tuple(plan["secrets"].values())
+    secrets = {name: Secret(value) for name, value in plan.pop("secrets").items()}
+    masking = masking_of(plan, secrets)
     one_at_a_time = threading.Lock()
 
     def emit(word: dict[str, Any]) -> None:
         with one_at_a_time:
-            _say(out, _bounded(word, secrets))
+            _say(out, _cleared(word, masking))
 
     Meter(emit, LISTING_BYTES if plan["listing"] else TEST_BYTES).start()
     try:
-        _run(plan, emit)
+        _run(plan, secrets, emit)
     except Exception as exc:  # noqa: BLE001 - a fault of ours must still reach the parent as a report
         emit({"fail": {"class": "internal", "cause": None, "hint": None, "detail": f"{type(exc).__name__}: {exc}"}})
     os._exit(0)  # no driver's exit handler may hang
 
 
-def _run(plan: dict[str, Any], emit: Any) -> None:
+def _run(plan: dict[str, Any], secrets: dict[str, Secret], emit: Any) -> None:
     from qualytics.connectors import Refusal, get
     from qualytics.model import Listing
     from qualytics.probe.pin import GUARD
     from qualytics.probe.stages import Walk, failure, make_target
-    from qualytics.secret import Secret
 
-    secrets = {name: Secret(value) for name, value in plan.pop("secrets").items()}
     connector = get(plan["type"])
     GUARD.install()
     if plan["policy"] is not None:
@@ -102,25 +106,26 @@ def _say(out: int, word: dict[str, Any]) -> None:
         line = line[os.write(out, line) :]
 
 
-def _bounded(word: dict[str, Any], secrets: tuple[str, ...]) -> dict[str, Any]:
-    """Return a word whose foreign texts have a length that a report can hold.
+def _cleared(word: dict[str, Any], masking: Masking) -> dict[str, Any]:
+    """Return a word whose foreign texts show no secret and have a length that a report can hold.
 
-    Secrets in free text are masked before the cut: half of one would be found by nobody afterwards.
+    Secrets are masked before the cut: half of one would be found by nobody afterwards.
     """
     if "fail" in word:
-        fail = word["fail"]
-        return {"fail": {key: text and _cut(text, key, secrets) for key, text in fail.items()}}
+        fail = dict(word["fail"])
+        for key in ("cause", "hint"):
+            fail[key] = fail[key] and masking.mask_own(fail[key])[:_MAX_WORDS]
+        fail["detail"] = fail["detail"] and masking.mask(fail["detail"])[:_MAX_DETAIL]
+        return {"fail": fail}
     if "note" in word:
-        return {
-            "note": {key: text[:_MAX_NAME] if isinstance(text, str) else text for key, text in word["note"].items()}
-        }
+        return {"note": {key: _noted(found, masking) for key, found in word["note"].items()}}
+    if "warn" in word:
+        return {"warn": masking.mask_own(word["warn"])[:_MAX_WORDS]}
     return word
 
 
-def _cut(text: str, key: str, secrets: tuple[str, ...]) -> str:
-    from qualytics.secret import Secret, mask_text
-
-    return mask_text(text, [Secret(value) for value in secrets])[: _MAX_DETAIL if key == "detail" else _MAX_WORDS]
+def _noted(found: Any, masking: Masking) -> Any:
+    return masking.mask_own(found)[:_MAX_NAME] if isinstance(found, str) else found
 
 
 def _remove(directory: str) -> None:

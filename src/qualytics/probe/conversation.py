@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qualytics.connectors import get
+from qualytics.fields import SEEN
 from qualytics.model import Failure, Found, StageResult, TestReport
+from qualytics.probe.dial import join
 from qualytics.probe.naming import words_on
 from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
@@ -17,12 +19,14 @@ from qualytics.settings import TEST_CLOSE_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from qualytics.masking import Masking
     from qualytics.probe import Plan
 
 # Also the longest line of any report.
 _MAX_REPORT_BYTES = 65_536
 _MAX_LISTING_BYTES = 16 << 20
 _TIMEOUT = "timeout"
+_STAGES = ("resolve", "tcp", "tls", "login", "database", "query", "list", "open")
 _TOO_MUCH = {
     "class": "transient",
     "cause": "the tests that run at this moment need more memory than they may have together, and this one most of it",
@@ -67,12 +71,12 @@ class _Progress:
         """
         word = json.loads(line)
         if "begin" in word:
-            self.open_stage, self.open_since = str(word["begin"]), time.monotonic()
+            self.open_stage, self.open_since = _known_stage(word["begin"]), time.monotonic()
         elif "end" in word:
-            self.stages.append(StageResult(str(word["end"]), bool(word["ok"]), float(word["ms"])))
+            self.stages.append(StageResult(_known_stage(word["end"]), bool(word["ok"]), float(word["ms"])))
             self.open_stage = None
         elif "note" in word:
-            self.notes |= word["note"]
+            self.notes |= _checked_notes(word["note"])
         elif "warn" in word:
             self.warnings.append(str(word["warn"]))
         elif "items" in word:
@@ -80,10 +84,7 @@ class _Progress:
         elif "more" in word:
             self.more = bool(word["more"])
         elif "fail" in word:
-            fail = {key: word["fail"][key] for key in ("class", "cause", "hint", "detail")}
-            if fail["class"] not in CLASSES:
-                raise ValueError("no such class")
-            self.fail = fail
+            self.fail = _checked_failure(word["fail"])
         elif "done" in word:
             self.done = True
         else:
@@ -93,6 +94,25 @@ class _Progress:
     def over(self) -> bool:
         """Say whether the verdict is in."""
         return self.done or self.fail is not None
+
+
+def _known_stage(said: Any) -> str:
+    if said not in _STAGES:
+        raise ValueError("no such stage")
+    return str(said)
+
+
+def _checked_failure(said: dict[str, Any]) -> dict[str, Any]:
+    fail = {key: said[key] for key in ("class", "cause", "hint", "detail")}
+    if fail["class"] not in CLASSES or not all(isinstance(text, str | None) for text in fail.values()):
+        raise ValueError("no failure")
+    return fail
+
+
+def _checked_notes(said: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(said, dict) or not isinstance(said.get("tls"), dict | None):
+        raise TypeError("no facts of TLS")
+    return said
 
 
 def converse(
@@ -190,29 +210,47 @@ class _Conversation:
 
 
 def _report(plan: Plan, progress: _Progress, reason: str | None) -> TestReport:
+    # A child runs foreign code, so nothing that it says is believed to show no secret.
+    masking = plan.masking()
+    seconds = time.monotonic() - progress.began
     stages = list(progress.stages)
     if progress.open_stage is not None:
         ms = round((time.monotonic() - progress.open_since) * 1_000, 1)
         stages.append(StageResult(progress.open_stage, ok=False, ms=ms))
-    seen_keys = ("product_name", "product_version", "driver_name", "driver_version")
-    failure = None if progress.done else _failure(plan, progress, reason, stages)
-    seconds = time.monotonic() - progress.began
+    failure = None if progress.done else _failure(plan, progress, reason, stages, masking)
+    notes = progress.notes
     return TestReport(
         failure=failure,
         stages=tuple(stages),
         duration_ms=round(seconds * 1_000, 1),
         message=failure.message if failure else f"connected to {plan.where()}",
-        seen={key: progress.notes.get(key) for key in seen_keys},
-        address=progress.notes.get("address"),
-        local_address=progress.notes.get("local_address"),
-        tls=progress.notes.get("tls"),
-        warnings=tuple(progress.warnings),
+        seen={key: _noted(notes.get(key), masking) for key in SEEN},
+        address=_address(notes.get("address")),
+        local_address=_address(notes.get("local_address")),
+        tls={key: _noted(found, masking) for key, found in notes["tls"].items()} if notes.get("tls") else None,
+        warnings=tuple(map(masking.mask_own, progress.warnings)),
         items=tuple(progress.items),
         more=progress.more,
     )
 
 
-def _failure(plan: Plan, progress: _Progress, reason: str | None, stages: list[StageResult]) -> Failure:
+def _noted(found: Any, masking: Masking) -> Any:
+    return found if found is None or isinstance(found, bool) else masking.mask_own(str(found))
+
+
+def _address(found: Any) -> str | None:
+    from ipaddress import ip_address
+
+    host, _, port = str(found).rpartition(":")
+    try:
+        return join(str(ip_address(host.strip("[]"))), int(port))
+    except ValueError:
+        return None
+
+
+def _failure(
+    plan: Plan, progress: _Progress, reason: str | None, stages: list[StageResult], masking: Masking
+) -> Failure:
     fail = progress.fail or {"class": "internal", "cause": reason, "hint": None, "detail": None}
     if progress.fail is None and reason == _TIMEOUT:
         fail |= {"class": "timeout", "cause": None}
@@ -222,7 +260,7 @@ def _failure(plan: Plan, progress: _Progress, reason: str | None, stages: list[S
         stage=stages[-1].name if stages else get(plan.type).stages[0],
         failure_class=fail["class"],
         retryable=text.retryable,
-        message=fail["cause"] or text.cause.format(**words),
-        hint=fail["hint"] or text.hint.format(**words),
-        detail=fail["detail"],
+        message=masking.mask_own(fail["cause"]) if fail["cause"] else text.cause.format(**words),
+        hint=masking.mask_own(fail["hint"]) if fail["hint"] else text.hint.format(**words),
+        detail=masking.mask(fail["detail"]) if fail["detail"] else None,
     )

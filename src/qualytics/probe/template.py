@@ -29,7 +29,7 @@ from qualytics.probe.pin import GUARD
 from qualytics.probe.spawning import child_command, environment
 
 # What every test imports sooner or later.
-_COMMON = ("qualytics.probe.stages", "qualytics.probe.egress", "qualytics.model", "qualytics.secret")
+_COMMON = ("qualytics.probe.stages", "qualytics.probe.egress", "qualytics.model", "qualytics.masking")
 _CODECS = ("encodings.idna", "importlib.metadata", "tempfile")
 # How long threads that an import started may take to end by themselves.
 _SETTLE_S = 2.0

@@ -57,7 +57,7 @@ def discover(
         policy=plane.policy_of(context.settings),
     )
     report = context.run_test(plan)
-    return views.report_document(report, tested.secrets.values()), report
+    return views.report_document(report), report
 
 
 def _with_loan(context: Context, tested: Draft) -> Draft:

@@ -1,0 +1,36 @@
+"""Texts as they are compared: without blanks, in lower case, each character one character."""
+
+from __future__ import annotations
+
+import re
+
+# No text that anybody compares holds these: blanks, NUL (every second byte of UTF-16), characters without a shape.
+BLANK = re.compile("[\\s\0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_LATIN_BLANKS = bytes(code for code in range(256) if BLANK.match(chr(code)))
+_LATIN_LOWER = bytes(ord(chr(code).lower()) for code in range(256))
+# Stands between texts that have nothing to do with each other.
+BREAK = "\uffff"
+
+
+def joined(text: str) -> str:
+    """Return a text without blanks."""
+    try:
+        return text.encode("latin-1").translate(None, _LATIN_BLANKS).decode("latin-1")
+    except UnicodeEncodeError:
+        return BLANK.sub("", text)
+
+
+def bare(text: str) -> str:
+    """Return a text without blanks and in lower case."""
+    try:
+        return text.encode("latin-1").translate(_LATIN_LOWER, _LATIN_BLANKS).decode("latin-1")
+    except UnicodeEncodeError:
+        return lowered(BLANK.sub("", text))
+
+
+def lowered(text: str) -> str:
+    """Return a text in lower case, of the same length: a place in one is the place in the other."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(small if len(small := sign.lower()) == 1 else sign for sign in text)
+    return lower.replace("\u03c2", "\u03c3")  # a sigma at the end of a word
