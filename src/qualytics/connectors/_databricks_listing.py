@@ -54,3 +54,4 @@ def _literally(text: str) -> str:
 def _fetched(cursor: Any, size: int) -> Iterator[Any]:
     while found := cursor.fetchmany(size):
         yield from found
+        del found  # before the next are fetched: a test may hold so much

@@ -17,6 +17,7 @@ def _rows(handle: Any, target: Target, sql: str, *given: str) -> Iterator[tuple[
     result = handle.execute(sql, given)
     while found := result.fetchmany(target.fetch_size):
         yield from found
+        del found  # before the next are fetched: a test may hold so much
 
 
 def schemas(handle: Any, target: Target) -> Iterator[Item]:

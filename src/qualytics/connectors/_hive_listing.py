@@ -23,6 +23,7 @@ def rows(handle: Any, target: Target, sql: str) -> Iterator[tuple[Any, ...]]:
 def _fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:
     while found := cursor.fetchmany():
         yield from (tuple(row) for row in found)
+        del found  # before the next are fetched: a test may hold so much
 
 
 def select(handle: Any, target: Target) -> None:

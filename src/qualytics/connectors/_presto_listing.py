@@ -20,6 +20,7 @@ def rows(handle: Any, sql: str, size: int = 1_000) -> Iterator[tuple[Any, ...]]:
     cursor.execute(sql)
     while found := cursor.fetchmany():
         yield from (tuple(row) for row in found)
+        del found  # before the next are fetched: a test may hold so much
 
 
 def first(handle: Any, sql: str, size: int = 1_000) -> Any:

@@ -19,6 +19,7 @@ def rows(handle: Any, sql: str, arguments: tuple[Any, ...] = (), size: int = 1_0
         cursor.execute(sql, arguments) if arguments else cursor.execute(sql)
         while found := cursor.fetchmany(size):
             yield from found
+            del found  # before the next are fetched: a test may hold so much
     finally:
         cursor.close()
 
