@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import parent, watched
+
 pytestmark = pytest.mark.slow  # each test starts processes
 
 CANARY = "canary-5d1c7f0a99"
@@ -133,6 +135,18 @@ def test_a_test_ends_with_the_program_that_asked_for_it(hanging, number):
     for one in family:
         assert select.select([one], [], [], 10)[0], "a process of the test lives on"
         os.close(one)
+    command.wait(10)
+    assert list(private.iterdir()) == []
+
+
+def test_a_test_whose_supervisor_was_stopped_ends_with_the_program_that_asked_for_it(hanging):
+    command, private = hanging
+    family = descendants(command.pid)
+    keeper = next(pid for pid in family if parent(pid) == command.pid)
+    with watched(family) as left:
+        os.kill(keeper, signal.SIGSTOP)
+        command.kill()
+        assert left() == []
     command.wait(10)
     assert list(private.iterdir()) == []
 

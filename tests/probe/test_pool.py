@@ -27,6 +27,7 @@ from tests import faults
 from tests.connectors.trial import outcome
 from tests.probe.test_faults import plan_for
 from tests.probe.test_hanging import descendants, holds, readable
+from tests.processes import parent, watched
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
@@ -440,3 +441,34 @@ def test_no_driver_leaves_anything_where_it_was_imported(private):
         for type_ in FORKED:
             pool.run(plan_for(type_, "127.0.0.1", port, 20.0), "ann")
             assert list(private.iterdir()) == [], type_
+
+
+@pytest.mark.parametrize("who", ["keepers", "templates", "all but workers"])
+def test_what_was_stopped_ends_with_the_program_too(serving, private, who):
+    family = descendants(serving.pid)
+    templates = {pid for pid in family if parent(pid) == serving.pid}
+    keepers = {pid for pid in family if parent(pid) in templates}
+    assert templates
+    assert keepers
+    with watched(family) as left:
+        for pid in {"keepers": keepers, "templates": templates}.get(who, keepers | templates):
+            os.kill(pid, signal.SIGSTOP)
+        serving.kill()
+        assert left() == []
+    assert not [path for path in private.iterdir() if path.name.startswith("qualytics-test-")]
+
+
+def test_what_a_stopped_test_has_started_ends_at_its_deadline(pool, driver, tmp_path):
+    body = """
+pids = [os.getppid(), subprocess.Popen(["sleep", "61"], start_new_session=True).pid]
+if (child := os.fork()) == 0:
+    os.setsid()
+    time.sleep(62)
+open(HERE + "/pids", "w").write(json.dumps([*pids, child]))
+os.kill(os.getppid(), signal.SIGSTOP)
+time.sleep(60)
+"""
+    assert outcome(pool.run(driver(body, timeout_s=3.0), "ann"))[1] == "timeout"
+    for pid in json.loads((tmp_path / "pids").read_text()):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

@@ -83,6 +83,11 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
+def go_on_without_parent() -> None:
+    """Have this process, on Linux, woken when its parent ends, should somebody have stopped it by then."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def children() -> list[int]:
     """Return the processes whose parent this one is; none where there is no /proc."""
     if not os.path.exists("/proc/self/stat"):

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from qualytics.probe import masking_of
-from qualytics.probe._platform import confine, expendable, harden
+from qualytics.probe._platform import confine, expendable, go_on_without_parent, harden
 from qualytics.probe.keeper import keep
 from qualytics.probe.meter import LISTING_BYTES, TEST_BYTES, Meter
 from qualytics.secret import Secret
@@ -27,6 +27,7 @@ def main() -> None:
     """Run one test in a worker and clean up behind it; its parent closes our input at the deadline."""
     expendable()
     harden()
+    go_on_without_parent()
     plan = _read_plan()
     ending = keep(lambda: _work(plan))
     if ending is None:

@@ -53,6 +53,8 @@ class Forked:
     def end(self) -> None:
         """Have the child end whatever it started, and itself; kill its process group if it cannot."""
         os.close(self.stdin)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGCONT)  # who was stopped cleans up, too
         poll = select.poll()
         poll.register(self._process, select.POLLIN)
         if not poll.poll(TEST_CLOSE_S * 1_000):

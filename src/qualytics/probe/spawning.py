@@ -49,6 +49,7 @@ class Spawned:
         with self._process as process:
             if process.stdin is not None:
                 process.stdin.close()
+            process.send_signal(signal.SIGCONT)  # who was stopped cleans up, too
             try:
                 process.wait(TEST_CLOSE_S)
             except subprocess.TimeoutExpired:

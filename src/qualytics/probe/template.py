@@ -24,7 +24,7 @@ from typing import Any
 
 from qualytics.connectors import get
 from qualytics.probe import child, tls
-from qualytics.probe._platform import adopt_orphans, children, expendable, harden
+from qualytics.probe._platform import adopt_orphans, children, expendable, go_on_without_parent, harden
 from qualytics.probe.pin import GUARD
 from qualytics.probe.spawning import child_command, environment
 
@@ -40,6 +40,7 @@ def main(type_: str, niceness: int) -> None:
     """Import the driver of a type, or none for "", say whether that went well, and serve until the socket is closed."""
     expendable()
     harden()
+    go_on_without_parent()
     os.nice(niceness)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     adopt_orphans()
@@ -112,6 +113,8 @@ class _Template:
                 elif (request := self._request()) is None:
                     poll.unregister(0)
                     is_open = False
+                    for pid in self._running.values():  # whoever stopped one of them waits for it in vain
+                        os.kill(pid, signal.SIGCONT)
                 else:
                     started = self._start(*request)
                     if started is not None:

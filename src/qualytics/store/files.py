@@ -128,7 +128,8 @@ def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:
                 place_new(temporary, path)
             sync_directory(path.parent)
     finally:
-        remove(temporary)
+        with named_os_errors(temporary):
+            remove(temporary)
 
 
 def sweep(path: Path) -> None:
@@ -156,5 +157,10 @@ def place_new(temporary: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links: reserve the name, then replace what is ours
-        os.close(create_private(path))
-        os.replace(temporary, path)
+        with open(create_private(path), "wb") as reserved:
+            try:
+                os.replace(temporary, path)
+            except OSError:  # it refuses that as well, and may not take the name back: let it hold what it should
+                reserved.write(temporary.read_bytes())
+                reserved.flush()
+                os.fsync(reserved.fileno())

@@ -118,8 +118,9 @@ def made_aside(temporary: Path) -> Iterator[None]:
             os.close(files.create_private(temporary))
         yield
     finally:
-        for name in names:
-            files.remove(name)
+        with named_os_errors(temporary):
+            for name in names:
+                files.remove(name)
 
 
 def quoted(path: Path) -> str:
@@ -164,7 +165,10 @@ def _make_ready(settings: Settings) -> None:
 
 
 def _create(settings: Settings) -> None:
-    key = first_key(Keys(settings))
+    keys = Keys(settings)
+    if keys.path.parent == settings.home:  # elsewhere another store may write one at this moment
+        files.sweep(keys.path)  # a start that failed may have left a key there
+    key = first_key(keys)
     # Made aside and renamed: nobody ever sees half a store.
     temporary = settings.home / f".{settings.store_path.name}.tmp"
     with made_aside(temporary):

@@ -1,0 +1,30 @@
+"""A first start where the file system refuses to link, rename or remove: a named error, and the next start works."""
+
+import itertools
+import os
+
+import pytest
+
+from qualytics.store.upkeep import check
+from tests.refusing import refusing
+
+pytestmark = pytest.mark.slow
+
+CREATE = ("connections", "create", "--type", "postgresql", "--host", "h", "--username", "u", "--password", "p")
+CALLS = ("link", "rename", "unlink")
+
+
+@pytest.mark.parametrize("refused", [some for size in (1, 2, 3) for some in itertools.combinations(CALLS, size)])
+def test_a_first_start_that_is_refused_ends_with_a_named_error_and_the_next_works(settings, shell, refused):
+    first = shell(*CREATE, preexec_fn=refusing(*refused))
+    assert "Traceback" not in first.err
+    if first.code:
+        assert first.code == 1
+        assert first.err.startswith(f"error: {settings.home}")
+        assert "\nhint: " in first.err
+    assert first.code == 0 or refused != ("link",)
+    key = settings.home / "key"
+    assert not key.exists() or len(key.read_text().strip()) == 44
+    assert shell(*CREATE, "--name", "second").code == 0
+    assert check(settings)["ok"]
+    assert set(os.listdir(settings.home)) == {"key", "store.db", "store.lock"}
