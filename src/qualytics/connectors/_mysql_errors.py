@@ -36,7 +36,7 @@ _MESSAGES = (
 )
 
 # Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and from 2000 to 2999 they
-# are the client's own, in a server's answer those of MySQL Router. From 9001 on: ProxySQL, and TiDB's "Error Codes".
+# are the client's own. From 9001 on: ProxySQL, and TiDB's "Error Codes".
 _NUMBERS: dict[int, Verdict] = {
     1037: Verdict("quota"),  # out of memory
     1040: Verdict("quota", "the server has too many connections"),
@@ -76,7 +76,6 @@ _NUMBERS: dict[int, Verdict] = {
     1836: Verdict("transient"),  # it runs in read-only mode
     1927: Verdict("network", "the server ended the connection"),
     1969: Verdict("timeout"),
-    2003: Verdict("transient", "the router could not reach a server behind it"),
     2006: Verdict("network"),
     2013: Verdict("network"),
     2026: Verdict("tls"),
@@ -97,6 +96,8 @@ _NUMBERS: dict[int, Verdict] = {
     9003: Verdict("transient"),
     9005: Verdict("transient"),
 }  # fmt: skip
+# In a server's answer this number of a client is MySQL Router's; of a client it says many things.
+_ROUTER = {2003: Verdict("transient", "the router could not reach a server behind it")}
 
 
 def classify(exc: BaseException) -> Verdict | None:
@@ -110,7 +111,7 @@ def classify(exc: BaseException) -> Verdict | None:
     number = exc.args[0] if exc.args else None
     if not isinstance(number, int):
         return _NONSENSE
-    return _NUMBERS.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
+    return _NUMBERS.get(number) or _ROUTER.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
 
 
 # As mysql ("ERROR 1045 (28000)"), drivers ("(1045, …", "Error Code: 1045") and logs ("errno: 1045") write numbers.
