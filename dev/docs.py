@@ -13,6 +13,7 @@ import click
 from qualytics import client, connectors
 from qualytics.cli import root
 from qualytics.errors import PROBLEM_CODES, all_errors
+from qualytics.fields import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,11 +106,32 @@ def types() -> str:
             f"| {connector.distribution or connector.driver} | {install} "
             f"| {verdict(connector)} | {connector.verified.partition(': ')[2] or connector.verified} |"
         )
-    lines.append("")
+    lines += ["", *_binding(), ""]
     found = json.loads(VERIFIED.read_text())
     for connector in connectors.all_connectors():
         lines += _type(connector, found)
     return "\n".join(lines)
+
+
+def _binding() -> Iterator[str]:
+    yield "## What binds a stored secret\n"
+    yield (
+        "On a control plane nobody below Admin changes, or overrides in a test, what binds the stored secret and keeps "
+        "the secret: it needs the secret again (409, exit 5). Each parameter below says whether it binds; fields do, "
+        "but for these:\n"
+    )
+    yield "| field | why it need not |\n|---|---|"
+    for field in FIELDS:
+        if field.harmless:
+            yield f"| `{field.name}` | {_cell(field.harmless)} |"
+    yield (
+        "\nThe database, schema and path of a datastore bind nothing: the login goes to the same address, as the same "
+        "account. A connection without a stored secret may be changed by whoever may change connections."
+    )
+
+
+def _binds(harmless: str | None) -> str:
+    return f"no: {_cell(harmless)}" if harmless else "yes"
 
 
 def _type(connector: Connector, found: dict[str, Any]) -> Iterator[str]:
@@ -122,11 +144,15 @@ def _type(connector: Connector, found: dict[str, Any]) -> Iterator[str]:
         default = f" (default {connector.default_port})" if field["name"] == "port" and connector.default_port else ""
         marks = " | ".join("yes" if field[key] else "" for key in ("required", "secret", "takes_references"))
         yield f"| `{field['name']}`{default} | {field['type']} | {marks} |"
+    shared = {
+        param.name: f"{param.shared_default} on a control plane" for param in connector.params if param.shared_default
+    }
     if connector.params:
-        yield "\n| parameter | value | default | what it is |\n|---|---|---|---|"
+        yield "\n| parameter | value | default | what it is | binds the secret |\n|---|---|---|---|---|"
         for param in document["parameters"]:
             kind = " or ".join(f"`{choice}`" for choice in param["choices"] or ()) or param["type"]
-            yield f"| `{param['name']}` | {kind} | {param['default'] or ''} | {_cell(param['help'])} |"
+            default = " or ".join(filter(None, (param["default"], shared.get(param["name"]))))
+            yield f"| `{param['name']}` | {kind} | {default} | {_cell(param['help'])} | {_binds(param['harmless'])} |"
     needs = ", ".join(f"`{name}`" for name in connector.scope) or "nothing"
     also = ", ".join(f"`{name}`" for name in connector.scope_optional)
     yield f"\nA datastore needs {needs}{f' and may have {also}' if also else ''}.\n"
@@ -254,8 +280,9 @@ def rights() -> str:
     lines.append(f"## Rights\n\n| a caller may {head}\n|---{line}")
     lines += [f"| {right.words} | {_marks(right.roles, roles)} |" for right in known]
     lines.append(
-        "\nBelow Admin, a stored secret stays with its target: a change or a test that names another host, port, "
-        "uri, endpoint or TLS setting needs the secret again (409, `secret-needed-for-new-target`).\n"
+        "\nBelow Admin, a stored secret stays with what it was given for: a change or a test that names another host, "
+        "account, path, TLS setting or anything else that [binds the secret](connectors.md#what-binds-a-stored-secret) "
+        "needs the secret again (409, `secret-needed-for-new-target`).\n"
     )
     lines.append("Tokens of others are not found (404) by anybody but an Admin.\n")
     lines.append(f"## Routes\n\n| route | right | no token {head}\n|---|---|---{line}")

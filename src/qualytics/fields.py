@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CREATE, UPDATE, TEST = "create", "update", "test"
 EVERY = frozenset({CREATE, UPDATE, TEST})
@@ -20,6 +24,10 @@ class Field:
     `type` is the JSON type of its value; `noun` is what sentences call it, `help` the first words of
     its help where those are others, `note` the last; `takes_refs` says whether `${VAR}` is resolved
     in it; `minimum` and `maximum` bound numbers, `max_length` texts (characters).
+
+    A field binds the stored secret: below Admin, nobody changes it on a control plane and keeps the secret. The
+    exception is one that decides neither who receives the secret, nor who checks it, nor how well it is protected
+    on the way; `harmless` says why. `same` returns what values that mean the same have in common.
     """
 
     name: str
@@ -35,6 +43,8 @@ class Field:
     maximum: int | None = None
     max_length: int = MAX_TEXT
     hint: str | None = None
+    harmless: str = ""
+    same: Callable[[Any], Any] = lambda value: value
 
     @property
     def option(self) -> str:
@@ -42,30 +52,66 @@ class Field:
         return "--" + self.name.replace("_", "-")
 
 
-def _secret(name: str, noun: str, text: str = "") -> Field:
-    return Field(name, str, noun, text, is_secret=True, takes_refs=True, max_length=MAX_SECRET)
+def _secret(name: str, noun: str, text: str = "", harmless: str = "") -> Field:
+    return Field(name, str, noun, text, is_secret=True, takes_refs=True, max_length=MAX_SECRET, harmless=harmless)
+
+
+def _same_host(host: str) -> str:
+    return host.lower().removesuffix(".")
 
 
 _TYPE_HELP = "connection type (e.g., postgresql, snowflake, mysql, bigquery)"
 _PARAMETERS_HELP = "JSON string for type-specific params"
+_UNHEARD = "what people call the connection; no server hears it"
+_EACH = "an object; each parameter in it binds the secret, or does not, by itself"
+_LATER = "which catalog is looked into after the login; the secret goes to the same host"
+_ROWS = "how many rows one answer holds, after the login"
+_READS = "how many reads run side by side, after the login"
+_SENT_ALREADY = "the access key beside it goes where it went before"
 _DEFAULT_HINT = "leave it out for the default, or drop a stored one: --unset max_parallelization"
 
 FIELDS: tuple[Field, ...] = (
     Field("type", str, "type", _TYPE_HELP, verbs=frozenset({CREATE, TEST}), short="-t", max_length=MAX_NAME),
-    Field("name", str, "connection name", verbs=frozenset({CREATE, UPDATE}), short="-n", max_length=MAX_NAME),
-    Field("host", str, "host", takes_refs=True, max_length=253),
+    Field(
+        "name",
+        str,
+        "connection name",
+        verbs=frozenset({CREATE, UPDATE}),
+        short="-n",
+        max_length=MAX_NAME,
+        harmless=_UNHEARD,
+    ),
+    Field("host", str, "host", takes_refs=True, max_length=253, same=_same_host),
     Field("port", int, "port", "port number", minimum=1, maximum=65_535),
+    # Another account is another check: a password tried on all of them, a rule of its own (pg_hba.conf) that asks
+    # some other server, or an account that wants the password in clear text.
     Field("username", str, "username", takes_refs=True),
     _secret("password", "password"),
     _secret("passphrase", "passphrase", "passphrase of a private key"),
     Field("uri", str, "URI", "URI for DFS connections", "path of a database file, or jdbc:… for JDBC", takes_refs=True),
     _secret("access_key", "access key", "access key for DFS connections"),
-    _secret("secret_key", "secret key", "secret key for DFS connections"),
-    Field("catalog", str, "catalog", "catalog for native connections"),
+    _secret("secret_key", "secret key", "secret key for DFS connections", _SENT_ALREADY),
+    Field("catalog", str, "catalog", "catalog for native connections", harmless=_LATER),
     Field("catalog_type", str, "catalog type", "catalog type for native connections"),
-    Field("jdbc_fetch_size", int, "JDBC fetch size", note="rows per round trip", minimum=1, maximum=1_000_000),
-    Field("max_parallelization", int, "max parallelization level", minimum=1, maximum=100, hint=_DEFAULT_HINT),
-    Field("parameters", dict, "parameters", _PARAMETERS_HELP, "or @file.json", takes_refs=True),
+    Field(
+        "jdbc_fetch_size",
+        int,
+        "JDBC fetch size",
+        note="rows per round trip",
+        minimum=1,
+        maximum=1_000_000,
+        harmless=_ROWS,
+    ),
+    Field(
+        "max_parallelization",
+        int,
+        "max parallelization level",
+        minimum=1,
+        maximum=100,
+        hint=_DEFAULT_HINT,
+        harmless=_READS,
+    ),
+    Field("parameters", dict, "parameters", _PARAMETERS_HELP, "or @file.json", takes_refs=True, harmless=_EACH),
 )
 
 BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
@@ -103,4 +149,7 @@ DATASTORE_KEYS = (
     *("id", "name", "type", "store_type", "connection_id", "connection_name", "database", "schema"),
     *("root_path", "description", "tags", "teams", "enrichment_only", "connected", "created"),
 )
+# What a datastore reads of its connection. It binds no secret: whoever may make datastores chooses what they read. The
+# login goes to the same address, as the same account and with the same protection; where a server or a proxy there
+# has its databases is up to whom the secret was given to.
 SCOPES = ("database", "schema", "root_path")

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from dev import relay
 from qualytics.connectors import _teradata_catalog, get, teradata
+from qualytics.probe.stages import make_target
 from qualytics.probe.verdict import judge
 from tests import faults
 from tests.connectors import faults_suite as suite
@@ -78,6 +79,13 @@ def test_the_port_follows_the_mode_when_none_is_given():
         values = {"host": "td.example.com", "parameters": {"ssl_mode": mode} if mode else {}}
         assert teradata.endpoint(values).port == port
         assert teradata.endpoint({**values, "port": 99}).port == 99
+
+
+@pytest.mark.parametrize(("default", "port"), [("auto", 1025), ("verify", 443)])
+def test_the_port_follows_the_default_mode_too(default, port, tmp_path):
+    plan = {"type": "teradata", "values": {"host": "td.example.com"}, "timeout_s": 1.0, "ssl_mode": default}
+    plan |= dict.fromkeys(("database", "schema", "root_path")) | {"entrances": ()}
+    assert make_target(plan, {}, str(tmp_path)).port == port
 
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)

@@ -164,7 +164,7 @@ def test_tokens_that_are_restored_count_as_those_that_are_made(plane, admin, fre
 LARGE = ("/connections", "/connections/test", "/datastores", "/users", "/connections/datastores/bulk", "/cli/token")
 DOWNGRADES = [
     ("oracle", {"service_name": "X"}, {"protocol": "TCP"}),
-    ("oracle", {"service_name": "X", "protocol": "TCPS"}, {"protocol": None}),
+    ("oracle", {"service_name": "X", "protocol": "TCPS", "ssl_mode": "auto"}, {"protocol": None}),
     ("dremio", {"authentication_type": "ACCESS_TOKEN"}, {"authentication_type": None}),
     ("dremio", {}, {"ssl": False}),
     ("db2", {}, {"ssl": False}),

@@ -8,6 +8,10 @@ from contextlib import closing
 import pytest
 
 from dev.control_plane import serving
+from qualytics.connectors import get
+from qualytics.service import plane as rules
+from qualytics.service.drafts import draft
+from qualytics.settings import Plane
 
 NEEDED = (409, "secret-needed-for-new-target")
 
@@ -57,11 +61,97 @@ def test_with_the_secret_a_manager_may_and_an_admin_may_without(manager, admin, 
 
 
 @pytest.mark.parametrize(
-    "same", [{"host": "DB.EXAMPLE.COM"}, {"host": "db.example.com."}, {"port": 5432}, {"username": "other"}, {}]
+    "same",
+    [
+        {"host": "DB.EXAMPLE.COM"},
+        {"host": "db.example.com."},
+        {"port": 5432},
+        {"username": "app"},
+        {"parameters": {"ssl_mode": "verify"}},
+        {"parameters": {"SSL_MODE": "verify", "application_name": "etl"}},
+        {"parameters": None},
+        {"jdbc_fetch_size": 7, "max_parallelization": 2},
+        {},
+    ],
+    ids=str,
 )
 def test_the_same_target_in_another_spelling_is_no_change(manager, made, fresh, same):
     found = made(host="db.example.com", port=None, password="pw")
     assert manager("PATCH", f"/connections/{found['id']}", {**same, "name": fresh()}).status == 200
+
+
+ROLE = {"authentication_type": "IAM_ROLE", "role_arn": "arn:aws:iam::123456789012:role/one"}
+SAME = [
+    ({"type": "hive", "parameters": {"transport": "http", "http_path": "/a"}}, {"parameters": {"http_path": "a"}}),
+    ({"type": "hive"}, {"parameters": {"transport": "binary", "auth_mechanism": "PLAIN"}}),
+    ({"type": "teradata"}, {"port": 443}),
+    ({"type": "teradata", "parameters": {"ssl_mode": "disable"}}, {"port": 1025}),
+    ({"type": "oracle", "parameters": {"service_name": "X"}}, {"parameters": {"protocol": "TCPS"}}),
+    ({"type": "db2"}, {"parameters": {"ssl": True}}),
+    ({"type": "athena", "host": "athena.eu-west-1.amazonaws.com"}, {"parameters": {"region": "eu-west-1"}}),
+    (
+        {"type": "athena", "host": None, "parameters": {"region": "eu-west-1"}},
+        {"host": "athena.EU-west-1.amazonaws.com."},
+    ),
+    (
+        {"type": "redshift", "host": "sales.a1b2.eu-west-1.redshift.amazonaws.com", "parameters": ROLE},
+        {"parameters": {"region": "eu-west-1", "cluster_identifier": "sales"}},
+    ),
+    (
+        {"type": "athena", "host": None, "parameters": {"region": "eu-x-1", "endpoint_url": "https://aws.example.com"}},
+        {"parameters": {"endpoint_url": "HTTPS://AWS.Example.com.:443/"}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "same"), SAME, ids=str)
+def test_what_the_rest_says_already_is_no_change(fields, same):
+    connector = get(fields["type"])
+    more = {"work_group": "w"} if connector.type == "athena" else {}
+    given = {"host": "127.0.0.1", "username": "app", "password": "pw", **fields}
+    given["parameters"] = {**more, **fields.get("parameters", {})}
+    before = draft(given, Plane()).values
+    parameters = {**before.get("parameters", {}), **same.get("parameters", {})}
+    after = draft({**given, **same, "parameters": parameters}, Plane()).values
+    assert rules.bound(connector, before) == rules.bound(connector, after)
+
+
+OTHER = [
+    ({"type": "hive"}, {"transport": "http"}),
+    ({"type": "hive", "parameters": {"transport": "http", "http_path": "a"}}, {"http_path": "b"}),
+    ({"type": "trino"}, {"source": "etl"}),
+    ({"type": "mysql"}, {"program_name": "etl"}),
+    ({"type": "snowflake"}, {"authentication_type": "KEYPAIR"}),
+    ({"type": "dremio"}, {"project_id": "p"}),
+    ({"type": "oracle", "parameters": {"service_name": "X"}}, {"service_name": "Y"}),
+]
+
+
+@pytest.mark.parametrize(("fields", "change"), OTHER, ids=str)
+def test_a_route_behind_the_same_address_needs_the_secret_again(manager, made, fields, change):
+    address = f"/connections/{made(password='pw', **fields)['id']}"
+    for answer in (
+        manager("PATCH", address, {"parameters": change}),
+        manager("POST", f"{address}/test", {"parameters": change}),
+    ):
+        assert (answer.status, answer.json["code"]) == NEEDED, answer
+
+
+def test_another_account_needs_the_secret_again(manager, stored):
+    for answer in (
+        manager("PATCH", f"/connections/{stored['id']}", {"username": "other"}),
+        manager("POST", f"/connections/{stored['id']}/test", {"username": "other"}),
+    ):
+        assert (answer.status, answer.json["code"]) == NEEDED, answer
+
+
+def test_one_of_two_secrets_is_never_compared_with_the_stored_one(manager, made):
+    key = made(type="snowflake", password="pw", passphrase="right")
+    for guess in ("right", "wrong"):
+        answer = manager("PATCH", f"/connections/{key['id']}?dry_run=true", {"passphrase": guess})
+        assert (answer.status, answer.json["code"]) == NEEDED, answer
+    both = manager("PATCH", f"/connections/{key['id']}", {"password": "pw", "passphrase": "right"})
+    assert both.status == 200
 
 
 def test_a_connection_without_a_stored_secret_is_free(manager, made):

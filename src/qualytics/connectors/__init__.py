@@ -6,11 +6,26 @@ import functools
 import importlib
 import os
 
-from qualytics.connectors._base import CLASSES, Connector, Endpoint, Item, Param, Refusal, Server, Target, Tls, Verdict
+from qualytics.connectors._base import (
+    CLASSES,
+    SHARED_SSL_MODE,
+    SSL_MODE,
+    Connector,
+    Endpoint,
+    Item,
+    Param,
+    Refusal,
+    Server,
+    Target,
+    Tls,
+    Verdict,
+)
 from qualytics.errors import InvalidInput, Problem
 
 __all__ = [
     "CLASSES",
+    "SHARED_SSL_MODE",
+    "SSL_MODE",
     "Connector",
     "Endpoint",
     "Item",

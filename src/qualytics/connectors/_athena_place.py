@@ -27,9 +27,19 @@ def region_of(values: Mapping[str, Any]) -> str | None:
 
 def endpoint(values: Mapping[str, Any]) -> Endpoint:
     """Return the host, else the region's endpoint; `endpoint_url` stands for both."""
-    region = region_of(values) or "us-east-1"
-    suffix = ".cn" if region.startswith("cn-") else ""
-    return endpoint_of(values, values.get("host") or f"athena.{region}.amazonaws.com{suffix}")
+    return endpoint_of(values, values.get("host") or _host(region_of(values) or "us-east-1"))
+
+
+def _host(region: str) -> str:
+    return f"athena.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+
+
+def implied(values: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the region that the host's name tells, and the host that the region has."""
+    region = region_of(values)
+    if "endpoint_url" in values["parameters"]:
+        return {"region": region}
+    return {"region": region, "host": _host(region or "")}
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:

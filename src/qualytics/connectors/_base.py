@@ -25,7 +25,9 @@ CLASSES = (
 class Param:
     """One type-specific parameter: `type` is its JSON type; `max_length` counts characters.
 
-    `is_path` marks a file of the user's own machine, `is_pem` a PEM text.
+    `is_path` marks a file of the user's own machine, `is_pem` a PEM text. `shared_default` is the default on a
+    control plane, where that is another. `harmless` and `same` are as those of a `Field`: a parameter binds the
+    stored secret unless its author says here why it does not.
     """
 
     name: str
@@ -38,6 +40,9 @@ class Param:
     max_length: int = 255
     is_path: bool = False
     is_pem: bool = False
+    shared_default: str | None = None
+    harmless: str = ""
+    same: Callable[[Any], Any] = lambda value: value
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -193,6 +198,8 @@ class Connector:
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
     `public_members` are members of a JSON secret that are none, and that a server's words may show.
+    `implied(values)` returns what fields and parameters that are left out stand for, as far as the others tell it;
+    `values` hold the defaults already.
     `borrows(values)` names the fields of identity and secret that a control plane's own identity may stand in
     for, none where these values do not allow it.
     Discovery, after login: `catalogs(handle, target)`, `schemas(handle, target)` in target.database,
@@ -214,6 +221,7 @@ class Connector:
     clean_uri: Callable[[str], str] | None = None
     endpoint: Callable[[Mapping[str, Any]], Endpoint] | None = None
     requires: Callable[[Mapping[str, Any], frozenset[str]], Iterator[tuple[str, str, str]]] | None = None
+    implied: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _values: {}
     borrows: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
     catalogs: Callable[[Any, Target], Iterator[Item]] | None = None
     schemas: Callable[[Any, Target], Iterator[Item]] | None = None
@@ -278,6 +286,8 @@ def _is_installed(driver: str) -> bool:
 
 
 SSL_MODES = ("auto", "verify", "require", "disable")
+# Without a mode: on a store of one's own, and on a control plane.
+SSL_MODE, SHARED_SSL_MODE = "auto", "verify"
 
 
 def tls_params(modes: tuple[str, ...] = SSL_MODES) -> tuple[Param, ...]:
@@ -289,7 +299,8 @@ def tls_params(modes: tuple[str, ...] = SSL_MODES) -> tuple[Param, ...]:
             "auto: verified TLS if the server offers it, else plain; verify: verified TLS or nothing; "
             "require: encrypted but unverified; disable: plain",
             choices=modes,
-            default="auto",
+            default=SSL_MODE,
+            shared_default=SHARED_SSL_MODE,
         ),
         Param("ssl_root_cert", str, "trusted root certificates as PEM text", max_length=65_536, is_pem=True),
         Param("ssl_root_cert_file", str, "trusted root certificates as a PEM file", is_path=True, max_length=4_096),

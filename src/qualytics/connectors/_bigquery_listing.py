@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Item, Target
+from qualytics.connectors._requests import segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,13 +17,13 @@ def limits(target: Target) -> dict[str, Any]:
 
 
 def _datasets(handle: Any, target: Target, **more: Any) -> Any:
-    return handle.list_datasets(target.database or handle.project, **more, **limits(target))
+    return handle.list_datasets(segment(target.database or handle.project), **more, **limits(target))
 
 
 def _dataset(handle: Any, project: str | None, name: str) -> Any:
     from google.cloud.bigquery import DatasetReference
 
-    return DatasetReference(project or handle.project, name)
+    return DatasetReference(segment(project or handle.project), segment(name))
 
 
 def select(handle: Any, target: Target) -> None:

@@ -11,11 +11,20 @@ from qualytics.connectors._base import Endpoint, Param
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+def same_url(url: str) -> tuple[str, str, int | None, str]:
+    """Return the parts of a URL as they are compared: a host in any case, a port or its default, a slash or none."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    return parts.scheme, host, parts.port or {"https": 443, "http": 80}.get(parts.scheme), parts.path.rstrip("/")
+
+
 ENDPOINT_URL = Param(
     "endpoint_url",
     str,
     "another endpoint than the vendor's, as https://host:port; plain http only on this machine",
     max_length=2_000,
+    same=same_url,
 )
 
 

@@ -165,7 +165,7 @@ def parse(text: str) -> Url:
     _check_database(dialect, database or "")
     if _NUMERIC.match(host) and not _is_address(host):
         raise ValueError(f"{_FORM}; an address has four decimal numbers without zeros before them")
-    return Url(scheme, host.strip("[]"), number, database or "", _properties(scheme, dialect, properties or ""))
+    return Url(scheme, host.strip("[]").lower(), number, database or "", _properties(scheme, dialect, properties or ""))
 
 
 def _is_address(host: str) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from qualytics.connectors._base import Target
 
+# All bind: by the service's name, or the SID, a listener sends the login on to another machine.
 PARAMS = (
     *tls_params(),
     Param("service_name", str, "the service to connect to (our choice of name)"),
@@ -22,6 +23,11 @@ PARAMS = (
         choices=("TCP", "TCPS"),
     ),
 )
+
+
+def implied(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the protocol that the mode of TLS stands for."""
+    return {"protocol": "TCPS" if values["parameters"]["ssl_mode"] in {"verify", "require"} else "TCP"}
 
 
 def requires(values: Mapping[str, Any], _secrets: frozenset[str]) -> Iterator[tuple[str, str, str]]:

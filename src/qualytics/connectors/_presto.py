@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
 
+# `source` binds: gateways choose a cluster by such headers (Trino Gateway, "Routing rules").
 PARAMS = (*tls_params(), Param("source", str, "name shown in the server's list of queries (our choice)", max_length=63))
 # Both keep rules in files or in the catalogs (documentation, "File-based system access control").
 PRIVILEGES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _aws_role
@@ -30,7 +30,7 @@ PARAMS = (
     Param("region", str, "AWS region, when the host name does not tell it (our choice: the driver's name)", max_length=63),
     Param("cluster_identifier", str, "cluster, when the host name does not tell it (our choice: the driver's name)", max_length=63),
     Param("serverless_work_group", str, "workgroup of Redshift Serverless, when the host name does not tell it (our choice: the driver's name)", max_length=128),
-    Param(ENDPOINT_URL.name, str, "endpoint of STS and Redshift's API, with IAM_ROLE; plain http only on this machine", max_length=2_000),
+    replace(ENDPOINT_URL, help="endpoint of STS and Redshift's API, with IAM_ROLE; plain http only on this machine"),
 )  # fmt: skip
 _OF_A_ROLE = frozenset(param.name for param in PARAMS) - {"authentication_type"}
 
@@ -73,6 +73,14 @@ def place_of(host: str, parameters: Mapping[str, Any]) -> Place | None:
     region = parameters.get("region") or (found and found["region"])
     serverless = bool(group or (workgroup and not parameters.get("cluster_identifier")))
     return Place(name, region, serverless) if name and region else None
+
+
+def implied(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the warehouse and the region that the host's name tells."""
+    place = place_of(values.get("host") or "", values.get("parameters") or {})
+    if place is None:
+        return {}
+    return {"region": place.region, ("serverless_work_group" if place.serverless else "cluster_identifier"): place.name}
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from qualytics.connectors._base import Verdict
+from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
     from qualytics.connectors._base import Target
@@ -55,6 +57,18 @@ def pin(session: Any, *origins: str, roots: str | bool) -> Any:
     for origin in origins:
         session.mount(f"{origin}/", HTTPAdapter(max_retries=0))
     return session
+
+
+def segment(name: str) -> str:
+    """Return a name as one part of a URL's path, which the clients put there as it is: it could lead to another path.
+
+    Raises:
+        Refusal: the name has a slash or is nothing but dots: quoted or not, a gateway may take them for steps.
+
+    """
+    if not name.strip(".") or set(name) & set("/\\"):
+        raise refuse("unknown_db", f"nothing can be called {name!r}", "check the name", stage="database")
+    return quote(name, safe=":")  # as in example.com:project
 
 
 def roots_of(target: Target) -> str | bool:

@@ -16,8 +16,18 @@ if TYPE_CHECKING:
 
 PARAMS = (
     *tls_params(("auto", "verify")),
-    Param("role", str, "role of the session"),
-    Param("warehouse", str, "warehouse of the session"),
+    Param(
+        "role",
+        str,
+        "role of the session",
+        harmless="what the user may do once logged in, of what the account has granted; the login is the same",
+    ),
+    Param(
+        "warehouse",
+        str,
+        "warehouse of the session",
+        harmless="what computes queries, once the user has logged in",
+    ),
     Param(
         "authentication_type",
         str,

@@ -31,6 +31,7 @@ _SYSTEM_SCHEMAS = ("INFORMATION_SCHEMA", "guest", "sys")
 
 def params(modes: tuple[str, ...], authentication: tuple[str, ...]) -> tuple[Param, ...]:
     """Return the parameters of a type that can do these modes of TLS and of authentication."""
+    # All bind: read-only intent, too, lets the server name another one, to which the login then goes.
     return (
         *tls_params(modes),
         Param("authentication_type", str, "how to log in", choices=authentication, default=authentication[0]),

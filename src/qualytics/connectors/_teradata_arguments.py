@@ -26,7 +26,14 @@ PARAMS = (
         default="TD2",
     ),
     Param("encryptdata", bool, "encrypt what is sent without TLS (the driver's name)", default="false"),
-    Param("tmode", str, "transaction mode (the driver's name)", choices=("DEFAULT", "ANSI", "TERA"), default="DEFAULT"),
+    Param(
+        "tmode",
+        str,
+        "transaction mode (the driver's name)",
+        choices=("DEFAULT", "ANSI", "TERA"),
+        default="DEFAULT",
+        harmless="how transactions end, once the user has logged in",
+    ),
     Param("account", str, "account to charge (the driver's name)", max_length=128),
 )
 

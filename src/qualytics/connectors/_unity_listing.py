@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qualytics.connectors._base import Item, Target
+from qualytics.connectors._requests import segment
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 def select(handle: Catalogs, target: Target) -> None:
     """Check that the catalog exists, and the schema in it."""
     if target.catalog is not None:
-        handle.catalogs.get(target.catalog)
+        handle.catalogs.get(segment(target.catalog))
     if target.schema is not None:
-        handle.schemas.get(f"{_catalog(target)}.{target.schema}")
+        handle.schemas.get(segment(f"{_catalog(target)}.{target.schema}"))
 
 
 def _catalog(target: Target) -> str:

@@ -33,6 +33,7 @@ CONNECTOR = Connector(
     fields=("host", "port", "username", "password"),
     identity="access key id",
     params=(
+        # Output and work group bind: they decide in whose bucket lies what the keys may read.
         Param("output", str, "where Athena puts results, as s3://bucket/results/", max_length=1_024),
         Param("region", str, "region of AWS, where the host does not tell it (our choice)", max_length=63),
         Param("work_group", str, "work group that queries run in (our choice)", max_length=128),
@@ -45,6 +46,7 @@ CONNECTOR = Connector(
     example="""--username '${AWS_KEY_ID}' --password '${AWS_SECRET}' --parameters '{"region": "eu-west-1", "output": "s3://bucket/results/"}'""",
     endpoint=_athena_place.endpoint,
     requires=_athena_place.requires,
+    implied=_athena_place.implied,
     borrows=_aws_role.borrows("username", "password"),
     tls="direct",
     open=connect,

@@ -56,8 +56,8 @@ CONNECTOR = Connector(
     fields=("password",),
     proof="the service account's key",
     params=(
-        Param("location", str, "where jobs run, as EU or us-east1 (our choice)", max_length=63),
-        Param("temp_dataset", str, "dataset of the key's project for intermediate results (our choice)", max_length=1_024),
+        Param("location", str, "where jobs run, as EU or us-east1 (our choice)", max_length=63, harmless="where Google runs a query; the request goes to the same endpoint"),
+        Param("temp_dataset", str, "dataset of the key's project for intermediate results (our choice)", max_length=1_024, harmless="where results lie for a while, in the project of the key; the request goes to the same endpoint"),
         ENDPOINT_URL,
         *TLS_PARAMS,
     ),

@@ -47,7 +47,12 @@ CONNECTOR = Connector(
     proof="the access token",
     required=("host",),
     username_optional=True,
-    params=(Param("path", str, "HTTP path of the warehouse or cluster", max_length=1_024), *_databricks.PARAMS),
+    params=(
+        Param(
+            "path", str, "HTTP path of the warehouse or cluster", max_length=1_024, same=lambda path: path.lstrip("/")
+        ),
+        *_databricks.PARAMS,
+    ),
     scope=("database", "schema"),
     example="""--host dbc-1234.cloud.databricks.com --password '${DATABRICKS_TOKEN}' --parameters '{"path": "/sql/1.0/warehouses/1234567890abcdef"}'""",
     requires=requires,

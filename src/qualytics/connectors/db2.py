@@ -40,6 +40,7 @@ CONNECTOR = Connector(
     verified="sibling: Derby's DRDA server, as far as wrong password and unknown database; discovery never run",
     tls="own",
     requires=requires,
+    implied=lambda values: {"ssl": values["parameters"]["ssl_mode"] == "verify"},
     open=connect,
     select=select,
     check=check,

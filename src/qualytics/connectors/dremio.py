@@ -48,6 +48,7 @@ CONNECTOR = Connector(
         *tls_params(),
         Param("ssl", bool, "true: as ssl_mode verify; false: as ssl_mode disable"),
         Param("authentication_type", str, "BASIC: user and password; ACCESS_TOKEN: a personal access token as password (our choice)", choices=("BASIC", "ACCESS_TOKEN"), default="BASIC"),
+        # It binds: the server hands the login on by it.
         Param("project_id", str, "project of Dremio Cloud, when not the default one"),
     ),
     scope=("schema",),
@@ -55,6 +56,7 @@ CONNECTOR = Connector(
     tls="direct",
     greet=_dremio_client.greet,
     requires=requires,
+    implied=lambda values: {"ssl": values["parameters"]["ssl_mode"] == "verify"},
     open=_dremio_client.connect,
     select=_dremio_listing.select,
     check=check,

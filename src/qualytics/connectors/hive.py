@@ -40,7 +40,7 @@ CONNECTOR = Connector(
     params=(
         *tls_params(),
         Param("transport", str, "binary, or http as through a gateway (our choice)", choices=("binary", "http"), default="binary"),
-        Param("http_path", str, "path of the HTTP transport (our choice: the driver's name)", default="cliservice"),
+        Param("http_path", str, "path of the HTTP transport (our choice: the driver's name)", default="cliservice", same=lambda path: path.lstrip("/")),
         Param("auth_mechanism", str, "PLAIN: user and password, LDAP's too; NOSASL: a server without authentication (our choice: the driver's name)", choices=("PLAIN", "NOSASL"), default="PLAIN"),
     ),
     scope=("database",),

@@ -49,6 +49,7 @@ CONNECTOR = Connector(
     required=("host",),
     params=(
         *tls_params(),
+        # It binds: a router may choose the server by such attributes (MySQL Shell, "Routing Guidelines").
         Param("program_name", str, "name shown in performance_schema.session_connect_attrs", max_length=63),
     ),
     scope=("database",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Server
-from qualytics.connectors._oracle_arguments import PARAMS, arguments, is_encrypted, requires
+from qualytics.connectors._oracle_arguments import PARAMS, arguments, implied, is_encrypted, requires
 from qualytics.connectors._oracle_catalog import schemas, select, tables
 from qualytics.connectors._oracle_errors import classify
 from qualytics.connectors._quiet import reject_talker
@@ -49,6 +49,7 @@ CONNECTOR = Connector(
     verified="driver only: refusals come from a stub of the listener; login and discovery never run",
     tls="own",
     requires=requires,
+    implied=implied,
     open=connect,
     select=select,
     check=check,

@@ -68,7 +68,16 @@ CONNECTOR = Connector(
     distribution="psycopg",
     fields=("host", "port", "username", "password"),
     required=("host",),
-    params=(*tls_params(), Param("application_name", str, "name shown in pg_stat_activity", max_length=63)),
+    params=(
+        *tls_params(),
+        Param(
+            "application_name",
+            str,
+            "name shown in pg_stat_activity",
+            max_length=63,
+            harmless="a name shown in pg_stat_activity; nobody receives the secret because of it",
+        ),
+    ),
     scope=("database", "schema"),
     example="--host db.example.com --port 5432 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="preamble",

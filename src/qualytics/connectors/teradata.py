@@ -50,6 +50,7 @@ CONNECTOR = Connector(
     verified="driver only: login and discovery never run",
     tls="own",
     endpoint=endpoint,
+    implied=lambda values: {"port": endpoint(values).port},
     open=connect,
     select=select,
     check=check,

@@ -262,7 +262,8 @@ def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -
     # Some types know `ssl`, true or false, beside the words that all share.
     plain_word = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
     mode = parameters.get("ssl_mode") or plain_word or plan["ssl_mode"]
-    endpoint = connector.endpoint(values) if connector.endpoint is not None else None
+    known = {**values, "parameters": {**parameters, "ssl_mode": mode}}  # a port may hang on whether TLS is spoken
+    endpoint = connector.endpoint(known) if connector.endpoint is not None else None
     encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
     return Target(
         type=connector.type,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from qualytics import connectors
 from qualytics.errors import Conflict, InvalidInput, NotFound, Problem, TestFailed
 from qualytics.model import EVERYWHERE, Listing, Scope
 from qualytics.service import plane, probing, validate
@@ -89,7 +89,9 @@ class Discovery:
             if connection is None:
                 raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
             act.object_name = connection.name
-            asked = with_secrets(merge(connection, {}, self._context.settings.plane), stored)
+            asked = merge(connection, _overrides(connectors.get(connection.type), scope), self._context.settings.plane)
+            plane.require_same_target(self._context, connection, asked)
+            asked = with_secrets(asked, stored)
             datastores = list(self._context.store.records.datastores(connection_id))
             report = self._asked(asked, listing, probing.with_entrances(scope, datastores), limit_s, connection_id)
             act.tell("done", {"what": listing.what})
@@ -110,7 +112,10 @@ class Discovery:
         limit_s = probing.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover") as act:
             listing, scope = Listing(what, limit=MOST), Scope(catalog)
-            report = self._asked(draft(given, self._context.settings.plane), listing, scope, limit_s)
+            asked = draft(given, self._context.settings.plane)
+            if more := _overrides(asked.connector, scope):
+                asked = draft({**given, **more}, self._context.settings.plane)
+            report = self._asked(asked, listing, scope, limit_s)
             act.tell("done", {"what": what})
         return [item.name for item in report.items]
 
@@ -121,13 +126,16 @@ class Discovery:
         connector = asked.connector
         plane.require_allowed(self._context.settings, asked)
         _require(connector, listing.what, connection_id)
-        if scope.database is not None and "catalog" in connector.fields:  # of this call, in place of the stored one
-            asked = replace(asked, values={**asked.values, "catalog": scope.database})
         _check_scope(connector, listing.what, scope, connection_id)
         document, report = probing.discover(self._context, asked, limit_s, scope, listing)
         if not document["connected"]:
             raise _failed(f"listing the {listing.what} of {subject}", document)
         return report
+
+
+def _overrides(connector: Connector, scope: Scope) -> dict[str, str]:
+    # A type may hold a catalog of its own; the one of this call stands in its place.
+    return {"catalog": scope.database} if scope.database is not None and "catalog" in connector.fields else {}
 
 
 def check_limit(limit: int) -> None:

@@ -7,27 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem, SecretNeeded
+from qualytics.fields import BY_NAME
+from qualytics.service import validate
 from qualytics.service.validate import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors import Connector, Param
+    from qualytics.fields import Field
     from qualytics.model import Connection
     from qualytics.probe.egress import Policy
     from qualytics.secret import Secret
     from qualytics.service import Context
     from qualytics.service.drafts import Draft
     from qualytics.settings import Plane, Settings
-
-# A stored secret goes to where these point, in the clear if they say so, and as what they say it is: what proves a
-# service principal to its issuer is nothing for the database to hear.
-_TARGET = ("host", "port", "uri", "catalog", "catalog_type")
-_TARGET_PARAMETERS = (
-    *("ssl", "protocol", "encryptdata", "authentication_type"),
-    *("endpoint_url", "driver_class", "jars", "region", "account"),
-)
 
 
 def require_allowed(settings: Settings, draft: Draft) -> None:
@@ -92,17 +87,15 @@ def own_store(settings: Settings) -> Iterator[tuple[str, int]]:
 
 
 def require_same_target(context: Context, before: Connection, changed: Draft) -> None:
-    """Refuse to send a stored secret to another target than it was given for; an Admin may.
+    """Refuse to use a stored secret for another target than it was given for; an Admin may.
 
     Raises:
-        SecretNeeded: the target changes and a stored secret stays.
+        SecretNeeded: something that binds the secret changes, and a stored secret stays.
 
     """
     if not context.is_shared or context.actor.is_admin or not changed.kept:
         return
-    connector = changed.connector
-    old, new = _target(connector, before.values), _target(connector, changed.values)
-    if names := sorted(name for name in old if old[name] != new[name]):
+    if names := _moved(before, changed):
         secrets = " and ".join(sorted(changed.kept))
         raise SecretNeeded(
             f"{', '.join(names)} of connection {before.name!r} would change while its stored {secrets} stays",
@@ -110,19 +103,39 @@ def require_same_target(context: Context, before: Connection, changed: Draft) ->
         )
 
 
-def _target(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = values.get("parameters") or {}
-    names = [param.name for param in connector.params if _is_target(param.name)]
-    found = {name: values.get(name) for name in _TARGET if name in connector.fields}
-    if "port" in found:
-        found["port"] = found["port"] or connector.default_port
-    if host := found.get("host"):
-        found["host"] = str(host).lower().removesuffix(".")
-    return found | {f"parameters.{name}": parameters.get(name) for name in names}
+def _moved(before: Connection, changed: Draft) -> list[str]:
+    old, new = bound(changed.connector, before.values), bound(changed.connector, changed.values)
+    # A secret in this call counts as another one: to compare it with the stored one would tell who guesses right.
+    touched = changed.secrets.keys() | (before.secrets_set - changed.kept)
+    secrets = {name for name in touched if not BY_NAME[name].harmless}
+    return sorted({name for name in old if old[name] != new[name]} | secrets)
 
 
-def _is_target(name: str) -> bool:
-    return name in _TARGET_PARAMETERS or name.startswith("ssl_") or name.endswith(("_url", "_host", "_endpoint"))
+def bound(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides who receives the secret, who checks it and how it is protected on the way.
+
+    Each value is there in the form in which two spellings are equal; what is left out, as what it then stands for.
+    """
+    defaults = {param.name: param.shared_default or param.default for param in connector.params}
+    parameters = {name: default for name, default in defaults.items() if default is not None}
+    parameters |= values.get("parameters") or {}
+    left_out = {"port": connector.default_port} | dict(connector.implied({**values, "parameters": parameters}))
+    found = {
+        name: _form(BY_NAME[name], values.get(name, left_out.get(name)))
+        for name in validate.accepted(connector)
+        if not BY_NAME[name].is_secret and not BY_NAME[name].harmless
+    }
+    return found | {
+        f"parameters.{param.name}": _form(param, parameters.get(param.name, left_out.get(param.name)))
+        for param in connector.params
+        if not param.harmless
+    }
+
+
+def _form(entry: Field | Param, value: Any) -> Any:
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else entry.same(value)  # a default is written as a text
 
 
 def _files(connector: Connector, values: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterable[str]:

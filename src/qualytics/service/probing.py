@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors import SHARED_SSL_MODE, SSL_MODE
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
 from qualytics.service import plane, validate, views
@@ -52,7 +53,7 @@ def discover(
         schema=scope.schema,
         root_path=scope.root_path,
         entrances=scope.entrances,
-        ssl_mode="auto" if context.settings.plane is None else "verify",
+        ssl_mode=SHARED_SSL_MODE if context.is_shared else SSL_MODE,
         listing=listing,
         policy=plane.policy_of(context.settings),
     )

@@ -127,6 +127,7 @@ def type_document(connector: Connector, accepted: Iterable[str]) -> dict[str, An
             "required": name in connector.required,
             "secret": BY_NAME[name].is_secret,
             "takes_references": BY_NAME[name].takes_refs,
+            "harmless": BY_NAME[name].harmless or None,
         }
         for name in accepted
     ]
@@ -137,6 +138,7 @@ def type_document(connector: Connector, accepted: Iterable[str]) -> dict[str, An
             "choices": list(param.choices) or None,
             "default": param.default,
             "help": param.help,
+            "harmless": param.harmless or None,
         }
         for param in connector.params
     ]
