@@ -20,8 +20,10 @@ FILES = sorted(SRC.rglob("*.py"))
 # Package or module → its layer; what a layer may import beside what is below it stands in ALLOWED.
 LAYERS = {
     **dict.fromkeys(
-        ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "text", "module_path"), 0
+        ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "text", "module_path", "hiding"),
+        0,
     ),
+    **dict.fromkeys(("module_path", "hiding"), 0),
     **dict.fromkeys(("connectors", "store"), 1),
     "probe": 2,
     "service": 3,

@@ -2,9 +2,10 @@
 
 import sys
 
-from qualytics import module_path
+from qualytics import hiding, module_path
 
 module_path.settle()
+hiding.hide_command()
 
 from qualytics.cli import main  # noqa: E402 - the working directory might hold a module of that name, or of click's
 

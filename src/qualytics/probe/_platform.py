@@ -11,9 +11,10 @@ import socket
 import stat
 import sys
 
+from qualytics.hiding import hide
+
 # <linux/prctl.h>
 _PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 # <linux/tcp.h>: tcpi_bytes_received
@@ -28,7 +29,7 @@ _OPEN_FILES = 256
 def harden() -> None:
     """Let no core dump and, on Linux, no other process of this user look into this process."""
     _limit(resource.RLIMIT_CORE, 0)
-    _prctl(_PR_SET_DUMPABLE, 0)
+    hide()
 
 
 def confine(cpu_s: int) -> None:
