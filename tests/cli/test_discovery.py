@@ -166,7 +166,8 @@ def test_datastores_stand_beside_what_they_read(on_postgres, database, run, list
 def test_an_unknown_catalog_is_a_failed_test_with_nothing_on_stdout(on_postgres, run):
     result = run("connections", "schemas", "--id", on_postgres, "--catalog", "nowhere")
     assert (result.code, result.out) == (6, "")
-    error, hint = result.err.splitlines()
+    error, detail, hint = result.err.splitlines()
+    assert '"nowhere" does not exist' in detail
     assert error.startswith(f"error: listing the schemas of connection {on_postgres} failed at database (unknown_db): ")
     assert hint.startswith("hint: ")
 
@@ -364,3 +365,42 @@ def test_a_missing_file_is_a_failed_test(connection, run, tmp_path):
     result = run("connections", "tables", "--id", identifier)
     assert (result.code, result.out) == (6, "")
     assert "failed at open (unknown_db): there is no file" in result.err
+
+
+@pytest.mark.slow
+def test_a_listing_that_fails_shows_the_words_of_the_driver(connection, run, tmp_path):
+    odd = tmp_path / "odd.sqlite"
+    with contextlib.closing(sqlite3.connect(odd)) as made:
+        made.execute("create table t (a)")
+    whole = odd.read_bytes()
+    odd.write_bytes(whole[:100] + b"x" * (len(whole) - 100))
+    identifier = connection("sqlite", uri=str(odd))
+    listed = run("connections", "tables", "--id", identifier)
+    tested = run("connections", "test", "--id", identifier, "--format", "json")
+    assert (listed.code, listed.out) == (6, "")
+    lines = listed.err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["error", "detail", "hint"]
+    assert lines[1] == f"detail: {tested.json['detail']}"
+    assert "malformed" in lines[1]
+    assert lines[2] == f"hint: {tested.json['hint']}"
+
+
+@pytest.mark.servers
+def test_words_of_a_driver_of_many_lines_stay_lines(connection, run, postgres_server, root_file):
+    with servers.postgres_admin(postgres_server) as admin:
+        admin.execute("create database shut_off")
+        admin.execute("revoke connect on database shut_off from public")
+        admin.execute("create role narrow login password 'secret 1'")
+    identifier = connection(
+        "postgresql",
+        {"ssl_root_cert_file": str(root_file)},
+        host=postgres_server.host,
+        port=str(postgres_server.port),
+        username="narrow",
+        password="secret 1",
+    )
+    listed = run("connections", "schemas", "--id", identifier, "--catalog", "shut_off")
+    assert listed.code == 6
+    details = [line for line in listed.err.splitlines() if line.startswith("detail: ")]
+    assert "permission denied for database" in details[0]
+    assert details[1].startswith("detail: DETAIL:")

@@ -20,12 +20,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def allowed_files(tmp_path_factory):
-    """Return a directory whose database files the control plane allows; it holds sales.sqlite."""
+    """Return a directory whose database files the control plane allows: sales.sqlite, and a damaged odd.sqlite."""
     place = tmp_path_factory.mktemp("files")
     with closing(sqlite3.connect(place / "sales.sqlite")) as database:
         database.executescript(
             "create table orders (id integer); create table items (id integer); create view v as select 1"
         )
+    whole = (place / "sales.sqlite").read_bytes()
+    (place / "odd.sqlite").write_bytes(whole[:100] + b"x" * (len(whole) - 100))
     return place
 
 

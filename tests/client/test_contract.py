@@ -71,6 +71,12 @@ STORIES = {
         "connections update --id 1 --max-parallelization 4 --schema main",
         "connections get --id 1",
     ],
+    "a listing, and a test, that fail with words of the driver": [
+        "connections create -t sqlite --name odd --uri FILES/odd.sqlite",
+        "connections tables --id 1",
+        "connections create -t sqlite --name odder --uri FILES/odd.sqlite --test",
+        "connections test --id 1",
+    ],
     "lists": [
         *(f"{PG} --name n{number}" for number in (3, 1, 2)),
         "connections create -t snowflake --host acme.snowflakecomputing.com --name n0",

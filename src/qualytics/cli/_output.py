@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from qualytics.errors import InvalidInput, QualyticsError
+from qualytics.errors import InvalidInput, QualyticsError, TestFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -84,10 +84,16 @@ def say(text: str) -> None:
 
 
 def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:
-    """Write an error to stderr, masked: one `error:` line per problem, each with its `hint:` line."""
+    """Write an error to stderr, masked: one `error:` line per problem, each with its `hint:` line.
+
+    Of a test or a listing that failed the driver's words stand between the two, a `detail:` line each.
+    """
     problems = error.problems if isinstance(error, InvalidInput) else (error,)
+    detail = error.report.get("detail") if isinstance(error, TestFailed) else None
     for problem in problems:
         say(f"error: {escape(mask(problem.message))}")
+        for line in filter(str.strip, mask(detail or "").splitlines()):
+            say(f"detail: {escape(line.rstrip())}")
         if problem.hint:
             say(f"hint: {escape(mask(problem.hint))}")
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PAGE = 1_000
 MOST = 10_000
-_MAX_DETAIL = 500
 # What a level of names is called by the commands, and by datastores.
 _OPTIONS = {"database": "catalog", "schema": "schema"}
 # What a database file has, whether a datastore says so or not.
@@ -147,8 +146,6 @@ def check_limit(limit: int) -> None:
 
 def _failed(what: str, report: dict[str, Any]) -> TestFailed:
     message = f"{what} failed at {report['stage']} ({report['class']}): {report['message']}"
-    if report["detail"] and "detail" in report["hint"]:  # no report is shown that the hint could mean
-        return TestFailed(message, f"the driver said: {' '.join(report['detail'].split())[:_MAX_DETAIL]}", report)
     return TestFailed(message, report["hint"], report)
 
 
