@@ -16,8 +16,10 @@ import pytest
 import qualytics.connectors
 from qualytics import connectors
 from qualytics.connectors._base import SSL_MODES
+from qualytics.connectors._https import endpoint_of
 from qualytics.fields import BY_NAME, KEYS, SCOPES
 from qualytics.probe.verdict import CLASSES
+from qualytics.service.validate import Problems, check_grammar, check_values
 
 ROOT = Path(__file__).parents[2]
 ALL = [pytest.param(connector, id=connector.type) for connector in connectors.all_connectors()]
@@ -162,7 +164,7 @@ def test_the_example_is_a_command_that_is_accepted(run, connector):
     done = run(
         *("connections", "create", "--type", connector.type, *shlex.split(connector.example)),
         *("--dry-run", "--format", "json"),
-        env={name: KEY_FILE if name in secret else "value" for name in names},
+        env={name: KEY_FILE if name in secret and "KEY_JSON" in name else "value" for name in names},
     )
     assert done.code == 0, done.err
     assert done.json["type"] == connector.type
@@ -245,3 +247,120 @@ def test_the_registry_reads_one_folder():
 @pytest.mark.parametrize("connector", ALL)
 def test_a_type_says_what_it_was_verified_against(connector):
     assert re.match(r"(the real engine|real server|sibling|emulator|driver only)", connector.verified)
+
+
+# What drivers write into strings with a grammar, with what would be more than a value there: a header ends at a line
+# end, a path at ? and #, Basic's user at a colon, a descriptor's value at a parenthesis.
+LINES = ("a\r\nX-Evil: 1", "a\nb", "a\rb", "a\x7fb", "a\x1bb", "\n")
+URL = ("a/../b", "a?b=c", "a#b", "a%2fb", "a b", "a\\b", "a/b", "b@evil.example", "ä", *LINES)
+PATHS = (
+    "a/../b",
+    "..",
+    "/..",
+    "a/./b",
+    "a//b",
+    "a?b=c",
+    "a#b",
+    "a%2e%2e",
+    "a b",
+    "a\\b",
+    "//evil.example",
+    "ä",
+    *LINES,
+)
+DESCRIPTOR = ("X))(SECURITY=(A=B", "(X", "X)", "a=b", "a b", 'a"b', "a'b", "a/b", "a:b", "a\\b", "a,b", "ä", *LINES)
+KEY_ID = ("AKIA/20260101/eu", "AKIA, SignedHeaders=host", "AKIA B", "ÄKIA", *LINES)
+REGION = ("evil.example/", "eu-west-1.evil.example", "eu@evil", "eu:1", "-a", "a--b", "EU", *URL)
+NAMES = ("a/../b", "..", ".", "a.b", "a/b", "a b", *LINES)
+PROJECTS = tuple(set(URL) - {"a%2fb"})
+GRAMMAR = {
+    "abfs": {"access_key": URL, "secret_key": LINES, "tenant_id": URL},
+    "athena": {"username": KEY_ID, "password": LINES, "region": REGION, "work_group": URL},
+    "bigquery": dict.fromkeys(("location", "temp_dataset", "database", "schema"), URL),
+    "databricks": {"username": (*LINES, "a:b"), "password": LINES},
+    "databricks_native": {
+        "username": (*LINES, "a:b"),
+        "password": LINES,
+        **dict.fromkeys(("catalog", "database", "schema"), NAMES),
+    },
+    "db2": {"username": ("a;b", "a\U0001f4a5", *LINES), "database": ("a;b", "a=b", "[a]", "a b", "ä", *LINES)},
+    "dremio": {"username": (*LINES, "a:b"), "password": LINES, "project_id": URL},
+    "hive": {"http_path": PATHS},
+    "oracle": {"service_name": DESCRIPTOR, "sid": DESCRIPTOR},
+    "presto": {"username": (*LINES, "Жан"), "password": LINES, "source": (*LINES, "Жан")},
+    "redshift": {"region": REGION, "cluster_identifier": URL, "serverless_work_group": URL},
+    "s3": {"access_key": KEY_ID, "secret_key": LINES, "region": REGION},
+    "teradata": {"account": ("a'b", 'a"b', "a,b", "a;b", "a(b", "ä", *LINES)},
+    "trino": {"username": (*LINES, "Жан"), "password": LINES, "source": (*LINES, "Жан")},
+    **{kind: {"tenant_id": URL} for kind in ("fabric", "sqlserver", "synapse")},
+}
+# The other texts that parameters hold, and why they need no such list.
+WHOLE = {
+    "application_name": "an argument that the driver sends with its length or quotes by itself",
+    "db_user": "an argument of AWS's client, which writes it as JSON or as a form",
+    "driver_class": "the name of a Java class, as `requires` says",
+    "endpoint_url": "a URL, which `endpoint_of` takes apart",
+    "external_id": "an argument of AWS's client, and `lacking` has AWS's own pattern",
+    "jars": "files, as `requires` says",
+    "output": "a URL of S3, as `requires` says",
+    "path": "a path, as `requires` says",
+    "program_name": "an argument that the driver sends with its length",
+    "role": "an identifier that is quoted",
+    "role_arn": "an argument of AWS's client, and `lacking` has AWS's own pattern",
+    "warehouse": "an identifier that is quoted",
+}
+
+
+def problems_of(connector, name, value):
+    found = Problems()
+    if name in {"database", "schema"}:
+        check_grammar(connector, name, value, found)
+    elif name in BY_NAME:
+        check_values(connector, {name: value}, found, masks_keep=False)
+    else:
+        check_values(connector, {"parameters": {name: value}}, found, masks_keep=False)
+    return found.found
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_what_stands_in_a_string_with_a_grammar_is_held_to_characters(connector):
+    assert connector.grammar.keys() == GRAMMAR.get(connector.type, {}).keys()
+    for name, hostile in GRAMMAR.get(connector.type, {}).items():
+        for value in hostile:
+            found = problems_of(connector, name, value)
+            assert [problem.loc.removeprefix("parameters.") for problem in found] == [name], (name, value)
+        assert not problems_of(connector, name, "abc123"), name
+
+
+@pytest.mark.parametrize("connector", ALL)
+def test_every_text_of_the_parameters_has_a_grammar_or_a_reason_for_none(connector):
+    texts = {
+        param.name
+        for param in connector.params
+        if param.type in {str, list, dict} and not (param.choices or param.is_path or param.is_pem)
+    }
+    assert texts - connector.grammar.keys() <= WHOLE.keys()
+
+
+@pytest.mark.parametrize("char", ["\n", "\r", "\t", " ", '"', "\\", "^", "`", "{", "ä", "\x7f"])
+def test_an_endpoint_has_no_character_that_a_url_has_not(char):
+    with pytest.raises(ValueError, match=r"^must be "):
+        endpoint_of({"parameters": {"endpoint_url": f"https://s3.example.com/a{char}b"}}, "")
+
+
+@pytest.mark.parametrize("connector", [one for one in ALL if one.values[0].type in {"databricks", "dremio"}])
+@pytest.mark.parametrize("token", ["dapi 1", "dapi\n", "däpi", "dapi\t1"])
+def test_a_token_has_no_character_that_its_header_cannot_carry(connector, token):
+    values = {"password": token, "parameters": {"authentication_type": "ACCESS_TOKEN"}}
+    if connector.type == "databricks":
+        values = {"password": token}
+    found = [(loc, message) for loc, message, _ in connector.requires(values, frozenset({"password"}))]
+    assert ("password", "must be a token") in found
+    assert token not in str(found)
+
+
+@pytest.mark.parametrize("connector", [one for one in ALL if one.values[0].type in {"trino", "presto", "hive"}])
+def test_a_user_with_a_colon_has_no_password_over_http(connector):
+    values = {"username": "a:b", "parameters": {"transport": "http"}}
+    found = [loc for loc, *_ in connector.requires(values, frozenset({"password"}))]
+    assert "username" in found

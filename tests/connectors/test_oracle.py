@@ -2,6 +2,9 @@
 
 # ruff: noqa: E501 - messages stand as they came
 
+import contextlib
+import json
+import sqlite3
 import ssl
 import sys
 
@@ -99,6 +102,30 @@ def test_a_dangerous_parameter_is_refused_before_anything_is_dialled(run, key):
 )
 def test_what_does_not_fit_together_is_refused(run, parameters, key):
     suite.check_refused(run, "oracle", parameters, key)
+
+
+def evil_name(port):
+    return f"X)(SOURCE_ROUTE=YES)(ADDRESS=(PROTOCOL=TCP)(HOST=127.0.0.1)(PORT={port}))(A=B"
+
+
+@pytest.mark.parametrize("name", ["service_name", "sid"])
+def test_the_name_of_a_service_names_no_other_address(run, name):
+    with suite.untouched() as evil:
+        suite.check_refused(run, "oracle", {name: evil_name(evil)}, f"parameters.{name}")
+
+
+def test_a_name_that_was_stored_before_this_rule_reaches_no_other_address(run, home):
+    with suite.untouched() as evil, suite.untouched() as port:
+        login = ("--host", "127.0.0.1", "--port", port, "--username", "ann", "--password", "secret")
+        assert run("connections", "create", "--type", "oracle", *login, "--parameters", json.dumps(SERVICE)).code == 0
+        with contextlib.closing(sqlite3.connect(next(home.glob("*.db")))) as store, store:
+            store.execute("update connections set parameters = ?", (json.dumps({"service_name": evil_name(evil)}),))
+        done = run("connections", "test", "--id", "1")
+        assert (done.code, done.out) == (2, "")
+        assert "parameters.service_name" in done.err
+    assert run("connections", "get", "--id", "1").code == 0
+    assert run("connections", "update", "--id", "1", "--username", "bob").code == 0
+    assert run("connections", "delete", "--id", "1").code == 0
 
 
 @pytest.mark.slow

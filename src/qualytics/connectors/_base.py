@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import DriverMissing
@@ -43,6 +44,18 @@ class Param:
     shared_default: str | None = None
     harmless: str = ""
     same: Callable[[Any], Any] = lambda value: value
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Chars:
+    """What a value may be that becomes part of a string with a grammar; `words` say it after "may have"."""
+
+    pattern: str
+    words: str
+
+    def fit(self, value: str) -> bool:
+        """Say whether the whole value is within what is allowed."""
+        return re.fullmatch(self.pattern, value, re.DOTALL) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -169,6 +182,8 @@ class Connector:
     fields it takes beside name, parameters and the tuning fields; `required` those it cannot do
     without; `scope` the datastore fields it needs and `scope_optional` those it also takes;
     `session_params` are parameters that `select` checks, as a role;
+    `grammar` holds, by the name of a field, a parameter or a part of a datastore's place, what it may be where a driver
+    writes it into a string with a grammar: a header, a URL, a descriptor, a line of a file;
     `identity` is what `username` is: user, client id or access key id; `proof` what logs in where no user name is given;
     `username_optional`: some way of logging in goes without a user name, and `requires` knows which;
     `extra` is the extra of the package that installs `driver` (an import name) from `distribution`;
@@ -238,6 +253,7 @@ class Connector:
     proof: str = "the password"
     username_optional: bool = False
     params: tuple[Param, ...] = ()
+    grammar: Mapping[str, Chars] = field(default_factory=dict)
     session_params: tuple[str, ...] = ()
     scope: tuple[str, ...] = ()
     scope_optional: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Param, Target
 from qualytics.connectors._databricks_errors import TokenRefusedError
+from qualytics.connectors._grammar import TOKEN
 from qualytics.connectors._objects import TLS_PARAMS, base_url
 from qualytics.connectors._requests import pin, roots_of
 from qualytics.connectors._sql import refuse
@@ -41,6 +42,8 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
     if "password" not in secrets_set:
         what = "a personal access token" if mode == "PAT" else "the service principal's OAuth secret"
         yield "password", f"is needed for {mode}: {what}", "no profile, browser or login of this machine is used"
+    if mode == "PAT" and "password" in values and not TOKEN.fit(values["password"]):
+        yield "password", "must be a token", f"it may have {TOKEN.words}"
     if mode == "OAUTH_M2M" and not values.get("username"):
         yield "username", "is needed for OAUTH_M2M: the service principal's client id", "give it with --username"
     if mode == "PAT" and values.get("username"):

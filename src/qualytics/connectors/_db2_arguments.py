@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors._base import Chars
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # Db2 lets nobody in without a database; this one comes with many servers.
 _ENTRANCE = "SAMPLE"
 # An RDB name has letters, digits and these (DDM Reference, RDBNAM); it must not break out of its line of db2cli.ini.
-_DATABASE = re.compile(r"[\w@#$.-]{1,128}\Z")
+DATABASE = Chars(r"[A-Za-z0-9_@#$.-]{1,128}", "letters, digits and _ @ # $ . -")
+# What ibm-db sends whole; what stands behind a semicolon it cuts off.
+USER = Chars("[^;\x00-\x1f\x7f\U00010000-\U0010ffff]*", "everything but semicolons and characters beyond U+FFFF")
 # The names of our data sources in db2cli.ini, one a way of sending the password.
 ENCRYPTED, CLEAR = "QENCRYPT", "QSERVER"
 _WAYS = {ENCRYPTED: "SERVER_ENCRYPT", CLEAR: "SERVER"}
@@ -42,7 +44,7 @@ def arguments(target: Target, port: int | None = None) -> dict[str, str]:
     `port` is that of a tunnel on this machine; without one the driver is given the target's address.
     """
     database = target.database or next(iter(target.entrances), _ENTRANCE)
-    if not _DATABASE.match(database):
+    if not DATABASE.fit(database):
         raise refuse("unknown_db", f"no Db2 database can be called {database!r}", "check --database", stage="database")
     return {
         "Database": database,

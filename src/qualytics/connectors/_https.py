@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ def same_url(url: str) -> tuple[str, str, int | None, str]:
     return parts.scheme, host, parts.port or {"https": 443, "http": 80}.get(parts.scheme), parts.path.rstrip("/")
 
 
+# RFC 3986 section 2, without what no endpoint needs.
+_URL = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&()*+,;=%._~-]*")
 ENDPOINT_URL = Param(
     "endpoint_url",
     str,
@@ -41,6 +44,8 @@ def endpoint_of(values: Mapping[str, Any], default_host: str, default_port: int 
         return Endpoint(default_host, values.get("port") or default_port)
     if not url.isascii():
         raise ValueError("must be ASCII; a host name beyond it has a form that begins with xn--")
+    if not _URL.fullmatch(url):
+        raise ValueError("must be a URL without blanks, quotes and the like")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

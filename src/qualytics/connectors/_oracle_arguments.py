@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Param, tls_params
+from qualytics.connectors._base import Chars, Param, tls_params
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from qualytics.connectors._base import Target
 
+# What stands in parentheses is a part of a descriptor: another address, another wallet.
+SERVICE = Chars(r"[A-Za-z0-9_.$#-]+", "letters, digits and . _ - $ #")
 # All bind: by the service's name, or the SID, a listener sends the login on to another machine.
 PARAMS = (
     *tls_params(),

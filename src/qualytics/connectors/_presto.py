@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Param, Target, tls_params
+from qualytics.connectors._grammar import BASIC_USER, HEADER, LATIN
 from qualytics.connectors._hello import is_http, offers_tls
 from qualytics.connectors._sql import refuse
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # `source` binds: gateways choose a cluster by such headers (Trino Gateway, "Routing rules").
 PARAMS = (*tls_params(), Param("source", str, "name shown in the server's list of queries (our choice)", max_length=63))
+# Both become headers of each request; Python writes those as Latin-1.
+GRAMMAR = {"username": LATIN, "password": HEADER, "source": LATIN}
 # Both keep rules in files or in the catalogs (documentation, "File-based system access control").
 PRIVILEGES = (
     "the right to execute queries, and read-only access to the catalog",
@@ -33,6 +36,8 @@ def greet(sock: socket.socket) -> bool:
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
     """Refuse a password without encryption, as the servers and their clients do."""
     mode = (values.get("parameters") or {}).get("ssl_mode")
+    if "password" in secrets_set and not BASIC_USER.fit(values.get("username") or ""):
+        yield "username", "must not have a colon with a password", "HTTP takes what follows it for the password"
     if "password" in secrets_set and mode == "disable":
         yield "parameters.ssl_mode", "must not be disable with a password", "the password goes over https only"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Item, Param, Refusal, Server, Target, Verdict, tls_params
+from qualytics.connectors._grammar import TENANT
 from qualytics.connectors._quiet import reject_talker
 from qualytics.connectors._rows import named, rows
 from qualytics.connectors._sql import by_text, one_row, refuse
@@ -21,7 +21,8 @@ BASIC, PRINCIPAL = "BASIC", "SERVICE_PRINCIPAL"
 # The audience of Azure SQL, Synapse and Fabric (learn.microsoft.com, "Microsoft Entra authentication for Azure SQL").
 _SCOPE = "https://database.windows.net/.default"
 _AUTHORITY = "login.microsoftonline.com"
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*\Z")
+# The tenant is a segment of the URL that gives tokens.
+GRAMMAR = {"tenant_id": TENANT}
 
 # Server property EngineEdition (learn.microsoft.com, "SERVERPROPERTY").
 _EDITIONS = {5: "Azure SQL Database", 6: "Azure Synapse Analytics", 8: "Azure SQL Managed Instance"}
@@ -54,8 +55,6 @@ def requires(default: str) -> Callable[[Mapping[str, Any], frozenset[str]], Iter
             return
         if tenant is None:
             yield "parameters.tenant_id", "is needed for a service principal", "add its tenant's id or domain"
-        elif not _TENANT.match(tenant):
-            yield "parameters.tenant_id", "is no tenant's id or domain", "as in contoso.onmicrosoft.com"
         if values.get("username") is None:
             yield "username", "is needed for a service principal", "give its client id with --username"
         if "password" not in secrets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Endpoint, Param, tls_params
+from qualytics.connectors._base import Chars, Endpoint, Param, tls_params
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 PLAIN_PORT, _TLS_PORT = 1025, 443
 # The driver reads such a text as the names of two files (its documentation, "Stored Password Protection").
 _FILES = "ENCRYPTED_PASSWORD("
+
+# It stands in quotes behind user and password (docs.teradata.com, "Account String Expansion").
+ACCOUNT = Chars(r"[A-Za-z0-9_ $#&@%./+:-]+", "letters, digits, blanks and _ $ # & @ % . / + : -")
 
 PARAMS = (
     *tls_params(),

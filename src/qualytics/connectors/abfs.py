@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _abfs_login, _abfs_uri, _objects
 from qualytics.connectors._base import Connector, Endpoint, Target
+from qualytics.connectors._grammar import HEADER, SEGMENT, TENANT
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ CONNECTOR = Connector(
     proof="the account key or client secret",
     required=("uri",),
     params=(*_abfs_login.PARAMS, ENDPOINT_URL, *_objects.TLS_PARAMS),
+    grammar={"access_key": SEGMENT, "secret_key": HEADER, "tenant_id": TENANT},
     scope=("root_path",),
     example="--uri abfss://container@account.dfs.core.windows.net/path --access-key account --secret-key '${AZURE_KEY}'",
     clean_uri=_abfs_uri.clean,

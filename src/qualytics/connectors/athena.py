@@ -7,10 +7,14 @@ from typing import Any
 from qualytics.connectors import _athena_listing, _athena_place, _aws_role
 from qualytics.connectors._athena_client import connect
 from qualytics.connectors._athena_errors import classify, explain
-from qualytics.connectors._base import Connector, Param, Server, Target
+from qualytics.connectors._base import Chars, Connector, Param, Server, Target
+from qualytics.connectors._grammar import AWS_KEY_ID, AWS_REGION, HEADER
 from qualytics.connectors._https import ENDPOINT_URL
 from qualytics.connectors._objects import TLS_PARAMS
 from qualytics.connectors._sql import refuse
+
+# Athena API Reference, "StartQueryExecution".
+WORK_GROUP = Chars(r"[A-Za-z0-9._-]{1,128}", "letters, digits and . _ -")
 
 
 def check(handle: Any, _target: Target) -> Server:
@@ -42,6 +46,7 @@ CONNECTOR = Connector(
         ENDPOINT_URL,
         *TLS_PARAMS,
     ),
+    grammar={"username": AWS_KEY_ID, "password": HEADER, "region": AWS_REGION, "work_group": WORK_GROUP},
     scope=("database", "schema"),
     example="""--username '${AWS_KEY_ID}' --password '${AWS_SECRET}' --parameters '{"region": "eu-west-1", "output": "s3://bucket/results/"}'""",
     endpoint=_athena_place.endpoint,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _bigquery_listing
-from qualytics.connectors._base import Connector, Endpoint, Param, Server, Target
+from qualytics.connectors._base import Chars, Connector, Endpoint, Param, Server, Target
 from qualytics.connectors._bigquery_client import connect
 from qualytics.connectors._google import PUBLIC, key_problems
 from qualytics.connectors._google_errors import classify, explain
 from qualytics.connectors._google_token import KEY_HINT
+from qualytics.connectors._grammar import SEGMENT
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of, is_loopback
 from qualytics.connectors._objects import TLS_PARAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NAME = re.compile(r"\w{1,1024}\Z", re.ASCII)
+# Both are segments of the path of a URL; an old project may have a domain before its name.
+PROJECT = Chars(r"[A-Za-z0-9][A-Za-z0-9.:_-]*", "letters, digits and - _ . :")
+DATASET = Chars(r"[A-Za-z0-9_]{1,1024}", "letters, digits and _, and no project before it")
 
 
 def endpoint(values: Mapping[str, Any]) -> Endpoint:
@@ -30,9 +32,6 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
     if "password" not in secrets_set and not is_loopback(endpoint(values).host):
         yield "password", "is needed for bigquery", KEY_HINT
     yield from key_problems(values, "password", KEY_HINT)
-    name = (values.get("parameters") or {}).get("temp_dataset")
-    if name is not None and not _NAME.match(name):
-        yield "parameters.temp_dataset", "is not the name of a dataset", "letters, digits and _ alone, without project"
 
 
 def check(handle: Any, target: Target) -> Server:
@@ -62,6 +61,7 @@ CONNECTOR = Connector(
         *TLS_PARAMS,
     ),
     session_params=("temp_dataset",),
+    grammar={"location": SEGMENT, "temp_dataset": DATASET, "database": PROJECT, "schema": DATASET},
     scope=("database", "schema"),
     example="--password '${GOOGLE_KEY_JSON}'",
     endpoint=endpoint,

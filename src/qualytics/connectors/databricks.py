@@ -9,6 +9,7 @@ from qualytics.connectors import _databricks, _databricks_listing
 from qualytics.connectors._base import Connector, Param, Server, Target
 from qualytics.connectors._databricks_client import connect
 from qualytics.connectors._databricks_errors import classify
+from qualytics.connectors._grammar import BASIC_USER, HEADER
 from qualytics.connectors._sql import one_row
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ CONNECTOR = Connector(
         ),
         *_databricks.PARAMS,
     ),
+    grammar={"password": HEADER, "username": BASIC_USER},
     scope=("database", "schema"),
     example="""--host dbc-1234.cloud.databricks.com --password '${DATABRICKS_TOKEN}' --parameters '{"path": "/sql/1.0/warehouses/1234567890abcdef"}'""",
     requires=requires,

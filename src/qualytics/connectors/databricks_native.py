@@ -5,6 +5,7 @@ from __future__ import annotations
 from qualytics.connectors import _databricks, _unity_listing
 from qualytics.connectors._base import Connector, Server, Target
 from qualytics.connectors._databricks_errors import classify
+from qualytics.connectors._grammar import BASIC_USER, HEADER, UNITY
 from qualytics.connectors._https import ENDPOINT_URL, endpoint_of
 from qualytics.connectors._unity_client import Catalogs, connect
 
@@ -32,6 +33,7 @@ CONNECTOR = Connector(
     required=("host",),
     username_optional=True,
     params=(ENDPOINT_URL, *_databricks.PARAMS),
+    grammar={"password": HEADER, "username": BASIC_USER} | dict.fromkeys(("catalog", "database", "schema"), UNITY),
     scope=("schema",),
     example="--host dbc-1234.cloud.databricks.com --catalog main --password '${DATABRICKS_TOKEN}'",
     endpoint=lambda values: endpoint_of(values, values.get("host") or ""),

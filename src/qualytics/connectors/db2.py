@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Param, Server, tls_params
-from qualytics.connectors._db2_arguments import requires
+from qualytics.connectors._db2_arguments import DATABASE, USER, requires
 from qualytics.connectors._db2_catalog import schemas, select, tables
 from qualytics.connectors._db2_errors import classify
 from qualytics.connectors._db2_login import connect
@@ -35,6 +35,7 @@ CONNECTOR = Connector(
         *tls_params(("auto", "verify", "disable")),
         Param("ssl", bool, "speak TLS; by default when ssl_mode is verify"),
     ),
+    grammar={"database": DATABASE, "username": USER},
     scope=("database", "schema"),
     example="--host db.example.com --port 50000 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     verified="sibling: Derby's DRDA server, as far as wrong password and unknown database; discovery never run",

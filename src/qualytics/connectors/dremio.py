@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _dremio_client, _dremio_errors, _dremio_listing
 from qualytics.connectors._base import Connector, Param, Server, Target, tls_params
+from qualytics.connectors._grammar import BASIC_USER, HEADER, SEGMENT, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
     token = parameters.get("authentication_type") == "ACCESS_TOKEN"
     if token and "password" not in secrets_set:
         yield "password", "is needed: the personal access token", "give it with --password"
+    if token and "password" in values and not TOKEN.fit(values["password"]):
+        yield "password", "must be a token", f"it may have {TOKEN.words}"
     if not token and not values.get("username"):
         yield "username", "is needed for authentication_type BASIC", "give it with --username"
     if "ssl" in parameters and "ssl_mode" in parameters:
@@ -51,6 +54,7 @@ CONNECTOR = Connector(
         # It binds: the server hands the login on by it.
         Param("project_id", str, "project of Dremio Cloud, when not the default one"),
     ),
+    grammar={"password": HEADER, "username": BASIC_USER, "project_id": SEGMENT},
     scope=("schema",),
     example="--host dremio.example.com --port 32010 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="direct",

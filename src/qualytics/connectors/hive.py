@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _hive_client, _hive_errors, _hive_listing
 from qualytics.connectors._base import Connector, Param, Server, Target, tls_params
+from qualytics.connectors._grammar import BASIC_USER, PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
     parameters = values.get("parameters") or {}
     if "http_path" in parameters and parameters.get("transport") != "http":
         yield "parameters.http_path", "is for transport http only", "set transport to http"
+    if parameters.get("transport") == "http" and not BASIC_USER.fit(values.get("username") or ""):
+        yield "username", "must not have a colon over transport http", "HTTP takes what follows it for the password"
     if parameters.get("auth_mechanism") == "NOSASL" and "password" in secrets_set:
         hint = "set it to PLAIN, or leave the password out"
         yield "parameters.auth_mechanism", "must not be NOSASL with a password", hint
@@ -43,6 +46,7 @@ CONNECTOR = Connector(
         Param("http_path", str, "path of the HTTP transport (our choice: the driver's name)", default="cliservice", same=lambda path: path.lstrip("/")),
         Param("auth_mechanism", str, "PLAIN: user and password, LDAP's too; NOSASL: a server without authentication (our choice: the driver's name)", choices=("PLAIN", "NOSASL"), default="PLAIN"),
     ),
+    grammar={"http_path": PATH},
     scope=("database",),
     scope_optional=("schema",),
     example="--host hive.example.com --port 10000 --username '${DB_USER}' --password '${DB_PASSWORD}'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Server
-from qualytics.connectors._oracle_arguments import PARAMS, arguments, implied, is_encrypted, requires
+from qualytics.connectors._oracle_arguments import PARAMS, SERVICE, arguments, implied, is_encrypted, requires
 from qualytics.connectors._oracle_catalog import schemas, select, tables
 from qualytics.connectors._oracle_errors import classify
 from qualytics.connectors._quiet import reject_talker
@@ -44,6 +44,7 @@ CONNECTOR = Connector(
     fields=("host", "port", "username", "password"),
     required=("host",),
     params=PARAMS,
+    grammar={"service_name": SERVICE, "sid": SERVICE},
     scope=("schema",),
     example="--host db.example.com --username '${DB_USER}' --password '${DB_PASSWORD}' --parameters '{\"service_name\": \"ORCLPDB1\"}'",
     verified="driver only: refusals come from a stub of the listener; login and discovery never run",

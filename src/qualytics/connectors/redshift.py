@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import _aws_role, _redshift_iam
 from qualytics.connectors._base import Connector, Param, Server, tls_params
+from qualytics.connectors._grammar import AWS_REGION, SEGMENT
 from qualytics.connectors._postgresql_arguments import greet
 from qualytics.connectors._redshift_catalog import catalogs, schemas, select, tables
 from qualytics.connectors._redshift_errors import classify
@@ -46,6 +47,7 @@ CONNECTOR = Connector(
             harmless="a name shown in the list of sessions; nobody receives the secret because of it",
         ),
     ),
+    grammar=dict.fromkeys(("cluster_identifier", "serverless_work_group"), SEGMENT) | {"region": AWS_REGION},
     scope=("database", "schema"),
     example="--host analytics.abc123.eu-west-1.redshift.amazonaws.com --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="preamble",

@@ -6,6 +6,7 @@ from typing import Any
 
 from qualytics.connectors import _aws_role, _objects
 from qualytics.connectors._base import Connector, Param, Target
+from qualytics.connectors._grammar import AWS_KEY_ID, AWS_REGION, HEADER
 from qualytics.connectors._https import ENDPOINT_URL
 from qualytics.connectors._object_errors import verdict_of
 from qualytics.connectors._object_uris import clean_bucket, split_bucket
@@ -53,6 +54,7 @@ CONNECTOR = Connector(
         ENDPOINT_URL,
         *_objects.TLS_PARAMS,
     ),
+    grammar={"access_key": AWS_KEY_ID, "secret_key": HEADER, "region": AWS_REGION},
     scope=("root_path",),
     example="--uri s3://bucket/path --access-key '${AWS_ACCESS_KEY_ID}' --secret-key '${AWS_SECRET_ACCESS_KEY}'",
     clean_uri=lambda uri: clean_bucket(uri, "s3"),

@@ -18,6 +18,7 @@ CONNECTOR = Connector(
     fields=("host", "port", "username", "password"),
     required=("host",),
     params=_tds.params(SSL_MODES, (_tds.BASIC, _tds.PRINCIPAL)),
+    grammar=_tds.GRAMMAR,
     scope=("database", "schema"),
     example="--host sql.example.com --port 1433 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     verified="driver only: login answers come from a stub of the protocol; queries and discovery never run",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors._base import Connector, Server
 from qualytics.connectors._quiet import reject_talker
 from qualytics.connectors._sql import one_row
-from qualytics.connectors._teradata_arguments import PARAMS, PLAIN_PORT, arguments, endpoint
+from qualytics.connectors._teradata_arguments import ACCOUNT, PARAMS, PLAIN_PORT, arguments, endpoint
 from qualytics.connectors._teradata_catalog import schemas, select, tables
 from qualytics.connectors._teradata_errors import classify, explain
 
@@ -44,6 +44,7 @@ CONNECTOR = Connector(
     fields=("host", "port", "username", "password"),
     required=("host",),
     params=PARAMS,
+    grammar={"account": ACCOUNT},
     scope=("schema",),
     scope_optional=("database",),
     example="--host td.example.com --username '${DB_USER}' --password '${DB_PASSWORD}'",

@@ -49,6 +49,7 @@ CONNECTOR = Connector(
     fields=("host", "port", "username", "password"),
     required=("host",),
     params=_presto.PARAMS,
+    grammar=_presto.GRAMMAR,
     scope=("database", "schema"),
     example="--host trino.example.com --port 8443 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="direct",

@@ -220,6 +220,8 @@ def _check_scope(
         elif row.get(name) is not None and name not in {*connector.scope, *connector.scope_optional}:
             hint = f"connection {connection.name!r} is {connector.type}; leave {option} out"
             problems.add(name, f"is not part of a {connector.type} datastore", hint, "field-not-accepted")
+        else:
+            validate.check_grammar(connector, name, row.get(name), problems)
 
 
 def _required(found: Datastore | None, datastore_id: int) -> Datastore:

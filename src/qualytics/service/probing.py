@@ -42,7 +42,7 @@ def discover(
     """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
 
-    _check(scope)
+    _check(tested, scope)
     tested = _with_loan(context, tested)
     plan = probe.Plan(
         type=tested.connector.type,
@@ -70,15 +70,21 @@ def _with_loan(context: Context, tested: Draft) -> Draft:
     return replace(tested, values={**tested.values, **plain}, secrets={**tested.secrets, **secrets})
 
 
-def _check(scope: Scope) -> None:
-    # It goes to drivers as it is, and not all of it comes from a datastore, whose fields were checked.
+def _check(tested: Draft, scope: Scope) -> None:
+    # It goes to drivers as it is, and not all of it comes from a datastore, whose fields were checked; and a connection
+    # may have been stored before its type knew what its values may be.
     problems = validate.Problems()
+    for name, value in tested.values.items():
+        validate.check_grammar(tested.connector, name, value, problems)
+    for name, value in (tested.values.get("parameters") or {}).items():
+        validate.check_grammar(tested.connector, name, value, problems, f"parameters.{name}")
     for name in SCOPES:
         value = getattr(scope, name)
         if value is not None and not isinstance(value, str):
             problems.add(name, "must be a text")
         elif value is not None:
             validate.check_text(name, value, problems, max_length=_MAX_PLACE)
+            validate.check_grammar(tested.connector, name, value, problems)
     problems.finish()
 
 

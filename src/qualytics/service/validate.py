@@ -78,7 +78,17 @@ def check_values(
                 problems.add(name, "is the mask that stands for a secret", "give the secret itself", "secret-is-mask")
         else:
             clean[name] = _check(connector, field, value, problems)
+            check_grammar(connector, name, clean[name], problems)
     return clean
+
+
+def check_grammar(connector: Connector, name: str, value: Any, problems: Problems, loc: str | None = None) -> None:
+    """Note a value that could be more than a value in what a driver writes it into; it is not repeated."""
+    chars = connector.grammar.get(name)
+    loc = loc or name
+    is_checked = chars is None or not isinstance(value, str) or any(found.loc == loc for found in problems.found)
+    if value and not is_checked and chars is not None and not chars.fit(value):
+        problems.add(loc, "holds what it must not have", f"it may have {chars.words}")
 
 
 def check_complete(
@@ -189,6 +199,7 @@ def check_parameters(connector: Connector, given: dict[str, Any], problems: Prob
             problems.add("parameters", f"hold {name} twice", "drop one of the two; upper and lower case are alike")
         else:
             clean[name] = None if value is None else _check_parameter(connector, param, value, problems)
+            check_grammar(connector, name, clean[name], problems, f"parameters.{name}")
     return clean
 
 
