@@ -18,6 +18,7 @@ from google.auth.exceptions import RefreshError
 from hypothesis import given, settings
 
 from dev import cloud, servers
+from dev.reach import google_key
 from dev.relay import relay
 from qualytics.connectors import Refusal, get
 from qualytics.connectors._bigquery_client import arguments
@@ -40,7 +41,10 @@ def signer():
     return private, public
 
 
-def key_file(private: str = "-----BEGIN PRIVATE KEY-----\n", **changes: str | None) -> str:  # pragma: allowlist secret
+PRIVATE = json.loads(google_key())["private_key"]
+
+
+def key_file(private: str = PRIVATE, **changes: str | None) -> str:
     found = {
         "type": "service_account",
         "project_id": cloud.PROJECT,
@@ -86,10 +90,10 @@ def test_the_project_is_the_keys_else_the_datastores_else_an_error():
 
 
 def test_the_client_gets_of_the_key_only_what_signs_and_googles_own_address():
-    assert key_of(suite.target("bigquery", password=key_file("a key", token_uri=None))) == {
+    assert key_of(suite.target("bigquery", password=key_file(token_uri=None))) == {
         "type": "service_account",
         "client_email": "reader@qualytics-test.iam.gserviceaccount.com",
-        "private_key": "a key",
+        "private_key": PRIVATE,
         "private_key_id": "0123",
         "token_uri": TOKEN_URI,
         "project_id": cloud.PROJECT,
@@ -99,8 +103,8 @@ def test_the_client_gets_of_the_key_only_what_signs_and_googles_own_address():
 @given(text=suite.PASSWORDS)
 @settings(deadline=None)
 def test_every_text_in_a_key_arrives_unchanged(text):
-    found = key_of(suite.target("bigquery", password=key_file(text, client_email=text)))
-    assert (found["private_key"], found["client_email"]) == (text, text)
+    found = key_of(suite.target("bigquery", password=key_file(private_key_id=text, client_email=text)))
+    assert (found["private_key_id"], found["client_email"]) == (text, text)
 
 
 @pytest.mark.parametrize("text", suite.AWKWARD)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import qualytics.connectors
+from dev.reach import google_key
 from qualytics import connectors
 from qualytics.connectors._base import SSL_MODES
 from qualytics.connectors._https import endpoint_of
@@ -46,16 +47,7 @@ DANGEROUS = re.findall(
 # Names of that list that mean something harmless to one type, as its file says.
 HARMLESS = {"db2": {"ssl"}, "dremio": {"ssl"}, "oracle": {"protocol"}, "teradata": {"account"}}
 # What a key file of Google holds; any text is as good to the other types.
-KEY_FILE = json.dumps(
-    {
-        "type": "service_account",
-        "project_id": "p",
-        "private_key_id": "1",
-        "private_key": "-----BEGIN PRIVATE KEY-----",  # a first line alone; pragma: allowlist secret
-        "client_email": "reader@p.iam.gserviceaccount.com",
-        "token_uri": "https://oauth2.googleapis.com/token",
-    }
-)
+KEY_FILE = google_key()
 SAMPLES = {"host": "127.0.0.1", "username": "somebody", "access_key": "SOMEBODY"}
 
 

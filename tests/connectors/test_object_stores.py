@@ -238,9 +238,10 @@ def test_wrong_keys_fail_at_the_login(s3, azure):
 
 
 def test_a_key_of_google_that_cannot_sign_is_a_wrong_setting(gcs):
-    report = probed("gcs", "gs://data", {"secret_key": json.dumps(GOOGLE_KEY)}, gcs.url)
+    cut = GOOGLE_KEY["private_key"].replace("\n", "\n\n", 5)[:900]
+    report = probed("gcs", "gs://data", {"secret_key": json.dumps(GOOGLE_KEY | {"private_key": cut})}, gcs.url)
     assert verdict(report) == ("login", "config")
-    assert "private key" in report.failure.message
+    assert "has a private_key that has no footer" in report.failure.message
 
 
 def test_a_bucket_that_does_not_exist_is_named_so(store):

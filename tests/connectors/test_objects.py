@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dev.reach import google_key
 from qualytics.connectors import Refusal, Target, Tls, get
 from qualytics.connectors._aws_role import sts_arguments
 from qualytics.connectors._google import clean_service_account
@@ -24,7 +25,7 @@ GOOGLE_KEY = {
     "type": "service_account",
     "project_id": "p",
     "private_key_id": "1",
-    "private_key": "-----BEGIN PRIVATE KEY-----",  # pragma: allowlist secret
+    "private_key": json.loads(google_key())["private_key"],
     "client_email": "reader@p.iam.gserviceaccount.com",
     "client_id": "2",
     "auth_uri": "https://accounts.google.com/o/oauth2/auth",
@@ -208,6 +209,7 @@ def test_an_endpoint_reaches_the_driver_rebuilt(url, base):
 
 
 @given(PASSWORDS, PASSWORDS)
+@settings(deadline=None)
 def test_keys_of_every_character_reach_the_driver_unchanged(access_key, secret_key):
     keys = {"access_key": access_key, "secret_key": secret_key}
     s3 = s3_arguments(target("s3", "s3://bucket", keys))["config"]
@@ -217,9 +219,9 @@ def test_keys_of_every_character_reach_the_driver_unchanged(access_key, secret_k
     principal = {"authentication_type": "SERVICE_PRINCIPAL", "tenant_id": "t"}
     abfs = abfs_arguments(target("abfs", ABFS, keys, principal))["config"]
     assert (abfs["client_id"], abfs["client_secret"]) == (access_key, secret_key)
-    key = json.dumps(GOOGLE_KEY | {"private_key": secret_key})
+    key = json.dumps(GOOGLE_KEY | {"private_key_id": secret_key})
     gcs = gcs_arguments(target("gcs", "gs://bucket", {"secret_key": key}))["config"]
-    assert json.loads(gcs["service_account_key"])["private_key"] == secret_key
+    assert json.loads(gcs["service_account_key"])["private_key_id"] == secret_key
 
 
 # What is refused before anything is opened ---------------------------------------------------------

@@ -51,11 +51,11 @@ def certificate_text():
 @pytest.mark.parametrize(
     ("text", "passphrase", "failure_class", "words"),
     [
-        (lambda _key: "hunter2", "", "config", "not a PEM private key"),
-        (lambda _key: certificate_text(), "", "config", "not a PEM private key"),
-        (lambda key: base64.b64encode(pem(key).encode()).decode(), "", "config", "not a PEM private key"),
+        (lambda _key: "hunter2", "", "config", "is not PEM text"),
+        (lambda _key: certificate_text(), "", "config", "holds a CERTIFICATE, not a PRIVATE KEY"),
+        (lambda key: base64.b64encode(pem(key).encode()).decode(), "", "config", "is not PEM text"),
         (lambda key: pem(key)[:200] + pem(key)[300:], "", "config", "cannot be read"),
-        (lambda key: pem(key).replace("\n", "\\n"), "", "config", "cannot be read"),
+        (lambda key: pem(key).replace("\n", "<br>"), "", "config", "line ends are written as something else"),
         (lambda key: pem(key, "right"), "wrong", "auth", "passphrase does not open"),
         (lambda key: pem(key, "right"), "", "config", "no passphrase is set"),
         (pem, "needless", "config", "not encrypted"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from qualytics.connectors import _pem
 from qualytics.connectors._sql import refuse
+
+_HINT = "give the text of a PEM file that begins with -----BEGIN PRIVATE KEY-----, as in --password-stdin < rsa_key.p8"  # pragma: allowlist secret
 
 
 def private_key(pem: str, passphrase: str) -> bytes:
@@ -12,26 +15,36 @@ def private_key(pem: str, passphrase: str) -> bytes:
         Refusal: it is no private key, or the passphrase is wrong, missing or not needed.
 
     """
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization as form
 
-    if "PRIVATE KEY-----" not in pem:
-        hint = "give the text of a PEM file that begins with -----BEGIN PRIVATE KEY-----, as in --password-stdin < rsa_key.p8"  # pragma: allowlist secret
-        raise refuse("config", "the password is not a PEM private key, which KEYPAIR needs", hint)
     try:
-        key = form.load_pem_private_key(pem.encode(), passphrase.encode() or None)
+        key = _pem.private_key(pem, passphrase)
     except TypeError as exc:  # one of the two is there without the other
         if passphrase:
-            raise refuse(
-                "config", "a passphrase is set, but the private key is not encrypted", "leave the passphrase out"
-            ) from exc
-        raise refuse(
-            "config", "the private key is encrypted and no passphrase is set", "give it with --passphrase"
-        ) from exc
-    except (ValueError, UnsupportedAlgorithm) as exc:
-        if passphrase:
+            hint = "leave the passphrase out"
+            raise refuse("config", "a passphrase is set, but the private key is not encrypted", hint) from exc
+        hint = "give it with --passphrase"
+        raise refuse("config", "the private key is encrypted and no passphrase is set", hint) from exc
+    except ValueError as exc:
+        if passphrase and isinstance(exc, _pem.Unreadable):
             raise refuse("auth", "the passphrase does not open the private key", "check --passphrase") from exc
-        raise refuse(
-            "config", "the PEM private key cannot be read", "make one: openssl pkcs8 -topk8 -in key.pem -out rsa_key.p8"
-        ) from exc
-    return key.private_bytes(form.Encoding.DER, form.PrivateFormat.PKCS8, form.NoEncryption())
+        raise refuse("config", f"the password {exc}; KEYPAIR needs a PEM private key", _HINT) from exc
+    return bytes(key.private_bytes(form.Encoding.DER, form.PrivateFormat.PKCS8, form.NoEncryption()))
+
+
+def key_fault(pem: str | None, passphrase: str | None) -> tuple[str, str] | None:
+    """Return what is wrong with a private key that was given now, and a hint; None when nothing is, or it is not known.
+
+    Whether a passphrase opens it is left to the test where one of the two was given before.
+    """
+    if pem is None:
+        return None
+    try:
+        _pem.private_key(pem, passphrase or "")
+    except _pem.Unreadable as exc:
+        return None if passphrase else (str(exc), _HINT)
+    except ValueError as exc:
+        return str(exc), _HINT
+    except TypeError:
+        return None
+    return None

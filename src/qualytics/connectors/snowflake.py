@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors._base import Connector, Server
+from qualytics.connectors._keys import key_fault
 from qualytics.connectors._snowflake_arguments import PARAMS
 from qualytics.connectors._snowflake_errors import classify, explain
 from qualytics.connectors._snowflake_login import connect
@@ -12,7 +13,16 @@ from qualytics.connectors._snowflake_names import catalogs, schemas, tables
 from qualytics.connectors._snowflake_session import run, select
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from qualytics.connectors._base import Target
+
+
+def requires(values: Mapping[str, Any], _secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    """Refuse a new key of KEYPAIR that cannot be one, before it is stored."""
+    mode = (values.get("parameters") or {}).get("authentication_type")
+    if mode == "KEYPAIR" and (fault := key_fault(values.get("password"), values.get("passphrase"))):
+        yield ("password", *fault)
 
 
 def check(handle: Any, target: Target) -> Server:
@@ -36,6 +46,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="--host '${SNOWFLAKE_ACCOUNT}.snowflakecomputing.com' --username '${SNOWFLAKE_USER}' "
     """--password '${SNOWFLAKE_PASSWORD}' --parameters '{"role": "ANALYST", "warehouse": "COMPUTE_WH"}'""",
+    requires=requires,
     tls="direct",
     open=connect,
     select=select,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json, text
+from qualytics.connectors import _pem
 from qualytics.errors import InvalidInput, Problem, VersionChanged
 from qualytics.fields import BY_NAME, KEYS, MAX_NAME, SECRETS
 from qualytics.secret import MASKS
@@ -274,12 +275,21 @@ def _check_parameter(connector: Connector, param: Param, value: Any, problems: P
         problems.add(loc, f"must be one of {', '.join(param.choices)}", hint)
     elif param.type is int:
         _check_range(loc, value, param.minimum, param.maximum, problems)
-    elif param.is_pem and "-----BEGIN CERTIFICATE-----" not in value:
-        problems.add(loc, "is not PEM text", f"give the text itself, or a file with {param.name}_file")
     elif param.type is str:
         if not value:
             problems.add(loc, "is empty", "leave it out, or give null to remove it")
         check_text(loc, value, problems, max_length=param.max_length, any_character=param.is_pem)
         if param.is_path:
             return os.path.abspath(value)
+        if param.is_pem and len(value) <= param.max_length:
+            return _check_pem(param, value, problems)
     return value
+
+
+def _check_pem(param: Param, value: str, problems: Problems) -> str:
+    try:
+        return _pem.certificates(value)
+    except ValueError as exc:
+        hint = f"give the text itself, or a file with {param.name}_file"
+        problems.add(f"parameters.{param.name}", str(exc), hint)
+        return value

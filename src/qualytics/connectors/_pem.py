@@ -1,0 +1,85 @@
+"""PEM texts (RFC 7468) that lost their line ends on the way: put right where that is certain, refused with the reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_WIDTH = 64
+_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_ESCAPED = re.compile(r"\\+[rn]")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}\Z")
+
+
+class Unreadable(ValueError):
+    """PEM as it should be, of something that cannot be read; a wrong passphrase looks the same."""
+
+
+def mended(text: str, label: str) -> str:
+    """Return those blocks of a PEM text that are called so, as CERTIFICATE, with a line end wherever one belongs.
+
+    What stands around them is left out. A block that has headers, as an old kind of encrypted key does, stays as it is.
+
+    Raises:
+        ValueError: it is no such text; the message completes a name and repeats nothing of it.
+
+    """
+    whole = _ESCAPED.sub("\n", text.lstrip("\ufeff"))
+    blocks, others = [], []
+    at = 0
+    while found := _BEGIN.search(whole, at):
+        footer = f"-----END {found[1]}-----"
+        at = whole.find(footer, found.end())
+        if at < 0:
+            raise ValueError("has no footer: its end is missing")
+        if found[1].endswith(label):
+            blocks.append(_block(found[0], whole[found.end() : at], footer))
+        else:
+            others.append(found[1])
+    if not blocks and others:
+        raise ValueError(f"holds a {others[0]}, not a {label}")
+    if not blocks:
+        raise ValueError(f"is not PEM text: it has no header of a {label}")
+    return "".join(blocks)
+
+
+def _block(header: str, body: str, footer: str) -> str:
+    if ":" in body:
+        return f"{header}\n{body.strip()}\n{footer}\n"
+    data = "".join(body.split())
+    if not _BASE64.match(data):
+        what = "line ends are written as something else" if re.search("[<>&%;|,]", data) else "it was changed"
+        raise ValueError(f"holds what is no base64 between header and footer: {what}")
+    lines = (data[start : start + _WIDTH] for start in range(0, len(data), _WIDTH))
+    return "\n".join((header, *lines, footer, ""))
+
+
+def private_key(text: str, passphrase: str = "") -> Any:
+    """Return a PEM private key as an object of cryptography; an empty passphrase stands for none.
+
+    Raises:
+        ValueError: it is not a PEM private key.
+        Unreadable: it cannot be read, or the passphrase is wrong.
+        TypeError: it is encrypted and there is no passphrase, or the other way round.
+
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization as form
+
+    pem = mended(text, "PRIVATE KEY").encode()
+    try:
+        return form.load_pem_private_key(pem, passphrase.encode() or None)
+    except (ValueError, UnsupportedAlgorithm):
+        raise Unreadable("cannot be read as a private key: it was cut or changed") from None
+
+
+def certificates(text: str) -> str:
+    """Return PEM certificates with their line ends in place; raises ValueError as `mended`, or where one is none."""
+    import ssl
+
+    found = mended(text, "CERTIFICATE")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
+    except (ssl.SSLError, ValueError):
+        raise Unreadable("cannot be read as certificates: they were cut or changed") from None
+    return found
