@@ -49,7 +49,7 @@ _SOCKET: dict[int, Verdict] = {
     113: Verdict("network"),
 }
 _GSKIT: dict[int, Verdict] = {
-    401: Verdict("tls", "the server's certificate has expired or is not valid yet"),
+    401: Verdict("tls", "the server's certificate has expired or is not valid yet", "check its dates, and this machine's clock"),
     **dict.fromkeys((405, 414), Verdict("tls", "the server's certificate is not trusted here", _TRUST)),
     **dict.fromkeys((406, 420), Verdict("network")),
     **dict.fromkeys((410, 415), Verdict("config", "the server does not speak TLS on this port", "check host and port, or remove ssl from --parameters")),

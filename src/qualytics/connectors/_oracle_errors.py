@@ -12,9 +12,7 @@ _SERVICE = Verdict(
     "the listener knows no such service or SID",
     "check service_name or sid in --parameters; lsnrctl services lists them",
 )
-_WALLET = Verdict(
-    "tls", "the server's certificate is not trusted here", "give its root as ssl_root_cert_file in --parameters"
-)
+_WALLET = Verdict("tls")
 _STARTING = Verdict("transient", "the database is starting, stopping or not open", stage="login")
 _FULL = Verdict("quota", "the database is at its limit of sessions or processes")
 _GONE = Verdict("network")

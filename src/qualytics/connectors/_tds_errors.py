@@ -9,7 +9,6 @@ from qualytics.connectors._sql import by_sqlstate, by_text
 
 _RETRY = "try again in a moment; paused databases take about a minute to wake"
 _FIREWALL = "allow the local_address of this report, as the service sees it, in the server's firewall"
-_TRUST = "give the certificate's root as ssl_root_cert_file in --parameters, or set ssl_mode=require to trust any"
 
 # mssql-python passes neither the server's error number nor, after login, a SQLSTATE: the words decide. They are those of
 # sys.messages (learn.microsoft.com, "Database engine events and errors", number in the comment), of "Troubleshoot
@@ -34,10 +33,7 @@ _MESSAGES = (
     (r"Login failed", Verdict("auth", None, "check --username and --password; a user of one database alone needs --database", "login")),  # 18456
     (r"permission was denied|permission denied", Verdict("permission")),  # 229, 262
     (r"deadlocked on lock", Verdict("transient")),  # 1205
-    (r"subject name does not match host name", Verdict("tls", "the server's certificate is for another host name", _TRUST)),
-    (r"certificate has expired", Verdict("tls", "the server's certificate has expired")),
-    (r"certificate verify failed|certificate chain was issued by an authority that is not trusted", Verdict("tls", "the server's certificate is not trusted here", _TRUST)),
-    (r"Encryption not supported|SSL Provider|SSL Security error|The target principal name is incorrect", Verdict("tls")),
+    (r"certificate|Encryption not supported|SSL Provider|SSL Security error|The target principal name is incorrect", Verdict("tls")),
     (r"Error code 0x2AF9", Verdict("dns")),  # WSAHOST_NOT_FOUND
     (r"Error code 0x(2749|274D)\b", Verdict("refused")),  # WSAENOTCONN, WSAECONNREFUSED
     (r"Timeout error \[258\]|Login timeout expired|Query timeout expired|Error code 0x274C", Verdict("timeout")),

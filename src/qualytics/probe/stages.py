@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Connector, Refusal, Target, Tls, Verdict, get
 from qualytics.errors import DriverMissing
 from qualytics.probe.dial import dial, join
 from qualytics.probe.listing import found_by, send
-from qualytics.probe.tls import describe, handshake, make_tls, watch
+from qualytics.probe.reach import GAVE_ROOT, GIVE_HINTS
+from qualytics.probe.tls import describe, ended_for, handshake, make_tls, watch
 from qualytics.probe.verdict import judge, words
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 # What only a server that was reached through TLS can answer.
 _PAST_TLS = frozenset({"auth", "permission", "unknown_db", "quota"})
+# How a driver may call a connection that the server ended; one more look at it takes this long.
+_BROKEN = frozenset({"network", "tls", "timeout", "transient", "unknown"})
+_LOOKED_AT = frozenset({"direct", "preamble", "own"})
+_LOOK_S = 1.0
 # What a driver may make of a second host that the network policy keeps it from.
 _OUT_OF_REACH = frozenset({"dns", "refused", "network", "timeout", "transient", "internal", "unknown"})
 
@@ -48,6 +54,7 @@ class Walk:
         self._target = target
         self._emit = emit
         self._stage = connector.stages[0]
+        self._since = time.monotonic()
         self._began = 0.0
         self._handshake_due = False
         self._handle: Any = None
@@ -229,7 +236,7 @@ class Walk:
         self._emit({"end": self._stage, "ok": ok, "ms": _ms_since(self._began)})
 
     def _fail(self, exc: Exception) -> None:
-        verdict = judge(self._connector, exc)
+        verdict = self._look_closer(judge(self._connector, exc))
         if verdict.failure_class in _OUT_OF_REACH and self._guard is not None and self._guard.has_blocked:
             verdict = Verdict("blocked")  # the driver made something else of it
         stages = self._connector.stages
@@ -242,6 +249,19 @@ class Walk:
             self._stage, self._began = str(stage), time.monotonic()
         self._end(ok=False)
         self._emit(failure(verdict, exc))
+
+    def _look_closer(self, verdict: Verdict) -> Verdict:
+        """Return what TLS has to do with a failure whose cause the driver did not see; else the verdict as it is."""
+        target, kind = self._target, self._connector.tls
+        left_s = target.timeout_s - (time.monotonic() - self._since)
+        vague = verdict.cause is None and verdict.failure_class in _BROKEN
+        encrypted = target.tls is not None and target.tls.mode != "disable" and target.tls.active is not False
+        looks = (kind == "own" and verdict.failure_class == "tls") or (kind in _LOOKED_AT and vague)
+        if encrypted and looks and self._stage in {"tls", "login"} and left_s > 2 * _LOOK_S:
+            greet = self._connector.greet if kind == "preamble" else None
+            verdict = ended_for(target, greet, _LOOK_S) or verdict
+        given = target.parameters.keys() & {"ssl_root_cert", "ssl_root_cert_file"}
+        return replace(verdict, hint=GAVE_ROOT) if given and verdict.hint in GIVE_HINTS else verdict
 
 
 def failure(verdict: Verdict, exc: BaseException) -> dict[str, Any]:

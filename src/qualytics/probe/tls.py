@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Tls, Verdict
 from qualytics.connectors._wire import reject_stranger
+from qualytics.probe.certificates import Roots, by_reason, fault_of
 from qualytics.probe.verdict import NOT_TLS
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from qualytics.connectors import Target
+
+_ALERT_S = 1.0
 # Where distributions keep their roots when OpenSSL's own default has none (a driver's wheel brings its OpenSSL).
 _ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
@@ -26,19 +30,20 @@ def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
     if mode == "disable":
         return Tls(mode, None, None)
     if mode == "require":
-        return Tls(mode, _unverified(), None)
+        return Tls(mode, _telling(_unverified(), Roots(None, given=False)), None)
     ca_file = parameters.get("ssl_root_cert_file")
     if pem := parameters.get("ssl_root_cert"):
         ca_file = os.path.join(directory, "roots.pem")
         with open(os.open(ca_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             out.write(pem)
+    given = ca_file is not None
     ca_file = ca_file or system_roots()
     try:
         context = _trusting(ca_file, os.stat(ca_file).st_mtime_ns if ca_file else 0)
     except (ssl.SSLError, OSError) as exc:
         cause = f"the root certificates in {ca_file} cannot be read"
         raise Refusal(Verdict("config", cause, "give PEM certificates")) from exc
-    return Tls(mode, context, ca_file)
+    return Tls(mode, _telling(context, Roots(ca_file, given)), ca_file)
 
 
 def warm_up() -> None:
@@ -52,6 +57,30 @@ def _trusting(ca_file: str | None, _changed_ns: int) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     # Python 3.13 turns this on; the roots that MySQL makes for itself do not pass it.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _telling(context: ssl.SSLContext, roots: Roots) -> ssl.SSLContext:
+    """Return a context whose handshakes, when they fail, leave a verdict on the exception."""
+
+    class Telling(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:  # noqa: FBT002 - the standard library's own signature
+            try:
+                super().do_handshake(block)
+            except ssl.SSLError as exc:
+                exc.verdict = fault_of(exc, self, roots)  # type: ignore[attr-defined]  # judge looks for it
+                raise
+
+        def send(self, data: Any, flags: int = 0) -> int:
+            try:
+                return super().send(data, flags)
+            except OSError as exc:
+                failed = exc
+            self.settimeout(_ALERT_S)
+            self.recv(1)  # the server's alert, where one waits, says why it hung up
+            raise failed
+
+    context.sslsocket_class = Telling
     return context
 
 
@@ -92,13 +121,38 @@ def handshake(sock: socket.socket, tls: Tls, host: str) -> ssl.SSLSocket:
 
 def watch(context: ssl.SSLContext, done: Callable[[ssl.SSLSocket], None]) -> None:
     """Have `done` called with the socket after each handshake that a driver makes by this context."""
+    shaking: Any = context.sslsocket_class
 
-    class Watched(ssl.SSLSocket):
+    class Watched(shaking):  # type: ignore[misc]  # a class of ours that make_tls set
         def do_handshake(self, block: bool = False) -> None:  # noqa: FBT002 - the standard library's own signature
             super().do_handshake(block)
             done(self)
 
     context.sslsocket_class = Watched
+
+
+def ended_for(target: Target, greet: Callable[[socket.socket], bool] | None, timeout_s: float) -> Verdict | None:
+    """Return why a server ends connections over TLS, as a look at what it says after a handshake tells; else None.
+
+    Of TLS 1.3 a server refuses what it does not like of its client only then, and a driver that has begun to
+    send may find the connection reset in place of the alert.
+    """
+    from socket import create_connection
+
+    if target.tls is None or target.tls.context is None:
+        return None
+    target.tls.context.check_hostname = target.tls.verified  # a driver may have turned it off, to compare by itself
+    try:
+        with create_connection((target.address or target.host, target.port), timeout_s) as sock:
+            if greet is not None and not greet(sock):
+                return None
+            with handshake(sock, target.tls, target.host) as secure:
+                secure.recv(1)
+    except ssl.SSLError as exc:
+        return getattr(exc, "verdict", None) or by_reason(exc)
+    except (OSError, Refusal):
+        return None
+    return None
 
 
 def describe(sock: ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import Connector, Refusal, Verdict
-from qualytics.connectors._sql import by_text
 from qualytics.errors import DriverMissing
-from qualytics.probe.reach import WORDS, by_errno, refined
+from qualytics.probe.certificates import by_code, by_reason
+from qualytics.probe.reach import by_errno, by_words, refined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ CLASSES: dict[str, ClassText] = {
     "tls": ClassText(
         retryable=False,
         cause="no trusted TLS connection to {where} was possible",
-        hint="give the server's root certificate as ssl_root_cert_file in --parameters, or choose another ssl_mode",
+        hint="see detail: what the server's certificate, or its TLS, lacks stands there",
     ),
     "unknown_db": ClassText(
         retryable=False,
@@ -130,7 +130,7 @@ def judge(connector: Connector, exc: BaseException) -> Verdict:
             return verdict
         if verdict := connector.classify(inner):
             return refined(verdict, str(inner))
-    return by_text("\n".join(map(str, links)), WORDS) or Verdict("unknown")
+    return by_words("\n".join(map(str, links))) or Verdict("unknown")
 
 
 def words(exc: BaseException) -> str | None:
@@ -142,14 +142,17 @@ def words(exc: BaseException) -> str | None:
 def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - one line a class reads best
     if isinstance(exc, DriverMissing):
         return Verdict("driver_missing", exc.message, exc.hint)
+    told: Verdict | None = getattr(exc, "verdict", None) if isinstance(exc, ssl.SSLError) else None
+    if told is not None:
+        return told  # by who saw the handshake: probe.tls
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return Verdict("tls", _certificate_cause(exc))
+        return by_code(exc)
     if isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Verdict("network")
     if isinstance(exc, ssl.SSLError) and not isinstance(exc, TimeoutError):
         if exc.reason in NOT_TLS:
             return Verdict("config", "the server does not speak TLS on this port", "check host and port")
-        return Verdict("tls")
+        return by_reason(exc) or Verdict("tls")
     if isinstance(exc, socket.gaierror):
         return Verdict("transient" if exc.errno == socket.EAI_AGAIN else "dns")
     if isinstance(exc, ConnectionRefusedError):
@@ -170,19 +173,3 @@ NOT_TLS = frozenset(
         *("RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "BAD_RECORD_TYPE"),
     }
 )
-
-# OpenSSL's verify codes (x509_vfy.h) that a user can act on.
-_CERTIFICATE = {
-    10: "the server's certificate has expired",
-    9: "the server's certificate is not valid yet",
-    18: "the server's certificate is self-signed",
-    19: "the server's certificate comes from a certificate authority that is not trusted here",
-    20: "the server's certificate comes from a certificate authority that is not trusted here",
-    21: "the server's certificate comes from a certificate authority that is not trusted here",
-    62: "the server's certificate is for another host name",
-    64: "the server's certificate is for another address",
-}
-
-
-def _certificate_cause(exc: ssl.SSLCertVerificationError) -> str:
-    return _CERTIFICATE.get(exc.verify_code, "the server's certificate could not be verified")
