@@ -11,15 +11,15 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="only Linux hides processes")]
 
+# Root sees everything, and who has more rights than the reader is not seen: both are to have none.
+AS_A_USER = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 READ = "import sys; open(sys.argv[1], 'rb').read(1)"
 
 
 def can_read(pid, name):
     """Say whether another process of this user, without the rights of root over others, can read a file of /proc."""
     words = [sys.executable, "-I", "-c", READ, f"/proc/{pid}/{name}"]
-    if os.geteuid() == 0:
-        words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *words]
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    return subprocess.run([*AS_A_USER, *words], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def running(home):
 
         def start(*words):
             process = subprocess.Popen(
-                [sys.executable, *words],
+                [*AS_A_USER, sys.executable, *words],
                 env={**os.environ, "QUALYTICS_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode()},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

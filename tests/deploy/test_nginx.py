@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 
@@ -35,6 +36,29 @@ def test_plain_http_is_sent_to_tls(front):
     reply = caller.getresponse()
     assert (reply.status, reply.getheader("Location")) == (308, f"https://{NAME}/api/connections")
     caller.close()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:99", f"{NAME}.evil.example", f"{NAME}:99"])
+def test_plain_http_is_sent_to_the_name_of_the_site_whatever_host_was_asked_for(front, host):
+    caller = http.client.HTTPConnection("127.0.0.1", front.plain_port, timeout=10)
+    caller.request("GET", "/x?y=z", headers={"Host": host})
+    reply = caller.getresponse()
+    assert (reply.status, reply.getheader("Location")) == (308, f"https://{NAME}/x?y=z")
+    caller.close()
+
+
+def test_a_body_of_malformed_chunks_is_a_bad_request(front, ask, plane):
+    for chunks in (b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"f" * 20 + b"\r\n{}"):
+        context = ssl.create_default_context(cafile=front.authority)
+        with (
+            socket.create_connection(("127.0.0.1", front.port), timeout=30) as plain,
+            context.wrap_socket(plain, server_hostname=NAME) as caller,
+        ):
+            head = (
+                f"POST /api/connections HTTP/1.1\r\nHost: {NAME}\r\nAuthorization: Bearer {plane.tokens['Admin']}\r\n"
+            )
+            caller.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+            assert caller.recv(65_536).startswith(b"HTTP/1.1 400 ")
 
 
 def test_the_address_in_the_audit_log_is_the_clients_whatever_it_says_of_itself(ask):

@@ -95,7 +95,9 @@ def _in_time(receive: Receive, request_s: float) -> Receive:
             message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
         except TimeoutError:
             raise HTTPException(status_code=408) from None
-        is_whole = message["type"] != "http.request" or not message.get("more_body")
+        if message["type"] != "http.request":  # its chunks are none, or the client left in the middle of it
+            raise HTTPException(status_code=400)
+        is_whole = not message.get("more_body")
         return message
 
     return receiving
