@@ -9,7 +9,7 @@ import pytest
 
 from dev.control_plane import serving
 
-_MANY = ("--requests-per-minute", "100000000")
+_MANY = ("--requests-per-minute", "100000000", "--refusals-per-minute", "100000000")
 _numbers = itertools.count(1)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from dev.control_plane import make_people, serving
 from qualytics import settings
 from qualytics.service import Context
 from qualytics.service.connections import Connections
@@ -94,3 +97,59 @@ def test_a_store_without_users_keeps_no_log(home):
     with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(home)})) as context:
         Connections(context).create({"type": "postgresql", "host": "db.example.com"})
         assert Audit(context).list() == []
+
+
+def test_one_member_does_not_fill_the_log_with_whatever_number_of_tokens(tmp_path):
+    with serving(tmp_path / "home", "--refusals-per-minute", "300") as plane:
+        bearers = [
+            plane.tokens["Member"],
+            *(plane.api("Member")("POST", "/user-tokens", {"name": "t"}).json["bearer_token"] for _ in range(3)),
+        ]
+        callers = [plane.api(bearer) for bearer in bearers]
+        answers = [callers[n % 4]("DELETE", f"/connections/{n}").status for n in range(1, 501)]
+        assert set(answers) == {403, 429}
+        assert answers.count(403) in range(300, 400)  # a moment gives a few back
+        assert callers[0]("GET", "/users/me").json["code"] == "too-many"
+        limited = callers[1]("GET", "/users/me")
+        assert (limited.status, int(limited.headers["retry-after"]) >= 1) == (429, True)
+        assert plane.api("Manager")("GET", "/users/me").status == 200
+        admin, entries, before = plane.api(), [], ""
+        while before is not None:
+            page = admin("GET", f"/audit?size=100{before}").json
+            entries += page["items"]
+            before = page["next"] and f"&before={page['next']}"
+        refused = [entry for entry in entries if entry["outcome"] == "not-allowed"]
+        assert len(refused) == 100
+        told = sum(entry["detail"].get("count", 1) + entry["detail"].get("others", 0) for entry in refused)
+        assert told == answers.count(403)
+
+
+def test_the_log_is_pruned_by_an_admin_from_anywhere(plane, run, admin):
+    made = run("audit", "prune", "--before", "2020-01-31", "--format", "json", env=plane.environment())
+    assert made.code == 0, made.err
+    assert made.json == {"before": "2020-01-31T00:00:00.000Z", "deleted": 0}
+    on_host = {"QUALYTICS_CONFIG_HOME": str(plane.home)}
+    made = run("audit", "prune", "--before", "2020-01-31T12:00:00+02:00", "--format", "json", env=on_host)
+    assert (made.code, made.json["before"]) == (0, "2020-01-31T10:00:00.000Z")
+    entries = admin("GET", "/audit?action=audit.prune&size=2").json["items"]
+    assert [(entry["actor"], entry["detail"]["deleted"]) for entry in entries] == [("owner", 0), ("admin", 0)]
+    refused = run("audit", "prune", "--before", "2020-01-31", env=plane.environment("Manager"))
+    assert refused.code == 4
+    assert run("audit", "prune", "--before", "2999-01-31", env=plane.environment()).code == 2
+    assert run("audit", "prune", env=plane.environment()).code == 2
+
+
+def test_a_server_that_starts_drops_old_tests_and_refusals_and_no_changes(tmp_path):
+    home = tmp_path / "home"
+    people = make_people(home)
+    row = (
+        "INSERT INTO audit (created, actor, action, object_type, outcome, detail) VALUES ('2020', 'a', ?, 'x', ?, '{}')"
+    )
+    with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(home)})) as context, context.writing():
+        for action, outcome in (("connection.test", "done"), ("user.create", "not-allowed"), ("user.create", "done")):
+            context.store.execute(row, (action, outcome))
+    with serving(home, tokens=people) as plane:
+        admin, until = plane.api(), time.monotonic() + 30
+        while len(found := [entry for entry in admin("GET", "/audit").json["items"] if entry["actor"] == "a"]) > 1:
+            assert time.monotonic() < until
+    assert [(entry["action"], entry["outcome"]) for entry in found] == [("user.create", "done")]

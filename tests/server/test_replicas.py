@@ -13,7 +13,7 @@ from dev.control_plane import serving
 from tests.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
-MANY = ("--requests-per-minute", "100000000")
+MANY = ("--requests-per-minute", "100000000", "--refusals-per-minute", "100000000")
 
 
 @pytest.fixture

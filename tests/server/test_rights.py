@@ -82,6 +82,7 @@ def body_of(shape, found):
         "UserPatch": {"email": "a@b.c"},
         "TokenCreate": {"name": name},
         "TokenPut": {"revoke": True},
+        "AuditPrune": {"before": "2000-01-01"},
     }
     return bodies[shape]
 

@@ -22,7 +22,13 @@ _SLOW = r"/(test|catalogs|schemas|tables|connection|validate)$"
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory):
     """Return a control plane of its own: what is made up may end every token but one."""
-    with serving(tmp_path_factory.mktemp("schema") / "home", "--requests-per-minute", "100000000") as found:
+    with serving(
+        tmp_path_factory.mktemp("schema") / "home",
+        "--requests-per-minute",
+        "100000000",
+        "--refusals-per-minute",
+        "100000000",
+    ) as found:
         admin = found.api()
         given = {"type": "postgresql", "name": "kept", "host": "127.0.0.1", "port": 1, "username": "u"}
         number = admin("POST", "/connections", given).json["id"]

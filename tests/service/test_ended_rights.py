@@ -15,6 +15,7 @@ from qualytics.probe.pool import Pool
 from qualytics.service import bulk
 from qualytics.service.connections import Connections
 from qualytics.service.datastores import Datastores
+from qualytics.service.journal import Audit
 from qualytics.service.logins import Logins
 from qualytics.service.oidc import challenge_of
 from qualytics.service.operations import SYNC, Operations
@@ -136,6 +137,7 @@ VERBS = {
     "Tokens.revoke": lambda context, _: Tokens(context).revoke(1),
     "Tokens.revoke back": lambda context, at: Tokens(context).revoke(at.old, revoke=False),
     "Tokens.delete": lambda context, at: Tokens(context).delete(at.old),
+    "Audit.prune": lambda context, _: Audit(context).prune("2000-01-01"),
     "bulk.create": lambda context, at: bulk.create(
         {"schemas": ["a", "b"], "database": "d"}, Connections(context).get(at.connection), datastores(context)
     ),
@@ -158,7 +160,7 @@ def test_who_lost_the_right_since_the_question_was_let_in_writes_nothing(small_w
 
 def test_every_verb_that_writes_is_among_those():
     writers = {name.partition(" ")[0] for name in VERBS}
-    for service in (Connections, Datastores, Operations, Users, Tokens):
+    for service in (Audit, Connections, Datastores, Operations, Users, Tokens):
         for name, function in vars(service).items():
             if inspect.isfunction(function) and not name.startswith("_") and "writing()" in inspect.getsource(function):
                 assert f"{service.__name__}.{name}" in writers

@@ -169,7 +169,7 @@ def test_the_store_holds_nothing_that_leads_into_a_step(shared):
 
 
 def test_a_user_who_is_deleted_meanwhile_gets_no_token(shared):
-    shared.make("Ada", password=PASSWORD)
+    shared.make("Ada", "Member", password=PASSWORD)
     shared.make("Bob", "Admin")
     with shared.context(Actor("nobody", role="")) as context:
         from qualytics.service.oidc import challenge_of

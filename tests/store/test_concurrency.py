@@ -91,6 +91,7 @@ def older_store(settings, version):
         2: ["DROP INDEX connections_by_type_and_name"],
         3: [*(f"DROP TABLE {table}" for table in newer_tables), "ALTER TABLE datastores DROP COLUMN settings"],
         4: [f"ALTER TABLE tokens DROP COLUMN {column}" for column in ("made_by", "is_final")],
+        5: ["DROP INDEX audit_refused"],
     }
     with sqlite3.connect(settings.store_path) as database:
         for number in range(VERSION, version, -1):

@@ -13,7 +13,7 @@ from qualytics.cli._kinds import Text, Whole
 
 @click.group(cls=SuggestingGroup)
 def group() -> None:
-    """Read the audit log of a control plane. Only an Admin may."""
+    """Read and prune the audit log of a control plane. Only an Admin may."""
 
 
 @group.command("list")
@@ -25,3 +25,12 @@ def list_(*, action: str | None, before: int | None, limit: int, form: str) -> N
     """List changes and tests, the newest first; values never stand in the log, only the names of what changed."""
     with client.connect() as door:
         output.write_list(door.audit.list(before=before, limit=limit, action=action), form)
+
+
+@group.command()
+@click.option("--before", type=Text(), required=True, metavar="DATE", help="A day in UTC, as 2026-01-31, or a moment.")
+@options.common_options()
+def prune(*, before: str, form: str) -> None:
+    """Drop every entry from before a day, changes too, and say how many; the log keeps that and who did it."""
+    with client.connect() as door:
+        output.write_document(door.audit.prune(before), form)

@@ -118,3 +118,7 @@ class HttpAudit:
                 break
             before = page[-1]["id"]
         return entries
+
+    def prune(self, before: str) -> dict[str, Any]:
+        """Drop every entry from before a day or moment, changes too; return `{before, deleted}`."""
+        return replies.pruned(self._api.call("POST", "/audit/prune", None, {"before": before})[0])

@@ -120,6 +120,12 @@ def datastore(found: Any, version: str | None = None) -> Document:
     return _versioned(document, version)
 
 
+def pruned(found: Any) -> dict[str, Any]:
+    """Return what was dropped of the audit log."""
+    known = _object(found, "before", "deleted")
+    return {name: known[name] for name in ("before", "deleted")}
+
+
 def record(found: Any, version: str | None = None) -> Document:
     """Return a record that has no order of keys of its own: a user, a token."""
     return _versioned(_object(found, "id", "name"), version)

@@ -30,6 +30,7 @@ def make_app(config: Config) -> Guard:
             HTTPException: problems.of_http,
             Exception: problems.of_fault,
         },
+        on_startup=[runtime.begin],
         on_shutdown=[runtime.close],
         openapi_config=None,
         request_max_body_size=config.body_bytes,

@@ -60,6 +60,8 @@ KNOBS: tuple[Knob, ...] = (
     Knob("tests_waiting", int, 512, "tests that wait for their turn, in each worker", 0),
     Knob("test_wait_s", float, settings.TEST_WAIT_S, "seconds that a test waits for its turn", 1),
     Knob("requests_per_minute", int, 6_000, "requests of one user in a minute, in each worker", 1),
+    Knob("refusals_per_minute", int, 600, "refused changes and tests of one user or address, in each worker", 1),
+    Knob("audit_days", int, 90, "days that the audit log keeps tests and refusals; changes stay until audit prune", 1),
     Knob("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
     Knob("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
     # Longer than the 60 s after which balancers close, and than the 10 s between questions of a client that polls:
@@ -101,6 +103,8 @@ class Config:
     tests_waiting: int
     test_wait_s: float
     requests_per_minute: int
+    refusals_per_minute: int
+    audit_days: int
     body_bytes: int
     request_s: float
     idle_s: float

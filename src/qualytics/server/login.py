@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from qualytics.service.passwords import Passwords
 from qualytics.service.rights import Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from qualytics.server.config import Config
     from qualytics.service import Context
@@ -138,9 +139,12 @@ def _desk(request: AnyRequest) -> Desk:
     return desk
 
 
-def _opened(request: AnyRequest) -> Context:
-    actor = Actor("nobody", role="", address=address_of(request), request_id=request_id_of(request))
-    return runtime_of(request).context(actor)
+@contextlib.contextmanager
+def _opened(request: AnyRequest) -> Iterator[Context]:
+    address, runtime = address_of(request), runtime_of(request)
+    actor = Actor("nobody", role="", address=address, request_id=request_id_of(request))
+    with runtime.context(actor) as context, runtime.refusing(place_of(address), context):
+        yield context
 
 
 def _browser(request: AnyRequest) -> str:

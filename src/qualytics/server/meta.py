@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.params import Parameter
 
 from qualytics.server import bodies, openapi
-from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text
+from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text, required
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service import views
 from qualytics.service.journal import Audit
-from qualytics.service.rights import AUDIT, READ
+from qualytics.service.rights import AUDIT, PRUNE, READ
 
 Before = Annotated[int | None, Parameter(ge=1, le=MOST_ID, description="`next` of the page before")]
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -39,6 +39,20 @@ def list_audit(request: AnyRequest, before: Before = None, action: Text = None, 
     with opened(request) as context:
         items = Audit(context).list(before=before, limit=size, action=action)
         return bodies.reply({"items": items, "next": items[-1]["id"] if len(items) == size else None})
+
+
+@post(
+    "/audit/prune",
+    sync_to_thread=True,
+    status_code=200,
+    opt={"body": "AuditPrune", "reply": "AuditPruned", "right": PRUNE},
+)
+def prune_audit(request: AnyRequest, body: bytes) -> Reply:
+    """Drop every entry of the audit log from before a day or moment, changes too; the log says so."""
+    given = bodies.fields(request, body)
+    required(given, "before")
+    with opened(request) as context:
+        return bodies.reply(Audit(context).prune(given["before"]))
 
 
 @get("/metrics", sync_to_thread=True, opt={"reply": "Text", "media": "text/plain", "right": READ})
@@ -85,5 +99,15 @@ def get_docs(request: AnyRequest) -> Response[str]:
 
 
 ROUTES: list[Callable[..., Any]] = [
-    *(get_health, get_status, list_audit, get_metrics, list_containers, list_checks, get_openapi, get_docs),
+    *(
+        get_health,
+        get_status,
+        list_audit,
+        prune_audit,
+        get_metrics,
+        list_containers,
+        list_checks,
+        get_openapi,
+        get_docs,
+    ),
 ]

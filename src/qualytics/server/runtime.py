@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qualytics.errors import NotSignedIn, TooMany
+from qualytics.errors import NotSignedIn, QualyticsError, TooMany
 from qualytics.probe.budget import machine_bytes
 from qualytics.probe.caller import Caller
 from qualytics.probe.pool import Pool
 from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics
-from qualytics.service import Context, tokens
+from qualytics.service import Context, journal, tokens
 from qualytics.service.rights import Actor
 from qualytics.service.uses import Uses
 from qualytics.store import open_pool
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOBODY = Actor("nobody", role="")
 _SPARE_THREADS = 16
+_TIDY_S = 3_600.0
+_log = logging.getLogger("qualytics.server")
 # Under this name the state of a request has who waits for its tests.
 _CALLER = "caller"
 # Requests of one address in a minute that store a step of a sign-in and need no token for it.
@@ -53,6 +56,8 @@ class Runtime:
         self.uses = Uses(self.context)
         self.limits = Limits(config.requests_per_minute)
         self.strangers = Limits(_STRANGERS_PER_MINUTE)
+        self._refusals = Limits(config.refusals_per_minute, "requests that were refused")
+        self._tidying: asyncio.Task[None] | None = None
         self.metrics = Metrics()
         self.longest = 0  # the largest total of a list so far
         self.openapi: dict[str, Any] = {}
@@ -125,8 +130,40 @@ class Runtime:
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         await asyncio.wait([running], timeout=wait_s)
 
+    @contextlib.contextmanager
+    def refusing(self, whose: int | str, context: Context) -> Iterator[None]:
+        """Let a user or address act as long as the log was not told of too many refusals.
+
+        Raises:
+            TooMany: it was.
+
+        """
+        self._refusals.require(whose)
+        try:
+            yield
+        finally:
+            self._refusals.spend(whose, context.refused)
+
+    async def begin(self) -> None:
+        """Begin what a worker does beside its requests."""
+        self._tidying = asyncio.create_task(self._tidy())
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.to_thread(self._expire)
+            await asyncio.sleep(_TIDY_S)
+
+    def _expire(self) -> None:
+        try:
+            with self.context() as context:
+                journal.expire(context, self.config.audit_days)
+        except QualyticsError as exc:  # the store cannot be had now; there is a next time
+            _log.error("the audit log was not tidied: %s: %s", exc.code, exc.message)
+
     def close(self) -> None:
         """End what runs."""
+        if self._tidying is not None:
+            self._tidying.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._children.close()
         self.uses.close()
@@ -141,9 +178,9 @@ async def _hung_up(request: AnyRequest) -> None:
 class Limits:
     """Requests of each user, or address, in the minute that goes on: a bucket that fills as time passes."""
 
-    def __init__(self, per_minute: int) -> None:
-        """Take how many requests a minute has."""
-        self._per_minute = per_minute
+    def __init__(self, per_minute: int, what: str = "requests") -> None:
+        """Take how many requests a minute has, and what they are called."""
+        self._per_minute, self._what = per_minute, what
         self._buckets: dict[int | str, tuple[float, float]] = {}
 
     def take(self, whose: int | str) -> None:
@@ -153,16 +190,28 @@ class Limits:
             TooMany: it has no requests left.
 
         """
-        now = time.monotonic()
-        left, seen = self._buckets.get(whose, (float(self._per_minute), now))
-        left = min(self._per_minute, left + (now - seen) * self._per_minute / 60)
+        self.require(whose)
+        self.spend(whose)
+
+    def require(self, whose: int | str) -> None:
+        """Raise TooMany unless one has a request left; it is not counted."""
+        left = self._left(whose, time.monotonic())
         if left < 1:
             wait_s = (1 - left) * 60 / self._per_minute
             who = "user" if isinstance(whose, int) else "address"
-            raise TooMany(f"this {who} has sent more than {self._per_minute:,} requests a minute", None, wait_s)
-        self._buckets[whose] = (left - 1, now)
-        if len(self._buckets) > 10_000:  # tokens that have been silent are full again
+            raise TooMany(f"this {who} has sent more than {self._per_minute:,} {self._what} a minute", None, wait_s)
+
+    def spend(self, whose: int | str, count: int = 1) -> None:
+        """Count some requests, whether there are so many left or not."""
+        now = time.monotonic()
+        if count:
+            self._buckets[whose] = (self._left(whose, now) - count, now)
+        if len(self._buckets) > 10_000:  # those that have been silent are full again
             self._buckets = {key: bucket for key, bucket in [*self._buckets.items()] if now - bucket[1] < 60}
+
+    def _left(self, whose: int | str, now: float) -> float:
+        left, seen = self._buckets.get(whose, (float(self._per_minute), now))
+        return min(self._per_minute, left + (now - seen) * self._per_minute / 60)
 
 
 def runtime_of(request: AnyRequest) -> Runtime:
@@ -222,7 +271,8 @@ def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]
         )
         request.scope["state"]["is_known"] = True
         runtime.limits.take(context.actor.user_id or 0)
-        yield context
+        with runtime.refusing(context.actor.user_id or 0, context):
+            yield context
 
 
 def address_of(request: AnyRequest) -> str | None:

@@ -70,6 +70,8 @@ def components() -> dict[str, Schema]:
         "Operation": _operation(),
         "EmptyPage": _page(None),
         "Status": _closed({"database_connection": _words("OK")}, "database_connection"),
+        "AuditPrune": _closed({"before": _TEXT | {"description": "a day, or a moment as of RFC 3339"}}, "before"),
+        "AuditPruned": _closed({"before": _TIME, "deleted": {"type": "integer", "minimum": 0}}, "before", "deleted"),
         "Entries": _closed({"items": _list(_OBJECT), "next": _or_null(_ID)}, "items", "next"),
         **_people(),
     }

@@ -75,6 +75,7 @@ class Context:
         self._leased: contextlib.AbstractContextManager[Store] | None = None
         self._store: Store | None = None
         self._required: set[Right] = set()
+        self.refused = 0  # how often the log was told of a refusal
 
     @property
     def is_shared(self) -> bool:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.service.clock import now
-from qualytics.service.rights import AUDIT
-from qualytics.store.journal import Entry, Journal
+from qualytics.errors import InvalidInput, Problem
+from qualytics.service.clock import later, now
+from qualytics.service.rights import AUDIT, PRUNE
+from qualytics.store.journal import RAN, Entry, Journal
 
 if TYPE_CHECKING:
     from qualytics.service import Act, Context
 
 _MOST_VERSIONS = 1_000
+_HOUR_S, _DAY_S = 3_600, 86_400
+# Refusals of an hour that are written in full: of one user or address, and of all who have not signed in.
+_MOST, _MOST_OF_ALL = 100, 1_000
+# So many old entries are dropped in one transaction, which others wait for.
+_BATCH = 500
+# No moment takes more characters.
+_LONGEST = 40
 
 
 def append(context: Context, act: Act, outcome: str, detail: dict[str, Any]) -> None:
@@ -31,7 +39,46 @@ def append(context: Context, act: Act, outcome: str, detail: dict[str, Any]) -> 
         outcome=outcome,
         detail=detail,
     )
-    Journal(context.store.execute).add(entry)
+    journal = Journal(context.store.execute)
+    context.refused += outcome not in RAN
+    if outcome in RAN or not _is_counted(journal, entry):
+        journal.add(entry)
+
+
+def _is_counted(journal: Journal, entry: Entry) -> bool:
+    """Count a refusal in an entry of the last hour that says the same; say whether there was one.
+
+    So that nobody fills the log, the first refusals of an hour are written in full; what is beyond is counted
+    by action and outcome alone.
+    """
+    known = journal.refusals(entry.actor_id, entry.actor, later(-_HOUR_S))
+    from_there = sum(one.address == entry.address for one in known)
+    is_full = len(known) >= _MOST_OF_ALL or (entry.actor_id is not None and len(known) >= _MOST) or from_there >= _MOST
+    alike = [one for one in known if (one.action, one.outcome) == (entry.action, entry.outcome)]
+    same = next((one for one in alike if _place(one) == _place(entry)), None)
+    counted = same or (alike[-1] if alike and is_full else None)
+    if counted is None:
+        return False
+    # `count` is how often it was this, `others` how often something else with the same outcome.
+    key, first = ("count", 1) if same else ("others", 0)
+    number = counted.detail.get(key, first) + 1
+    journal.set_detail(counted.id, counted.detail | {key: number, "last": entry.created})
+    return True
+
+
+def _place(entry: Entry) -> tuple[Any, ...]:
+    return entry.object_id, entry.address, entry.token_id
+
+
+def expire(context: Context, days: int) -> int:
+    """Drop what was tested or refused more than so many days ago, a little at a time; what was changed stays."""
+    before, last, count = later(-days * _DAY_S), 0, 0
+    while ids := Journal(context.store.execute).passing(before, last, _BATCH):
+        with context.writing():
+            Journal(context.store.execute).drop(ids)
+        context.release()
+        last, count = ids[-1], count + len(ids)
+    return count
 
 
 class Audit:
@@ -46,6 +93,33 @@ class Audit:
         self._context.require(AUDIT)
         found = Journal(self._context.store.execute).entries(before, limit, action=action)
         return [_document(entry) for entry in found]
+
+    def prune(self, before: str) -> dict[str, Any]:
+        """Drop every entry from before a day or moment, changes too; return `{before, deleted}`.
+
+        Raises:
+            InvalidInput: it is no day or moment, or in the future.
+
+        """
+        with self._context.acting(PRUNE, "audit.prune") as act:
+            moment = _moment(before)
+            with self._context.writing():
+                deleted = Journal(self._context.store.execute).prune(moment)
+                act.write("done", {"before": moment, "deleted": deleted})
+        return {"before": moment, "deleted": deleted}
+
+
+def _moment(text: object) -> str:
+    from datetime import UTC, datetime
+
+    try:
+        found = datetime.fromisoformat(text if isinstance(text, str) and len(text) <= _LONGEST else "")
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput([Problem("before", "before is no day or moment", "as in 2026-01-31, in UTC")]) from None
+    if found > datetime.now(UTC):
+        raise InvalidInput([Problem("before", "before is in the future", "as in 2026-01-31, in UTC")])
+    return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def versions(context: Context, object_type: str, object_id: int) -> list[dict[str, Any]]:

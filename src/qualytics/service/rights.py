@@ -30,6 +30,7 @@ ALL_TOKENS = Right("manage the tokens of others", _ADMINS)
 SEE_USERS = Right("see users", _ADMINS)
 USERS = Right("manage users and service accounts", _ADMINS)
 AUDIT = Right("read the audit log", _ADMINS)
+PRUNE = Right("prune the audit log", _ADMINS)
 KEYS = Right("rotate the key", _ADMINS)
 
 

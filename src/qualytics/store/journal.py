@@ -15,6 +15,11 @@ _COLUMNS = (
 )
 
 _MAX_ID = 2**63 - 1
+# What was done, and tests that ran and failed; every other outcome is the code of an error that refused it.
+RAN = ("done", "failed")
+_REFUSED = "outcome <> 'done' AND outcome <> 'failed'"
+# Tests, and looks into servers: what changes nothing here.
+_TESTS = "action IN ('connection.test', 'connection.discover', 'operation.run')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,36 @@ class Journal:
         sql = f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - constants only
         self._execute(sql, (*values, json.dumps(entry.detail)))
 
+    def refusals(self, actor_id: int | None, actor: str, since: str) -> list[Entry]:
+        """Return what was refused to somebody since a moment, the oldest first."""
+        is_them = "actor_id IS NULL AND actor = ?" if actor_id is None else "actor_id = ?"
+        where = f"{_REFUSED} AND {is_them} AND created > ?"
+        sql = f"SELECT id, {', '.join(_COLUMNS)} FROM audit WHERE {where} ORDER BY id"  # noqa: S608 - constants only
+        return [_entry(row) for row in self._execute(sql, (actor if actor_id is None else actor_id, since))]
+
+    def set_detail(self, entry_id: int, detail: dict[str, Any]) -> None:
+        """Write the detail of an entry anew, inside a transaction."""
+        self._execute("UPDATE audit SET detail = ? WHERE id = ?", (json.dumps(detail), entry_id))
+
+    def passing(self, before: str, after_id: int, limit: int) -> list[int]:
+        """Return ids, above one, of tests and refusals that were written before a moment."""
+        sql = (
+            f"SELECT id FROM audit WHERE id > ? AND created < ? AND (({_REFUSED}) OR {_TESTS}) "  # noqa: S608 - constants only
+            "ORDER BY id LIMIT ?"
+        )
+        return [row[0] for row in self._execute(sql, (after_id, before, limit))]
+
+    def drop(self, ids: list[int]) -> None:
+        """Remove some entries, inside a transaction."""
+        for entry_id in ids:
+            self._execute("DELETE FROM audit WHERE id = ?", (entry_id,))
+
+    def prune(self, before: str) -> int:
+        """Remove every entry that was written before a moment, inside a transaction; return how many."""
+        count = self._execute("SELECT count(*) FROM audit WHERE created < ?", (before,)).all()[0][0]
+        self._execute("DELETE FROM audit WHERE created < ?", (before,))
+        return int(count)
+
     def of_object(self, object_type: str, object_id: int, limit: int) -> Iterator[Entry]:
         """Yield what was done to one object, the newest first."""
         where = "object_type = ? AND object_id = ? AND outcome = 'done'"
@@ -70,4 +105,8 @@ class Journal:
     def _entries(self, where: str, arguments: tuple[Any, ...]) -> Iterator[Entry]:
         sql = f"SELECT id, {', '.join(_COLUMNS)} FROM audit WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
         for row in self._execute(sql, arguments):
-            yield Entry(id=row["id"], detail=json.loads(row["detail"]), **{name: row[name] for name in _COLUMNS[:-1]})
+            yield _entry(row)
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(id=row["id"], detail=json.loads(row["detail"]), **{name: row[name] for name in _COLUMNS[:-1]})

@@ -138,6 +138,10 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE tokens ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0;
     UPDATE tokens SET is_final = 1 WHERE revoked IS NOT NULL;
     """,
+    # What was refused to somebody of late, which is counted instead of written again.
+    """
+    CREATE INDEX audit_refused ON audit (actor_id, created) WHERE outcome <> 'done' AND outcome <> 'failed';
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.
