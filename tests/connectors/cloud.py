@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import http.server
+import json
 import multiprocessing
 import ssl
 import tempfile
@@ -49,9 +50,8 @@ def discovered(type_: str, call: str, values: dict[str, Any], password: str | No
 
 def _discover(type_, call, values, password, more, options):
     plan = plan_of(type_, values, password, **options)
-    keys = ("type", "values", "timeout_s", "database", "schema", "root_path", "ssl_mode")
     with tempfile.TemporaryDirectory() as directory:
-        target = make_target({key: getattr(plan, key) for key in keys}, plan.secrets, directory)
+        target = make_target(json.loads(plan.line(directory)), plan.secrets, directory)
         connector = get(type_)
         handle = connector.open(target)
         found = [(item.name, item.kind, item.is_system) for item in getattr(connector, call)(handle, target, *more)]

@@ -349,8 +349,8 @@ def engine_urls(request):
 def fetch_size_of(values, directory):
     """Return what a driver says of the fetch size of our statement, from a process of its own with its own Java."""
     secrets = {"password": Secret(values.pop("password"))}
-    plan = {"type": "jdbc", "values": values, "timeout_s": 30.0, "ssl_mode": "auto"}
-    target = make_target(plan | dict.fromkeys(("database", "schema", "root_path")), secrets, directory)
+    plan = Plan("jdbc", values, secrets, timeout_s=30.0)
+    target = make_target(json.loads(plan.line(directory)), secrets, directory)
     target.address = "127.0.0.1"
     handle = jdbc.CONNECTOR.open(target)
     return int(jdbc.statement_of(handle, target).getFetchSize())

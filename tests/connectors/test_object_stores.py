@@ -49,16 +49,10 @@ def verdict(report):
 
 def listed(kind, uri, secrets, url, prefix="", root_path=None):
     """Return what discovery finds under a prefix."""
-    plan = {
-        "type": kind,
-        "values": {"uri": uri, "parameters": {"endpoint_url": url}},
-        "ssl_mode": "auto",
-        "timeout_s": 10.0,
-        "database": None,
-        "schema": None,
-        "root_path": root_path,
-    }
-    target = make_target(plan, {name: Secret(value) for name, value in secrets.items()}, "/nowhere")
+    held = {name: Secret(value) for name, value in secrets.items()}
+    values = {"uri": uri, "parameters": {"endpoint_url": url}}
+    plan = probe.Plan(kind, values, held, timeout_s=10.0, root_path=root_path)
+    target = make_target(json.loads(plan.line("/nowhere")), held, "/nowhere")
     connector = get(kind)
     handle = connector.open(target)
     return [(item.kind, item.name) for item in connector.tables(handle, target, prefix)]

@@ -2,10 +2,13 @@
 
 # ruff: noqa: E501 - messages stand as they came
 
+import json
+
 import pytest
 from hypothesis import given
 
 from dev import relay
+from qualytics import probe
 from qualytics.connectors import _teradata_catalog, get, teradata
 from qualytics.probe.stages import make_target
 from qualytics.probe.verdict import judge
@@ -83,9 +86,8 @@ def test_the_port_follows_the_mode_when_none_is_given():
 
 @pytest.mark.parametrize(("default", "port"), [("auto", 1025), ("verify", 443)])
 def test_the_port_follows_the_default_mode_too(default, port, tmp_path):
-    plan = {"type": "teradata", "values": {"host": "td.example.com"}, "timeout_s": 1.0, "ssl_mode": default}
-    plan |= dict.fromkeys(("database", "schema", "root_path")) | {"entrances": ()}
-    assert make_target(plan, {}, str(tmp_path)).port == port
+    plan = probe.Plan("teradata", {"host": "td.example.com"}, {}, timeout_s=1.0, ssl_mode=default)
+    assert make_target(json.loads(plan.line(str(tmp_path))), {}, str(tmp_path)).port == port
 
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)
