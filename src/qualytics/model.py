@@ -80,7 +80,10 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Failure:
-    """Where and why a test failed, in words that show no secret."""
+    """Where and why a test failed, in words that show no secret.
+
+    `trace` is the text of the driver that `detail` is made of.
+    """
 
     stage: str
     failure_class: str
@@ -88,6 +91,7 @@ class Failure:
     message: str
     hint: str
     detail: str | None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

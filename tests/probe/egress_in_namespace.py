@@ -202,7 +202,7 @@ def second_host(place, context):
     drivers = place / "drivers"
     drivers.mkdir()
     sys.path.insert(0, str(drivers))
-    (place / "a.duckdb").touch()
+    (place / "a.duckdb").write_bytes(bytes(8) + b"DUCK" + bytes(100))
     found = {}
     for name, body in SECOND_HOST.items():
         (drivers / "duckdb.py").write_text(DRIVER.format(port=port, body=body))

@@ -37,7 +37,7 @@ def driven(tmp_path, monkeypatch):
     place.mkdir()
     private.mkdir()
     database = tmp_path / "a.duckdb"
-    database.write_bytes(b"")
+    database.write_bytes(bytes(8) + b"DUCK" + bytes(100))  # as a DuckDB file begins
     monkeypatch.syspath_prepend(place)
     monkeypatch.setattr(tempfile, "tempdir", str(private))
 
@@ -205,7 +205,7 @@ print(probe.run(probe.Plan("duckdb", {"uri": sys.argv[1] + "/a.duckdb"}, {}, 20.
 def test_limits_of_the_shell_are_kept_where_they_are_lower(tmp_path):
     # In a process of its own: what runs the tests has more files open than that.
     (tmp_path / "duckdb.py").write_text(DRIVER_THAT_TELLS)
-    (tmp_path / "a.duckdb").write_bytes(b"")
+    (tmp_path / "a.duckdb").write_bytes(bytes(8) + b"DUCK" + bytes(100))
     command = [sys.executable, "-c", LIMITED, str(tmp_path)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "ValueError: (100, 100)\n"
 

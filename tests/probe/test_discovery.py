@@ -31,7 +31,7 @@ def listed(tmp_path, monkeypatch):
     place = tmp_path / "drivers"
     place.mkdir()
     database = tmp_path / "a.duckdb"
-    database.write_bytes(b"")
+    database.write_bytes(bytes(8) + b"DUCK" + bytes(100))  # as a DuckDB file begins
     monkeypatch.syspath_prepend(place)
 
     def call(body, timeout_s=20.0, **page):

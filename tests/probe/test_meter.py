@@ -213,7 +213,7 @@ def greedy(tmp_path, monkeypatch):
     (tmp_path / "drivers").mkdir()
     monkeypatch.syspath_prepend(tmp_path / "drivers")
     database = tmp_path / "a.duckdb"
-    database.touch()
+    database.write_bytes(bytes(8) + b"DUCK" + bytes(100))  # as a DuckDB file begins
     os.mkfifo(tmp_path / "held")
 
     def write(body):

@@ -61,7 +61,7 @@ def driver(tmp_path, monkeypatch):
     place.mkdir()
     monkeypatch.syspath_prepend(place)
     database = tmp_path / "a.duckdb"
-    database.touch()
+    database.write_bytes(bytes(8) + b"DUCK" + bytes(100))  # as a DuckDB file begins
 
     def write(body, at_import="", timeout_s=20.0):
         lines = "\n".join(f"    {line}" for line in body.splitlines())

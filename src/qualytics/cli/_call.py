@@ -73,6 +73,9 @@ class Call:
         """Say how far a test came, stage by stage."""
         for stage in report["stages"]:
             self.note(f"stage {stage['name']}: {'passed' if stage['ok'] else 'failed'} after {stage['ms']} ms")
+        trace = getattr(report, "trace", None)  # only on this machine
+        for line in (trace or "").splitlines():
+            self.note(f"driver: {line}")
         self.note(f"test took {report['duration_ms']} ms, address {report['address']}, tls {report['tls']}")
 
     def note_error(self, error: QualyticsError) -> None:

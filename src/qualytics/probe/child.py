@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # The longest texts of a report, in characters.
 _MAX_DETAIL = 4_096
+_MAX_TRACE = 8_192
 _MAX_WORDS = 1_000
 _MAX_NAME = 255
 
@@ -113,10 +114,14 @@ def _cleared(word: dict[str, Any], masking: Masking) -> dict[str, Any]:
     Secrets are masked before the cut: half of one would be found by nobody afterwards.
     """
     if "fail" in word:
+        from qualytics.probe.brief import brief
+
         fail = dict(word["fail"])
         for key in ("cause", "hint"):
             fail[key] = fail[key] and masking.mask_own(fail[key])[:_MAX_WORDS]
-        fail["detail"] = fail["detail"] and masking.mask(fail["detail"])[:_MAX_DETAIL]
+        whole = fail["detail"] and masking.mask(fail["detail"])
+        fail["detail"] = whole and brief(whole)[:_MAX_DETAIL]
+        fail["trace"] = whole and whole[:_MAX_TRACE]
         return {"fail": fail}
     if "note" in word:
         return {"note": {key: _noted(found, masking) for key, found in word["note"].items()}}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qualytics.probe import Plan
 
 # Also the longest line of any report.
-_MAX_REPORT_BYTES = 65_536
+_MAX_REPORT_BYTES = 98_304
 _MAX_LISTING_BYTES = 16 << 20
 _TIMEOUT = "timeout"
 _STAGES = ("resolve", "tcp", "tls", "login", "database", "query", "list", "open")
@@ -103,7 +103,7 @@ def _known_stage(said: Any) -> str:
 
 
 def _checked_failure(said: dict[str, Any]) -> dict[str, Any]:
-    fail = {key: said[key] for key in ("class", "cause", "hint", "detail")}
+    fail = {key: said[key] for key in ("class", "cause", "hint", "detail")} | {"trace": said.get("trace")}
     if fail["class"] not in CLASSES or not all(isinstance(text, str | None) for text in fail.values()):
         raise ValueError("no failure")
     return fail
@@ -263,4 +263,5 @@ def _failure(
         message=masking.mask_own(fail["cause"]) if fail["cause"] else text.cause.format(**words),
         hint=masking.mask_own(fail["hint"]) if fail["hint"] else text.hint.format(**words),
         detail=masking.mask(fail["detail"]) if fail["detail"] else None,
+        trace=masking.mask(fail["trace"]) if fail.get("trace") else None,
     )

@@ -28,6 +28,12 @@ class Document(dict[str, Any]):
         return _versioned(keys, self.version)
 
 
+class Report(dict[str, Any]):
+    """A test report; `trace`, the whole text of the driver, stays on this machine and is no key."""
+
+    trace: str | None = None
+
+
 def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> Document:
     """Return a connection as a document; `datastores` is null in lists."""
     blank = _blank(connection.type)
@@ -88,7 +94,7 @@ def page(items: list[dict[str, Any]], total: int, number: int, size: int) -> dic
     return {"items": items, "total": total, "page": number, "size": size, "pages": -(-total // size)}
 
 
-def report_document(report: TestReport) -> dict[str, Any]:
+def report_document(report: TestReport) -> Report:
     """Return a test report as a document; its free text is cut here."""
 
     def clean(text: str) -> str:
@@ -100,7 +106,7 @@ def report_document(report: TestReport) -> dict[str, Any]:
 
     failure = report.failure
     detail = failure.detail if failure else None
-    return {
+    keys = {
         "connected": failure is None,
         "stage": failure.stage if failure else None,
         "class": failure.failure_class if failure else None,
@@ -116,6 +122,9 @@ def report_document(report: TestReport) -> dict[str, Any]:
         "duration_ms": report.duration_ms,
         "warnings": [clean(warning) for warning in report.warnings],
     }
+    document = Report(keys)
+    document.trace = clean(failure.trace) if failure and failure.trace else None
+    return document
 
 
 def type_document(connector: Connector, accepted: Iterable[str]) -> dict[str, Any]:
