@@ -95,3 +95,35 @@ def superlinear(path):
 def test_texts_are_normalised_in_one_place_alone(path):
     found = list(superlinear(path))
     assert not found or path == SRC / "text.py", f"{path} normalises at lines {found}"
+
+
+ALIKE = [
+    ("alice", "\u0430lice"),
+    ("alice", "aIice"),
+    ("ALICE", "\u0391LICE"),
+    ("prod", "\u0440r\u043e\u0501"),
+    ("admin", "adrnin"),
+    ("user1", "userl"),
+    ("\u0140", "l\u00b7"),
+    ("\u00e9a", "e\u0301\u0430"),
+]
+
+
+@pytest.mark.parametrize(("name", "twin"), ALIKE, ids=ascii)
+def test_names_that_look_alike_have_a_look_in_common(name, twin):
+    assert text.looks(name) & text.looks(twin)
+
+
+@pytest.mark.parametrize(("name", "other"), [("prod-1", "prod-2"), ("\u00e9", "e"), ("o", "0"), ("alice", "bob")])
+def test_names_that_can_be_told_apart_have_none(name, other):
+    assert not text.looks(name) & text.looks(other)
+
+
+def test_a_look_of_a_look_is_itself():
+    for look in {look for line in looks_of_all() for look in line}:
+        assert text.looks(look) >= {look}
+
+
+def looks_of_all():
+    for line in (SRC / "confusables.txt").read_text(encoding="utf-8").splitlines():
+        yield text.looks(line.partition("\t")[2][0])

@@ -7,7 +7,7 @@ came over the network must not hold the interpreter. Whatever of that is done to
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,6 +76,35 @@ def visible(text: str) -> str:
     if normal is None:  # nobody wrote so many marks on one letter
         normal = normalized("".join(character for character in kept if not unicodedata.combining(character)))
     return (normal or "").strip()
+
+
+@lru_cache(maxsize=16_384)
+def looks(name: str) -> frozenset[str]:
+    """Return what a name may be taken for: two names look alike when they have one of these in common.
+
+    They are the skeletons of UTS #39 section 4, of the name and of its form without case.
+    """
+    return frozenset(map(_skeleton, (name[:LONGEST], folded(name) or "")))
+
+
+def _skeleton(name: str) -> str:
+    if name.isascii():
+        return name.translate(_confusables())
+    for _ in range(2):  # a character may look like others that have marks of their own
+        name = (normalized(name, "NFD") or "").translate(_confusables())
+    return name
+
+
+@cache
+def _confusables() -> dict[int, str]:
+    import os  # 33 kB, for new names alone
+
+    table = {}
+    with open(os.path.join(os.path.dirname(__file__), "confusables.txt"), encoding="utf-8") as lines:
+        for line in lines:
+            look, _, characters = line.rstrip("\n").partition("\t")
+            table.update(dict.fromkeys(map(ord, characters), look))
+    return table
 
 
 def shown(text: str) -> str:

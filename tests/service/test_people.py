@@ -229,3 +229,35 @@ def test_a_password_is_the_same_however_its_letters_are_composed():
     assert passwords.verify(made, "pa\u00df und M\u00fche, ganz lang")
     assert not passwords.verify(made, "pass und M\u00fche, ganz lang")
     assert not passwords.verify("no hash at all", "x")
+
+
+TWINS = ["\u0430lice", "a\u217cice", "AL\u0406CE", "a1ice", "\uff41lice", "\U0001d41alice", "alic\u0435", "\u0391LICE"]
+
+
+@pytest.mark.parametrize("kind", ["user", "service"])
+@pytest.mark.parametrize("twin", TWINS, ids=ascii)
+def test_nobody_is_named_so_that_they_look_like_another(shared, twin, kind):
+    shared.make("Ada", "Admin")
+    shared.make("alice", "Member")
+    bob = shared.make("Bob", "Member", kind=kind)
+    with shared.context() as context:
+        service = Users(context)
+        with pytest.raises(NameTaken, match="looks like that of user 'alice'"):
+            service.create({"name": twin, "kind": kind})
+        with pytest.raises(NameTaken, match="looks like that of user 'alice'"):
+            service.update(bob["id"], {"name": twin})
+        assert service.update(bob["id"], {"name": "Bobby"})["name"] == "Bobby"
+
+
+def test_a_twin_from_before_stays_readable_and_can_be_changed_and_deleted(shared):
+    shared.make("Ada", "Admin")
+    shared.make("alice", "Member")
+    with shared.context() as context:
+        service = Users(context)
+        twin = service.create({"name": "other"})["id"]
+        with context.store.writing():
+            context.store.execute("UPDATE users SET name = ?, name_key = ? WHERE id = ?", (TWINS[0], TWINS[0], twin))
+        assert service.get(twin)["name"] == TWINS[0]
+        assert service.update(twin, {"role": "Manager", "name": TWINS[0]})["role"] == "Manager"
+        assert service.update(twin, {"name": "alicia"})["name"] == "alicia"
+        assert service.delete(twin)["deleted"]

@@ -13,6 +13,7 @@ from qualytics.service.clock import now
 from qualytics.service.passwords import Passwords
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
 from qualytics.service.tokens import end_others, issue, named
+from qualytics.service.twins import twin_of
 from qualytics.store.people import People, User
 
 if TYPE_CHECKING:
@@ -252,6 +253,8 @@ def _require_free(people: People, user: User, row: Mapping[str, Any] | None = No
     other = people.user_named(wanted["name_key"])
     if other is not None and other.id != user.id:
         raise NameTaken(f"another user is named {name!r}", "names are compared without regard to case; choose another")
+    if row is None or name != user.name:
+        _require_distinct(people, str(name), user.id if row is not None else None)
     if wanted["issuer"] is not None:
         other = people.user_of(wanted["issuer"], wanted["subject"])
         if other is not None and other.id != user.id:
@@ -259,6 +262,12 @@ def _require_free(people: People, user: User, row: Mapping[str, Any] | None = No
                 f"user {other.name!r} is that subject already",
                 "unset that one first: qualytics users update --id N --unset subject",
             )
+
+
+def _require_distinct(people: People, name: str, besides: int | None) -> None:
+    if (twin := twin_of(people, name, besides)) is not None:
+        message = f"the name {name!r} looks like that of user {twin.name!r}"
+        raise NameTaken(message, "choose one that nobody takes for the other; both may hold letters of other alphabets")
 
 
 def _at_version(people: People, user_id: int, version: int | None) -> User:

@@ -8,6 +8,7 @@ from qualytics import text
 from qualytics.errors import NotSignedIn
 from qualytics.service import Act, validate
 from qualytics.service.clock import now
+from qualytics.service.twins import twin_of
 from qualytics.store.people import User
 
 if TYPE_CHECKING:
@@ -66,6 +67,6 @@ def _free_name(people: People, identity: Identity) -> str:
     base = text.visible(identity.name or "")[:200] or text.visible(identity.subject)[:200] or "user"
     for number in range(1, _MOST_TRIES):
         name = base if number == 1 else f"{base}-{number}"
-        if people.user_named(validate.fold(name)) is None:
+        if people.user_named(validate.fold(name)) is None and twin_of(people, name) is None:
             return name
     raise NotSignedIn(f"too many users are named {base!r}", "ask an Admin to make a user for you")
