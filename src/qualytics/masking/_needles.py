@@ -9,8 +9,10 @@ from array import array
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from qualytics.fields import MAX_SECRET
 from qualytics.masking._letters import BLANK, bare, joined, lowered
 from qualytics.masking._views import DOUBLED_SIGNS, ESCAPE_SIGNS, single, undone
+from qualytics.text import normalized
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -175,8 +177,6 @@ def _from_base64(text: str) -> bytes | None:
 
 def _other_letters(text: str) -> Iterator[str]:
     # Letters beyond ASCII as other bytes, in other cases and compositions.
-    import unicodedata
-
     wide = text.encode("utf-16-le", "surrogatepass")
     yield "".join(chr(wide[at] | wide[at + 1] << 8) for at in range(0, len(wide), 2))  # JSON's pairs of \u
     yield wide.decode("latin-1")
@@ -185,8 +185,8 @@ def _other_letters(text: str) -> Iterator[str]:
         text,
         text.upper(),
         text.lower(),
-        unicodedata.normalize("NFC", text),
-        unicodedata.normalize("NFD", text),
+        normalized(text, "NFC", MAX_SECRET) or text,
+        normalized(text, "NFD", MAX_SECRET) or text,
     }:
         yield form
         yield form.encode("utf-8", "surrogatepass").decode("latin-1")
