@@ -10,6 +10,9 @@ from qualytics.service.connections import Connections
 from qualytics.service.journal import Audit, expire
 from qualytics.service.rights import Actor
 
+# Each has a fresh store with users.
+pytestmark = pytest.mark.slow
+
 GIVEN = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "u", "name": "c"}
 
 

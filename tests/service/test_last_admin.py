@@ -6,6 +6,9 @@ from qualytics.errors import Conflict
 from qualytics.service.people import Users
 from qualytics.service.tokens import Tokens, authenticate
 
+# Each has a fresh store with users.
+pytestmark = pytest.mark.slow
+
 LINK = {"issuer": "https://i.example", "subject": "s"}
 
 
@@ -80,7 +83,6 @@ def test_another_admin_who_can_sign_in_lets_one_go(plane, how, other):
     assert LOSSES[how](plane)
 
 
-@pytest.mark.slow
 def test_what_an_admin_signs_in_with_is_not_taken_from_the_last(plane):
     with plane.shared.context() as context:  # the owner of the store, on its host
         service = Users(context)

@@ -9,6 +9,9 @@ from qualytics.errors import Conflict, NotSignedIn
 from qualytics.service.people import Users
 from qualytics.service.tokens import Tokens, authenticate
 
+# Each has a fresh store with users.
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery"
 
 
@@ -129,7 +132,6 @@ def test_who_made_a_token_is_known_when_one_between_was_deleted(people):
     assert not people.is_good(third)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"password": PASSWORD * 2}, {"password": None}, {"issuer": None, "subject": None}])
 def test_another_way_to_sign_in_ends_every_token_of_a_user_for_good(anywhere, people, change):
     eve = anywhere.make("Eve", "Admin", password=PASSWORD, issuer="https://i.example", subject="s")
@@ -144,7 +146,6 @@ def test_another_way_to_sign_in_ends_every_token_of_a_user_for_good(anywhere, pe
     assert json.loads(anywhere.audit()[-2][5])["tokens_ended"] == 3
 
 
-@pytest.mark.slow
 def test_the_token_that_sets_a_new_password_stays(people):
     own, other = people.make(None, "Root"), people.make(None, "Root")
     people.update(own["bearer_token"], 1, {"password": PASSWORD})

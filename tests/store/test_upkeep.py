@@ -275,7 +275,7 @@ def test_a_restore_keeps_tokens_where_that_is_asked_for(signed_in, run, raw, tmp
     settings, bearer, _ = signed_in
     run("store", "backup", tmp_path / "copy")
     with Context(settings) as context:
-        Users(context).create({"name": "bob", "role": "Admin"})
+        Users(context).create({"name": "bob", "role": "Admin", "issuer": "https://i.example", "subject": "s"})
         Users(context).delete(1)
     assert not is_good(settings, bearer)
     restored = run("store", "restore", tmp_path / "copy", "--keep-tokens", "--format", "json")
