@@ -12,7 +12,11 @@ _STRANGER = Verdict(
     "the server does not speak Hive's protocol as these settings say",
     "check host and port, then transport, http_path and auth_mechanism in --parameters",
 )
-
+_MECHANISM = Verdict(
+    "config",
+    "the server asks for another way of logging in than auth_mechanism says, such as Kerberos, which is not offered here",
+    "set auth_mechanism in --parameters to what the server has, or ask for an HiveServer2 that takes a password (LDAP)",
+)
 _HUNG_UP = Verdict(
     "network", None, "check host and port, then that transport and auth_mechanism in --parameters are the server's"
 )
@@ -25,7 +29,8 @@ _MESSAGES = (
     (r"HTTP code (404|405)", Verdict("config", "there is no HiveServer2 under this http_path", "check http_path in --parameters")),
     (r"HTTP code 429|too many (connections|sessions)|limit.* reached|Connection limit", Verdict("quota")),
     (r"HTTP code 50[234]|not.*active passive|server is (starting|shutting)", Verdict("transient")),
-    (r"Unsupported mechanism|Bad SASL|invalid status|SASL", _STRANGER),
+    (r"Unsupported mechanism|Bad status.*(GSS|Kerberos)", _MECHANISM),
+    (r"Bad SASL|invalid status|SASL", _STRANGER),
     (r"HTTP code 4", _STRANGER),
     (r"read 0 bytes|Connection reset|unexpected exception|closed|EOF", _HUNG_UP),
     (r"timed out|read timeout", Verdict("timeout")),

@@ -60,6 +60,9 @@ _CLASSES: dict[str, Verdict] = {
     "SQLTransientException": Verdict("transient"),
 }  # fmt: skip
 
+_KERBEROS = Verdict(
+    "config", "the server asks for Kerberos, which is not offered here", "ask for a login that takes a password"
+)
 # States of one engine alone: H2's own are its error codes (h2database.com, ErrorCode).
 _STATES: dict[str, Verdict] = {
     "90013": _NO_DATABASE,
@@ -87,6 +90,7 @@ _NUMBERS: dict[int, Verdict] = {
 }
 
 _TEXTS: tuple[tuple[str, Verdict], ...] = (
+    (r"authentication type [79] is not supported|GSS Authentication failed|GSSException|\(auth_gssapi|authentication_kerberos", _KERBEROS),
     (r"Could not open SSL root certificate file|PKIX path building failed|unable to find valid certification path", _TRUST),
     (r"server does not support SSL|ssl not enabled in the server", _NO_TLS),
     (r"Unsupported or unrecognized SSL message", _NOT_TLS),

@@ -17,7 +17,18 @@ _PLUGIN = Verdict(
     "the account's authentication plugin is not supported",
     "give the account another plugin on the server, such as mysql_native_password or caching_sha2_password",
 )
-
+_KERBEROS = Verdict(
+    "config",
+    "the account logs in by Kerberos, which is not offered here",
+    "give the account a plugin that takes a password, such as mysql_native_password or caching_sha2_password",
+)
+# Over TLS: an account that demands a client certificate and a wrong password are refused in one and the same packet.
+AUTH_OR_CERTIFICATE = Verdict(
+    "auth",
+    None,
+    "check --username and --password; the server refuses an account that demands a client certificate (require x509) "
+    "in the same words, and none is offered here: require ssl is enough for a password",
+)
 # Of a plain login: an account that demands TLS and a wrong password sound alike.
 AUTH_OR_TLS = Verdict(
     "auth",
@@ -26,6 +37,7 @@ AUTH_OR_TLS = Verdict(
     "try ssl_mode=auto in --parameters",
 )
 _NONSENSE = Verdict("config", f"the server does not speak {PROTOCOL} as it should", "check host and port")
+_GSSAPI = (r"gssapi|kerberos", _KERBEROS)
 # What PyMySQL says without a number, as a RuntimeError.
 _MESSAGES = (
     (r"pynacl", _PLUGIN),
@@ -111,6 +123,8 @@ def classify(exc: BaseException) -> Verdict | None:
     number = exc.args[0] if exc.args else None
     if not isinstance(number, int):
         return _NONSENSE
+    if _NUMBERS.get(number) is _PLUGIN and (kerberos := by_text(str(exc), (_GSSAPI,))):
+        return kerberos
     return _NUMBERS.get(number) or _ROUTER.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
 
 

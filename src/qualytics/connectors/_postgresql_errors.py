@@ -61,7 +61,7 @@ MESSAGES = (
     (r"pg_hba\.conf.*(no encryption|SSL off)|^(FATAL: *)?SSL required", _DEMANDS_TLS),
     (r"pg_hba\.conf", _NO_ENTRY),
     (r"valid client certificate|client certificate (is )?required", _CLIENT_CERTIFICATE),
-    (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|authentication method [79]\b", _KERBEROS),
+    (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|authentication method [79]\b|GSSAPI (security|authentication)", _KERBEROS),
     (r"authentication method .*not supported|authentication method requirement .* failed: server requested (?!a (cleartext|hashed) password)", _METHOD),
     (r"role .* is not permitted to log in", _NO_ROLE),
     (r"authentication method requirement .* failed|requires? a cleartext password", _CLEAR_TEXT),

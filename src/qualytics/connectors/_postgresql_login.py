@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # libpq-fe.h, PGVerbosity. A verbose message has the SQLSTATE, and the routine of the server that wrote it.
 _DEFAULT, _VERBOSE = 1, 2
 _HEAD = re.compile(r": {2}([0-9A-Z]{5}): ")
-_PLACE = re.compile(r"\n[^\n:]+: {2}(\w+), [\w.]+:\d+(?=\n|\Z)")
+_PLACE = re.compile(r"\n[^\n:]+: {2}(\w+), [^\s:]+:\d+(?=\n|\Z)")
 # The server cannot speak the encoding of this session: feature not supported, no such character.
 _NO_SUCH_ENCODING = frozenset({"0A000", "22021", "22P05"})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors._base import Connector, Param, Refusal, Server, tls_params
 from qualytics.connectors._mysql_arguments import arguments
 from qualytics.connectors._mysql_catalog import catalogs, select, tables
-from qualytics.connectors._mysql_errors import AUTH_OR_TLS, classify, explain
+from qualytics.connectors._mysql_errors import AUTH_OR_CERTIFICATE, AUTH_OR_TLS, classify, explain
 from qualytics.connectors._mysql_greeting import CLIENT_SSL, greet
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def connect(target: Target) -> Any:
     try:
         handle.connect(target.sock)
     except pymysql.OperationalError as exc:
-        if exc.args[:1] == (1045,) and not handle.ssl and handle.server_capabilities & CLIENT_SSL:
+        if exc.args[:1] == (1045,) and handle.ssl:
+            raise Refusal(AUTH_OR_CERTIFICATE) from exc
+        if exc.args[:1] == (1045,) and handle.server_capabilities & CLIENT_SSL:
             raise Refusal(AUTH_OR_TLS) from exc
         raise
     return handle
@@ -65,7 +67,7 @@ CONNECTOR = Connector(
     catalogs=catalogs,
     tables=tables,
     verified="sibling: MariaDB 10.11; caching_sha2_password against a script of the protocol",
-    authentication=(("BASIC", "username and password"),),
+    authentication=(("BASIC", "username and password; no Kerberos, no client certificate"),),
     # MySQL Reference Manual, "INFORMATION_SCHEMA Introduction": it shows what an account has some privilege on.
     privileges=(
         "CREATE USER reader IDENTIFIED BY '...': to log in takes no right",

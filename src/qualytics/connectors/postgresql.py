@@ -91,7 +91,12 @@ CONNECTOR = Connector(
     schemas=schemas,
     tables=tables,
     verified="real server: PostgreSQL 15",
-    authentication=(("BASIC", "username and password, checked by SCRAM-SHA-256 or MD5, in clear text over TLS alone"),),
+    authentication=(
+        (
+            "BASIC",
+            "username and password, checked by SCRAM-SHA-256 or MD5, in clear text over TLS alone; no Kerberos, no client certificate",
+        ),
+    ),
     # PostgreSQL documentation, "Privileges".
     privileges=(
         "GRANT CONNECT ON DATABASE sales TO reader (PUBLIC has it by default)",
