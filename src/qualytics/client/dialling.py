@@ -127,7 +127,7 @@ def connect(addresses: list[Any], deadline: Deadline) -> socket.socket:
 
 
 def make_context(target: Target) -> ssl.SSLContext:
-    """Return what is trusted: the roots of this machine, SSL_CERT_FILE or the target's own.
+    """Return what is trusted: the roots of this machine, SSL_CERT_FILE and SSL_CERT_DIR, or the target's own.
 
     Raises:
         UsageError: the file cannot be read.
@@ -136,7 +136,8 @@ def make_context(target: Target) -> ssl.SSLContext:
     ca_file = target.ca_file
     try:
         context = ssl.create_default_context(cafile=ca_file)
-        if ca_file is None and not os.environ.get("SSL_CERT_FILE") and not context.cert_store_stats()["x509_ca"]:
+        chosen = ca_file or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+        if not chosen and not context.cert_store_stats()["x509_ca"]:
             for path in filter(os.path.exists, _ROOTS):
                 context.load_verify_locations(path)
                 break

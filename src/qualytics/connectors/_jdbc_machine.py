@@ -42,7 +42,7 @@ def start(target: Target) -> None:
 
     jars = target.parameters["jars"]
     jpype.startJVM(*machine(target), classpath=jars, convertStrings=False, interrupt=False)
-    if roots := target.parameters.get("ssl_root_cert_file"):
+    if roots := target.parameters.get("ssl_root_cert_file") or os.environ.get("SSL_CERT_FILE"):
         _trust(roots, f"{target.directory}/roots.p12")
 
 
@@ -54,8 +54,10 @@ def _trust(roots: str, store: str) -> None:
         with open(roots, "rb") as file:
             pem = jpype.JClass("java.io.ByteArrayInputStream")(file.read(_MAX_ROOTS_BYTES))
     except OSError as exc:
-        cause = f"ssl_root_cert_file cannot be read: {exc.strerror}"
-        raise refuse("config", cause, "check the path in --parameters", stage="login") from exc
+        cause = f"the root certificates in {roots} cannot be read: {exc.strerror}"
+        raise refuse(
+            "config", cause, "check ssl_root_cert_file in --parameters, or SSL_CERT_FILE", stage="login"
+        ) from exc
     keys = jpype.JClass("java.security.KeyStore").getInstance("PKCS12")
     keys.load(None, None)
     found = jpype.JClass("java.security.cert.CertificateFactory").getInstance("X.509").generateCertificates(pem)

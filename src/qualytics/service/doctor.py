@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, module_path
 from qualytics.errors import QualyticsError
-from qualytics.probe.tls import system_roots
+from qualytics.probe.tls import hashed_roots, system_roots
 from qualytics.store.sealing import Keys
 
 if TYPE_CHECKING:
@@ -71,6 +71,15 @@ def _sqlite() -> _Check:
 
 
 def _roots() -> _Check:
+    folders = os.environ.get("SSL_CERT_DIR")
+    if folders:
+        try:
+            found = [path for folder in folders.split(os.pathsep) if folder for path in hashed_roots(folder)]
+        except OSError as exc:
+            hint = "set SSL_CERT_DIR to a folder of certificates, or unset it"
+            return _Check("roots", ok=False, found=f"SSL_CERT_DIR cannot be read: {exc.strerror}", hint=hint)
+        rehash = None if found else f"run: openssl rehash {folders}"
+        return _Check("roots", ok=bool(found), found=f"{len(found)} hashed names in {folders}", hint=rehash)
     path = system_roots()
     if path is None:
         hint = "install the package ca-certificates, or set SSL_CERT_FILE"

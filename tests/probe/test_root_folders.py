@@ -1,0 +1,80 @@
+"""SSL_CERT_DIR, and SSL_CERT_FILE beside it: the roots of every test, whatever its driver takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import defects
+from tests.connectors.test_tls_defects import attempt
+from tests.connectors.trial import outcome
+
+# Each library that looks for roots: Python's ssl, requests, Rust, Go, libpq, PyMySQL, OpenSSL behind ODBC.
+TYPES = ["trino", "s3", "dremio", "teradata", "postgresql", "redshift", "mysql", "oracle", "db2", "snowflake"]
+DAMAGES = {
+    "no-names": "holds no certificates under hashed names",
+    "missing": "cannot be read",
+    "dangling": "cannot be read",
+}
+
+
+@pytest.fixture(scope="module")
+def chain():
+    root = defects.issue("Test Root", ca=True)
+    return defects.issue("leaf", root), root
+
+
+@pytest.fixture
+def folder(chain, tmp_path):
+    """Return a folder with the root under such a name as `openssl rehash` gives, and a file of no use."""
+    place = tmp_path / "roots"
+    place.mkdir()
+    (place / "0a1b2c3d.0").write_bytes(chain[1].pem)
+    (place / "README").write_text("no certificate")
+    return place
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("type_", TYPES)
+def test_a_folder_of_roots_is_trusted_and_nothing_else(type_, chain, folder, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    with defects.serving(type_, defects.context_of(chain)) as port:
+        trusted = attempt(type_, port)
+        (folder / "0a1b2c3d.0").write_bytes(defects.issue("Other Root", ca=True).pem)
+        other = attempt(type_, port)
+    shaken = {stage.name: stage.ok for stage in trusted.stages}
+    assert shaken["tls"] or outcome(trusted)[1] != "tls", trusted.failure.detail
+    assert outcome(other)[1] == "tls", other.failure.detail
+    assert "'Test Root'" in other.failure.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("in_file", [True, False])
+def test_with_both_variables_both_count(chain, folder, tmp_path, monkeypatch, in_file):
+    other = tmp_path / "other.pem"
+    other.write_bytes(defects.issue("Other Root", ca=True).pem)
+    if in_file:
+        (folder / "0a1b2c3d.0").rename(tmp_path / "root.pem")
+        other.rename(folder / "0a1b2c3d.0")
+    monkeypatch.setenv("SSL_CERT_DIR", f"{folder}:")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "root.pem" if in_file else other))
+    with defects.serving("trino", defects.context_of(chain)) as port:
+        assert outcome(attempt("trino", port))[1] != "tls"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_folder_that_is_of_no_use_is_named(chain, folder, tmp_path, monkeypatch, run, damage):
+    place = folder
+    if damage == "no-names":
+        (folder / "0a1b2c3d.0").rename(folder / "root.pem")
+    elif damage == "missing":
+        place = tmp_path / "missing"
+    else:
+        (folder / "0a1b2c3d.0").unlink()
+        (folder / "0a1b2c3d.0").symlink_to(tmp_path / "gone")
+    monkeypatch.setenv("SSL_CERT_DIR", str(place))
+    report = attempt("trino", 1)
+    assert outcome(report) == ("resolve", "config")
+    assert "SSL_CERT_DIR" in report.failure.message
+    assert DAMAGES[damage] in report.failure.message
+    assert "rehash" in report.failure.hint or "variables" in report.failure.hint
