@@ -20,7 +20,7 @@ FILES = sorted(SRC.rglob("*.py"))
 # Package or module → its layer; what a layer may import beside what is below it stands in ALLOWED.
 LAYERS = {
     **dict.fromkeys(
-        ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "text", "module_path", "hiding"),
+        ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "text", "urls"),
         0,
     ),
     **dict.fromkeys(("module_path", "hiding"), 0),
@@ -163,6 +163,78 @@ def test_below_the_command_line_nothing_prints_and_nothing_exits():
             # The child of a test is a program of its own.
             if isinstance(node, ast.Attribute) and node.attr == "exit" and path.name != "child.py":
                 assert not (isinstance(node.value, ast.Name) and node.value.id == "sys"), f"{path}:{node.lineno}"
+
+
+# Whose own words may be shown though they are an exception's, and why no parser of a foreign text speaks there.
+_OURS = "words of our own checks, which repeat no value"
+_MASKED = "words of a driver, masked before anybody sees them"
+_SEARCHED = "a driver's words are searched, and none is shown"
+MAY_SHOW = {
+    "server/login.py": _OURS,
+    "server/config.py": _OURS,
+    "server/bodies.py": _OURS,
+    "service/oidc.py": _OURS,
+    "service/outward.py": _OURS,
+    "service/validate.py": _OURS,
+    "cli/_values.py": _OURS,
+    "connectors/_google.py": _OURS,
+    "connectors/_google_token.py": _OURS,
+    "connectors/_redshift_iam.py": _OURS,
+    "connectors/gcs.py": _OURS,
+    "connectors/_keys.py": _OURS,
+    "connectors/_objects.py": f"{_OURS}; and {_MASKED}",
+    "connectors/_tds.py": _MASKED,
+    "connectors/_abfs_login.py": _SEARCHED,
+    "probe/child.py": _MASKED,
+    "probe/forking.py": "words of a pipe between two processes of ours",
+    "probe/template.py": "words of the import of a driver, which knows no connection",
+    "cli/_call.py": "for --debug, which is asked for, and masked",
+    "store/faults.py": "words of SQLite on a file, which has no address",
+    "store/postgres_faults.py": "words of libpq on an address that was read and found to hold no more than it should",
+    "client/transport.py": "words of the operating system on a URL that holds no login",
+}
+
+
+def shown_exceptions(path):
+    """Yield the lines that make text of an exception: str(exc), repr(exc), "{exc}"."""
+    caught = {node.name for node in ast.walk(parsed(path)) if isinstance(node, ast.ExceptHandler) and node.name}
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FormattedValue):
+            text = node.value
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"str", "repr", "format"}
+        ):
+            text = node.args[0] if node.args else None
+        else:
+            continue
+        if isinstance(text, ast.Name) and text.id in caught | {"exc"}:
+            yield node.lineno
+
+
+def test_no_text_is_made_of_an_exception_but_where_that_is_known_to_repeat_no_secret():
+    found = {}
+    for path in FILES:
+        if not path.name.endswith("_errors.py") and (lines := list(shown_exceptions(path))):
+            found[str(path.relative_to(SRC))] = lines
+    assert found.keys() == MAY_SHOW.keys(), {name: found.get(name) for name in found.keys() ^ MAY_SHOW.keys()}
+
+
+def test_urls_of_settings_and_of_users_are_taken_apart_in_one_place():
+    allowed = {
+        "urls.py": "the place",
+        "client/dialling.py": "a proxy's, which may hold a login",
+        "client/browser.py": "what a browser of this machine asks for",
+        "connectors/_https.py": "compares and joins what was checked",
+        "connectors/_objects.py": "reads the path of what was checked",
+        "service/oidc.py": "adds a query to what was checked",
+    }
+    found = {
+        str(path.relative_to(SRC))
+        for path in FILES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and any(alias.name in {"urlsplit", "urlparse"} for alias in node.names)
+    }
+    assert found == allowed.keys()
 
 
 def test_no_assert_stands_in_the_source():

@@ -220,7 +220,7 @@ def test_a_provider_that_is_not_there_is_told_and_passwords_still_work(control_p
     [
         ({"QUALYTICS_PUBLIC_URL": ""}, "needs QUALYTICS_PUBLIC_URL"),
         ({"QUALYTICS_OIDC_CLIENT_ID": ""}, "QUALYTICS_OIDC_CLIENT_ID is not set"),
-        ({"QUALYTICS_OIDC_ISSUER": "http://login.example.com"}, "is not https"),
+        ({"QUALYTICS_OIDC_ISSUER": "http://login.example.com"}, "must be https"),
         ({"QUALYTICS_OIDC_DEFAULT_ROLE": "Root"}, "must be Admin, Manager, Member"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
+from qualytics.urls import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,13 +175,13 @@ def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
         UsageError: it is none; `name` is what the message calls it.
 
     """
-    from urllib.parse import urlsplit
-
     whole = text.strip()
     whole = whole if "://" in whole else f"https://{whole}"
     hint = "as in https://connections.example.com"
+    if "@" in whole:
+        raise UsageError(f"{name} holds a user or a password", f"leave them out, {hint}; the token says who you are")
     try:
-        parts = urlsplit(whole)
+        parts = split(whole)
         port = parts.port
         host = parts.hostname or ""
     except (ValueError, UnicodeError):
@@ -195,8 +196,6 @@ def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
         or any(char <= " " or char == "\x7f" for char in whole)
     ):
         raise UsageError(f"{name} is no URL of a control plane", hint)
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(f"{name} holds a user or a password", f"leave them out, {hint}; the token says who you are")
     if parts.query or parts.fragment:
         raise UsageError(f"{name} holds more than a path", hint)
     path = parts.path.rstrip("/")

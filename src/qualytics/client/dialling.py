@@ -56,7 +56,13 @@ class Proxy:
             self.host, self.port = parts.hostname or "", parts.port or 80
         except ValueError:
             parts = None
-        if parts is None or parts.scheme != "http" or not self.host:
+        # An @ behind the host: a slash in a password has ended that early, and what would be dialled is a part of it.
+        if (
+            parts is None
+            or parts.scheme != "http"
+            or not self.host
+            or "@" in f"{parts.path}{parts.query}{parts.fragment}"
+        ):
             raise UsageError(f"{name} is no proxy that can be used", "as in http://proxy.example.com:3128")
         self.login = None
         if parts.username is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from qualytics.connectors._base import Endpoint, Param
+from qualytics.urls import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +47,11 @@ def endpoint_of(values: Mapping[str, Any], default_host: str, default_port: int 
         raise ValueError("must be ASCII; a host name beyond it has a form that begins with xn--")
     if not _URL.fullmatch(url):
         raise ValueError("must be a URL without blanks, quotes and the like")
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # whose words may repeat the URL
-        raise ValueError("must be a URL such as https://host:port") from None
+    parts = split(url)
+    host, port = parts.hostname or "", parts.port
     if parts.scheme not in {"http", "https"} or not host or "%" in host:
         raise ValueError("must be a URL such as https://host:port")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if parts.query or parts.fragment:
         raise ValueError("must hold scheme, host, port and path alone")
     https = parts.scheme == "https"
     if not https and not is_loopback(host):

@@ -186,11 +186,12 @@ def _properties(scheme: str, dialect: Dialect, text: str) -> dict[str, str]:
     known = {name.lower(): name for name in (*dialect.allowed, *dialect.tls)}
     found: dict[str, str] = {}
     for part in filter(None, re.split("[&;]", text)):
-        key, _, value = part.partition("=")
+        key, equals, value = part.partition("=")
         name = known.get(key.lower())
         if name is None:
             allowed = ", ".join(known.values()) or "none"
-            shown = key if re.fullmatch(r"[A-Za-z]\w{0,63}", key) else "something else"
+            # Without a value it may be the end of a password, after a sign that divides properties.
+            shown = key if equals and re.fullmatch(r"[A-Za-z]\w{0,63}", key) else "something else"
             raise ValueError(f"holds the property {shown}; jdbc:{scheme} may have {allowed}")
         if name in found or not _VALUE.match(value):
             raise ValueError(f"holds {name} twice, or with a value that is no word")

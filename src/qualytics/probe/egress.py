@@ -136,7 +136,7 @@ def _entry(text: str) -> _Entry:
         # A name of digits alone would be an address in some short form, which the settings have no need of.
         if is_name(place) and ":" not in place and not re.fullmatch(r"[\d.]+", place):
             return _Entry(None, fold(place), port)
-    raise ValueError(f"{text!r} is no network, address or host name")
+    raise ValueError("holds what is no network, address or host name")  # a URL pasted here may hold a password
 
 
 def is_name(host: str) -> bool:

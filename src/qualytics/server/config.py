@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from qualytics import settings
 from qualytics.errors import UsageError
@@ -18,6 +17,7 @@ from qualytics.secret import Secret
 from qualytics.service.oidc import DEFAULT_NAME, Provider
 from qualytics.service.plane import known_types
 from qualytics.settings import Plane
+from qualytics.urls import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,19 +196,17 @@ def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 def _is_base(url: str) -> bool:
     try:
-        parts = urlsplit(url)
-        _ = parts.port
+        parts = split(url)
     except ValueError:
         return False
-    rest = parts.username is not None or parts.query or parts.fragment
-    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not rest
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not (parts.query or parts.fragment)
 
 
 def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return Policy(texts).allowed
     except ValueError as exc:
-        raise UsageError(f"QUALYTICS_ALLOW_TARGET: {exc}", "as in 10.0.0.0/8, or db.example.com:5432") from None
+        raise UsageError(f"QUALYTICS_ALLOW_TARGET {exc}", "as in 10.0.0.0/8, or db.example.com:5432") from None
 
 
 def _read(knob: Knob, text: str | None) -> Any:

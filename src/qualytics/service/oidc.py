@@ -55,7 +55,7 @@ class Provider:
         try:
             require_safe(self.issuer)
         except ValueError as exc:
-            raise UsageError(f"QUALYTICS_OIDC_ISSUER: {exc}", "as in https://login.example.com") from None
+            raise UsageError(f"QUALYTICS_OIDC_ISSUER {exc}", "as in https://login.example.com") from None
         if not self.client_id:
             raise UsageError("QUALYTICS_OIDC_CLIENT_ID is not set", "the provider gives it to a registered client")
         if self.default_role is not None and self.default_role not in ROLES:

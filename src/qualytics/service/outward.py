@@ -9,9 +9,9 @@ import socket
 import ssl
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from qualytics.errors import Unreachable
+from qualytics.urls import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +25,14 @@ def require_safe(url: str) -> str:
     """Return an address that nobody on the way can read or change.
 
     Raises:
-        ValueError: it is not https, and not this machine's.
+        ValueError: it is not https, and not this machine's; it is not repeated.
 
     """
-    parts = urlsplit(url)
-    if parts.username is not None or parts.fragment or not parts.hostname:
-        raise ValueError(f"{url!r} is not an address")
+    parts = split(url)
+    if parts.fragment or not parts.hostname:
+        raise ValueError("must be a URL such as https://host")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise ValueError(f"{url!r} is not https")
+        raise ValueError("must be https")
     return url
 
 
@@ -43,9 +43,12 @@ def fetch(url: str, body: bytes | None = None, headers: Mapping[str, str] | None
         Unreachable: there is no such answer in time.
 
     """
-    host = urlsplit(url).netloc
     try:
-        status, text = _exchange(require_safe(url), body, {"Accept": "application/json", **(headers or {})})
+        host = split(require_safe(url)).netloc
+    except ValueError as exc:  # the words are ours
+        raise Unreachable(f"an address of the provider {exc}", "an Admin looks at QUALYTICS_OIDC_ISSUER") from None
+    try:
+        status, text = _exchange(url, body, {"Accept": "application/json", **(headers or {})})
         found = json.loads(text)
     except (OSError, http.client.HTTPException, ValueError) as exc:
         raise Unreachable(f"{host} gave no answer: {_why(exc)}", "an Admin looks at QUALYTICS_OIDC_ISSUER") from exc
@@ -58,7 +61,7 @@ def fetch(url: str, body: bytes | None = None, headers: Mapping[str, str] | None
 
 
 def _exchange(url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    parts = urlsplit(url)
+    parts = split(url)
     place = (parts.hostname or "", parts.port)
     connection = (
         http.client.HTTPSConnection(*place, timeout=DEADLINE_S, context=ssl.create_default_context())
@@ -79,8 +82,12 @@ def _exchange(url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple
         finally:
             deadline.cancel()
         if len(text) > _MOST_BYTES:
-            raise ValueError("the answer is too large")
+            raise _TooLarge
         return answer.status, text
+
+
+class _TooLarge(http.client.HTTPException):
+    """More came than is taken."""
 
 
 def _end(sock: socket.socket) -> None:
@@ -94,5 +101,7 @@ def _why(exc: Exception) -> str:
     if isinstance(exc, TimeoutError):
         return f"nothing within {DEADLINE_S:g} s"
     if isinstance(exc, OSError):
-        return (exc.strerror or str(exc)).lower()
-    return str(exc).lower().partition("\n")[0] if isinstance(exc, ValueError) else "not HTTP, or cut off"
+        return (exc.strerror or "no connection").lower()
+    if isinstance(exc, _TooLarge):
+        return "the answer is too large"
+    return "it is not JSON" if isinstance(exc, ValueError) else "not HTTP, or cut off"

@@ -60,6 +60,9 @@ class Address:
             found: dict[str, Any] = dict(conninfo.conninfo_to_dict(url))
         except psycopg.ProgrammingError:
             raise UsageError("the store's address cannot be read", f"give it as {wanted}") from None
+        if any("@" in str(found.get(name, "")) for name in ("host", "hostaddr", "port", "dbname")):
+            hint = f"write / as %2F, @ as %40, : as %3A and ? as %3F in its password; give it as {wanted}"
+            raise UsageError("the store's address cannot be read: there is an @ behind its host", hint)
         self.place = f"postgresql://{found.get('host', '')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
         if password := _password(settings):
             found["password"] = password

@@ -1,0 +1,28 @@
+"""URLs from outside, taken apart without ever repeating one: it may hold a password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+
+def split(text: str) -> SplitResult:
+    """Return the parts of a URL; its port is a number or None.
+
+    Raises:
+        ValueError: it is none, or holds a user or a password. A slash in a password ends the host early and leaves
+            the `@` in the path, so there must be none anywhere.
+
+    """
+    from urllib.parse import urlsplit  # 4 ms, which no listing should pay
+
+    if "@" in text:
+        raise ValueError("must hold no user and no password")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:  # its words repeat the host, or what stands in place of a port
+        raise ValueError("must be a URL such as https://host:port") from None
+    return parts
