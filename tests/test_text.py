@@ -127,3 +127,8 @@ def test_a_look_of_a_look_is_itself():
 def looks_of_all():
     for line in (SRC / "confusables.txt").read_text(encoding="utf-8").splitlines():
         yield text.looks(line.partition("\t")[2][0])
+
+
+def test_names_of_ascii_need_no_table():
+    table = text._confusables()
+    assert {code: look for code, look in table.items() if code < 128} == text._CONFUSABLE_ASCII

@@ -78,6 +78,21 @@ def visible(text: str) -> str:
     return (normal or "").strip()
 
 
+# What of `confusables.txt` is ASCII; names in it alone need no more.
+_CONFUSABLE_ASCII = str.maketrans(
+    {
+        "`": "'",
+        '"': "''",
+        "O": "0",
+        "I": "1",
+        "l": "1",
+        "|": "1",
+        "m": "rn",
+        "%": "º/₀",
+    }
+)
+
+
 @lru_cache(maxsize=16_384)
 def looks(name: str) -> frozenset[str]:
     """Return what a name may be taken for: two names look alike when they have one of these in common.
@@ -89,7 +104,7 @@ def looks(name: str) -> frozenset[str]:
 
 def _skeleton(name: str) -> str:
     if name.isascii():
-        return name.translate(_confusables())
+        return name.translate(_CONFUSABLE_ASCII)
     for _ in range(2):  # a character may look like others that have marks of their own
         name = (normalized(name, "NFD") or "").translate(_confusables())
     return name

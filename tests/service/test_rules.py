@@ -168,3 +168,19 @@ def test_a_problem_is_named_by_its_place():
     problems = validate.Problems()
     problems.add("port", "is odd")
     assert problems.found == [Problem("port", "port is odd")]
+
+
+def test_a_new_name_that_looks_like_anothers_is_taken_with_a_warning(door):
+    twin = "\u0440r\u043e\u0501"
+    prod = door.connections.create({**PG, "name": "prod"})["id"]
+    assert door.connections.warnings == ()
+    other = door.connections.create({**PG, "name": twin})["id"]
+    assert door.connections.warnings == (f"the name looks like that of connection {prod}, 'prod'",)
+    door.connections.update(other, {"port": 5433})
+    assert door.connections.warnings == ()
+    door.connections.update(other, {"name": "test"})
+    assert door.connections.warnings == ()
+    door.connections.update(other, {"name": "pr0d-\u0430"})
+    assert door.connections.warnings == ()
+    door.connections.create({**PG, "name": "prOd-a"})
+    assert door.connections.warnings == (f"the name looks like that of connection {other}, 'pr0d-\u0430'",)

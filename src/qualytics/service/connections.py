@@ -10,7 +10,7 @@ from qualytics import text
 from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, Scope
-from qualytics.service import changed_names, plane, probing, validate, views
+from qualytics.service import changed_names, plane, probing, twins, validate, views
 from qualytics.service.clock import now
 from qualytics.service.drafts import (
     Draft,
@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 
 # A refusal names so many datastores; more would hide its hint.
 _MOST_NAMED = 20
+# So many names a new one is compared with by its look: a few milliseconds.
+_MOST_COMPARED = 2_000
 
 
 class Connections:
     """The verbs on connections; documents go in and out.
 
-    `warnings` are those of the last test that a create or an update asked for and passed.
+    `warnings` are those of the last create or update: of the test that it asked for, and of a name that looks like
+    another's.
     """
 
     def __init__(self, context: Context) -> None:
@@ -63,6 +66,7 @@ class Connections:
             TestFailed: `test` was asked for and failed; nothing is stored.
 
         """
+        self.warnings = ()
         with self._context.acting(WRITE, "connection.create") as act:
             new = draft(given, self._context.settings.plane)
             plane.require_allowed(self._context.settings, new)
@@ -76,6 +80,8 @@ class Connections:
                 found = records.insert_connection(name, key, new.connector.type, values, new.secrets, now())
                 if test:
                     records.see_connection(found, seen)
+                if "name" in new.values:
+                    self._warn_of_twins(records, name, found)
                 act.done(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
                 return self._document(records, _required(records.connection(found), found))
 
@@ -103,6 +109,7 @@ class Connections:
         """
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
+        self.warnings = ()
         with self._context.acting(WRITE, "connection.update", connection_id) as act:
             with nullcontext(self._context.store.records) if dry_run else self._context.writing() as records:
                 before = self._at_version(records, connection_id, version)
@@ -305,9 +312,14 @@ class Connections:
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
         records.update_connection(before.id, row, changed.secrets, dropped)
         values = {"name": before.name} | before.values
+        if row["name"] != before.name:
+            self._warn_of_twins(records, str(row["name"]), before.id)
         names = changed_names(values, changed.values, [*changed.secrets, *dropped])
         act.done(before.id, str(row["name"]), version=before.version + 1, changed=names)
         return self._document(records, _required(records.connection(before.id), before.id))
+
+    def _warn_of_twins(self, records: Records, name: str, connection_id: int) -> None:
+        self.warnings += twins.warnings(name, records.connection_names(_MOST_COMPARED), connection_id)
 
     def _document(self, records: Records, connection: Connection) -> dict[str, Any]:
         return views.connection_document(connection, records.datastores(connection.id))

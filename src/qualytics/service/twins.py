@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qualytics import text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from qualytics.store.people import People, User
 
 
@@ -14,3 +16,10 @@ def twin_of(people: People, name: str, besides: int | None = None) -> User | Non
     """Return another user whose name looks the same (UTS #39), None when there is none."""
     looks = text.looks(name)
     return next((user for user in people.users() if user.id != besides and looks & text.looks(user.name)), None)
+
+
+def warnings(name: str, others: Iterable[tuple[int, str]], besides: int) -> tuple[str, ...]:
+    """Return the warning that a connection's new name looks like another's, if it does."""
+    looks = text.looks(name)
+    twin = next((found for found in others if found[0] != besides and looks & text.looks(found[1])), None)
+    return () if twin is None else (f"the name looks like that of connection {twin[0]}, {twin[1]!r}",)

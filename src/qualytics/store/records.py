@@ -93,6 +93,11 @@ class Records(OwnSecrets):
         """Say whether a connection has that folded name."""
         return bool(self._execute("SELECT 1 FROM connections WHERE name_key = ?", (name_key,)).all())
 
+    def connection_names(self, limit: int) -> list[tuple[int, str]]:
+        """Return id and name of so many connections, the newest first."""
+        found = self._execute("SELECT id, name FROM connections ORDER BY id DESC LIMIT ?", (limit,)).all()
+        return [(int(row[0]), str(row[1])) for row in found]
+
     def insert_connection(
         self, name: str, name_key: str, kind_of: str, values: dict[str, Any], secrets: dict[str, Secret], created: str
     ) -> int:
