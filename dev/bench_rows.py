@@ -16,6 +16,9 @@ import trustme
 from dev import bench_hosts, bench_store, servers
 from dev.bench_clock import Command, medians_ms, peak_mib, python, qualytics, seconds
 from dev.reach import google_key, reaching
+from qualytics.connectors._google import PUBLIC
+from qualytics.masking import Masking
+from qualytics.secret import Secret
 
 if TYPE_CHECKING:
     import contextlib
@@ -28,6 +31,12 @@ _SIZES = (10, 10_000, 1_000_000)
 _DEADLINE_S = 10.0  # the product's own default
 _AT_ONCE = 4
 _PSYCOPG = "import psycopg; psycopg.connect().execute('select 1').fetchall()"
+_TEXT = 4_096
+_STACK_TRACE = (
+    "org.apache.hive.service.cli.HiveSQLException: Error while compiling statement: FAILED: SemanticException "
+    "[Error 10072]: Database does not exist: 'sales' at hive.example.com:10000\n"
+    "\tat org.apache.hive.service.cli.operation.Operation.toSQLException(Operation.java:335)\n"
+)
 _LIBRARIES = "import click, sqlite3, yaml; from cryptography.hazmat.primitives.ciphers.aead import AESGCM"
 
 
@@ -248,11 +257,26 @@ def published(bench: Bench) -> Iterator[Figure]:
         )
 
 
+def masking(_bench: Bench) -> Iterator[Figure]:
+    """Take the processor time of the first look for a key in words of a server, with and without a part of it."""
+    key = google_key(4_608)
+    text = (_STACK_TRACE * 40)[:_TEXT]
+    for what, said in (("without", text), ("with", text[:-100] + key[2_000:2_100])):
+        taken = []
+        for _ in range(101):
+            began = time.thread_time()
+            Masking([Secret(key)], public=PUBLIC, given=["reader", "hive.example.com"]).mask(said)
+            taken.append(time.thread_time() - began)
+        name = f"mask {_TEXT:,} characters by a key of {len(key):,}, {what} a part of it"
+        yield Figure(name, statistics.median(taken) * 1_000, "ms", limit=2)
+
+
 ROWS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "help": start_help,
     "list": start_list,
     "test": live_test,
     "memory": memory,
+    "mask": masking,
     "growth": growth,
     "rotate": rotation,
     "dead": dead_hosts,

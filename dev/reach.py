@@ -16,12 +16,12 @@ WAREHOUSE = "/sql/1.0/warehouses/1234567890abcdef"
 
 
 @functools.cache
-def google_key() -> str:
+def google_key(bits: int = 2_048) -> str:
     """Return the key file of a service account that nobody knows."""
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(65_537, 2_048)
+    key = rsa.generate_private_key(65_537, bits)
     pem = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()).decode()
     found = {"type": "service_account", "project_id": "p", "private_key_id": "1", "private_key": pem}
     return json.dumps(found | {"client_email": "a@p.iam.gserviceaccount.com", "client_id": "1"})

@@ -120,3 +120,29 @@ def closed() -> Iterator[int]:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield holder.getsockname()[1]
+
+
+def refusing(words: Callable[[dict[str, str]], str]) -> contextlib.AbstractContextManager[int]:
+    """Return a server that speaks PostgreSQL, without TLS, and refuses each login in words made from its startup."""
+
+    def behave(peer: socket.socket, _over: threading.Event) -> None:
+        while (packet := _packet(peer))[:4] in _REQUESTS:
+            peer.sendall(b"N")
+        if not packet:
+            return  # somebody who only looked whether the port is open
+        values = packet[4:].decode().split("\0")
+        said = words(dict(zip(values[::2], values[1::2], strict=False))).encode("utf-8", "replace").replace(b"\0", b"")
+        fields = b"SFATAL\0VFATAL\0C28P01\0M" + said + b"\0\0"
+        peer.sendall(b"E" + struct.pack("!I", len(fields) + 4) + fields)
+
+    return serving(behave)
+
+
+# SSLRequest and GSSENCRequest (postgresql.org, "Message Formats").
+_REQUESTS = (struct.pack("!I", 80877103), struct.pack("!I", 80877104))
+
+
+def _packet(peer: socket.socket) -> bytes:
+    with peer.makefile("rb", buffering=0) as stream:
+        head = stream.read(4) or b""
+        return (stream.read(int.from_bytes(head) - 4) or b"") if len(head) == 4 else b""

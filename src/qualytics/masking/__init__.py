@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.masking._letters import BREAK, bare
 from qualytics.masking._needles import SHORTEST, Needles, parts
 from qualytics.masking._own import own_words
-from qualytics.masking._views import TooMuch, views, without_blanks
+from qualytics.masking._views import TooMuch, View, views
 from qualytics.secret import MASK
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Masking:
             return text
         looked_at = text[:MOST]
         try:
-            # A right guess among the given values takes no longer than a wrong one: their forms are made in any case.
+            # The forms of given values are made in any case: a right guess takes hardly longer than a wrong one.
             first = min(self._places(looked_at, (*self._shown, *own)), default=None)
         except TooMuch:
             return LEFT_OUT
@@ -86,29 +86,36 @@ class Masking:
 
     @cached_property
     def _shown(self) -> frozenset[str]:
-        return frozenset(form for value in _texts(self._given) for form in _forms(value))
+        # Only what has something in common with a secret can be taken for a part of one.
+        forms = (frozenset(_forms(value)) for value in _texts(self._given))
+        return frozenset().union(*(known for known in forms if any(any(self._needles.hits(form)) for form in known)))
 
     def _places(self, text: str, shown: Collection[str]) -> Iterator[int]:
-        for view in views(text, self._needles.shortest):
-            comparable = bare(view.text)
-            spans = None
+        looked_at = [(view, bare(view.text)) for view in views(text, self._needles.shortest)]
+        spans = None
+        for view, comparable in looked_at:
             for start, end in self._needles.hits(comparable):
-                spans = spans or _Spans(comparable, shown)
-                if not spans.hold(start, end):
-                    yield without_blanks(view).root_place(start)
+                spans = spans or _Spans(looked_at, shown)
+                place = view.solid.root_place(start)
+                if not spans.hold(place, view.solid.root_place(end - 1)):
+                    yield place
                     break
 
 
 class _Spans:
-    """Where a text repeats values that may be shown."""
+    """Where a text repeats values that may be shown, in any form: in another it looks like a part of one."""
 
-    def __init__(self, text: str, shown: Iterable[str]) -> None:
-        found = sorted(span for value in shown for span in _repeated(text, value))
+    def __init__(self, looked_at: Iterable[tuple[View, str]], shown: Iterable[str]) -> None:
+        found = []
+        for view, comparable in looked_at:
+            for start, end in (span for value in shown for span in _repeated(comparable, value)):
+                found.append((view.solid.root_place(start), view.solid.root_place(end - 1)))
+        found.sort()
         self._starts = [start for start, _ in found]
         self._ends = list(accumulate((end for _, end in found), max))
 
     def hold(self, start: int, end: int) -> bool:
-        """Say whether such a value covers this stretch."""
+        """Say whether such a value covers the characters from one to another."""
         index = bisect_right(self._starts, start) - 1
         return index >= 0 and self._ends[index] >= end
 

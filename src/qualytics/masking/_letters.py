@@ -7,6 +7,8 @@ import re
 # No text that anybody compares holds these: blanks, NUL (every second byte of UTF-16), characters without a shape.
 BLANK = re.compile("[\\s\0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _LATIN_BLANKS = bytes(code for code in range(256) if BLANK.match(chr(code)))
+_LATIN_MARKS = bytes(120 if code in _LATIN_BLANKS else 32 for code in range(256))
+_MARKED = re.compile(b"x+")
 _LATIN_LOWER = bytes(ord(chr(code).lower()) for code in range(256))
 # Stands between texts that have nothing to do with each other.
 BREAK = "\uffff"
@@ -18,6 +20,15 @@ def joined(text: str) -> str:
         return text.encode("latin-1").translate(None, _LATIN_BLANKS).decode("latin-1")
     except UnicodeEncodeError:
         return BLANK.sub("", text)
+
+
+def blank_spans(text: str) -> list[tuple[int, int]]:
+    """Return where blanks begin and end in a text."""
+    try:
+        marks = text.encode("latin-1").translate(_LATIN_MARKS)
+    except UnicodeEncodeError:
+        return [blank.span() for blank in BLANK.finditer(text)]
+    return [blank.span() for blank in _MARKED.finditer(marks)]
 
 
 def bare(text: str) -> str:

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import MAX_SECRET
-from qualytics.masking._letters import BLANK, bare, joined, lowered
+from qualytics.masking._letters import bare, blank_spans, joined, lowered
 from qualytics.masking._views import DOUBLED_SIGNS, ESCAPE_SIGNS, single, undone
 from qualytics.text import normalized
 
@@ -88,12 +88,18 @@ def _fours(raw: bytes, shift: int) -> array[int]:
 
 
 def _around_blanks(part: str) -> Iterator[str]:
-    # Eight characters of which some are blanks.
+    # Eight characters of which some are blanks, but none at an end: else they are fewer.
     folded = lowered(part)
-    for blank in BLANK.finditer(part):
-        for at in range(max(0, blank.start() - RUN + 1), min(blank.end(), len(part) - RUN + 1)):
+    blanks = blank_spans(part)
+    bounds = [(-RUN, -RUN), *blanks, (len(part) + RUN, len(part) + RUN)]
+    for (_, before), (start, end), (after, _) in zip(bounds, blanks, bounds[2:], strict=False):
+        if end - start == 1 and start - before >= RUN - 1 and after - end >= RUN - 1:  # as between the lines of a PEM
+            near = folded[max(0, start - RUN + 2) : start] + folded[end : end + RUN - 2]
+            yield from (near[at : at + RUN - 1] for at in range(len(near) - RUN + 2))
+            continue
+        for at in range(max(0, start - RUN + 2), min(start, len(part) - RUN + 1)):
             run = folded[at : at + RUN]
-            if run.strip() == run:  # else it is one of fewer
+            if run.strip() == run:
                 yield "".join(run.split())
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from qualytics.masking._letters import BLANK, BREAK, joined
+from qualytics.masking._letters import BREAK, blank_spans, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,11 +29,28 @@ class TooMuch(Exception):
 class View:
     """A text as another reads it; `place` gives the place in the view that it was made from."""
 
-    __slots__ = ("origin", "place", "text")
-
     def __init__(self, text: str, origin: View | None = None, place: Callable[[int], int] = int) -> None:
         """Take the text and where it comes from."""
         self.text, self.origin, self.place = text, origin, place
+
+    @functools.cached_property
+    def solid(self) -> View:
+        """The view without its blanks."""
+        text = joined(self.text)
+        return self if len(text) == len(self.text) else View(text, self, self._place_with_blanks)
+
+    def _place_with_blanks(self, at: int) -> int:
+        outs, ins = self._stretches
+        index = bisect_right(outs, at) - 1
+        return ins[index] + at - outs[index]
+
+    @functools.cached_property
+    def _stretches(self) -> tuple[list[int], list[int]]:
+        # Where each stretch between blanks begins, without them and with them.
+        blanks = blank_spans(self.text)
+        ins = [0, *(end for _, end in blanks)]
+        lengths = (start - before for (start, _), before in zip(blanks, ins, strict=False))
+        return [0, *accumulate(lengths)], ins
 
     def root_place(self, at: int) -> int:
         """Return where a character stood in the text that all began with."""
@@ -83,13 +100,12 @@ def _undone_twice(view: View) -> Iterator[View]:
 
 
 def _decoded(view: View, shortest: int) -> Iterator[View]:
-    solid = without_blanks(view)
-    yield from _of_base64(solid)
-    yield from _of_hex(solid, shortest)
+    yield from _of_base64(view.solid)
+    yield from _of_hex(view.solid, shortest)
     yield from _of_numbers(view, shortest)
     for columns in _without_columns(view):
         yield columns
-        yield from _of_hex(without_blanks(columns), shortest)
+        yield from _of_hex(columns.solid, shortest)
         yield from _of_numbers(columns, shortest)
 
 
@@ -129,24 +145,6 @@ def _substituted(view: View, pattern: re.Pattern[str], other: Callable[[re.Match
         return ins[index] + (0 if index % 2 else at - outs[index])
 
     return View("".join(pieces), view, place)
-
-
-def without_blanks(view: View) -> View:
-    """Return a view without its blanks."""
-    text = joined(view.text)
-    if len(text) == len(view.text):
-        return view
-
-    def place(at: int) -> int:
-        left, last = at, 0
-        for blank in BLANK.finditer(view.text):
-            if left < blank.start() - last:
-                break
-            left -= blank.start() - last
-            last = blank.end()
-        return last + left
-
-    return View(text, view, place)
 
 
 @functools.cache
@@ -274,15 +272,8 @@ def _of_numbers(view: View, shortest: int) -> Iterator[View]:
 def _listed(view: View, numbers: list[tuple[int, str | None, str]], read: Callable[[str | None, str], str]) -> View:
     pieces = [read(sign, digits) if digits else BREAK for _, sign, digits in numbers]
 
-    def place(at: int) -> int:
-        left = at
-        for (start, _, _), piece in zip(numbers, pieces, strict=True):
-            if left < len(piece):
-                return start
-            left -= len(piece)
-        return numbers[-1][0]
-
-    return View("".join(pieces), view, place)
+    outs = [0, *accumulate(map(len, pieces))]
+    return View("".join(pieces), view, lambda at: numbers[min(bisect_right(outs, at), len(numbers)) - 1][0])
 
 
 @functools.lru_cache(4_096)

@@ -58,6 +58,7 @@ class _Progress:
     more: bool = False
     open_stage: str | None = None
     open_since: float = 0.0
+    ended: float | None = None
     fail: dict[str, Any] | None = None
     done: bool = False
     ending: str | None = None
@@ -74,7 +75,7 @@ class _Progress:
             self.open_stage, self.open_since = _known_stage(word["begin"]), time.monotonic()
         elif "end" in word:
             self.stages.append(StageResult(_known_stage(word["end"]), bool(word["ok"]), float(word["ms"])))
-            self.open_stage = None
+            self.open_stage, self.ended = None, time.monotonic()
         elif "note" in word:
             self.notes |= _checked_notes(word["note"])
         elif "warn" in word:
@@ -212,7 +213,8 @@ class _Conversation:
 def _report(plan: Plan, progress: _Progress, reason: str | None) -> TestReport:
     # A child runs foreign code, so nothing that it says is believed to show no secret.
     masking = plan.masking()
-    seconds = time.monotonic() - progress.began
+    # To the end of the last stage: how long words took to be cleared is nobody's business.
+    over = time.monotonic() if progress.open_stage is not None or progress.ended is None else progress.ended
     stages = list(progress.stages)
     if progress.open_stage is not None:
         ms = round((time.monotonic() - progress.open_since) * 1_000, 1)
@@ -222,7 +224,7 @@ def _report(plan: Plan, progress: _Progress, reason: str | None) -> TestReport:
     return TestReport(
         failure=failure,
         stages=tuple(stages),
-        duration_ms=round(seconds * 1_000, 1),
+        duration_ms=round((over - progress.began) * 1_000, 1),
         message=failure.message if failure else f"connected to {plan.where()}",
         seen={key: _noted(notes.get(key), masking) for key in SEEN},
         address=_address(notes.get("address")),
