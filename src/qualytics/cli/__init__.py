@@ -13,7 +13,7 @@ from qualytics.cli import _output as output
 from qualytics.cli._call import Call
 from qualytics.cli._group import LazyGroup
 from qualytics.cli._kinds import UNSET_HINT
-from qualytics.errors import QualyticsError, UsageError
+from qualytics.errors import QualyticsError, TestFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
 def _fail(error: QualyticsError, call: Call) -> int:
     call.note_error(error)
     output.say_error(error, call.mask)
+    if isinstance(error, TestFailed):
+        call.suspect_shell(error.report)
     return error.exit_code
 
 

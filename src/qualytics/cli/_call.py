@@ -26,6 +26,7 @@ class Call:
     """One run of the program: its secrets, what was `given` beside them; `began` is on the monotonic clock."""
 
     debug: bool = False
+    typed: bool = False  # a secret stood on the command line, where the shell could change it
     secrets: list[Secret] = field(default_factory=list)
     given: list[Any] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -77,6 +78,11 @@ class Call:
         for line in (trace or "").splitlines():
             self.note(f"driver: {line}")
         self.note(f"test took {report['duration_ms']} ms, address {report['address']}, tls {report['tls']}")
+
+    def suspect_shell(self, report: dict[str, Any]) -> None:
+        """Say what a shell may have done to a secret that was refused, where it saw it."""
+        if report["class"] == "auth" and self.typed:
+            output.say("hint: a shell changes $ and ! outside single quotes; --password-stdin takes any text as it is")
 
     def note_error(self, error: QualyticsError) -> None:
         """Say which kind of error this is and what it was raised from, with the places in the source."""

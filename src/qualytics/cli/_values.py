@@ -41,6 +41,7 @@ def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     for name in asked:
         _require_terminal(BY_NAME[name])
     call = current(ctx)
+    call.typed = any(BY_NAME[name].is_secret and name not in asked and "${" not in given[name] for name in given)
     references = References(variables)
     fields = {name: value if name in asked else _resolved(references, name, value) for name, value in given.items()}
     references.finish()

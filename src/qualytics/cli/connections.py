@@ -207,6 +207,7 @@ def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str
     _warn(report["warnings"])
     if not report["connected"]:
         output.say_failed(what, report)
+        current(ctx).suspect_shell(report)
         ctx.exit(TestFailed.exit_code)
 
 

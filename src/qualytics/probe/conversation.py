@@ -12,6 +12,7 @@ from qualytics.connectors import get
 from qualytics.fields import SEEN
 from qualytics.model import Failure, Found, StageResult, TestReport
 from qualytics.probe.dial import join
+from qualytics.probe.ends import stray_ends
 from qualytics.probe.naming import words_on
 from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
@@ -258,12 +259,14 @@ def _failure(
         fail |= {"class": "timeout", "cause": None}
     text = CLASSES[fail["class"]]
     words = words_on(plan, fail["class"])
+    hint = masking.mask_own(fail["hint"]) if fail["hint"] else text.hint.format(**words)
+    stray = stray_ends(plan.secrets) if fail["class"] == "auth" else None
     return Failure(
         stage=stages[-1].name if stages else get(plan.type).stages[0],
         failure_class=fail["class"],
         retryable=text.retryable,
         message=masking.mask_own(fail["cause"]) if fail["cause"] else text.cause.format(**words),
-        hint=masking.mask_own(fail["hint"]) if fail["hint"] else text.hint.format(**words),
+        hint=f"{stray}; {hint}" if stray else hint,
         detail=masking.mask(fail["detail"]) if fail["detail"] else None,
         trace=masking.mask(fail["trace"]) if fail.get("trace") else None,
     )
