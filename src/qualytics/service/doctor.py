@@ -72,14 +72,8 @@ def _sqlite() -> _Check:
 
 def _roots() -> _Check:
     folders = os.environ.get("SSL_CERT_DIR")
-    if folders:
-        try:
-            found = [path for folder in folders.split(os.pathsep) if folder for path in hashed_roots(folder)]
-        except OSError as exc:
-            hint = "set SSL_CERT_DIR to a folder of certificates, or unset it"
-            return _Check("roots", ok=False, found=f"SSL_CERT_DIR cannot be read: {exc.strerror}", hint=hint)
-        rehash = None if found else f"run: openssl rehash {folders}"
-        return _Check("roots", ok=bool(found), found=f"{len(found)} hashed names in {folders}", hint=rehash)
+    if folders and not os.environ.get("SSL_CERT_FILE"):
+        return _root_folders(folders)
     path = system_roots()
     if path is None:
         hint = "install the package ca-certificates, or set SSL_CERT_FILE"
@@ -88,7 +82,19 @@ def _roots() -> _Check:
         count = len(ssl.create_default_context(cafile=path).get_ca_certs())
     except OSError:
         return _Check("roots", ok=False, found=f"{path} cannot be read", hint="set SSL_CERT_FILE to a PEM file")
+    if folders and not (check := _root_folders(folders)).ok:
+        return check
     return _Check("roots", ok=True, found=f"{count} in {path}")
+
+
+def _root_folders(folders: str) -> _Check:
+    try:
+        found = [path for folder in folders.split(os.pathsep) if folder for path in hashed_roots(folder)]
+    except OSError as exc:
+        hint = "set SSL_CERT_DIR to a folder of certificates, or unset it"
+        return _Check("roots", ok=False, found=f"SSL_CERT_DIR cannot be read: {exc.strerror}", hint=hint)
+    rehash = None if found else f"run: openssl rehash {folders}"
+    return _Check("roots", ok=bool(found), found=f"{len(found)} hashed names in {folders}", hint=rehash)
 
 
 def _host_name() -> _Check:
