@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, cast
 
+from qualytics.errors import UsageError
 from qualytics.secret import Secret
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ STORE_STATEMENT_S = 60.0
 TEST_CLOSE_S = 0.5
 # RFC 8305 section 5: the pause before the next address of a host is dialled as well.
 DIAL_STAGGER_S = 0.25
+
+_HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -82,16 +85,68 @@ class Settings:
         return self.key_file or self.home / "key"
 
 
+class _Nowhere:
+    """Stands where the config directory would: what needs none goes on, and whoever uses it is told what is wrong."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    def __getattr__(self, _name: str) -> NoReturn:
+        raise self.error()
+
+    def __truediv__(self, _name: str) -> NoReturn:
+        raise self.error()
+
+    def __fspath__(self) -> NoReturn:
+        raise self.error()
+
+    def error(self) -> UsageError:
+        return UsageError(f"there is no place for the store: {self._message}", _HOME_HINT)
+
+
+def has_home(home: Path) -> bool:
+    """Say whether there is a config directory, or a place to make it; if not, using it raises a UsageError."""
+    return not isinstance(home, _Nowhere)
+
+
+def _home(given: str | None, home: str | None) -> Path:
+    """Return the config directory, by QUALYTICS_CONFIG_HOME and HOME; see `has_home`."""
+    from pathlib import Path
+
+    try:
+        if given:
+            return Path(given).absolute()
+        if home is None:
+            import pwd
+
+            home = pwd.getpwuid(os.getuid()).pw_dir
+    except OSError:
+        return _nowhere("QUALYTICS_CONFIG_HOME is relative, and the working directory is gone")
+    except KeyError:
+        return _nowhere(f"HOME is not set, and user {os.getuid()} has no home directory")
+    reason = None
+    if not os.path.isabs(home):
+        reason = "HOME is not an absolute path"
+    elif not os.path.normpath(home).strip("/"):
+        reason = "the home directory is /, where files of many users would be mixed"
+    elif not os.path.isdir(home):
+        reason = f"the home directory {home} does not exist"
+    return _nowhere(reason) if reason else Path(home) / ".qualytics"
+
+
+def _nowhere(message: str) -> Path:
+    return cast("Path", _Nowhere(message))
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of this process; empty variables count as unset."""
     from pathlib import Path  # here, as a test's child needs the time limits alone
 
     env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
-    home = env.get("QUALYTICS_CONFIG_HOME")
     store, password, password_file = (env.get(f"QUALYTICS_STORE{name}") for name in ("", "_PASSWORD", "_PASSWORD_FILE"))
     key, new_key, key_file = (env.get(f"QUALYTICS_{name}") for name in ("KEY", "NEW_KEY", "KEY_FILE"))
     return Settings(
-        home=Path(home).absolute() if home else Path.home() / ".qualytics",
+        home=_home(env.get("QUALYTICS_CONFIG_HOME"), env.get("HOME")),
         key=Secret(key) if key else None,
         new_key=Secret(new_key) if new_key else None,
         key_file=Path(key_file).absolute() if key_file else None,

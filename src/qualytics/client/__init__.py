@@ -89,10 +89,10 @@ def place() -> tuple[str, list[Secret]]:
     settings = load()
     try:
         target = config.find(settings.home)
+        if target is not None:
+            return f"control plane {target.url}, from {target.source}", [target.token] if target.token else []
+        key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
+        there = "is there" if settings.store_path.exists() else "is not made yet"
     except QualyticsError as exc:
         return exc.message, []
-    if target is not None:
-        return f"control plane {target.url}, from {target.source}", [target.token] if target.token else []
-    key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
-    there = "is there" if settings.store_path.exists() else "is not made yet"
     return f"store {settings.store_path} ({there}), key from {key}", []

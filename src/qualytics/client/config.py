@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
+from qualytics.settings import has_home
 from qualytics.urls import split
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def find(home: Path, environ: Mapping[str, str] | None = None) -> Target | None:
         return make(
             dict(zip(("url", "token"), pair, strict=True)), "QUALYTICS_URL and QUALYTICS_TOKEN", env, names=_VARIABLES
         )
-    path, wanted = home / "config.yaml", env.get("QUALYTICS_CONTEXT")
+    wanted = env.get("QUALYTICS_CONTEXT")
+    if not wanted and not has_home(home):  # so that what needs no store can go on
+        return None
+    path = home / "config.yaml"
     raw = None if wanted == EMBEDDED else _raw(path)
     document = {} if raw is None else _parsed(path, raw)
     if wanted and wanted != EMBEDDED:
@@ -98,9 +102,8 @@ def find(home: Path, environ: Mapping[str, str] | None = None) -> Target | None:
 
 def is_configured(home: Path) -> bool:
     """Say whether anything configures a control plane, right or wrong."""
-    return bool({"QUALYTICS_URL", "QUALYTICS_TOKEN", "QUALYTICS_CONTEXT"} & os.environ.keys()) or os.path.lexists(
-        home / "config.yaml"
-    )
+    names = {"QUALYTICS_URL", "QUALYTICS_TOKEN", "QUALYTICS_CONTEXT"}
+    return bool(names & os.environ.keys()) or (has_home(home) and os.path.lexists(home / "config.yaml"))
 
 
 def variables(env: Mapping[str, str]) -> tuple[str, str] | None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from qualytics import connectors, module_path
 from qualytics.errors import QualyticsError
 from qualytics.probe.tls import hashed_roots, system_roots
+from qualytics.settings import has_home
+from qualytics.store.faults import named_os_errors
 from qualytics.store.sealing import Keys
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ class _Check:
 
 def examine(settings: Settings, *, do_import: bool = False) -> dict[str, Any]:
     """Return `{checks, types}`; with `do_import` each installed driver is imported, in a process of its own."""
-    checks = (_python(), _sqlite(), _roots(), _host_name(), _home(settings), _store(settings), _key(settings))
+    checks = [_python(), _sqlite(), _roots(), _host_name(), _home(settings)]
+    if has_home(settings.home):
+        checks += [_store(settings), _key(settings)]
     java = _java()
     return {
         "checks": [{"name": one.name, "ok": one.ok, "found": one.found, "hint": one.hint} for one in checks],
@@ -134,7 +138,24 @@ def _resolves(name: str) -> bool:
 
 
 def _home(settings: Settings) -> _Check:
-    return _private("home", settings.home, stat.S_ISDIR, "a directory", 0o700)
+    """Say whether the config directory can be used, or made: by what a store does there, undone at once."""
+    try:
+        found = _private("home", settings.home, stat.S_ISDIR, "a directory", 0o700)
+        return _tried(settings.home, found) if found.ok else found
+    except QualyticsError as exc:
+        return _Check("home", ok=False, found=exc.message, hint=exc.hint)
+
+
+def _tried(home: Path, found: _Check) -> _Check:
+    place = home
+    while not os.path.lexists(place):
+        place = place.parent
+    with named_os_errors(home), tempfile.TemporaryDirectory(prefix=".qualytics-doctor-", dir=place) as trial:
+        written = os.path.join(trial, "trial")
+        with open(written, "xb") as file:
+            file.write(b"trial")
+            os.fsync(file.fileno())
+    return found
 
 
 def _store(settings: Settings) -> _Check:
