@@ -114,6 +114,13 @@ FIELDS: tuple[Field, ...] = (
     Field("parameters", dict, "parameters", _PARAMETERS_HELP, "or @file.json", takes_refs=True, harmless=_EACH),
 )
 
+# Parameters with an option of their own, beside --parameters: by name, and what they are called.
+PARAMETER_OPTIONS = {
+    "authentication_type": "authentication type",
+    "role_arn": "ARN of the role to assume",
+    "external_id": "external id of the role",
+}
+
 BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
 SECRETS: tuple[str, ...] = tuple(field.name for field in FIELDS if field.is_secret)
 

@@ -9,7 +9,7 @@ import click
 from qualytics.cli._kinds import OneOf, Seconds, Text, Whole
 from qualytics.cli._output import FORMATS
 from qualytics.cli._values import STDIN_FIELDS
-from qualytics.fields import BY_NAME, CREATE, FIELDS, TEST, UPDATE, Field
+from qualytics.fields import BY_NAME, CREATE, FIELDS, PARAMETER_OPTIONS, TEST, UPDATE, Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Command = Callable[..., Any]
 
 # The fields of a connection that an update can unset.
-UNSETTABLE = tuple(field.name for field in FIELDS if UPDATE in field.verbs)
+UNSETTABLE = (*(field.name for field in FIELDS if UPDATE in field.verbs), *PARAMETER_OPTIONS)
 
 
 def field_options(verb: str) -> Callable[[Command], Command]:
@@ -27,7 +27,17 @@ def field_options(verb: str) -> Callable[[Command], Command]:
         click.option(f"{BY_NAME[name].option}-stdin", is_flag=True, help=f"Read the {BY_NAME[name].noun} from stdin.")
         for name in STDIN_FIELDS
     ]
-    return _all([*(_field_option(field, verb) for field in FIELDS if verb in field.verbs), *stdin, env_file])
+    fields = [_field_option(field, verb) for field in FIELDS if verb in field.verbs]
+    inside = [
+        click.option(
+            "--" + name.replace("_", "-"),
+            name,
+            type=Text(),
+            help=f"{noun[0].upper()}{noun[1:]} (supports ${{ENV_VAR}}); as {name} in --parameters.",
+        )
+        for name, noun in PARAMETER_OPTIONS.items()
+    ]
+    return _all([*fields, *inside, *stdin, env_file])
 
 
 def common_options(*, form: bool = True) -> Callable[[Command], Command]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.cli._call import current
 from qualytics.errors import InvalidInput, Problem, UsageError
-from qualytics.fields import BY_NAME, MAX_SECRET, Field
+from qualytics.fields import BY_NAME, MAX_SECRET, PARAMETER_OPTIONS, Field
 from qualytics.secret import References, Secret
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     stdin = [name for name in STDIN_FIELDS if options.pop(f"{name}_stdin", False)]
     env_file = options.pop("env_file", None)
     given = {name: value for name in BY_NAME if (value := options.pop(name, None)) is not None}
+    inside = {name: value for name in PARAMETER_OPTIONS if (value := options.pop(name, None)) is not None}
     _check_stdin(stdin, given)
     variables = os.environ if env_file is None else {**os.environ, **read_env_file(env_file)}
     asked = [name for name, value in given.items() if BY_NAME[name].is_secret and value == "-"]
@@ -44,7 +45,10 @@ def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     call.typed = any(BY_NAME[name].is_secret and name not in asked and "${" not in given[name] for name in given)
     references = References(variables)
     fields = {name: value if name in asked else _resolved(references, name, value) for name, value in given.items()}
+    inside = {name: references.resolve("--" + name.replace("_", "-"), value) for name, value in inside.items()}
     references.finish()
+    if inside:
+        fields["parameters"] = _with_inside(fields.get("parameters", {}), inside)
     if references.used:
         call.note(f"resolved {' '.join(references.used)}")
     fields |= {name: _from_prompt(BY_NAME[name]) for name in asked}
@@ -162,6 +166,16 @@ def _check_stdin(stdin: list[str], given: Mapping[str, Any], field: Field | None
             )
 
 
+def _with_inside(parameters: dict[str, Any], inside: Mapping[str, Any]) -> dict[str, Any]:
+    # Keys are compared in lower case, as they are kept.
+    given = {key.casefold(): value for key, value in parameters.items()}
+    for name, value in inside.items():
+        if name in given and given[name] != value:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} and {name} in --parameters say different things", "drop one of the two")
+    return parameters | {name: value for name, value in inside.items() if name not in given}
+
+
 def _resolved(references: References, name: str, value: str) -> Any:
     field = BY_NAME[name]
     if field.type is dict:
@@ -230,17 +244,20 @@ def _from_prompt(field: Field) -> str:
             raise UsageError(f"no {field.noun} was typed", f"run it again, or use {field.option} '${{NAME}}'") from None
 
 
-def unset_fields(unset: Iterable[str], given: Mapping[str, Any], known: Sequence[str]) -> dict[str, None]:
-    """Return the fields of --unset, each None.
+def unset_fields(unset: Iterable[str], given: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of --unset, each None; parameters stand inside the given ones.
 
     Raises:
         UsageError: one is no field that can be unset, or is given as well.
 
     """
     names = [text.removeprefix("--").replace("-", "_") for text in unset]
+    parameters = given.get("parameters") or {}
     for name in names:
         if name not in known:
             raise UsageError(f"--unset: there is no field {name!r} to unset", f"the fields are {', '.join(known)}")
-        if name in given:
+        if name in given or name in parameters:
             raise UsageError(f"{name} is both given and unset", "drop one of the two")
-    return dict.fromkeys(names)
+    inside = dict.fromkeys(name for name in names if name in PARAMETER_OPTIONS)
+    plain: dict[str, Any] = dict.fromkeys(name for name in names if name not in PARAMETER_OPTIONS)
+    return ({"parameters": {**parameters, **inside}} if inside else {}) | plain
