@@ -188,7 +188,7 @@ PREAMBLES |= {"mysql": _mysql, "mariadb": _mysql}
 ALPN = {"dremio": "h2"}  # gRPC's own condition
 
 
-def serving(type_, context):
+def serving(type_, context, host="127.0.0.1"):
     """Serve TLS as servers of a type begin it; what comes then is read, and the connection closed."""
     before = PREAMBLES.get(type_, _nothing)
     if type_ in ALPN:
@@ -201,4 +201,4 @@ def serving(type_, context):
             with context.wrap_socket(peer, server_side=True) as secure:
                 secure.recv(65_536)
 
-    return faults.serving(behave)
+    return faults.serving(behave, host)

@@ -128,6 +128,7 @@ class Item:
 class Target:
     """All that `open` may use, ready to be handed to a driver as keyword arguments.
 
+    `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has;
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
     takes one. `entrances` are databases that may be entered where none was named. `timeout_s` is what is left of the
     deadline. `path` is the file of an embedded type,
@@ -139,6 +140,7 @@ class Target:
     timeout_s: float
     directory: str
     host: str = ""
+    name: str = ""
     port: int = 0
     username: str | None = None
     password: Secret | None = None

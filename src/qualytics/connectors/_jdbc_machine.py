@@ -28,7 +28,7 @@ def machine(target: Target) -> list[str]:
     """Return the arguments of the Java machine, which knows no other host than the one that was dialled."""
     own = os.uname().nodename
     with open(f"{target.directory}/hosts", "w", encoding="utf-8") as out:
-        out.write(f"{target.address or target.host} {target.host}\n")
+        out.write(f"{target.address or target.host} {target.host} {target.host}.\n")
         if own != target.host:
             out.write(f"127.0.0.1 {own}\n")  # some drivers tell a server who calls
     places = {"user.home": "", "user.dir": "", "java.io.tmpdir": "", "jdk.net.hosts.file": "/hosts"}

@@ -118,9 +118,9 @@ class Walk:
         connector, target = self._connector, self._target
         with self.stage("resolve"):
             if self._guard is None:
-                found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+                found = socket.getaddrinfo(target.name, target.port, type=socket.SOCK_STREAM)
             else:
-                found = self._guard.resolve(target.host, target.port)
+                found = self._guard.resolve(target.name, target.port)
         with self.stage("tcp"):
             sock, target.address = dial(found)
             if self._guard is not None:
@@ -285,13 +285,15 @@ def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -
     mode = parameters.get("ssl_mode") or plain_word or plan["ssl_mode"]
     known = {**values, "parameters": {**parameters, "ssl_mode": mode}}  # a port may hang on whether TLS is spoken
     endpoint = connector.endpoint(known) if connector.endpoint is not None else None
+    name = endpoint.host if endpoint else values.get("host") or ""
     encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
     return Target(
         type=connector.type,
         parameters=parameters,
         timeout_s=plan["timeout_s"],
         directory=directory,
-        host=endpoint.host if endpoint else values.get("host") or "",
+        host=name.removesuffix("."),
+        name=name,
         port=endpoint.port if endpoint else values.get("port") or connector.default_port or 0,
         username=values.get("username"),
         password=secrets.get("password"),
