@@ -137,7 +137,7 @@ def read_file(path: str, option: str) -> str:
         with open(path, "rb") as file:
             raw = file.read(_MAX_FILE + 1)
     except (OSError, ValueError) as exc:
-        why = getattr(exc, "strerror", None) or "is no path"
+        why = getattr(exc, "strerror", None) or "holds a null byte"
         raise UsageError(f"{option}: {path}: {why.lower()}", f"check the path that {option} names") from exc
     if len(raw) > _MAX_FILE:
         raise UsageError(f"{option}: {path} is larger than 1 MiB", "check that it is the right file")
