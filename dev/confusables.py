@@ -1,7 +1,7 @@
 """Writes `src/qualytics/confusables.txt` from the table that the package confusable-homoglyphs ships.
 
 Run it as `python -m dev.confusables FILE`, with the path of that package's confusables.json. The package itself is not
-used at run time: it takes 60 ms to load, and it has no skeletons. The data is Unicode's (UTS #39), under Unicode-3.0.
+used at run time: it makes no skeletons, and has no release since 2024. The data is Unicode's (UTS #39): see NOTICE.
 """
 
 from __future__ import annotations

@@ -68,9 +68,24 @@ def private_key(text: str, passphrase: str = "") -> Any:
 
     pem = mended(text, "PRIVATE KEY").encode()
     try:
-        return form.load_pem_private_key(pem, passphrase.encode() or None)
+        # Its own check tests for primes, which takes seconds where a key is as long as somebody likes.
+        key = form.load_pem_private_key(pem, passphrase.encode() or None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, UnsupportedAlgorithm):
-        raise Unreadable("cannot be read as a private key: it was cut or changed") from None
+        key = None
+    if key is None or not _fits(key):
+        raise Unreadable("cannot be read as a private key: it was cut or changed")
+    return key
+
+
+def _fits(key: Any) -> bool:
+    # What was changed on the way does not multiply to what it did.
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    if not isinstance(key, RSAPrivateKey):
+        return True
+    numbers = key.private_numbers()
+    public = numbers.public_numbers
+    return numbers.p * numbers.q == public.n and numbers.d * public.e % (numbers.p - 1) == 1
 
 
 def certificates(text: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def requires(values: Mapping[str, Any], _secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
     """Refuse a new key of KEYPAIR that cannot be one, before it is stored."""
     mode = (values.get("parameters") or {}).get("authentication_type")
-    if mode == "KEYPAIR" and (fault := key_fault(values.get("password"), values.get("passphrase"))):
+    if mode == "KEYPAIR" and (fault := key_fault(values.get("password"))):
         yield ("password", *fault)
 
 
