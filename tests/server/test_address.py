@@ -15,6 +15,8 @@ import pytest
 
 from dev.control_plane import make_people, serving
 from dev.servers import free_port
+from qualytics.errors import AddressTaken
+from qualytics.server import listening
 from tests import faults
 from tests.processes import descendants, watched
 
@@ -85,6 +87,14 @@ def test_of_two_that_start_at_once_one_serves(tmp_path):
             process.terminate()
             process.wait(30)
             process.stderr.close()
+
+
+def test_of_two_that_took_an_address_before_either_listens_one_is_refused():
+    port = free_port()
+    with listening.take("127.0.0.1", port) as first, listening.take("127.0.0.1", port) as second:
+        listening.listen(first, 8)
+        with pytest.raises(AddressTaken, match=f"cannot listen on 127.0.0.1:{port}: .* listens there"):
+            listening.listen(second, 8)
 
 
 def test_an_address_with_a_name_or_of_version_6_is_taken_too(tmp_path):

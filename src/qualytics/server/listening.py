@@ -7,7 +7,7 @@ import os
 import pwd
 import socket
 
-from qualytics.errors import AddressTaken, UsageError
+from qualytics.errors import AddressTaken, QualyticsError, UsageError
 
 _LISTENS = "0A"  # <net/tcp_states.h>: TCP_LISTEN
 
@@ -20,7 +20,6 @@ def take(host: str, port: int) -> socket.socket:
         UsageError: it is no address of this machine.
 
     """
-    where = f"{f'[{host}]' if ':' in host else host}:{port}"
     listener = None
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -33,11 +32,29 @@ def take(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as exc:
         if listener is not None:
             listener.close()
-        hint = "choose another with --listen"
-        if getattr(exc, "errno", None) == errno.EADDRINUSE:
-            raise AddressTaken(f"cannot listen on {where}: {_holder(port)} listens there", hint) from exc
-        raise UsageError(f"cannot listen on {where}: {getattr(exc, 'strerror', None) or exc}", hint) from exc
+        raise _refusal(exc, host, port) from exc
     return listener
+
+
+def listen(listener: socket.socket, backlog: int) -> None:
+    """Listen on a socket that was taken.
+
+    Raises:
+        AddressTaken: another program took the address at the same moment, and was faster.
+
+    """
+    try:
+        listener.listen(backlog)
+    except OSError as exc:
+        raise _refusal(exc, *listener.getsockname()[:2]) from exc
+
+
+def _refusal(exc: Exception, host: str, port: int) -> QualyticsError:
+    where = f"cannot listen on {f'[{host}]' if ':' in host else host}:{port}"
+    hint = "choose another with --listen"
+    if getattr(exc, "errno", None) == errno.EADDRINUSE:
+        return AddressTaken(f"{where}: {_holder(port)} listens there", hint)
+    return UsageError(f"{where}: {getattr(exc, 'strerror', None) or exc}", hint)
 
 
 def _holder(port: int) -> str:

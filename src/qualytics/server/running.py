@@ -92,7 +92,7 @@ class _Server(Granian):  # type: ignore[misc,valid-type]  # which of two it is d
     listener: socket.socket
 
     def _init_shared_socket(self) -> None:
-        self.listener.listen(self.backlog)
+        listening.listen(self.listener, self.backlog)
         self.listener.set_inheritable(True)
         self._ssp, self._sso, self._sfd = None, self.listener, self.listener.fileno()
         self._shd = SocketHolder(*(self._sfd, False, self.backlog))  # type: ignore[call-arg]  # False: no Unix socket
