@@ -30,7 +30,8 @@ from qualytics.secret import Secret
 
 with tempfile.TemporaryDirectory() as directory:
     secrets = {"password": Secret(plan.pop("password"))} if "password" in plan else {}
-    target = make_target({**plan, "timeout_s": 5.0, "ssl_mode": "verify", "root_path": None}, secrets, directory)
+    plan |= {"timeout_s": 5.0, "ssl_mode": "verify", "root_path": None, "entrances": []}
+    target = make_target(plan, secrets, directory)
     target.address = address
     target.tls.active = True
     with contextlib.suppress(Exception):

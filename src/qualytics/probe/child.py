@@ -63,6 +63,7 @@ def _run(plan: dict[str, Any], secrets: dict[str, Secret], emit: Any) -> None:
     from qualytics.model import Listing
     from qualytics.probe.pin import GUARD
     from qualytics.probe.stages import Walk, failure, make_target
+    from qualytics.probe.tls import gather_roots
 
     connector = get(plan["type"])
     GUARD.install()
@@ -73,6 +74,7 @@ def _run(plan: dict[str, Any], secrets: dict[str, Secret], emit: Any) -> None:
     driver = {"driver_name": connector.distribution or connector.driver, "driver_version": connector.driver_version()}
     emit({"note": driver})
     try:
+        gather_roots(plan["directory"])
         target = make_target(plan, secrets, plan["directory"])
     except Refusal as exc:
         emit({"begin": connector.stages[0]})

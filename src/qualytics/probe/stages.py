@@ -13,7 +13,7 @@ from qualytics.errors import DriverMissing
 from qualytics.probe.dial import dial, join
 from qualytics.probe.listing import found_by, send
 from qualytics.probe.reach import GAVE_ROOT, GIVE_HINTS
-from qualytics.probe.tls import describe, ended_for, gather_roots, handshake, make_tls, watch
+from qualytics.probe.tls import describe, ended_for, handshake, make_tls, watch
 from qualytics.probe.verdict import judge, words
 
 if TYPE_CHECKING:
@@ -277,7 +277,6 @@ def _ms_since(began: float) -> float:
 def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -> Target:
     """Return the target of a plan that came over the pipe."""
     connector = get(plan["type"])
-    gather_roots(directory)
     values = plan["values"]
     parameters = values.get("parameters") or {}
     # Some types know `ssl`, true or false, beside the words that all share.
