@@ -73,6 +73,12 @@ def header_without_end(peer, over):
         peer.sendall(b"X-A: " + b"b" * 60_000 + b"\r\n")
 
 
+def line_without_end(peer, over):
+    peer.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
+    while not over.is_set():
+        peer.sendall(b"b" * 60_000)
+
+
 @contextlib.contextmanager
 def most_memory():
     """Give a list that has the largest amount of memory in it that any process of a test held."""
@@ -138,11 +144,13 @@ def test_an_object_store_that_lists_without_end_is_ended(certificate, root_file,
     assert (failure.failure_class, failure.message) == ("config", TOO_LARGE)
 
 
-@pytest.mark.parametrize("type_", ["trino", "presto"])
-def test_headers_without_end_are_ended(certificate, root_file, type_):
-    with https(certificate, header_without_end) as port:
+@pytest.mark.parametrize("type_", ["trino", "presto", "databricks_native"])
+@pytest.mark.parametrize("answer", [header_without_end, line_without_end])
+def test_headers_without_end_are_ended(certificate, root_file, type_, answer):
+    with https(certificate, answer) as port:
         failure = bounded(web_plan(type_, port, root_file))
-    assert not failure.retryable
+    assert (failure.failure_class, failure.retryable) == ("config", False)
+    assert failure.message == "the server does not speak the protocol of this type"
 
 
 @pytest.mark.parametrize("type_", ["trino", "presto"])

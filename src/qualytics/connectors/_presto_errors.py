@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from qualytics.connectors._base import Verdict
+from qualytics.connectors._requests import by_class
 from qualytics.connectors._sql import by_text
 
 NOT_FOUND = "check the spelling; qualytics connections catalogs lists what there is"
@@ -43,15 +44,10 @@ _ELSEWHERE = Verdict(
     "give the address of the server itself; behind a proxy let it process the Forwarded headers",
 )
 _ANOTHER = Verdict("config", "the server does not speak the protocol of this type", "check host and port")
-# Class names of requests, urllib3 and http.client.
+# Class names that mean something else, or more, than with other servers.
 _CLASSES = {
     "TooManyRedirects": _ELSEWHERE,
     "InvalidSchema": _ELSEWHERE,
-    "BadStatusLine": _ANOTHER,
-    "LineTooLong": _ANOTHER,
-    "JSONDecodeError": _ANOTHER,
-    "ReadTimeoutError": Verdict("timeout"),
-    "IncompleteRead": Verdict("network"),
     "UnicodeEncodeError": Verdict("config", "the username has characters that no HTTP header can carry", "check --username"),
 }  # fmt: skip
 # As the clients write them without a name (presto and trino: their command lines and JDBC drivers).
@@ -73,7 +69,7 @@ def classify(exc: BaseException) -> Verdict | None:
     if kind.startswith("Http") and (found := re.match(r"error (\d{3})", text)):
         status = int(found[1])
         return _STATUS.get(status) or Verdict("transient" if status >= 500 else "config")
-    if verdict := _CLASSES.get(kind):
+    if verdict := _CLASSES.get(kind) or by_class(exc):
         return verdict
     if "empty response from server" in text:
         return _ANOTHER

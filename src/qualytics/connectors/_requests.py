@@ -22,6 +22,7 @@ _CLASSES = {
     "HostChangedError": _ELSEWHERE,
     "BadStatusLine": _ANOTHER,
     "LineTooLong": _ANOTHER,
+    "HTTPException": _ANOTHER,  # itself, no class of its own: more headers than any answer has
     "UnknownProtocol": _ANOTHER,
     "JSONDecodeError": _ANOTHER,
     "ReadTimeoutError": Verdict("timeout"),
