@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json, text
-from qualytics.connectors import _pem
 from qualytics.errors import InvalidInput, Problem, VersionChanged
 from qualytics.fields import BY_NAME, KEYS, MAX_NAME, SECRETS
 from qualytics.secret import MASKS
@@ -287,6 +286,8 @@ def _check_parameter(connector: Connector, param: Param, value: Any, problems: P
 
 
 def _check_pem(param: Param, value: str, problems: Problems) -> str:
+    from qualytics.connectors import _pem
+
     try:
         return _pem.certificates(value)
     except ValueError as exc:
