@@ -256,6 +256,18 @@ def test_a_list_goes_over_many_pages(commands):
     assert commands("connections", "get", "--name", "C204", "-f", "json").json["id"] == 205
 
 
+def test_a_name_that_looks_like_anothers_is_warned_of(commands):
+    twin = "s\u0430les"
+    for words in (f"{PG} --name", "datastores create --connection-id 1 --database x --schema y --name"):
+        group = words.split()[0]
+        warning = f"warning: the name looks like that of {group[:-1]} 1, 'sales'\n"
+        first, second = (commands(*shlex.split(words), name) for name in ("sales", twin))
+        assert [(first.code, first.err), (second.code, second.err)] == [(0, ""), (0, warning)]
+        for name, said in ((twin, ""), ("other", ""), (twin, warning)):
+            changed = commands(group, "update", "--id", "2", "--name", name)
+            assert (changed.code, changed.document["name"], changed.err) == (0, name, said)
+
+
 def test_debug_names_the_place_and_no_secret(remotely, fresh_plane):
     result = remotely(*shlex.split(PG), "--debug")
     assert f"control plane {fresh_plane.url}, from QUALYTICS_URL and QUALYTICS_TOKEN" in result.err

@@ -131,3 +131,22 @@ def test_a_number_that_no_store_can_hold_is_no_fault(admin, made, number):
     found = admin("POST", "/datastores", {"name": f"n{number}", **place}).json
     assert admin("PATCH", f"/datastores/{found['id']}/assign-group", {"group_id": number}).status == 422
     assert admin("PUT", f"/datastores/{found['id']}", {"enrichment_datastore_id": number}).status == 422
+
+
+def test_a_datastore_and_its_connection_are_warned_of_names_that_look_like_anothers(admin, made, fresh):
+    name = f"{fresh()}-prod"
+    twin = name.replace("prod", "pr\u043ed")
+    inline = {"type": "postgresql", "host": "127.0.0.1", "username": "app"}
+    place = {"database": "x", "schema": "y"}
+    connection_id = made(name=name)["id"]
+    first = admin("POST", "/datastores", {**place, "name": name, "connection_id": connection_id})
+    both = admin("POST", "/datastores", {**place, "name": twin, "connection": {**inline, "name": twin}})
+    assert (first.status, both.status) == (201, 201)
+    assert "test-warnings" not in first.headers
+    assert json.loads(both.headers["test-warnings"]) == [
+        f"the name looks like that of connection {connection_id}, {name!r}",
+        f"the name looks like that of datastore {first.json['id']}, {name!r}",
+    ]
+    many = {"database": "x", "schemas": ["y"], "connection": {**inline, "name": name.replace("prod", "\u0440rod")}}
+    answer = admin("POST", "/connections/datastores/bulk", many)
+    assert (answer.status, len(json.loads(answer.headers["test-warnings"]))) == (200, 1)

@@ -184,3 +184,19 @@ def test_a_new_name_that_looks_like_anothers_is_taken_with_a_warning(door):
     assert door.connections.warnings == ()
     door.connections.create({**PG, "name": "prOd-a"})
     assert door.connections.warnings == (f"the name looks like that of connection {other}, 'pr0d-\u0430'",)
+
+
+def test_a_datastore_whose_new_name_looks_like_anothers_is_taken_with_a_warning(door):
+    place = {"connection_id": door.connections.create(PG)["id"], "database": "x", "schema": "y"}
+    sales = door.datastores.create({**place, "name": "sales"})["id"]
+    assert door.datastores.warnings == ()
+    other = door.datastores.create({**place, "name": "s\u0430les"})["id"]
+    assert door.datastores.warnings == (f"the name looks like that of datastore {sales}, 'sales'",)
+    door.datastores.update(other, {"name": "s\u0430les", "schema": "z"})
+    assert door.datastores.warnings == ()
+    door.datastores.update(other, {"name": "SALES-\u0430"})
+    assert door.datastores.warnings == ()
+    door.datastores.update(sales, {"name": "5ales-a"})
+    assert door.datastores.warnings == ()
+    door.datastores.update(sales, {"name": "sa1es-a"})
+    assert door.datastores.warnings == (f"the name looks like that of datastore {other}, 'SALES-\u0430'",)

@@ -48,7 +48,7 @@ def create(
             output.write_document(door.connections.preview(fields), form)
             return
         output.write_document(door.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope), form)
-        _warn(door.connections.warnings)
+        warn(door.connections.warnings)
 
 
 @group.command()
@@ -82,7 +82,7 @@ def update(
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
         document = door.connections.update(record_id, fields, **how)
         output.write_document(document, form)
-        _warn(door.connections.warnings)
+        warn(door.connections.warnings)
 
 
 @group.command()
@@ -204,14 +204,15 @@ def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str
     """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
     current(ctx).note_report(report)
     output.write_document(report, form)
-    _warn(report["warnings"])
+    warn(report["warnings"])
     if not report["connected"]:
         output.say_failed(what, report)
         current(ctx).suspect_shell(report)
         ctx.exit(TestFailed.exit_code)
 
 
-def _warn(warnings: Iterable[str]) -> None:
+def warn(warnings: Iterable[str]) -> None:
+    """Write warnings to stderr, after what is on stdout."""
     with contextlib.suppress(output.OutputClosed):  # the verdict, and its exit code, count all the same
         output.flush()  # on a terminal the document comes first
     for warning in warnings:

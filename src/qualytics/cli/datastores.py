@@ -12,7 +12,7 @@ from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
 from qualytics.cli._values import choose, unset_fields
-from qualytics.cli.connections import show_report
+from qualytics.cli.connections import show_report, warn
 from qualytics.errors import UsageError
 from qualytics.fields import SCOPES
 
@@ -51,6 +51,7 @@ def create(*, form: str, **given: Any) -> None:
     """Create a datastore on the connection that --connection-id or --connection-name names."""
     with client.connect() as door:
         output.write_document(door.datastores.create(_fields(door, given)), form)
+        warn(door.datastores.warnings)
 
 
 @group.command()
@@ -65,6 +66,7 @@ def update(*, record_id: int, unset: tuple[str, ...], form: str, **given: Any) -
         fields = _fields(door, given)
         fields |= unset_fields(unset, fields, _UNSETTABLE)
         output.write_document(door.datastores.update(record_id, fields), form)
+        warn(door.datastores.warnings)
 
 
 @group.command()

@@ -29,7 +29,7 @@ class HttpConnections:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return the warnings of the last test that a create or an update asked for and passed."""
+        """Return the warnings of the last create or update; see the service."""
         return self._api.warnings
 
     @staticmethod

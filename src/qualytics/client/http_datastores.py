@@ -24,6 +24,11 @@ class HttpDatastores:
         """Take the control plane."""
         self._api = api
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return the warnings of the last create or update; see the service."""
+        return self._api.warnings
+
     def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Store a new datastore and return its document."""
         return replies.datastore(*self._api.call("POST", _PATH, None, given))

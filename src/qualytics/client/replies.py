@@ -132,7 +132,7 @@ def record(found: Any, version: str | None = None) -> Document:
 
 
 def warnings(reply: Reply) -> tuple[str, ...]:
-    """Return the warnings that came beside a document: those of the test that a change asked for."""
+    """Return the warnings that came beside a document: of the test that a change asked for, or of its name."""
     try:
         found = json.loads(reply.headers.get("test-warnings", "[]"))
     except (ValueError, RecursionError):

@@ -67,7 +67,7 @@ async def read(request: AnyRequest, body: bytes) -> dict[str, Any]:
 
 
 def reply(content: Any, status: int = 200, warnings: Sequence[str] = ()) -> Response[bytes]:
-    """Return a document as a response, with its version as ETag where it has one, and a test's warnings beside it."""
+    """Return a document as a response, with its version as ETag where it has one, and warnings beside it."""
     version = getattr(content, "version", None)
     headers = {"ETag": f'"{version}"'} if version is not None else {}
     if warnings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from litestar import delete, get, patch, post, put
@@ -29,7 +29,7 @@ from qualytics.server.connections import (
 )
 from qualytics.server.operations import service_of, start
 from qualytics.server.runtime import opened, runtime_of
-from qualytics.service import Context, bulk
+from qualytics.service import bulk
 from qualytics.service.connections import Connections
 from qualytics.service.datastore_fields import SETTINGS
 from qualytics.service.datastores import Datastores
@@ -86,14 +86,16 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
 
     def work() -> tuple[Reply, int]:
         with opened(request) as context:
-            fields, made_for_it = _with_connection(context, given)
+            connections = Connections(context)
+            service = Datastores(context, connections)
+            fields, made_for_it = _with_connection(connections, given)
             try:
-                made = service_of(context).create(fields)
+                made = service.create(fields)
             except QualyticsError:
                 if made_for_it is not None:
-                    Connections(context).delete(made_for_it)
+                    connections.delete(made_for_it)
                 raise
-            return _one(context, made, 201), made["id"]
+            return _one(service, made, 201, connections.warnings), made["id"]
 
     answer, datastore_id = await runtime.soon(request, work)
     if True in triggers:
@@ -105,7 +107,8 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
 def get_datastore(request: AnyRequest, datastore_id: int) -> Reply:
     """Return a datastore; its ETag is its version."""
     with opened(request) as context:
-        return _one(context, service_of(context).get(datastore_id))
+        service = service_of(context)
+        return _one(service, service.get(datastore_id))
 
 
 @put(
@@ -283,7 +286,8 @@ async def _bulk(
             with context.acting(WRITE, "datastore.create"):  # a refusal is told once, not for each datastore
                 pass
             found = Connections(context)
-            return bodies.reply(bulk.create(named, connection(found), Datastores(context, found)))
+            made = bulk.create(named, connection(found), Datastores(context, found))
+            return bodies.reply(made, warnings=found.warnings)
 
     return await runtime_of(request).soon(request, work)
 
@@ -291,12 +295,13 @@ async def _bulk(
 def _changed(request: AnyRequest, datastore_id: int, fields: dict[str, Any]) -> Reply:
     version = bodies.version_of(request)
     with opened(request) as context:
-        return _one(context, service_of(context).update(datastore_id, fields, version=version))
+        service = service_of(context)
+        return _one(service, service.update(datastore_id, fields, version=version))
 
 
-def _one(context: Context, document: Any, status: int = 200) -> Reply:
-    shown = next(iter(_outward(service_of(context), [document])))
-    return bodies.reply(document.like(shown), status)
+def _one(service: Datastores, document: Any, status: int = 200, warnings: Sequence[str] = ()) -> Reply:
+    shown = next(iter(_outward(service, [document])))
+    return bodies.reply(document.like(shown), status, (*warnings, *service.warnings))
 
 
 def _outward(service: Datastores, documents: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
@@ -334,7 +339,7 @@ def _names(value: Any) -> Any:
     return [entry.get("name") if isinstance(entry, dict) else entry for entry in value]
 
 
-def _with_connection(context: Context, given: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+def _with_connection(connections: Connections, given: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
     # The fields of a new datastore, and the id of the connection that was made for it.
     fields = {name: value for name, value in _inward(given).items() if value is not None}
     if "connection" not in fields:
@@ -342,7 +347,7 @@ def _with_connection(context: Context, given: dict[str, Any]) -> tuple[dict[str,
     if "connection_id" in fields:
         raise InvalidInput([Problem("connection", "give either connection or connection_id, not both")])
     del fields["connection"]
-    made: int = Connections(context).create(_inline(given))["id"]
+    made: int = connections.create(_inline(given))["id"]
     return fields | {"connection_id": made}, made
 
 

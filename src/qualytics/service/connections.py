@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 # A refusal names so many datastores; more would hide its hint.
 _MOST_NAMED = 20
-# So many names a new one is compared with by its look: a few milliseconds.
-_MOST_COMPARED = 2_000
 
 
 class Connections:
@@ -319,7 +317,9 @@ class Connections:
         return self._document(records, _required(records.connection(before.id), before.id))
 
     def _warn_of_twins(self, records: Records, name: str, connection_id: int) -> None:
-        self.warnings += twins.warnings(name, records.connection_names(_MOST_COMPARED), connection_id)
+        self.warnings += twins.warnings(
+            "connection", name, records.connection_names(twins.MOST_COMPARED), connection_id
+        )
 
     def _document(self, records: Records, connection: Connection) -> dict[str, Any]:
         return views.connection_document(connection, records.datastores(connection.id))

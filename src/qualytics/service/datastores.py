@@ -9,7 +9,7 @@ from qualytics import connectors
 from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import Scope, Wanted
-from qualytics.service import datastore_fields, validate, views
+from qualytics.service import datastore_fields, twins, validate, views
 from qualytics.service.clock import now
 from qualytics.service.rights import READ, TEST, WRITE
 
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 
 class Datastores:
-    """The verbs on datastores; documents go in and out."""
+    """The verbs on datastores; documents go in and out.
+
+    `warnings` are those of the last create or update: of a name that looks like another's.
+    """
 
     def __init__(self, context: Context, connections: Connections) -> None:
         """Take what the service shares, and the connections that datastores read over."""
         self._context = context
         self._connections = connections
+        self.warnings: tuple[str, ...] = ()
 
     def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Store a new datastore and return its document.
@@ -40,6 +44,7 @@ class Datastores:
             NameTaken: the name is another datastore's.
 
         """
+        self.warnings = ()
         with self._context.acting(WRITE, "datastore.create") as act, self._context.writing() as records:
             problems = validate.Problems()
             clean = datastore_fields.check(given, problems)
@@ -52,6 +57,7 @@ class Datastores:
             row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None, "settings": {}} | clean
             row |= {"name_key": validate.fold(clean["name"]), "created": now()}
             found = records.insert_datastore(row)
+            self._warn_of_twins(records, clean["name"], found)
             act.done(found, clean["name"], version=1, changed=sorted(clean))
             return views.datastore_document(_required(records.datastore(found), found))
 
@@ -68,6 +74,7 @@ class Datastores:
         """
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --schema public")
+        self.warnings = ()
         with (
             self._context.acting(WRITE, "datastore.update", datastore_id) as act,
             self._context.writing() as records,
@@ -84,6 +91,8 @@ class Datastores:
             moved = any(name in clean and clean[name] != value for name, value in place.items())
             clean["settings"] = before.settings | clean.get("settings", {})
             records.update_datastore(datastore_id, clean | ({"connected": None} if moved else {}))
+            if clean.get("name", before.name) != before.name:
+                self._warn_of_twins(records, clean["name"], datastore_id)
             changed = sorted(name for name in clean.keys() - {"name_key"} if clean[name] != getattr(before, name))
             act.done(datastore_id, clean.get("name", before.name), version=before.version + 1, changed=changed)
             return views.datastore_document(_required(records.datastore(datastore_id), datastore_id))
@@ -203,6 +212,9 @@ class Datastores:
         else:
             _check_scope(connectors.get(connection.type), connection, row, problems)
         problems.finish()
+
+    def _warn_of_twins(self, records: Records, name: str, datastore_id: int) -> None:
+        self.warnings = twins.warnings("datastore", name, records.datastore_names(twins.MOST_COMPARED), datastore_id)
 
     def _require_free(self, records: Records, name: str, besides: int | None = None) -> None:
         taken = records.datastore_named(validate.fold(name))

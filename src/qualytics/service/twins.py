@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from qualytics.store.people import People, User
 
+# So many names a new one is compared with by its look: a few milliseconds.
+MOST_COMPARED = 2_000
+
 
 def twin_of(people: People, name: str, besides: int | None = None) -> User | None:
     """Return another user whose name looks the same (UTS #39), None when there is none."""
@@ -18,8 +21,8 @@ def twin_of(people: People, name: str, besides: int | None = None) -> User | Non
     return next((user for user in people.users() if user.id != besides and looks & text.looks(user.name)), None)
 
 
-def warnings(name: str, others: Iterable[tuple[int, str]], besides: int) -> tuple[str, ...]:
-    """Return the warning that a connection's new name looks like another's, if it does."""
+def warnings(what: str, name: str, others: Iterable[tuple[int, str]], besides: int) -> tuple[str, ...]:
+    """Return the warning that the new name of a record, a connection or datastore, looks like another's, if it does."""
     looks = text.looks(name)
     twin = next((found for found in others if found[0] != besides and looks & text.looks(found[1])), None)
-    return () if twin is None else (f"the name looks like that of connection {twin[0]}, {twin[1]!r}",)
+    return () if twin is None else (f"the name looks like that of {what} {twin[0]}, {twin[1]!r}",)

@@ -95,8 +95,7 @@ class Records(OwnSecrets):
 
     def connection_names(self, limit: int) -> list[tuple[int, str]]:
         """Return id and name of so many connections, the newest first."""
-        found = self._execute("SELECT id, name FROM connections ORDER BY id DESC LIMIT ?", (limit,)).all()
-        return [(int(row[0]), str(row[1])) for row in found]
+        return self._names("connections", limit)
 
     def insert_connection(
         self, name: str, name_key: str, kind_of: str, values: dict[str, Any], secrets: dict[str, Secret], created: str
@@ -154,6 +153,10 @@ class Records(OwnSecrets):
         sql = f"SELECT count(*) FROM datastores d JOIN connections c ON c.id = d.connection_id WHERE TRUE{where}"  # noqa: S608 - constants only
         return int(self._execute(sql, tuple(arguments)).all()[0][0])
 
+    def datastore_names(self, limit: int) -> list[tuple[int, str]]:
+        """Return id and name of so many datastores, the newest first."""
+        return self._names("datastores", limit)
+
     def insert_datastore(self, row: dict[str, Any]) -> int:
         """Store a new datastore and return its id."""
         return self._insert("datastores", {"version": 1} | _packed(row))
@@ -165,6 +168,10 @@ class Records(OwnSecrets):
     def delete_datastore(self, datastore_id: int) -> None:
         """Remove a datastore."""
         self._execute("DELETE FROM datastores WHERE id = ?", (datastore_id,))
+
+    def _names(self, table: str, limit: int) -> list[tuple[int, str]]:
+        sql = f"SELECT id, name FROM {table} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only
+        return [(int(row[0]), str(row[1])) for row in self._execute(sql, (limit,)).all()]
 
     def _counted(self, sql: str, arguments: tuple[Any, ...]) -> int:
         # A database counts a million rows in many times what a page of them takes.
