@@ -243,6 +243,12 @@ def test_a_value_that_was_given_is_never_masked(encoding):
     assert masked(text, "hunter22").endswith(MASK)
 
 
+def test_the_name_of_a_parameter_that_was_given_is_never_masked():
+    given = [{"parameters": {"hunter22-mode": "x"}}]
+    assert masked("no 'hunter22-mode'", "hunter22", given=given) == "no 'hunter22-mode'"
+    assert masked("no 'hunter22-more'", "hunter22-more", given=given).endswith(MASK)
+
+
 def test_what_goes_beyond_a_value_that_was_given_is_masked():
     assert masked("p=hunter22-more of it", "hunter22-more", given=["hunter22"]).endswith(MASK)
     assert masked("hunter22 hunter23", "hunter23", given=["hunter22"]) == f"hunter22 {MASK}"
@@ -273,6 +279,16 @@ def test_the_words_of_this_program_are_never_masked(secret):
     ):
         assert masking.mask_own(text) == text
     assert masking.mask_own(f"login.microsoftonline.com gave no token: it was {secret}!").endswith(f"it was {MASK}")
+
+
+@pytest.mark.parametrize("secret", ["SECRET", "endpoint", "ssl_root_cert_file", '{"token_uri": "x", "type": "y"}'])
+def test_the_names_of_our_fields_and_parameters_are_never_masked(secret):
+    masking = Masking([Secret(secret)])
+    text = "s3 takes endpoint_url, secret_key, ssl_root_cert_file and no token_uri"
+    assert masking.mask_own(text) == text
+    assert masking.mask_own(f"{text}: x{secret}x").startswith(text)
+    assert masking.mask_own("it was secret_key_4711").endswith("4711")
+    assert Masking([Secret("secret_key_4711")]).mask_own("it was secret_key_4711").endswith(MASK)
 
 
 def test_a_long_text_is_shown_as_far_as_it_was_looked_at():

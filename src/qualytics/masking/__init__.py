@@ -38,8 +38,8 @@ _ANCHOR = 16
 class Masking:
     """Masks foreign text by the secrets of one call.
 
-    `public` names members of JSON secrets that are none; `given` are the values of the call that are no secrets:
-    where a text repeats one of them it stays, whatever it has in common with a secret.
+    `public` names members of JSON secrets that are none; `given` are the values of the call that are no secrets,
+    and the names of its parameters: where a text repeats one of them it stays, whatever it has in common with a secret.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ def _texts(found: Any) -> Iterator[str]:
     if isinstance(found, str):
         yield found[:_LONGEST_GIVEN]
     elif isinstance(found, dict):
-        yield from _texts(list(found.values()))
+        yield from _texts([*found, *found.values()])
     elif isinstance(found, int | float):
         yield str(found)
     elif found is not None:

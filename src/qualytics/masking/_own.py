@@ -12,11 +12,14 @@ import qualytics
 
 # A name in braces is filled in later.
 _FILLED_IN = re.compile(r"\{[^{}]*\}")
+# What sentences are filled in with: fields, parameters.
+_NAME = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
 
 
 def own_words(text: str) -> list[str]:
-    """Return the sentences of this program, and the pieces of those that are filled in, that stand in a text."""
-    return [words for words in _vocabulary() if words in text and (" " in words.strip() or words == text)]
+    """Return the sentences of this program, the pieces of those that are filled in, and its names in a text."""
+    found = [words for words in _vocabulary() if words in text]
+    return [words for words in found if " " in words.strip() or words == text or _NAME.fullmatch(words)]
 
 
 @functools.cache
