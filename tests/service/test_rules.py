@@ -186,6 +186,15 @@ def test_a_new_name_that_looks_like_anothers_is_taken_with_a_warning(door):
     assert door.connections.warnings == (f"the name looks like that of connection {other}, 'pr0d-\u0430'",)
 
 
+def test_a_name_made_of_a_host_that_looks_like_anothers_is_warned_of(door):
+    first = door.connections.create(PG | {"host": "db1"})["id"]
+    for host in ("db1", "db2"):
+        door.connections.create(PG | {"host": host})
+        assert door.connections.warnings == ()
+    door.connections.create(PG | {"host": "dbl"})
+    assert door.connections.warnings == (f"the name looks like that of connection {first}, 'postgresql-db1'",)
+
+
 def test_a_datastore_whose_new_name_looks_like_anothers_is_taken_with_a_warning(door):
     place = {"connection_id": door.connections.create(PG)["id"], "database": "x", "schema": "y"}
     sales = door.datastores.create({**place, "name": "sales"})["id"]

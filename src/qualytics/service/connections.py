@@ -78,8 +78,7 @@ class Connections:
                 found = records.insert_connection(name, key, new.connector.type, values, new.secrets, now())
                 if test:
                     records.see_connection(found, seen)
-                if "name" in new.values:
-                    self._warn_of_twins(records, name, found)
+                self._warn_of_twins(records, name, found)
                 act.done(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
                 return self._document(records, _required(records.connection(found), found))
 
