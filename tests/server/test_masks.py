@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import random
+import subprocess
+import sys
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -118,6 +121,31 @@ def test_a_password_that_is_a_word_of_ours_masks_none_of_our_sentences(admin, fr
         assert [found[key] for key in ("message", "hint", "class")] == [
             usual[key] for key in ("message", "hint", "class")
         ]
+
+
+def test_a_worker_knows_the_words_of_this_program_before_a_request_has_need_of_them(tmp_path):
+    code = """
+import asyncio, time
+from qualytics.masking import Masking
+from qualytics.secret import Secret
+from qualytics.server.config import load
+from qualytics.server.runtime import Runtime
+
+async def run():
+    runtime = Runtime(load())
+    await runtime.begin()
+    runtime._threads.shutdown(wait=True)  # what it had begun has ended
+    masking, text = Masking([Secret("password")]), "the server refused user 'app' or the password"
+    began = time.thread_time()
+    assert masking.mask_own(text) == text
+    print(time.thread_time() - began)
+    runtime.close()
+
+asyncio.run(run())
+"""
+    environ = {**os.environ, "QUALYTICS_CONFIG_HOME": str(tmp_path / "home")}
+    ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert float(ended.stdout) < 0.02
 
 
 def test_a_secret_of_this_call_is_masked_like_a_stored_one(admin, fresh):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.masking._letters import BREAK, bare
 from qualytics.masking._needles import SHORTEST, Needles, parts
-from qualytics.masking._own import own_words
+from qualytics.masking._own import own_words, read_own_words
 from qualytics.masking._views import TooMuch, View, views
 from qualytics.secret import MASK
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from qualytics.secret import Secret
 
-__all__ = ["LEFT_OUT", "MOST", "Masking"]
+__all__ = ["LEFT_OUT", "MOST", "Masking", "read_own_words"]
 
 # So much of a text is looked at; nothing behind it is shown.
 MOST = 16_384

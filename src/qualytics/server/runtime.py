@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.errors import NotSignedIn, QualyticsError, TooMany
+from qualytics.masking import read_own_words
 from qualytics.probe.budget import machine_bytes
 from qualytics.probe.caller import Caller
 from qualytics.probe.pool import Pool
@@ -147,6 +148,7 @@ class Runtime:
     async def begin(self) -> None:
         """Begin what a worker does beside its requests."""
         self._tidying = asyncio.create_task(self._tidy())
+        self._threads.submit(read_own_words)  # before a request has need of them
 
     async def _tidy(self) -> None:
         while True:
