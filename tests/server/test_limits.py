@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -209,6 +210,51 @@ def test_hung_tests_of_one_user_whose_clients_have_left_cost_another_user_nothin
     ended(running)
     answer = few.api("Manager")("POST", "/connections/test", quick)
     assert (answer.status, answer.json["class"]) == (200, "refused")
+
+
+def pool_of(caller):
+    """Return how many tests run and wait now."""
+    answer = caller("GET", "/metrics")
+    assert answer.status == 200, answer.body
+    found = dict(re.findall(r"^qualytics_tests_(running|waiting) (\S+)$", answer.body.decode(), re.MULTILINE))
+    return int(float(found["running"])), int(float(found["waiting"]))
+
+
+def until_pool_is(caller, running, waiting):
+    began = time.monotonic()
+    while (found := pool_of(caller)) != (running, waiting):
+        assert time.monotonic() < began + 60, found
+
+
+def test_as_many_hung_tests_as_the_default_pool_holds_cost_another_user_nothing(tmp_path, silent):
+    size = next(knob for knob in KNOBS if knob.name == "tests_at_once").default
+    of_one = size - size // 8
+    with (
+        serving(tmp_path / "home", "--requests-per-minute", "100000000", "--test-wait-s", "300") as plane,
+        contextlib.ExitStack() as opened,
+    ):
+        manager, admin = plane.api("Manager"), plane.api("Admin")
+        tokens = [plane.tokens["Manager"], manager("POST", "/user-tokens", {"name": "second"}).json["bearer_token"]]
+        given = {"type": "postgresql", "host": "127.0.0.1", "port": silent.port, "username": "u"}
+        path = "/connections/test?timeout_s=300"
+        clients = [
+            opened.enter_context(hang_up(plane, asked(plane, tokens[number % 2], "POST", path, given)))
+            for number in range(size)
+        ]
+        running = silent.dialled(of_one)
+        until_pool_is(admin, of_one, size - of_one)
+        quick = {**given, "port": 1}
+        answer = admin("POST", "/connections/test", quick)
+        assert (answer.status, answer.json["class"]) == (200, "refused")
+        assert pool_of(admin) == (of_one, size - of_one)  # none had to end for it
+        for client in clients:
+            client.close()
+        answer = admin("POST", "/connections/test", quick)
+        assert (answer.status, answer.json["class"]) == (200, "refused")
+        ended(running)
+        until_pool_is(admin, 0, 0)
+        answer = manager("POST", "/connections/test", quick)
+        assert (answer.status, answer.json["class"]) == (200, "refused")
 
 
 HANGING = {
