@@ -45,6 +45,19 @@ def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(plane, 
         assert value not in answer.body
 
 
+def test_a_datastore_and_the_connection_made_with_it_are_written_both_or_neither(admin, manager, fresh):
+    inline = {"type": "postgresql", "name": fresh(), "host": "127.0.0.1", "username": "u"}
+    given = {"name": fresh(), "database": "d", "connection": inline}
+    assert manager("POST", "/datastores", given).status == 422  # it has no schema
+    assert manager("POST", "/datastores", {**given, "schema": "s"}).status == 201
+    entries = admin("GET", "/audit?size=3").json["items"][::-1]
+    assert [(entry["object_name"], entry["action"], entry["outcome"]) for entry in entries] == [
+        (None, "datastore.create", "invalid-input"),
+        (inline["name"], "connection.create", "done"),
+        (given["name"], "datastore.create", "done"),
+    ]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_nobody_changes_the_log(admin, method):
     before = admin("GET", "/audit?size=1").json["items"][0]["id"]

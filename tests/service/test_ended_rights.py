@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from qualytics.errors import NotAllowed, NotFound, NotSignedIn, SecretNeeded
+from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotFound, NotSignedIn, SecretNeeded
 from qualytics.fields import SEEN
 from qualytics.model import TestReport
 from qualytics.probe.pool import Pool
@@ -125,6 +125,9 @@ VERBS = {
     "Datastores.create": lambda context, at: datastores(context).create(
         {"name": "e", "connection_id": at.connection, "database": "d", "schema": "s"}
     ),
+    "Datastores.create with a connection": lambda context, _: datastores(context).create(
+        {"name": "e", "database": "d", "schema": "s"}, GIVEN
+    ),
     "Datastores.update": lambda context, at: datastores(context).update(at.datastore, {"description": "x"}),
     "Datastores.delete": lambda context, at: datastores(context).delete(at.datastore),
     "Datastores.verify": lambda context, at: datastores(context).verify(at.datastore),
@@ -156,6 +159,25 @@ def test_who_lost_the_right_since_the_question_was_let_in_writes_nothing(small_w
         with pytest.raises(NotFound if (verb, how) == ("Tokens.revoke", "demoted") else ENDINGS[how][1]):
             VERBS[verb](context, small_world)
     assert small_world.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [({"name": "D", "database": "d", "schema": "s"}, NameTaken), ({"name": "e", "database": "d"}, InvalidInput)],
+)
+def test_a_datastore_that_is_refused_leaves_no_connection_that_was_to_be_made_with_it(world, place, error):
+    before = world.rows()
+    with world.as_eve() as context:
+        with pytest.raises(error):
+            datastores(context).create(place, GIVEN)
+        assert world.rows() == before
+        made = datastores(context).create({"name": "e", "database": "d", "schema": "s"}, GIVEN)
+        assert Connections(context).get(made["connection_id"])["host"] == GIVEN["host"]
+    assert [entry[0] for entry in world.shared.audit()[-3:]] == [
+        "datastore.create",
+        "connection.create",
+        "datastore.create",
+    ]
 
 
 def test_every_verb_that_writes_is_among_those():

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from litestar import delete, get, patch, post, put
 from litestar.params import QueryParameter
 
-from qualytics.errors import InvalidInput, Problem, QualyticsError, TestFailed
+from qualytics.errors import InvalidInput, Problem, TestFailed
 from qualytics.fields import DATASTORE_KEYS
 from qualytics.model import Scope, Wanted
 from qualytics.server import bodies
@@ -88,13 +88,7 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
         with opened(request) as context:
             connections = Connections(context)
             service = Datastores(context, connections)
-            fields, made_for_it = _with_connection(connections, given)
-            try:
-                made = service.create(fields)
-            except QualyticsError:
-                if made_for_it is not None:
-                    connections.delete(made_for_it)
-                raise
+            made = service.create(*_with_connection(given))
             return _one(service, made, 201, connections.warnings), made["id"]
 
     answer, datastore_id = await runtime.soon(request, work)
@@ -339,16 +333,15 @@ def _names(value: Any) -> Any:
     return [entry.get("name") if isinstance(entry, dict) else entry for entry in value]
 
 
-def _with_connection(connections: Connections, given: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
-    # The fields of a new datastore, and the id of the connection that was made for it.
+def _with_connection(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    # The fields of a new datastore, and those of the connection that is made with it.
     fields = {name: value for name, value in _inward(given).items() if value is not None}
     if "connection" not in fields:
         return fields, None
     if "connection_id" in fields:
         raise InvalidInput([Problem("connection", "give either connection or connection_id, not both")])
     del fields["connection"]
-    made: int = connections.create(_inline(given))["id"]
-    return fields | {"connection_id": made}, made
+    return fields, _inline(given)
 
 
 def _inline(given: Mapping[str, Any]) -> dict[str, Any]:

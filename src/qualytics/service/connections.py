@@ -14,9 +14,9 @@ from qualytics.service import changed_names, plane, probing, twins, validate, vi
 from qualytics.service.clock import now
 from qualytics.service.drafts import (
     Draft,
+    allowed_draft,
     as_changed,
     derived_name,
-    draft,
     merge,
     stored_with_secrets,
     with_secrets,
@@ -66,21 +66,29 @@ class Connections:
         """
         self.warnings = ()
         with self._context.acting(WRITE, "connection.create") as act:
-            new = draft(given, self._context.settings.plane)
-            plane.require_allowed(self._context.settings, new)
+            new = allowed_draft(given, self._context.settings)
             if test:
                 self._require_free(self._context.store.records, new.values.get("name"))
                 seen = self._passed(new, timeout_s, scope)
             with self._context.writing() as records:
-                name = self._name_for(records, new)
-                values = {key: value for key, value in new.values.items() if key != "name"}
-                key = validate.fold(name)
-                found = records.insert_connection(name, key, new.connector.type, values, new.secrets, now())
+                found = self.insert(records, new, act)
                 if test:
                     records.see_connection(found, seen)
-                self._warn_of_twins(records, name, found)
-                act.done(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
                 return self._document(records, _required(records.connection(found), found))
+
+    def insert(self, records: Records, new: Draft, act: Act) -> int:
+        """Store a draft and return its id, inside a transaction that may do more.
+
+        Raises:
+            NameTaken: the name is another's.
+
+        """
+        name = self._name_for(records, new)
+        values = {key: value for key, value in new.values.items() if key != "name"}
+        found = records.insert_connection(name, validate.fold(name), new.connector.type, values, new.secrets, now())
+        self._warn_of_twins(records, name, found)
+        act.done(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
+        return found
 
     def update(  # noqa: PLR0913 - the change, and how it is made
         self,
@@ -283,8 +291,7 @@ class Connections:
 
         """
         with self._context.acting(TEST, "connection.test") as act:
-            tested = draft(given, self._context.settings.plane)
-            plane.require_allowed(self._context.settings, tested)
+            tested = allowed_draft(given, self._context.settings)
             report = self._run(tested, timeout_s, scope)[0]
             act.tell(*_told(report, given))
         return report

@@ -9,8 +9,9 @@ from qualytics import connectors
 from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import Scope, Wanted
-from qualytics.service import datastore_fields, twins, validate, views
+from qualytics.service import Act, datastore_fields, twins, validate, views
 from qualytics.service.clock import now
+from qualytics.service.drafts import allowed_draft
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
@@ -35,31 +36,36 @@ class Datastores:
         self._connections = connections
         self.warnings: tuple[str, ...] = ()
 
-    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a new datastore and return its document.
+    def create(self, given: Mapping[str, Any], connection: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Store a new datastore and return its document; `connection` is one to store with it, both or neither.
 
         Raises:
             InvalidInput: a value breaks a rule, or one that the connection's type needs is missing.
             NotFound: there is no such connection.
-            NameTaken: the name is another datastore's.
+            NameTaken: the name is another datastore's, or another connection's.
 
         """
         self.warnings = ()
-        with self._context.acting(WRITE, "datastore.create") as act, self._context.writing() as records:
+        with self._context.acting(WRITE, "datastore.create") as act:
+            draft = None if connection is None else allowed_draft(connection, self._context.settings)
             problems = validate.Problems()
             clean = datastore_fields.check(given, problems)
-            for name in ("name", "connection_id"):
+            for name in ("name", "connection_id")[: 2 if draft is None else 1]:
                 if clean.get(name) is None:
                     problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
             problems.finish()
-            self._check_place(records, clean)
-            self._require_free(records, clean["name"])
-            row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None, "settings": {}} | clean
-            row |= {"name_key": validate.fold(clean["name"]), "created": now()}
-            found = records.insert_datastore(row)
-            self._warn_of_twins(records, clean["name"], found)
-            act.done(found, clean["name"], version=1, changed=sorted(clean))
-            return views.datastore_document(_required(records.datastore(found), found))
+            with self._context.writing() as records:
+                if draft is not None:
+                    made = Act(self._context, "connection.create", None)
+                    clean["connection_id"] = self._connections.insert(records, draft, made)
+                self._check_place(records, clean)
+                self._require_free(records, clean["name"])
+                row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None, "settings": {}} | clean
+                row |= {"name_key": validate.fold(clean["name"]), "created": now()}
+                found = records.insert_datastore(row)
+                self._warn_of_twins(records, clean["name"], found)
+                act.done(found, clean["name"], version=1, changed=sorted(clean))
+                return views.datastore_document(_required(records.datastore(found), found))
 
     def update(self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text.

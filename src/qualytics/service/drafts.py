@@ -10,14 +10,14 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, MAX_NAME
 from qualytics.secret import Secret
 from qualytics.service import validate, views
-from qualytics.service.plane import lent
+from qualytics.service.plane import lent, require_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection
-    from qualytics.settings import Plane
+    from qualytics.settings import Plane, Settings
     from qualytics.store.base import Store
 
 # What "-2", "-3" … may take when a name is made for a connection that was given none.
@@ -55,6 +55,18 @@ def draft(given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
     values = _with_parameters(values, values.get("parameters"))
     _check_complete(connector, values, problems, frozenset(), plane)
     return _split(connector, values)
+
+
+def allowed_draft(given: Mapping[str, Any], settings: Settings) -> Draft:
+    """Return the draft of a new connection that is allowed here, too.
+
+    Raises:
+        InvalidInput: the type is unknown or not allowed, or a value breaks a rule.
+
+    """
+    new = draft(given, settings.plane)
+    require_allowed(settings, new)
+    return new
 
 
 def preview(given: Mapping[str, Any]) -> dict[str, Any]:
