@@ -165,6 +165,8 @@ MESSAGES = [
     (FAILED + "dial tcp 127.0.0.1:58661: connect: connection refused", "refused"),
     (DRIVER + "[Error 395] [SQLState 08S01] Failure receiving message header\nCaused by read tcp 127.0.0.1:41416->127.0.0.1:44775: i/o timeout", "timeout"),
     (DRIVER + "[Error 301] [SQLState 08S01] Lost connection to the Teradata Database\nCaused by read: connection reset by peer", "network"),
+    (FAILED + DRIVER + "[Error 446] [SQLState 08001] HTTPS connection attempt to https:127.0.0.1:35253 with timeout 30000 ms took 2 ms and failed\nCaused by "
+     + DRIVER + "[Error 442] [SQLState HY000] Failed to read HTTP response from 127.0.0.1:35253\nCaused by EOF", "network"),
     (FAILED + "tls: first record does not look like a TLS handshake", "config"),
     (FAILED + "TLS certificate verification failed for VERIFY-FULL\nCaused by x509: certificate signed by unknown authority", "tls"),
     (FAILED + "IP Address 127.0.0.1 does not match any SANs from certificate: [other.example]", "tls"),

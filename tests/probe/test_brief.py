@@ -58,6 +58,12 @@ panic: runtime error: index out of range
 goroutine 1 [running]:
 /home/build/main.go:12 +0x1d
 	/usr/local/go/src/net/http/server.go:2136 +0x29"""
+TERADATA = """\
+OperationalError: [Error 444] Failed to connect
+ at gosqldriver/teradatasql.(*TeradataConnection).connectToHost LCC.go:280
+ at database/sql.(*DB).Conn.func1 sql.go:1955
+ at runtime.cgocallback asm_amd64.s:1130
+Caused by EOF"""
 HIVE = (
     "TStatus(statusCode=3, infoMessages=['*org.apache.hive.service.cli.HiveSQLException:Table not found:28:27', "
     "'org.apache.hive.service.cli.operation.Operation:toSQLException:Operation.java:335', "
@@ -77,12 +83,13 @@ HIVE = (
         (PYTHON, "DatabaseError: the gateway failed\nValueError: no such table\nFailed: the query failed"),
         (DOTNET, "System.InvalidOperationException: no connection"),
         (GO, "panic: runtime error: index out of range"),
+        (TERADATA, "OperationalError: [Error 444] Failed to connect\nCaused by EOF"),
         (
             HIVE,
             re.sub(r"not found:28:27'.*\]", "not found:28:27']", HIVE),
         ),
     ],
-    ids=["java", "windows", "blanks", "escaped", "one line", "python", "dotnet", "go", "hive"],
+    ids=["java", "windows", "blanks", "escaped", "one line", "python", "dotnet", "go", "teradata", "hive"],
 )
 def test_of_a_stack_trace_its_causes_are_left(text, left):
     found = brief(text)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def connect(target: Target) -> Any:
     """Log in, to the user's own database."""
     found = arguments(target)
-    import teradatasql
-
     if target.tls is not None:
         target.tls.active = found["sslmode"] != "DISABLE"
     reject_talker(target, "the Teradata protocol")
+    import teradatasql  # takes a second: not for another kind of server
+
     handle: Any = teradatasql.connect(**found)  # type: ignore[no-untyped-call]  # the driver has no types
     return handle
 

@@ -26,6 +26,7 @@ _LINE = re.compile(
     r"|During handling of the above exception, another exception occurred:"
     r"|The above exception was the direct cause of the following exception:"
     r"|at [\w.`<>\[\], ]+\([^()\n]*\)(?: in .*:line \d+)?|--- End of .*stack trace.*"
+    r"|at [\w./*()\[\]-]+ [\w.-]+\.(?:go|s):\d+"
     r"|goroutine \d+ \[.*\]:|[\w./-]+\.go:\d+(?: \+0x[0-9a-f]+)?|Stack [Tt]race:"
     r"|\d+\s+[\w./+-]*\(.*\+0x[0-9a-f]+\).*)\s*\Z"
 )

@@ -152,7 +152,8 @@ WORDS = (
     (r"PKIX path building failed|unable to (get|find) .*(issuer|certification path)|unknown authority|unknown_?ca\b|unable to verify the first certificate|authority that is not trusted|certificate verify failed|CERTIFICATE_VERIFY_FAILED|UnknownIssuer", UNTRUSTED),
     (r"wrong version number|WRONG_VERSION_NUMBER|not an? SSL/TLS record|plaintext connection\?|does not look like a TLS handshake|unrecognized SSL message|packet length too long|http: server gave HTTP response to HTTPS", _NOT_TLS),
     (r"SSLHandshakeException|handshake[_ ]failure|ssl error|SSLError|tls: |tlsv1 alert|SSL connection error|sslv3 alert", Verdict("tls")),
-    (r"timed? ?out|ETIMEDOUT|ESOCKETTIMEDOUT|deadline exceeded|timeout expired|\bHYT0[01]\b|(\berrno:? |\bos error |\()(110|60)\b|\b10060\b", Verdict("timeout")),
+    # "With timeout 30000 ms" tells a setting, not what happened.
+    (r"(?!(?<=with )timeout \d)timed? ?out|ETIMEDOUT|ESOCKETTIMEDOUT|deadline exceeded|timeout expired|\bHYT0[01]\b|(\berrno:? |\bos error |\()(110|60)\b|\b10060\b", Verdict("timeout")),
     (r"connection (was )?(reset|closed|aborted|terminated|lost)|ECONNRESET|broken pipe|EPIPE|\b1005[34]\b|closed the connection|lost connection|hung up|EOFException|unexpected(ly)? (EOF|end of)|remote end closed|NoRouteToHost|unreachable (host|network)|host is unreachable|\b100(13|4[79]|5[01]|65)\b|communications? link failure", Verdict("network")),
 )  # fmt: skip
 _END = 8_192
