@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import ssl
+import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -12,9 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from qualytics import probe
 from qualytics.connectors import all_connectors, get
+from qualytics.probe.tls import ended_for, make_tls
 from qualytics.probe.verdict import judge
 from qualytics.secret import Secret
 from tests import defects, faults
+from tests.connectors import faults_suite as suite
 from tests.connectors.tds_stub import sql_server
 from tests.connectors.test_contract import KEY_FILE
 from tests.connectors.trial import outcome
@@ -196,3 +199,19 @@ def test_drivers_that_have_only_words_mean_the_same(type_, text, cause):
 def test_a_server_without_tls_is_told_from_one_with_a_bad_certificate():
     with faults.garbage() as port:
         assert outcome(attempt("trino", port))[1] == "config"
+
+
+@pytest.mark.slow
+def test_a_second_look_takes_no_longer_than_it_may():
+    """Each step, the question for TLS and the handshake, has what the one before has left."""
+
+    def behave(peer, over):
+        over.wait(1.8)
+        peer.sendall(b"S")
+        over.wait()
+
+    with faults.serving(behave) as port:
+        target = suite.target("postgresql", tls=make_tls("require", {}, ""), host="127.0.0.1", port=port)
+        began = time.monotonic()
+        assert ended_for(target, get("postgresql").greet, 2.0) is None
+        assert 1.8 <= time.monotonic() - began < 3

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Tls, Verdict
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from qualytics.connectors import Target
 
 _ALERT_S = 1.0
+_LEAST_S = 0.001  # 0 would mean not to wait at all, and to fail otherwise
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,4}")
 _MAX_ROOTS_BYTES = 1 << 20
 # Where distributions keep their roots when OpenSSL's own default has none (a driver's wheel brings its OpenSSL).
@@ -171,6 +173,7 @@ def watch(context: ssl.SSLContext, done: Callable[[ssl.SSLSocket], None]) -> Non
 def ended_for(target: Target, greet: Callable[[socket.socket], bool] | None, timeout_s: float) -> Verdict | None:
     """Return why a server ends connections over TLS, as a look at what it says after a handshake tells; else None.
 
+    The look as a whole takes no longer than `timeout_s`.
     Of TLS 1.3 a server refuses what it does not like of its client only then, and a driver that has begun to
     send may find the connection reset in place of the alert.
     """
@@ -179,12 +182,18 @@ def ended_for(target: Target, greet: Callable[[socket.socket], bool] | None, tim
     if target.tls is None or target.tls.context is None:
         return None
     target.tls.context.check_hostname = target.tls.verified  # a driver may have turned it off, to compare by itself
+    end = time.monotonic() + timeout_s
+
+    def within(sock: socket.socket) -> socket.socket:
+        sock.settimeout(max(_LEAST_S, end - time.monotonic()))
+        return sock
+
     try:
         with create_connection((target.address or target.host, target.port), timeout_s) as sock:
-            if greet is not None and not greet(sock):
+            if greet is not None and not greet(within(sock)):
                 return None
-            with handshake(sock, target.tls, target.host) as secure:
-                secure.recv(1)
+            with handshake(within(sock), target.tls, target.host) as secure:
+                within(secure).recv(1)
     except ssl.SSLError as exc:
         return getattr(exc, "verdict", None) or by_reason(exc)
     except (OSError, Refusal):
