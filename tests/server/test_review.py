@@ -250,11 +250,12 @@ def test_one_customers_addresses_count_as_one():
 def test_nobody_fills_the_store_with_sign_ins_that_are_never_ended(proxied):
     query = urlencode({"redirect_uri": REDIRECT, "state": STATE})
     ask = f"{proxied.url}/api/cli/authorize?{query}"
-    flood = [Browser().open(ask, X_Forwarded_For="198.51.100.7") for _ in range(320)]
-    refused = [page for page in flood if page.status != 200]
-    assert refused
-    assert {page.status for page in refused} == {429}
-    assert all(1 <= int(page.header("retry-after")) <= 60 for page in refused)
+    began, answered = time.monotonic(), 0
+    while (page := Browser().open(ask, X_Forwarded_For="198.51.100.7")).status == 200:
+        answered += 1
+        assert answered <= 301 + 5 * (time.monotonic() - began)  # 300 at once, and 300 a minute
+    assert page.status == 429
+    assert 1 <= int(page.header("retry-after")) <= 60
     assert Browser().open(ask, X_Forwarded_For="198.51.100.8").status == 200
 
 
