@@ -21,7 +21,7 @@ from qualytics.probe.stages import make_target
 from qualytics.secret import Secret
 from qualytics.service.validate import Problems, check_complete, check_values
 from tests import faults
-from tests.connectors.faults_suite import DEADLINE_S, FAULTS
+from tests.connectors.faults_suite import FAULTS, limit_of
 
 # Beside those that every type meets.
 MORE_FAULTS = {
@@ -74,15 +74,16 @@ def problems(type_: str, **given: Any) -> list[str]:
 
 def meet_fault(type_: str, fault: str, values_of: Any, password: str | None = "secret", **options: Any) -> None:
     """Meet a fault with the real driver: the right class and stage, in time."""
+    stages, failure_class = (FAULTS | MORE_FAULTS)[fault]
+    limit_s = limit_of(failure_class)
     with getattr(faults, fault)() as port:
         began = time.monotonic()
-        report = trial(type_, values_of(port), password, timeout_s=DEADLINE_S, **options)
+        report = trial(type_, values_of(port), password, timeout_s=limit_s, **options)
         seconds = time.monotonic() - began
-    stages, failure_class = (FAULTS | MORE_FAULTS)[fault]
     assert report.failure is not None
     assert report.failure.failure_class == failure_class, report.failure
     assert report.failure.stage in stages, report.failure
-    assert seconds < DEADLINE_S + 1
+    assert seconds < limit_s + 1
 
 
 @contextlib.contextmanager
