@@ -22,13 +22,20 @@ def joined(text: str) -> str:
         return BLANK.sub("", text)
 
 
+def blank_marks(text: str) -> bytes:
+    """Return an x for each blank of a text, and a blank for each other character."""
+    try:
+        return text.encode("latin-1").translate(_LATIN_MARKS)
+    except UnicodeEncodeError:
+        marks = bytearray(b" " * len(text))
+        for start, end in (blank.span() for blank in BLANK.finditer(text)):
+            marks[start:end] = b"x" * (end - start)
+        return bytes(marks)
+
+
 def blank_spans(text: str) -> list[tuple[int, int]]:
     """Return where blanks begin and end in a text."""
-    try:
-        marks = text.encode("latin-1").translate(_LATIN_MARKS)
-    except UnicodeEncodeError:
-        return [blank.span() for blank in BLANK.finditer(text)]
-    return [blank.span() for blank in _MARKED.finditer(marks)]
+    return [blank.span() for blank in _MARKED.finditer(blank_marks(text))]
 
 
 def bare(text: str) -> str:

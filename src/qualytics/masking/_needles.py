@@ -6,7 +6,7 @@ import binascii
 import json
 import re
 from array import array
-from itertools import combinations
+from itertools import combinations, compress, count
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import MAX_SECRET
@@ -61,11 +61,11 @@ class Needles:
 
     def _candidates(self, text: str, raw: bytes) -> Iterator[int]:
         seeds = self._seeds
-        if all(seeds.isdisjoint(_fours(raw, shift)) for shift in self._steps):
-            return
-        found = [
-            4 * index + shift for shift in self._steps for index, four in enumerate(_fours(raw, shift)) if four in seeds
-        ]
+        found: list[int] = []
+        for shift in self._steps:
+            fours = _fours(raw, shift)
+            if not seeds.isdisjoint(fours):
+                found += compress(count(shift, 4), map(seeds.__contains__, fours))
         done = 0
         for at in sorted(found):
             # Most are alike by chance, and no two characters before or behind are.
@@ -126,8 +126,8 @@ def _undone_or_not(text: str) -> Iterator[str]:
 
 def _some_of(found: Iterable[str]) -> Iterator[str]:
     signs = tuple(found)
-    for count in range(1, len(signs) + 1):
-        yield from map("".join, combinations(signs, count))
+    for number in range(1, len(signs) + 1):
+        yield from map("".join, combinations(signs, number))
 
 
 def _inner(value: str, public: Collection[str], depth: int) -> Iterator[str | bytes]:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from qualytics.masking._letters import BREAK, blank_spans, joined
+from qualytics.masking._letters import BREAK, blank_marks, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,7 @@ DOUBLED_SIGNS = ("''", '""', "``", "{{", "}}", "]]", "%%", "$$")
 # All views of a text together hold at most so many times its characters, and so many more.
 _BUDGET = 48
 _BASE = 16_384
+_BLOCK = 64
 
 
 class TooMuch(Exception):
@@ -40,17 +41,19 @@ class View:
         return self if len(text) == len(self.text) else View(text, self, self._place_with_blanks)
 
     def _place_with_blanks(self, at: int) -> int:
-        outs, ins = self._stretches
-        index = bisect_right(outs, at) - 1
-        return ins[index] + at - outs[index]
+        marks, counts = self._counted
+        block = bisect_right(counts, at) - 1
+        place = block * _BLOCK - 1
+        for _ in range(at - counts[block] + 1):
+            place = marks.find(b" ", place + 1)
+        return place
 
     @functools.cached_property
-    def _stretches(self) -> tuple[list[int], list[int]]:
-        # Where each stretch between blanks begins, without them and with them.
-        blanks = blank_spans(self.text)
-        ins = [0, *(end for _, end in blanks)]
-        lengths = (start - before for (start, _), before in zip(blanks, ins, strict=False))
-        return [0, *accumulate(lengths)], ins
+    def _counted(self) -> tuple[bytes, list[int]]:
+        # Where blanks are, and how many characters beside them stand before each block; most texts are asked but once.
+        marks = blank_marks(self.text)
+        blocks = range(0, len(marks), _BLOCK)
+        return marks, [0, *accumulate(marks.count(b" ", start, start + _BLOCK) for start in blocks)]
 
     def root_place(self, at: int) -> int:
         """Return where a character stood in the text that all began with."""
@@ -245,9 +248,10 @@ def _runs(marks: bytes, least: int) -> Iterator[tuple[int, int]]:
 
 @functools.cache
 def _number_lists() -> re.Pattern[str]:
+    # What may stand before a number is looked at behind its first digit: so most characters are passed over quickly.
     number = r"[0-9A-Fa-f]{1,16}\b"
     return re.compile(
-        rf"(?<![0-9A-NP-WYZa-np-wyz]){number}(?:[^0-9A-Za-z./]{{1,24}}(?:0[xXoO]|\\?[xX]|[uU]\+)?{number})+"
+        rf"[0-9A-Fa-f](?<![0-9A-NP-WYZa-np-wyz].)[0-9A-Fa-f]{{0,15}}\b(?:[^0-9A-Za-z./]{{1,24}}(?:0[xXoO]|\\?[xX]|[uU]\+)?{number})+"
     )
 
 
@@ -302,6 +306,9 @@ def _swapped(sign: str | None, digits: str) -> str:
     return _hexadecimal(sign, digits)[::-1]  # words of a machine that puts the low byte first
 
 
+_OFFSET_END = re.compile(r"[0-9A-Fa-f]{4}[:h]?[ \t]")
+
+
 @functools.cache
 def _dump_lines() -> re.Pattern[str]:
     offset = r"(?:^[ \t]*(?:0[xX])?[0-9A-Fa-f]{4,16}[:h]?|(?<![0-9A-Za-z])(?:0[xX])?[0-9A-Fa-f]{4,16}:)[ \t]+"
@@ -311,6 +318,8 @@ def _dump_lines() -> re.Pattern[str]:
 
 def _without_columns(view: View) -> Iterator[View]:
     # A dump has an offset before the bytes of each line, and their characters behind them.
+    if not _OFFSET_END.search(view.text):
+        return
     lines = []
     for match in _dump_lines().finditer(view.text):
         group = match.lastindex or 0
