@@ -87,10 +87,12 @@ def meet_fault(type_: str, fault: str, values_of: Any, password: str | None = "s
 
 
 @contextlib.contextmanager
-def serving(answer: Any, certificate: Any = None, address: tuple[str, int] = ("127.0.0.1", 0)) -> Any:
-    """Serve HTTP, over TLS with a certificate; `answer(method, path, headers, body)` returns (status, headers, body).
+def serving(
+    answer: Any, certificate: Any = None, address: tuple[str, int] = ("127.0.0.1", 0), context: Any = None
+) -> Any:
+    """Serve HTTP, over TLS with a certificate or a context; yields the port.
 
-    Yields the port.
+    `answer(method, path, headers, body)` returns (status, headers, body).
     """
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -119,9 +121,9 @@ def serving(answer: Any, certificate: Any = None, address: tuple[str, int] = ("1
 
     with Server(address, Handler) as server:
         if certificate is not None:
-            server.socket = _context(*certificate).wrap_socket(
-                server.socket, server_side=True, do_handshake_on_connect=False
-            )
+            context = _context(*certificate)
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

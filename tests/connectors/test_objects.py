@@ -444,9 +444,3 @@ def test_a_message_means_its_class(kind, text, failure_class):
 
 def test_an_unknown_message_is_left_to_others():
     assert get("s3").classify(Exception("Generic S3 error: something new")) is None
-
-
-def test_a_login_host_of_microsoft_that_cannot_be_reached_is_named():
-    text = SEND.format('"dns error"').replace("https://h/", "https://login.microsoftonline.com/")
-    verdict = get("abfs").classify(Exception(text))
-    assert (verdict.failure_class, "login.microsoftonline.com" in verdict.cause) == ("dns", True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LOGIN_HOST = "login.microsoftonline.com"
+PURPOSE = "Microsoft Entra logs the service principal in"
 PARAMS = (
     Param(
         "authentication_type",
@@ -26,7 +26,6 @@ PARAMS = (
     Param("tenant_id", str, "tenant of the service principal", max_length=253),
 )
 _TENANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
-_UNREACHED = frozenset({"dns", "refused", "network", "timeout", "tls"})
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -61,9 +60,5 @@ def credentials(target: Target, account: str) -> dict[str, str]:
 
 
 def classify(exc: BaseException) -> Verdict | None:
-    """Judge as for every store, and say when it was Microsoft's login that could not be reached."""
-    verdict = verdict_of(exc, "check --secret-key, and --access-key where a client id is in it")
-    if verdict is not None and verdict.failure_class in _UNREACHED and LOGIN_HOST in str(exc):
-        cause = f"{LOGIN_HOST} could not be reached"
-        return dataclasses.replace(verdict, cause=cause, hint="a service principal needs it")
-    return verdict
+    """Judge as for every store."""
+    return verdict_of(exc, "check --secret-key, and --access-key where a client id is in it")

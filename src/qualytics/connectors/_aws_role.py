@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from qualytics.connectors._base import Param, Target
 from qualytics.connectors._objects import base_url, secret_of
@@ -87,6 +88,11 @@ def role_call(parameters: Mapping[str, Any]) -> dict[str, str]:
     return {"RoleSessionName": "qualytics", **given}
 
 
+def host_of(client: Any) -> str:
+    """Return the host that a client of AWS calls, and its port where that is none of HTTPS."""
+    return urlsplit(str(client.meta.endpoint_url)).netloc
+
+
 def client_config(timeout_s: float) -> Any:
     """Return the configuration of a client of AWS: the deadline, no retry, no proxy."""
     import botocore.config
@@ -105,12 +111,13 @@ def assume(target: Target, region: str) -> dict[str, str]:
 
     session, client, _ = sts_arguments(target, region)
     sts = boto3.session.Session(**session).client("sts", config=client_config(target.timeout_s), **client)
-    return assumed(sts, target.parameters)
+    return assumed(sts, target)
 
 
-def assumed(sts: Any, parameters: Mapping[str, Any]) -> dict[str, str]:
+def assumed(sts: Any, target: Target) -> dict[str, str]:
     """Return what `assume` does, from a client of STS."""
-    found = sts.assume_role(**role_call(parameters))["Credentials"]
+    with target.asking(host_of(sts), "AWS lends the keys of the role"):
+        found = sts.assume_role(**role_call(target.parameters))["Credentials"]
     return {
         "access_key_id": found["AccessKeyId"],
         "secret_access_key": found["SecretAccessKey"],

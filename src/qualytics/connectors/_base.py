@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from dataclasses import dataclass, field
@@ -132,7 +133,7 @@ class Target:
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
     takes one. `entrances` are databases that may be entered where none was named. `timeout_s` is what is left of the
     deadline. `path` is the file of an embedded type,
-    `uri` that of an object store.
+    `uri` that of an object store. `told` hears which second host a login speaks to, and what for.
     """
 
     type: str
@@ -160,6 +161,24 @@ class Target:
     address: str = ""
     sock: socket.socket | None = None
     tls: Tls | None = None
+    told: Callable[[str | None], None] | None = None
+
+    def ask(self, asked: str | None) -> None:
+        """Say which second host is asked from now on, as `second_host` words it; None is the connection's own."""
+        if self.told is not None:
+            self.told(asked)
+
+    @contextlib.contextmanager
+    def asking(self, host: str, purpose: str) -> Iterator[None]:
+        """Ask a second host in the block: what fails in there fails at that host."""
+        self.ask(second_host(host, purpose))
+        yield
+        self.ask(None)
+
+
+def second_host(host: str, purpose: str) -> str:
+    """Return how messages call a second host of a login: it and what it is for, as a clause."""
+    return f"{host}, where {purpose}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

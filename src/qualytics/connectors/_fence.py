@@ -8,30 +8,36 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _MAX_HEAD_BYTES = 8_192
 _CHUNK_BYTES = 65_536
 
 
-def fence(places: Mapping[tuple[str, int], str], timeout_s: float) -> str:
+def fence(places: Mapping[tuple[str, int], str], timeout_s: float, heard: Callable[[str], None]) -> str:
     """Return the URL of a proxy that tunnels to `places` alone: (host, port) → the address to dial.
+
+    `heard` is told the host of each tunnel before it is dialled.
 
     The address is the one that the stages checked and reached, whatever the name resolves to by
     now. The proxy lives as long as the process: that of one test.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, dict(places), timeout_s), daemon=True).start()
+    threading.Thread(target=_accept, args=(listener, dict(places), timeout_s, heard), daemon=True).start()
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def _accept(listener: socket.socket, places: dict[tuple[str, int], str], timeout_s: float) -> None:
+def _accept(
+    listener: socket.socket, places: dict[tuple[str, int], str], timeout_s: float, heard: Callable[[str], None]
+) -> None:
     while True:
         peer, _ = listener.accept()
-        threading.Thread(target=_serve, args=(peer, places, timeout_s), daemon=True).start()
+        threading.Thread(target=_serve, args=(peer, places, timeout_s, heard), daemon=True).start()
 
 
-def _serve(peer: socket.socket, places: dict[tuple[str, int], str], timeout_s: float) -> None:
+def _serve(
+    peer: socket.socket, places: dict[tuple[str, int], str], timeout_s: float, heard: Callable[[str], None]
+) -> None:
     with contextlib.suppress(OSError), peer:
         peer.settimeout(timeout_s)
         host, port = _asked(peer)
@@ -39,6 +45,7 @@ def _serve(peer: socket.socket, places: dict[tuple[str, int], str], timeout_s: f
         if address is None:
             peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
+        heard(host)
         with socket.create_connection((address, port), timeout_s) as server:
             peer.sendall(b"HTTP/1.1 200 Connection Established\r\n\r\n")
             back = threading.Thread(target=_pump, args=(server, peer), daemon=True)

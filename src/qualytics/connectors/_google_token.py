@@ -46,7 +46,8 @@ def token_of(target: Target) -> str:
         return request(*positional, **{**named, "timeout": target.timeout_s})
 
     request: Any = Request(session)
-    credentials.refresh(ask)
+    with target.asking(TOKEN_URI.removeprefix("https://").removesuffix("/token"), "Google trades the key for a token"):
+        credentials.refresh(ask)
     return str(credentials.token)
 
 

@@ -6,16 +6,17 @@ import contextlib
 import dataclasses
 import re
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from qualytics.connectors._base import Item, Server, Target, tls_params
+from qualytics.connectors._base import Item, Server, Target, second_host, tls_params
 from qualytics.connectors._object_uris import clean_path
 from qualytics.connectors._silence import expect_silence
 from qualytics.connectors._sql import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 TLS_PARAMS = tls_params(("auto", "verify", "require"))  # these services speak nothing but HTTPS
 # As much of a listing as one answer of any of these services holds.
@@ -82,20 +83,28 @@ def secret_of(target: Target, field: str) -> str:
     return found
 
 
-def fenced(found: dict[str, Any], target: Target, *more: str) -> dict[str, Any]:
+def fenced(found: dict[str, Any], target: Target, second: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Return the driver's arguments with a fence: it follows redirects, but to no host other than these.
 
-    The fence dials the address that was checked, whatever the name resolves to by now; `more` are names of the vendor,
-    which this process looks up. Over plain http, which only this machine may speak, there is no tunnel and so no
+    The fence dials the address that was checked, whatever the name resolves to by now; `second` are hosts of the
+    vendor that a login needs, with their purposes: each is reached once before the driver starts, which could not say
+    what keeps it from one. Over plain http, which only this machine may speak, there is no tunnel and so no
     fence: the driver gets the address itself.
     """
+    from socket import create_connection
+
     expect_silence(target)
+    places = {(target.host.lower(), target.port): target.address or target.host}
+    for host, purpose in second.items():
+        with target.asking(host, purpose), create_connection((host, 443), target.timeout_s) as sock:
+            places[host, 443] = sock.getpeername()[0]
     if target.tls is not None:
         from qualytics.connectors._fence import fence
 
-        places = {(target.host.lower(), target.port): target.address or target.host}
-        places |= {(host, 443): host for host in more}
-        found["client_options"]["proxy_url"] = fence(places, target.timeout_s)
+        def heard(host: str) -> None:
+            target.ask(second_host(host, second[host]) if host in second else None)
+
+        found["client_options"]["proxy_url"] = fence(places, target.timeout_s, heard)
     return found
 
 

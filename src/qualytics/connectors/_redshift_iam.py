@@ -137,10 +137,11 @@ def login(target: Target, database: str) -> tuple[str, str]:
         "endpoint_url": target.parameters.get("endpoint_url"),
     }
     keys = {"aws_access_key_id": target.username, "aws_secret_access_key": target.password.reveal()}
-    role = _aws_role.assumed(boto3.client("sts", **keys, **common), target.parameters)
+    role = _aws_role.assumed(boto3.client("sts", **keys, **common), target)
     service, operation, given = login_call(target, place, database)
     client = boto3.client(service, **{f"aws_{name}": key for name, key in role.items()}, **common)
-    found = getattr(client, operation)(**given)
+    with target.asking(_aws_role.host_of(client), "AWS gives logins to Redshift"):
+        found = getattr(client, operation)(**given)
     folded = {key.lower(): value for key, value in found.items()}  # the two services write the keys differently
     return folded["dbuser"], folded["dbpassword"]
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors._base import Item, Param, Refusal, Server, Target, Verdict, tls_params
+from qualytics.connectors._base import Item, Param, Refusal, Server, Target, tls_params
 from qualytics.connectors._grammar import TENANT
 from qualytics.connectors._quiet import reject_talker
 from qualytics.connectors._rows import named, rows
@@ -136,13 +136,13 @@ def _token(target: Target) -> Any:
     from azure.core.exceptions import AzureError
     from azure.identity import ClientSecretCredential
 
-    try:
-        return ClientSecretCredential(**credential(target)).get_token(_SCOPE)
-    except AzureError as exc:
-        said = str(exc)
-    # Outside of the except: its inner causes speak of another host than the connection's.
-    verdict = by_text(said, ENTRA) or Verdict("network", f"{_AUTHORITY} gave no token: {said.splitlines()[0]}")
-    raise Refusal(replace(verdict, stage="login"))
+    with target.asking(_AUTHORITY, "Microsoft Entra logs the service principal in"):
+        try:
+            return ClientSecretCredential(**credential(target)).get_token(_SCOPE)
+        except AzureError as exc:
+            if verdict := by_text(str(exc), ENTRA):
+                raise Refusal(replace(verdict, stage="login")) from exc
+            raise
 
 
 def select(handle: Any, target: Target) -> None:

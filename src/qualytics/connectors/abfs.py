@@ -36,7 +36,9 @@ def connect(target: Target) -> _objects.Opened:
     """Build the store and list its first page."""
     from obstore.store import AzureStore
 
-    return _objects.opened(AzureStore, _objects.fenced(arguments(target), target, _abfs_login.LOGIN_HOST), target)
+    principal = target.parameters.get("authentication_type") == "SERVICE_PRINCIPAL"
+    second = {_abfs_login.LOGIN_HOST: _abfs_login.PURPOSE} if principal else {}
+    return _objects.opened(AzureStore, _objects.fenced(arguments(target), target, second), target)
 
 
 CONNECTOR = Connector(

@@ -13,7 +13,7 @@ from qualytics.fields import SEEN
 from qualytics.model import Failure, Found, StageResult, TestReport
 from qualytics.probe.dial import join
 from qualytics.probe.ends import stray_ends
-from qualytics.probe.naming import words_on
+from qualytics.probe.naming import cause_and_hint
 from qualytics.probe.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
 
@@ -114,6 +114,8 @@ def _checked_failure(said: dict[str, Any]) -> dict[str, Any]:
 def _checked_notes(said: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(said, dict) or not isinstance(said.get("tls"), dict | None):
         raise TypeError("no facts of TLS")
+    if not isinstance(said.get("asked"), str | None):
+        raise TypeError("no host")
     return said
 
 
@@ -257,15 +259,13 @@ def _failure(
     fail = progress.fail or {"class": "internal", "cause": reason, "hint": None, "detail": None}
     if progress.fail is None and reason == _TIMEOUT:
         fail |= {"class": "timeout", "cause": None}
-    text = CLASSES[fail["class"]]
-    words = words_on(plan, fail["class"])
-    hint = masking.mask_own(fail["hint"]) if fail["hint"] else text.hint.format(**words)
+    message, hint = cause_and_hint(plan, fail, progress.notes.get("asked"), masking)
     stray = stray_ends(plan.secrets) if fail["class"] == "auth" else None
     return Failure(
         stage=stages[-1].name if stages else get(plan.type).stages[0],
         failure_class=fail["class"],
-        retryable=text.retryable,
-        message=masking.mask_own(fail["cause"]) if fail["cause"] else text.cause.format(**words),
+        retryable=CLASSES[fail["class"]].retryable,
+        message=message,
         hint=f"{stray}; {hint}" if stray else hint,
         detail=masking.mask(fail["detail"]) if fail["detail"] else None,
         trace=masking.mask(fail["trace"]) if fail.get("trace") else None,

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
+from qualytics.probe.reach import GIVE_HINTS
+from qualytics.probe.verdict import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.connectors import Connector
+    from qualytics.masking import Masking
     from qualytics.probe import Plan
 
 # What `username` and `password` are, beyond what a type says of itself, by the way of logging in.
 _IDENTITIES = {"SERVICE_PRINCIPAL": "client id", "OAUTH_M2M": "client id", "IAM_ROLE": "access key id"}
 _PROOFS = {"user": "the password", "client id": "the client secret", "access key id": "the secret access key"}
 _CREDENTIALS = ("username", "access_key", "password", "secret_key")
+# What may fail at a second host of a login before it answers for itself.
+_UNREACHED = frozenset({"dns", "refused", "network", "timeout", "tls", "transient", "blocked"})
+_SECOND = "this way of logging in needs that host, too: have DNS, VPN and firewall let this machine reach it"
+_OPENED = "a proxy that opens TLS may stand in between: have it let this host through untouched"
 # Who gives rights, by the kind of a type.
 _OWNED = {"dfs": "bucket or container", "embedded": "file"}
 
@@ -30,6 +37,19 @@ def words_on(plan: Plan, failure_class: str) -> dict[str, Any]:
         "admitted": admitted,
         "timeout_s": plan.timeout_s,
     }
+
+
+def cause_and_hint(plan: Plan, fail: dict[str, Any], asked: str | None, masking: Masking) -> tuple[str, str]:
+    """Return what a failure is called and what to do: of the second host that was `asked`, if it was one."""
+    text, words = CLASSES[fail["class"]], words_on(plan, fail["class"])
+    cause, hint = (masking.mask_own(fail[key]) if fail[key] else None for key in ("cause", "hint"))
+    if asked is None or fail["class"] not in _UNREACHED:
+        return cause or text.cause.format(**words), hint or text.hint.format(**words)
+    place = masking.mask_own(asked)
+    if hint is None or hint in GIVE_HINTS:  # few own roots are meant for a host of the vendor
+        hint = _OPENED if fail["class"] == "tls" else _SECOND
+    # The clause ends in a comma, but for the end of a sentence.
+    return f"{cause} ({place})" if cause else text.cause.format(**words | {"where": f"{place},"}).rstrip(","), hint
 
 
 def words_on_type(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:

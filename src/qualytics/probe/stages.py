@@ -60,6 +60,8 @@ class Walk:
         self._handle: Any = None
         self._listing = listing
         self._guard = guard
+        self._second: str | None = None
+        target.told = self._asked
         self._found: Iterator[Item] = iter(())
 
     def run(self) -> None:
@@ -193,6 +195,11 @@ class Walk:
         if not tls.verified:
             self._emit({"warn": "the server's certificate was not verified (ssl_mode=require)"})
 
+    def _asked(self, second: str | None) -> None:
+        # Said at once: at the deadline, nobody here gets to say anything.
+        self._second = second
+        self._emit({"note": {"asked": second}})
+
     def _shaken(self, sock: ssl.SSLSocket) -> None:
         # Where the driver encrypts, it does so within its login: the stages change there.
         if self._handshake_due:
@@ -240,7 +247,7 @@ class Walk:
         if verdict.failure_class in _OUT_OF_REACH and self._guard is not None and self._guard.has_blocked:
             verdict = Verdict("blocked")  # the driver made something else of it
         stages = self._connector.stages
-        stage = verdict.stage
+        stage = verdict.stage or (None if self._second is None else "login")
         if self._stage == "tls" and self._connector.tls == "own" and verdict.failure_class in _PAST_TLS:
             stage = stage or "login"  # an encrypted channel stood, or the server could not have said this
         further = stage in stages and stages.index(stage) > stages.index(self._stage)
@@ -253,6 +260,8 @@ class Walk:
     def _look_closer(self, verdict: Verdict) -> Verdict:
         """Return what TLS has to do with a failure whose cause the driver did not see; else the verdict as it is."""
         target, kind = self._target, self._connector.tls
+        if self._second is not None:
+            return verdict  # of another host than the one that would be looked at
         left_s = target.timeout_s - (time.monotonic() - self._since)
         vague = verdict.cause is None and verdict.failure_class in _BROKEN
         encrypted = target.tls is not None and target.tls.mode != "disable" and target.tls.active is not False

@@ -1,0 +1,80 @@
+"""A login that needs a second host, which cannot be reached: the message names that host, and what it is for."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dev import servers
+from qualytics import probe
+from qualytics.secret import Secret
+from tests import defects
+from tests.connectors.cloud import serving
+from tests.connectors.second_host_in_namespace import LOGINS, ROLE, STATES
+
+PURPOSES = {
+    "oauth2.googleapis.com": "where Google trades the key for a token",
+    "sts.eu-west-1.amazonaws.com": "where AWS lends the keys of the role",
+    "login.microsoftonline.com": "where Microsoft Entra logs the service principal in",
+}
+CREDENTIALS = (
+    b'<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
+    b"<AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+    b"<Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+)
+CLASSES = {"unknown": "dns", "refused": "refused", "silent": "timeout", "untrusted": "tls"}
+WORDS = {
+    "unknown": "the host name {}, does not exist",
+    "refused": "nothing listens on {}",
+    "silent": "{}, did not answer within 6 s",
+    "untrusted": "({})",
+}
+TRIALS = [(state, type_) for state in STATES for type_ in LOGINS]
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Run the trials of `second_host_in_namespace`."""
+    rootless = [] if os.geteuid() == 0 else ["--map-root-user"]
+    done = subprocess.run(
+        ["unshare", "--mount", "--net", *rootless, sys.executable, "-m", "tests.connectors.second_host_in_namespace"],
+        capture_output=True,
+        cwd=servers.ROOT,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("state", "type_"), TRIALS)
+def test_a_second_host_that_fails_is_named_with_what_it_is_for(found, state, type_):
+    one = found[state][type_]
+    host = LOGINS[type_][0]
+    assert one["class"] == CLASSES[state], one
+    assert one["stage"] in {"tls", "login"}, one
+    assert WORDS[state].format(f"{host}, {PURPOSES[host]}") in one["message"], one
+    assert "--host" not in one["hint"], one
+    assert "--port" not in one["hint"], one
+    assert "endpoint" not in one["hint"], one
+
+
+@pytest.mark.slow
+def test_an_api_that_hangs_up_after_the_role_was_taken_is_named():
+    def answer(_method, _path, _headers, body):
+        if b"AssumeRole" not in body:
+            raise ConnectionAbortedError
+        return 200, {"Content-Type": "text/xml"}, CREDENTIALS
+
+    root = defects.issue("Test Root", ca=True)
+    context = defects.context_of((defects.issue("leaf", root, hosts=("localhost",)), root))
+    with serving(answer) as api, defects.serving("redshift", context) as port:
+        more = {"cluster_identifier": "analytics", "endpoint_url": f"http://127.0.0.1:{api}"}
+        parameters = {"ssl_mode": "verify", **ROLE, **more, "ssl_root_cert": root.pem.decode()}
+        values = {"host": "localhost", "port": port, "username": "AKIA", "parameters": parameters}
+        failure = probe.run(probe.Plan("redshift", values, {"password": Secret("c2VjcmV0")}, 20.0)).failure
+    assert failure.failure_class == "network", failure
+    assert failure.message == f"the connection to 127.0.0.1:{api}, where AWS gives logins to Redshift, broke off"
