@@ -132,6 +132,141 @@ EVERYWHERE = [
 ]  # fmt: skip
 
 
+SSL_THEN_PLAIN = (
+    'psql: error: connection to server at "db" (10.0.0.5), port 5432 failed: {}\n'
+    'connection to server at "db" (10.0.0.5), port 5432 failed: {}'
+)
+PASSWORD = 'FATAL:  password authentication failed for user "app"'
+NO_ENTRY = 'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "sales", {}'
+PLAIN, ENCRYPTED = NO_ENTRY.format("no encryption"), NO_ENTRY.format("SSL encryption")
+REFUSED = "Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?"
+# Of several attempts: what was said of each, and the class of the one that got furthest, whichever came first.
+ATTEMPTS = [
+    (PASSWORD, PLAIN, "auth"),
+    (PASSWORD, ENCRYPTED, "auth"),
+    (PLAIN, ENCRYPTED, "permission"),
+    (PLAIN, REFUSED, "tls"),
+    (PASSWORD, REFUSED, "auth"),
+    (PASSWORD, "timeout expired", "auth"),
+    (PASSWORD, "SSL error: certificate verify failed", "auth"),
+    (PASSWORD, "SSL error: unexpected eof while reading", "auth"),
+    (PASSWORD, "server does not support SSL, but SSL was required", "auth"),
+    (ENCRYPTED, "SSL error: tlsv1 alert protocol version", "permission"),
+    ('FATAL:  database "slaes" does not exist', PASSWORD, "unknown_db"),
+    ('FATAL:  database "slaes" does not exist', PLAIN, "unknown_db"),
+    ("FATAL:  the database system is starting up", REFUSED, "transient"),
+    ("FATAL:  sorry, too many clients already", "timeout expired", "quota"),
+    ("SSL error: certificate verify failed", REFUSED, "tls"),
+    (
+        "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally",
+        REFUSED,
+        "network",
+    ),
+    ("SSL error: unexpected eof while reading", REFUSED, "network"),
+    (REFUSED, "timeout expired", "refused"),
+    (REFUSED, "Network is unreachable", "refused"),
+    (REFUSED, "Cannot assign requested address", "refused"),
+    ("Connection timed out", "Network is unreachable", "timeout"),
+    ("authentication method 10 not supported", REFUSED, "config"),
+]
+ONE_OF_SEVERAL = [
+    ("postgresql", f"psql: error: {PASSWORD}\n{PLAIN.replace('no encryption', 'SSL off')}", "auth"),
+    ("postgresql", 'psql: error: could not translate host name "a" to address: Name or service not known\nconnection to server at "b" (10.0.0.5), port 5432 failed: Connection refused', "refused"),
+    ("postgresql", 'psql: error: could not translate host name "a" to address: Temporary failure in name resolution\nconnection to server at "b" (10.0.0.5), port 5432 failed: Connection refused', "refused"),
+    ("postgresql", f'could not connect to server: Connection refused\n\tIs the server running on host "localhost" (::1) and accepting\n\tTCP/IP connections on port 5432?\n{PASSWORD}\n{PLAIN}', "auth"),
+    ("timescale", f'(psycopg2.OperationalError) connection to server at "localhost" (::1), port 5432 failed: {PLAIN}\nconnection to server at "localhost" (127.0.0.1), port 5432 failed: {PASSWORD}\n\n(Background on this error at: https://sqlalche.me/e/20/e3q8)', "auth"),
+    ("postgresql", f"psycopg.OperationalError: connection failed: {PLAIN}\nMultiple connection attempts failed. All failures were:\n- host: 'localhost', port: '5432', hostaddr: '::1': connection failed: {PASSWORD}\n- host: 'localhost', port: '5432', hostaddr: '127.0.0.1': connection failed: {PLAIN}", "auth"),
+    # The driver of Java, which tries again without TLS, and a pool around it
+    ("postgresql", f"org.postgresql.util.PSQLException: {PASSWORD}\n\tat org.postgresql.core.v3.ConnectionFactoryImpl.doAuthentication(ConnectionFactoryImpl.java:693)\n\tSuppressed: org.postgresql.util.PSQLException: {PLAIN}", "auth"),
+    ("jdbc", f"org.postgresql.util.PSQLException: {PLAIN}\n\tSuppressed: org.postgresql.util.PSQLException: {PASSWORD}", "auth"),
+    ("postgresql", f"HikariPool-1 - Connection is not available, request timed out after 30000ms.\nCaused by: org.postgresql.util.PSQLException: {PLAIN}\n\tSuppressed: org.postgresql.util.PSQLException: {PASSWORD}", "auth"),
+    # Npgsql: all addresses, the first one of them outermost
+    ("postgresql", 'Npgsql.NpgsqlException (0x80004005): Unable to connect to a suitable host. Check inner exception for more details.\n ---> System.AggregateException: One or more errors occurred. (28000: no pg_hba.conf entry for host "::1", user "app", database "sales", no encryption) (28P01: password authentication failed for user "app")', "auth"),
+    ("postgresql", 'Npgsql.NpgsqlException: Failed to connect to [::1]:5432\n ---> System.Net.Sockets.SocketException (111): Connection refused\n ---> (Inner Exception #1) Npgsql.PostgresException (0x80004005): 28P01: password authentication failed for user "app"', "auth"),
+    # Clients written in Go, in JavaScript, in Python: pgx has an address a line
+    ("postgresql", f"failed to connect to `user=app database=sales`:\n\t[::1]:5432 (localhost): dial error: dial tcp [::1]:5432: connect: connection refused\n\t127.0.0.1:5432 (localhost): failed SASL auth: {PASSWORD} (SQLSTATE 28P01)\n\t127.0.0.1:5432 (localhost): server error: {PLAIN} (SQLSTATE 28000)", "auth"),
+    ("postgresql", f"failed to connect to `user=app database=sales`: 10.0.0.5:5432 (db): tls error: server refused TLS connection\n10.0.0.5:5432 (db): failed SASL auth: {PASSWORD} (SQLSTATE 28P01)", "auth"),
+    ("postgresql", "failed to connect to `user=app database=sales`: hostname resolving error: lookup a: no such host\n\t10.0.0.5:5432 (b): dial error: dial tcp 10.0.0.5:5432: connect: connection refused", "refused"),
+    ("postgresql", 'pq: no pg_hba.conf entry for host "10.0.0.9", user "app", database "sales", SSL off\npq: password authentication failed for user "app"', "auth"),
+    ("postgresql", 'asyncpg.exceptions.InvalidAuthorizationSpecificationError: no pg_hba.conf entry for host "10.0.0.9", user "app", database "sales", no encryption\nasyncpg.exceptions.InvalidPasswordError: password authentication failed for user "app"', "auth"),
+    ("postgresql", 'error: pg_hba.conf rejects connection for host "10.0.0.9", user "app", database "slaes", no encryption\nerror: database "slaes" does not exist', "unknown_db"),
+    ("postgresql", f"The server requested password-based authentication, but no password was provided.\n\tSuppressed: org.postgresql.util.PSQLException: {PLAIN}", "auth"),
+    ("postgresql", "org.postgresql.util.PSQLException: Connection to a:5432 refused. Check that the hostname and port are correct.\n\tSuppressed: java.net.SocketTimeoutException: connect timed out", "refused"),
+    ("postgresql", f'SQLSTATE[08006] [7] connection to server at "10.0.0.5", port 5432 failed: {REFUSED}', "refused"),
+    ("postgresql", f"[28000] [psqlODBC] {PLAIN}", "tls"),
+    ("postgresql", f"[28000] [psqlODBC] {PLAIN}\n[28P01] [psqlODBC] {PASSWORD}", "auth"),
+    ("trino", "dial tcp: lookup a: no such host\ndial tcp 10.0.0.1:443: connect: connection refused", "refused"),
+    ("postgresql", "pq: SSL is not enabled on the server", "tls"),
+    ("postgresql", "AggregateError [ECONNREFUSED]:\n  [errors]: [\n    Error: connect ECONNREFUSED ::1:5432\n    error: password authentication failed for user \"app\" code: '28P01' ]", "auth"),
+    ("postgresql", "AggregateError: Error: getaddrinfo ENOTFOUND a\n Error: connect ECONNREFUSED 127.0.0.1:5432", "refused"),
+    # mysql, PyMySQL, go-sql-driver, Connector/J
+    ("mysql", "ERROR 2003 (HY000): Can't connect to MySQL server on '::1:3306' (111)\nERROR 1045 (28000): Access denied for user 'app'@'localhost' (using password: YES)", "auth"),
+    ("mysql", "ERROR 1045 (28000): Access denied for user 'app'@'db' (using password: YES)\nERROR 2003 (HY000): Can't connect to MySQL server on 'b:3306' (110)", "auth"),
+    ("mariadb", "ERROR 2013 (HY000): Lost connection to server at 'handshake: reading initial communication packet'\nERROR 1045 (28000): Access denied for user 'app'@'localhost' (using password: YES)", "auth"),
+    ("mysql", "ERROR 2026 (HY000): SSL connection error: certificate verify failed\nERROR 1045 (28000): Access denied for user 'app'@'localhost'", "auth"),
+    ("mysql", "ERROR 1130 (HY000): Host '10.0.0.9' is not allowed to connect to this MySQL server\nERROR 1045 (28000): Access denied for user 'app'@'localhost'", "auth"),
+    ("mysql", "(pymysql.err.OperationalError) (2006, 'MySQL server has gone away')\n(pymysql.err.OperationalError) (1045, \"Access denied for user 'app'@'localhost'\")", "auth"),
+    ("mysql", "Error 2013: Lost connection\nError 1049 (42000): Unknown database 'slaes'", "unknown_db"),
+    ("mysql", "com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure\nCaused by: java.net.ConnectException: Connection refused", "refused"),
+    ("mysql", "CommunicationsException: Communications link failure\nSuppressed: java.sql.SQLException: Access denied for user 'app'@'localhost'", "auth"),
+]  # fmt: skip
+# A client that is too old for the server's way of logging in, and a connection that breaks off in TLS.
+OLD_CLIENTS = [
+    *(
+        ("postgresql", message, "config")
+        for message in (
+            "The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file to include the client's IP address or subnet, and that it is using an authentication scheme supported by the driver.",
+            "The authentication type 7 is not supported. Check that you have configured the pg_hba.conf file to include the client's IP address or subnet",
+            "authentication type 10 not supported",
+            "psql: authentication method 10 not supported",
+            "Authentication method not supported (Received: 10)",
+            "Authentication method 10 not supported by pg8000.",
+            "pq: unknown authentication response: 10",
+            "unsupported authentication method requested by the server: 10",
+            "SCRAM authentication requires libpq version 10 or above",
+            "SQLSTATE[08006] [7] SCRAM authentication requires libpq version 10 or above",
+            "requires libpq version 10",
+        )
+    ),
+    ("jdbc", "org.postgresql.util.PSQLException: The authentication type 10 is not supported. Check that you have configured the pg_hba.conf file", "config"),
+    ("redshift", "The authentication type 13 is not supported. Check that you have configured the pg_hba.conf file", "config"),
+    ("mysql", "Client does not support authentication protocol requested by server; consider upgrading MySQL client", "config"),
+    ("mysql", "SQLSTATE[HY000] [2054] The server requested authentication method unknown to the client [caching_sha2_password]", "config"),
+    ("mysql", "this authentication plugin is not supported", "config"),
+    *(
+        ("postgresql", f'connection to server at "db" (10.0.0.5), port 5432 failed: {words}', "network")
+        for words in (
+            "SSL error: unexpected eof while reading",
+            "SSL error: unexpected eof",
+            "SSL SYSCALL error: EOF detected",
+            "SSL SYSCALL error: Connection reset by peer",
+            "SSL connection has been closed unexpectedly",
+            "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\tbefore or while processing the request.",
+            "SSL error: unexpected eof while reading\nserver closed the connection unexpectedly",
+        )
+    ),
+    ("postgresql", "org.postgresql.util.PSQLException: SSL error: Remote host terminated the handshake\nCaused by: java.io.EOFException: SSL peer shut down incorrectly", "network"),
+    ("postgresql", "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1007)", "network"),
+    ("postgresql", "SSL error: certificate verify failed: server closed the connection unexpectedly", "tls"),
+    ("postgresql", "SSL error: sslv3 alert handshake failure", "tls"),
+]  # fmt: skip
+
+
+def class_of(run, kind, message):
+    return run("connections", "explain", "-t", kind, "-f", "json", stdin=message.encode()).json["class"]
+
+
+@pytest.mark.parametrize(("one", "other", "wanted"), ATTEMPTS)
+def test_of_two_attempts_the_one_that_got_furthest_decides(run, one, other, wanted):
+    assert class_of(run, "postgresql", SSL_THEN_PLAIN.format(one, other)) == wanted
+    assert class_of(run, "postgresql", SSL_THEN_PLAIN.format(other, one)) == wanted
+
+
+@pytest.mark.parametrize(("kind", "message", "wanted"), ONE_OF_SEVERAL + OLD_CLIENTS)
+def test_other_clients_attempts_and_old_clients_get_their_class(run, kind, message, wanted):
+    assert class_of(run, kind, message) == wanted
+
+
 @pytest.mark.parametrize(("kind", "message", "wanted"), MESSAGES)
 def test_a_pasted_message_gets_its_class(run, kind, message, wanted):
     result = run("connections", "explain", "--type", kind, "--format", "json", stdin=message.encode())

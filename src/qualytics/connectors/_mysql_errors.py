@@ -137,7 +137,10 @@ _WORDS = (
     (r"unknown database", _NUMBERS[1049]),
     (r"too many connections", _NUMBERS[1040]),
     (r"is not allowed to connect to this", _NUMBERS[1130]),
-    (r"authentication plugin .* cannot be loaded|public key retrieval is not allowed", _PLUGIN),
+    (
+        r"authentication plugin .* cannot be loaded|public key retrieval is not allowed|does not support authentication protocol|authentication method unknown to the client|authentication plugin is not supported",
+        _PLUGIN,
+    ),
 )
 
 

@@ -41,6 +41,11 @@ _METHOD = Verdict(
     "the server asks for a way of logging in that is not offered here",
     f"{_ENTRY} that takes a password, such as scram-sha-256",
 )
+_OLD_CLIENT = Verdict(
+    "config",
+    "the client that said this is too old for the server's way of logging in, SCRAM",
+    "use a client with libpq 10 or newer, or a driver that knows scram-sha-256",
+)
 _IDENT = Verdict(
     "auth",
     "the server asked for no password: it looks who runs this program (ident), or at a certificate",
@@ -58,16 +63,19 @@ _CLEAR_TEXT = Verdict(
 # libpq gives no SQLSTATE for what fails on its own side (fe-connect.c, fe-auth.c, fe-secure-openssl.c), nor does text
 # that another tool wrote. The server's own English is here for the latter alone (auth.c, hba.c, postinit.c).
 MESSAGES = (
+    (r"requires libpq version|authentication (method|type|response)\b.{0,60}\b1[012]\b", _OLD_CLIENT),
+    (r"authentication (method|type|response)\b.{0,60}\b[79]\b", _KERBEROS),
+    (r"(unsupported|unknown|unrecogni[sz]ed) authentication|authentication (method|type)\b.{0,60}\bnot (supported|recogni[sz]ed|implemented)", _METHOD),
     (r"pg_hba\.conf.*(no encryption|SSL off)|^(FATAL: *)?SSL required", _DEMANDS_TLS),
     (r"pg_hba\.conf", _NO_ENTRY),
     (r"valid client certificate|client certificate (is )?required", _CLIENT_CERTIFICATE),
-    (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|authentication method [79]\b|GSSAPI (security|authentication)", _KERBEROS),
-    (r"authentication method .*not supported|authentication method requirement .* failed: server requested (?!a (cleartext|hashed) password)", _METHOD),
+    (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|GSSAPI (security|authentication)", _KERBEROS),
+    (r"authentication method requirement .* failed: server requested (?!a (cleartext|hashed) password)", _METHOD),
     (r"role .* is not permitted to log in", _NO_ROLE),
     (r"authentication method requirement .* failed|requires? a cleartext password", _CLEAR_TEXT),
     (r"(ident|peer) authentication failed", _IDENT),
     (r"channel binding (check failed|negotiation)", _IN_BETWEEN),
-    (r"authentication failed|no password supplied|no such user|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
+    (r"authentication failed|no password (supplied|was provided)|no such user|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
     (r"no such database|database .* does not exist", Verdict("unknown_db", stage="database")),
     (r"permission denied for database|does not have CONNECT privilege", Verdict("permission", stage="database")),
     (r"database .* is not currently accepting connections", Verdict("permission", stage="database")),
@@ -76,8 +84,9 @@ MESSAGES = (
     (r"server login has been failing|pgbouncer cannot connect to server", Verdict("transient", "the pooler cannot log in to its server")),
     (r"query_wait_timeout", Verdict("timeout", "the pooler had no connection to its server to give in time", "the pool may be full, or the server behind it down")),
     (r"client_login_timeout|query_timeout", Verdict("timeout")),
-    (r"certificate verify failed|server certificate|root certificate|SSL error|does not support SSL|tlsv1 alert", Verdict("tls")),
-    (r"server closed the connection unexpectedly|connection reset", Verdict("network")),
+    (r"certificate verify failed|server certificate|root certificate|does not support SSL|tlsv1 alert|refused TLS connection|SSL is not enabled", Verdict("tls")),
+    (r"server closed the connection unexpectedly|connection reset|unexpected eof|SSL SYSCALL error: EOF|connection has been closed unexpectedly|Remote host (terminated|closed)|peer shut down", Verdict("network")),
+    (r"SSL error", Verdict("tls")),
     (r"timeout expired|connection timeout", Verdict("timeout")),
     (r"received invalid response to (SSL|GSS)|expected authentication request from server", Verdict("config", "the server does not speak the PostgreSQL protocol", "check host and port")),
 )  # fmt: skip

@@ -128,11 +128,13 @@ UNKNOWN_NAME = Verdict(
 )
 _NOT_TLS = Verdict("config", "the server does not speak TLS on this port", "check host and port")
 
+_NAME_SERVER = Verdict("transient", "the name server did not answer", "try again in a moment")
+
 # The words of the C library, libpq, OpenSSL, Java, Go, Node.js, Python, Windows and curl for the same few failures.
 WORDS = (
-    (r"temporary failure in name resolution|EAI_AGAIN|try again later.*resolv", Verdict("transient", "the name server did not answer", "try again in a moment")),
+    (r"temporary failure in name resolution|EAI_AGAIN|try again later.*resolv", _NAME_SERVER),
     (r"name or service not known|nodename nor servname|getaddrinfo|ENOTFOUND|unknown ?host|unknown \w+ server host|no such host|could not (resolve|translate) host|failed to resolve|name ?resolution|dns error|no address associated", Verdict("dns")),
-    (r"connection refused|ECONNREFUSED|actively refused|(\berrno:? |\bos error |\()(111|61)\b|\b10061\b|failed to connect: refused", Verdict("refused")),
+    (r"connection (to \S{1,300} )?refused|ECONNREFUSED|actively refused|(\berrno:? |\bos error |\()(111|61)\b|\b10061\b|failed to connect: refused", Verdict("refused")),
     *_numbers(),
     (r"certificate[_ ]?required|client certificate|peer did not return a certificate|empty (client )?certificate chain|certificate authentication is required|requires a valid client cert", CLIENT_CERTIFICATE),
     (r"not yet valid(?!: current time \S{1,40} is after)|CertificateNotYetValid|CERT_NOT_YET_VALID|NotValidYet|NotBefore:|current time .{1,40} is before", NOT_YET),
@@ -151,11 +153,17 @@ WORDS = (
     (r"host ?name .*(mismatch|doesn't match|does not match|not verified)|does not match (target |the )?host|IP address mismatch|No subject alternative|certificate is (not )?valid for|ERR_TLS_CERT_ALTNAME|certificate is valid for|NotValidForName|not valid for name|subject name does not match|does not match any SANs|cann?n?ot match missing Subject CN|certificate name mismatch|cannot validate certificate for|ERR_CERT_COMMON_NAME", OTHER_NAME),
     (r"PKIX path building failed|unable to (get|find) .*(issuer|certification path)|unknown authority|unknown_?ca\b|unable to verify the first certificate|authority that is not trusted|certificate verify failed|CERTIFICATE_VERIFY_FAILED|UnknownIssuer", UNTRUSTED),
     (r"wrong version number|WRONG_VERSION_NUMBER|not an? SSL/TLS record|plaintext connection\?|does not look like a TLS handshake|unrecognized SSL message|packet length too long|http: server gave HTTP response to HTTPS", _NOT_TLS),
+    (r"(ssl|tls)\w*\b.{0,60}?(unexpected[ _]eof|EOF detected|EOF occurred|closed unexpectedly|shut down incorrectly|Remote host (terminated|closed))", Verdict("network")),
     (r"SSLHandshakeException|handshake[_ ]failure|ssl error|SSLError|tls: |tlsv1 alert|SSL connection error|sslv3 alert", Verdict("tls")),
     # "With timeout 30000 ms" tells a setting, not what happened.
     (r"(?!(?<=with )timeout \d)timed? ?out|ETIMEDOUT|ESOCKETTIMEDOUT|deadline exceeded|timeout expired|\bHYT0[01]\b|(\berrno:? |\bos error |\()(110|60)\b|\b10060\b", Verdict("timeout")),
     (r"connection (was )?(reset|closed|aborted|terminated|lost)|ECONNRESET|broken pipe|EPIPE|\b1005[34]\b|closed the connection|lost connection|hung up|EOFException|unexpected(ly)? (EOF|end of)|remote end closed|NoRouteToHost|unreachable (host|network)|host is unreachable|\b100(13|4[79]|5[01]|65)\b|communications? link failure", Verdict("network")),
 )  # fmt: skip
+# How far a client got, the furthest first: past the login, to the server's answer, to TLS, to its port, to its name.
+_WAY = (
+    *("unknown_db", "auth", "permission", "config", "quota", "internal", "transient"),
+    *("tls", "network", "refused", "timeout", "dns", "unreached", "driver_missing"),
+)
 _END = 8_192
 # Verdicts that say no more than that something broke off; plainer words in the same text count more.
 _VAGUE = frozenset({"network", "tls", "transient", "unknown"})
@@ -176,3 +184,16 @@ def refined(told: Verdict, text: str) -> Verdict:
     if found.cause is None and found.failure_class in {told.failure_class, "network"}:
         return told
     return replace(found, hint=found.hint or told.hint, stage=found.stage or told.stage)
+
+
+def furthest(verdicts: list[Verdict]) -> Verdict:
+    """Return the verdict on the attempt that got furthest; of those that got as far, one that names a cause."""
+    return min(verdicts, key=lambda verdict: (_WAY.index(_place(verdict)), verdict.cause is None))
+
+
+def _place(verdict: Verdict) -> str:
+    if verdict.stage == "database":
+        return "unknown_db"
+    if verdict == _NAME_SERVER:
+        return "dns"
+    return "unreached" if verdict.hint in _HINTS.values() else verdict.failure_class

@@ -6,11 +6,12 @@ import re
 
 from qualytics.connectors import Connector, Verdict
 from qualytics.connectors._sql import by_sqlstate, by_text
-from qualytics.probe.reach import WORDS, refined
+from qualytics.probe.reach import WORDS, furthest, refined
 
 # What servers of every kind say once they were reached.
 _ANSWERS = (
     (r"no suitable driver|ClassNotFoundException|NoClassDefFoundError|can't open lib|data source name not found|No module named|Can't load plugin", Verdict("driver_missing")),
+    (r"(unsupported|unknown|unrecogni[sz]ed) authentication (type|method|protocol|plugin|response)|authentication (type|method|plugin|protocol)\b.{0,60}\bnot (supported|recogni[sz]ed)|requires libpq version", Verdict("config")),
     (r"(access denied for user|authentication failed|login failed|log ?on failed|log ?on denied|invalid (username|user name|credentials|password|token|api key)|incorrect (username|password)|wrong password|bad credentials|password (has )?expired|unauthenticated|unauthorized)", Verdict("auth")),
     (r"permission denied|access (is )?denied|not authorized|insufficient[_ ]privilege|lacks? .*privilege|forbidden", Verdict("permission")),
     (r"(database|schema|catalog|bucket|container|warehouse)\b.{0,255}(does not exist|not found|doesn't exist)|unknown database|no such (database|schema|catalog|bucket|container)", Verdict("unknown_db")),
@@ -36,10 +37,32 @@ _HTTP = re.compile(
 )
 # psql with verbosity, ODBC ("[28000]"), JDBC ("SQLState: 28000"), mysql ("ERROR 1045 (28000)"), Db2 ("SQLSTATE=28000").
 _STATES = re.compile(r"(?:SQL ?STATE\W{0,3}|\bERROR:? +(?:\d+ \()?|\[)([0-9A-Z]{5})(?=[\s\])\":,;]|\Z)", re.IGNORECASE)
+# How clients begin what they say of each attempt, where they tried several addresses, hosts, or TLS and none: libpq,
+# psycopg, pgx ("10.0.0.5:5432 (db): …"), Node.js, Go, lib/pq, Java, those of MySQL, and PostgreSQL's own answers.
+_ATTEMPT = re.compile(
+    r"(?=\bconnection to server (?:at|on)\b|\bcould not (?:connect to server|translate host name)\b|\bFATAL:"
+    r"|\bconnection failed: |\bhost: '|(?<!\S)(?:\[[\da-f:]+\]|\d+(?:\.\d+){3}):\d+ \(|\bhostname resolving error\b"
+    r"|\bconnect E[A-Z]{4}|\bgetaddrinfo E|\bdial (?:tcp|unix)\b|\bpq: |\bSuppressed: "
+    r"|(?<![\[(])\b(?:ERROR|Error)(?: Code:)? \d{4}\b|\(\d{4}, "
+    r"|\bno pg_hba\.conf entry\b|\bpg_hba\.conf rejects\b|\bpassword authentication failed\b"
+    r'|\bdatabase "[^"]{1,255}" does not exist)'
+)
+# The SQLSTATE of a wrapper, which stands before what it wraps and says less.
+_WRAPPER_STATE = re.compile(r"(?:SQL ?STATE)?\[[0-9A-Z]{5}\]")
 
 
 def verdict_on(connector: Connector, text: str) -> Verdict:
-    """Return the verdict on a message about a type: by its own tables, SQLSTATE, the words of all systems, HTTP status."""
+    """Return the verdict on a message about a type; where it tells of several attempts, on the one that got furthest."""
+    head, *attempts = _ATTEMPT.split(_WRAPPER_STATE.sub("", text))
+    verdicts = [_verdict(connector, attempt) for attempt in dict.fromkeys(attempts)]
+    if attempts and (wrapper := _verdict(connector, head)).failure_class != "network":  # "communications link failure"
+        verdicts.append(wrapper)
+    known = [verdict for verdict in verdicts if verdict.failure_class != "unknown"]
+    return furthest(known) if known else _verdict(connector, text)
+
+
+def _verdict(connector: Connector, text: str) -> Verdict:
+    # By the type's own tables, SQLSTATE, the words of all systems, HTTP status.
     told = connector.explain(text) if connector.explain is not None else connector.classify(Exception(text))
     told = told or next(filter(None, map(by_sqlstate, _STATES.findall(text.upper()))), None)
     if told is not None:
