@@ -86,7 +86,7 @@ def arguments(target: Target) -> dict[str, Any]:
     if any(str(found[name]).startswith(_FILES) for name in ("user", "password")):
         raise refuse(
             "config",
-            f"the driver takes a text that starts with {_FILES} for the names of files",
+            "the driver takes a user name or password that begins so for the names of files",
             "choose another password",
         )
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from dataclasses import replace
 
 from qualytics.connectors import Verdict
@@ -155,8 +156,7 @@ WORDS = (
     (r"wrong version number|WRONG_VERSION_NUMBER|not an? SSL/TLS record|plaintext connection\?|does not look like a TLS handshake|unrecognized SSL message|packet length too long|http: server gave HTTP response to HTTPS", _NOT_TLS),
     (r"(ssl|tls)\w*\b.{0,60}?(unexpected[ _]eof|EOF detected|EOF occurred|closed unexpectedly|shut down incorrectly|Remote host (terminated|closed))", Verdict("network")),
     (r"SSLHandshakeException|handshake[_ ]failure|ssl error|SSLError|tls: |tlsv1 alert|SSL connection error|sslv3 alert", Verdict("tls")),
-    # "With timeout 30000 ms" tells a setting, not what happened.
-    (r"(?!(?<=with )timeout \d)timed? ?out|ETIMEDOUT|ESOCKETTIMEDOUT|deadline exceeded|timeout expired|\bHYT0[01]\b|(\berrno:? |\bos error |\()(110|60)\b|\b10060\b", Verdict("timeout")),
+    (r"timed? ?out|ETIMEDOUT|ESOCKETTIMEDOUT|deadline exceeded|timeout expired|\bHYT0[01]\b|(\berrno:? |\bos error |\()(110|60)\b|\b10060\b", Verdict("timeout")),
     (r"connection (was )?(reset|closed|aborted|terminated|lost)|ECONNRESET|broken pipe|EPIPE|\b1005[34]\b|closed the connection|lost connection|hung up|EOFException|unexpected(ly)? (EOF|end of)|remote end closed|NoRouteToHost|unreachable (host|network)|host is unreachable|\b100(13|4[79]|5[01]|65)\b|communications? link failure", Verdict("network")),
 )  # fmt: skip
 # How far a client got, the furthest first: past the login, to the server's answer, to TLS, to its port, to its name.
@@ -174,11 +174,15 @@ def by_words(text: str) -> Verdict | None:
     return by_text(text if len(text) <= 2 * _END else f"{text[:_END]} {text[-_END:]}", WORDS)
 
 
+# "retry_timeout: 180s" and "with timeout 30000 ms" tell a setting, not what happened.
+_SETTING = re.compile(r"\b\w*timeout\w*[\"']?\s*[:=]\s*[\"']?\d[\w.]*|\bwith timeout \d+", re.IGNORECASE)
+
+
 def refined(told: Verdict, text: str) -> Verdict:
     """Return a connector's verdict, or a plainer one where it says little and the words of all systems say more."""
     if told.cause is not None:
         return told
-    found = by_words(text)
+    found = by_words(_SETTING.sub("", text))
     if found is None or not (found.failure_class == told.failure_class or told.failure_class in _VAGUE):
         return told
     if found.cause is None and found.failure_class in {told.failure_class, "network"}:
