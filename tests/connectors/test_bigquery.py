@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import requests
@@ -17,7 +14,7 @@ from google.api_core import exceptions as google_errors
 from google.auth.exceptions import RefreshError
 from hypothesis import given, settings
 
-from dev import cloud, servers
+from dev import cloud
 from dev.reach import google_key
 from dev.relay import relay
 from qualytics.connectors import Refusal, get
@@ -25,6 +22,7 @@ from qualytics.connectors._bigquery_client import arguments
 from qualytics.connectors._google_token import key_of
 from qualytics.connectors._requests import pin
 from qualytics.probe.verdict import judge
+from tests import namespaces
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 
@@ -282,17 +280,7 @@ def test_a_key_is_traded_for_a_token_at_google_and_nowhere_else(signer):
 
 
 def in_namespace(public_key, *trials):
-    rootless = [] if os.geteuid() == 0 else ["--map-root-user"]
-    done = subprocess.run(
-        ["unshare", "--mount", "--net", *rootless, sys.executable, "-m", "tests.connectors.google_in_namespace"],
-        input=json.dumps({"public_key": public_key, "trials": trials}).encode(),
-        capture_output=True,
-        cwd=servers.ROOT,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return namespaces.run("tests.connectors.google_in_namespace", {"public_key": public_key, "trials": trials})
 
 
 # Faults and messages ------------------------------------------------------------------------------

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
+from tests import namespaces
 from tests.connectors.test_tls_defects import TDS, TYPES
 
 
 @pytest.fixture(scope="module")
 def in_namespace():
-    done = subprocess.run(
-        [
-            "unshare",
-            "-mn" if os.geteuid() == 0 else "-rmn",
-            sys.executable,
-            "-m",
-            "tests.connectors.dotted_in_namespace",
-        ],
-        capture_output=True,
-        check=False,
-        timeout=170,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return namespaces.run("tests.connectors.dotted_in_namespace", timeout_s=170)
 
 
 @pytest.mark.slow

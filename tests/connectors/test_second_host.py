@@ -1,16 +1,10 @@
 """A login that needs a second host, which cannot be reached: the message names that host, and what it is for."""
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
-from dev import servers
 from qualytics import probe
 from qualytics.secret import Secret
-from tests import defects
+from tests import defects, namespaces
 from tests.connectors.cloud import serving
 from tests.connectors.second_host_in_namespace import LOGINS, ROLE, STATES
 
@@ -37,16 +31,7 @@ TRIALS = [(state, type_) for state in STATES for type_ in LOGINS]
 @pytest.fixture(scope="module")
 def found():
     """Run the trials of `second_host_in_namespace`."""
-    rootless = [] if os.geteuid() == 0 else ["--map-root-user"]
-    done = subprocess.run(
-        ["unshare", "--mount", "--net", *rootless, sys.executable, "-m", "tests.connectors.second_host_in_namespace"],
-        capture_output=True,
-        cwd=servers.ROOT,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return namespaces.run("tests.connectors.second_host_in_namespace")
 
 
 @pytest.mark.slow

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from dataclasses import asdict
 
 import pytest
@@ -15,7 +12,7 @@ from qualytics import probe
 from qualytics.connectors import get
 from qualytics.probe.egress import Blocked, Policy, is_name
 from qualytics.probe.verdict import judge
-from tests import faults
+from tests import faults, namespaces
 from tests.connectors.trial import outcome
 
 REFUSED = [
@@ -187,14 +184,7 @@ def test_a_target_that_the_settings_allow_is_dialled(entry):
 @pytest.fixture(scope="module")
 def in_namespace():
     """Run the trials of `egress_in_namespace`; the network of these can send nothing anywhere."""
-    done = subprocess.run(
-        ["unshare", "-mn" if os.geteuid() == 0 else "-rmn", sys.executable, "-m", "tests.probe.egress_in_namespace"],
-        capture_output=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return namespaces.run("tests.probe.egress_in_namespace")
 
 
 @pytest.mark.slow

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 
 from qualytics.connectors import all_connectors, get
 from qualytics.probe.dial import dial
 from qualytics.probe.verdict import judge
-from tests import faults
+from tests import faults, namespaces
 
 NETWORKED = [connector.type for connector in all_connectors() if connector.kind != "embedded"]
 
@@ -22,14 +19,7 @@ NETWORKED = [connector.type for connector in all_connectors() if connector.kind 
 @pytest.fixture(scope="module")
 def in_namespace():
     """Run the trials of `unreachable_in_namespace`."""
-    done = subprocess.run(
-        ["unshare", "-n" if os.geteuid() == 0 else "-rn", sys.executable, "-m", "tests.probe.unreachable_in_namespace"],
-        capture_output=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return namespaces.run("tests.probe.unreachable_in_namespace")
 
 
 @pytest.mark.slow
