@@ -157,7 +157,6 @@ FOREIGN = {
     "semicolons": (lambda path: path.write_text("id;näme\r\n1;Ädä"), "a text file, such as CSV or JSON"),
     "cut in a character": (lambda path: path.write_text("a" * 4_095 + "ä" * 9), "a text file, such as CSV or JSON"),
     "utf-16": (lambda path: path.write_text("id,name", "utf-16"), "a text file, such as CSV or JSON"),
-    "empty": (lambda path: path.touch(), "an empty file"),
     "parquet": (_make_parquet, "a Parquet file"),
     "gzip": (lambda path: path.write_bytes(gzip.compress(b"SQLite format 3\0" * 99)), "a file compressed with gzip"),
     "zip": (_zip, "a ZIP archive or an Excel workbook"),
@@ -184,6 +183,16 @@ def test_a_foreign_file_is_called_what_it_is(tmp_path, type_, what):
     failure_class, message, _ = _tested(type_, path)
     assert failure_class == "config"
     assert message == f"{path} is {name}, not a {get(type_).title} database"
+
+
+@pytest.mark.slow
+def test_an_empty_file_is_a_database_to_sqlite_alone(tmp_path):
+    (tmp_path / "sales").touch()
+    report = run(Plan("sqlite", {"uri": str(tmp_path / "sales"), "parameters": {}}, {}, 20.0))
+    assert report.failure is None
+    assert report.warnings == ("the file is empty: a database without tables, or a copy that failed",)
+    failure_class, message, _ = _tested("duckdb", tmp_path / "sales")
+    assert (failure_class, message.endswith(" is an empty file, not a DuckDB database")) == ("config", True)
 
 
 @pytest.mark.slow

@@ -306,7 +306,7 @@ def test_an_unknown_host_is_named():
         ({"jars": ["/nowhere/h2.jar"]}, "driver_missing", "/nowhere/h2.jar"),
         ({"driver_class": "org.example.Driver"}, "driver_missing", "none of the jars"),
         ({"driver_class": "java.lang.String"}, "config", "no JDBC driver"),
-        ({"ssl_root_cert_file": "/nowhere/roots.pem"}, "config", "ssl_root_cert_file"),
+        ({"ssl_root_cert_file": "/nowhere/roots.pem"}, "config", "/nowhere/roots.pem cannot be read"),
         ({"driver_class": "org.postgresql.Driver", "jars": ["/usr/share/java/postgresql.jar"]}, "config", "does not take URLs"),
     ],
 )  # fmt: skip

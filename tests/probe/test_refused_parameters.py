@@ -230,7 +230,7 @@ def test_a_child_with_dangerous_parameters_asks_for_no_more_of_the_system(kind, 
 
 def events_of(kind, port, more, place):
     """Return the files, names and addresses that a child of a test asks for, but those of its own directory."""
-    place.mkdir()
+    (place / "home").mkdir(parents=True)
     log = place / "events"
     fields = reaching(kind, port)
     plan = Plan(kind, {**fields, "parameters": more}, {"password": Secret(fields.pop("password"))}, timeout_s=20.0)

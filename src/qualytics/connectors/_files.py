@@ -32,15 +32,16 @@ def clean_path(uri: str) -> str:
     return os.path.abspath(uri)
 
 
-def require_file(path: str, wanted: str) -> None:
-    """Raise the verdict on a database file that is missing, unreadable, or not what is wanted: a kind of `_magic`."""
+def require_file(path: str, *wanted: str) -> None:
+    """Raise the verdict on a database file that is missing, unreadable, or none of the kinds of `_magic` wanted."""
     try:
         what = mode_of(os.stat(path).st_mode) or kind_of(path)
     except OSError as exc:
         raise _unreadable(path, exc) from exc
-    if what != wanted:
-        cause = f"{path} is {what}, not {wanted}" if what else f"{path} is not {wanted}, or it is encrypted or damaged"
-        raise refuse("config", cause, _HINTS.get(what, f"give the path of {wanted} in --uri"))
+    if what not in wanted:
+        first = wanted[0]
+        cause = f"{path} is {what}, not {first}" if what else f"{path} is not {first}, or it is encrypted or damaged"
+        raise refuse("config", cause, _HINTS.get(what, f"give the path of {first} in --uri"))
 
 
 def _unreadable(path: str, exc: OSError) -> Refusal:

@@ -8,7 +8,7 @@ import re
 import stat
 
 SQLITE, DUCKDB = "a SQLite database", "a DuckDB database"
-TOO_SHORT = "too short for a database"
+TOO_SHORT, EMPTY = "too short for a database", "an empty file"
 _HEAD_BYTES = 4_096
 _SHORTEST = 100  # the header of SQLite, the smallest of a database
 _MODES = {
@@ -61,7 +61,7 @@ def kind_of(path: str) -> str | None:
     """
     head = _head(path)
     if not head:
-        return "an empty file"
+        return EMPTY
     found = next((kind for at, magic, kind in _MAGIC if head[at : at + len(magic)] == magic), None)
     if found is None and _is_text(head):
         found = "a text file, such as CSV or JSON"

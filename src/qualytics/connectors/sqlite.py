@@ -10,7 +10,7 @@ from urllib.parse import quote
 from qualytics.connectors import _sqlite_errors
 from qualytics.connectors._base import Connector, Item, Server, Target
 from qualytics.connectors._files import clean_path, require_file
-from qualytics.connectors._magic import SQLITE
+from qualytics.connectors._magic import EMPTY, SQLITE
 from qualytics.connectors._names import as_text
 from qualytics.connectors._rows import rows
 from qualytics.connectors._sql import refuse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def connect(target: Target) -> sqlite3.Connection:
     """Open the file for reading only; it is never created."""
-    require_file(target.path, SQLITE)
+    require_file(target.path, SQLITE, EMPTY)  # which SQLite takes for a database without tables
     handle = sqlite3.connect(f"file:{quote(target.path)}?mode=ro", uri=True, timeout=target.timeout_s)
     handle.text_factory = as_text
     handle.execute("pragma trusted_schema = off")
@@ -34,7 +34,9 @@ def check(handle: sqlite3.Connection, target: Target) -> Server:
     cursor.arraysize = target.fetch_size
     cursor.execute("select count(*) from sqlite_schema").fetchmany()
     _require_whole(handle, target.path)
-    return Server("SQLite", sqlite3.sqlite_version)
+    is_empty = not os.path.getsize(target.path)
+    warnings = ("the file is empty: a database without tables, or a copy that failed",) if is_empty else ()
+    return Server("SQLite", sqlite3.sqlite_version, warnings)
 
 
 def _require_whole(handle: sqlite3.Connection, path: str) -> None:
