@@ -202,7 +202,7 @@ def test_any_user_and_password_stay_as_they_are_and_out_of_the_url(password, use
 def test_the_machine_knows_only_the_address_that_was_dialled(tmp_path):
     target = suite.target("jdbc", uri="jdbc:derby://db.example.com/x", address="192.0.2.7", directory=str(tmp_path))
     arguments = _jdbc_machine.machine(target)
-    assert (tmp_path / "hosts").read_text().startswith("192.0.2.7 db.example.com\n")
+    assert (tmp_path / "hosts").read_text().startswith("192.0.2.7 db.example.com db.example.com.\n")
     assert f"-Djdk.net.hosts.file={tmp_path}/hosts" in arguments
     assert f"-Duser.home={tmp_path}" in arguments
     assert not [text for text in arguments if "agent" in text]

@@ -241,4 +241,6 @@ def events_of(kind, port, more, place):
         assert b'"fail"' in child.stdout.read()
     events = [json.loads(line) for line in log.read_text().splitlines()]
     assert any(event == "socket.connect" for event, _ in events)
-    return {(event, what) for event, what in events if str(place) not in what}
+    # What the child's meter makes of an open descriptor, as often as time allows, asks for nothing.
+    metered = ("socket.__new__", "(-1, -1, -1)")
+    return {(event, what) for event, what in events if str(place) not in what} - {metered}
