@@ -175,7 +175,7 @@ def test_an_unknown_database_is_named_by_a_real_drda_server(derby_server):
         assert suite.verdict(report) == ("database", "unknown_db"), report.failure
         nowhere = suite.probe("db2", port, ssl_mode="disable")
         assert suite.verdict(nowhere) == ("login", "config"), nowhere.failure
-        assert "datastores verify" in nowhere.failure.hint
+        assert "--database" in nowhere.failure.hint
 
 
 @pytest.mark.slow
