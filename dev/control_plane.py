@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PASSWORD = "correct horse battery"
+# For callers that send more than any user does, and are refused more often.
+MANY = ("--requests-per-minute", "100000000", "--refusals-per-minute", "100000000")
 _READY = "Started worker-"
 
 

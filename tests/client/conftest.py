@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from dev.control_plane import PASSWORD, serving
+from dev.control_plane import MANY, PASSWORD, serving
 
 _TABLES = ("datastores", "connections")
 
@@ -35,9 +35,7 @@ def allowed_files(tmp_path_factory):
 def plane(tmp_path_factory, allowed_files):
     """Return a control plane that runs, with a user of each role."""
     home = tmp_path_factory.mktemp("plane") / "home"
-    with serving(
-        home, "--allow-file", str(allowed_files), "--requests-per-minute", "10000000", password=PASSWORD
-    ) as found:
+    with serving(home, *MANY, "--allow-file", str(allowed_files), password=PASSWORD) as found:
         yield found
 
 

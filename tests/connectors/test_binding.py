@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from dev.control_plane import serving
+from dev.control_plane import MANY, serving
 from dev.reach import WORD, reaching
 from qualytics import connectors
 from qualytics.connectors import Param
@@ -56,7 +56,7 @@ def control_plane(tmp_path_factory, files):
     """Return a control plane on which every type is allowed."""
     loose = [word for one in ALL if one.values[0].pinned is None for word in ("--allow-type", one.values[0].type)]
     home = tmp_path_factory.mktemp("plane") / "home"
-    with serving(home, "--requests-per-minute", "100000000", "--allow-file", str(files), *loose) as found:
+    with serving(home, *MANY, "--allow-file", str(files), *loose) as found:
         yield found
 
 

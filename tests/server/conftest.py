@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.control_plane import serving
+from dev.control_plane import MANY, serving
 
-_MANY = ("--requests-per-minute", "100000000", "--refusals-per-minute", "100000000")
 _numbers = itertools.count(1)
 
 
@@ -23,7 +22,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory):
     """Return a control plane that runs, with no limit on requests."""
-    with serving(tmp_path_factory.mktemp("plane") / "home", *_MANY) as found:
+    with serving(tmp_path_factory.mktemp("plane") / "home", *MANY) as found:
         yield found
 
 

@@ -10,13 +10,12 @@ from contextlib import closing, contextmanager
 import pytest
 
 from dev import servers
-from dev.control_plane import serving
+from dev.control_plane import MANY, serving
 from qualytics.store.schema import TABLES
 from tests.server.test_rights import INLINE, OPERATIONS, request_of, right_of
 from tests.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
-MANY = ("--requests-per-minute", "100000000", "--refusals-per-minute", "100000000")
 WRITERS = [(method, path) for method, path in OPERATIONS if method != "get" or "schemas" in path or "catalogs" in path]
 
 
