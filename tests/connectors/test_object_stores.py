@@ -27,6 +27,7 @@ from qualytics.connectors._object_errors import verdict_of
 from qualytics.probe.stages import make_target
 from qualytics.secret import Secret
 from tests import faults
+from tests.connectors.faults_suite import limit_of
 from tests.connectors.test_objects import ABFS, GOOGLE_KEY, ROLE
 
 pytestmark = pytest.mark.servers
@@ -463,8 +464,9 @@ def test_a_faulty_server_gets_its_class_and_stage_within_the_deadline(kind, faul
     stage, failure_class = FAULTS[fault]
     with getattr(faults, fault)() as port:
         began = time.monotonic()
-        report = probed(kind, uri, keys or google_key, f"{scheme}://127.0.0.1:{port}", timeout_s=2.0)
-        assert time.monotonic() - began < 2.0 + 1.0
+        limit_s = limit_of(failure_class)
+        report = probed(kind, uri, keys or google_key, f"{scheme}://127.0.0.1:{port}", timeout_s=limit_s)
+        assert time.monotonic() - began < limit_s + 1.0
     assert verdict(report) == (stage.format("tls" if scheme == "https" else "login"), failure_class)
 
 
