@@ -19,7 +19,6 @@ LONGEST = 1_020
 _MOST_MARKS = 30
 # What is longer is like no name of a field, a command or a connection.
 _LONGEST_GUESSED = 64
-_LONGEST_HOST = 1_020
 _DOTS = (".", "\u3002", "\uff0e", "\uff61")  # RFC 3490 section 3.1, and UTS #46
 _SHOWN = 100
 
@@ -67,6 +66,15 @@ def has_unseen(text: str) -> bool:
     if text.isascii():
         return not text.isprintable()
     return any(map(is_unseen, text))
+
+
+def unseen_fault(text: str) -> tuple[str, str] | None:
+    """Return what is wrong with a text that holds a character nobody sees, and a hint; None when it holds none."""
+    found = next(filter(is_unseen, text), None) if has_unseen(text) else None
+    if found is None:
+        return None
+    hint = "type it anew; such characters come along unseen"
+    return f"holds a character that cannot be seen (U+{ord(found):04X})", hint
 
 
 def visible(text: str) -> str:
@@ -143,7 +151,7 @@ def ascii_host(host: str) -> str | None:
 
     The case of an ASCII name and a dot at its end stay. None when it is no host name.
     """
-    if len(host) > _LONGEST_HOST:
+    if len(host) > LONGEST:
         return None
     if host.isascii():
         return host

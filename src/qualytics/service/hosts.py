@@ -22,7 +22,6 @@ _FAULTS: tuple[tuple[str, str, str], ...] = (
     (r":", "holds a port", "give the port with --port"),
     ("[\ud800-\udfff]", "is not valid UTF-8", "check the encoding of the terminal or file it comes from"),
 )
-_UNSEEN_HINT = "type it anew; such characters are often pasted along"
 _NAME_HINT = "a host name has letters, digits, - and dots, at most 63 between two dots and 253 in all"
 
 
@@ -52,8 +51,7 @@ def _found(value: str) -> tuple[str, str] | None:
     for pattern, message, hint in _FAULTS:
         if re.search(pattern, value):
             return message, hint
-    unseen = next(filter(text.is_unseen, value), None)
-    return (f"holds a character that cannot be seen (U+{ord(unseen):04X})", _UNSEEN_HINT) if unseen else None
+    return text.unseen_fault(value)
 
 
 def _is_address(value: str) -> bool:

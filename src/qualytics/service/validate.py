@@ -171,14 +171,11 @@ def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any
 
 
 def _check_seen(loc: str, value: str, problems: Problems) -> None:
-    if not text.has_unseen(value):
-        return
-    found = next(filter(text.is_unseen, value))
-    if ord(found) < 0x20 or 0x7F <= ord(found) < 0xA0:
+    found = next(filter(text.is_unseen, value), "") if text.has_unseen(value) else ""
+    if found and (ord(found) < 0x20 or 0x7F <= ord(found) < 0xA0):
         problems.add(loc, "holds a control character", "a line end at its end is often pasted along")
-    else:
-        hint = "type it anew; such characters come along unseen"
-        problems.add(loc, f"holds a character that cannot be seen (U+{ord(found):04X})", hint)
+    elif fault := text.unseen_fault(value):
+        problems.add(loc, *fault)
 
 
 def check_parameters(connector: Connector, given: dict[str, Any], problems: Problems) -> dict[str, Any]:
