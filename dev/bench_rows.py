@@ -16,7 +16,7 @@ import trustme
 from dev import bench_hosts, bench_store, servers
 from dev.bench_clock import Command, medians_ms, peak_mib, python, qualytics, seconds
 from dev.reach import google_key, reaching
-from qualytics.connectors._google import PUBLIC
+from qualytics.connectors.shared.google import PUBLIC
 from qualytics.masking import Masking
 from qualytics.secret import Secret
 

@@ -36,7 +36,7 @@ class Wrong(RuntimeError):
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
-    names = [connectors.get(name).type for name in arguments.types] or list(connectors.types())
+    names = [connectors.get(name).type for name in arguments.types] or list(connectors.type_names())
     found, failed = {}, []
     with tempfile.TemporaryDirectory(prefix="qualytics-verify-") as folder:
         place = _place(Path(folder))

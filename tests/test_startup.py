@@ -100,9 +100,9 @@ def test_every_verb_but_test_leaves_drivers_and_network_alone(imported, verb):
     assert not outside(modules, DRIVERS | {"asyncio", "http", "socket", "ssl", "subprocess"})
 
 
-@pytest.mark.parametrize("kind", connectors.types())
+@pytest.mark.parametrize("kind", connectors.type_names())
 def test_the_file_of_a_type_imports_no_driver(kind):
-    text = f"import json, sys, qualytics.connectors.{kind}; print(json.dumps(sorted(sys.modules)))"
+    text = f"import json, sys, qualytics.connectors.types.{kind}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, timeout=60, check=True)
     assert not outside(json.loads(done.stdout), DRIVERS | CONVERSATION | WEIGHT)
 
@@ -120,7 +120,7 @@ def test_the_core_alone_shows_help_and_lists(imported):
 def test_the_core_alone_knows_every_type_and_says_which_driver_is_missing(imported):
     out, _ = imported("connections", "types", "--format", "json", before=WITHOUT_DRIVERS)
     installed = {document["type"]: document["driver"]["installed"] for document in json.loads(out)}
-    assert set(installed) == set(connectors.types())
+    assert set(installed) == set(connectors.type_names())
     assert {kind for kind, there in installed.items() if not there} == {
         connector.type for connector in connectors.all_connectors() if connector.extra
     }

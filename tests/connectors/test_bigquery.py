@@ -18,9 +18,9 @@ from dev import cloud
 from dev.reach import google_key
 from dev.relay import relay
 from qualytics.connectors import Refusal, get
-from qualytics.connectors._bigquery_client import arguments
-from qualytics.connectors._google_token import key_of
-from qualytics.connectors._requests import pin
+from qualytics.connectors.shared.google_token import key_of
+from qualytics.connectors.shared.requests import pin
+from qualytics.connectors.types._bigquery_client import arguments
 from qualytics.probe.verdict import judge
 from tests import namespaces
 from tests.connectors import faults_suite as suite

@@ -16,8 +16,8 @@ import pytest
 import qualytics.connectors
 from dev.reach import google_key
 from qualytics import connectors
-from qualytics.connectors._base import SSL_MODES
-from qualytics.connectors._https import endpoint_of
+from qualytics.connectors.contract import SSL_MODES
+from qualytics.connectors.shared.https import endpoint_of
 from qualytics.fields import BY_NAME, KEYS, SCOPES
 from qualytics.probe.verdict import CLASSES
 from qualytics.service.validate import Problems, check_grammar, check_values
@@ -53,13 +53,13 @@ SAMPLES = {"host": "127.0.0.1", "username": "somebody", "access_key": "SOMEBODY"
 
 @pytest.mark.parametrize("connector", ALL)
 def test_a_connector_is_named_as_its_file_in_lower_case(connector):
-    assert connector.type in connectors.types()
+    assert connector.type in connectors.type_names()
     assert connectors.get(connector.type) is connector
     for name in (connector.type, *connector.aliases):
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name), name
         assert connectors.get(name) is connector
     assert connector.title
-    assert sys.modules[f"qualytics.connectors.{connector.type}"].CONNECTOR is connector
+    assert sys.modules[f"qualytics.connectors.types.{connector.type}"].CONNECTOR is connector
 
 
 def test_no_name_means_two_types():
@@ -210,20 +210,20 @@ def test_knowing_every_type_loads_no_driver():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     loaded = set(json.loads(done.stdout))
-    assert "qualytics.connectors.postgresql" in loaded
+    assert "qualytics.connectors.types.postgresql" in loaded
     assert not loaded & {part for driver in drivers for part in (driver, driver.partition(".")[0])}
     assert "ssl" not in loaded
 
 
 @pytest.mark.slow
 def test_names_of_types_are_known_without_importing_one():
-    program = "import sys\nfrom qualytics import connectors\nconnectors.types()\nprint(*sys.modules)"
+    program = "import sys\nfrom qualytics import connectors\nconnectors.type_names()\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     loaded = {name for name in done.stdout.split() if name.startswith("qualytics.connectors.")}
-    assert loaded == {"qualytics.connectors._base"}
+    assert loaded == {"qualytics.connectors.contract"}
 
 
-@pytest.mark.parametrize("name", ["Postgresql", "POSTGRES", "../sqlite", "_base", "os", "", "sqlite3", "sqlite "])
+@pytest.mark.parametrize("name", ["Postgresql", "POSTGRES", "../sqlite", "__init__", "os", "", "sqlite3", "sqlite "])
 def test_a_type_that_is_not_on_the_list_is_never_imported(run, name):
     before = set(sys.modules)
     done = run("connections", "create", "--type", name, "--host", "h", "--dry-run")
@@ -232,8 +232,8 @@ def test_a_type_that_is_not_on_the_list_is_never_imported(run, name):
 
 
 def test_the_registry_reads_one_folder():
-    folder = Path(qualytics.connectors.__file__).parent
-    assert set(connectors.types()) == {path.stem for path in folder.glob("[a-z]*.py")}
+    folder = Path(qualytics.connectors.__file__).parent / "types"
+    assert set(connectors.type_names()) == {path.stem for path in folder.glob("[a-z]*.py")}
 
 
 @pytest.mark.parametrize("connector", ALL)

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dev import cloud
-from qualytics.connectors import Refusal, _databricks_client, _unity_client, get
-from qualytics.connectors._databricks import bearer
+from qualytics.connectors import Refusal, get
+from qualytics.connectors.shared.databricks import bearer
+from qualytics.connectors.types import _databricks_client, _unity_client
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, serving, trial
@@ -401,7 +402,7 @@ MESSAGES = [
 ]  # fmt: skip
 
 
-MODULES = {"sql": "databricks.sql.exc", "sdk": "databricks.sdk.errors", "own": "qualytics.connectors._databricks"}
+MODULES = {"sql": "databricks.sql.exc", "sdk": "databricks.sdk.errors", "own": "qualytics.connectors.shared.databricks"}
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 
 from dev import derby, relay
-from qualytics.connectors import Refusal, db2
-from qualytics.connectors import _db2_arguments as db2_arguments
+from qualytics.connectors import Refusal
+from qualytics.connectors.types import _db2_arguments as db2_arguments
+from qualytics.connectors.types import db2
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

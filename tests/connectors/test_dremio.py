@@ -7,7 +7,8 @@ import base64
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal, _dremio_client, _dremio_errors, _dremio_listing, dremio
+from qualytics.connectors import Refusal
+from qualytics.connectors.types import _dremio_client, _dremio_errors, _dremio_listing, dremio
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors.flight_server import flight_server

@@ -5,7 +5,8 @@ from hypothesis import given
 
 from dev import hive as servers
 from dev.relay import relay
-from qualytics.connectors import _hive_client, get
+from qualytics.connectors import get
+from qualytics.connectors.types import _hive_client
 from tests import faults
 from tests.connectors import faults_suite as suite
 

@@ -15,9 +15,10 @@ from hypothesis import given
 
 from dev import derby, java, servers
 from dev.relay import relay
-from qualytics.connectors import Refusal, _jdbc_login, _jdbc_machine, jdbc
-from qualytics.connectors import _jdbc_url as urls
-from qualytics.connectors._jdbc_errors import judge
+from qualytics.connectors import Refusal
+from qualytics.connectors.types import _jdbc_login, _jdbc_machine, jdbc
+from qualytics.connectors.types import _jdbc_url as urls
+from qualytics.connectors.types._jdbc_errors import judge
 from qualytics.model import Listing
 from qualytics.probe import Plan, run
 from qualytics.probe.stages import make_target

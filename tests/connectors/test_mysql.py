@@ -9,7 +9,7 @@ import pymysql
 import pytest
 
 from dev import servers
-from qualytics.connectors.mysql import CONNECTOR
+from qualytics.connectors.types.mysql import CONNECTOR
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins
@@ -371,7 +371,7 @@ def test_silence_after_the_greeting_is_a_timeout_of_the_stage_it_comes_in():
 
 def test_every_number_has_a_known_class():
     from qualytics.connectors import CLASSES
-    from qualytics.connectors._mysql_errors import _NUMBERS
+    from qualytics.connectors.types._mysql_errors import _NUMBERS
 
     assert {verdict.failure_class for verdict in _NUMBERS.values()} <= set(CLASSES)
     assert CONNECTOR.classify(pymysql.OperationalError(5999, "new")) is None

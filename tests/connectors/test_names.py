@@ -10,7 +10,7 @@ from hypothesis import given, strategies
 
 from dev import servers
 from qualytics.connectors import get
-from qualytics.connectors._names import as_bytes, as_text
+from qualytics.connectors.shared.names import as_bytes, as_text
 from tests.connectors import faults_suite as suite
 from tests.connectors.trial import outcome, trial
 

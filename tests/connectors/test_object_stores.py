@@ -21,9 +21,10 @@ from obstore.store import AzureStore, S3Store
 
 from dev import objects, relay
 from qualytics import probe
-from qualytics.connectors import _objects, get
-from qualytics.connectors._base import Target, Tls
-from qualytics.connectors._object_errors import verdict_of
+from qualytics.connectors import get
+from qualytics.connectors.contract import Target, Tls
+from qualytics.connectors.shared import objects as _objects
+from qualytics.connectors.shared.object_errors import verdict_of
 from qualytics.probe.stages import make_target
 from qualytics.secret import Secret
 from tests import faults

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from dev.reach import google_key
 from qualytics.connectors import Refusal, Target, Tls, get
-from qualytics.connectors._aws_role import sts_arguments
-from qualytics.connectors._google import clean_service_account
-from qualytics.connectors._objects import base_url, driver_options
-from qualytics.connectors.abfs import arguments as abfs_arguments
-from qualytics.connectors.gcs import arguments as gcs_arguments
-from qualytics.connectors.s3 import arguments as s3_arguments
+from qualytics.connectors.shared.aws_role import sts_arguments
+from qualytics.connectors.shared.google import clean_service_account
+from qualytics.connectors.shared.objects import base_url, driver_options
+from qualytics.connectors.types.abfs import arguments as abfs_arguments
+from qualytics.connectors.types.gcs import arguments as gcs_arguments
+from qualytics.connectors.types.s3 import arguments as s3_arguments
 from qualytics.secret import Secret
 
 ABFS = "abfss://data@lake.dfs.core.windows.net"

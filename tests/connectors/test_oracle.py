@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 
 from dev import relay
-from qualytics.connectors import oracle
+from qualytics.connectors.types import oracle
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins, tds_stub

@@ -7,9 +7,9 @@ import trustme
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from qualytics.connectors import _pem
-from qualytics.connectors._google import TOKEN_URI, clean_service_account
-from qualytics.connectors._keys import private_key
+from qualytics.connectors.shared import pem as _pem
+from qualytics.connectors.shared.google import TOKEN_URI, clean_service_account
+from qualytics.connectors.shared.keys import private_key
 
 # Built, so that no scanner takes it for a key.
 BEGIN, END = (f"-----{word} PRIVATE KEY-----" for word in ("BEGIN", "END"))

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from dev import servers
-from qualytics.connectors.postgresql import CONNECTOR
+from qualytics.connectors.types.postgresql import CONNECTOR
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

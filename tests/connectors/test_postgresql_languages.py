@@ -4,7 +4,7 @@ import pytest
 
 from dev import servers
 from qualytics.connectors import Refusal
-from qualytics.connectors.postgresql import CONNECTOR
+from qualytics.connectors.types.postgresql import CONNECTOR
 from tests.connectors import faults_suite as suite
 from tests.connectors.trial import outcome, trial
 

@@ -5,7 +5,10 @@ import ssl
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal, _presto, _presto_listing, get, presto, trino
+from qualytics.connectors import Refusal, get
+from qualytics.connectors.shared import presto as _presto
+from qualytics.connectors.shared import presto_listing
+from qualytics.connectors.types import presto, trino
 from tests.connectors import faults_suite as suite
 from tests.connectors.statement_server import Behaviour, statement_server
 
@@ -110,8 +113,8 @@ def test_a_truststore_of_java_is_answered_with_what_to_give_instead(run):
 
 
 def test_names_and_texts_are_quoted():
-    assert _presto_listing.name('a"b') == '"a""b"'
-    assert _presto_listing.literal("a'b") == "'a''b'"
+    assert presto_listing.name('a"b') == '"a""b"'
+    assert presto_listing.literal("a'b") == "'a''b'"
 
 
 # Messages -----------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from hypothesis import given
 
 from dev import objects, servers
 from dev import redshift as stand_in
-from qualytics.connectors import _aws_role, _redshift_iam, _redshift_login, get, redshift
+from qualytics.connectors import get
+from qualytics.connectors.shared import aws_role
+from qualytics.connectors.types import _redshift_iam, _redshift_login, redshift
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins
 
@@ -84,7 +86,7 @@ def test_the_warehouse_is_read_from_the_host_or_the_parameters(host, parameters,
 def test_the_role_is_assumed_with_the_external_id():
     target = suite.target("redshift", parameters={**IAM, "external_id": "tenant-7"})
     wanted = {"RoleArn": ROLE, "RoleSessionName": "qualytics", "ExternalId": "tenant-7"}
-    assert _aws_role.role_call(target.parameters) == wanted
+    assert aws_role.role_call(target.parameters) == wanted
 
 
 def test_each_kind_of_warehouse_has_its_call_for_a_login():

@@ -22,10 +22,10 @@ import pytest
 import trustme
 
 from qualytics.connectors import Refusal, Target, Tls, get
-from qualytics.connectors._base import Connector
-from qualytics.connectors._snowflake_arguments import account, arguments, environment
-from qualytics.connectors._snowflake_names import identifier
-from qualytics.connectors.snowflake import CONNECTOR
+from qualytics.connectors.contract import Connector
+from qualytics.connectors.types._snowflake_arguments import account, arguments, environment
+from qualytics.connectors.types._snowflake_names import identifier
+from qualytics.connectors.types.snowflake import CONNECTOR
 from qualytics.secret import Secret
 from tests import faults
 from tests.connectors import faults_suite as suite

@@ -11,9 +11,9 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from qualytics.connectors import Refusal, Target
-from qualytics.connectors._keys import private_key
-from qualytics.connectors._snowflake_arguments import arguments
-from qualytics.connectors._snowflake_errors import classify
+from qualytics.connectors.shared.keys import private_key
+from qualytics.connectors.types._snowflake_arguments import arguments
+from qualytics.connectors.types._snowflake_errors import classify
 from qualytics.secret import Secret
 from tests.snowflake_service import new_key, pem
 

@@ -7,7 +7,9 @@ import ssl
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import _tds, get, sqlserver
+from qualytics.connectors import get
+from qualytics.connectors.shared import tds
+from qualytics.connectors.types import sqlserver
 from qualytics.probe.verdict import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors import tds_stub
@@ -57,7 +59,7 @@ def probe(port, **options):
 
 def test_every_field_becomes_its_argument():
     target = suite.target("sqlserver", tls=suite.encrypted(), database="sales")
-    assert _tds.arguments(target) == {**ARGUMENTS, "Database": "sales", "UID": "ann", "PWD": "secret"}
+    assert tds.arguments(target) == {**ARGUMENTS, "Database": "sales", "UID": "ann", "PWD": "secret"}
 
 
 @pytest.mark.parametrize(
@@ -70,13 +72,13 @@ def test_every_field_becomes_its_argument():
     ],
 )
 def test_ssl_mode_becomes_encrypt_and_trust(mode, encrypt, trust):
-    found = _tds.arguments(suite.target("sqlserver", tls=suite.encrypted(mode)))
+    found = tds.arguments(suite.target("sqlserver", tls=suite.encrypted(mode)))
     assert (found["Encrypt"], found["TrustServerCertificate"]) == (encrypt, trust)
 
 
 def test_every_parameter_becomes_its_argument():
     parameters = {"application_intent": "ReadOnly", "multi_subnet_failover": True}
-    found = _tds.arguments(suite.target("sqlserver", tls=suite.encrypted(), parameters=parameters))
+    found = tds.arguments(suite.target("sqlserver", tls=suite.encrypted(), parameters=parameters))
     assert (found["ApplicationIntent"], found["MultiSubnetFailover"]) == ("ReadOnly", "Yes")
 
 
@@ -84,8 +86,8 @@ def test_every_parameter_becomes_its_argument():
 def test_a_service_principal_brings_a_token_and_no_password(type_):
     parameters = {"tenant_id": PRINCIPAL["tenant_id"]} if type_ == "fabric" else PRINCIPAL
     target = suite.target(type_, tls=suite.encrypted(), username="client", password="s3cret", parameters=parameters)
-    assert _tds.arguments(target) == ARGUMENTS
-    assert _tds.credential(target) == {
+    assert tds.arguments(target) == ARGUMENTS
+    assert tds.credential(target) == {
         "tenant_id": "contoso.onmicrosoft.com",
         "client_id": "client",
         "client_secret": "s3cret",
@@ -99,7 +101,7 @@ def test_a_service_principal_brings_a_token_and_no_password(type_):
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)
 def test_any_password_and_user_reach_the_arguments_unchanged(password, username):
-    found = _tds.arguments(suite.target("sqlserver", tls=suite.encrypted(), password=password, username=username))
+    found = tds.arguments(suite.target("sqlserver", tls=suite.encrypted(), password=password, username=username))
     assert (found["UID"], found["PWD"]) == (username, password)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 
 from dev import relay
 from qualytics import probe
-from qualytics.connectors import _teradata_catalog, get, teradata
+from qualytics.connectors import get
+from qualytics.connectors.types import _teradata_catalog, teradata
 from qualytics.probe.stages import make_target
 from qualytics.probe.verdict import judge
 from tests import faults

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from dev import servers
-from qualytics.connectors import get, postgresql, timescale
+from qualytics.connectors import get
+from qualytics.connectors.types import postgresql, timescale
 from tests.connectors import faults_suite as suite
 
 DANGEROUS = {

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from dev import relay
-from qualytics.connectors._tunnel import tunnel
+from qualytics.connectors.shared.tunnel import tunnel
 from qualytics.probe.tls import make_tls
 from tests import faults
 from tests.connectors import faults_suite as suite

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from qualytics.connectors import Refusal
-from qualytics.connectors._requests import segment
+from qualytics.connectors.shared.requests import segment
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import serving, trial
 

@@ -41,7 +41,7 @@ def type_names() -> tuple[str, ...]:
     """Return the names of all connection types."""
     from qualytics import connectors
 
-    return connectors.types()
+    return connectors.type_names()
 
 
 def parse_types(text: str) -> tuple[str, ...]:

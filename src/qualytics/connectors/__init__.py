@@ -1,4 +1,4 @@
-"""The only registry of connection types: one file of this package is one type."""
+"""The only registry of connection types: one file, or folder, of `types/` is one type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import importlib
 import os
 
-from qualytics.connectors._base import (
+from qualytics.connectors.contract import (
     CLASSES,
     SHARED_SSL_MODE,
     SSL_MODE,
@@ -38,14 +38,14 @@ __all__ = [
     "all_connectors",
     "get",
     "parse_types",
-    "types",
+    "type_names",
 ]
 
 
 @functools.cache
-def types() -> tuple[str, ...]:
+def type_names() -> tuple[str, ...]:
     """Return the names of all types, sorted; reads this folder, imports nothing."""
-    names = (entry.name.removesuffix(".py") for entry in os.scandir(os.path.dirname(__file__)) if entry.is_file())
+    names = (entry.name.removesuffix(".py") for entry in os.scandir(os.path.join(os.path.dirname(__file__), "types")))
     return tuple(sorted(name for name in names if name.isidentifier() and not name.startswith("_")))
 
 
@@ -57,8 +57,8 @@ def get(name: str) -> Connector:
         InvalidInput: there is no such type; the nearest name is in the hint.
 
     """
-    if name in types():
-        connector: Connector = importlib.import_module(f"{__name__}.{name}").CONNECTOR
+    if name in type_names():
+        connector: Connector = importlib.import_module(f"{__name__}.types.{name}").CONNECTOR
         return connector
     for connector in all_connectors():
         if name in connector.aliases:
@@ -69,7 +69,7 @@ def get(name: str) -> Connector:
 @functools.cache
 def all_connectors() -> tuple[Connector, ...]:
     """Return every connector, sorted by type."""
-    return tuple(get(name) for name in types())
+    return tuple(get(name) for name in type_names())
 
 
 def parse_types(text: str) -> tuple[str, ...]:

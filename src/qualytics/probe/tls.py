@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Tls, Verdict
-from qualytics.connectors._wire import reject_stranger
+from qualytics.connectors.shared.wire import reject_stranger
 from qualytics.probe.certificates import Roots, by_reason, fault_of
 from qualytics.probe.verdict import NOT_TLS
 

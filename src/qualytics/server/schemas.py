@@ -81,7 +81,7 @@ def _connection_properties() -> dict[str, Schema]:
     known: dict[str, Schema] = {
         "id": _ID,
         "name": _NAME,
-        "type": _words(*connectors.types()),
+        "type": _words(*connectors.type_names()),
         "connection_type": _words(*KEYS),
         "secrets_manager": {"type": "null"},
         "datastores": _or_null(_list(_closed({"id": _ID, "name": _NAME, "store_type": _words(*KEYS), "type": _TEXT}))),
@@ -100,7 +100,7 @@ def _shown(key: str) -> Schema:
 def _field(field: Field) -> Schema:
     found: Schema = {"type": _TYPES[field.type], "description": field.help or field.noun}
     if field.name == "type":
-        found["enum"] = [name for kind in connectors.types() for name in (kind, *connectors.get(kind).aliases)]
+        found["enum"] = [name for kind in connectors.type_names() for name in (kind, *connectors.get(kind).aliases)]
     elif field.type is str:
         found |= {"minLength": 0 if field.name == "password" else 1, "maxLength": field.max_length}
     if field.minimum is not None:
@@ -126,7 +126,7 @@ def _datastore_properties() -> dict[str, Schema]:
     return {
         "id": _ID,
         "name": _NAME,
-        "type": _words(*connectors.types()),
+        "type": _words(*connectors.type_names()),
         "store_type": _words(*KEYS),
         "connection_id": _ID,
         "connection_name": _NAME,

@@ -283,10 +283,10 @@ def _check_parameter(connector: Connector, param: Param, value: Any, problems: P
 
 
 def _check_pem(param: Param, value: str, problems: Problems) -> str:
-    from qualytics.connectors import _pem
+    from qualytics.connectors.shared import pem
 
     try:
-        return _pem.certificates(value)
+        return pem.certificates(value)
     except ValueError as exc:
         hint = f"give the text itself, or a file with {param.name}_file"
         problems.add(f"parameters.{param.name}", str(exc), hint)

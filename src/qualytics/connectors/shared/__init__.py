@@ -1,0 +1,1 @@
+"""What the connectors of two or more types use, each under the name of what it is."""

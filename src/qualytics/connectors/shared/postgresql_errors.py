@@ -1,0 +1,142 @@
+"""What the fields of PostgreSQL's errors, and the words of libpq, mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from qualytics.connectors.contract import Verdict
+from qualytics.connectors.shared.sql import by_sqlstate, by_text
+
+if TYPE_CHECKING:
+    from qualytics.connectors.contract import Tls
+
+_ENTRY = "ask for an entry in pg_hba.conf for the local_address of this report"
+_DEMANDS_TLS = Verdict("tls", "the server demands TLS", "set ssl_mode in --parameters to suit the server")
+_NO_ENTRY = Verdict(
+    "permission",
+    "the server's pg_hba.conf lets this user, database or address in nowhere",
+    f"{_ENTRY}, or name the database that has one with --database",
+)
+_NO_ROLE = Verdict(
+    "auth",
+    "the role does not exist, or may not log in",
+    "check --username; an owner lets a role in: alter role … login",
+)
+_CLOSED = Verdict(
+    "transient", "the server lets nobody in now: it is starting, stopping, or a standby that answers no queries"
+)
+_CLIENT_CERTIFICATE = Verdict(
+    "tls",
+    "the server asks for a client certificate, and this product offers none",
+    f"{_ENTRY} that takes a password without a certificate: scram-sha-256, without clientcert",
+)
+_KERBEROS = Verdict(
+    "config",
+    "the server asks for Kerberos (GSSAPI or SSPI), which is not offered here",
+    f"{_ENTRY} that takes a password, such as scram-sha-256",
+)
+_METHOD = Verdict(
+    "config",
+    "the server asks for a way of logging in that is not offered here",
+    f"{_ENTRY} that takes a password, such as scram-sha-256",
+)
+_OLD_CLIENT = Verdict(
+    "config",
+    "the client that said this is too old for the server's way of logging in, SCRAM",
+    "use a client with libpq 10 or newer, or a driver that knows scram-sha-256",
+)
+_IDENT = Verdict(
+    "auth",
+    "the server asked for no password: it looks who runs this program (ident), or at a certificate",
+    f"{_ENTRY} that takes a password, such as scram-sha-256",
+)
+_IN_BETWEEN = Verdict(
+    "tls",
+    "the server sees another TLS connection than the one made here: something between the two ends it",
+    "connect to the server itself, or ask what stands between",
+)
+_CLEAR_TEXT = Verdict(
+    "tls", "the server asks for the password in clear text over a plain connection", "turn TLS on at the server"
+)  # fmt: skip
+
+# libpq gives no SQLSTATE for what fails on its own side (fe-connect.c, fe-auth.c, fe-secure-openssl.c), nor does text
+# that another tool wrote. The server's own English is here for the latter alone (auth.c, hba.c, postinit.c).
+MESSAGES = (
+    (r"requires libpq version|authentication (method|type|response)\b.{0,60}\b1[012]\b", _OLD_CLIENT),
+    (r"authentication (method|type|response)\b.{0,60}\b[79]\b", _KERBEROS),
+    (r"(unsupported|unknown|unrecogni[sz]ed) authentication|authentication (method|type)\b.{0,60}\bnot (supported|recogni[sz]ed|implemented)", _METHOD),
+    (r"pg_hba\.conf.*(no encryption|SSL off)|^(FATAL: *)?SSL required", _DEMANDS_TLS),
+    (r"pg_hba\.conf", _NO_ENTRY),
+    (r"valid client certificate|client certificate (is )?required", _CLIENT_CERTIFICATE),
+    (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|GSSAPI (security|authentication)", _KERBEROS),
+    (r"authentication method requirement .* failed: server requested (?!a (cleartext|hashed) password)", _METHOD),
+    (r"role .* is not permitted to log in", _NO_ROLE),
+    (r"authentication method requirement .* failed|requires? a cleartext password", _CLEAR_TEXT),
+    (r"(ident|peer) authentication failed", _IDENT),
+    (r"channel binding (check failed|negotiation)", _IN_BETWEEN),
+    (r"authentication failed|no password (supplied|was provided)|no such user|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
+    (r"no such database|database .* does not exist", Verdict("unknown_db", stage="database")),
+    (r"permission denied for database|does not have CONNECT privilege", Verdict("permission", stage="database")),
+    (r"database .* is not currently accepting connections", Verdict("permission", stage="database")),
+    (r"too many (connections|clients)|remaining connection slots|no more connections allowed|client connections exceeded", Verdict("quota")),
+    (r"the database system is (starting up|shutting down|in recovery)|not (yet )?accepting connections", _CLOSED),
+    (r"server login has been failing|pgbouncer cannot connect to server", Verdict("transient", "the pooler cannot log in to its server")),
+    (r"query_wait_timeout", Verdict("timeout", "the pooler had no connection to its server to give in time", "the pool may be full, or the server behind it down")),
+    (r"client_login_timeout|query_timeout", Verdict("timeout")),
+    (r"certificate verify failed|server certificate|root certificate|does not support SSL|tlsv1 alert|refused TLS connection|SSL is not enabled", Verdict("tls")),
+    (r"server closed the connection unexpectedly|connection reset|unexpected eof|SSL SYSCALL error: EOF|connection has been closed unexpectedly|Remote host (terminated|closed)|peer shut down", Verdict("network")),
+    (r"SSL error", Verdict("tls")),
+    (r"timeout expired|connection timeout", Verdict("timeout")),
+    (r"received invalid response to (SSL|GSS)|expected authentication request from server", Verdict("config", "the server does not speak the PostgreSQL protocol", "check host and port")),
+)  # fmt: skip
+
+# A pooler has this one for all that it says itself, in English alone.
+PROXY = "08P01"
+# By SQLSTATE, or SQLSTATE and the routine of the server that said so (auth.c, auth-scram.c, miscinit.c, postinit.c).
+_AT_LOGIN: dict[str, Verdict] = {
+    "28000 ClientAuthentication": _CLIENT_CERTIFICATE,
+    "28000 InitializeSessionUserId": _NO_ROLE,
+    "28000 read_client_first_message": _IN_BETWEEN,
+    "28000 read_client_final_message": _IN_BETWEEN,
+    "42501": Verdict("permission", stage="database"),
+    "55000": Verdict("permission", "the database takes no connections", stage="database"),
+    "57P03": _CLOSED,
+}
+# Both run after the password was found right.
+_PAST_LOGIN = frozenset({"InitPostgres", "CheckMyDatabase"})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a server said of a login that failed; `routine` is the function of its source that said so."""
+
+    state: str | None
+    routine: str | None
+    text: str
+    used_password: bool = True
+
+
+def at_login(said: Said, tls: Tls | None = None) -> Verdict | None:
+    """Judge by the fields of an error, which are the same in every language; None when they do not say enough."""
+    if said.state == "28000" and "pg_hba.conf" in said.text:  # a file has one name in every language
+        if tls is None:
+            return by_text(said.text, MESSAGES)
+        return _DEMANDS_TLS if tls.mode == "disable" else _NO_ENTRY
+    if said.state == "28000" and said.routine == "auth_failed" and not said.used_password:
+        return _IDENT
+    found = _AT_LOGIN.get(f"{said.state} {said.routine}") or _AT_LOGIN.get(said.state or "")
+    if found is None and said.state in {None, PROXY}:
+        found = by_text(said.text, MESSAGES)
+    found = found or by_sqlstate(said.state)
+    if found is None:
+        return None
+    # A pooler says what it has no database for, or lets into none, once it has asked for the password.
+    asked = said.routine is None and said.used_password and found.stage == "database"
+    return replace(found, let_in=asked or said.routine in _PAST_LOGIN)
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by SQLSTATE where there is one that says something, else by libpq's or a pooler's words."""
+    state = getattr(exc, "sqlstate", None)
+    return (by_text(str(exc), MESSAGES) if state in {None, PROXY} else None) or by_sqlstate(state)

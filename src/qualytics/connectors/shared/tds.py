@@ -1,0 +1,181 @@
+"""What SQL Server, Azure Synapse and Microsoft Fabric share: mssql-python, which brings Microsoft's ODBC driver."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qualytics.connectors.contract import Item, Param, Refusal, Server, Target, tls_params
+from qualytics.connectors.shared.grammar import TENANT
+from qualytics.connectors.shared.quiet import reject_talker
+from qualytics.connectors.shared.rows import named, rows
+from qualytics.connectors.shared.sql import by_text, one_row, refuse
+from qualytics.connectors.shared.tds_errors import ENTRA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+PORT = 1433
+BASIC, PRINCIPAL = "BASIC", "SERVICE_PRINCIPAL"
+# The audience of Azure SQL, Synapse and Fabric (learn.microsoft.com, "Microsoft Entra authentication for Azure SQL").
+_SCOPE = "https://database.windows.net/.default"
+_AUTHORITY = "login.microsoftonline.com"
+# The tenant is a segment of the URL that gives tokens.
+GRAMMAR = {"tenant_id": TENANT}
+
+# Server property EngineEdition (learn.microsoft.com, "SERVERPROPERTY").
+_EDITIONS = {5: "Azure SQL Database", 6: "Azure Synapse Analytics", 8: "Azure SQL Managed Instance"}
+_SYSTEM_CATALOGS = ("master", "model", "msdb", "tempdb")
+_SYSTEM_SCHEMAS = ("INFORMATION_SCHEMA", "guest", "sys")
+
+
+def params(modes: tuple[str, ...], authentication: tuple[str, ...]) -> tuple[Param, ...]:
+    """Return the parameters of a type that can do these modes of TLS and of authentication."""
+    # All bind: read-only intent, too, lets the server name another one, to which the login then goes.
+    return (
+        *tls_params(modes),
+        Param("authentication_type", str, "how to log in", choices=authentication, default=authentication[0]),
+        Param("tenant_id", str, "the Microsoft Entra tenant of a service principal: its id or domain"),
+        Param("application_intent", str, "read-only goes to a readable secondary (our choice of name)", choices=("ReadWrite", "ReadOnly"), default="ReadWrite"),
+        Param("multi_subnet_failover", bool, "dial all addresses of an availability group's listener (our choice of name)", default="false"),
+    )  # fmt: skip
+
+
+def requires(default: str) -> Callable[[Mapping[str, Any], frozenset[str]], Iterator[tuple[str, str, str]]]:
+    """Return the check of what an authentication mode lacks; `default` is the type's mode."""
+
+    def lacks(values: Mapping[str, Any], secrets: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+        parameters = values.get("parameters") or {}
+        tenant = parameters.get("tenant_id")
+        principal = (parameters.get("authentication_type") or default) == PRINCIPAL
+        if not principal:
+            if tenant is not None:
+                yield "parameters.tenant_id", "is for a service principal", f'add "authentication_type": "{PRINCIPAL}"'
+            return
+        if tenant is None:
+            yield "parameters.tenant_id", "is needed for a service principal", "add its tenant's id or domain"
+        if values.get("username") is None:
+            yield "username", "is needed for a service principal", "give its client id with --username"
+        if "password" not in secrets:
+            yield "password", "is needed for a service principal", "give its client secret with --password"
+
+    return lacks
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of mssql_python.connect, which brace-quotes each value by itself.
+
+    The host goes in by name: Azure's gateways look at it.
+    """
+    parameters, mode = target.parameters, target.tls.mode if target.tls is not None else "disable"
+    found: dict[str, Any] = {
+        "Server": f"tcp:{target.host},{target.port}",
+        "Encrypt": "Optional" if mode == "disable" else "Mandatory",
+        "TrustServerCertificate": "Yes" if mode == "require" else "No",
+        "ApplicationIntent": parameters.get("application_intent", "ReadWrite"),
+        "MultiSubnetFailover": "Yes" if parameters.get("multi_subnet_failover") else "No",
+        "ConnectRetryCount": "0",
+        "autocommit": True,
+        "timeout": max(1, int(target.timeout_s)),
+    }
+    if database := target.database or next(iter(target.entrances), None):
+        found["Database"] = database
+    if not _is_principal(target):
+        found |= {"UID": target.username, "PWD": target.password.reveal() if target.password is not None else ""}
+    return found
+
+
+def credential(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of azure.identity.ClientSecretCredential."""
+    return {
+        "tenant_id": target.parameters.get("tenant_id"),
+        "client_id": target.username,
+        "client_secret": target.password.reveal() if target.password is not None else "",
+        "authority": _AUTHORITY,  # never one that the server names
+        "disable_instance_discovery": True,
+        "retry_total": 0,
+        "connection_timeout": target.timeout_s,
+        "read_timeout": target.timeout_s,
+    }
+
+
+def connect(target: Target) -> Any:
+    """Log in, to the given database or to the user's own."""
+    import mssql_python
+
+    reject_talker(target, "the TDS protocol")
+    mssql_python.pooling(enabled=False)
+    if target.tls is not None and target.tls.verified and target.tls.ca_file:
+        os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # where the ODBC driver's OpenSSL looks for roots
+    found = arguments(target)
+    if _is_principal(target):
+        found["token_provider"] = _Provider(_token(target))
+    return mssql_python.connect(**found)
+
+
+def _is_principal(target: Target) -> bool:
+    # A type that knows only service principals has no other default.
+    default = PRINCIPAL if target.type == "fabric" else BASIC
+    return bool(target.parameters.get("authentication_type", default) == PRINCIPAL)
+
+
+class _Provider:
+    """Gives the driver a token that was fetched before."""
+
+    def __init__(self, token: Any) -> None:
+        """Take an access token of azure.core."""
+        self._token = token
+
+    def get_token(self, *_scopes: str, **_options: Any) -> Any:
+        """Return the token, whatever is asked for: it is for Azure SQL."""
+        return self._token
+
+
+def _token(target: Target) -> Any:
+    from azure.core.exceptions import AzureError
+    from azure.identity import ClientSecretCredential
+
+    with target.asking(_AUTHORITY, "Microsoft Entra logs the service principal in"):
+        try:
+            return ClientSecretCredential(**credential(target)).get_token(_SCOPE)
+        except AzureError as exc:
+            if verdict := by_text(str(exc), ENTRA):
+                raise Refusal(replace(verdict, stage="login")) from exc
+            raise
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the schema exists; the database was chosen at login."""
+    if target.schema is not None and one_row(handle, "select schema_id(?)", (target.schema,))[:1] == (None,):
+        cause = f"there is no schema {target.schema!r} here that user {target.username!r} may see"
+        raise refuse("unknown_db", cause, "check --schema")
+
+
+def check(handle: Any, target: Target) -> Server:  # noqa: ARG001 - the contract's own signature
+    """Ask for the server's edition and version."""
+    sql = "select cast(serverproperty('EngineEdition') as int), cast(serverproperty('ProductVersion') as nvarchar(128))"
+    edition, version = one_row(handle, sql)
+    return Server(_EDITIONS.get(edition, "Microsoft SQL Server"), version)
+
+
+def catalogs(handle: Any, target: Target) -> Iterator[Item]:
+    """List the databases of the server."""
+    found = rows(handle, "select name from sys.databases order by name", size=target.fetch_size)
+    return named(found, "catalog", _SYSTEM_CATALOGS)
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """List the schemas of the database; those of the fixed roles (db_owner …) are the engine's own."""
+    found = rows(handle, "select name from sys.schemas order by name", size=target.fetch_size)
+    return named(found, "schema", _SYSTEM_SCHEMAS, ("db_",))
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """List the tables and views of a schema."""
+    sql = (
+        "select name, type, is_ms_shipped from sys.objects where type in ('U', 'V') and schema_id = schema_id(?) "
+        "and left(name, len(?)) = ? order by name"
+    )
+    for name, kind, shipped in rows(handle, sql, (target.schema, prefix, prefix), target.fetch_size):
+        yield Item(name, "view" if kind.strip() == "V" else "table", bool(shipped))

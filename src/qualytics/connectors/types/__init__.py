@@ -1,0 +1,1 @@
+"""One file of this folder is one connection type."""

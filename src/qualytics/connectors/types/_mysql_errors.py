@@ -1,0 +1,150 @@
+"""What the errors of MySQL, MariaDB and PyMySQL mean."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from qualytics.connectors.contract import Verdict
+from qualytics.connectors.shared.sql import by_sqlstate, by_text
+
+PROTOCOL = "the MySQL protocol"
+
+_EXPIRED = Verdict("auth", "the account's password has expired", "set a new password on the server")
+_LOCKED = Verdict("auth", "the account is locked", "run on the server: alter user … account unlock")
+_PLUGIN = Verdict(
+    "config",
+    "the account's authentication plugin is not supported",
+    "give the account another plugin on the server, such as mysql_native_password or caching_sha2_password",
+)
+_KERBEROS = Verdict(
+    "config",
+    "the account logs in by Kerberos, which is not offered here",
+    "give the account a plugin that takes a password, such as mysql_native_password or caching_sha2_password",
+)
+# Over TLS: an account that demands a client certificate and a wrong password are refused in one and the same packet.
+AUTH_OR_CERTIFICATE = Verdict(
+    "auth",
+    None,
+    "check --username and --password; the server refuses an account that demands a client certificate (require x509) "
+    "in the same words, and none is offered here: require ssl is enough for a password",
+)
+# Of a plain login: an account that demands TLS and a wrong password sound alike.
+AUTH_OR_TLS = Verdict(
+    "auth",
+    None,
+    "check --username and --password; the server refuses an account that demands TLS in the same words: "
+    "try ssl_mode=auto in --parameters",
+)
+_NONSENSE = Verdict("config", f"the server does not speak {PROTOCOL} as it should", "check host and port")
+_GSSAPI = (r"gssapi|kerberos", _KERBEROS)
+# What PyMySQL says without a number, as a RuntimeError.
+_MESSAGES = (
+    (r"pynacl", _PLUGIN),
+    (
+        r"LOAD_LOCAL",
+        Verdict("config", "the server asked for a file of this machine, and got none", "check host and port"),
+    ),
+)
+
+# Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and from 2000 to 2999 they
+# are the client's own. From 9001 on: ProxySQL, and TiDB's "Error Codes".
+_NUMBERS: dict[int, Verdict] = {
+    1037: Verdict("quota"),  # out of memory
+    1040: Verdict("quota", "the server has too many connections"),
+    1041: Verdict("quota"),  # out of resources
+    1042: Verdict("config"),  # cannot resolve our address
+    1043: Verdict("config"),  # bad handshake
+    1044: Verdict("permission", stage="database"),
+    1045: Verdict("auth"),
+    1047: Verdict("transient", "this node answers no commands now; of a Galera cluster: it is not in step with the others"),
+    1049: Verdict("unknown_db", stage="database"),
+    1053: Verdict("transient", "the server is shutting down"),
+    1102: Verdict("unknown_db", stage="database"),  # a name that no database can have
+    1129: Verdict("permission", "the server blocks this host after many failed connections", "run on the server: flush hosts"),
+    1130: Verdict("permission", "the server lets nobody in from this address", "ask for an account for the local_address of this report"),
+    1135: Verdict("quota"),  # cannot make a thread
+    1142: Verdict("permission"),
+    1143: Verdict("permission"),
+    1152: Verdict("network"),
+    1158: Verdict("network"),
+    1159: Verdict("timeout"),
+    1160: Verdict("network"),
+    1161: Verdict("timeout"),
+    1184: Verdict("network"),
+    1203: Verdict("quota", "the user has too many connections"),
+    1205: Verdict("transient"),
+    1213: Verdict("transient"),
+    1226: Verdict("quota", "the user is at a limit of the server"),
+    1227: Verdict("permission"),
+    1251: _PLUGIN,
+    1275: _PLUGIN,
+    1524: _PLUGIN,
+    1370: Verdict("permission"),
+    1698: Verdict("auth"),
+    1820: _EXPIRED,
+    1862: _EXPIRED,
+    1461: Verdict("quota"),
+    1836: Verdict("transient"),  # it runs in read-only mode
+    1927: Verdict("network", "the server ended the connection"),
+    1969: Verdict("timeout"),
+    2006: Verdict("network"),
+    2013: Verdict("network"),
+    2026: Verdict("tls"),
+    2059: _PLUGIN,
+    2061: _PLUGIN,
+    3024: Verdict("timeout"),
+    3032: Verdict("transient", "the server is in offline mode", "wait, or ask for offline_mode = off on the server"),
+    3118: _LOCKED,
+    3159: Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
+    3168: Verdict("transient"),  # the server is not available
+    3169: Verdict("network", "the server ended the connection"),
+    3955: _LOCKED,
+    4031: Verdict("network", "the server ended the connection"),
+    4150: _LOCKED,
+    4151: _LOCKED,
+    9001: Verdict("timeout", "the proxy reached no server behind it in time", "wait, or ask whether its servers are online"),
+    9002: Verdict("timeout"),
+    9003: Verdict("transient"),
+    9005: Verdict("transient"),
+}  # fmt: skip
+# In a server's answer this number of a client is MySQL Router's; of a client it says many things.
+_ROUTER = {2003: Verdict("transient", "the router could not reach a server behind it")}
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by the number of the error, else by its SQLSTATE."""
+    if isinstance(exc, RuntimeError):
+        return by_text(str(exc), _MESSAGES)
+    if isinstance(exc, LookupError | struct.error | UnicodeError):  # PyMySQL stumbled over a packet
+        return _NONSENSE
+    if not type(exc).__module__.startswith("pymysql"):
+        return None
+    number = exc.args[0] if exc.args else None
+    if not isinstance(number, int):
+        return _NONSENSE
+    if _NUMBERS.get(number) is _PLUGIN and (kerberos := by_text(str(exc), (_GSSAPI,))):
+        return kerberos
+    return _NUMBERS.get(number) or _ROUTER.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
+
+
+# As mysql ("ERROR 1045 (28000)"), drivers ("(1045, …", "Error Code: 1045") and logs ("errno: 1045") write numbers.
+_NUMBER = re.compile(r"(?:\berror(?: code)?:? |\berrno\W{1,3}|\bcode\W{1,3}|#|\()(\d{4})\b", re.IGNORECASE)
+_WORDS = (
+    *_MESSAGES,
+    (r"access denied for user .* to database", _NUMBERS[1044]),
+    (r"access denied for user", _NUMBERS[1045]),
+    (r"unknown database", _NUMBERS[1049]),
+    (r"too many connections", _NUMBERS[1040]),
+    (r"is not allowed to connect to this", _NUMBERS[1130]),
+    (
+        r"authentication plugin .* cannot be loaded|public key retrieval is not allowed|does not support authentication protocol|authentication method unknown to the client|authentication plugin is not supported",
+        _PLUGIN,
+    ),
+)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the first known number in a text, else by the server's words, which Java's driver leaves alone."""
+    numbers = (int(found) for found in _NUMBER.findall(text))
+    return next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or by_text(text, _WORDS)

@@ -1,0 +1,30 @@
+"""Microsoft Fabric warehouses and lakehouses through mssql-python; service principals only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qualytics.connectors.shared import tds
+from qualytics.connectors.types.sqlserver import CONNECTOR as SQLSERVER
+
+CONNECTOR = replace(
+    SQLSERVER,
+    type="fabric",
+    title="Microsoft Fabric",
+    aliases=(),
+    identity="client id",
+    extra="fabric",
+    params=tds.params(("auto", "verify", "require"), (tds.PRINCIPAL,)),
+    requires=tds.requires(tds.PRINCIPAL),
+    example=(
+        "--host xyz.datawarehouse.fabric.microsoft.com --username '${CLIENT_ID}' --password '${CLIENT_SECRET}' "
+        '--parameters \'{"tenant_id": "contoso.onmicrosoft.com"}\''
+    ),
+    verified="driver only: login and discovery never run",
+    authentication=SQLSERVER.authentication[1:],
+    # learn.microsoft.com, "Workspace roles in Fabric data warehousing" and "Secure your Fabric data warehouse".
+    privileges=(
+        "the item permission Read lets the service principal connect; give it on the warehouse, or the workspace role Viewer",
+        "GRANT VIEW DEFINITION ON SCHEMA::finance TO [reader], to list tables, unless the role reads all data",
+    ),
+)
