@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dev.bench_rows import Bench, Figure
-from qualytics.probe.keeper import keep
+from qualytics.probe.child.supervisor import keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dev import bench_hosts, servers
 from qualytics import probe
 from qualytics.probe.egress import Policy
-from qualytics.probe.pool import Pool
+from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any
 from qualytics.connectors import get
 from qualytics.errors import InvalidInput
 from qualytics.probe import Plan, run
-from qualytics.probe.stages import make_target
+from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
 from qualytics.service.validate import Problems, check_complete, check_values
 from tests import faults

@@ -16,7 +16,7 @@ NOWHERE = "db.invalid"
 _PROGRAM = """
 import json, socket, sys
 from qualytics.connectors import Target, get
-from qualytics.probe.tls import make_tls
+from qualytics.probe.child.tls import make_tls
 from qualytics.secret import Secret
 plan = json.load(sys.stdin)
 answers, mode, directory = plan.pop("answers"), plan.pop("mode"), plan["directory"]

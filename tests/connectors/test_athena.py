@@ -16,7 +16,7 @@ from dev.relay import relay
 from qualytics.connectors import get
 from qualytics.connectors.types._athena_client import arguments
 from qualytics.connectors.types._athena_place import endpoint, region_of
-from qualytics.probe.verdict import judge
+from qualytics.probe.verdicts.verdict import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 

@@ -21,7 +21,7 @@ from qualytics.connectors import Refusal, get
 from qualytics.connectors.shared.google_token import key_of
 from qualytics.connectors.shared.requests import pin
 from qualytics.connectors.types._bigquery_client import arguments
-from qualytics.probe.verdict import judge
+from qualytics.probe.verdicts.verdict import judge
 from tests import namespaces
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial

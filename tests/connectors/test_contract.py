@@ -19,7 +19,7 @@ from qualytics import connectors
 from qualytics.connectors.contract import SSL_MODES
 from qualytics.connectors.shared.https import endpoint_of
 from qualytics.fields import BY_NAME, KEYS, SCOPES
-from qualytics.probe.verdict import CLASSES
+from qualytics.probe.verdicts.verdict import CLASSES
 from qualytics.service.validate import Problems, check_grammar, check_values
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from dev import derby, relay
 from qualytics.connectors import Refusal
 from qualytics.connectors.types import _db2_arguments as db2_arguments
 from qualytics.connectors.types import db2
-from qualytics.probe.verdict import judge
+from qualytics.probe.verdicts.verdict import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins
 

@@ -21,7 +21,7 @@ from qualytics.connectors.types import _jdbc_url as urls
 from qualytics.connectors.types._jdbc_errors import judge
 from qualytics.model import Listing
 from qualytics.probe import Plan, run
-from qualytics.probe.stages import make_target
+from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
 from tests import faults
 from tests.connectors import faults_suite as suite

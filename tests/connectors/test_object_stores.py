@@ -25,7 +25,7 @@ from qualytics.connectors import get
 from qualytics.connectors.contract import Target, Tls
 from qualytics.connectors.shared import objects as _objects
 from qualytics.connectors.shared.object_errors import verdict_of
-from qualytics.probe.stages import make_target
+from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
 from tests import faults
 from tests.connectors.faults_suite import limit_of

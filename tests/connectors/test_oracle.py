@@ -14,7 +14,7 @@ from hypothesis import given
 
 from dev import relay
 from qualytics.connectors.types import oracle
-from qualytics.probe.verdict import judge
+from qualytics.probe.verdicts.verdict import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins, tds_stub
 

@@ -12,7 +12,7 @@ from psycopg import sql
 from dev import servers
 from qualytics import probe
 from qualytics.connectors import get
-from qualytics.probe.stages import Walk, make_target
+from qualytics.probe.child.stages import Walk, make_target
 from qualytics.secret import Secret
 from tests.connectors.trial import outcome, trial
 

@@ -25,7 +25,7 @@ def pinned(host, port, *_, **__):
 
 socket.getaddrinfo = pinned
 from qualytics.connectors import Tls, get
-from qualytics.probe.stages import make_target
+from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
 
 with tempfile.TemporaryDirectory() as directory:

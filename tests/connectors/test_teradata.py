@@ -11,8 +11,8 @@ from dev import relay
 from qualytics import probe
 from qualytics.connectors import get
 from qualytics.connectors.types import _teradata_catalog, teradata
-from qualytics.probe.stages import make_target
-from qualytics.probe.verdict import judge
+from qualytics.probe.child.stages import make_target
+from qualytics.probe.verdicts.verdict import judge
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

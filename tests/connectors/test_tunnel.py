@@ -8,7 +8,7 @@ import pytest
 
 from dev import relay
 from qualytics.connectors.shared.tunnel import tunnel
-from qualytics.probe.tls import make_tls
+from qualytics.probe.child.tls import make_tls
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

@@ -62,7 +62,7 @@ def commands():
 
 
 def child(log):
-    from qualytics.probe.child import main
+    from qualytics.probe.child.main import main
 
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     # Into a file at once: the worker is forked, and ends without a word.

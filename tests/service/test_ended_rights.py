@@ -11,7 +11,7 @@ import pytest
 from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotFound, NotSignedIn, SecretNeeded
 from qualytics.fields import SEEN
 from qualytics.model import TestReport
-from qualytics.probe.pool import Pool
+from qualytics.probe.parent.pool import Pool
 from qualytics.service import bulk
 from qualytics.service.connections import Connections
 from qualytics.service.datastores import Datastores

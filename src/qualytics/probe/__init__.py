@@ -84,6 +84,6 @@ def run(plan: Plan) -> TestReport:
     The child gets the plan over a pipe, a clean environment and an empty home directory. At the
     deadline it ends with everything that it started; nothing of it stays behind.
     """
-    from qualytics.probe import conversation, spawning  # here: the child imports this package, too
+    from qualytics.probe.parent import child_process, launch  # here: the child imports this package, too
 
-    return conversation.converse(plan, spawning.spawn)
+    return child_process.converse(plan, launch.spawn)

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Verdict
-from qualytics.probe.dial import look_up
+from qualytics.probe.child.dial import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

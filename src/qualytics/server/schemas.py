@@ -6,7 +6,7 @@ from typing import Any
 
 from qualytics import connectors
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, FIELDS, KEYS, SECRETS, Field
-from qualytics.probe.verdict import CLASSES
+from qualytics.probe.verdicts.verdict import CLASSES
 from qualytics.secret import MASK
 from qualytics.service.datastore_fields import SETTINGS, Setting
 from qualytics.service.passwords import LONGEST, SHORTEST

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Connector, Refusal, Target, Tls, Verdict, get
 from qualytics.errors import DriverMissing
-from qualytics.probe.dial import dial, join
-from qualytics.probe.listing import found_by, send
-from qualytics.probe.reach import GAVE_ROOT, GIVE_HINTS
-from qualytics.probe.tls import describe, ended_for, handshake, make_tls, watch
-from qualytics.probe.verdict import judge, words
+from qualytics.probe.child.dial import dial, join
+from qualytics.probe.child.listing import found_by, send
+from qualytics.probe.child.tls import describe, ended_for, handshake, make_tls, watch
+from qualytics.probe.verdicts.reach import GAVE_ROOT, GIVE_HINTS
+from qualytics.probe.verdicts.verdict import judge, words
 
 if TYPE_CHECKING:
     import ssl
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Item
     from qualytics.model import Listing
-    from qualytics.probe.pin import Guard
+    from qualytics.probe.child.dns_guard import Guard
 
     Emit = Callable[[dict[str, Any]], None]
 

@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from qualytics.probe.dial import look_up
+from qualytics.probe.child.dial import look_up
 
 if TYPE_CHECKING:
     from qualytics.probe.egress import Policy

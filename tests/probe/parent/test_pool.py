@@ -21,12 +21,12 @@ import pytest
 from qualytics import connectors, probe
 from qualytics.errors import TooMany
 from qualytics.probe.egress import Policy
-from qualytics.probe.pool import Pool
+from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
 from tests import faults
 from tests.connectors.trial import outcome
-from tests.probe.test_faults import plan_for
-from tests.probe.test_hanging import descendants, holds, readable
+from tests.probe.child.test_faults import plan_for
+from tests.probe.parent.test_hanging import descendants, holds, readable
 from tests.processes import parent, watched
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -349,7 +349,7 @@ PROGRAM = """
 import sys, threading
 from qualytics import probe
 from qualytics.probe.egress import Policy
-from qualytics.probe.pool import Pool
+from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
 key = open(sys.argv[1], "rb").read()
 pool = Pool(8, 8)

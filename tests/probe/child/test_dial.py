@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from qualytics.probe.dial import dial, join
+from qualytics.probe.child.dial import dial, join
 from tests import faults
 
 LIVE, DEAD = "127.0.0.1", "127.0.0.2"

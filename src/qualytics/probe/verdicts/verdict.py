@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from qualytics.connectors import Connector, Refusal, Verdict
 from qualytics.errors import DriverMissing
-from qualytics.probe.certificates import by_code, by_reason
-from qualytics.probe.reach import by_errno, by_words, refined
+from qualytics.probe.verdicts.certificates import by_code, by_reason
+from qualytics.probe.verdicts.reach import by_errno, by_words, refined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
-from qualytics.probe.reach import GIVE_HINTS
-from qualytics.probe.verdict import CLASSES
+from qualytics.probe.verdicts.reach import GIVE_HINTS
+from qualytics.probe.verdicts.verdict import CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

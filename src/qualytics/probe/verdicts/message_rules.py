@@ -6,7 +6,7 @@ import re
 
 from qualytics.connectors import Connector, Verdict
 from qualytics.connectors.shared.sql import by_sqlstate, by_text
-from qualytics.probe.reach import WORDS, furthest, refined
+from qualytics.probe.verdicts.reach import WORDS, furthest, refined
 
 # What servers of every kind say once they were reached.
 _ANSWERS = (

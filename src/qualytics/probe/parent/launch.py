@@ -12,7 +12,7 @@ from qualytics.settings import TEST_CLOSE_S
 
 # What the child needs of its surroundings: where programs and trusted roots are. Nothing else passes.
 _PASSED_ON = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qualytics.probe.child import main; main()"
+_BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qualytics.probe.child.main import main; main()"
 
 
 def command(boot: str, *arguments: str) -> list[str]:

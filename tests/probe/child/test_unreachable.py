@@ -9,8 +9,8 @@ import socket
 import pytest
 
 from qualytics.connectors import all_connectors, get
-from qualytics.probe.dial import dial
-from qualytics.probe.verdict import judge
+from qualytics.probe.child.dial import dial
+from qualytics.probe.verdicts.verdict import judge
 from tests import faults, namespaces
 
 NETWORKED = [connector.type for connector in all_connectors() if connector.kind != "embedded"]

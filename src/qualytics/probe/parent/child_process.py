@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from qualytics.connectors import get
 from qualytics.fields import SEEN
 from qualytics.model import Failure, Found, StageResult, TestReport
-from qualytics.probe.dial import join
-from qualytics.probe.ends import stray_ends
-from qualytics.probe.naming import cause_and_hint
-from qualytics.probe.verdict import CLASSES
+from qualytics.probe.child.dial import join
+from qualytics.probe.parent.ends import stray_ends
+from qualytics.probe.verdicts.naming import cause_and_hint
+from qualytics.probe.verdicts.verdict import CLASSES
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:

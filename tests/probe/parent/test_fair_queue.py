@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from qualytics.errors import Abandoned, TooMany
-from qualytics.probe.caller import Caller
-from qualytics.probe.turns import Turns
+from qualytics.probe.parent.caller import Caller
+from qualytics.probe.parent.fair_queue import Turns
 
 LONG_S = 30.0
 

@@ -20,8 +20,8 @@ import pytest
 from qualytics import connectors, probe
 from qualytics.masking import Masking
 from qualytics.probe import _platform
-from qualytics.probe.child import _cleared
-from qualytics.probe.verdict import judge
+from qualytics.probe.child.main import _cleared
+from qualytics.probe.verdicts.verdict import judge
 from qualytics.secret import Secret
 
 pytestmark = pytest.mark.slow  # each test starts processes

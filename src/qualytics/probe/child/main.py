@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.probe import masking_of
 from qualytics.probe._platform import confine, expendable, go_on_without_parent, harden
-from qualytics.probe.keeper import keep
-from qualytics.probe.meter import LISTING_BYTES, TEST_BYTES, Meter
+from qualytics.probe.child.meter import LISTING_BYTES, TEST_BYTES, Meter
+from qualytics.probe.child.supervisor import keep
 from qualytics.secret import Secret
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def _work(plan: dict[str, Any]) -> None:
 def _run(plan: dict[str, Any], secrets: dict[str, Secret], emit: Any) -> None:
     from qualytics.connectors import Refusal, get
     from qualytics.model import Listing
-    from qualytics.probe.pin import GUARD
-    from qualytics.probe.stages import Walk, failure, make_target
-    from qualytics.probe.tls import gather_roots
+    from qualytics.probe.child.dns_guard import GUARD
+    from qualytics.probe.child.stages import Walk, failure, make_target
+    from qualytics.probe.child.tls import gather_roots
 
     connector = get(plan["type"])
     GUARD.install()
@@ -116,7 +116,7 @@ def _cleared(word: dict[str, Any], masking: Masking) -> dict[str, Any]:
     Secrets are masked before the cut: half of one would be found by nobody afterwards.
     """
     if "fail" in word:
-        from qualytics.probe.brief import brief
+        from qualytics.probe.verdicts.brief import brief
 
         fail = dict(word["fail"])
         for key in ("cause", "hint"):

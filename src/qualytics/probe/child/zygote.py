@@ -23,13 +23,14 @@ import time
 from typing import Any
 
 from qualytics.connectors import get
-from qualytics.probe import child, tls
 from qualytics.probe._platform import adopt_orphans, children, expendable, go_on_without_parent, harden
-from qualytics.probe.pin import GUARD
-from qualytics.probe.spawning import child_command, environment
+from qualytics.probe.child import main as child
+from qualytics.probe.child import tls
+from qualytics.probe.child.dns_guard import GUARD
+from qualytics.probe.parent.launch import child_command, environment
 
 # What every test imports sooner or later.
-_COMMON = ("qualytics.probe.stages", "qualytics.probe.egress", "qualytics.model", "qualytics.masking")
+_COMMON = ("qualytics.probe.child.stages", "qualytics.probe.egress", "qualytics.model", "qualytics.masking")
 _CODECS = ("encodings.idna", "importlib.metadata", "tempfile")
 # How long threads that an import started may take to end by themselves.
 _SETTLE_S = 2.0

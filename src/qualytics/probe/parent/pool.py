@@ -6,12 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Self
 
-from qualytics.probe import spawning
-from qualytics.probe.budget import Budget
-from qualytics.probe.caller import Caller
-from qualytics.probe.conversation import converse
-from qualytics.probe.forking import Templates
-from qualytics.probe.turns import Turns
+from qualytics.probe.parent import launch
+from qualytics.probe.parent.budget import Budget
+from qualytics.probe.parent.caller import Caller
+from qualytics.probe.parent.child_process import converse
+from qualytics.probe.parent.fair_queue import Turns
+from qualytics.probe.parent.zygotes import Templates
 from qualytics.settings import TEST_WAIT_S
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from qualytics.model import TestReport
     from qualytics.probe import Plan
-    from qualytics.probe.conversation import Child
+    from qualytics.probe.parent.child_process import Child
 
 # How many drivers are kept imported.
 TEMPLATES = 8
@@ -79,7 +79,7 @@ class Pool:
         """
 
         def start(directory: str) -> Child:
-            return self._templates.start(plan.type, directory) if self._forks else spawning.spawn(directory)
+            return self._templates.start(plan.type, directory) if self._forks else launch.spawn(directory)
 
         caller = caller or Caller()
         turn = self._turns.take(owner, self._wait_s, caller)

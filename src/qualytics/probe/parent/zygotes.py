@@ -16,7 +16,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
-from qualytics.probe.spawning import command, environment
+from qualytics.probe.parent.launch import command, environment
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[3:]; "
-    "from qualytics.probe.template import main; main(sys.argv[1], int(sys.argv[2]))"
+    "from qualytics.probe.child.zygote import main; main(sys.argv[1], int(sys.argv[2]))"
 )
 # How long a driver's import may take, and a fork.
 _IMPORT_S = 30.0

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from qualytics.masking import Masking
-from qualytics.probe.brief import MAX_LINES, brief
-from qualytics.probe.child import _cleared
+from qualytics.probe.child.main import _cleared
+from qualytics.probe.verdicts.brief import MAX_LINES, brief
 from qualytics.secret import Secret
 from tests.connectors.statement_server import Behaviour, statement_server
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from qualytics import probe
-from qualytics.probe import budget, meter
-from qualytics.probe.pool import Pool
+from qualytics.probe.child import meter
+from qualytics.probe.parent import budget
+from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
 from tests import faults
 from tests.processes import descendants

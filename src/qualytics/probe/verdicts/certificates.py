@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import Verdict
-from qualytics.probe import reach
+from qualytics.probe.verdicts import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable

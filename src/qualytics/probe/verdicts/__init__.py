@@ -1,0 +1,1 @@
+"""What a failure means: class, cause and hint, from an exception or from words alone."""
