@@ -19,9 +19,9 @@ from dev.installing import virtual_environment
 from dev.servers import START_S, _die_with_parent, free_port
 from qualytics import settings
 from qualytics.service import Context
-from qualytics.service.people import Users
+from qualytics.service.accounts.tokens import Tokens
+from qualytics.service.accounts.users import Users
 from qualytics.service.rights import ADMIN, ROLES
-from qualytics.service.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from dev import servers
 from dev.needs import program
 from qualytics.service import Context
-from qualytics.service.people import Users
-from qualytics.service.tokens import Tokens
+from qualytics.service.accounts.tokens import Tokens
+from qualytics.service.accounts.users import Users
 from qualytics.settings import Plane, Settings
 
 if TYPE_CHECKING:

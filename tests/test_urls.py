@@ -11,8 +11,8 @@ from qualytics.client.dialling import Proxy
 from qualytics.errors import InvalidInput, QualyticsError, UsageError
 from qualytics.probe.egress import Policy
 from qualytics.server import config
-from qualytics.service.drafts import draft
-from qualytics.service.oidc import Provider
+from qualytics.service.accounts.oidc import Provider
+from qualytics.service.connections.drafts import draft
 from qualytics.settings import load
 from qualytics.store.postgres_opening import Address
 

@@ -206,7 +206,7 @@ def test_a_list_is_filtered_sorted_and_cut(run):
 @pytest.mark.slow
 def test_a_list_of_many_is_one_document_in_either_format(run, home):
     from qualytics.service import Context
-    from qualytics.service.connections import Connections
+    from qualytics.service.connections.verbs import Connections
     from qualytics.settings import load
 
     with Context(load()) as context:

@@ -16,8 +16,8 @@ from qualytics import connectors
 from qualytics.connectors import Param
 from qualytics.errors import InvalidInput
 from qualytics.fields import BY_NAME, FIELDS
-from qualytics.service import plane as rules
-from qualytics.service.drafts import draft
+from qualytics.service import policy as rules
+from qualytics.service.connections.drafts import draft
 from qualytics.service.validate import accepted
 from qualytics.settings import Plane
 

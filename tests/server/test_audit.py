@@ -9,8 +9,8 @@ import pytest
 from dev.control_plane import make_people, serving
 from qualytics import settings
 from qualytics.service import Context
-from qualytics.service.connections import Connections
-from qualytics.service.journal import Audit
+from qualytics.service.audit import Audit
+from qualytics.service.connections.verbs import Connections
 
 
 def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(plane, admin, manager, member, fresh):

@@ -19,8 +19,9 @@ import pytest
 from dev.control_plane import serving
 from qualytics.errors import InvalidInput, UsageError
 from qualytics.server.config import load
-from qualytics.service import attempts, bulk
-from qualytics.service import plane as rules
+from qualytics.service import policy as rules
+from qualytics.service.accounts import sign_in_limits
+from qualytics.service.datastores import bulk
 from qualytics.settings import load as settings
 from tests.server.browser import REDIRECT, STATE, Browser
 
@@ -239,7 +240,7 @@ def test_no_process_of_the_same_user_looks_into_a_worker(tmp_path):
 
 def test_one_customers_addresses_count_as_one():
     def counted(address):
-        return [what for what, _ in attempts.of(address, "ada")]
+        return [what for what, _ in sign_in_limits.of(address, "ada")]
 
     assert counted("2001:db8:1:2::1") == counted("2001:db8:1:2:ffff::9")
     assert counted("2001:db8:1:2::1")[:2] != counted("2001:db8:1:3::1")[:2]

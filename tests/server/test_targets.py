@@ -9,8 +9,8 @@ import pytest
 
 from dev.control_plane import serving
 from qualytics.connectors import get
-from qualytics.service import plane as rules
-from qualytics.service.drafts import draft
+from qualytics.service import policy as rules
+from qualytics.service.connections.drafts import draft
 from qualytics.settings import Plane
 
 NEEDED = (409, "secret-needed-for-new-target")

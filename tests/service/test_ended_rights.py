@@ -12,16 +12,16 @@ from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotFound, NotS
 from qualytics.fields import SEEN
 from qualytics.model import TestReport
 from qualytics.probe.parent.pool import Pool
-from qualytics.service import bulk
-from qualytics.service.connections import Connections
-from qualytics.service.datastores import Datastores
-from qualytics.service.journal import Audit
-from qualytics.service.logins import Logins
-from qualytics.service.oidc import challenge_of
-from qualytics.service.operations import SYNC, Operations
-from qualytics.service.passwords import Passwords
-from qualytics.service.people import Users
-from qualytics.service.tokens import Tokens, authenticate
+from qualytics.service.accounts.oidc import challenge_of
+from qualytics.service.accounts.passwords import Passwords
+from qualytics.service.accounts.sign_in import Logins
+from qualytics.service.accounts.tokens import Tokens, authenticate
+from qualytics.service.accounts.users import Users
+from qualytics.service.audit import Audit
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.datastores import bulk
+from qualytics.service.datastores.operations import SYNC, Operations
+from qualytics.service.datastores.verbs import Datastores
 from qualytics.store.people import People
 from qualytics.store.schema import TABLES
 

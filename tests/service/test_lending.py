@@ -10,7 +10,7 @@ from qualytics.model import TestReport
 from qualytics.secret import Secret
 from qualytics.server import config
 from qualytics.service import Context
-from qualytics.service.connections import Connections
+from qualytics.service.connections.verbs import Connections
 from qualytics.settings import Plane, Settings
 
 ROLE = {

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from qualytics.service.connections import Connections
-from qualytics.service.drafts import stored_with_secrets
+from qualytics.service.connections.drafts import stored_with_secrets
+from qualytics.service.connections.verbs import Connections
 
 _TIMES = 4_000
 

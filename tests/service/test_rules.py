@@ -11,8 +11,8 @@ from qualytics.connectors import get
 from qualytics.errors import InvalidInput, NotFound, Problem, VersionChanged
 from qualytics.model import Failure, StageResult, TestReport
 from qualytics.secret import MASK
-from qualytics.service import hosts, validate, views
-from qualytics.service.drafts import derived_name, draft
+from qualytics.service import documents, hosts, validate
+from qualytics.service.connections.drafts import derived_name, draft
 from qualytics.text import visible
 
 PG = {"type": "postgresql", "host": "db.example.com"}
@@ -158,7 +158,7 @@ def report(**changes):
 
 
 def test_a_report_is_cut_and_its_words_are_on_one_line():
-    document = views.report_document(report(warnings=("w",)))
+    document = documents.report_document(report(warnings=("w",)))
     assert (document["message"], document["hint"], document["warnings"]) == ("m x", "h x", ["w"])
     assert len(document["detail"]) == 4_096
     assert document["detail"].startswith("d\\udc80 x")

@@ -12,8 +12,8 @@ import pytest
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, Conflict, KeyMismatch, KeyMissing, NotSignedIn, SealBroken, StoreDamaged, StoreNewer
 from qualytics.service import Context
-from qualytics.service.people import Users
-from qualytics.service.tokens import Tokens, authenticate
+from qualytics.service.accounts.tokens import Tokens, authenticate
+from qualytics.service.accounts.users import Users
 from qualytics.settings import Plane
 from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION

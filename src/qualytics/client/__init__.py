@@ -53,14 +53,14 @@ def parse_types(text: str) -> tuple[str, ...]:
 
 def type_document(name: str | None = None) -> Any:
     """Return the document of one type, or a short one of every type; needs no store."""
-    from qualytics.service import types
+    from qualytics.service.connections import types
 
     return types.document(name)
 
 
 def explain(name: str, text: str) -> dict[str, Any]:
     """Return what an error message of a type's server or driver means; see `explaining.explain`."""
-    from qualytics.service import explaining
+    from qualytics.service.connections import explain as explaining
 
     return explaining.explain(name, text)
 

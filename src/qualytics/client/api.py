@@ -148,7 +148,7 @@ def test_wait(timeout_s: float | None) -> float:
 
     """
     if timeout_s is not None and not 0 < timeout_s <= TEST_TIMEOUT_MAX_S:
-        from qualytics.service.probing import checked_timeout
+        from qualytics.service.connections.tests import checked_timeout
 
         checked_timeout(timeout_s)  # which says so
     return (timeout_s or TEST_TIMEOUT_S) + TEST_WAIT_S + TEST_WAY_S

@@ -35,7 +35,7 @@ class HttpConnections:
     @staticmethod
     def preview(given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the masked payload that a create would send; nothing is contacted."""
-        from qualytics.service import drafts
+        from qualytics.service.connections import drafts
 
         return drafts.preview(given)
 
@@ -126,7 +126,7 @@ class HttpConnections:
         """Delete a connection that nothing uses; return `{id, name, deleted}`."""
         found = self._get(connection_id)
         if dry_run:
-            from qualytics.service.connections import require_unused
+            from qualytics.service.connections.verbs import require_unused
 
             require_unused(found["name"], found["datastores"] or ())
         else:

@@ -116,7 +116,7 @@ class HttpDiscovery:
         """Return the tables and views of a schema, or the prefixes and objects of an object store."""
         asked = listing or Listing("tables")
         if not 0 < asked.limit <= _MOST_TABLES:
-            from qualytics.service.discovery import check_limit
+            from qualytics.service.connections.discovery import check_limit
 
             check_limit(asked.limit)  # which says so
         query: Query = [("catalog", catalog), ("schema", schema), ("prefix", asked.prefix or None)]

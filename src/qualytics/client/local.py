@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.service import Context
-from qualytics.service.connections import Connections
-from qualytics.service.datastores import Datastores
-from qualytics.service.discovery import Discovery
-from qualytics.service.drafts import preview
+from qualytics.service.connections.discovery import Discovery
+from qualytics.service.connections.drafts import preview
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.datastores.verbs import Datastores
 from qualytics.settings import Plane
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qualytics.client.local_people import LocalTokens, LocalUsers
-    from qualytics.service.journal import Audit
+    from qualytics.service.audit import Audit
     from qualytics.settings import Settings
 
 
@@ -95,7 +95,7 @@ class LocalClient:
     @property
     def audit(self) -> Audit:
         """Return the audit log."""
-        from qualytics.service.journal import Audit
+        from qualytics.service.audit import Audit
 
         return Audit(self._context)
 

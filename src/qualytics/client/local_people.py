@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qualytics.service.people import Users
-from qualytics.service.tokens import Tokens
+from qualytics.service.accounts.tokens import Tokens
+from qualytics.service.accounts.users import Users
 
 
 class LocalUsers(Users):

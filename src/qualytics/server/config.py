@@ -14,8 +14,8 @@ from qualytics import settings
 from qualytics.errors import UsageError
 from qualytics.probe.egress import Policy
 from qualytics.secret import Secret
-from qualytics.service.oidc import DEFAULT_NAME, Provider
-from qualytics.service.plane import known_types
+from qualytics.service.accounts.oidc import DEFAULT_NAME, Provider
+from qualytics.service.policy import known_types
 from qualytics.settings import Plane
 from qualytics.urls import split
 

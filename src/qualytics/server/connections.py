@@ -16,7 +16,7 @@ from qualytics.model import Scope, Wanted
 from qualytics.server import bodies
 from qualytics.server.runtime import at_once, in_thread, opened, runtime_of
 from qualytics.service import Context, validate
-from qualytics.service.connections import Connections
+from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:

@@ -29,10 +29,10 @@ from qualytics.server.connections import (
 )
 from qualytics.server.operations import service_of, start
 from qualytics.server.runtime import opened, runtime_of
-from qualytics.service import bulk
-from qualytics.service.connections import Connections
-from qualytics.service.datastore_fields import SETTINGS
-from qualytics.service.datastores import Datastores
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.datastores import bulk
+from qualytics.service.datastores.fields import SETTINGS
+from qualytics.service.datastores.verbs import Datastores
 from qualytics.service.rights import READ, TEST, WRITE
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MOST_ID, description="id of a connection")]

@@ -11,7 +11,7 @@ from qualytics.model import Listing
 from qualytics.server import bodies
 from qualytics.server.connections import AnyRequest, Reply, Seconds, Text, created
 from qualytics.server.runtime import opened, runtime_of
-from qualytics.service.discovery import MOST, PAGE, Discovery
+from qualytics.service.connections.discovery import MOST, PAGE, Discovery
 from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:

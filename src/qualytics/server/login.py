@@ -17,10 +17,10 @@ from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError,
 from qualytics.server import bodies, page, problems
 from qualytics.server.connections import AnyRequest, Reply, required
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
-from qualytics.service.attempts import place_of
-from qualytics.service.logins import STEP_S, Logins, TryAgain
-from qualytics.service.oidc import OpenId
-from qualytics.service.passwords import Passwords
+from qualytics.service.accounts.oidc import OpenId
+from qualytics.service.accounts.passwords import Passwords
+from qualytics.service.accounts.sign_in import STEP_S, Logins, TryAgain
+from qualytics.service.accounts.sign_in_limits import place_of
 from qualytics.service.rights import Actor
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from qualytics.server.config import Config
     from qualytics.service import Context
-    from qualytics.service.logins import Step
+    from qualytics.service.accounts.sign_in import Step
 
 _log = logging.getLogger("qualytics.server")
 _COOKIE = "qualytics_login"

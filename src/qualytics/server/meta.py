@@ -12,8 +12,8 @@ from litestar.params import Parameter
 from qualytics.server import bodies, openapi
 from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text, required
 from qualytics.server.runtime import opened, runtime_of
-from qualytics.service import views
-from qualytics.service.journal import Audit
+from qualytics.service import documents
+from qualytics.service.audit import Audit
 from qualytics.service.rights import AUDIT, PRUNE, READ
 
 Before = Annotated[int | None, Parameter(ge=1, le=MOST_ID, description="`next` of the page before")]
@@ -78,7 +78,7 @@ def list_checks(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
 def _nothing(request: AnyRequest, page: int, size: int) -> Reply:
     with opened(request) as context:
         context.require(READ)
-        return bodies.reply(views.page([], 0, page, size))
+        return bodies.reply(documents.page([], 0, page, size))
 
 
 @get(

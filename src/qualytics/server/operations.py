@@ -12,9 +12,9 @@ from qualytics.server import bodies
 from qualytics.server.connections import MOST_ID, AnyRequest, Reply, required
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service import Context
-from qualytics.service.connections import Connections
-from qualytics.service.datastores import Datastores
-from qualytics.service.operations import SYNC, Operations
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.datastores.operations import SYNC, Operations
+from qualytics.service.datastores.verbs import Datastores
 from qualytics.service.rights import READ, TEST, Actor
 
 # Most end within a moment; whoever polls every ten seconds need not.

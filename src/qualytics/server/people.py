@@ -11,9 +11,9 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
 from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text, required
 from qualytics.server.runtime import opened
-from qualytics.service.people import Users
+from qualytics.service.accounts.tokens import Tokens
+from qualytics.service.accounts.users import Users
 from qualytics.service.rights import OWN_TOKENS, SEE_USERS, USERS
-from qualytics.service.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,9 +17,10 @@ from qualytics.probe.parent.caller import Caller
 from qualytics.probe.parent.pool import Pool
 from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics
-from qualytics.service import Context, journal, tokens
+from qualytics.service import Context, audit
+from qualytics.service.accounts import tokens
+from qualytics.service.accounts.token_usage import Uses
 from qualytics.service.rights import Actor
-from qualytics.service.uses import Uses
 from qualytics.store import open_pool
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Runtime:
     def _expire(self) -> None:
         try:
             with self.context() as context:
-                journal.expire(context, self.config.audit_days)
+                audit.expire(context, self.config.audit_days)
         except QualyticsError as exc:  # the store cannot be had now; there is a next time
             _log.error("the audit log was not tidied: %s: %s", exc.code, exc.message)
 

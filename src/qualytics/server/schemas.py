@@ -8,11 +8,11 @@ from qualytics import connectors
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, FIELDS, KEYS, SECRETS, Field
 from qualytics.probe.verdicts.verdict import CLASSES
 from qualytics.secret import MASK
-from qualytics.service.datastore_fields import SETTINGS, Setting
-from qualytics.service.passwords import LONGEST, SHORTEST
-from qualytics.service.people import KINDS
+from qualytics.service.accounts.passwords import LONGEST, SHORTEST
+from qualytics.service.accounts.tokens import MOST_DAYS
+from qualytics.service.accounts.users import KINDS
+from qualytics.service.datastores.fields import SETTINGS, Setting
 from qualytics.service.rights import ROLES
-from qualytics.service.tokens import MOST_DAYS
 
 Schema = dict[str, Any]
 

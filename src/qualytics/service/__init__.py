@@ -42,9 +42,9 @@ class Act:
     def write(self, outcome: str, detail: dict[str, Any]) -> None:
         """Append an entry to the log, inside a transaction of the store."""
         if self._context.is_audited:
-            from qualytics.service import journal
+            from qualytics.service import audit
 
-            journal.append(self._context, self, outcome, detail)
+            audit.append(self._context, self, outcome, detail)
         self.is_written = True
 
     def tell(self, outcome: str, detail: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ class Context:
 
     def _renew(self) -> None:
         if self.actor.user_id is not None:  # else it is the owner of the store, or the program itself
-            from qualytics.service.tokens import renewed
+            from qualytics.service.accounts.tokens import renewed
 
             self.actor = renewed(self.store, self.actor)
         for right in self._required:

@@ -11,7 +11,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qualytics.service.logins import Step
+    from qualytics.service.accounts.sign_in import Step
 
 
 def login(step: Step, provider: str | None, problem: str | None = None) -> str:

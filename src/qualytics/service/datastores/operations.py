@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qualytics.service import Context
-    from qualytics.service.datastores import Datastores
+    from qualytics.service.datastores.verbs import Datastores
 
 SYNC = "sync"
 # Beyond the longest wait and the longest test: whoever ran it is gone.

@@ -8,12 +8,12 @@ from qualytics import text
 from qualytics.errors import NotSignedIn
 from qualytics.service import Act, validate
 from qualytics.service.clock import now
-from qualytics.service.twins import twin_of
+from qualytics.service.similar_names import twin_of
 from qualytics.store.people import User
 
 if TYPE_CHECKING:
     from qualytics.service import Context
-    from qualytics.service.oidc import Identity, Provider
+    from qualytics.service.accounts.oidc import Identity, Provider
     from qualytics.store.people import People
 
 _MOST_TRIES = 100

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from qualytics.errors import NotSignedIn, Unreachable, UsageError
 from qualytics.secret import Secret
-from qualytics.service import outward
-from qualytics.service.oidc import OpenId, Provider
+from qualytics.service.accounts import oidc_http
+from qualytics.service.accounts.oidc import OpenId, Provider
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -175,17 +175,17 @@ def test_redirects_are_not_followed_and_errors_tell_their_code_alone(answers):
     answers.table["/b"] = (200, {}, b"{}")
     answers.table["/c"] = (400, {}, b'{"error": "invalid_grant", "error_description": "the code abc"}')
     with pytest.raises(Unreachable, match="answered 302"):
-        outward.fetch(f"{answers.url}/a")
+        oidc_http.fetch(f"{answers.url}/a")
     assert answers.asked == ["/a"]
     with pytest.raises(Unreachable, match=r"answered 400: invalid_grant$"):
-        outward.fetch(f"{answers.url}/c", b"x")
+        oidc_http.fetch(f"{answers.url}/c", b"x")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"x" * 300_000, b'"' + b"x" * 300_000 + b'"'])
 def test_an_answer_that_is_no_small_object_is_none(answers, body):
     answers.table["/a"] = (200, {}, body)
     with pytest.raises(Unreachable):
-        outward.fetch(f"{answers.url}/a")
+        oidc_http.fetch(f"{answers.url}/a")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_provider_that_is_silent_or_trickles_is_left_at_the_deadline(does_tric
         thread.start()
         began = time.monotonic()
         with pytest.raises(Unreachable):
-            outward.fetch(f"http://127.0.0.1:{server.getsockname()[1]}/")
-        assert time.monotonic() - began < outward.DEADLINE_S + 1
+            oidc_http.fetch(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        assert time.monotonic() - began < oidc_http.DEADLINE_S + 1
         stop.set()
         thread.join()

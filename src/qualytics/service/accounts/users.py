@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import text
 from qualytics.errors import Conflict, NameTaken, NotFound, UsageError, VersionChanged
-from qualytics.service import changed_names, passwords, validate, views
-from qualytics.service.admins import one_left, require_another
+from qualytics.service import changed_names, documents, validate
+from qualytics.service.accounts import passwords
+from qualytics.service.accounts.last_admin import one_left, require_another
+from qualytics.service.accounts.passwords import Passwords
+from qualytics.service.accounts.tokens import end_others, issue, named
 from qualytics.service.clock import now
-from qualytics.service.passwords import Passwords
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
-from qualytics.service.tokens import end_others, issue, named
-from qualytics.service.twins import twin_of
+from qualytics.service.similar_names import twin_of
 from qualytics.store.people import People, User
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Users:
         self._context.require(SEE_USERS)
         people, contains = self._people(), validate.fold_part(name) if name else None
         items = [_document(user) for user in people.users(_kind(kind), contains, (number - 1) * size, size)]
-        return views.page(items, people.count_users(kind, contains), number, size)
+        return documents.page(items, people.count_users(kind, contains), number, size)
 
     def get(self, user_id: int) -> dict[str, Any]:
         """Return the document of a user.
@@ -296,6 +297,6 @@ def _plain(user: User) -> dict[str, Any]:
 
 
 def _document(user: User) -> dict[str, Any]:
-    document = views.Document(_plain(user))
+    document = documents.Document(_plain(user))
     document.version = user.version
     return document

@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 from qualytics import text
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, TooMany
 from qualytics.secret import Secret
-from qualytics.service import Act, attempts, validate
+from qualytics.service import Act, validate
+from qualytics.service.accounts import sign_in_limits
+from qualytics.service.accounts.oidc import challenge_of
+from qualytics.service.accounts.oidc_users import user_of
+from qualytics.service.accounts.passwords import LONGEST, Passwords
+from qualytics.service.accounts.tokens import issue, require_room
 from qualytics.service.clock import later, now
-from qualytics.service.oidc import challenge_of
-from qualytics.service.passwords import LONGEST, Passwords
 from qualytics.service.rights import Actor
-from qualytics.service.strangers import user_of
-from qualytics.service.tokens import issue, require_room
 from qualytics.store.people import People
 from qualytics.store.sealed import OwnSecrets
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.service import Context
-    from qualytics.service.oidc import OpenId
+    from qualytics.service.accounts.oidc import OpenId
     from qualytics.store.people import User
 
 STEP_S = 600
@@ -95,11 +96,11 @@ class Logins:
 
         """
         name, password = name[:512], password[: LONGEST + 1]
-        tries = attempts.of(self._asking.address, validate.fold(name))
+        tries = sign_in_limits.of(self._asking.address, validate.fold(name))
         with self._context.writing():
             people = self._people()
             asked = self._taken(people, _ASKED, key, browser)
-            wait_s = attempts.count(people, tries)
+            wait_s = sign_in_limits.count(people, tries)
             if wait_s > 0:
                 self._tell(None, TooMany.code, asked)
         if wait_s > 0:
@@ -116,7 +117,7 @@ class Logins:
                 self._tell(user, NotSignedIn.code, asked)
                 another = self._step(people, asked, browser)
             else:
-                attempts.forgive(people, tries)
+                sign_in_limits.forgive(people, tries)
                 if self._passwords.needs_rehash(str(known)):
                     people.set_password_hash(user.id, self._passwords.hash(password))
                 return self._finish(people, user, asked, "password")

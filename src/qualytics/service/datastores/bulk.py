@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem, QualyticsError
 from qualytics.fields import MAX_NAME
 from qualytics.model import Scope
-from qualytics.service.datastore_fields import SETTINGS
+from qualytics.service.datastores.fields import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from qualytics.service.datastores import Datastores
+    from qualytics.service.datastores.verbs import Datastores
 
 _MOST_VALIDATED = 50
 _MOST_CREATED = 1_000

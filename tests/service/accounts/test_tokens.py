@@ -10,10 +10,10 @@ import jwt
 import pytest
 
 from qualytics.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, UsageError
-from qualytics.service.people import Users
+from qualytics.service.accounts.token_usage import Uses
+from qualytics.service.accounts.tokens import MOST_ACTIVE, Tokens, authenticate, hash_of
+from qualytics.service.accounts.users import Users
 from qualytics.service.rights import Actor
-from qualytics.service.tokens import MOST_ACTIVE, Tokens, authenticate, hash_of
-from qualytics.service.uses import Uses
 from qualytics.store.people import People, Token
 from qualytics.store.sealed import OwnSecrets
 

@@ -9,8 +9,8 @@ from qualytics import connectors, text
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, MAX_NAME
 from qualytics.secret import Secret
-from qualytics.service import validate, views
-from qualytics.service.plane import lent, require_allowed
+from qualytics.service import documents, validate
+from qualytics.service.policy import lent, require_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ def preview(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the masked payload that a create would send; needs no store and contacts nothing."""
     new = draft(given)
     values = {"name": derived_name(new.connector, new.values)} | new.values
-    return views.payload_document(new.connector, values | dict.fromkeys(new.secrets, ""))
+    return documents.payload_document(new.connector, values | dict.fromkeys(new.secrets, ""))
 
 
 def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = None) -> Draft:

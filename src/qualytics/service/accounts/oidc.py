@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from qualytics.errors import NotSignedIn, Unreachable, UsageError
-from qualytics.service.outward import fetch, require_safe
+from qualytics.service.accounts.oidc_http import fetch, require_safe
+from qualytics.service.accounts.signatures import decoded
 from qualytics.service.rights import ROLES
-from qualytics.service.signing import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

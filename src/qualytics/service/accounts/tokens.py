@@ -9,8 +9,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
-from qualytics.service import Act, signing, validate, views
-from qualytics.service.admins import one_left
+from qualytics.service import Act, documents, validate
+from qualytics.service.accounts import signatures
+from qualytics.service.accounts.last_admin import one_left
 from qualytics.service.clock import now
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
 from qualytics.store.people import People, Token
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from qualytics.service import Context
-    from qualytics.service.uses import Uses
+    from qualytics.service.accounts.token_usage import Uses
     from qualytics.store.base import Store
     from qualytics.store.people import SignedIn, User
 
@@ -70,7 +71,7 @@ class Tokens:
         """Return one page of a list as `{items, total, page, size, pages}`."""
         owner_id, people = self._listed(user, everybody=everybody), self._people()
         items = [_document(token) for token in people.tokens(owner_id, (number - 1) * size, size)]
-        return views.page(items, people.count_tokens(owner_id), number, size)
+        return documents.page(items, people.count_tokens(owner_id), number, size)
 
     def get(self, token_id: int) -> dict[str, Any]:
         """Return the document of a token.
@@ -211,7 +212,7 @@ def issue(
     ends = made + days * _DAY_S
     if maker is not None and (parent := people.token(maker)) is not None:
         ends = min(ends, int(datetime.fromisoformat(parent.expires).timestamp()))
-    bearer = signing.signed(context, user_id, made, ends)
+    bearer = signatures.signed(context, user_id, made, ends)
     expires = datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     token = Token(user_id=user_id, name=name, hash=hash_of(bearer), created=now(), expires=expires, made_by=maker)
     found = people.token(people.insert_token(token))
@@ -253,7 +254,7 @@ def authenticate(
     hashed = hash_of(bearer)
     known = (context.store.store_id, hashed)
     if known not in _verified:
-        signing.verify(context, bearer)
+        signatures.verify(context, bearer)
         if len(_verified) >= _MOST_VERIFIED:
             _verified.clear()
         _verified.add(known)
@@ -276,17 +277,17 @@ def renewed(store: Store, actor: Actor) -> Actor:
         return replace(actor, name=found.user_name, role=found.role)
     user = people.user(actor.user_id or 0)
     if user is None:
-        raise NotSignedIn("the user is no longer known here", signing.HINT)
+        raise NotSignedIn("the user is no longer known here", signatures.HINT)
     return replace(actor, name=user.name, role=user.role)
 
 
 def _good(found: SignedIn | None) -> SignedIn:
     if found is None:
-        raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", signing.HINT)
+        raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", signatures.HINT)
     if found.revoked is not None:
-        raise NotSignedIn("the token was revoked", signing.HINT)
+        raise NotSignedIn("the token was revoked", signatures.HINT)
     if found.expires <= now():
-        raise NotSignedIn("the token has expired", signing.HINT)
+        raise NotSignedIn("the token has expired", signatures.HINT)
     return found
 
 

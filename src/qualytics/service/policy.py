@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qualytics.probe.egress import Policy
     from qualytics.secret import Secret
     from qualytics.service import Context
-    from qualytics.service.drafts import Draft
+    from qualytics.service.connections.drafts import Draft
     from qualytics.settings import Plane, Settings
 
 

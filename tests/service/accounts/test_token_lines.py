@@ -6,8 +6,8 @@ import jwt
 import pytest
 
 from qualytics.errors import Conflict, NotSignedIn
-from qualytics.service.people import Users
-from qualytics.service.tokens import Tokens, authenticate
+from qualytics.service.accounts.tokens import Tokens, authenticate
+from qualytics.service.accounts.users import Users
 
 # Each has a fresh store with users.
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from qualytics.errors import Conflict, InvalidInput, NameTaken, NotAllowed, NotFound, NotSignedIn, VersionChanged
-from qualytics.service.passwords import SHORTEST, Passwords
-from qualytics.service.people import Users
-from qualytics.service.tokens import Tokens, authenticate
+from qualytics.service.accounts.passwords import SHORTEST, Passwords
+from qualytics.service.accounts.tokens import Tokens, authenticate
+from qualytics.service.accounts.users import Users
 
 # Every password costs what argon2 makes it cost.
 pytestmark = pytest.mark.slow

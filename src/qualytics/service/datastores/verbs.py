@@ -9,9 +9,10 @@ from qualytics import connectors
 from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import Scope, Wanted
-from qualytics.service import Act, datastore_fields, twins, validate, views
+from qualytics.service import Act, documents, similar_names, validate
 from qualytics.service.clock import now
-from qualytics.service.drafts import allowed_draft
+from qualytics.service.connections.drafts import allowed_draft
+from qualytics.service.datastores import fields
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from qualytics.connectors import Connector
     from qualytics.model import Connection, Datastore
     from qualytics.service import Context
-    from qualytics.service.connections import Connections
+    from qualytics.service.connections.verbs import Connections
     from qualytics.store.records import Records
 
 
@@ -49,7 +50,7 @@ class Datastores:
         with self._context.acting(WRITE, "datastore.create") as act:
             draft = None if connection is None else allowed_draft(connection, self._context.settings)
             problems = validate.Problems()
-            clean = datastore_fields.check(given, problems)
+            clean = fields.check(given, problems)
             for name in ("name", "connection_id")[: 2 if draft is None else 1]:
                 if clean.get(name) is None:
                     problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
@@ -65,7 +66,7 @@ class Datastores:
                 found = records.insert_datastore(row)
                 self._warn_of_twins(records, clean["name"], found)
                 act.done(found, clean["name"], version=1, changed=sorted(clean))
-                return views.datastore_document(_required(records.datastore(found), found))
+                return documents.datastore_document(_required(records.datastore(found), found))
 
     def update(self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text.
@@ -87,7 +88,7 @@ class Datastores:
         ):
             before = _at_version(records, datastore_id, version)
             problems = validate.Problems()
-            clean = datastore_fields.check(given, problems)
+            clean = fields.check(given, problems)
             problems.finish()
             place = {name: getattr(before, name) for name in (*SCOPES, "connection_id")}
             self._check_place(records, place | clean, type_before=before.type)
@@ -101,7 +102,7 @@ class Datastores:
                 self._warn_of_twins(records, clean["name"], datastore_id)
             changed = sorted(name for name in clean.keys() - {"name_key"} if clean[name] != getattr(before, name))
             act.done(datastore_id, clean.get("name", before.name), version=before.version + 1, changed=changed)
-            return views.datastore_document(_required(records.datastore(datastore_id), datastore_id))
+            return documents.datastore_document(_required(records.datastore(datastore_id), datastore_id))
 
     def get(self, datastore_id: int) -> dict[str, Any]:
         """Return the document of a datastore.
@@ -111,7 +112,9 @@ class Datastores:
 
         """
         self._context.require(READ)
-        return views.datastore_document(_required(self._context.store.records.datastore(datastore_id), datastore_id))
+        return documents.datastore_document(
+            _required(self._context.store.records.datastore(datastore_id), datastore_id)
+        )
 
     def find(self, name: str) -> int:
         """Return the id of the datastore of that name; case and outer spaces do not count.
@@ -131,7 +134,7 @@ class Datastores:
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
         for datastore in self._context.store.records.datastores(connection_id, contains):
-            yield views.datastore_document(datastore)
+            yield documents.datastore_document(datastore)
 
     def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
@@ -139,8 +142,10 @@ class Datastores:
         records = self._context.store.records
         wanted = validate.folded(wanted)
         window = replace(wanted, skip=(number - 1) * size, limit=size)
-        items: list[dict[str, Any]] = [views.datastore_document(found) for found in records.wanted_datastores(window)]
-        return views.page(items, records.count_datastores(wanted), number, size)
+        items: list[dict[str, Any]] = [
+            documents.datastore_document(found) for found in records.wanted_datastores(window)
+        ]
+        return documents.page(items, records.count_datastores(wanted), number, size)
 
     def settings(self, datastore_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Return what is kept for others of some datastores, by id."""
@@ -200,7 +205,7 @@ class Datastores:
         """
         self._context.require(TEST)
         problems = validate.Problems()
-        clean = datastore_fields.check(given, problems)
+        clean = fields.check(given, problems)
         problems.finish()
         self._check_place(self._context.store.records, clean)
         scope = Scope(clean.get("database"), clean.get("schema"), clean.get("root_path"))
@@ -220,7 +225,9 @@ class Datastores:
         problems.finish()
 
     def _warn_of_twins(self, records: Records, name: str, datastore_id: int) -> None:
-        self.warnings = twins.warnings("datastore", name, records.datastore_names(twins.MOST_COMPARED), datastore_id)
+        self.warnings = similar_names.warnings(
+            "datastore", name, records.datastore_names(similar_names.MOST_COMPARED), datastore_id
+        )
 
     def _require_free(self, records: Records, name: str, besides: int | None = None) -> None:
         taken = records.datastore_named(validate.fold(name))

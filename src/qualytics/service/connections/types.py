@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from qualytics import connectors
-from qualytics.service import validate, views
+from qualytics.service import documents as views
+from qualytics.service import validate
 
 
 def document(name: str | None = None) -> Any:

@@ -10,9 +10,10 @@ from qualytics import text
 from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, Scope
-from qualytics.service import changed_names, plane, probing, twins, validate, views
+from qualytics.service import changed_names, documents, policy, similar_names, validate
 from qualytics.service.clock import now
-from qualytics.service.drafts import (
+from qualytics.service.connections import tests
+from qualytics.service.connections.drafts import (
     Draft,
     allowed_draft,
     as_changed,
@@ -119,19 +120,19 @@ class Connections:
             with nullcontext(self._context.store.records) if dry_run else self._context.writing() as records:
                 before = self._at_version(records, connection_id, version)
                 changed = merge(before, given, self._context.settings.plane)
-                plane.require_allowed(self._context.settings, changed)
-                plane.require_same_target(self._context, before, changed)
+                policy.require_allowed(self._context.settings, changed)
+                policy.require_same_target(self._context, before, changed)
                 self._require_free(records, changed.values["name"], besides=connection_id)
                 if dry_run:
                     return self._document(records, as_changed(before, changed))
                 if not test:
                     return self._store(records, before, changed, act)
                 stored = records.secrets(connection_id)
-                scope = probing.with_entrances(scope, records.datastores(connection_id))
+                scope = tests.with_entrances(scope, records.datastores(connection_id))
             seen = self._passed(with_secrets(changed, stored), timeout_s, scope)
             with self._context.writing() as records:
                 before = self._at_version(records, connection_id, before.version)
-                plane.require_same_target(self._context, before, changed)  # of the role of now
+                policy.require_same_target(self._context, before, changed)  # of the role of now
                 self._require_free(records, changed.values["name"], besides=connection_id)
                 self._store(records, before, changed, act)
                 records.see_connection(connection_id, seen)
@@ -181,7 +182,7 @@ class Connections:
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
         for connection in self._context.store.records.connections(contains, types, sort, limit):
-            yield views.connection_document(connection)
+            yield documents.connection_document(connection)
 
     def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
@@ -189,10 +190,12 @@ class Connections:
         records = self._context.store.records
         wanted = validate.folded(wanted)
         window = replace(wanted, skip=(number - 1) * size, limit=size)
-        items: list[dict[str, Any]] = [views.connection_document(found) for found in records.wanted_connections(window)]
+        items: list[dict[str, Any]] = [
+            documents.connection_document(found) for found in records.wanted_connections(window)
+        ]
         is_whole = number == 1 and len(items) < size
         total = len(items) if is_whole else records.count_connections(wanted)
-        return views.page(items, total, number, size)
+        return documents.page(items, total, number, size)
 
     def history(self, connection_id: int) -> dict[str, Any]:
         """Return who changed a connection and when, the newest first: `{id, created, versions}`.
@@ -201,11 +204,11 @@ class Connections:
             NotFound: there is none of that id.
 
         """
-        from qualytics.service import journal
+        from qualytics.service import audit
 
         self._context.require(READ)
         found = _required(self._context.store.records.connection(connection_id), connection_id)
-        versions = journal.versions(self._context, "connection", connection_id)
+        versions = audit.versions(self._context, "connection", connection_id)
         return {"id": found.id, "created": found.created, "versions": versions}
 
     def usages(self, connection_id: int) -> Sequence[dict[str, Any]]:
@@ -218,7 +221,7 @@ class Connections:
         self._context.require(READ)
         records = self._context.store.records
         _required(records.connection(connection_id), connection_id)
-        return [views.datastore_document(datastore) for datastore in records.datastores(connection_id)]
+        return [documents.datastore_document(datastore) for datastore in records.datastores(connection_id)]
 
     def delete(self, connection_id: int, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete a connection that nothing uses; return `{id, name, deleted}`.
@@ -234,7 +237,7 @@ class Connections:
         ):
             found = self._at_version(records, connection_id, version)
             act.object_name = found.name
-            require_unused(found.name, [views.stub(user) for user in records.datastores(connection_id)])
+            require_unused(found.name, [documents.stub(user) for user in records.datastores(connection_id)])
             if not dry_run:
                 records.delete_connection(connection_id)
                 act.done(found.id, found.name)
@@ -263,9 +266,9 @@ class Connections:
             before = _required(found, connection_id)
             act.object_name = before.name
             tested = merge(before, overrides or {}, self._context.settings.plane)
-            plane.require_allowed(self._context.settings, tested)
-            plane.require_same_target(self._context, before, tested)
-            scope = probing.with_entrances(scope, self._context.store.records.datastores(connection_id))
+            policy.require_allowed(self._context.settings, tested)
+            policy.require_same_target(self._context, before, tested)
+            scope = tests.with_entrances(scope, self._context.store.records.datastores(connection_id))
             report, seen = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
@@ -307,8 +310,8 @@ class Connections:
     def _run(
         self, tested: Draft, timeout_s: float | None, scope: Scope
     ) -> tuple[dict[str, Any], dict[str, str | None]]:
-        probing.check_place(tested.connector, scope)
-        return probing.run(self._context, tested, probing.checked_timeout(timeout_s), scope)
+        tests.check_place(tested.connector, scope)
+        return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope)
 
     def _store(self, records: Records, before: Connection, changed: Draft, act: Act) -> dict[str, Any]:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
@@ -323,12 +326,12 @@ class Connections:
         return self._document(records, _required(records.connection(before.id), before.id))
 
     def _warn_of_twins(self, records: Records, name: str, connection_id: int) -> None:
-        self.warnings += twins.warnings(
-            "connection", name, records.connection_names(twins.MOST_COMPARED), connection_id
+        self.warnings += similar_names.warnings(
+            "connection", name, records.connection_names(similar_names.MOST_COMPARED), connection_id
         )
 
     def _document(self, records: Records, connection: Connection) -> dict[str, Any]:
-        return views.connection_document(connection, records.datastores(connection.id))
+        return documents.connection_document(connection, records.datastores(connection.id))
 
     def _at_version(self, records: Records, connection_id: int, version: int | None) -> Connection:
         found = _required(records.connection(connection_id), connection_id)

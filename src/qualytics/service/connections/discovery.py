@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from qualytics import connectors
 from qualytics.errors import Conflict, InvalidInput, NotFound, Problem, TestFailed
 from qualytics.model import EVERYWHERE, Listing, Scope
-from qualytics.service import plane, probing, validate
-from qualytics.service.drafts import draft, merge, stored_with_secrets, with_secrets
+from qualytics.service import policy, validate
+from qualytics.service.connections import tests
+from qualytics.service.connections.drafts import draft, merge, stored_with_secrets, with_secrets
 from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from qualytics.connectors import Connector
     from qualytics.model import Datastore, Found, TestReport
     from qualytics.service import Context
-    from qualytics.service.drafts import Draft
+    from qualytics.service.connections.drafts import Draft
 
 PAGE = 1_000
 MOST = 10_000
@@ -82,17 +83,17 @@ class Discovery:
         return self._listed(connection_id, listing, Scope(catalog, schema), timeout_s)
 
     def _listed(self, connection_id: int, listing: Listing, scope: Scope, timeout_s: float | None) -> dict[str, Any]:
-        limit_s = probing.checked_timeout(timeout_s)
+        limit_s = tests.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover", connection_id) as act:
             connection, stored = stored_with_secrets(self._context.store, connection_id)
             if connection is None:
                 raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
             act.object_name = connection.name
             asked = merge(connection, _overrides(connectors.get(connection.type), scope), self._context.settings.plane)
-            plane.require_same_target(self._context, connection, asked)
+            policy.require_same_target(self._context, connection, asked)
             asked = with_secrets(asked, stored)
             datastores = list(self._context.store.records.datastores(connection_id))
-            report = self._asked(asked, listing, probing.with_entrances(scope, datastores), limit_s, connection_id)
+            report = self._asked(asked, listing, tests.with_entrances(scope, datastores), limit_s, connection_id)
             act.tell("done", {"what": listing.what})
         items = _documents(asked.connector, listing.what, scope, report.items, datastores)
         after = listing.skip + len(report.items)
@@ -108,7 +109,7 @@ class Discovery:
             Conflict, TestFailed: as in `catalogs`.
 
         """
-        limit_s = probing.checked_timeout(timeout_s)
+        limit_s = tests.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover") as act:
             listing, scope = Listing(what, limit=MOST), Scope(catalog)
             asked = draft(given, self._context.settings.plane)
@@ -123,10 +124,10 @@ class Discovery:
     ) -> TestReport:
         subject = "these settings" if connection_id is None else f"connection {connection_id}"
         connector = asked.connector
-        plane.require_allowed(self._context.settings, asked)
+        policy.require_allowed(self._context.settings, asked)
         _require(connector, listing.what, connection_id)
         _check_scope(connector, listing.what, scope, connection_id)
-        document, report = probing.discover(self._context, asked, limit_s, scope, listing)
+        document, report = tests.discover(self._context, asked, limit_s, scope, listing)
         if not document["connected"]:
             raise _failed(f"listing the {listing.what} of {subject}", document)
         return report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import SHARED_SSL_MODE, SSL_MODE
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
-from qualytics.service import plane, validate, views
+from qualytics.service import documents, policy, validate
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qualytics.connectors import Connector
     from qualytics.model import Datastore, Listing, Scope, TestReport
     from qualytics.service import Context
-    from qualytics.service.drafts import Draft
+    from qualytics.service.connections.drafts import Draft
 
 
 # As a query of the API may be.
@@ -55,14 +55,14 @@ def discover(
         entrances=scope.entrances,
         ssl_mode=SHARED_SSL_MODE if context.is_shared else SSL_MODE,
         listing=listing,
-        policy=plane.policy_of(context.settings),
+        policy=policy.policy_of(context.settings),
     )
     report = context.run_test(plan)
-    return views.report_document(report), report
+    return documents.report_document(report), report
 
 
 def _with_loan(context: Context, tested: Draft) -> Draft:
-    loan = plane.lent(context.settings.plane, tested.connector, tested.values)
+    loan = policy.lent(context.settings.plane, tested.connector, tested.values)
     if not loan or any(name in tested.values or name in tested.secrets for name in loan):
         return tested
     secrets = {name: secret for name, secret in loan.items() if BY_NAME[name].is_secret}

@@ -6,12 +6,12 @@ import pytest
 from argon2 import PasswordHasher
 
 from qualytics.errors import NotSignedIn, TooMany
-from qualytics.service import attempts
-from qualytics.service.logins import Logins, TryAgain
-from qualytics.service.passwords import Passwords
-from qualytics.service.people import Users
+from qualytics.service.accounts import sign_in_limits
+from qualytics.service.accounts.passwords import Passwords
+from qualytics.service.accounts.sign_in import Logins, TryAgain
+from qualytics.service.accounts.tokens import authenticate
+from qualytics.service.accounts.users import Users
 from qualytics.service.rights import Actor
-from qualytics.service.tokens import authenticate
 
 # Every password costs what argon2 makes it cost.
 pytestmark = pytest.mark.slow
@@ -94,12 +94,12 @@ def test_the_first_try_of_all_costs_the_same_for_known_and_unknown(shared):
 
 def test_a_try_beyond_the_limit_costs_no_verification_for_anybody(attempt, hasher):
     for name in ("Ada", "Eve"):
-        for _ in range(attempts.PER_PAIR):
+        for _ in range(sign_in_limits.PER_PAIR):
             attempt(name, "wrong")
         before = len(hasher.verified)
         with pytest.raises(TooMany) as caught:
             attempt(name)
-        assert 0 < caught.value.retry_after_s <= attempts.WINDOW_S
+        assert 0 < caught.value.retry_after_s <= sign_in_limits.WINDOW_S
         assert len(hasher.verified) == before
 
 
@@ -108,16 +108,20 @@ def test_an_address_has_a_limit_over_all_names_and_a_name_over_all_addresses(sha
         with shared.context() as context, context.store.writing():
             from qualytics.store.people import People
 
-            return attempts.count(People(context.store.execute), attempts.of(address, name)) == 0
+            return sign_in_limits.count(People(context.store.execute), sign_in_limits.of(address, name)) == 0
 
-    assert [tries("a", f"n{number}") for number in range(attempts.PER_ADDRESS + 1)].count(True) == attempts.PER_ADDRESS
+    assert [tries("a", f"n{number}") for number in range(sign_in_limits.PER_ADDRESS + 1)].count(
+        True
+    ) == sign_in_limits.PER_ADDRESS
     assert tries("b", "n1")
-    assert [tries(f"a{number}", "ada") for number in range(attempts.PER_NAME + 1)].count(True) == attempts.PER_NAME
+    assert [tries(f"a{number}", "ada") for number in range(sign_in_limits.PER_NAME + 1)].count(
+        True
+    ) == sign_in_limits.PER_NAME
     assert tries("c", "bob")
 
 
 def test_what_is_right_does_not_count(attempt):
-    for _ in range(attempts.PER_PAIR + 2):
+    for _ in range(sign_in_limits.PER_PAIR + 2):
         assert attempt("ADA ") is not None
 
 
@@ -172,7 +176,7 @@ def test_a_user_who_is_deleted_meanwhile_gets_no_token(shared):
     shared.make("Ada", "Member", password=PASSWORD)
     shared.make("Bob", "Admin")
     with shared.context(Actor("nobody", role="")) as context:
-        from qualytics.service.oidc import challenge_of
+        from qualytics.service.accounts.oidc import challenge_of
 
         logins, verifier = Logins(context, Passwords()), "v" * 43
         challenge = {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}

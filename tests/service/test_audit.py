@@ -6,8 +6,8 @@ import pytest
 
 from qualytics.errors import InvalidInput, NotAllowed
 from qualytics.service import Act
-from qualytics.service.connections import Connections
-from qualytics.service.journal import Audit, expire
+from qualytics.service.audit import Audit, expire
+from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import Actor
 
 # Each has a fresh store with users.

@@ -1,0 +1,1 @@
+"""Users and service accounts, their tokens, and how they sign in."""

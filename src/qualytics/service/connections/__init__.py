@@ -1,0 +1,1 @@
+"""Connections: checked, stored, changed, deleted, tested, and what they can see."""

@@ -1,0 +1,1 @@
+"""Datastores, as far as connections need them, and operations on them."""
