@@ -188,8 +188,8 @@ MAY_SHOW = {
     "probe/parent/zygotes.py": "words of a pipe between two processes of ours",
     "probe/child/zygote.py": "words of the import of a driver, which knows no connection",
     "cli/_call.py": "for --debug, which is asked for, and masked",
-    "store/faults.py": "words of SQLite on a file, which has no address",
-    "store/postgres_faults.py": "words of libpq on an address that was read and found to hold no more than it should",
+    "store/sqlite/faults.py": "words of SQLite on a file, which has no address",
+    "store/postgres/faults.py": "words of libpq on an address that was read and found to hold no more than it should",
     "client/transport.py": "words of the operating system on a URL that holds no login",
 }
 

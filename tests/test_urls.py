@@ -14,7 +14,7 @@ from qualytics.server import config
 from qualytics.service.accounts.oidc import Provider
 from qualytics.service.connections.drafts import draft
 from qualytics.settings import load
-from qualytics.store.postgres_opening import Address
+from qualytics.store.postgres.opening import Address
 
 SECRET = "hunter2pw"  # pragma: allowlist secret
 # Userinfo as it is pasted: whole, with characters that end a host early, and with some that no URL may hold.

@@ -22,8 +22,8 @@ from qualytics.service.connections.verbs import Connections
 from qualytics.service.datastores import bulk
 from qualytics.service.datastores.operations import SYNC, Operations
 from qualytics.service.datastores.verbs import Datastores
-from qualytics.store.people import People
 from qualytics.store.schema import TABLES
+from qualytics.store.tables.users import People
 
 # Each has a fresh store with users.
 pytestmark = pytest.mark.slow

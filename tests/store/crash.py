@@ -22,9 +22,9 @@ from qualytics.client.local import LocalClient
 from qualytics.errors import NotFound
 from qualytics.settings import Settings, load
 from qualytics.store import open_store
-from qualytics.store.rotation import rotate
-from qualytics.store.sealing import Keys
-from qualytics.store.upkeep import check, restore
+from qualytics.store.sealing.cipher import Keys
+from qualytics.store.sealing.rotation import rotate
+from qualytics.store.sqlite.upkeep import check, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,11 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy
-from qualytics.store import lock, open_store
-from qualytics.store.opening import migrate
+from qualytics.store import open_store
 from qualytics.store.schema import MIGRATIONS, VERSION
-from qualytics.store.upkeep import backup, check, restore
+from qualytics.store.sqlite import lock
+from qualytics.store.sqlite.opening import migrate
+from qualytics.store.sqlite.upkeep import backup, check, restore
 
 CREATE_FIFTY = """
 import json

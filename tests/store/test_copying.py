@@ -13,10 +13,10 @@ from qualytics.errors import Conflict, KeyMissing, SealBroken, UsageError
 from qualytics.secret import Secret
 from qualytics.store import open_store
 from qualytics.store.copying import copy
-from qualytics.store.postgres_opening import _ADVISORY
-from qualytics.store.rotation import rotate
+from qualytics.store.postgres.opening import _ADVISORY
 from qualytics.store.schema import TABLES
-from qualytics.store.upkeep import backup, check
+from qualytics.store.sealing.rotation import rotate
+from qualytics.store.sqlite.upkeep import backup, check
 from tests.threads import Threads
 
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}

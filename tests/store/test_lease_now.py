@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from qualytics.model import Wanted
-from qualytics.store import lock, open_pool, open_store
-from qualytics.store.rotation import rotate
+from qualytics.store import open_pool, open_store
+from qualytics.store.sealing.rotation import rotate
+from qualytics.store.sqlite import lock
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import pytest
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, StoreError, StoreNewer
 from qualytics.secret import Secret
-from qualytics.store import lock, open_pool, open_store
-from qualytics.store.rotation import rotate
+from qualytics.store import open_pool, open_store
 from qualytics.store.schema import VERSION
-from qualytics.store.upkeep import backup, check, restore
+from qualytics.store.sealing.rotation import rotate
+from qualytics.store.sqlite import lock
+from qualytics.store.sqlite.upkeep import backup, check, restore
 from tests.threads import Threads
 
 

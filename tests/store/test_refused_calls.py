@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from qualytics.store.upkeep import check
+from qualytics.store.sqlite.upkeep import check
 from tests.refusing import refusing
 
 pytestmark = pytest.mark.slow

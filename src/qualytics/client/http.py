@@ -48,7 +48,7 @@ class HttpUpkeep:
 
     def new_key(self) -> str:
         """Return a new key as text; nothing is stored."""
-        from qualytics.store.sealing import Key
+        from qualytics.store.sealing.cipher import Key
 
         return Key.generate().text()
 

@@ -41,26 +41,26 @@ class LocalUpkeep:
 
     def rotate(self) -> dict[str, Any]:
         """Seal every secret anew under a new key."""
-        from qualytics.store import rotation
+        from qualytics.store.sealing import rotation
 
         self._context.release()  # it needs the store for itself
         return rotation.rotate(self._settings)
 
     def check(self) -> dict[str, Any]:
         """Read the whole store and open every secret."""
-        from qualytics.store import upkeep
+        from qualytics.store.sqlite import upkeep
 
         return upkeep.check(self._settings)
 
     def backup(self, target: Path) -> dict[str, Any]:
         """Copy the store into one new file."""
-        from qualytics.store import upkeep
+        from qualytics.store.sqlite import upkeep
 
         return upkeep.backup(self._settings, target)
 
     def restore(self, source: Path, *, keep_tokens: bool = False) -> dict[str, Any]:
         """Put a backup in the store's place."""
-        from qualytics.store import upkeep
+        from qualytics.store.sqlite import upkeep
 
         self._context.release()  # it needs the store for itself
         return upkeep.restore(self._settings, source, keep_tokens=keep_tokens)
@@ -73,7 +73,7 @@ class LocalUpkeep:
 
     def new_key(self) -> str:
         """Return a new key as text; nothing is stored."""
-        from qualytics.store.sealing import Key
+        from qualytics.store.sealing.cipher import Key
 
         return Key.generate().text()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qualytics.service.rights import Actor, Right
     from qualytics.settings import Settings
     from qualytics.store.base import Store
-    from qualytics.store.records import Records
+    from qualytics.store.tables.connections import Records
 
 __all__ = ["Act", "Context"]
 

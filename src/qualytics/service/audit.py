@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import InvalidInput, Problem
 from qualytics.service.clock import later, now
 from qualytics.service.rights import AUDIT, PRUNE
-from qualytics.store.journal import RAN, Entry, Journal
+from qualytics.store.tables.audit import RAN, Entry, Journal
 
 if TYPE_CHECKING:
     from qualytics.service import Act, Context

@@ -9,7 +9,7 @@ from qualytics import text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qualytics.store.people import People, User
+    from qualytics.store.tables.users import People, User
 
 # So many names a new one is compared with by its look: a few milliseconds.
 MOST_COMPARED = 2_000

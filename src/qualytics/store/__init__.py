@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from qualytics.settings import Settings
     from qualytics.store.base import Store
-    from qualytics.store.pool import StorePool
+    from qualytics.store.sqlite.pool import StorePool
 
 __all__ = ["open_pool", "open_store"]
 
@@ -26,9 +26,9 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> Store:
     """
     if settings.store_url is not None:
         with named_driver():
-            from qualytics.store import postgres_opening
+            from qualytics.store.postgres import opening as postgres_opening
         return postgres_opening.open_store(settings)
-    from qualytics.store import opening
+    from qualytics.store.sqlite import opening
 
     return opening.open_store(settings, exclusive=exclusive)
 
@@ -40,9 +40,9 @@ def open_pool(settings: Settings) -> StorePool:
     """
     if settings.store_url is not None:
         with named_driver():
-            from qualytics.store import postgres_pool
+            from qualytics.store.postgres import pool as postgres_pool
         return postgres_pool.PostgresPool(settings)
-    from qualytics.store import pool
+    from qualytics.store.sqlite import pool
 
     return pool.EmbeddedPool(settings)
 

@@ -15,9 +15,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from qualytics.errors import KeyMismatch
-from qualytics.store.identity import Identity
-from qualytics.store.records import Records
-from qualytics.store.sealing import Key, Keys
+from qualytics.store.sealing.cipher import Key, Keys
+from qualytics.store.sealing.identity import Identity
+from qualytics.store.tables.connections import Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,7 +11,7 @@ from qualytics.errors import Conflict, StoreDamaged, UsageError
 from qualytics.secret import Secret
 from qualytics.store import open_store
 from qualytics.store.schema import TABLES
-from qualytics.store.sealed import SEALED, SealedTable, sealed_values
+from qualytics.store.sealing.values import SEALED, SealedTable, sealed_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

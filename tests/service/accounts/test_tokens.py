@@ -14,8 +14,8 @@ from qualytics.service.accounts.token_usage import Uses
 from qualytics.service.accounts.tokens import MOST_ACTIVE, Tokens, authenticate, hash_of
 from qualytics.service.accounts.users import Users
 from qualytics.service.rights import Actor
-from qualytics.store.people import People, Token
-from qualytics.store.sealed import OwnSecrets
+from qualytics.store.sealing.values import OwnSecrets
+from qualytics.store.tables.users import People, Token
 
 KEYS = ["id", "name", "user", "active", "expiration", "last_used", "revoked", "created"]
 

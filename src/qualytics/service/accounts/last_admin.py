@@ -11,7 +11,7 @@ from qualytics.service.clock import now
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qualytics.store.people import People, User
+    from qualytics.store.tables.users import People, User
 
 
 @contextlib.contextmanager

@@ -9,12 +9,12 @@ from qualytics.errors import NotSignedIn
 from qualytics.service import Act, validate
 from qualytics.service.clock import now
 from qualytics.service.similar_names import twin_of
-from qualytics.store.people import User
+from qualytics.store.tables.users import User
 
 if TYPE_CHECKING:
     from qualytics.service import Context
     from qualytics.service.accounts.oidc import Identity, Provider
-    from qualytics.store.people import People
+    from qualytics.store.tables.users import People
 
 _MOST_TRIES = 100
 

@@ -20,15 +20,15 @@ from qualytics.service.accounts.passwords import LONGEST, Passwords
 from qualytics.service.accounts.tokens import issue, require_room
 from qualytics.service.clock import later, now
 from qualytics.service.rights import Actor
-from qualytics.store.people import People
-from qualytics.store.sealed import OwnSecrets
+from qualytics.store.sealing.values import OwnSecrets
+from qualytics.store.tables.users import People
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.service import Context
     from qualytics.service.accounts.oidc import OpenId
-    from qualytics.store.people import User
+    from qualytics.store.tables.users import User
 
 STEP_S = 600
 # RFC 6749 section 4.1.2: a code is for the next moment.

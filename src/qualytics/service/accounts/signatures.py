@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import NotSignedIn, UsageError
 from qualytics.secret import Secret
-from qualytics.store.sealed import OwnSecrets
+from qualytics.store.sealing.values import OwnSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

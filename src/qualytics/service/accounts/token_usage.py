@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.errors import QualyticsError
 from qualytics.service.clock import later, now
-from qualytics.store.people import People
+from qualytics.store.tables.users import People
 
 if TYPE_CHECKING:
     from collections.abc import Callable

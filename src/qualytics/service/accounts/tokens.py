@@ -14,7 +14,7 @@ from qualytics.service.accounts import signatures
 from qualytics.service.accounts.last_admin import one_left
 from qualytics.service.clock import now
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
-from qualytics.store.people import People, Token
+from qualytics.store.tables.users import People, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qualytics.service import Context
     from qualytics.service.accounts.token_usage import Uses
     from qualytics.store.base import Store
-    from qualytics.store.people import SignedIn, User
+    from qualytics.store.tables.users import SignedIn, User
 
 DEFAULT_DAYS = 90
 MOST_DAYS = 365

@@ -15,7 +15,7 @@ from qualytics.service.accounts.tokens import end_others, issue, named
 from qualytics.service.clock import now
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
 from qualytics.service.similar_names import twin_of
-from qualytics.store.people import People, User
+from qualytics.store.tables.users import People, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from qualytics.model import Connection, Wanted
     from qualytics.service import Act, Context
-    from qualytics.store.records import Records
+    from qualytics.store.tables.connections import Records
 
 # A refusal names so many datastores; more would hide its hint.
 _MOST_NAMED = 20

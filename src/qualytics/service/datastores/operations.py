@@ -8,7 +8,7 @@ from qualytics.errors import InvalidInput, NotFound, Problem, QualyticsError
 from qualytics.service.clock import later, now
 from qualytics.service.rights import READ, TEST
 from qualytics.settings import TEST_TIMEOUT_MAX_S
-from qualytics.store.operations import Operations as Rows
+from qualytics.store.tables.operations import Operations as Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qualytics.model import Connection, Datastore
     from qualytics.service import Context
     from qualytics.service.connections.verbs import Connections
-    from qualytics.store.records import Records
+    from qualytics.store.tables.connections import Records
 
 
 class Datastores:

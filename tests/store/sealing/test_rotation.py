@@ -10,9 +10,9 @@ from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, KeyMismatch, SealBroken, UsageError
 from qualytics.secret import Secret
 from qualytics.store import open_store
-from qualytics.store.rotation import rotate
-from qualytics.store.sealing import Key
-from qualytics.store.upkeep import backup, check, restore
+from qualytics.store.sealing.cipher import Key
+from qualytics.store.sealing.rotation import rotate
+from qualytics.store.sqlite.upkeep import backup, check, restore
 
 
 def sealed_in(path):

@@ -14,14 +14,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qualytics.errors import Busy
-from qualytics.store.opening import open_store
+from qualytics.store.sqlite.opening import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qualytics.settings import Settings
     from qualytics.store.base import Store
-    from qualytics.store.sqlite import SqliteStore
+    from qualytics.store.sqlite.engine import SqliteStore
 
 # So many databases stay open for the next requests; more are opened while more are needed.
 _MOST_IDLE = 16

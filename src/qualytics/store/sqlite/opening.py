@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from qualytics.errors import Busy, StoreDamaged, StoreNewer
 from qualytics.store import files
-from qualytics.store.faults import busy, named_faults, named_os_errors, not_a_store
-from qualytics.store.identity import Identity
-from qualytics.store.lock import Lock, locked
 from qualytics.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
-from qualytics.store.sealing import Key, Keys
-from qualytics.store.sqlite import SqliteStore
+from qualytics.store.sealing.cipher import Key, Keys
+from qualytics.store.sealing.identity import Identity
+from qualytics.store.sqlite.engine import SqliteStore
+from qualytics.store.sqlite.faults import busy, named_faults, named_os_errors, not_a_store
+from qualytics.store.sqlite.lock import Lock, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

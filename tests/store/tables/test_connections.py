@@ -9,8 +9,8 @@ import pytest
 from qualytics.client.local import LocalClient
 from qualytics.errors import Conflict, ConnectionInUse, NotFound, StoreError
 from qualytics.store import open_store
-from qualytics.store.opening import migrate
-from qualytics.store.records import Records
+from qualytics.store.sqlite.opening import migrate
+from qualytics.store.tables.connections import Records
 
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
 

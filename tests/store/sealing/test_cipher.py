@@ -9,8 +9,8 @@ import pytest
 from qualytics.errors import KeyInvalid, SealBroken
 from qualytics.secret import Secret
 from qualytics.store import open_store
-from qualytics.store.sealing import Key, Place
-from qualytics.store.upkeep import check
+from qualytics.store.sealing.cipher import Key, Place
+from qualytics.store.sqlite.upkeep import check
 
 PLACE = Place("store", "connections", 1, "password")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from qualytics.errors import KeyInvalid, KeyMismatch, KeyMissing, SealBroken
 from qualytics.secret import Secret
-from qualytics.store.faults import named_os_errors
 from qualytics.store.files import write_private
+from qualytics.store.sqlite.faults import named_os_errors
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from qualytics.store.upkeep import check
+from qualytics.store.sqlite.upkeep import check
 
 CREATE = ("connections", "create", "--type", "postgresql", "--host", "h", "--username", "u", "--password", "p")
 LIMITS = [0, 1, 4_096, 16_384, 32_768, 33_000, 40_000, 50_000, 60_000, 70_000]

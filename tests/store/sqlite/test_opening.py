@@ -12,9 +12,10 @@ import pytest
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, QualyticsError, StoreDamaged, StoreError, StoreNewer, StoreUnsafe
 from qualytics.settings import Settings
-from qualytics.store import lock, open_store
+from qualytics.store import open_store
 from qualytics.store.schema import VERSION
-from qualytics.store.upkeep import backup, check
+from qualytics.store.sqlite import lock
+from qualytics.store.sqlite.upkeep import backup, check
 
 CREATE = ("connections", "create", "--type", "postgresql", "--host", "h", "--username", "u", "--password", "p")
 

@@ -12,21 +12,21 @@ from psycopg import errors as pg
 
 from qualytics.errors import KeyMissing, StoreError, UsageError
 from qualytics.settings import STORE_CONNECT_S, STORE_STATEMENT_S
-from qualytics.store import dialect
-from qualytics.store.faults import named_os_errors, not_a_store
-from qualytics.store.identity import Identity
-from qualytics.store.opening import first_key
-from qualytics.store.postgres import PostgresStore, newer, rows
-from qualytics.store.postgres_faults import named_faults
+from qualytics.store.postgres import dialect
+from qualytics.store.postgres.engine import PostgresStore, newer, rows
+from qualytics.store.postgres.faults import named_faults
 from qualytics.store.schema import MIGRATIONS, VERSION
-from qualytics.store.sealing import Keys
+from qualytics.store.sealing.cipher import Keys
+from qualytics.store.sealing.identity import Identity
+from qualytics.store.sqlite.faults import named_os_errors, not_a_store
+from qualytics.store.sqlite.opening import first_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qualytics.settings import Settings
-    from qualytics.store.postgres import Database
-    from qualytics.store.sealing import Key
+    from qualytics.store.postgres.engine import Database
+    from qualytics.store.sealing.cipher import Key
 
 _APPLICATION = "qualytics"
 # "qlyt" as a number: who makes or migrates a store holds this lock of the database.

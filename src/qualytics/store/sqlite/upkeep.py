@@ -9,13 +9,14 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import KeyProblem, StoreDamaged, StoreError, UsageError
-from qualytics.store import files, open_store, opening
-from qualytics.store.faults import named_faults, named_os_errors, not_a_store
-from qualytics.store.identity import Identity
-from qualytics.store.lock import locked
-from qualytics.store.opening import connect, install, made_aside, migrate, quoted
-from qualytics.store.sealed import SEALED, sealed_values
-from qualytics.store.sealing import Keys
+from qualytics.store import files, open_store
+from qualytics.store.sealing.cipher import Keys
+from qualytics.store.sealing.identity import Identity
+from qualytics.store.sealing.values import SEALED, sealed_values
+from qualytics.store.sqlite import opening
+from qualytics.store.sqlite.faults import named_faults, named_os_errors, not_a_store
+from qualytics.store.sqlite.lock import locked
+from qualytics.store.sqlite.opening import connect, install, made_aside, migrate, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from qualytics.settings import Settings
     from qualytics.store.base import Store
-    from qualytics.store.sealing import Key, Place
+    from qualytics.store.sealing.cipher import Key, Place
 
 _JSON_COLUMNS = (("connections", "parameters"), *(("datastores", name) for name in ("tags", "teams", "settings")))
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors as pg
 
 from qualytics.errors import Conflict, QualyticsError, StoreDamaged, StoreError, StoreFull, StoreUnreachable
-from qualytics.store.faults import busy
+from qualytics.store.sqlite.faults import busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

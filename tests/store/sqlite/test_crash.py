@@ -6,8 +6,8 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.settings import load
-from qualytics.store.sealing import Key
-from qualytics.store.upkeep import backup, check
+from qualytics.store.sealing.cipher import Key
+from qualytics.store.sqlite.upkeep import backup, check
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ import pytest
 
 from qualytics.errors import KeyInvalid, KeyMismatch, KeyMissing
 from qualytics.secret import Secret
-from qualytics.store.sealing import Key
-from qualytics.store.upkeep import check
+from qualytics.store.sealing.cipher import Key
+from qualytics.store.sqlite.upkeep import check
 
 
 def spoil_missing(path):

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import StoreError
 from qualytics.store.base import Store
-from qualytics.store.faults import busy, named_faults
 from qualytics.store.schema import VERSION
+from qualytics.store.sqlite.faults import busy, named_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from qualytics.settings import Settings
-    from qualytics.store.lock import Lock
-    from qualytics.store.records import Records
+    from qualytics.store.sqlite.lock import Lock
+    from qualytics.store.tables.connections import Records
 
 
 class CursorRows:

@@ -17,7 +17,7 @@ from qualytics.service.accounts.users import Users
 from qualytics.settings import Plane
 from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION
-from qualytics.store.upkeep import backup, check, restore
+from qualytics.store.sqlite.upkeep import backup, check, restore
 
 
 def spoil(path, *statements):

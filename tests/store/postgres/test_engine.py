@@ -19,10 +19,11 @@ from qualytics.errors import (
 )
 from qualytics.secret import Secret
 from qualytics.settings import load
-from qualytics.store import dialect, open_pool, open_store
-from qualytics.store.rotation import rotate
+from qualytics.store import open_pool, open_store
+from qualytics.store.postgres import dialect
 from qualytics.store.schema import MIGRATIONS, TABLES, VERSION
-from qualytics.store.upkeep import check
+from qualytics.store.sealing.rotation import rotate
+from qualytics.store.sqlite.upkeep import check
 
 CREATE = ("connections", "create", "--type", "postgresql", "--host", "h", "--username", "u", "--password", "p")
 PARTS = {"host": "h", "username": "u", "type": "postgresql", "password": "p"}

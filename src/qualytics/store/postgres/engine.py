@@ -16,18 +16,18 @@ import psycopg
 
 from qualytics.errors import StoreError, StoreNewer
 from qualytics.store.base import Store
-from qualytics.store.dialect import statement
-from qualytics.store.faults import not_a_store
-from qualytics.store.identity import Identity
-from qualytics.store.postgres_faults import is_lost, lost_in_change, named, named_faults
+from qualytics.store.postgres.dialect import statement
+from qualytics.store.postgres.faults import is_lost, lost_in_change, named, named_faults
 from qualytics.store.schema import NUMBERED, VERSION
+from qualytics.store.sealing.identity import Identity
+from qualytics.store.sqlite.faults import not_a_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from qualytics.settings import Settings
     from qualytics.store.base import Known
-    from qualytics.store.records import Records
+    from qualytics.store.tables.connections import Records
 
 Database = psycopg.Connection[Any]
 T = TypeVar("T")

@@ -7,8 +7,8 @@ import pytest
 from qualytics.errors import SealBroken
 from qualytics.secret import Secret
 from qualytics.store import open_store
-from qualytics.store.rotation import rotate
-from qualytics.store.upkeep import backup, check, restore
+from qualytics.store.sealing.rotation import rotate
+from qualytics.store.sqlite.upkeep import backup, check, restore
 
 
 def give(settings, name, text):

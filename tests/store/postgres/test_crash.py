@@ -10,7 +10,7 @@ from qualytics.errors import Busy, StoreUnreachable
 from qualytics.secret import Secret
 from qualytics.settings import Settings
 from qualytics.store import open_pool, open_store
-from qualytics.store.upkeep import check
+from qualytics.store.sqlite.upkeep import check
 from tests.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]

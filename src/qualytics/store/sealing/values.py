@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qualytics.store.faults import unreadable
-from qualytics.store.sealing import Place
+from qualytics.store.sealing.cipher import Place
+from qualytics.store.sqlite.faults import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qualytics.secret import Secret
-    from qualytics.store.sealing import Key
+    from qualytics.store.sealing.cipher import Key
 
 _BATCH = 1_000
 # Rows and key are read one after the other; in between somebody may rotate the key.

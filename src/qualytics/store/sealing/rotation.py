@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import QualyticsError, StoreUnreachable, UsageError
 from qualytics.store import files, open_store
-from qualytics.store.sealed import SEALED, sealed_values
-from qualytics.store.sealing import Key
+from qualytics.store.sealing.cipher import Key
+from qualytics.store.sealing.values import SEALED, sealed_values
 
 if TYPE_CHECKING:
     from qualytics.settings import Settings

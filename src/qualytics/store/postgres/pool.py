@@ -11,17 +11,17 @@ import psycopg_pool
 
 from qualytics.errors import StoreUnreachable
 from qualytics.settings import STORE_CONNECT_S
-from qualytics.store.faults import busy
-from qualytics.store.postgres import PostgresStore, rows
-from qualytics.store.postgres_faults import named_faults
-from qualytics.store.postgres_opening import Address, configure, connect, make_ready
+from qualytics.store.postgres.engine import PostgresStore, rows
+from qualytics.store.postgres.faults import named_faults
+from qualytics.store.postgres.opening import Address, configure, connect, make_ready
+from qualytics.store.sqlite.faults import busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qualytics.settings import Settings
     from qualytics.store.base import Known, Store
-    from qualytics.store.postgres import Database
+    from qualytics.store.postgres.engine import Database
 
     Connections = psycopg_pool.ConnectionPool[Database]
 

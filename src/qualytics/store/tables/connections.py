@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.fields import SEEN
 from qualytics.model import Connection, Datastore, Wanted
-from qualytics.store.faults import unreadable
 from qualytics.store.schema import CONNECTION_VALUES, DATASTORE_VALUES
-from qualytics.store.sealed import SECRETS, OwnSecrets, opened
-from qualytics.store.sealing import Place
+from qualytics.store.sealing.cipher import Place
+from qualytics.store.sealing.values import SECRETS, OwnSecrets, opened
+from qualytics.store.sqlite.faults import unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from qualytics.secret import Secret
-    from qualytics.store.sealed import Keyring
+    from qualytics.store.sealing.values import Keyring
 
 T = TypeVar("T")
 

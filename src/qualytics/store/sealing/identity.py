@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.secret import Secret
-from qualytics.store.faults import not_a_store
-from qualytics.store.sealing import Place
+from qualytics.store.sealing.cipher import Place
+from qualytics.store.sqlite.faults import not_a_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qualytics.store.sealing import Key
+    from qualytics.store.sealing.cipher import Key
 
 _CHECK = "key-check"
 

@@ -1,0 +1,1 @@
+"""Secrets at rest: the cipher, the keys, and which values are sealed."""
