@@ -170,7 +170,7 @@ _OURS = "words of our own checks, which repeat no value"
 _MASKED = "words of a driver, masked before anybody sees them"
 _SEARCHED = "a driver's words are searched, and none is shown"
 MAY_SHOW = {
-    "server/login.py": _OURS,
+    "server/sign_in.py": _OURS,
     "server/config.py": _OURS,
     "server/bodies.py": _OURS,
     "service/accounts/oidc.py": _OURS,
@@ -190,7 +190,7 @@ MAY_SHOW = {
     "cli/_call.py": "for --debug, which is asked for, and masked",
     "store/sqlite/faults.py": "words of SQLite on a file, which has no address",
     "store/postgres/faults.py": "words of libpq on an address that was read and found to hold no more than it should",
-    "client/transport.py": "words of the operating system on a URL that holds no login",
+    "client/http/transport.py": "words of the operating system on a URL that holds no login",
 }
 
 
@@ -221,8 +221,8 @@ def test_no_text_is_made_of_an_exception_but_where_that_is_known_to_repeat_no_se
 def test_urls_of_settings_and_of_users_are_taken_apart_in_one_place():
     allowed = {
         "urls.py": "the place",
-        "client/dialling.py": "a proxy's, which may hold a login",
-        "client/browser.py": "what a browser of this machine asks for",
+        "client/http/dialling.py": "a proxy's, which may hold a login",
+        "client/sign_in/browser.py": "what a browser of this machine asks for",
         "connectors/shared/aws_role.py": "shows the host of what was checked",
         "connectors/shared/https.py": "compares and joins what was checked",
         "connectors/shared/objects.py": "reads the path of what was checked",

@@ -7,7 +7,7 @@ import pytest
 
 from qualytics import connectors, urls
 from qualytics.client.config import parse_url
-from qualytics.client.dialling import Proxy
+from qualytics.client.http.dialling import Proxy
 from qualytics.errors import InvalidInput, QualyticsError, UsageError
 from qualytics.probe.egress import Policy
 from qualytics.server import config

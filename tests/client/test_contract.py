@@ -344,7 +344,7 @@ def test_two_changes_at_once_both_count(remotely, fresh_plane):
     import threading
 
     from qualytics.client.config import make
-    from qualytics.client.http import HttpClient
+    from qualytics.client.http.client import HttpClient
 
     remotely(*shlex.split(PG))
     pair = {"url": fresh_plane.url, "token": fresh_plane.tokens["Admin"]}

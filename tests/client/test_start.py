@@ -65,4 +65,4 @@ def test_the_embedded_store_is_opened_without_anything_of_http(home):
         check=True,
     )
     modules = set(done.stderr.decode().splitlines()[-1].split())
-    assert not modules & {"http.client", "ssl", "yaml", "qualytics.client.http"}
+    assert not modules & {"http.client", "ssl", "yaml", "qualytics.client.http.client"}

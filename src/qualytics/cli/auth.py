@@ -13,7 +13,7 @@ from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Seconds, Text, Whole
 from qualytics.cli._values import collect_text
-from qualytics.client import signing_in
+from qualytics.client.sign_in import login as signing_in
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
 

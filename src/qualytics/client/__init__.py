@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from qualytics.client.http import HttpClient
+    from qualytics.client.http.client import HttpClient
     from qualytics.client.local import LocalClient
     from qualytics.secret import Secret
 
@@ -29,7 +29,7 @@ def connect() -> Client:
     settings = load()
     target = config.find(settings.home)
     if target is not None:
-        from qualytics.client.http import HttpClient
+        from qualytics.client.http.client import HttpClient
 
         return HttpClient(target)
     from qualytics.client.local import LocalClient

@@ -7,11 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import qualytics
-from qualytics.client import config, dialling
-from qualytics.client.api import Api
-from qualytics.client.dialling import Deadline
-from qualytics.client.tokens import expiry_of
-from qualytics.client.transport import Transport
+from qualytics.client import config
+from qualytics.client.http import dialling
+from qualytics.client.http.api import Api
+from qualytics.client.http.dialling import Deadline
+from qualytics.client.http.transport import Transport
+from qualytics.client.sign_in.claims import expiry_of
 from qualytics.errors import QualyticsError
 
 if TYPE_CHECKING:

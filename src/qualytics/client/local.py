@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from qualytics.client.local_people import LocalTokens, LocalUsers
+    from qualytics.client.local_accounts import LocalTokens, LocalUsers
     from qualytics.service.audit import Audit
     from qualytics.settings import Settings
 
@@ -102,14 +102,14 @@ class LocalClient:
     @property
     def users(self) -> LocalUsers:
         """Return the users of the control plane; the owner of its store may change them."""
-        from qualytics.client.local_people import LocalUsers
+        from qualytics.client.local_accounts import LocalUsers
 
         return LocalUsers(self._shared())
 
     @property
     def tokens(self) -> LocalTokens:
         """Return the tokens of those users."""
-        from qualytics.client.local_people import LocalTokens
+        from qualytics.client.local_accounts import LocalTokens
 
         return LocalTokens(self._shared())
 

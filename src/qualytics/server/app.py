@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException
 
 from qualytics.errors import QualyticsError
 from qualytics.probe._platform import harden
-from qualytics.server import connections, datastores, discovery, login, meta, openapi, operations, people, problems
+from qualytics.server import accounts, connections, datastores, discovery, meta, openapi, operations, problems, sign_in
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
@@ -17,14 +17,14 @@ from qualytics.server.runtime import Runtime
 if TYPE_CHECKING:
     from qualytics.server.config import Config
 
-ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES, *operations.ROUTES, *people.ROUTES]
+ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES, *operations.ROUTES, *accounts.ROUTES]
 
 
 def make_app(config: Config) -> Guard:
     """Return the application of one worker, with what guards it."""
     runtime = Runtime(config)
     app = Litestar(
-        [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *login.ROUTES])],
+        [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES])],
         exception_handlers={
             QualyticsError: problems.of_product,
             HTTPException: problems.of_http,
@@ -38,7 +38,7 @@ def make_app(config: Config) -> Guard:
         debug=False,
     )
     app.state.runtime = runtime
-    app.state.desk = login.desk_of(config)
+    app.state.desk = sign_in.desk_of(config)
     runtime.openapi = openapi.document(config.path, [*ROUTES, *meta.ROUTES])
     return Guard(app, runtime)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import qualytics
-from qualytics.client import dialling
-from qualytics.client.dialling import Deadline
+from qualytics.client.http import dialling
+from qualytics.client.http.dialling import Deadline
 from qualytics.errors import NotSignedIn, Unreachable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from qualytics.secret import MASK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qualytics.client.transport import Reply
+    from qualytics.client.http.transport import Reply
     from qualytics.masking import Masking
 
 _MOST_SHOWN = 500

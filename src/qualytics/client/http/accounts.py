@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.client import replies
-from qualytics.client.api import PAGE, Api, is_too_long
+from qualytics.client.http import replies
+from qualytics.client.http.api import PAGE, Api, is_too_long
 from qualytics.errors import NotFound, UsageError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.client import replies
-from qualytics.client.api import Api, Query, is_too_long, test_wait
+from qualytics.client.http import replies
+from qualytics.client.http.api import Api, Query, is_too_long, test_wait
 from qualytics.errors import NotFound, UsageError, VersionChanged
 from qualytics.model import Listing
 

@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client import config
-from qualytics.client.api import Api
-from qualytics.client.tokens import expiry_of
+from qualytics.client.http.api import Api
+from qualytics.client.sign_in.claims import expiry_of
 from qualytics.errors import NotSignedIn, QualyticsError, UsageError
 from qualytics.secret import MASK, Secret
 from qualytics.settings import load
@@ -83,7 +83,7 @@ def with_browser(
         NotSignedIn: nobody did, or the control plane refused.
 
     """
-    from qualytics.client import browser
+    from qualytics.client.sign_in import browser
 
     target = target_of(found)
     answer = browser.ask(target, say, open_browser=open_browser, timeout_s=timeout_s)

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from qualytics.client import dialling
 from qualytics.client.config import make
-from qualytics.client.http import HttpClient
-from qualytics.client.transport import Transport
+from qualytics.client.http import dialling
+from qualytics.client.http.client import HttpClient
+from qualytics.client.http.transport import Transport
 from qualytics.errors import NotSignedIn, QualyticsError, Unreachable
 from tests import faults
 from tests.client.misbehaving import reply, scripted
@@ -118,7 +118,7 @@ def test_a_reply_that_is_none_is_told_in_one_line_with_a_hint(ask, answer, words
 
 
 def test_a_reply_without_end_is_cut_off(monkeypatch):
-    from qualytics.client import transport
+    from qualytics.client.http import transport
 
     monkeypatch.setattr(transport, "MOST_BYTES", 1 << 20)
 

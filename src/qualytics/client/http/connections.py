@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.client import replies
-from qualytics.client.api import Api, is_too_long, test_wait
+from qualytics.client.http import replies
+from qualytics.client.http.api import Api, is_too_long, test_wait
 from qualytics.errors import NotAllowed, NotFound, UsageError, VersionChanged
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, Scope

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from qualytics.client import replies
-from qualytics.client.transport import Transport
+from qualytics.client.http import replies
+from qualytics.client.http.transport import Transport
 from qualytics.errors import InvalidInput, NotFound, Problem
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from qualytics.client.api import Api
-from qualytics.client.http_connections import HttpConnections
-from qualytics.client.http_datastores import HttpDatastores, HttpDiscovery
+from qualytics.client.http.api import Api
+from qualytics.client.http.connections import HttpConnections
+from qualytics.client.http.datastores import HttpDatastores, HttpDiscovery
 from qualytics.errors import NotAllowed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qualytics.client.config import Target
-    from qualytics.client.http_people import HttpAudit, HttpTokens, HttpUsers
+    from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
 
 
 class HttpUpkeep:
@@ -73,21 +73,21 @@ class HttpClient:
     @property
     def users(self) -> HttpUsers:
         """Return the verbs on users."""
-        from qualytics.client.http_people import HttpUsers
+        from qualytics.client.http.accounts import HttpUsers
 
         return HttpUsers(self._api)
 
     @property
     def tokens(self) -> HttpTokens:
         """Return the verbs on tokens."""
-        from qualytics.client.http_people import HttpTokens
+        from qualytics.client.http.accounts import HttpTokens
 
         return HttpTokens(self._api)
 
     @property
     def audit(self) -> HttpAudit:
         """Return the audit log."""
-        from qualytics.client.http_people import HttpAudit
+        from qualytics.client.http.accounts import HttpAudit
 
         return HttpAudit(self._api)
 

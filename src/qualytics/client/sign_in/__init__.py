@@ -1,0 +1,1 @@
+"""Signing in to a control plane, for the commands of `qualytics auth`."""
