@@ -14,23 +14,23 @@ help: ## List the targets.
 
 setup: $(VENV)/.complete ## Build .venv with the package, every driver and the developers' tools.
 
-$(VENV)/.complete: pyproject.toml constraints.txt dev/setup.sh | sizes
-	sh dev/setup.sh $(VENV)
+$(VENV)/.complete: pyproject.toml constraints.txt tools/setup.sh | sizes
+	sh tools/setup.sh $(VENV)
 
 # Before anything is installed: what the target is going to fetch, and how much.
 sizes:
-	@python=$$(sh dev/python.sh) && "$$python" -m dev.needs $(FOR) $(VENV)
+	@python=$$(sh tools/python.sh) && "$$python" -m testbed.needs $(FOR) $(VENV)
 
 demo: FOR = demo
 demo: setup ## Run the main job on real databases and print each command with its output.
-	$(PYTHON) -m dev.demo
+	$(PYTHON) -m tools.demo
 
 serve: setup ## Run a control plane on this machine; its tests may reach this machine, which is refused by default.
 	$(VENV)/bin/qualytics serve --allow-target 127.0.0.0/8
 
 test: FOR = test
 test: setup ## Run the whole suite against real servers, installing what is missing.
-	$(PYTHON) -m dev.prepare
+	$(PYTHON) -m testbed.prepare
 	$(PYTHON) -m pytest -n 2
 
 test-fast: setup ## Run the tests that need no server.
@@ -38,24 +38,24 @@ test-fast: setup ## Run the tests that need no server.
 
 verify: FOR = verify
 verify: setup ## Test every type on its counterpart, or some: TYPES="s3 hive"; all of them keep their versions.
-	$(PYTHON) -m dev.verify $(if $(TYPES),$(TYPES),--write)
+	$(PYTHON) -m tools.verify $(if $(TYPES),$(TYPES),--write)
 
 lint: setup ## Check style, types and that generated documents are current.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(PYTHON) -m dev.docs --check
+	$(PYTHON) -m tools.docs --check
 
 format: setup ## Format the code.
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
 docs: setup ## Write the generated documents anew.
-	$(PYTHON) -m dev.docs
+	$(PYTHON) -m tools.docs
 
 bench: FOR = bench
 bench: setup ## Print the figures as ratios to floors measured in the same run, or some: ROWS="list test".
-	$(PYTHON) -m dev.bench $(if $(ROWS),--rows "$(ROWS)")
+	$(PYTHON) -m bench $(if $(ROWS),--rows "$(ROWS)")
 
 clean: ## Remove what the targets made in this folder.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""What the figures are measured against."""
+"""Every figure of `docs/performance.md`, measured beside a floor: `python -m bench`."""

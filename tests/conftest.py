@@ -18,9 +18,9 @@ import pytest
 import trustme
 import yaml
 
-from dev import fakesnow, servers
 from qualytics.cli import main
 from qualytics.secret import Secret
+from testbed import fakesnow, servers
 
 if TYPE_CHECKING:
     from qualytics.settings import Settings

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from dev import servers
+from testbed import servers
 
 
 def run(module: str, given: Any = None, *, timeout_s: float = 110) -> Any:

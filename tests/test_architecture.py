@@ -296,7 +296,7 @@ def test_the_sdk_names_at_most_twenty_things_sorted_and_all_there():
 def test_the_project_names_no_place_outside_itself():
     # Written apart, so that this file does not hold what it looks for.
     forbidden = ["/wo" + "rk/", ".lib" + "rary", "../sha" + "red", "pypi." + "org", "npmjs." + "org", "debian." + "org"]
-    folders = [ROOT / "docs", ROOT / "dev", ROOT / "tests", ROOT / ".ci", SRC]
+    folders = [SRC, *(ROOT / name for name in ("docs", "testbed", "bench", "tools", "tests", ".ci"))]
     for path in [*ROOT.glob("*"), *(path for folder in folders for path in folder.rglob("*"))]:
         if path.is_file() and path.name != ".git" and path.suffix in {".py", ".md", ".toml", ".sh", ".txt", ".yml", ""}:
             text = path.read_text(errors="replace")

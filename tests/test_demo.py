@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dev import servers
+from testbed import servers
 
 
 @pytest.mark.slow
@@ -14,7 +14,7 @@ from dev import servers
 def test_the_demo_runs_every_command_as_it_must_end():
     env = {name: value for name, value in os.environ.items() if not name.startswith("QUALYTICS_")}
     done = subprocess.run(
-        [sys.executable, "-m", "dev.demo"],
+        [sys.executable, "-m", "tools.demo"],
         cwd=servers.ROOT,
         env=env,
         capture_output=True,

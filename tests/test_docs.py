@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dev import docs
-from dev.counterparts import COUNTERPARTS
 from qualytics.connectors import all_connectors, get
+from testbed.counterparts import COUNTERPARTS
+from tools import docs
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -108,5 +108,5 @@ def test_every_link_between_the_documents_leads_somewhere():
 
 def test_every_place_that_the_documents_name_exists():
     for page in WRITTEN:
-        for place in re.findall(r"`((?:src|dev|tests)/[\w/.]+)`", page.read_text()):
+        for place in re.findall(r"`((?:src|testbed|bench|tools|tests)/[\w/.]+)`", page.read_text()):
             assert (ROOT / place).exists(), f"{page.name}: {place}"

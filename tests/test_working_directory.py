@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dev.control_plane import serving
 from qualytics import connectors, module_path
 from qualytics.service import doctor
+from testbed.control_plane import serving
 
 ROOT = Path(__file__).parent.parent
 OURS = {"qualytics"}

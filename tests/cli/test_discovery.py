@@ -8,7 +8,7 @@ import sqlite3
 import duckdb
 import pytest
 
-from dev import fakesnow, objects, servers
+from testbed import fakesnow, objects, servers
 
 names = (f"discovered_{number}" for number in itertools.count())
 ODD = "odd \" ' % _ name"

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from dev.control_plane import MANY, PASSWORD, serving
+from testbed.control_plane import MANY, PASSWORD, serving
 
 _TABLES = ("datastores", "connections")
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from dev import servers
+from testbed import servers
 
 
 @pytest.fixture(scope="session")

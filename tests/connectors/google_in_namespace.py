@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 import trustme
 from google.auth import jwt
 
-from dev import cloud
+from testbed import cloud
 from tests.connectors.cloud import serving, trial
 
 NAMES = ("oauth2.googleapis.com", "bigquery.googleapis.com")

@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from pyathena.error import OperationalError
 
-from dev import cloud
-from dev.relay import relay
 from qualytics.connectors import get
 from qualytics.connectors.types._athena_client import arguments
 from qualytics.connectors.types._athena_place import endpoint, region_of
 from qualytics.probe.verdicts.verdict import judge
+from testbed import cloud
+from testbed.relay import relay
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 

@@ -14,14 +14,14 @@ from google.api_core import exceptions as google_errors
 from google.auth.exceptions import RefreshError
 from hypothesis import given, settings
 
-from dev import cloud
-from dev.reach import google_key
-from dev.relay import relay
 from qualytics.connectors import Refusal, get
 from qualytics.connectors.shared.google_token import key_of
 from qualytics.connectors.shared.requests import pin
 from qualytics.connectors.types._bigquery_client import arguments
 from qualytics.probe.verdicts.verdict import judge
+from testbed import cloud
+from testbed.reach import google_key
+from testbed.relay import relay
 from tests import namespaces
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial

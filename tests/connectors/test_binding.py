@@ -10,8 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from dev.control_plane import MANY, serving
-from dev.reach import WORD, reaching
 from qualytics import connectors
 from qualytics.connectors import Param
 from qualytics.errors import InvalidInput
@@ -20,6 +18,8 @@ from qualytics.service import policy as rules
 from qualytics.service.connections.drafts import draft
 from qualytics.service.validate import accepted
 from qualytics.settings import Plane
+from testbed.control_plane import MANY, serving
+from testbed.reach import WORD, reaching
 
 NEEDED = (409, "secret-needed-for-new-target")
 ALL = [pytest.param(connector, id=connector.type) for connector in connectors.all_connectors()]

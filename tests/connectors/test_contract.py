@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 import qualytics.connectors
-from dev.reach import google_key
 from qualytics import connectors
 from qualytics.connectors.contract import SSL_MODES
 from qualytics.connectors.shared.https import endpoint_of
 from qualytics.fields import BY_NAME, KEYS, SCOPES
 from qualytics.probe.verdicts.verdict import CLASSES
 from qualytics.service.validate import Problems, check_grammar, check_values
+from testbed.reach import google_key
 
 ROOT = Path(__file__).parents[2]
 ALL = [pytest.param(connector, id=connector.type) for connector in connectors.all_connectors()]

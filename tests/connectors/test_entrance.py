@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from dev import pgbouncer, servers
+from testbed import pgbouncer, servers
 from tests.connectors.trial import outcome, trial
 
 LOGIN = {"username": "app", "password": "secret 1"}

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 
-from dev import hive as servers
-from dev.relay import relay
 from qualytics.connectors import get
 from qualytics.connectors.types import _hive_client
+from testbed import hive as servers
+from testbed.relay import relay
 from tests import faults
 from tests.connectors import faults_suite as suite
 

@@ -13,8 +13,6 @@ import time
 import pytest
 from hypothesis import given
 
-from dev import derby, java, servers
-from dev.relay import relay
 from qualytics.connectors import Refusal
 from qualytics.connectors.types import _jdbc_login, _jdbc_machine, jdbc
 from qualytics.connectors.types import _jdbc_url as urls
@@ -23,6 +21,8 @@ from qualytics.model import Listing
 from qualytics.probe import Plan, run
 from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
+from testbed import derby, java, servers
+from testbed.relay import relay
 from tests import faults
 from tests.connectors import faults_suite as suite
 

@@ -8,8 +8,8 @@ import threading
 import pymysql
 import pytest
 
-from dev import servers
 from qualytics.connectors.types.mysql import CONNECTOR
+from testbed import servers
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from hypothesis import given, strategies
 
-from dev import servers
 from qualytics.connectors import get
 from qualytics.connectors.shared.names import as_bytes, as_text
+from testbed import servers
 from tests.connectors import faults_suite as suite
 from tests.connectors.trial import outcome, trial
 

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, S3Store
 
-from dev import objects, relay
 from qualytics import probe
 from qualytics.connectors import get
 from qualytics.connectors.contract import Target, Tls
@@ -27,6 +26,7 @@ from qualytics.connectors.shared import objects as _objects
 from qualytics.connectors.shared.object_errors import verdict_of
 from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
+from testbed import objects, relay
 from tests import faults
 from tests.connectors.faults_suite import limit_of
 from tests.connectors.test_objects import ABFS, GOOGLE_KEY, ROLE

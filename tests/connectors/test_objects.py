@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dev.reach import google_key
 from qualytics.connectors import Refusal, Target, Tls, get
 from qualytics.connectors.shared.aws_role import sts_arguments
 from qualytics.connectors.shared.google import clean_service_account
@@ -18,6 +17,7 @@ from qualytics.connectors.types.abfs import arguments as abfs_arguments
 from qualytics.connectors.types.gcs import arguments as gcs_arguments
 from qualytics.connectors.types.s3 import arguments as s3_arguments
 from qualytics.secret import Secret
+from testbed.reach import google_key
 
 ABFS = "abfss://data@lake.dfs.core.windows.net"
 ROLE = "arn:aws:iam::123456789012:role/team/reader"

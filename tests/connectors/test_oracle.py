@@ -12,9 +12,9 @@ import oracledb
 import pytest
 from hypothesis import given
 
-from dev import relay
 from qualytics.connectors.types import oracle
 from qualytics.probe.verdicts.verdict import judge
+from testbed import relay
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins, tds_stub
 

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from dev import servers
 from qualytics import probe
 from qualytics.connectors import get
 from qualytics.probe.child.stages import Walk, make_target
 from qualytics.secret import Secret
+from testbed import servers
 from tests.connectors.trial import outcome, trial
 
 AWKWARD = """$@*#;!/%{}"'\\ \n\t`~&|<>?=:,.+-^()[]ßé漢😀\u00a0\u0301\u202e\ufeff\x7f\x01"""

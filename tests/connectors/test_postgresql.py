@@ -6,8 +6,8 @@ import itertools
 import psycopg
 import pytest
 
-from dev import servers
 from qualytics.connectors.types.postgresql import CONNECTOR
+from testbed import servers
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

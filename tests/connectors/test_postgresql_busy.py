@@ -5,7 +5,7 @@ import signal
 import psycopg
 import pytest
 
-from dev import pgbouncer, servers
+from testbed import pgbouncer, servers
 from tests.connectors.trial import outcome, trial
 
 pytestmark = pytest.mark.servers

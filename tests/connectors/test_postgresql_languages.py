@@ -2,9 +2,9 @@
 
 import pytest
 
-from dev import servers
 from qualytics.connectors import Refusal
 from qualytics.connectors.types.postgresql import CONNECTOR
+from testbed import servers
 from tests.connectors import faults_suite as suite
 from tests.connectors.trial import outcome, trial
 

@@ -5,11 +5,11 @@ import psycopg.sql
 import pytest
 from hypothesis import given
 
-from dev import objects, servers
-from dev import redshift as stand_in
 from qualytics.connectors import get
 from qualytics.connectors.shared import aws_role
 from qualytics.connectors.types import _redshift_iam, _redshift_login, redshift
+from testbed import objects, servers
+from testbed import redshift as stand_in
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins
 

@@ -7,12 +7,12 @@ import json
 import pytest
 from hypothesis import given
 
-from dev import relay
 from qualytics import probe
 from qualytics.connectors import get
 from qualytics.connectors.types import _teradata_catalog, teradata
 from qualytics.probe.child.stages import make_target
 from qualytics.probe.verdicts.verdict import judge
+from testbed import relay
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from dev import servers
 from qualytics.connectors import get
 from qualytics.connectors.types import postgresql, timescale
+from testbed import servers
 from tests.connectors import faults_suite as suite
 
 DANGEROUS = {

@@ -6,9 +6,9 @@ import ssl
 
 import pytest
 
-from dev import relay
 from qualytics.connectors.shared.tunnel import tunnel
 from qualytics.probe.child.tls import make_tls
+from testbed import relay
 from tests import faults
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

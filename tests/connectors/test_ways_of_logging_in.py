@@ -8,8 +8,8 @@ import threading
 import pymysql
 import pytest
 
-from dev import servers
 from qualytics.connectors import get
+from testbed import servers
 from tests import faults
 from tests.connectors.trial import outcome, trial
 

@@ -6,8 +6,8 @@ import ssl
 
 import pytest
 
-from dev.control_plane import serving
-from dev.proxy import NAME, proxy
+from testbed.control_plane import serving
+from testbed.proxy import NAME, proxy
 
 
 @pytest.fixture(scope="module")

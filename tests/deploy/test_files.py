@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dev import docs
-from dev.control_plane import serving
-from dev.proxy import DEPLOY, hadolint_program, systemd_program
+from testbed.control_plane import serving
+from testbed.proxy import DEPLOY, hadolint_program, systemd_program
+from tools import docs
 
 NEEDED = (
     *("NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes"),

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from dev.proxy import DEPLOY, NAME
 from qualytics.server.config import KNOBS
+from testbed.proxy import DEPLOY, NAME
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 FIELDS = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app"}

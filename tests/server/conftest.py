@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.control_plane import MANY, serving
+from testbed.control_plane import MANY, serving
 
 _numbers = itertools.count(1)
 

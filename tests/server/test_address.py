@@ -13,10 +13,10 @@ import time
 
 import pytest
 
-from dev.control_plane import make_people, serving
-from dev.servers import free_port
 from qualytics.errors import AddressTaken
 from qualytics.server import listening
+from testbed.control_plane import make_people, serving
+from testbed.servers import free_port
 from tests import faults
 from tests.processes import descendants, watched
 

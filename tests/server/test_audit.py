@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from dev.control_plane import make_people, serving
 from qualytics import settings
 from qualytics.service import Context
 from qualytics.service.audit import Audit
 from qualytics.service.connections.verbs import Connections
+from testbed.control_plane import make_people, serving
 
 
 def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(plane, admin, manager, member, fresh):

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from dev import servers
-from dev.control_plane import MANY, serving
 from qualytics.store.schema import TABLES
+from testbed import servers
+from testbed.control_plane import MANY, serving
 from tests.server.test_rights import INLINE, OPERATIONS, request_of, right_of
 from tests.threads import Threads
 

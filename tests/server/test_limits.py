@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from dev.control_plane import serving
 from qualytics.server.config import KNOBS
 from qualytics.service.clock import now
+from testbed.control_plane import serving
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import pytest
 
-from dev import oidc
-from dev.control_plane import serving
 from qualytics.errors import UsageError
 from qualytics.server import config
+from testbed import oidc
+from testbed.control_plane import serving
 from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser
 
 PUBLIC = "http://127.0.0.1:10"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dev.control_plane import Api
+from testbed.control_plane import Api
 
 PG = ("-t", "postgresql", "--host", "127.0.0.1", "--port", "1", "--username", "app")
 

@@ -11,9 +11,9 @@ import subprocess
 import pytest
 import yaml
 
-from dev import servers
-from dev.control_plane import PASSWORD, serving
-from dev.published import Published, inventory, program
+from testbed import servers
+from testbed.control_plane import PASSWORD, serving
+from testbed.published import Published, inventory, program
 from tests.server.browser import Browser
 
 pytestmark = pytest.mark.timeout(300)

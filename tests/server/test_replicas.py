@@ -8,8 +8,8 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from dev import servers
-from dev.control_plane import serving
+from testbed import servers
+from testbed.control_plane import serving
 from tests.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]

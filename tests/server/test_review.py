@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dev.control_plane import serving
 from qualytics.errors import InvalidInput, UsageError
 from qualytics.server.config import load
 from qualytics.service import policy as rules
 from qualytics.service.accounts import sign_in_limits
 from qualytics.service.datastores import bulk
 from qualytics.settings import load as settings
+from testbed.control_plane import serving
 from tests.server.browser import REDIRECT, STATE, Browser
 
 NEEDED = (409, "secret-needed-for-new-target")

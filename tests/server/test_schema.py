@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from dev.control_plane import schemathesis, serving
+from testbed.control_plane import schemathesis, serving
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"

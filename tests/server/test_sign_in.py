@@ -10,7 +10,7 @@ import threading
 import jwt
 import pytest
 
-from dev.control_plane import PASSWORD, serving
+from testbed.control_plane import PASSWORD, serving
 from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser, redirect_of
 
 

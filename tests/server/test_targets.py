@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from dev.control_plane import serving
 from qualytics.connectors import get
 from qualytics.service import policy as rules
 from qualytics.service.connections.drafts import draft
 from qualytics.settings import Plane
+from testbed.control_plane import serving
 
 NEEDED = (409, "secret-needed-for-new-target")
 

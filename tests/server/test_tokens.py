@@ -9,7 +9,7 @@ import time
 import jwt
 import pytest
 
-from dev.control_plane import make_people
+from testbed.control_plane import make_people
 
 FAR = int(time.time()) + 86_400
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from dev import servers
 from qualytics.client.local import LocalClient
 from qualytics.errors import Conflict, KeyMissing, SealBroken, UsageError
 from qualytics.secret import Secret
@@ -17,6 +16,7 @@ from qualytics.store.postgres.opening import _ADVISORY
 from qualytics.store.schema import TABLES
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import backup, check
+from testbed import servers
 from tests.threads import Threads
 
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}

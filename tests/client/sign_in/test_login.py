@@ -9,7 +9,7 @@ import urllib.request
 from http.cookiejar import CookieJar
 from urllib.parse import urlencode, urljoin
 
-from dev.control_plane import PASSWORD
+from testbed.control_plane import PASSWORD
 
 
 def play_browser(address, name, password):

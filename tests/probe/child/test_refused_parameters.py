@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.reach import reaching
 from qualytics.connectors import all_connectors, get
 from qualytics.probe import Plan, run
 from qualytics.secret import Secret
+from testbed.reach import reaching
 from tests import faults
 from tests.connectors import (
     test_db2,
@@ -38,7 +38,7 @@ from tests.connectors import (
 
 pytestmark = pytest.mark.slow  # an interpreter of its own, and hundreds of commands in it
 
-OBSERVED = Path(__file__).parent / "observed.py"
+OBSERVED = Path(__file__).parents[1] / "observed.py"
 DATABRICKS = {
     "auth_type": "external-browser",
     "profile": "DEFAULT",

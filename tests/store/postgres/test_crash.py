@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from dev import servers
 from qualytics.errors import Busy, StoreUnreachable
 from qualytics.secret import Secret
 from qualytics.settings import Settings
 from qualytics.store import open_pool, open_store
 from qualytics.store.sqlite.upkeep import check
+from testbed import servers
 from tests.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]

@@ -1,1 +1,0 @@
-"""Scripts for developers: servers for tests, the demo, benchmarks and generated documents."""

@@ -1,8 +1,0 @@
-"""Installs what Microsoft's ODBC driver, which mssql-python brings, needs of the system."""
-
-from dev.installing import install_debian
-
-
-def programs() -> None:
-    """Install the libraries that are missing."""
-    install_debian("libltdl7", "libgssapi-krb5-2")

@@ -1,0 +1,57 @@
+"""Installs what the tests need beyond the virtual environment, and says all that is missing when it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from testbed import (
+    cloud,
+    control_plane,
+    derby,
+    fakesnow,
+    hive,
+    java,
+    objects,
+    odbc,
+    oidc,
+    proxy,
+    published,
+    redshift,
+    servers,
+)
+from testbed.installing import Missing
+
+NEEDS = (
+    servers.postgres_programs,
+    servers.locales,
+    servers.mariadb_programs,
+    fakesnow.fakesnow_programs,
+    redshift.programs,
+    hive.programs,
+    derby.programs,
+    java.programs,
+    odbc.programs,
+    oidc.provider_program,
+    published.program,
+    control_plane.schemathesis,
+    *objects.PROGRAMS,
+    *cloud.PROGRAMS,
+    *proxy.PROGRAMS,
+)
+
+
+def main() -> int:
+    missing = []
+    for need in NEEDS:
+        try:
+            need()
+        except (Missing, subprocess.CalledProcessError) as exc:
+            missing.append(str(exc))
+    for line in missing:
+        print(f"prepare: {line}", file=sys.stderr)
+    return bool(missing)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What writes the generated documents, runs the demo and verifies connection types."""

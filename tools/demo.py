@@ -1,0 +1,200 @@
+"""The main job on real databases: every command of the connections page, printed with its output.
+
+Creates a sample SQLite and a sample DuckDB database, starts a PostgreSQL, and runs the commands in
+a config directory of its own; then the same commands on a control plane, as users of three roles. Ends with
+exit code 1 when a command ends otherwise than it must.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testbed import control_plane, servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = Path(sys.executable).with_name("qualytics")
+# Not a secret: it is sent to a server on this machine on purpose, to be refused.
+WRONG_PASSWORD = "not the password"
+
+
+@dataclass
+class Demo:
+    """Runs commands and counts those that ended otherwise than they must."""
+
+    home: Path
+    variables: dict[str, str]
+    wrong: list[str] = field(default_factory=list)
+
+    def title(self, text: str) -> None:
+        """Print a heading."""
+        print(f"\n# {text}")
+
+    def run(self, command: str, *, ends: int = 0, stdin: str | None = None) -> None:
+        """Print a command as a user types it, run it without a shell, and print what it says."""
+        print(f"\n$ {command}", flush=True)
+        arguments = shlex.split(command.replace("\\\n", " "))
+        done = subprocess.run(
+            [str(PROGRAM), *arguments[1:]],
+            env={"PATH": os.environ["PATH"], "QUALYTICS_CONFIG_HOME": str(self.home), **self.variables},
+            cwd=self.home.parent,
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        print(done.stdout, end="")
+        print(f"(exit {done.returncode})", flush=True)
+        if done.returncode != ends:
+            self.wrong.append(f"exit {done.returncode} where {ends} is right: {command}")
+
+
+def sample_databases(folder: Path) -> None:
+    import duckdb
+
+    rows = [(1, "Ada", 12.5), (2, "Grace", 7.25), (3, "Edsger", 30.0)]
+    with contextlib.closing(sqlite3.connect(folder / "sales.sqlite")) as lite, lite:
+        lite.execute("create table orders (id integer primary key, customer text, amount real)")
+        lite.executemany("insert into orders values (?, ?, ?)", rows)
+    with contextlib.closing(duckdb.connect(str(folder / "sales.duckdb"))) as duck:
+        duck.execute("create table orders (id integer, customer text, amount double)")
+        duck.executemany("insert into orders values (?, ?, ?)", rows)
+
+
+@contextlib.contextmanager
+def silent_port() -> Iterator[int]:
+    """Listen and never answer: the system accepts, nobody reads."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def play(demo: Demo, silent: int) -> None:
+    demo.title("Create: references in single quotes are resolved by qualytics, not by the shell")
+    demo.run(
+        "qualytics connections create --type postgresql --name 'Production DB' \\\n"
+        "    --host '${DB_HOST}' --port $DB_PORT --username '${DB_USER}' --password '${DB_PASSWORD}'".replace(
+            "$DB_PORT", demo.variables["DB_PORT"]
+        )
+    )
+    demo.run("qualytics connections create --type sqlite --name 'Sales file' --uri sales.sqlite --test")
+    demo.run("qualytics connections create --type duckdb --uri sales.duckdb --dry-run --format json")
+    demo.run("qualytics connections create --type duckdb --uri sales.duckdb")
+    demo.run(
+        "qualytics connections create --type snowflake --name 'Snowflake Warehouse' \\\n"
+        "    --host '${SNOWFLAKE_ACCOUNT}.snowflakecomputing.com' --username '${SNOWFLAKE_USER}' \\\n"
+        '    --password \'${SNOWFLAKE_PASSWORD}\' --parameters \'{"role": "ANALYST", "warehouse": "COMPUTE_WH"}\''
+    )
+
+    demo.title("Test: good, with a wrong password, against a silent port, and settings that are not stored")
+    demo.run("qualytics connections test --id 1")
+    demo.run("qualytics connections test --id 1 --password '${WRONG_PASSWORD}'", ends=6)
+    demo.run(f"qualytics connections test --id 1 --port {silent} --timeout 2", ends=6)
+    demo.run("qualytics connections test --id 3 --format json")
+    demo.run("qualytics connections test --type sqlite --uri missing.sqlite", ends=6)
+
+    demo.title("List, get, update")
+    demo.run("qualytics connections list --type postgresql,duckdb")
+    demo.run("qualytics connections list --name prod --format json")
+    demo.run("qualytics connections get --name 'production db'")
+    demo.run("qualytics connections update --id 1 --jdbc-fetch-size 5000")
+    new_password = demo.variables["DB_PASSWORD"] + "\n"
+    demo.run("qualytics connections update --id 1 --password-stdin --test", stdin=new_password)
+    demo.run(
+        'qualytics connections update --id 1 --parameters \'{"application_name": "demo"}\' --dry-run --format json'
+    )
+
+    demo.title("A datastore, and why a connection in use cannot be deleted")
+    place = "--database postgres --schema public"
+    demo.run(f"qualytics datastores create --name orders --connection-name 'Production DB' {place}")
+    demo.run("qualytics datastores verify --id 1")
+    demo.run("qualytics connections delete --id 1", ends=5)
+    demo.run("qualytics datastores delete --id 1")
+    demo.run("qualytics connections delete --id 1")
+
+    demo.title("The store")
+    demo.run("qualytics store check")
+    demo.run("qualytics keys rotate")
+
+    demo.title("A typo is answered with what was meant")
+    demo.run("qualytics connections create --type postgresq --host db.example.com", ends=2)
+
+
+def share(demo: Demo, plane: control_plane.ControlPlane) -> None:
+    demo.title("The same commands on a control plane: only QUALYTICS_URL and QUALYTICS_TOKEN are set (a Manager's)")
+    demo.variables |= plane.environment("Manager")
+    demo.run("qualytics auth status")
+    demo.run(
+        "qualytics connections create --type postgresql --name 'Production DB' \\\n"
+        f"    --host '${{DB_HOST}}' --port {demo.variables['DB_PORT']} --username '${{DB_USER}}' "
+        "--password '${DB_PASSWORD}' \\\n"
+        '    --parameters \'{"ssl_mode": "disable"}\''
+    )
+    demo.run("qualytics connections test --id 1")
+    demo.run("qualytics connections test --id 1 --password '${WRONG_PASSWORD}'", ends=6)
+    demo.run("qualytics connections list --format json")
+    demo.run("qualytics connections update --id 1 --jdbc-fetch-size 5000")
+    demo.run("qualytics connections schemas --id 1 --catalog postgres --format json")
+    place = "--database postgres --schema public"
+    demo.run(f"qualytics datastores create --name orders --connection-name 'Production DB' {place}")
+    demo.run("qualytics connections delete --id 1", ends=5)
+
+    demo.title("What a control plane refuses: a stored password sent elsewhere, a target that is its own, the key")
+    demo.run("qualytics connections update --id 1 --host db.example.com", ends=5)
+    demo.run(
+        "qualytics connections test --type mysql --host 169.254.169.254 --username app --password '${DB_PASSWORD}'",
+        ends=6,
+    )
+    demo.run("qualytics keys rotate", ends=4)
+
+    demo.title("A Member sees connections and changes none; an Admin reads what was done")
+    demo.variables |= plane.environment("Member")
+    demo.run("qualytics connections get --name 'production db'")
+    demo.run("qualytics connections delete --id 1", ends=4)
+    demo.variables |= plane.environment("Admin")
+    demo.run("qualytics audit list --limit 3")
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="qualytics-demo-"))
+    try:
+        sample_databases(folder)
+        with servers.postgres() as server, silent_port() as silent:
+            variables = {
+                "DB_HOST": server.host,
+                "DB_PORT": str(server.port),
+                "DB_USER": server.user,
+                "DB_PASSWORD": server.password,
+                "WRONG_PASSWORD": WRONG_PASSWORD,
+                "SNOWFLAKE_ACCOUNT": "myaccount",
+                "SNOWFLAKE_USER": "analyst",
+                "SNOWFLAKE_PASSWORD": "$ecret with a dollar",
+            }
+            demo = Demo(folder / ".qualytics", variables)
+            play(demo, silent)
+            with control_plane.serving(folder / "plane") as plane:
+                share(demo, plane)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    for line in demo.wrong:
+        print(f"demo: {re.sub(' +', ' ', line)}", file=sys.stderr)
+    print(f"\ndemo: {'failed' if demo.wrong else 'every command ended as it must'}")
+    return bool(demo.wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
