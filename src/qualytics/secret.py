@@ -21,7 +21,6 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        """Take the plain text."""
         self._value = value
 
     def reveal(self) -> str:
@@ -69,7 +68,6 @@ class References:
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        """Take the variables: the environment, with those of an env file over it."""
         self._variables = variables
         self._problems: list[Problem] = []
         self.used: list[str] = []

@@ -36,7 +36,6 @@ class Command(_Helpful):
     """A command; words that belong to no option are told without repeating them: they may be half a password."""
 
     def __init__(self, *args: Any, **attrs: Any) -> None:
-        """Take what click takes."""
         super().__init__(*args, **attrs)
         self.allow_extra_args = True  # what is left over is reported below
 
@@ -81,7 +80,6 @@ class LazyGroup(SuggestingGroup):
     """A group whose commands are imported when they are called; their help lines stand in the table."""
 
     def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **attrs: Any) -> None:
-        """Take the table: command name → (module:attribute, help line)."""
         super().__init__(*args, **attrs)
         self._table = table
 

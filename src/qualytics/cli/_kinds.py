@@ -39,7 +39,6 @@ class Text(click.ParamType[Any]):
     name = "text"
 
     def __init__(self, *, may_be_empty: bool = False) -> None:
-        """Take whether '' is a value."""
         self._may_be_empty = may_be_empty
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -55,7 +54,6 @@ class Whole(click.ParamType[Any]):
     name = "integer"
 
     def __init__(self, minimum: int | None = None) -> None:
-        """Take the smallest number, if there is one."""
         self._minimum = minimum
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
@@ -86,7 +84,6 @@ class OneOf(click.Choice[str]):
     """One of a few words, in lower case."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        """Take the words."""
         super().__init__(words)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

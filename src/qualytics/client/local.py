@@ -35,7 +35,6 @@ class LocalUpkeep:
     """Care of the embedded store and its key."""
 
     def __init__(self, context: Context) -> None:
-        """Take what the service shares."""
         self._context = context
         self._settings = context.settings
 
@@ -85,7 +84,6 @@ class LocalClient:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Take the settings; the store is opened at the first use."""
         self._context = Context(settings)
         self.connections = LocalConnections(self._context)
         self.datastores = Datastores(self._context, self.connections)

@@ -45,7 +45,6 @@ class Masking:
     def __init__(
         self, secrets: Iterable[Secret], *, public: Collection[str] = (), given: Iterable[object] = ()
     ) -> None:
-        """Take what to hide and what to show."""
         self._secrets = [secret.reveal() for secret in secrets]
         self._public = public
         self._given = given

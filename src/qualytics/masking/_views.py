@@ -31,7 +31,6 @@ class View:
     """A text as another reads it; `place` gives the place in the view that it was made from."""
 
     def __init__(self, text: str, origin: View | None = None, place: Callable[[int], int] = int) -> None:
-        """Take the text and where it comes from."""
         self.text, self.origin, self.place = text, origin, place
 
     @functools.cached_property

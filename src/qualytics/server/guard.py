@@ -40,7 +40,6 @@ class Guard:
     """Wraps the application; CORS is off, as no header of it is ever sent."""
 
     def __init__(self, inner: ASGIApp, runtime: Runtime) -> None:
-        """Take what is wrapped."""
         self._inner = inner
         self._runtime = runtime
 

@@ -51,7 +51,6 @@ class Runtime:
     """One worker's share: opened when it starts, closed when it stops."""
 
     def __init__(self, config: Config) -> None:
-        """Take the configuration."""
         self.config = config
         self.settings = config.settings
         self.pool = open_pool(config.settings)
@@ -182,7 +181,6 @@ class Limits:
     """Requests of each user, or address, in the minute that goes on: a bucket that fills as time passes."""
 
     def __init__(self, per_minute: int, what: str = "requests") -> None:
-        """Take how many requests a minute has, and what they are called."""
         self._per_minute, self._what = per_minute, what
         self._buckets: dict[int | str, tuple[float, float]] = {}
 

@@ -27,7 +27,6 @@ class Act:
     """A change or a test that is going on, for the audit log; a store of one user keeps none."""
 
     def __init__(self, context: Context, action: str, object_id: int | None) -> None:
-        """Take what is done, as `connection.update`, and to which object."""
         self._context = context
         self.action = action
         self.object_id = object_id
@@ -67,7 +66,6 @@ class Context:
         actor: Actor = OWNER,
         lease: Callable[[], contextlib.AbstractContextManager[Store]] | None = None,
     ) -> None:
-        """Take what is shared; nothing is opened yet."""
         self.settings = settings
         self.actor = actor
         self._lease = lease or (lambda: open_store(settings))

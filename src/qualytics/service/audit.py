@@ -85,7 +85,6 @@ class Audit:
     """The audit log, for those who may read it."""
 
     def __init__(self, context: Context) -> None:
-        """Take what the service shares."""
         self._context = context
 
     def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[dict[str, Any]]:

@@ -43,7 +43,6 @@ class Store(abc.ABC):
     """An open store. Use it as a context manager, in one thread at a time."""
 
     def __init__(self, settings: Settings, known: Known | None = None) -> None:
-        """Take the settings, and what is known of the store already; the database is open."""
         self._settings = settings
         self._keys = Keys(settings)
         self._identity, self._key = known or (self._read_identity(), None)

@@ -18,7 +18,6 @@ class HttpUsers:
     """The verbs on users and service accounts; see the service for each."""
 
     def __init__(self, api: Api) -> None:
-        """Take the control plane."""
         self._api = api
 
     def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +67,6 @@ class HttpTokens:
     """The verbs on tokens; see the service for each."""
 
     def __init__(self, api: Api) -> None:
-        """Take the control plane."""
         self._api = api
 
     def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:
@@ -103,7 +101,6 @@ class HttpAudit:
     """The audit log."""
 
     def __init__(self, api: Api) -> None:
-        """Take the control plane."""
         self._api = api
 
     def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[dict[str, Any]]:

@@ -31,7 +31,6 @@ class Api:
     """One control plane, as calls; `warnings` are those that came with the last reply."""
 
     def __init__(self, target: Target, transport: Transport | None = None) -> None:
-        """Take the control plane, and the way to it if there is one; it is asked at the first call."""
         self.warnings: tuple[str, ...] = ()
         self._target = target
         self._transport = transport or Transport(target)

@@ -20,7 +20,6 @@ class HttpUpkeep:
     """Care of a store and its key, which stay on the control plane's own host."""
 
     def __init__(self, url: str) -> None:
-        """Take the URL of the control plane."""
         self._url = url
 
     def rotate(self) -> NoReturn:
@@ -63,7 +62,6 @@ class HttpClient:
     """A client of a control plane, with the parts of a client of the embedded store; close it, or use `with`."""
 
     def __init__(self, target: Target) -> None:
-        """Take the control plane; it is asked at the first use."""
         self._api = Api(target)
         self.connections = HttpConnections(self._api)
         self.datastores = HttpDatastores(self._api)

@@ -24,7 +24,6 @@ class HttpConnections:
     """The verbs on connections; see the service for each."""
 
     def __init__(self, api: Api) -> None:
-        """Take the control plane."""
         self._api = api
 
     @property

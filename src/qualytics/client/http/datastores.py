@@ -21,7 +21,6 @@ class HttpDatastores:
     """The verbs on datastores; see the service for each."""
 
     def __init__(self, api: Api) -> None:
-        """Take the control plane."""
         self._api = api
 
     @property
@@ -90,7 +89,6 @@ class HttpDiscovery:
     """What a connection can see, as `{items, next}`; see the service for each."""
 
     def __init__(self, api: Api) -> None:
-        """Take the control plane."""
         self._api = api
 
     def catalogs(self, connection_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:

@@ -22,7 +22,6 @@ class Deadline:
     """A moment after which nothing is waited for."""
 
     def __init__(self, seconds: float) -> None:
-        """Take how long from now."""
         self.seconds = seconds
         self._until = time.monotonic() + seconds
 

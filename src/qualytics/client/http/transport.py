@@ -63,7 +63,6 @@ class Transport:
     """The way to one control plane; the token goes nowhere else: no redirect is followed, no ~/.netrc is read."""
 
     def __init__(self, target: Target) -> None:
-        """Take the control plane; it is dialled at the first request."""
         self.target = target
         self._sock: socket.socket | None = None
         self._context: ssl.SSLContext | None = None

@@ -124,7 +124,6 @@ class _Provider:
     """Gives the driver a token that was fetched before."""
 
     def __init__(self, token: Any) -> None:
-        """Take an access token of azure.core."""
         self._token = token
 
     def get_token(self, *_scopes: str, **_options: Any) -> Any:

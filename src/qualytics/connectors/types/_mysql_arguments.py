@@ -66,7 +66,6 @@ class _FastSha2:
     """
 
     def __init__(self, connection: Any) -> None:
-        """Take the connection that logs in."""
         self._connection = connection
 
     def authenticate(self, packet: Any) -> Any:

@@ -30,7 +30,6 @@ class Meter:
     """Watches this process in a thread of its own, until the process ends."""
 
     def __init__(self, emit: Callable[[dict[str, Any]], None], most_bytes: int) -> None:
-        """Take where to say what was found, and how much a test may receive."""
         self._emit = emit
         self._most_bytes = most_bytes
         self._received: dict[int, int] = {}

@@ -49,7 +49,6 @@ class Walk:
         listing: Listing | None = None,
         guard: Guard | None = None,
     ) -> None:
-        """Take what to test, where to say it, what to list in place of the query, and who guards look-ups."""
         self._connector = connector
         self._target = target
         self._emit = emit

@@ -13,7 +13,6 @@ class Budget:
     """Adds up what tests say that they hold; safe for many threads."""
 
     def __init__(self, total_bytes: int) -> None:
-        """Take what there is to share."""
         self._total_bytes = total_bytes
         self._held: dict[int, int] = {}
         self._lock = threading.Lock()

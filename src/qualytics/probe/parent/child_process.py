@@ -157,7 +157,6 @@ class _Conversation:
     """Sends the plan to a child and hears it out, both at once, until its end or the deadline."""
 
     def __init__(self, child: Child, plan: Plan, directory: str, progress: _Progress) -> None:
-        """Take a fresh child and what to tell it; the time counts from where the progress began."""
         self._stdin, self._stdout = child.stdin, child.stdout
         self._unsent, self._unread, self._heard = plan.line(directory), b"", 0
         self._progress, self._deadline = progress, progress.began + plan.timeout_s

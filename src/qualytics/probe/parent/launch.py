@@ -38,7 +38,6 @@ class Spawned:
     """A child that is this process's own."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        """Take a process with pipes."""
         if process.stdin is None or process.stdout is None:
             raise ValueError("the child needs pipes")
         self.stdin, self.stdout = process.stdin.fileno(), process.stdout.fileno()

@@ -46,7 +46,6 @@ class Forked:
     """A child of a template; the descriptor of its process stays true when its number is given to another."""
 
     def __init__(self, pid: int, process: int, stdin: int, stdout: int) -> None:
-        """Take the number and the descriptors, all of which `end` closes."""
         self.stdin, self.stdout = stdin, stdout
         self._pid, self._process = pid, process
 

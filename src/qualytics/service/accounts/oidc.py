@@ -78,7 +78,6 @@ class OpenId:
     """The provider, asked over HTTP; what it says of itself is kept for ten minutes."""
 
     def __init__(self, provider: Provider) -> None:
-        """Take the provider's settings; nothing is asked yet."""
         self.provider = provider
         self._guard = threading.Lock()
         self._found: tuple[float, dict[str, Any]] | None = None

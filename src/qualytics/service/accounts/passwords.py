@@ -27,7 +27,6 @@ class Passwords:
     """Hashes and verifies passwords."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        """Take the hasher; argon2id with the parameters of RFC 9106 by default."""
         self._hasher = hasher
         self._nobody: str | None = None
         self._turns = threading.BoundedSemaphore(_AT_ONCE)

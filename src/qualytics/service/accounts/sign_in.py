@@ -67,7 +67,6 @@ class Logins:
     """The steps of a sign-in; `browser` is what only the browser that began it knows."""
 
     def __init__(self, context: Context, passwords: Passwords, openid: OpenId | None = None) -> None:
-        """Take what the service shares, what verifies passwords, and the provider if there is one."""
         self._context = context
         self._passwords = passwords
         self._openid = openid

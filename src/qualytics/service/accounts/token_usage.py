@@ -25,7 +25,6 @@ class Uses:
     """Writes last uses; `close()` writes what is left."""
 
     def __init__(self, open_context: Callable[[], Context]) -> None:
-        """Take the way to a context whose store the thread may hold for a moment."""
         self._open_context = open_context
         self._noted: dict[int, float] = {}
         self._pending: dict[int, str] = {}

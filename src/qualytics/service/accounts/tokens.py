@@ -37,7 +37,6 @@ class Tokens:
     """The verbs on tokens: everybody's own, and with the right also those of others."""
 
     def __init__(self, context: Context) -> None:
-        """Take what the service shares."""
         self._context = context
 
     def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:

@@ -34,7 +34,6 @@ class Users:
     """The verbs on users; documents go in and out, and no document holds a password or its hash."""
 
     def __init__(self, context: Context, hashed_by: Passwords | None = None) -> None:
-        """Take what the service shares, and what hashes passwords."""
         self._context = context
         self._passwords = hashed_by or Passwords()
 

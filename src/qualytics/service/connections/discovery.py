@@ -34,7 +34,6 @@ class Discovery:
     """What a stored connection can see; one page at a time, as `{items, next}`."""
 
     def __init__(self, context: Context) -> None:
-        """Take what the service shares."""
         self._context = context
 
     def catalogs(self, connection_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:

@@ -43,7 +43,6 @@ class Connections:
     """
 
     def __init__(self, context: Context) -> None:
-        """Take what the service shares."""
         self._context = context
         self.warnings: tuple[str, ...] = ()
 

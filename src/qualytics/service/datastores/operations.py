@@ -25,7 +25,6 @@ class Operations:
     """The verbs on operations; documents go in and out."""
 
     def __init__(self, context: Context, datastores: Datastores) -> None:
-        """Take what the service shares, and the datastores that are verified."""
         self._context = context
         self._datastores = datastores
 

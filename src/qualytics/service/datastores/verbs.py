@@ -32,7 +32,6 @@ class Datastores:
     """
 
     def __init__(self, context: Context, connections: Connections) -> None:
-        """Take what the service shares, and the connections that datastores read over."""
         self._context = context
         self._connections = connections
         self.warnings: tuple[str, ...] = ()

@@ -60,7 +60,6 @@ class Row:
     __slots__ = ("_index", "_values")
 
     def __init__(self, values: Sequence[Any], index: dict[str, int]) -> None:
-        """Take the values, and at which number each name stands."""
         self._values = values
         self._index = index
 
@@ -98,7 +97,6 @@ class PostgresStore(Store):
     def __init__(
         self, settings: Settings, place: str, database: Database, source: Source, known: Known | None = None
     ) -> None:
-        """Take an opened connection of a store of this version; `open_store` is the way in."""
         self._place = place
         self._busy_s = settings.busy_s
         self._database = database

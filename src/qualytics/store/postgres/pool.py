@@ -37,7 +37,6 @@ class PostgresPool:
     """Leases of a store on PostgreSQL; see `StorePool`."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the settings; the first lease connects."""
         self._settings = settings
         self._place = ""
         self._pool: Connections | None = None

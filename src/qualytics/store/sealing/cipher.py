@@ -46,7 +46,6 @@ class Key:
     __slots__ = ("_cipher", "_raw", "id")
 
     def __init__(self, raw: bytes) -> None:
-        """Take the 32 bytes."""
         import hashlib  # with OpenSSL behind it; a listing needs no key
 
         self._raw = raw
@@ -127,7 +126,6 @@ class Keys:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Take the settings; nothing is read yet."""
         self._env = settings.key
         self._env_new = settings.new_key
         self._path = settings.key_path

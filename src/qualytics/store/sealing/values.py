@@ -93,7 +93,6 @@ class OwnSecrets:
     """Secrets of the store itself, by name: what signs tokens, what a provider of logins knows us by."""
 
     def __init__(self, execute: Callable[..., Any], store_id: str, key: Keyring) -> None:
-        """Take the way to run statements, the store's id and the way to its key."""
         self._execute = execute
         self._store_id = store_id
         self._key = key

@@ -28,7 +28,6 @@ class CursorRows:
     __slots__ = ("_cursor", "_named")
 
     def __init__(self, cursor: sqlite3.Cursor, named: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
-        """Take the cursor and the way to name its faults."""
         self._cursor = cursor
         self._named = named
 
@@ -50,7 +49,6 @@ class SqliteStore(Store):
     """
 
     def __init__(self, settings: Settings, database: sqlite3.Connection, lock: Lock) -> None:
-        """Take an opened database and the lock that guards it; `open_store` is the way in."""
         self._path = settings.store_path
         self._busy_s = settings.busy_s
         self._database = database

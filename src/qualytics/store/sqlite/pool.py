@@ -51,7 +51,6 @@ class EmbeddedPool:
     """Leases of the embedded store: the lock is taken anew for each, so whoever needs the store alone gets it."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the settings; nothing is opened yet."""
         self._settings = settings
         self._idle: deque[SqliteStore] = deque()  # whose ends threads may use at once
         self._process = os.getpid()

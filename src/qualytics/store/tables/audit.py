@@ -45,7 +45,6 @@ class Journal:
     """The rows of the audit log; `execute(sql, arguments)` runs one statement and returns its rows."""
 
     def __init__(self, execute: Callable[..., Any]) -> None:
-        """Take the way to run statements."""
         self._execute = execute
 
     def add(self, entry: Entry) -> None:

@@ -52,7 +52,6 @@ class Records(OwnSecrets):
         key: Keyring,
         state: Callable[[], object] = lambda: None,
     ) -> None:
-        """Take the way to run statements, the store's id, the way to its key, and what tells its changes."""
         super().__init__(execute, store_id, key)
         self._state = state
         self._counts: tuple[object, dict[Any, int]] = (None, {})

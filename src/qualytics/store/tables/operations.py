@@ -14,7 +14,6 @@ class Operations:
     """The rows of operations; `execute(sql, arguments)` runs one statement and returns its rows."""
 
     def __init__(self, execute: Callable[..., Any]) -> None:
-        """Take the way to run statements."""
         self._execute = execute
 
     def insert(self, row: dict[str, Any]) -> int:

@@ -68,7 +68,6 @@ class People:
     """The rows; `execute(sql, arguments)` runs one statement. Changes belong into a transaction of the store."""
 
     def __init__(self, execute: Callable[..., Any]) -> None:
-        """Take the way to run statements."""
         self._execute = execute
 
     def user(self, user_id: int) -> User | None:
