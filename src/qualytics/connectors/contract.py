@@ -64,7 +64,7 @@ class Verdict:
     """What a connector makes of an exception; None leaves a part to the common default.
 
     `stage` overrides the stage in which the exception surfaced (a driver that logs in and selects a
-    database in one call), `cause` and `hint` the texts of the class. `let_in` says that the server had
+    database in one call), `cause` and `hint` the texts of the class. `authenticated` says that the server had
     taken user and password before it said so.
     """
 
@@ -72,14 +72,13 @@ class Verdict:
     cause: str | None = None
     hint: str | None = None
     stage: str | None = None
-    let_in: bool = False
+    authenticated: bool = False
 
 
 class Refusal(Exception):
     """Raised by a connector or a stage that already knows the verdict."""
 
     def __init__(self, verdict: Verdict) -> None:
-        """Keep the verdict."""
         super().__init__(verdict.cause or verdict.failure_class)
         self.verdict = verdict
 
@@ -131,9 +130,9 @@ class Target:
 
     `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has;
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
-    takes one. `entrances` are databases that may be entered where none was named. `timeout_s` is what is left of the
+    takes one. `entrances` are databases to log in to where none was named. `timeout_s` is what is left of the
     deadline. `path` is the file of an embedded type,
-    `uri` that of an object store. `told` hears which second host a login speaks to, and what for.
+    `uri` that of an object store. `on_second_host` is called with the second host that a login speaks to, and what for.
     """
 
     type: str
@@ -161,12 +160,12 @@ class Target:
     address: str = ""
     sock: socket.socket | None = None
     tls: Tls | None = None
-    told: Callable[[str | None], None] | None = None
+    on_second_host: Callable[[str | None], None] | None = None
 
-    def ask(self, asked: str | None) -> None:
+    def ask(self, second: str | None) -> None:
         """Say which second host is asked from now on, as `second_host` words it; None is the connection's own."""
-        if self.told is not None:
-            self.told(asked)
+        if self.on_second_host is not None:
+            self.on_second_host(second)
 
     @contextlib.contextmanager
     def asking(self, host: str, purpose: str) -> Iterator[None]:
@@ -201,7 +200,7 @@ class Connector:
 
     Data: `kind` (jdbc, dfs, native, embedded) decides the keys of its documents; `fields` are the
     fields it takes beside name, parameters and the tuning fields; `required` those it cannot do
-    without; `scope` the datastore fields it needs and `scope_optional` those it also takes;
+    without; both are by default those of a server that asks for user and password; `scope` the datastore fields it needs and `scope_optional` those it also takes;
     `session_params` are parameters that `select` checks, as a role;
     `grammar` holds, by the name of a field, a parameter or a part of a datastore's place, what it may be where a driver
     writes it into a string with a grammar: a header, a URL, a descriptor, a line of a file;
@@ -212,7 +211,7 @@ class Connector:
 
     Functions, all run in the child process of a test only: `open(target)` connects and logs in and
     returns a handle; `select(handle, target)` checks the database, schema or role that were given;
-    `check(handle, target)` runs the cheapest true query; `close(handle)`; `classify(exc)` turns a
+    `check(handle, target)` runs the cheapest true query; `close(handle)` ends it; `classify(exc)` turns a
     driver's exception into a Verdict or None. `tls` says who encrypts: "none", "direct" (the stage
     itself, from the first byte), "preamble" (the stage, after `greet`), "driver" (the driver on
     the dialled socket, after `greet`), or "own" (the driver on a connection of its own that nobody
@@ -236,8 +235,8 @@ class Connector:
     `public_members` are members of a JSON secret that are none, and that a server's words may show.
     `implied(values)` returns what fields and parameters that are left out stand for, as far as the others tell it;
     `values` hold the defaults already.
-    `borrows(values)` names the fields of identity and secret that a control plane's own identity may stand in
-    for, none where these values do not allow it.
+    `default_credentials(values)` names the fields of identity and secret that a control plane's own credentials may
+    fill, none where these values do not allow it.
     Discovery, after login: `catalogs(handle, target)`, `schemas(handle, target)` in target.database,
     `tables(handle, target, prefix)` in target.database and target.schema; object stores list prefixes
     and objects under target.root_path.
@@ -249,7 +248,7 @@ class Connector:
     example: str
     open: Callable[[Target], Any]
     check: Callable[[Any, Target], Server]
-    close: Callable[[Any], None]
+    close: Callable[[Any], None] = lambda handle: handle.close()
     select: Callable[[Any, Target], None] | None = None
     classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
     explain: Callable[[str], Verdict | None] | None = None
@@ -258,7 +257,7 @@ class Connector:
     endpoint: Callable[[Mapping[str, Any]], Endpoint] | None = None
     requires: Callable[[Mapping[str, Any], frozenset[str]], Iterator[tuple[str, str, str]]] | None = None
     implied: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _values: {}
-    borrows: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
+    default_credentials: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
     catalogs: Callable[[Any, Target], Iterator[Item]] | None = None
     schemas: Callable[[Any, Target], Iterator[Item]] | None = None
     tables: Callable[[Any, Target, str], Iterator[Item]] | None = None
@@ -268,8 +267,8 @@ class Connector:
     extra: str | None = None
     driver: str | None = None
     distribution: str | None = None
-    fields: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ("host", "port", "username", "password")
+    required: tuple[str, ...] = ("host",)
     identity: str = "user"
     proof: str = "the password"
     username_optional: bool = False

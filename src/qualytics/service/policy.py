@@ -55,9 +55,9 @@ def require_allowed(settings: Settings, draft: Draft) -> None:
 
 def lent(plane: Plane | None, connector: Connector, values: Mapping[str, Any]) -> dict[str, Secret]:
     """Return what the control plane's own identity gives a connection that has none, by field."""
-    if plane is None or plane.identity is None or connector.borrows is None:
+    if plane is None or plane.identity is None or connector.default_credentials is None:
         return {}
-    return dict(zip(connector.borrows(values), plane.identity, strict=False))
+    return dict(zip(connector.default_credentials(values), plane.identity, strict=False))
 
 
 def policy_of(settings: Settings) -> Policy | None:

@@ -32,7 +32,7 @@ def is_role(parameters: Mapping[str, Any]) -> bool:
     return parameters.get("authentication_type") == "IAM_ROLE"
 
 
-def borrows(*fields: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
+def default_credentials(*fields: str) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
     """Return what says whether a role may be assumed with the keys of a control plane in place of `fields`.
 
     The external id keeps one customer's role from being assumed for another (AWS: "confused deputy"), and

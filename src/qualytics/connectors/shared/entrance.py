@@ -30,6 +30,6 @@ def enter(entrances: Iterable[str | None], log_in: Callable[[str], Any]) -> Any:
             if exc.verdict.failure_class not in {"unknown_db", "permission"}:
                 raise
             refusals.append(exc)
-    first = next((exc for exc in refusals if exc.verdict.let_in), refusals[0])
+    first = next((exc for exc in refusals if exc.verdict.authenticated), refusals[0])
     cause = f"no database was named, and this user can enter none of {', '.join(map(repr, names))}"
     raise Refusal(replace(first.verdict, cause=cause, hint=_HINT)) from first.__cause__

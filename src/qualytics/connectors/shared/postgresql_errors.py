@@ -133,7 +133,7 @@ def at_login(said: Said, tls: Tls | None = None) -> Verdict | None:
         return None
     # A pooler says what it has no database for, or lets into none, once it has asked for the password.
     asked = said.routine is None and said.used_password and found.stage == "database"
-    return replace(found, let_in=asked or said.routine in _PAST_LOGIN)
+    return replace(found, authenticated=asked or said.routine in _PAST_LOGIN)
 
 
 def classify(exc: BaseException) -> Verdict | None:

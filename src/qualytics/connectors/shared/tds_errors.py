@@ -23,7 +23,7 @@ _MESSAGES = (
     (r"Only one administrator can connect|maximum number of .* user connections", Verdict("quota")),  # 18461, 17809
     (r"server .* requested by the login", Verdict("config", "the service knows no server of this name", "check --host")),  # 40532
     (r"database .* requested by the login", Verdict("unknown_db", "the database does not exist, or this user may not open it", stage="database")),  # 4060
-    (r"Cannot open user default database", Verdict("unknown_db", "the user's default database cannot be opened", "name one with --database", "database", let_in=True)),  # 4064
+    (r"Cannot open user default database", Verdict("unknown_db", "the user's default database cannot be opened", "name one with --database", "database", authenticated=True)),  # 4064
     (r"Database .* does not exist", Verdict("unknown_db", stage="database")),  # 911
     (r"is not able to access the database", Verdict("permission", stage="database")),  # 916
     (r"is not currently available|service is currently busy|encountered an error processing your request", Verdict("transient", None, _RETRY)),  # 40613, 40501, 40197

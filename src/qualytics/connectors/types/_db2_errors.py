@@ -20,7 +20,7 @@ _STRANGER = Verdict("config", "the server does not speak DRDA, Db2's protocol, a
 _CODES: dict[int, Verdict] = {
     **dict.fromkeys((-204, -332), Verdict("config")),
     **dict.fromkeys((-551, -552), Verdict("permission")),
-    -1060: Verdict("permission", "the user may not connect to this database", "run on the server: grant connect on database to the user", "database", let_in=True),
+    -1060: Verdict("permission", "the user may not connect to this database", "run on the server: grant connect on database to the user", "database", authenticated=True),
     **dict.fromkeys((-1013, -1031, -30061), Verdict("unknown_db", stage="database")),
     **dict.fromkeys((-911, -913, -1032, -1224, -20157), Verdict("transient")),
     **dict.fromkeys((-1040, -1226), Verdict("quota")),

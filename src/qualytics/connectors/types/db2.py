@@ -29,8 +29,6 @@ CONNECTOR = Connector(
     extra="db2",
     driver="ibm_db",
     distribution="ibm-db",
-    fields=("host", "port", "username", "password"),
-    required=("host",),
     params=(
         *tls_params(("auto", "verify", "disable")),
         Param("ssl", bool, "speak TLS; by default when ssl_mode is verify"),
@@ -45,7 +43,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=classify,
     schemas=schemas,
     tables=tables,

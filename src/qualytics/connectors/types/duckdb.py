@@ -57,7 +57,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=_duckdb_errors.classify,
     explain=_duckdb_errors.explain,
     schemas=_duckdb_listing.schemas,

@@ -68,7 +68,6 @@ CONNECTOR = Connector(
     open=connect,
     select=_jdbc_listing.select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=classify,
     catalogs=_jdbc_listing.catalogs,
     schemas=_jdbc_listing.schemas,

@@ -47,8 +47,6 @@ CONNECTOR = Connector(
     extra="mysql",
     driver="pymysql",
     distribution="PyMySQL",
-    fields=("host", "port", "username", "password"),
-    required=("host",),
     params=(
         *tls_params(),
         # It binds: a router may choose the server by such attributes (MySQL Shell, "Routing Guidelines").
@@ -61,7 +59,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=classify,
     explain=explain,
     catalogs=catalogs,

@@ -66,8 +66,6 @@ CONNECTOR = Connector(
     extra="postgresql",
     driver="psycopg",
     distribution="psycopg",
-    fields=("host", "port", "username", "password"),
-    required=("host",),
     params=(
         *tls_params(),
         Param(
@@ -85,7 +83,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=classify,
     catalogs=catalogs,
     schemas=schemas,

@@ -80,7 +80,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=_sqlite_errors.classify,
     explain=_sqlite_errors.explain,
     schemas=schemas,

@@ -60,7 +60,7 @@ class Walk:
         self._listing = listing
         self._guard = guard
         self._second: str | None = None
-        target.told = self._asked
+        target.on_second_host = self._asked
         self._found: Iterator[Item] = iter(())
 
     def run(self) -> None:
@@ -167,7 +167,7 @@ class Walk:
             handle = connector.open(target)
         except Exception as exc:
             # Any driver's any exception may say so.
-            if not self._was_let_in(exc):
+            if not self._was_authenticated(exc):
                 raise
             handle = None
         if self._handshake_due:
@@ -178,9 +178,9 @@ class Walk:
                 self._own_tls(target.tls)
         return handle
 
-    def _was_let_in(self, exc: Exception) -> bool:
+    def _was_authenticated(self, exc: Exception) -> bool:
         verdict = judge(self._connector, exc)
-        if not verdict.let_in or self._listing is not None or self._has_scope():
+        if not verdict.authenticated or self._listing is not None or self._has_scope():
             return False
         self._emit({"warn": f"user and password are right, but {verdict.cause or words(exc)}: {verdict.hint}"})
         return True
