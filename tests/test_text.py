@@ -22,7 +22,7 @@ def test_what_is_longer_than_a_name_is_never_normalised(kind):
     assert text.normalized(LONG[kind]) is text.folded(LONG[kind], "NFKC") is None
     assert text.nearest(LONG[kind], ("host", "port")) is None
     assert len(text.shown(LONG[kind])) == 101
-    assert len(text.visible(LONG[kind])) <= text.LONGEST
+    assert len(text.visible(LONG[kind])) <= text.MAX_LENGTH
 
 
 def test_a_text_with_more_marks_than_any_language_has_is_not_normalised():

@@ -53,7 +53,7 @@ class Secret:
 _TOKEN = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # What a name may have been meant by: `${ DB_PASS }`, `${DB-PASS}`, `${DB_PASS:-x}`, `${env:DB_PASS}`.
-_LONGEST_NAME = 128
+_MAX_NAME = 128
 _WORD = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z_][A-Za-z0-9_]*")
 _FIRST = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9])")
 _JOINED = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*(?:[-. ][A-Za-z_][A-Za-z0-9_]*)*\s*")
@@ -111,7 +111,7 @@ class References:
         The text may be a part of a password. So a name is told only where it is that of a variable that is set, or
         where the value begins with it and it is written as such names are, in capitals.
         """
-        text, is_closed = match["name"][:_LONGEST_NAME], bool(match["end"])
+        text, is_closed = match["name"][:_MAX_NAME], bool(match["end"])
         words = _WORD.findall(text)
         joined = "_".join(words) if is_closed and _JOINED.fullmatch(text) else ""
         first = _FIRST.match(text)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # In characters. A name has 255 in its normal form, and before it a few marks for each.
-LONGEST = 1_020
+MAX_LENGTH = 1_020
 # No language puts more on one letter (UAX #15 section 13, Stream-Safe Text Format).
-_MOST_MARKS = 30
+_MAX_MARKS = 30
 # What is longer is like no name of a field, a command or a connection.
-_LONGEST_GUESSED = 64
+_MAX_GUESSED = 64
 _DOTS = (".", "\u3002", "\uff0e", "\uff61")  # RFC 3490 section 3.1, and UTS #46
 _SHOWN = 100
 
@@ -31,7 +31,7 @@ _UNSEEN_RANGES = (
 )
 
 
-def normalized(text: str, form: str = "NFC", longest: int = LONGEST) -> str | None:
+def normalized(text: str, form: str = "NFC", longest: int = MAX_LENGTH) -> str | None:
     """Return a text in a Unicode normal form (NFC or NFKC).
 
     None when it has more than `longest` characters or more than 30 marks in a row: it is no text of people.
@@ -43,12 +43,12 @@ def normalized(text: str, form: str = "NFC", longest: int = LONGEST) -> str | No
     marks = 0
     for character in text:
         marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks > _MOST_MARKS:
+        if marks > _MAX_MARKS:
             return None
     return unicodedata.normalize(form, text)  # type: ignore[arg-type]  # either of the two
 
 
-def folded(text: str, form: str = "NFC", longest: int = LONGEST) -> str | None:
+def folded(text: str, form: str = "NFC", longest: int = MAX_LENGTH) -> str | None:
     """Return what texts are compared by, in a normal form and without case; None as `normalized` does."""
     found = normalized(text, form, longest)
     return found if found is None else unicodedata.normalize(form, found.casefold())  # type: ignore[arg-type]
@@ -79,7 +79,7 @@ def unseen_fault(text: str) -> tuple[str, str] | None:
 
 def visible(text: str) -> str:
     """Return the beginning of a text as a name: NFC and trimmed, without the characters that nobody sees."""
-    kept = "".join(character for character in text[:LONGEST] if not is_unseen(character))
+    kept = "".join(character for character in text[:MAX_LENGTH] if not is_unseen(character))
     normal = normalized(kept)
     if normal is None:  # nobody wrote so many marks on one letter
         normal = normalized("".join(character for character in kept if not unicodedata.combining(character)))
@@ -107,7 +107,7 @@ def looks(name: str) -> frozenset[str]:
 
     They are the skeletons of UTS #39 section 4, of the name and of its form without case.
     """
-    return frozenset(map(_skeleton, (name[:LONGEST], folded(name) or "")))
+    return frozenset(map(_skeleton, (name[:MAX_LENGTH], folded(name) or "")))
 
 
 def _skeleton(name: str) -> str:
@@ -137,7 +137,7 @@ def shown(text: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that a mistyped one most likely meant, None when none is near."""
-    if len(name) > _LONGEST_GUESSED:
+    if len(name) > _MAX_GUESSED:
         return None
     import difflib
 
@@ -151,7 +151,7 @@ def ascii_host(host: str) -> str | None:
 
     The case of an ASCII name and a dot at its end stay. None when it is no host name.
     """
-    if len(host) > LONGEST:
+    if len(host) > MAX_LENGTH:
         return None
     if host.isascii():
         return host

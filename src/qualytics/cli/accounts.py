@@ -23,7 +23,7 @@ _USER, _SERVICE = "user", "service"
 _ROLES = ("admin", "manager", "member")
 _UNSET = {"email": ("email",), "password": ("password",), "subject": ("issuer", "subject")}
 _LISTING = {_USER: "qualytics users list", _SERVICE: "qualytics service-accounts list"}
-_MOST_DAYS = 365
+_MAX_DAYS = 365
 _ONCE = "note: the token is shown this once; keep it where no one else reads it"
 
 
@@ -132,8 +132,8 @@ def _create(ctx: click.Context, kind: str, form: str, given: dict[str, Any]) -> 
     with_token, days = given.pop("with_token"), given.pop("expires_in_days")
     if days is not None and not with_token:
         raise UsageError("--expires-in-days is for --token", "add --token, or leave out --expires-in-days")
-    if days is not None and days > _MOST_DAYS:  # before the user is made
-        raise UsageError(f"--expires-in-days must be 1 to {_MOST_DAYS}", "leave it out for 90")
+    if days is not None and days > _MAX_DAYS:  # before the user is made
+        raise UsageError(f"--expires-in-days must be 1 to {_MAX_DAYS}", "leave it out for 90")
     fields = {"kind": kind} | _fields(ctx, given)
     with client.connect() as door:
         document = door.users.create(fields)

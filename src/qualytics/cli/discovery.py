@@ -17,7 +17,7 @@ from qualytics.cli._values import choose
 from qualytics.errors import UsageError
 from qualytics.model import Listing
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 _TOKEN = re.compile(r"[0-9]{1,12}")
 _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to look into.")
 
@@ -102,8 +102,8 @@ def _pasted() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         hint = "put it in quotes, or pipe it: psql … 2>&1 | qualytics connections explain --type …"
         raise UsageError("there is no message to explain", hint)
-    text = sys.stdin.buffer.read(_MOST_BYTES + 1).decode(errors="replace")
-    if len(text) > _MOST_BYTES:
+    text = sys.stdin.buffer.read(_MAX_BYTES + 1).decode(errors="replace")
+    if len(text) > _MAX_BYTES:
         raise UsageError("standard input holds too much", "give the message alone: 1 MiB is the most")
     return text
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from qualytics.client.config import Target
 
 # Times in tokens are whole seconds; a minute is what clocks may differ by.
-_MOST_SKEW_S = 60.0
-_MOST_ADDRESSES = 3
+_MAX_SKEW_S = 60.0
+_MAX_ADDRESSES = 3
 
 
 def examine(home: Path) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def _network(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
         proxy = dialling.proxy_of(target)
         host, port = (proxy.host, proxy.port) if proxy else (target.host, target.port)
         addresses = dialling.look_up(host, port)
-        shown = list(dict.fromkeys(str(entry[4][0]) for entry in addresses))[:_MOST_ADDRESSES]
+        shown = list(dict.fromkeys(str(entry[4][0]) for entry in addresses))[:_MAX_ADDRESSES]
         yield _check("dns", f"{host} is {', '.join(shown)}")
         step = "tcp"
         sock = dialling.connect(addresses, deadline)
@@ -87,7 +87,7 @@ def _health(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
     skew = _skew(reply.headers.get("date", ""))
     if skew is None:
         yield _check("clock", "the control plane does not say its time")
-    elif abs(skew) > _MOST_SKEW_S:
+    elif abs(skew) > _MAX_SKEW_S:
         yield _check(
             "clock", f"this machine is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}", "set its clock", ok=False
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_S = 30.0
-MOST_TIMEOUT_S = 3_600
+MAX_TIMEOUT_S = 3_600
 # The context that means the store of this machine.
 EMBEDDED = "embedded"
 DEFAULT = "default"
@@ -144,8 +144,8 @@ def make(
         raise UsageError(f"{names['token']} is no token: it holds a space or a character that none has", _PASTED)
     prefix = env.get("QUALYTICS_API_PATH", _API).strip("/")
     timeout = entry.get("timeout")
-    if timeout is not None and not 0 < timeout <= MOST_TIMEOUT_S:
-        raise UsageError(f"{names['timeout']} must be 1 to {MOST_TIMEOUT_S:,}", "it is in seconds")
+    if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_S:
+        raise UsageError(f"{names['timeout']} must be 1 to {MAX_TIMEOUT_S:,}", "it is in seconds")
     given = {
         "ssl_verify": _flag(env, "QUALYTICS_SSL_VERIFY", entry.get("ssl_verify"), default=True),
         "insecure_http": _flag(env, "QUALYTICS_INSECURE_HTTP", entry.get("insecure_http"), default=False),
@@ -356,8 +356,8 @@ def _seconds(env: Mapping[str, str]) -> float | None:
     text = env.get("QUALYTICS_TIMEOUT", "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= MOST_TIMEOUT_S):
-        raise UsageError(f"QUALYTICS_TIMEOUT must be 1 to {MOST_TIMEOUT_S:,}", f"in seconds; {TIMEOUT_S:g} by default")
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= MAX_TIMEOUT_S):
+        raise UsageError(f"QUALYTICS_TIMEOUT must be 1 to {MAX_TIMEOUT_S:,}", f"in seconds; {TIMEOUT_S:g} by default")
     return float(text)
 
 

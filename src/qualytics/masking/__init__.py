@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from qualytics.secret import Secret
 
-__all__ = ["LEFT_OUT", "MOST", "Masking", "read_own_words"]
+__all__ = ["LEFT_OUT", "MAX_TEXT", "Masking", "read_own_words"]
 
 # So much of a text is looked at; nothing behind it is shown.
-MOST = 16_384
+MAX_TEXT = 16_384
 _EDGE = 1_024  # a part of a secret that begins here may end behind what was looked at
 LEFT_OUT = "(left out: it could not be cleared of secrets)"
-_LONGEST_GIVEN = 4_096
+_MAX_GIVEN = 4_096
 # A server may have cut a value that it repeats, but not to less.
 _ANCHOR = 16
 
@@ -69,7 +69,7 @@ class Masking:
     def _masked(self, text: str, own: Iterable[str]) -> str:
         if not text or not self._needles:
             return text
-        looked_at = text[:MOST]
+        looked_at = text[:MAX_TEXT]
         try:
             # The forms of given values are made in any case: a right guess takes hardly longer than a wrong one.
             first = min(self._places(looked_at, (*self._shown, *own)), default=None)
@@ -77,7 +77,7 @@ class Masking:
             return LEFT_OUT
         if first is not None:
             return looked_at[:first] + MASK
-        return text if len(text) <= MOST else text[: MOST - _EDGE] + "…"
+        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - _EDGE] + "…"
 
     @cached_property
     def _needles(self) -> Needles:
@@ -132,7 +132,7 @@ def _repeated(text: str, value: str) -> Iterator[tuple[int, int]]:
 
 def _texts(found: Any) -> Iterator[str]:
     if isinstance(found, str):
-        yield found[:_LONGEST_GIVEN]
+        yield found[:_MAX_GIVEN]
     elif isinstance(found, dict):
         yield from _texts([*found, *found.values()])
     elif isinstance(found, int | float):

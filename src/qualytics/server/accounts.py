@@ -9,7 +9,7 @@ from litestar.params import Parameter
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
-from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text, required
+from qualytics.server.connections import MAX_ID, AnyRequest, Page, Reply, Size, Text, required
 from qualytics.server.runtime import opened
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
@@ -124,7 +124,7 @@ def create_token(request: AnyRequest, body: bytes) -> Reply:
     if given.pop("scim_endpoints_only", False) is not False:
         problems.append(Problem("scim_endpoints_only", "scim_endpoints_only is not supported", None, "not-supported"))
     user = given.get("user")
-    is_number = type(user) is int and 1 <= user <= MOST_ID
+    is_number = type(user) is int and 1 <= user <= MAX_ID
     if not is_number and not isinstance(user, str | None):
         problems.append(Problem("user", "user must be a name or an id"))
     if problems:

@@ -28,8 +28,8 @@ Page = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="number of t
 Size = Annotated[int, Parameter(ge=1, le=100, description="records of a page")]
 Order = Annotated[str | None, Parameter(pattern="^(asc|desc)$", description="asc or desc")]
 # No record has a greater number, and no store can hold one that is much greater.
-MOST_ID = 2**53
-Id = Annotated[int, msgspec.Meta(ge=1, le=MOST_ID)]
+MAX_ID = 2**53
+Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Ids = Annotated[list[Id] | None, QueryParameter(name="id", max_items=100, description="ids that are wanted")]
 Types = Annotated[list[str] | None, QueryParameter(name="type", max_items=100, description="types that are wanted")]
 Text = Annotated[str | None, Parameter(max_length=1_000)]
@@ -38,7 +38,7 @@ Seconds = Annotated[float | None, Parameter(gt=0, le=300, description="seconds f
 # So far into a list a page costs next to nothing.
 _NEAR = 1_000
 _MANY = 20_000
-_MOST_STUBS = 10_000
+_MAX_STUBS = 10_000
 # What a reply holds beside fields: a client may send it back, and it changes nothing.
 _READ_ONLY = frozenset({"id", "connection_type", "datastores", "created"})
 _SEEN = frozenset({"product_name", "product_version", "driver_name", "driver_version"})
@@ -109,9 +109,9 @@ async def create_connection(
 def list_stubs(request: AnyRequest) -> Reply:
     """List connections in short, by name; where there are very many, GET /connections has pages."""
     with opened(request) as context:
-        found = list(Connections(context).list(sort="name", limit=_MOST_STUBS + 1))
-        if len(found) > _MOST_STUBS:
-            raise UsageError(f"there are more than {_MOST_STUBS:,} connections", "GET /connections lists them in pages")
+        found = list(Connections(context).list(sort="name", limit=_MAX_STUBS + 1))
+        if len(found) > _MAX_STUBS:
+            raise UsageError(f"there are more than {_MAX_STUBS:,} connections", "GET /connections lists them in pages")
         keys = ("created", "id", "name", "connection_type", "type")
         return bodies.reply([{key: document[key] for key in keys} for document in found])
 

@@ -13,7 +13,7 @@ from qualytics.fields import DATASTORE_KEYS
 from qualytics.model import Scope, Wanted
 from qualytics.server import bodies
 from qualytics.server.connections import (
-    MOST_ID,
+    MAX_ID,
     AnyRequest,
     Ids,
     Order,
@@ -35,7 +35,7 @@ from qualytics.service.datastores.fields import SETTINGS
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.service.rights import READ, TEST, WRITE
 
-OneId = Annotated[int | None, QueryParameter(ge=1, le=MOST_ID, description="id of a connection")]
+OneId = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
 Tags = Annotated[list[str] | None, QueryParameter(name="tag", max_items=100, description="tags that all must be there")]
 _TRIGGERS = ("trigger_sync", "trigger_catalog")

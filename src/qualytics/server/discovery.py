@@ -11,7 +11,7 @@ from qualytics.model import Listing
 from qualytics.server import bodies
 from qualytics.server.connections import AnyRequest, Reply, Seconds, Text, created
 from qualytics.server.runtime import opened, runtime_of
-from qualytics.service.connections.discovery import MOST, PAGE, Discovery
+from qualytics.service.connections.discovery import MAX_NAMES, PAGE, Discovery
 from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from qualytics.server.runtime import Runtime
 
-Limit = Annotated[int, Parameter(ge=1, le=MOST, description="names of a page")]
+Limit = Annotated[int, Parameter(ge=1, le=MAX_NAMES, description="names of a page")]
 After = Annotated[int, Parameter(ge=0, le=1_000_000_000, description="`next` of the page before")]
 
 

@@ -10,13 +10,13 @@ from litestar import Response, get, post
 from litestar.params import Parameter
 
 from qualytics.server import bodies, openapi
-from qualytics.server.connections import MOST_ID, AnyRequest, Page, Reply, Size, Text, required
+from qualytics.server.connections import MAX_ID, AnyRequest, Page, Reply, Size, Text, required
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service import documents
 from qualytics.service.audit import Audit
 from qualytics.service.rights import AUDIT, PRUNE, READ
 
-Before = Annotated[int | None, Parameter(ge=1, le=MOST_ID, description="`next` of the page before")]
+Before = Annotated[int | None, Parameter(ge=1, le=MAX_ID, description="`next` of the page before")]
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 

@@ -9,7 +9,7 @@ from litestar import get, post
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
-from qualytics.server.connections import MOST_ID, AnyRequest, Reply, required
+from qualytics.server.connections import MAX_ID, AnyRequest, Reply, required
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service import Context
 from qualytics.service.connections.verbs import Connections
@@ -27,7 +27,7 @@ async def run_operation(request: AnyRequest, body: bytes) -> Reply:
     given = await bodies.read(request, body)
     required(given, "type", "datastore_id")
     number = given["datastore_id"]
-    if type(number) is not int or not 1 <= number <= MOST_ID or not isinstance(given["type"], str):
+    if type(number) is not int or not 1 <= number <= MAX_ID or not isinstance(given["type"], str):
         raise InvalidInput([Problem("datastore_id", "datastore_id must be a whole number and type a text")])
     return bodies.reply(await start(request, given["datastore_id"], given["type"], _MOMENT_S))
 

@@ -40,7 +40,7 @@ _HTTP_CODES = {
     413: "too-large",
     415: "unsupported-media-type",
 }
-_MOST_PROBLEMS = 100
+_MAX_PROBLEMS = 100
 _log = logging.getLogger("qualytics.server")
 
 
@@ -85,9 +85,9 @@ def for_anybody(error: QualyticsError) -> tuple[str, str | None]:
 
 
 def _invalid(error: InvalidInput, place: str) -> Response[bytes]:
-    if (more := len(error.problems) - _MOST_PROBLEMS) > 0:
+    if (more := len(error.problems) - _MAX_PROBLEMS) > 0:
         rest = Problem("", f"and {more:,} problems more")
-        return _invalid(InvalidInput([*error.problems[: _MOST_PROBLEMS - 1], rest]), place)
+        return _invalid(InvalidInput([*error.problems[: _MAX_PROBLEMS - 1], rest]), place)
     entries = [
         {"loc": [place, *problem.loc.split(".")], "msg": problem.message, "type": problem.code, "hint": problem.hint}
         for problem in error.problems

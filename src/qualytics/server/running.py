@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # How long a worker may take to end what it began, once it is asked to stop.
 _STOP_S = 30
 # Between these lies how many connections a worker holds: half of what it may open.
-_FEWEST, _MOST = 256, 16_384
+_MIN_BACKLOG, _MAX_BACKLOG = 256, 16_384
 _LOGS: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -70,7 +70,7 @@ def _serve(config: Config, say: Callable[[str], None], listener: socket.socket) 
         interface=Interfaces.ASGI,
         workers=config.workers,
         # Connections of one worker, silent ones too; the default of 1,024 would let one client keep all others out.
-        backpressure=max(_FEWEST, min(_MOST, most // 2)),
+        backpressure=max(_MIN_BACKLOG, min(_MAX_BACKLOG, most // 2)),
         websockets=False,
         # To guess the version it would wait for the first bytes as long as they like to take.
         http=HTTPModes.http1,
@@ -111,4 +111,4 @@ def _raise_descriptors() -> int:
     # Each test holds a few descriptors, each client one; the usual soft limit of 1,024 is soon reached.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most if most != resource.RLIM_INFINITY else 2 * _MOST
+    return most if most != resource.RLIM_INFINITY else 2 * _MAX_BACKLOG

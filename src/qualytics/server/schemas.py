@@ -8,8 +8,8 @@ from qualytics import connectors
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, FIELDS, KEYS, SECRETS, Field
 from qualytics.probe.verdicts.verdict import CLASSES
 from qualytics.secret import MASK
-from qualytics.service.accounts.passwords import LONGEST, SHORTEST
-from qualytics.service.accounts.tokens import MOST_DAYS
+from qualytics.service.accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from qualytics.service.accounts.tokens import MAX_DAYS
 from qualytics.service.accounts.users import KINDS
 from qualytics.service.datastores.fields import SETTINGS, Setting
 from qualytics.service.rights import ROLES
@@ -232,7 +232,7 @@ def _people() -> dict[str, Schema]:
     }
     given: dict[str, Schema] = {
         **dict.fromkeys(("email", "issuer", "subject"), _or_null(_NAME)),
-        "password": {"type": ["string", "null"], "minLength": SHORTEST, "maxLength": LONGEST, "writeOnly": True},
+        "password": {"type": ["string", "null"], "minLength": MIN_LENGTH, "maxLength": MAX_LENGTH, "writeOnly": True},
         "name": _NAME,
         "kind": _words(*KINDS),
         "role": _words(*ROLES),
@@ -253,7 +253,7 @@ def _people() -> dict[str, Schema]:
     }
     wanted: dict[str, Schema] = {
         "name": _NAME,
-        "expires_in_days": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
+        "expires_in_days": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS},
         "user": {
             "type": ["string", "integer", "null"],
             "description": "name or id of whom it is for: oneself by default",

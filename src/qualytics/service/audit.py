@@ -12,14 +12,14 @@ from qualytics.store.tables.audit import RAN, Entry, Journal
 if TYPE_CHECKING:
     from qualytics.service import Act, Context
 
-_MOST_VERSIONS = 1_000
+_MAX_VERSIONS = 1_000
 _HOUR_S, _DAY_S = 3_600, 86_400
 # Refusals of an hour that are written in full: of one user or address, and of all who have not signed in.
-_MOST, _MOST_OF_ALL = 100, 1_000
+_MAX_REFUSALS, _MAX_REFUSALS_OF_ALL = 100, 1_000
 # So many old entries are dropped in one transaction, which others wait for.
 _BATCH = 500
 # No moment takes more characters.
-_LONGEST = 40
+_MAX_MOMENT = 40
 
 
 def append(context: Context, act: Act, outcome: str, detail: dict[str, Any]) -> None:
@@ -53,7 +53,11 @@ def _is_counted(journal: Journal, entry: Entry) -> bool:
     """
     known = journal.refusals(entry.actor_id, entry.actor, later(-_HOUR_S))
     from_there = sum(one.address == entry.address for one in known)
-    is_full = len(known) >= _MOST_OF_ALL or (entry.actor_id is not None and len(known) >= _MOST) or from_there >= _MOST
+    is_full = (
+        len(known) >= _MAX_REFUSALS_OF_ALL
+        or (entry.actor_id is not None and len(known) >= _MAX_REFUSALS)
+        or from_there >= _MAX_REFUSALS
+    )
     alike = [one for one in known if (one.action, one.outcome) == (entry.action, entry.outcome)]
     same = next((one for one in alike if _place(one) == _place(entry)), None)
     counted = same or (alike[-1] if alike and is_full else None)
@@ -112,7 +116,7 @@ def _moment(text: object) -> str:
     from datetime import UTC, datetime
 
     try:
-        found = datetime.fromisoformat(text if isinstance(text, str) and len(text) <= _LONGEST else "")
+        found = datetime.fromisoformat(text if isinstance(text, str) and len(text) <= _MAX_MOMENT else "")
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidInput([Problem("before", "before is no day or moment", "as in 2026-01-31, in UTC")]) from None
@@ -123,7 +127,7 @@ def _moment(text: object) -> str:
 
 def versions(context: Context, object_type: str, object_id: int) -> list[dict[str, Any]]:
     """Return what was done to an object, the newest first: who, when, and the names of what changed."""
-    found = Journal(context.store.execute).of_object(object_type, object_id, _MOST_VERSIONS)
+    found = Journal(context.store.execute).of_object(object_type, object_id, _MAX_VERSIONS)
     return [
         {
             "id": entry.id,

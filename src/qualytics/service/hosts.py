@@ -46,7 +46,7 @@ def clean(value: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def _found(value: str) -> tuple[str, str] | None:
-    if len(value) > text.LONGEST or _is_address(value):
+    if len(value) > text.MAX_LENGTH or _is_address(value):
         return None  # what is longer is no host name, whatever else it is
     for pattern, message, hint in _FAULTS:
         if re.search(pattern, value):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qualytics.store.tables.users import People, User
 
 # So many names a new one is compared with by its look: a few milliseconds.
-MOST_COMPARED = 2_000
+MAX_COMPARED = 2_000
 
 
 def twin_of(people: People, name: str, besides: int | None = None) -> User | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF8_HINT = "check the encoding of the terminal or file it comes from"
 # The longest key of a parameter, before it is folded.
-_LONGEST_KEY = 64
+_MAX_KEY = 64
 _TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
 
@@ -119,7 +119,7 @@ def check_name(loc: str, value: str, problems: Problems) -> str:
     """Return a name in its stored form: NFC and trimmed."""
     normal = text.normalized(value)
     name = value if normal is None else normal.strip()
-    if len(value) > text.LONGEST or not 1 <= len(name) <= MAX_NAME:
+    if len(value) > text.MAX_LENGTH or not 1 <= len(name) <= MAX_NAME:
         problems.add(loc, f"must have 1 to {MAX_NAME} characters", f"this one has {len(name):,}")
     elif _SURROGATE.search(name):
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
@@ -188,7 +188,7 @@ def check_parameters(connector: Connector, given: dict[str, Any], problems: Prob
     clean: dict[str, Any] = {}
     known = {param.name: param for param in connector.params}
     for key, value in given.items():
-        name = text.folded(str(key), "NFKC", _LONGEST_KEY) or str(key)
+        name = text.folded(str(key), "NFKC", _MAX_KEY) or str(key)
         param = known.get(name)
         if param is None:
             _unknown_parameter(connector, str(key), name, problems)

@@ -120,7 +120,7 @@ def test_a_reply_that_is_none_is_told_in_one_line_with_a_hint(ask, answer, words
 def test_a_reply_without_end_is_cut_off(monkeypatch):
     from qualytics.client.http import transport
 
-    monkeypatch.setattr(transport, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(transport, "MAX_BYTES", 1 << 20)
 
     def behave(peer, over):
         peer.recv(65_536)

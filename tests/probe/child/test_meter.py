@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 LIMIT_S = 30.0
 TOO_LARGE = "the answer is larger than 64 MiB: no test needs that much"
 # What a test may hold, and what comes in between two looks.
-MOST_BYTES = meter.HELD_BYTES + (192 << 20)
+MAX_BYTES = meter.HELD_BYTES + (192 << 20)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%s\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
@@ -108,7 +108,7 @@ def bounded(plan):
     with most_memory() as most:
         report = probe.run(plan)
     assert time.monotonic() - began < LIMIT_S
-    assert most[0] < MOST_BYTES, f"{most[0] >> 20} MiB"
+    assert most[0] < MAX_BYTES, f"{most[0] >> 20} MiB"
     return report.failure
 
 

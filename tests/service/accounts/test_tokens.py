@@ -11,7 +11,7 @@ import pytest
 
 from qualytics.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, UsageError
 from qualytics.service.accounts.token_usage import Uses
-from qualytics.service.accounts.tokens import MOST_ACTIVE, Tokens, authenticate, hash_of
+from qualytics.service.accounts.tokens import MAX_ACTIVE, Tokens, authenticate, hash_of
 from qualytics.service.accounts.users import Users
 from qualytics.service.rights import Actor
 from qualytics.store.sealing.values import OwnSecrets
@@ -250,7 +250,7 @@ def test_a_user_has_a_limited_number_of_good_tokens(shared, bob):
     with shared.as_user(bob) as context:
         with context.store.writing():
             people = People(context.store.execute)
-            for number in range(MOST_ACTIVE):
+            for number in range(MAX_ACTIVE):
                 row = {"created": "2026-01-01T00:00:00.000Z", "expires": "2099-01-01T00:00:00.000Z"}
                 last = people.insert_token(Token(user_id=bob["id"], name="t", hash=str(number), **row))
         with pytest.raises(Conflict, match="has 100 tokens that are good"):

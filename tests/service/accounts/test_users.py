@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from qualytics.errors import Conflict, InvalidInput, NameTaken, NotAllowed, NotFound, NotSignedIn, VersionChanged
-from qualytics.service.accounts.passwords import SHORTEST, Passwords
+from qualytics.service.accounts.passwords import MIN_LENGTH, Passwords
 from qualytics.service.accounts.tokens import Tokens, authenticate
 from qualytics.service.accounts.users import Users
 
@@ -61,7 +61,7 @@ REFUSED = [
     ({"name": "x", "kind": "robot"}, [("kind", "invalid-value")]),
     ({"name": "x", "email": "nowhere"}, [("email", "invalid-value")]),
     ({"name": "x", "email": "a@b\r\nX: y"}, [("email", "invalid-value")]),
-    ({"name": "x", "password": "a" * (SHORTEST - 1)}, [("password", "invalid-value")]),
+    ({"name": "x", "password": "a" * (MIN_LENGTH - 1)}, [("password", "invalid-value")]),
     ({"name": "x", "password": "********"}, [("password", "secret-is-mask")]),
     ({"name": "x", "password": "a\ud800" * 10}, [("password", "invalid-value")]),
     ({"name": "x", "issuer": "https://i.example"}, [("subject", "missing-value")]),

@@ -24,7 +24,7 @@ Query = list[tuple[str, Any]]
 PAGE = 100
 # Of servers without a filter for the whole name, every page is looked through.
 NAMES_PAGE = 50
-_MOST_FILTER = 1_000
+_MAX_FILTER = 1_000
 
 
 class Api:
@@ -124,7 +124,7 @@ class Api:
 
         """
         similar: list[int] = []
-        if len(name) <= _MOST_FILTER:
+        if len(name) <= _MAX_FILTER:
             for page in self.pages(path, filters, NAMES_PAGE):
                 for found in page:
                     if found.get("name") == name:
@@ -155,7 +155,7 @@ def test_wait(timeout_s: float | None) -> float:
 
 def is_too_long(text: str | None) -> bool:
     """Say whether a filter is longer than any name, so that nothing can match it."""
-    return text is not None and len(text) > _MOST_FILTER
+    return text is not None and len(text) > _MAX_FILTER
 
 
 def _is_same(found: str, wanted: str) -> bool:

@@ -17,7 +17,7 @@ _PATH = "/connections"
 # A change that lost a race is made again on what is there now, as the embedded store would have made it.
 _TRIES = 5
 # How many names are looked through for one that is like a misspelt one.
-_MOST_NAMES = 1_000
+_MAX_NAMES = 1_000
 
 
 class HttpConnections:
@@ -96,7 +96,7 @@ class HttpConnections:
         except NotFound as exc:
             from qualytics import text
 
-            guess = text.nearest(name, tuple(str(found["name"]) for found in self.list(limit=_MOST_NAMES)))
+            guess = text.nearest(name, tuple(str(found["name"]) for found in self.list(limit=_MAX_NAMES)))
             hint = f"did you mean {guess!r}?" if guess else "qualytics connections list shows all"
             raise NotFound(exc.message, hint) from None
 

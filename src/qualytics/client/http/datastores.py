@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _PATH = "/datastores"
 _TRIES = 5
-_MOST_TABLES = 10_000
+_MAX_TABLES = 10_000
 
 
 class HttpDatastores:
@@ -113,7 +113,7 @@ class HttpDiscovery:
     ) -> dict[str, Any]:
         """Return the tables and views of a schema, or the prefixes and objects of an object store."""
         asked = listing or Listing("tables")
-        if not 0 < asked.limit <= _MOST_TABLES:
+        if not 0 < asked.limit <= _MAX_TABLES:
             from qualytics.service.connections.discovery import check_limit
 
             check_limit(asked.limit)  # which says so

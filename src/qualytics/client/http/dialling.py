@@ -13,7 +13,7 @@ from qualytics.errors import Unreachable, UsageError
 if TYPE_CHECKING:
     from qualytics.client.config import Target
 
-_MOST_PROXY_REPLY = 16_384
+_MAX_PROXY_REPLY = 16_384
 # Where distributions keep their roots when OpenSSL's own default has none.
 _ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
@@ -87,7 +87,7 @@ class Proxy:
             sock.settimeout(deadline.left())
             part = sock.recv(1_024)
             found += part
-            if not part or len(found) > _MOST_PROXY_REPLY:
+            if not part or len(found) > _MAX_PROXY_REPLY:
                 break
         words = found.partition(b"\r\n")[0].decode("latin-1").split(None, 2)
         if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].startswith("2"):

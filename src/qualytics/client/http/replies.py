@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qualytics.client.http.transport import Reply
     from qualytics.masking import Masking
 
-_MOST_SHOWN = 500
+_MAX_SHOWN = 500
 _REPORT_KEYS = (
     *("connected", "stage", "class", "retryable", "message", "hint", "detail"),
     *("product_name", "product_version", "driver_name", "driver_version"),
@@ -256,16 +256,16 @@ def _made(
 def _foreign(reply: Reply, url: str, masking: Masking) -> str:
     # What another server, or a proxy before it, says; HTML says nothing in a line.
     status = f"{reply.status} {reply.reason}".strip()
-    said = "" if _is_html(reply) else reply.body[: 4 * _MOST_SHOWN].decode("utf-8", "replace")
+    said = "" if _is_html(reply) else reply.body[: 4 * _MAX_SHOWN].decode("utf-8", "replace")
     return f"{url} answered {_line(status)}" + (f": {_line(masking.mask(said))}" if said.strip() else "")
 
 
 def _text(value: Any, masking: Masking) -> str | None:
-    return masking.mask_own(value)[: 8 * _MOST_SHOWN] if isinstance(value, str) and value else None
+    return masking.mask_own(value)[: 8 * _MAX_SHOWN] if isinstance(value, str) and value else None
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:_MOST_SHOWN]
+    return " ".join(text.split())[:_MAX_SHOWN]
 
 
 def _is_html(reply: Reply) -> bool:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from qualytics.client.config import Target
 
-MOST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 _CHUNK = 1 << 20
-_MOST_SHOWN = 300
+_MAX_SHOWN = 300
 _DOCTOR = "qualytics doctor looks at each step on the way"
 
 
@@ -136,7 +136,7 @@ class Transport:
         while part := response.read(_CHUNK):
             parts.append(part)
             size += len(part)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 raise _TooLarge
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
@@ -175,7 +175,7 @@ class Transport:
     def _words(self, exc: Exception, deadline: Deadline) -> tuple[str, str]:  # noqa: PLR0911 - one return a cause
         url, place = self.target.url, f"{self.target.host}:{self.target.port}"
         if isinstance(exc, _TooLarge):
-            return f"{url} answered more than {MOST_BYTES >> 20} MiB", "check that the URL is that of a control plane"
+            return f"{url} answered more than {MAX_BYTES >> 20} MiB", "check that the URL is that of a control plane"
         if isinstance(exc, TimeoutError):
             return f"{url} did not answer within {deadline.seconds:g} s", _DOCTOR
         if isinstance(exc, socket.gaierror):
@@ -192,7 +192,7 @@ class Transport:
             return f"{url} closed the connection before it had answered", _DOCTOR
         if isinstance(exc, (http.client.HTTPException, ValueError)):
             return f"what answers at {url} does not speak HTTP", "check the host and the port of the URL"
-        return f"{url} cannot be reached: {(getattr(exc, 'strerror', None) or str(exc)).lower()[:_MOST_SHOWN]}", _DOCTOR
+        return f"{url} cannot be reached: {(getattr(exc, 'strerror', None) or str(exc)).lower()[:_MAX_SHOWN]}", _DOCTOR
 
 
 class _TooLarge(http.client.HTTPException):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qualytics.client.config import Target
 
 _REQUEST_S = 10.0
-_MOST_SHOWN = 200
+_MAX_SHOWN = 200
 _AGAIN = "try again: qualytics auth login"
 # The token or code is in the address: out of the address bar with it, and out of what the next page is told.
 _PAGE = """<!doctype html><meta charset="utf-8"><title>Qualytics</title>
@@ -68,7 +68,7 @@ class _Listener(ThreadingHTTPServer):
             if not hmac.compare_digest(given.get("state", "").encode(), self._state.encode()):
                 self.problem = "the answer belongs to another sign-in"
             elif error := given.get("error"):
-                self.problem = f"the control plane said {error[:_MOST_SHOWN]}"
+                self.problem = f"the control plane said {error[:_MAX_SHOWN]}"
             elif not (given.get("code") or given.get("token")):
                 self.problem = "the answer holds no token"
             self.found = given

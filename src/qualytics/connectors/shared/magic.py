@@ -10,7 +10,7 @@ import stat
 SQLITE, DUCKDB = "a SQLite database", "a DuckDB database"
 TOO_SHORT, EMPTY = "too short for a database", "an empty file"
 _HEAD_BYTES = 4_096
-_SHORTEST = 100  # the header of SQLite, the smallest of a database
+_MIN_SIZE = 100  # the header of SQLite, the smallest of a database
 _MODES = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a named pipe",
@@ -65,7 +65,7 @@ def kind_of(path: str) -> str | None:
     found = next((kind for at, magic, kind in _MAGIC if head[at : at + len(magic)] == magic), None)
     if found is None and _is_text(head):
         found = "a text file, such as CSV or JSON"
-    if found in {SQLITE, None} and len(head) < _SHORTEST:
+    if found in {SQLITE, None} and len(head) < _MIN_SIZE:
         found = TOO_SHORT
     return found
 

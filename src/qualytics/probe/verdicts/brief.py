@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_LINES = 10
-_MOST = 65_536
+_MAX_TEXT = 65_536
 # As they come inside quotes: a line end, and the blanks before a frame, written as escapes.
 _ESCAPED = re.compile(r"(?:\\r)?\\n(?:\\t|[ \t])*(?=at |Caused by: |Suppressed: |\.\.\. \d+ (?:more|common))")
 # Java and its like (Throwable.printStackTrace), also with all on one line; what stands in brackets is file and line.
@@ -35,7 +35,7 @@ _PYTHON_FRAME = re.compile(r"\s*File \"[^\"\n]*\", line \d+")
 
 def brief(text: str) -> str:
     """Return a driver's text as its causes alone, in at most ten lines."""
-    text = text[:_MOST]
+    text = text[:_MAX_TEXT]
     kept = [line.rstrip() for line in _without_frames(text) if line.strip()]
     if len(kept) > MAX_LINES:
         # Where a trace ends stands what it began with.

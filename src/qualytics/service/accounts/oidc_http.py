@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEADLINE_S = 10.0
-_MOST_BYTES = 262_144
+_MAX_BYTES = 262_144
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -78,10 +78,10 @@ def _exchange(url: str, body: bytes | None, headers: Mapping[str, str]) -> tuple
             target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
             connection.request("GET" if body is None else "POST", target, body, dict(headers))
             with connection.getresponse() as answer:
-                text = answer.read(_MOST_BYTES + 1)
+                text = answer.read(_MAX_BYTES + 1)
         finally:
             deadline.cancel()
-        if len(text) > _MOST_BYTES:
+        if len(text) > _MAX_BYTES:
             raise _TooLarge
         return answer.status, text
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qualytics.service.accounts.oidc import Identity, Provider
     from qualytics.store.tables.users import People
 
-_MOST_TRIES = 100
+_MAX_TRIES = 100
 
 
 def user_of(context: Context, people: People, identity: Identity, provider: Provider) -> User:
@@ -65,7 +65,7 @@ def _by_email(people: People, identity: Identity, provider: Provider) -> User | 
 
 def _free_name(people: People, identity: Identity) -> str:
     base = text.visible(identity.name or "")[:200] or text.visible(identity.subject)[:200] or "user"
-    for number in range(1, _MOST_TRIES):
+    for number in range(1, _MAX_TRIES):
         name = base if number == 1 else f"{base}-{number}"
         if people.user_named(validate.fold(name)) is None and twin_of(people, name) is None:
             return name

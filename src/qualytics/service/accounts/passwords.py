@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from qualytics.service.validate import Problems
 
 # NIST SP 800-63B-4 section 3.1.1.2: where a password is all that is asked for.
-SHORTEST = 15
-LONGEST = 1_024
+MIN_LENGTH = 15
+MAX_LENGTH = 1_024
 # A verification takes 64 MiB and all of a core for a moment (RFC 9106 section 4, the second choice).
 _AT_ONCE = 2
 _WAIT_S = 10.0
@@ -64,7 +64,7 @@ class Passwords:
             if self._hasher is None:
                 self._hasher = _hasher()
             if self._nobody is None:  # nobody's, made before it is known whether it is needed
-                self._nobody = self._hasher.hash(secrets.token_urlsafe(SHORTEST))
+                self._nobody = self._hasher.hash(secrets.token_urlsafe(MIN_LENGTH))
             return self._hasher
 
 
@@ -72,9 +72,9 @@ def check(loc: str, password: str, problems: Problems) -> None:
     """Note what is wrong with a new password; it is never repeated."""
     if password in MASKS:
         problems.add(loc, "is the mask that stands for a secret", "give the password itself", "secret-is-mask")
-    elif len(password) > LONGEST or not SHORTEST <= len(_normal(password)) <= LONGEST:
+    elif len(password) > MAX_LENGTH or not MIN_LENGTH <= len(_normal(password)) <= MAX_LENGTH:
         problems.add(
-            loc, f"must have {SHORTEST} to {LONGEST:,} characters", "a few words that nobody else would choose"
+            loc, f"must have {MIN_LENGTH} to {MAX_LENGTH:,} characters", "a few words that nobody else would choose"
         )
     elif any("\ud800" <= char <= "\udfff" for char in password):
         problems.add(loc, "is not valid UTF-8", "check the encoding of the terminal or file it comes from")
@@ -82,7 +82,7 @@ def check(loc: str, password: str, problems: Problems) -> None:
 
 def _normal(password: str) -> str:
     # The same key may give another form of a character on another machine (NIST SP 800-63B-4 section 3.1.1.2).
-    normal = text.normalized(password, "NFKC", LONGEST)
+    normal = text.normalized(password, "NFKC", MAX_LENGTH)
     return (password if normal is None else normal).encode("utf-8", "replace").decode()
 
 

@@ -16,7 +16,7 @@ from qualytics.service import Act, validate
 from qualytics.service.accounts import sign_in_limits
 from qualytics.service.accounts.oidc import challenge_of
 from qualytics.service.accounts.oidc_users import user_of
-from qualytics.service.accounts.passwords import LONGEST, Passwords
+from qualytics.service.accounts.passwords import MAX_LENGTH, Passwords
 from qualytics.service.accounts.tokens import issue, require_room
 from qualytics.service.clock import later, now
 from qualytics.service.rights import Actor
@@ -94,7 +94,7 @@ class Logins:
             TooMany: there were too many tries under that name or from that address.
 
         """
-        name, password = name[:512], password[: LONGEST + 1]
+        name, password = name[:512], password[: MAX_LENGTH + 1]
         tries = sign_in_limits.of(self._asking.address, validate.fold(name))
         with self._context.writing():
             people = self._people()

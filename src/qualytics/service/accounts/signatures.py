@@ -20,7 +20,7 @@ HINT = "qualytics auth login gets a new one"
 _ALGORITHM = "HS256"
 _AUDIENCE = "qualytics"
 _SECRET = "tokens"  # noqa: S105 - the name of it
-_LONGEST = 4_096
+_MAX_TOKEN = 4_096
 # How far clocks of replicas, and of a provider, may be apart.
 LEEWAY_S = 60
 # What signs, by the id of the store: opened once in a process.
@@ -50,7 +50,7 @@ def verify(context: Context, bearer: str) -> None:
 
     """
     jwt = _jwt()
-    if len(bearer) > _LONGEST or not bearer.isascii():
+    if len(bearer) > _MAX_TOKEN or not bearer.isascii():
         raise NotSignedIn("what was sent as the token is none", HINT)
     try:
         try:

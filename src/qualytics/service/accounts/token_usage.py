@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # A token's use is written at most so often.
 EVERY_S = 60.0
-_MOST_NOTED = 10_000
+_MAX_NOTED = 10_000
 
 
 class Uses:
@@ -41,7 +41,7 @@ class Uses:
         with self._guard:
             if clock - self._noted.get(token_id, -EVERY_S) < EVERY_S:
                 return
-            if len(self._noted) >= _MOST_NOTED:
+            if len(self._noted) >= _MAX_NOTED:
                 self._noted = {key: at for key, at in self._noted.items() if clock - at < EVERY_S}
             self._noted[token_id] = clock
             self._pending[token_id] = now()

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from qualytics.store.tables.users import SignedIn, User
 
 DEFAULT_DAYS = 90
-MOST_DAYS = 365
-MOST_ACTIVE = 100
+MAX_DAYS = 365
+MAX_ACTIVE = 100
 _DAY_S = 86_400
 # Hashes of tokens whose signature was right, with the id of the store: rows tell the rest at each request.
 _verified: set[tuple[str, str]] = set()
-_MOST_VERIFIED = 10_000
+_MAX_VERIFIED = 10_000
 
 
 class Tokens:
@@ -177,7 +177,7 @@ class Tokens:
 def require_room(people: People, user_id: int, user_name: str) -> None:
     """Raise Conflict when a user has as many good tokens as one may have."""
     active = sum(_is_active(token) for token in people.tokens(user_id))
-    if active >= MOST_ACTIVE:
+    if active >= MAX_ACTIVE:
         hint = "revoke what is not used any more: qualytics auth token revoke --id N"
         raise Conflict(f"{user_name!r} has {active} tokens that are good", hint)
 
@@ -254,7 +254,7 @@ def authenticate(
     known = (context.store.store_id, hashed)
     if known not in _verified:
         signatures.verify(context, bearer)
-        if len(_verified) >= _MOST_VERIFIED:
+        if len(_verified) >= _MAX_VERIFIED:
             _verified.clear()
         _verified.add(known)
     found = _good(People(context.store.execute).signed_in("hash", hashed))
@@ -301,8 +301,8 @@ def _checked(name: object, days: object) -> tuple[str, int]:
         problems.add("name", "must be a text", "as in --name pipeline", "invalid-value" if name else "missing-value")
     else:
         name = validate.check_name("name", name, problems)
-    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MOST_DAYS:
-        problems.add("expires_in_days", f"must be 1 to {MOST_DAYS}", f"leave it out for {DEFAULT_DAYS}")
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MAX_DAYS:
+        problems.add("expires_in_days", f"must be 1 to {MAX_DAYS}", f"leave it out for {DEFAULT_DAYS}")
     problems.finish()
     return str(name), int(str(days))
 

@@ -26,7 +26,7 @@ USER, SERVICE = "user", "service"
 KINDS = (USER, SERVICE)
 FIELDS = ("name", "kind", "role", "email", "password", "issuer", "subject")
 _KEYS = ("id", "name", "kind", "role", "email", "issuer", "subject", "created")
-_LONGEST_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
+_MAX_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
 
 
@@ -204,7 +204,7 @@ def _clean(name: str, value: str, problems: validate.Problems) -> str:
             problems.add(name, f"must be {', '.join(choices[:-1])} or {choices[-1]}")
         return folded.get(value.casefold(), value)
     if name == "email":
-        if len(value) > _LONGEST_EMAIL or not _EMAIL.match(value):
+        if len(value) > _MAX_EMAIL or not _EMAIL.match(value):
             problems.add(name, "is not an address", "as in ada@example.com")
         return value.casefold()
     if not value:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qualytics.service.connections.drafts import Draft
 
 PAGE = 1_000
-MOST = 10_000
+MAX_NAMES = 10_000
 # What a level of names is called by the commands, and by datastores.
 _OPTIONS = {"database": "catalog", "schema": "schema"}
 # What a database file has, whether a datastore says so or not.
@@ -45,7 +45,7 @@ class Discovery:
             TestFailed: the server could not be asked.
 
         """
-        return self._listed(connection_id, Listing("catalogs", limit=MOST), EVERYWHERE, timeout_s)
+        return self._listed(connection_id, Listing("catalogs", limit=MAX_NAMES), EVERYWHERE, timeout_s)
 
     def schemas(
         self, connection_id: int, *, catalog: str | None = None, timeout_s: float | None = None
@@ -57,7 +57,7 @@ class Discovery:
             NotFound, Conflict, TestFailed: as in `catalogs`.
 
         """
-        return self._listed(connection_id, Listing("schemas", limit=MOST), Scope(catalog), timeout_s)
+        return self._listed(connection_id, Listing("schemas", limit=MAX_NAMES), Scope(catalog), timeout_s)
 
     def tables(
         self,
@@ -110,7 +110,7 @@ class Discovery:
         """
         limit_s = tests.checked_timeout(timeout_s)
         with self._context.acting(TEST, "connection.discover") as act:
-            listing, scope = Listing(what, limit=MOST), Scope(catalog)
+            listing, scope = Listing(what, limit=MAX_NAMES), Scope(catalog)
             asked = draft(given, self._context.settings.plane)
             if more := _overrides(asked.connector, scope):
                 asked = draft({**given, **more}, self._context.settings.plane)
@@ -139,8 +139,8 @@ def _overrides(connector: Connector, scope: Scope) -> dict[str, str]:
 
 def check_limit(limit: int) -> None:
     """Raise InvalidInput when a page would hold too much, or nothing."""
-    if not 0 < limit <= MOST:
-        message = f"limit must be from 1 to {MOST:,}"
+    if not 0 < limit <= MAX_NAMES:
+        message = f"limit must be from 1 to {MAX_NAMES:,}"
         raise InvalidInput([Problem("limit", message, "--after shows what is behind the limit")])
 
 

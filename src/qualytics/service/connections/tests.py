@@ -25,7 +25,7 @@ _MAX_PLACE = 1_000
 
 
 # More would be logins that nobody waits for.
-_MOST_ENTRANCES = 3
+_MAX_ENTRANCES = 3
 
 
 def run(
@@ -93,7 +93,7 @@ def with_entrances(scope: Scope, datastores: Iterable[Datastore]) -> Scope:
     if scope.database is not None:
         return scope
     found = dict.fromkeys(datastore.database for datastore in datastores if datastore.database)
-    return replace(scope, entrances=tuple(found)[:_MOST_ENTRANCES])
+    return replace(scope, entrances=tuple(found)[:_MAX_ENTRANCES])
 
 
 def check_place(connector: Connector, scope: Scope) -> None:

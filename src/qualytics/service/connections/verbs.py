@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from qualytics.store.tables.connections import Records
 
 # A refusal names so many datastores; more would hide its hint.
-_MOST_NAMED = 20
+_MAX_NAMED = 20
 
 
 class Connections:
@@ -326,7 +326,7 @@ class Connections:
 
     def _warn_of_twins(self, records: Records, name: str, connection_id: int) -> None:
         self.warnings += similar_names.warnings(
-            "connection", name, records.connection_names(similar_names.MOST_COMPARED), connection_id
+            "connection", name, records.connection_names(similar_names.MAX_COMPARED), connection_id
         )
 
     def _document(self, records: Records, connection: Connection) -> dict[str, Any]:
@@ -386,8 +386,8 @@ def require_unused(name: str, users: Sequence[dict[str, Any]]) -> None:
     """Raise ConnectionInUse when datastores, as `{id, name, store_type, type}`, use the connection of a name."""
     if not users:
         return
-    names = ", ".join(f"{user['name']!r} (id {user['id']})" for user in users[:_MOST_NAMED])
-    more = f", and {len(users) - _MOST_NAMED:,} more" if len(users) > _MOST_NAMED else ""
+    names = ", ".join(f"{user['name']!r} (id {user['id']})" for user in users[:_MAX_NAMED])
+    more = f", and {len(users) - _MAX_NAMED:,} more" if len(users) > _MAX_NAMED else ""
     count = f"{len(users):,} datastore{'s' * (len(users) != 1)}"
     raise ConnectionInUse(
         f"409: connection {name!r} is used by {count} that still reference it: {names}{more}",

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from qualytics.service.datastores.verbs import Datastores
 
-_MOST_VALIDATED = 50
-_MOST_CREATED = 1_000
+_MAX_VALIDATED = 50
+_MAX_CREATED = 1_000
 # So many tests of one call run side by side; others' tests have their turn between them.
 _AT_ONCE = 8
 # What is no fault of one of many: whoever asks has lost the right to any of them.
@@ -33,7 +33,7 @@ def validate(given: Mapping[str, Any], test: Callable[[Scope], dict[str, Any]]) 
         InvalidInput: there are none, or too many.
 
     """
-    names = _texts(given, "schemas", _MOST_VALIDATED)
+    names = _texts(given, "schemas", _MAX_VALIDATED)
 
     def one(name: str) -> dict[str, Any]:
         try:
@@ -87,8 +87,8 @@ def _places(given: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
     if given.get("root_paths") is not None and given.get("schemas") is not None:
         raise InvalidInput([Problem("schemas", "give either schemas or root_paths, not both")])
     if given.get("root_paths") is not None:
-        return "root_path", _texts(given, "root_paths", _MOST_CREATED)
-    return "schema", _texts(given, "schemas", _MOST_CREATED)
+        return "root_path", _texts(given, "root_paths", _MAX_CREATED)
+    return "schema", _texts(given, "schemas", _MAX_CREATED)
 
 
 def _texts(given: Mapping[str, Any], name: str, most: int) -> list[str]:

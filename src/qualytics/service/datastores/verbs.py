@@ -225,7 +225,7 @@ class Datastores:
 
     def _warn_of_twins(self, records: Records, name: str, datastore_id: int) -> None:
         self.warnings = similar_names.warnings(
-            "datastore", name, records.datastore_names(similar_names.MOST_COMPARED), datastore_id
+            "datastore", name, records.datastore_names(similar_names.MAX_COMPARED), datastore_id
         )
 
     def _require_free(self, records: Records, name: str, besides: int | None = None) -> None:

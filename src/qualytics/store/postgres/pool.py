@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Connections = psycopg_pool.ConnectionPool[Database]
 
 # A process asks for no more at once: a server of 100 connections serves a dozen.
-_MOST = 8
+_MAX_CONNECTIONS = 8
 # After so long a connection is replaced, so that after a failover all end at the right server.
 _LIFETIME_S = 1_800.0
 # What a parent had open: a child must neither use nor close it.
@@ -91,7 +91,7 @@ class PostgresPool:
             with named_faults(self._place, self._settings.busy_s):
                 found = self._pool.getconn()
         except StoreUnreachable as exc:
-            if self._out >= _MOST:
+            if self._out >= _MAX_CONNECTIONS:
                 raise busy(STORE_CONNECT_S) from exc
             raise
         with self._lock:
@@ -117,7 +117,7 @@ class PostgresPool:
             kwargs=lambda: Address(self._settings).parameters | {"autocommit": True, "row_factory": rows},
             configure=lambda database: configure(self._settings, database),
             min_size=1,
-            max_size=_MOST,
+            max_size=_MAX_CONNECTIONS,
             max_lifetime=_LIFETIME_S,
             timeout=STORE_CONNECT_S,
             name="store",

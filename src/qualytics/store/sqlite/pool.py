@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qualytics.store.sqlite.engine import SqliteStore
 
 # So many databases stay open for the next requests; more are opened while more are needed.
-_MOST_IDLE = 16
+_MAX_IDLE = 16
 # What a parent had open: a child must neither use nor close it.
 _inherited: list[Any] = []
 
@@ -99,7 +99,7 @@ class EmbeddedPool:
     def _give_back(self, store: SqliteStore) -> None:
         with contextlib.ExitStack() as undo:
             undo.callback(store.close)
-            if store.rest() and len(self._idle) < _MOST_IDLE and not self._is_closed:
+            if store.rest() and len(self._idle) < _MAX_IDLE and not self._is_closed:
                 self._idle.append(store)
                 undo.pop_all()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _decode = json.JSONDecoder().raw_decode
-_MOST_COUNTS = 100
+_MAX_COUNTS = 100
 _PLAIN = {str, int, type(None)}
 _SECRETS_SET = "(SELECT group_concat(field) FROM secrets WHERE connection_id = c.id)"
 _SAME = ("id", "version", "name", "name_key", "created")
@@ -175,7 +175,7 @@ class Records(OwnSecrets):
     def _counted(self, sql: str, arguments: tuple[Any, ...]) -> int:
         # A database counts a million rows in many times what a page of them takes.
         state = self._state()
-        if state is None or state != self._counts[0] or len(self._counts[1]) >= _MOST_COUNTS:
+        if state is None or state != self._counts[0] or len(self._counts[1]) >= _MAX_COUNTS:
             self._counts = (state, {})
         counts = self._counts[1]
         if (sql, arguments) not in counts:
