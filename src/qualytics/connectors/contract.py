@@ -83,6 +83,16 @@ class Refusal(Exception):
         self.verdict = verdict
 
 
+def refuse(failure_class: str, cause: str | None, hint: str | None = None, *, stage: str | None = None) -> Refusal:
+    """Return the exception of a connector that knows the verdict itself."""
+    return Refusal(Verdict(failure_class, cause, hint, stage))
+
+
+def by_text(text: str, table: tuple[tuple[str, Verdict], ...]) -> Verdict | None:
+    """Return the verdict of the first pattern (a regular expression, case ignored) found in a message."""
+    return next((verdict for pattern, verdict in table if re.search(pattern, text, re.IGNORECASE)), None)
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Tls:
     """How this connection is encrypted.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Param, Target
+from qualytics.connectors.contract import Param, Target, refuse
 from qualytics.connectors.shared.databricks_errors import TokenRefusedError
 from qualytics.connectors.shared.grammar import TOKEN
 from qualytics.connectors.shared.objects import TLS_PARAMS, base_url
 from qualytics.connectors.shared.requests import pin, roots_of
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

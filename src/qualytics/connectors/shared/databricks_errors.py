@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from qualytics.connectors.contract import Verdict
+from qualytics.connectors.contract import Verdict, by_text
 from qualytics.connectors.shared.requests import by_class, by_status
-from qualytics.connectors.shared.sql import by_text
 
 _PRINCIPAL = Verdict(
     "auth",

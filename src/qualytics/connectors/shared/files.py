@@ -6,8 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.magic import DUCKDB, SQLITE, TOO_SHORT, kind_of, mode_of
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Refusal

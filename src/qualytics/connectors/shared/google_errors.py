@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from qualytics.connectors.contract import Verdict
+from qualytics.connectors.contract import Verdict, by_text
 from qualytics.connectors.shared.requests import by_class, by_status
-from qualytics.connectors.shared.sql import by_text
 
 _KEY = "check --password: the key may have been deleted or disabled"
 _ROLE = "grant the service account roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the data"

@@ -6,9 +6,9 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.google import TOKEN_URI, clean_service_account
 from qualytics.connectors.shared.requests import pin
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target

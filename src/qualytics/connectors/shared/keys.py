@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared import pem as _pem
-from qualytics.connectors.shared.sql import refuse
 
 _HINT = "give the text of a PEM file that begins with -----BEGIN PRIVATE KEY-----, as in --password-stdin < rsa_key.p8"  # pragma: allowlist secret
 

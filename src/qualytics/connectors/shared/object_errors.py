@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from qualytics.connectors.contract import Verdict
-from qualytics.connectors.shared.sql import by_text
+from qualytics.connectors.contract import Verdict, by_text
 
 
 def verdict_of(exc: BaseException, keys_hint: str) -> Verdict | None:

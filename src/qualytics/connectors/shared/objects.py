@@ -10,10 +10,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from qualytics.connectors.contract import Item, Server, Target, second_host, tls_params
+from qualytics.connectors.contract import Item, Server, Target, refuse, second_host, tls_params
 from qualytics.connectors.shared.object_uris import clean_path
 from qualytics.connectors.shared.silence import expect_silence
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

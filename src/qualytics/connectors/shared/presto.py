@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Param, Target, tls_params
+from qualytics.connectors.contract import Param, Target, refuse, tls_params
 from qualytics.connectors.shared.grammar import BASIC_USER, HEADER, LATIN
 from qualytics.connectors.shared.hello import is_http, offers_tls
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     import socket

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from qualytics.connectors.contract import Verdict
+from qualytics.connectors.contract import Verdict, by_text
 from qualytics.connectors.shared.requests import by_class
-from qualytics.connectors.shared.sql import by_text
 
 NOT_FOUND = "check the spelling; qualytics connections catalogs lists what there is"
 # By name, StandardErrorCode.java of presto-spi and trino-spi.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Target
+from qualytics.connectors.contract import Item, Target, refuse
 from qualytics.connectors.shared.presto_errors import NOT_FOUND
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

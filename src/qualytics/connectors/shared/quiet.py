@@ -6,7 +6,7 @@ import contextlib
 import select
 from typing import TYPE_CHECKING
 
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.wire import reject_stranger
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from qualytics.connectors.contract import Verdict
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import Verdict, refuse
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from qualytics.connectors.contract import Refusal, Verdict
+from qualytics.connectors.contract import Verdict
 
 # SQLSTATE (five characters) or its class (first two): ISO/IEC 9075-2, PostgreSQL's appendix A.
 _STATES: dict[str, Verdict] = {
@@ -37,11 +36,6 @@ def by_sqlstate(state: str | None) -> Verdict | None:
     return None
 
 
-def by_text(text: str, table: tuple[tuple[str, Verdict], ...]) -> Verdict | None:
-    """Return the verdict of the first pattern (a regular expression, case ignored) found in a message."""
-    return next((verdict for pattern, verdict in table if re.search(pattern, text, re.IGNORECASE)), None)
-
-
 def one_row(handle: Any, sql: str, arguments: tuple[Any, ...] = ()) -> tuple[Any, ...]:
     """Return the first row of a query over a DB-API connection."""
     cursor = handle.cursor()
@@ -50,8 +44,3 @@ def one_row(handle: Any, sql: str, arguments: tuple[Any, ...] = ()) -> tuple[Any
         return tuple(cursor.fetchone() or ())
     finally:
         cursor.close()
-
-
-def refuse(failure_class: str, cause: str | None, hint: str | None = None, *, stage: str | None = None) -> Refusal:
-    """Return the exception of a connector that knows the verdict itself."""
-    return Refusal(Verdict(failure_class, cause, hint, stage))

@@ -6,11 +6,11 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Param, Refusal, Server, Target, tls_params
+from qualytics.connectors.contract import Item, Param, Refusal, Server, Target, by_text, refuse, tls_params
 from qualytics.connectors.shared.grammar import TENANT
 from qualytics.connectors.shared.quiet import reject_talker
 from qualytics.connectors.shared.rows import named, rows
-from qualytics.connectors.shared.sql import by_text, one_row, refuse
+from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.shared.tds_errors import ENTRA
 
 if TYPE_CHECKING:

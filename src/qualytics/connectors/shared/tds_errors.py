@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from qualytics.connectors.contract import Verdict
-from qualytics.connectors.shared.sql import by_sqlstate, by_text
+from qualytics.connectors.contract import Verdict, by_text
+from qualytics.connectors.shared.sql import by_sqlstate
 
 _RETRY = "try again in a moment; paused databases take about a minute to wake"
 _FIREWALL = "allow the local_address of this report, as the service sees it, in the server's firewall"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import refuse
 
 if TYPE_CHECKING:
     import socket

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Param, Target, Verdict
+from qualytics.connectors.contract import Param, Target, Verdict, refuse
 from qualytics.connectors.shared import objects
 from qualytics.connectors.shared.object_errors import verdict_of
-from qualytics.connectors.shared.sql import refuse
 from qualytics.connectors.types import _abfs_uri
 
 if TYPE_CHECKING:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from qualytics.connectors.contract import Verdict
+from qualytics.connectors.contract import Verdict, by_text
 from qualytics.connectors.shared import aws_errors
-from qualytics.connectors.shared.sql import by_text
 
 _MISSING = Verdict("unknown_db", "there is no such catalog or database", "check --database (the data catalog) and --schema (the database)", "database")  # fmt: skip
 _RESULTS = Verdict("permission", "Athena may not write its results to the place in output", "check output in --parameters, and the right to s3:GetBucketLocation and s3:PutObject there")  # fmt: skip

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Chars
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import Chars, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

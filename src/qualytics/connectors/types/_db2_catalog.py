@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Target
+from qualytics.connectors.contract import Item, Target, refuse
 from qualytics.connectors.shared.rows import rows
-from qualytics.connectors.shared.sql import one_row, refuse
+from qualytics.connectors.shared.sql import one_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.quiet import reject_talker
-from qualytics.connectors.shared.sql import refuse
 from qualytics.connectors.types._db2_arguments import CLEAR, ENCRYPTED, arguments, credentials, describe, is_encrypted
 from qualytics.connectors.types._db2_errors import OTHER_WAY, classify
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qualytics.connectors.contract import Verdict
-from qualytics.connectors.shared.sql import by_text
+from qualytics.connectors.contract import Verdict, by_text
 
 # Words of grpc-go (internal/transport, credentials) and of Go's crypto/tls inside "connection error: desc = …".
 _MESSAGES = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qualytics.connectors.contract import Verdict
-from qualytics.connectors.shared.sql import by_text
+from qualytics.connectors.contract import Verdict, by_text
 
 _MESSAGES = (
     (r"could not set lock|conflicting lock", Verdict("transient", "another program has the database open for writing", "close it there, or try again")),

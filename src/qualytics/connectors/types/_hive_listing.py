@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Target
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import Item, Target, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

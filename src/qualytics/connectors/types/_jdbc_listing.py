@@ -6,8 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Target
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import Item, Target, refuse
 from qualytics.connectors.types._jdbc_errors import reported
 
 if TYPE_CHECKING:

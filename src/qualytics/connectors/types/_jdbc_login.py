@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.types import _jdbc_url as urls
 from qualytics.connectors.types._jdbc_errors import reported
 from qualytics.connectors.types._jdbc_hello import listen

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import refuse
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import refuse
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Refusal, Target

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import struct
 
-from qualytics.connectors.contract import Verdict
-from qualytics.connectors.shared.sql import by_sqlstate, by_text
+from qualytics.connectors.contract import Verdict, by_text
+from qualytics.connectors.shared.sql import by_sqlstate
 
 PROTOCOL = "the MySQL protocol"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from qualytics.connectors.contract import Verdict
-from qualytics.connectors.shared.sql import by_text
+from qualytics.connectors.contract import Verdict, by_text
 
 _SERVICE = Verdict(
     "unknown_db",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 
-from qualytics.connectors.contract import Verdict
+from qualytics.connectors.contract import Verdict, by_text
 from qualytics.connectors.shared.postgresql_errors import MESSAGES, PROXY, Said, at_login
-from qualytics.connectors.shared.sql import by_sqlstate, by_text
+from qualytics.connectors.shared.sql import by_sqlstate
 from qualytics.connectors.types import _redshift_iam
 
 _POSTGRESQL = Verdict("config", "this is a PostgreSQL server, not Redshift", "use --type postgresql")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Refusal
+from qualytics.connectors.contract import Refusal, refuse
 from qualytics.connectors.shared import aws_role
 from qualytics.connectors.shared.entrance import enter
-from qualytics.connectors.shared.sql import refuse
 from qualytics.connectors.types import _redshift_iam
 from qualytics.connectors.types._redshift_errors import classify
 

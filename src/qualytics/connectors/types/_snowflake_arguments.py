@@ -6,9 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Param, tls_params
+from qualytics.connectors.contract import Param, refuse, tls_params
 from qualytics.connectors.shared.keys import private_key
-from qualytics.connectors.shared.sql import refuse
 from qualytics.connectors.types._snowflake_names import PLAIN, identifier
 
 if TYPE_CHECKING:

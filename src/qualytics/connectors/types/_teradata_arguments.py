@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Chars, Endpoint, Param, tls_params
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import Chars, Endpoint, Param, refuse, tls_params
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qualytics.connectors.contract import Item, Target
+from qualytics.connectors.contract import Item, Target, refuse
 from qualytics.connectors.shared.requests import segment
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

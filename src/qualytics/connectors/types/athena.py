@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qualytics.connectors.contract import Chars, Connector, Param, Server, Target
+from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, refuse
 from qualytics.connectors.shared import aws_role
 from qualytics.connectors.shared.grammar import AWS_KEY_ID, AWS_REGION, HEADER
 from qualytics.connectors.shared.https import ENDPOINT_URL
 from qualytics.connectors.shared.objects import TLS_PARAMS
-from qualytics.connectors.shared.sql import refuse
 from qualytics.connectors.types import _athena_listing, _athena_place
 from qualytics.connectors.types._athena_client import connect
 from qualytics.connectors.types._athena_errors import classify, explain

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qualytics.connectors.contract import Connector, Server, Target
+from qualytics.connectors.contract import Connector, Server, Target, refuse
 from qualytics.connectors.shared.files import clean_path, require_file
 from qualytics.connectors.shared.magic import DUCKDB
-from qualytics.connectors.shared.sql import one_row, refuse
+from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.types import _duckdb_errors, _duckdb_listing
 
 # DuckDB documentation, "Securing DuckDB".

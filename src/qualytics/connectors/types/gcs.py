@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Target
+from qualytics.connectors.contract import Connector, Target, refuse
 from qualytics.connectors.shared import objects
 from qualytics.connectors.shared.google import PUBLIC, clean_service_account, key_problems
 from qualytics.connectors.shared.https import ENDPOINT_URL, endpoint_of
 from qualytics.connectors.shared.object_errors import verdict_of
 from qualytics.connectors.shared.object_uris import clean_bucket, split_bucket
-from qualytics.connectors.shared.sql import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

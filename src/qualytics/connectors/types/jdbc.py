@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Endpoint, Server, Target
-from qualytics.connectors.shared.sql import refuse
+from qualytics.connectors.contract import Connector, Endpoint, Server, Target, refuse
 from qualytics.connectors.types import _jdbc_listing, _jdbc_settings
 from qualytics.connectors.types import _jdbc_url as urls
 from qualytics.connectors.types._jdbc_errors import classify, reported

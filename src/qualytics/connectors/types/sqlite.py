@@ -7,12 +7,11 @@ import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from qualytics.connectors.contract import Connector, Item, Server, Target
+from qualytics.connectors.contract import Connector, Item, Server, Target, refuse
 from qualytics.connectors.shared.files import clean_path, require_file
 from qualytics.connectors.shared.magic import EMPTY, SQLITE
 from qualytics.connectors.shared.names import as_text
 from qualytics.connectors.shared.rows import rows
-from qualytics.connectors.shared.sql import refuse
 from qualytics.connectors.types import _sqlite_errors
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from qualytics.connectors import Connector, Verdict
-from qualytics.connectors.shared.sql import by_sqlstate, by_text
+from qualytics.connectors.contract import by_text
+from qualytics.connectors.shared.sql import by_sqlstate
 from qualytics.probe.verdicts.reach import WORDS, furthest, refined
 
 # What servers of every kind say once they were reached.
