@@ -35,6 +35,7 @@ CONNECTOR = Connector(
     driver="pyathena",
     distribution="PyAthena",
     fields=("host", "port", "username", "password"),
+    required=(),
     identity="access key id",
     params=(
         # Output and work group bind: they decide in whose bucket lies what the keys may read.

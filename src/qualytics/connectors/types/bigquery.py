@@ -53,6 +53,7 @@ CONNECTOR = Connector(
     driver="google.cloud.bigquery",
     distribution="google-cloud-bigquery",
     fields=("password",),
+    required=(),
     proof="the service account's key",
     params=(
         Param("location", str, "where jobs run, as EU or us-east1 (our choice)", max_length=63, harmless="where Google runs a query; the request goes to the same endpoint"),
