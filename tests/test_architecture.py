@@ -30,7 +30,7 @@ LAYERS = {
     **dict.fromkeys(("client", "server", "exchange"), 4),
     "cli": 5,
 }
-# Layers in which nothing may import a neighbour: leaves, and doors that stay apart.
+# Layers in which nothing may import a neighbour: leaves, and clients and servers, which stay apart.
 APART = {1, 4}
 CLI_MAY = {"client", "exchange"}
 SERVER_MAY_BE_IMPORTED_BY = "cli/serve.py"

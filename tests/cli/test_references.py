@@ -139,8 +139,8 @@ def test_other_fields_are_literal(run):
 def test_a_service_never_expands(home):
     from qualytics.client import connect
 
-    with connect() as door:
-        made = door.connections.create(
+    with connect() as client:
+        made = client.connections.create(
             {"type": "postgresql", "host": "h", "username": "${HOME}", "password": "${HOME}"}
         )
         assert made["username"] == "${HOME}"

@@ -351,10 +351,10 @@ def test_two_changes_at_once_both_count(remotely, fresh_plane):
     start, failed = threading.Barrier(4), []
 
     def change(field, value):
-        with HttpClient(make(pair, "the test", {})) as door:
+        with HttpClient(make(pair, "the test", {})) as client:
             start.wait(30)
             try:
-                door.connections.update(1, {field: value})
+                client.connections.update(1, {field: value})
             except QualyticsError as exc:
                 failed.append(exc)
 

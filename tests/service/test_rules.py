@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qualytics import client
+from qualytics.client import connect
 from qualytics.connectors import get
 from qualytics.errors import InvalidInput, NotFound, Problem, VersionChanged
 from qualytics.model import Failure, StageResult, TestReport
@@ -19,9 +19,9 @@ PG = {"type": "postgresql", "host": "db.example.com"}
 
 
 @pytest.fixture
-def door(home):
+def client(home):
     """Return a client of a fresh store."""
-    with client.connect() as found:
+    with connect() as found:
         yield found
 
 
@@ -61,8 +61,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("given", "found"), REFUSED)
-def test_a_create_tells_every_problem_by_place_and_code(door, home, given, found):
-    assert problems_of(door.connections.create, given) == found
+def test_a_create_tells_every_problem_by_place_and_code(client, home, given, found):
+    assert problems_of(client.connections.create, given) == found
     assert not home.exists()
 
 
@@ -73,31 +73,31 @@ def test_every_problem_has_a_hint():
         assert all(problem.hint or problem.code == "unknown-field" for problem in caught.value.problems)
 
 
-def test_a_null_is_an_unset_field_and_a_null_secrets_manager_is_fine(door):
-    made = door.connections.create({**PG, "port": None, "secrets_manager": None, "parameters": {"ssl_mode": None}})
+def test_a_null_is_an_unset_field_and_a_null_secrets_manager_is_fine(client):
+    made = client.connections.create({**PG, "port": None, "secrets_manager": None, "parameters": {"ssl_mode": None}})
     assert (made["port"], made["secrets_manager"], made["parameters"]) == (None, None, None)
 
 
-def test_the_type_cannot_change_but_may_be_named_again(door):
-    door.connections.create(PG)
-    assert problems_of(door.connections.update, 1, {"type": "sqlite"}) == [("type", "invalid-value")]
-    assert problems_of(door.connections.update, 1, {"type": None}) == [("type", "invalid-value")]
-    assert door.connections.update(1, {"type": "postgres", "port": 1})["port"] == 1
+def test_the_type_cannot_change_but_may_be_named_again(client):
+    client.connections.create(PG)
+    assert problems_of(client.connections.update, 1, {"type": "sqlite"}) == [("type", "invalid-value")]
+    assert problems_of(client.connections.update, 1, {"type": None}) == [("type", "invalid-value")]
+    assert client.connections.update(1, {"type": "postgres", "port": 1})["port"] == 1
 
 
-def test_an_update_with_an_old_version_is_refused(door):
-    door.connections.create(PG)
-    door.connections.update(1, {"port": 1}, version=1)
+def test_an_update_with_an_old_version_is_refused(client):
+    client.connections.create(PG)
+    client.connections.update(1, {"port": 1}, version=1)
     with pytest.raises(VersionChanged, match="was changed by somebody else meanwhile"):
-        door.connections.update(1, {"port": 2}, version=1)
-    assert door.connections.get(1)["port"] == 1
+        client.connections.update(1, {"port": 2}, version=1)
+    assert client.connections.get(1)["port"] == 1
 
 
-def test_a_name_with_half_a_character_is_nobodys(door):
-    door.connections.create({**PG, "name": "a?b"})
+def test_a_name_with_half_a_character_is_nobodys(client):
+    client.connections.create({**PG, "name": "a?b"})
     with pytest.raises(NotFound):
-        door.connections.find("a\ud800b")
-    assert list(door.connections.list("\udcff")) == []
+        client.connections.find("a\ud800b")
+    assert list(client.connections.list("\udcff")) == []
 
 
 VISIBLE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="\u061c\u200e\u200f"))
@@ -170,42 +170,42 @@ def test_a_problem_is_named_by_its_place():
     assert problems.found == [Problem("port", "port is odd")]
 
 
-def test_a_new_name_that_looks_like_anothers_is_taken_with_a_warning(door):
+def test_a_new_name_that_looks_like_anothers_is_taken_with_a_warning(client):
     twin = "\u0440r\u043e\u0501"
-    prod = door.connections.create({**PG, "name": "prod"})["id"]
-    assert door.connections.warnings == ()
-    other = door.connections.create({**PG, "name": twin})["id"]
-    assert door.connections.warnings == (f"the name looks like that of connection {prod}, 'prod'",)
-    door.connections.update(other, {"port": 5433})
-    assert door.connections.warnings == ()
-    door.connections.update(other, {"name": "test"})
-    assert door.connections.warnings == ()
-    door.connections.update(other, {"name": "pr0d-\u0430"})
-    assert door.connections.warnings == ()
-    door.connections.create({**PG, "name": "prOd-a"})
-    assert door.connections.warnings == (f"the name looks like that of connection {other}, 'pr0d-\u0430'",)
+    prod = client.connections.create({**PG, "name": "prod"})["id"]
+    assert client.connections.warnings == ()
+    other = client.connections.create({**PG, "name": twin})["id"]
+    assert client.connections.warnings == (f"the name looks like that of connection {prod}, 'prod'",)
+    client.connections.update(other, {"port": 5433})
+    assert client.connections.warnings == ()
+    client.connections.update(other, {"name": "test"})
+    assert client.connections.warnings == ()
+    client.connections.update(other, {"name": "pr0d-\u0430"})
+    assert client.connections.warnings == ()
+    client.connections.create({**PG, "name": "prOd-a"})
+    assert client.connections.warnings == (f"the name looks like that of connection {other}, 'pr0d-\u0430'",)
 
 
-def test_a_name_made_of_a_host_that_looks_like_anothers_is_warned_of(door):
-    first = door.connections.create(PG | {"host": "db1"})["id"]
+def test_a_name_made_of_a_host_that_looks_like_anothers_is_warned_of(client):
+    first = client.connections.create(PG | {"host": "db1"})["id"]
     for host in ("db1", "db2"):
-        door.connections.create(PG | {"host": host})
-        assert door.connections.warnings == ()
-    door.connections.create(PG | {"host": "dbl"})
-    assert door.connections.warnings == (f"the name looks like that of connection {first}, 'postgresql-db1'",)
+        client.connections.create(PG | {"host": host})
+        assert client.connections.warnings == ()
+    client.connections.create(PG | {"host": "dbl"})
+    assert client.connections.warnings == (f"the name looks like that of connection {first}, 'postgresql-db1'",)
 
 
-def test_a_datastore_whose_new_name_looks_like_anothers_is_taken_with_a_warning(door):
-    place = {"connection_id": door.connections.create(PG)["id"], "database": "x", "schema": "y"}
-    sales = door.datastores.create({**place, "name": "sales"})["id"]
-    assert door.datastores.warnings == ()
-    other = door.datastores.create({**place, "name": "s\u0430les"})["id"]
-    assert door.datastores.warnings == (f"the name looks like that of datastore {sales}, 'sales'",)
-    door.datastores.update(other, {"name": "s\u0430les", "schema": "z"})
-    assert door.datastores.warnings == ()
-    door.datastores.update(other, {"name": "SALES-\u0430"})
-    assert door.datastores.warnings == ()
-    door.datastores.update(sales, {"name": "5ales-a"})
-    assert door.datastores.warnings == ()
-    door.datastores.update(sales, {"name": "sa1es-a"})
-    assert door.datastores.warnings == (f"the name looks like that of datastore {other}, 'SALES-\u0430'",)
+def test_a_datastore_whose_new_name_looks_like_anothers_is_taken_with_a_warning(client):
+    place = {"connection_id": client.connections.create(PG)["id"], "database": "x", "schema": "y"}
+    sales = client.datastores.create({**place, "name": "sales"})["id"]
+    assert client.datastores.warnings == ()
+    other = client.datastores.create({**place, "name": "s\u0430les"})["id"]
+    assert client.datastores.warnings == (f"the name looks like that of datastore {sales}, 'sales'",)
+    client.datastores.update(other, {"name": "s\u0430les", "schema": "z"})
+    assert client.datastores.warnings == ()
+    client.datastores.update(other, {"name": "SALES-\u0430"})
+    assert client.datastores.warnings == ()
+    client.datastores.update(sales, {"name": "5ales-a"})
+    assert client.datastores.warnings == ()
+    client.datastores.update(sales, {"name": "sa1es-a"})
+    assert client.datastores.warnings == (f"the name looks like that of datastore {other}, 'SALES-\u0430'",)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._values import choose, collect
+from qualytics.client import connect
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
 
@@ -135,11 +135,11 @@ def _create(ctx: click.Context, kind: str, form: str, given: dict[str, Any]) -> 
     if days is not None and days > _MAX_DAYS:  # before the user is made
         raise UsageError(f"--expires-in-days must be 1 to {_MAX_DAYS}", "leave it out for 90")
     fields = {"kind": kind} | _fields(ctx, given)
-    with client.connect() as door:
-        document = door.users.create(fields)
+    with connect() as client:
+        document = client.users.create(fields)
         if with_token and "bearer_token" not in document:
             how = {} if days is None else {"expires_in_days": days}
-            made = door.tokens.create("first token", user=document["name"], **how)
+            made = client.tokens.create("first token", user=document["name"], **how)
             document["bearer_token"] = made["bearer_token"]
     output.write_document(document, form)
     if "bearer_token" in document:
@@ -153,9 +153,9 @@ def _update(ctx: click.Context, kind: str, form: str, given: dict[str, Any]) -> 
     fields = _fields(ctx, {**given, "name": given.pop("new_name")})
     if both := [field for field in unset if field in fields]:
         raise UsageError(f"{both[0]} is both given and unset", "drop one of the two")
-    with client.connect() as door:
-        found = choose(record_id, name, door.users.find, _LISTING[kind])
-        output.write_document(door.users.update(found, fields | dict.fromkeys(unset)), form)
+    with connect() as client:
+        found = choose(record_id, name, client.users.find, _LISTING[kind])
+        output.write_document(client.users.update(found, fields | dict.fromkeys(unset)), form)
 
 
 def _fields(ctx: click.Context, given: dict[str, Any]) -> dict[str, Any]:
@@ -170,25 +170,25 @@ def _add_reading(group: click.Group, kind: str, noun: str) -> None:
     @_limit
     @options.common_options()
     def list_(*, name: str | None, limit: int | None, form: str) -> None:
-        with client.connect() as door:
-            output.write_list(door.users.list(kind, name, limit), form)
+        with connect() as client:
+            output.write_list(client.users.list(kind, name, limit), form)
 
     @group.command(help=f"Show a {noun}, by --id or --name.")
     @_id
     @_found
     @options.common_options()
     def get(*, record_id: int | None, name: str | None, form: str) -> None:
-        with client.connect() as door:
-            output.write_document(door.users.get(choose(record_id, name, door.users.find, _LISTING[kind])), form)
+        with connect() as client:
+            output.write_document(client.users.get(choose(record_id, name, client.users.find, _LISTING[kind])), form)
 
     @group.command(help=f"Delete a {noun}, by --id or --name, and every token of that {noun}.")
     @_id
     @_found
     @options.common_options()
     def delete(*, record_id: int | None, name: str | None, form: str) -> None:
-        with client.connect() as door:
-            found = choose(record_id, name, door.users.find, _LISTING[kind])
-            output.write_document(door.users.delete(found), form)
+        with connect() as client:
+            found = choose(record_id, name, client.users.find, _LISTING[kind])
+            output.write_document(client.users.delete(found), form)
 
 
 _add_reading(users, _USER, "user")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
+from qualytics.client import connect
 
 
 @click.group(cls=SuggestingGroup)
@@ -23,8 +23,8 @@ def group() -> None:
 @options.common_options()
 def list_(*, action: str | None, before: int | None, limit: int, form: str) -> None:
     """List changes and tests, the newest first; values never stand in the log, only the names of what changed."""
-    with client.connect() as door:
-        output.write_list(door.audit.list(before=before, limit=limit, action=action), form)
+    with connect() as client:
+        output.write_list(client.audit.list(before=before, limit=limit, action=action), form)
 
 
 @group.command()
@@ -32,5 +32,5 @@ def list_(*, action: str | None, before: int | None, limit: int, form: str) -> N
 @options.common_options()
 def prune(*, before: str, form: str) -> None:
     """Drop every entry from before a day, changes too, and say how many; the log keeps that and who did it."""
-    with client.connect() as door:
-        output.write_document(door.audit.prune(before), form)
+    with connect() as client:
+        output.write_document(client.audit.prune(before), form)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Seconds, Text, Whole
 from qualytics.cli._values import collect_text
+from qualytics.client import connect
 from qualytics.client.sign_in import login as signing_in
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
@@ -124,8 +124,8 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> N
     """Make a token and print it, once. It ends with the token that you are signed in with at the latest."""
     from datetime import UTC, datetime, timedelta
 
-    with client.connect() as door:
-        found = door.tokens.create(name, expires_in_days, user)
+    with connect() as client:
+        found = client.tokens.create(name, expires_in_days, user)
     output.write_document(found, form)
     output.say(_ONCE)
     if datetime.fromisoformat(found["expiration"]) < datetime.now(UTC) + timedelta(days=expires_in_days, minutes=-5):
@@ -141,8 +141,8 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: str) ->
     """List tokens; none is shown itself."""
     if user is not None and everybody:
         raise UsageError("--user and --everybody exclude each other", "drop one of the two")
-    with client.connect() as door:
-        output.write_list(door.tokens.list(user, everybody=everybody, limit=limit), form)
+    with connect() as client:
+        output.write_list(client.tokens.list(user, everybody=everybody, limit=limit), form)
 
 
 @token.command()
@@ -150,8 +150,8 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: str) ->
 @options.common_options()
 def revoke(*, record_id: int, form: str) -> None:
     """End a token at once, and those that it made for the same user; what an Admin ends stays ended."""
-    with client.connect() as door:
-        output.write_document(door.tokens.revoke(record_id), form)
+    with connect() as client:
+        output.write_document(client.tokens.revoke(record_id), form)
 
 
 def _entry(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli import discovery
@@ -15,6 +14,7 @@ from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._values import choose, collect, unset_fields
+from qualytics.client import connect, parse_types, type_document
 from qualytics.errors import TestFailed, UsageError
 from qualytics.fields import CREATE, TEST, UPDATE
 from qualytics.model import Scope
@@ -43,12 +43,12 @@ def create(
     scope = _scope(given)
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
     fields = collect(ctx, given)
-    with client.connect() as door:
+    with connect() as client:
         if dry_run:
-            output.write_document(door.connections.preview(fields), form)
+            output.write_document(client.connections.preview(fields), form)
             return
-        output.write_document(door.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope), form)
-        warn(door.connections.warnings)
+        output.write_document(client.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope), form)
+        warn(client.connections.warnings)
 
 
 @group.command()
@@ -78,11 +78,11 @@ def update(
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
     fields = collect(ctx, given)
     fields |= unset_fields(unset, fields, options.UNSETTABLE)
-    with client.connect() as door:
+    with connect() as client:
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
-        document = door.connections.update(record_id, fields, **how)
+        document = client.connections.update(record_id, fields, **how)
         output.write_document(document, form)
-        warn(door.connections.warnings)
+        warn(client.connections.warnings)
 
 
 @group.command()
@@ -94,9 +94,9 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
 
     Specify either --id or --name, not both.
     """
-    with client.connect() as door:
-        found = choose(record_id, name, door.connections.find)
-        output.write_document(door.connections.get(found), form)
+    with connect() as client:
+        found = choose(record_id, name, client.connections.find)
+        output.write_document(client.connections.get(found), form)
 
 
 @group.command("list")
@@ -116,9 +116,9 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
 @options.common_options()
 def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, form: str) -> None:
     """List connections."""
-    with client.connect() as door:
-        chosen = client.parse_types(types) if types else ()
-        output.write_list(door.connections.list(name, chosen, sort, limit), form)
+    with connect() as client:
+        chosen = parse_types(types) if types else ()
+        output.write_list(client.connections.list(name, chosen, sort, limit), form)
 
 
 @group.command()
@@ -132,9 +132,9 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str)
     Deletion fails with a 409 error if datastores still reference this connection. Remove or reassign those
     datastores first.
     """
-    with client.connect() as door:
-        found = choose(record_id, name, door.connections.find)
-        output.write_document(door.connections.delete(found, dry_run=dry_run), form)
+    with connect() as client:
+        found = choose(record_id, name, client.connections.find)
+        output.write_document(client.connections.delete(found, dry_run=dry_run), form)
 
 
 @group.command()
@@ -166,13 +166,13 @@ def test(
         raise UsageError("there is nothing to test", "give --id or --name, or --type with settings")
     scope = _scope(given)
     fields = collect(ctx, given)
-    with client.connect() as door:
+    with connect() as client:
         if not is_stored:
-            what, report = "the test", door.connections.test_unsaved(fields, timeout_s=timeout_s, scope=scope)
+            what, report = "the test", client.connections.test_unsaved(fields, timeout_s=timeout_s, scope=scope)
         else:
-            found = choose(record_id, record_name, door.connections.find)
+            found = choose(record_id, record_name, client.connections.find)
             what = f"the test of connection {found}"
-            report = door.connections.test(found, fields, timeout_s=timeout_s, scope=scope)
+            report = client.connections.test(found, fields, timeout_s=timeout_s, scope=scope)
     show_report(ctx, what, report, form)
 
 
@@ -181,7 +181,7 @@ def test(
 @options.common_options()
 def types(*, name: str | None, form: str) -> None:
     """List the connection types, or show one: its fields, parameters, defaults and driver."""
-    document = client.type_document(name)
+    document = type_document(name)
     output.write_document(document, form)
 
 
@@ -191,9 +191,9 @@ def types(*, name: str | None, form: str) -> None:
 @options.common_options()
 def usages(*, record_id: int | None, name: str | None, form: str) -> None:
     """List the datastores that use a connection."""
-    with client.connect() as door:
-        found = choose(record_id, name, door.connections.find)
-        output.write_list(door.connections.usages(found), form)
+    with connect() as client:
+        found = choose(record_id, name, client.connections.find)
+        output.write_list(client.connections.usages(found), form)
 
 
 for command in discovery.COMMANDS:

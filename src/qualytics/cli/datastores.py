@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
 from qualytics.cli._values import choose, unset_fields
 from qualytics.cli.connections import show_report, warn
+from qualytics.client import connect
 from qualytics.errors import UsageError
 from qualytics.fields import SCOPES
 
@@ -49,9 +49,9 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @options.common_options()
 def create(*, form: str, **given: Any) -> None:
     """Create a datastore on the connection that --connection-id or --connection-name names."""
-    with client.connect() as door:
-        output.write_document(door.datastores.create(_fields(door, given)), form)
-        warn(door.datastores.warnings)
+    with connect() as client:
+        output.write_document(client.datastores.create(_fields(client, given)), form)
+        warn(client.datastores.warnings)
 
 
 @group.command()
@@ -62,11 +62,11 @@ def create(*, form: str, **given: Any) -> None:
 @options.common_options()
 def update(*, record_id: int, unset: tuple[str, ...], form: str, **given: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
-    with client.connect() as door:
-        fields = _fields(door, given)
+    with connect() as client:
+        fields = _fields(client, given)
         fields |= unset_fields(unset, fields, _UNSETTABLE)
-        output.write_document(door.datastores.update(record_id, fields), form)
-        warn(door.datastores.warnings)
+        output.write_document(client.datastores.update(record_id, fields), form)
+        warn(client.datastores.warnings)
 
 
 @group.command()
@@ -75,9 +75,9 @@ def update(*, record_id: int, unset: tuple[str, ...], form: str, **given: Any) -
 @options.common_options()
 def get(*, record_id: int | None, name: str | None, form: str) -> None:
     """Show a datastore by ID or name."""
-    with client.connect() as door:
-        found = _chosen(door, record_id, name)
-        output.write_document(door.datastores.get(found), form)
+    with connect() as client:
+        found = _chosen(client, record_id, name)
+        output.write_document(client.datastores.get(found), form)
 
 
 @group.command("list")
@@ -86,8 +86,8 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
 @options.common_options()
 def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
     """List datastores."""
-    with client.connect() as door:
-        output.write_list(door.datastores.list(name, connection_id), form)
+    with connect() as client:
+        output.write_list(client.datastores.list(name, connection_id), form)
 
 
 @group.command()
@@ -96,9 +96,9 @@ def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
 @options.common_options()
 def delete(*, record_id: int | None, name: str | None, form: str) -> None:
     """Delete a datastore; its connection stays."""
-    with client.connect() as door:
-        found = _chosen(door, record_id, name)
-        output.write_document(door.datastores.delete(found), form)
+    with connect() as client:
+        found = _chosen(client, record_id, name)
+        output.write_document(client.datastores.delete(found), form)
 
 
 @group.command()
@@ -109,24 +109,24 @@ def delete(*, record_id: int | None, name: str | None, form: str) -> None:
 @click.pass_context
 def verify(ctx: click.Context, *, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
     """Test the connection of a datastore with its database and schema."""
-    with client.connect() as door:
-        found = _chosen(door, record_id, name)
-        report = door.datastores.verify(found, timeout_s=timeout_s)
+    with connect() as client:
+        found = _chosen(client, record_id, name)
+        report = client.datastores.verify(found, timeout_s=timeout_s)
     show_report(ctx, f"the verification of datastore {found}", report, form)
 
 
-def _chosen(door: Client, record_id: int | None, name: str | None) -> int:
-    return choose(record_id, name, door.datastores.find, "qualytics datastores list")
+def _chosen(client: Client, record_id: int | None, name: str | None) -> int:
+    return choose(record_id, name, client.datastores.find, "qualytics datastores list")
 
 
-def _fields(door: Client, given: dict[str, Any]) -> dict[str, Any]:
+def _fields(client: Client, given: dict[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in given.items() if value is not None}
     connection_name = fields.pop("connection_name", None)
     if connection_name is not None:
         if "connection_id" in fields:
             message = "give either --connection-id or --connection-name, not both"
             raise UsageError(message, "qualytics connections list shows ids and names")
-        fields["connection_id"] = door.connections.find(connection_name)
+        fields["connection_id"] = client.connections.find(connection_name)
     if "tags" in fields:
         fields["tags"] = [tag.strip() for tag in fields["tags"].split(",") if tag.strip()]
     return fields

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text, Whole
 from qualytics.cli._values import choose
+from qualytics.client import connect
+from qualytics.client import explain as explain_message
 from qualytics.errors import UsageError
 from qualytics.model import Listing
 
@@ -29,9 +30,9 @@ _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to lo
 @options.common_options()
 def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
     """List the catalogs (databases) that a connection can see, and which of them are datastores."""
-    with client.connect() as door:
-        found = choose(record_id, name, door.connections.find)
-        _write(door.discovery.catalogs(found, timeout_s=timeout_s), form)
+    with connect() as client:
+        found = choose(record_id, name, client.connections.find)
+        _write(client.discovery.catalogs(found, timeout_s=timeout_s), form)
 
 
 @click.command(cls=Command)
@@ -44,9 +45,9 @@ def schemas(
     *, record_id: int | None, name: str | None, catalog: str | None, timeout_s: float | None, form: str
 ) -> None:
     """List the schemas of a catalog, and which of them are datastores."""
-    with client.connect() as door:
-        found = choose(record_id, name, door.connections.find)
-        _write(door.discovery.schemas(found, catalog=catalog, timeout_s=timeout_s), form)
+    with connect() as client:
+        found = choose(record_id, name, client.connections.find)
+        _write(client.discovery.schemas(found, catalog=catalog, timeout_s=timeout_s), form)
 
 
 @click.command(cls=Command)
@@ -74,9 +75,9 @@ def tables(
     A name that is no text is shown with \xNN for each byte that is none; --catalog, --schema and --prefix take it so.
     """
     listing = Listing("tables", page["prefix"] or "", _offset(page["after"]), page["limit"])
-    with client.connect() as door:
-        found = choose(record_id, name, door.connections.find)
-        document = door.discovery.tables(found, listing, catalog=catalog, schema=schema, timeout_s=timeout_s)
+    with connect() as client:
+        found = choose(record_id, name, client.connections.find)
+        document = client.discovery.tables(found, listing, catalog=catalog, schema=schema, timeout_s=timeout_s)
         output.write_document(document, form)
 
 
@@ -92,7 +93,7 @@ def explain(*, kind: str, message: str | None, form: str) -> None:
     Without MESSAGE, or with -, it is read from standard input. It is never shown again.
     """
     text = _pasted() if message in {None, "-"} else str(message)
-    output.write_document(client.explain(kind, text), form)
+    output.write_document(explain_message(kind, text), form)
 
 
 COMMANDS = (catalogs, schemas, tables, explain)

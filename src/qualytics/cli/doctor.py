@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import Command
+from qualytics.client import examine
 
 
 @click.command(cls=Command)
@@ -19,12 +19,12 @@ def command(ctx: click.Context, /, *, do_import: bool, form: str) -> None:
 
     Exit 1 when a check fails; a driver that is not installed is no failure.
     """
-    found = client.examine(do_import=do_import)
-    output.write_document(found, form)
-    for check in found["checks"]:
+    report = examine(do_import=do_import)
+    output.write_document(report, form)
+    for check in report["checks"]:
         if not check["ok"] or check["hint"]:
             word = "warning" if check["ok"] else "error"
             output.say(f"{word}: {check['name']}: {output.escape(check['found'])}")
             if check["hint"]:
                 output.say(f"hint: {output.escape(check['hint'])}")
-    ctx.exit(0 if all(check["ok"] for check in found["checks"]) else 1)
+    ctx.exit(0 if all(check["ok"] for check in report["checks"]) else 1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
+from qualytics.client import connect
 
 
 @click.group(cls=SuggestingGroup)
@@ -19,8 +19,8 @@ def group() -> None:
 @options.common_options()
 def rotate(*, form: str) -> None:
     """Seal every secret anew under a new key; the old key opens nothing any more."""
-    with client.connect() as door:
-        output.write_document(door.upkeep.rotate(), form)
+    with connect() as client:
+        output.write_document(client.upkeep.rotate(), form)
     output.say("note: backups made before now still need the old key")
 
 
@@ -28,5 +28,5 @@ def rotate(*, form: str) -> None:
 @options.common_options(form=False)
 def generate() -> None:
     """Print a new key for QUALYTICS_KEY or QUALYTICS_NEW_KEY; nothing is stored."""
-    with client.connect() as door:
-        output.write_text(door.upkeep.new_key() + "\n")
+    with connect() as client:
+        output.write_text(client.upkeep.new_key() + "\n")

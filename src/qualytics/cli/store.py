@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from qualytics import client
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text
+from qualytics.client import connect
 
 
 @click.group(cls=SuggestingGroup)
@@ -21,8 +21,8 @@ def group() -> None:
 @click.pass_context
 def check(ctx: click.Context, /, *, form: str) -> None:
     """Read the whole store and open every secret; exit 1 when something is wrong."""
-    with client.connect() as door:
-        found = door.upkeep.check()
+    with connect() as client:
+        found = client.upkeep.check()
     output.write_document(found, form)
     for problem in found["problems"]:
         output.say(f"error: {output.escape(problem)}")
@@ -36,8 +36,8 @@ def backup(*, file: str, form: str) -> None:
     """Copy the store, while it is in use, into one new file; the key is not in it."""
     from pathlib import Path
 
-    with client.connect() as door:
-        found = door.upkeep.backup(Path(file).absolute())
+    with connect() as client:
+        found = client.upkeep.backup(Path(file).absolute())
     output.write_document(found, form)
     output.say("note: the key is not in the backup; without it the secrets cannot be opened, so keep both, apart")
 
@@ -50,8 +50,8 @@ def restore(*, file: str, keep_tokens: bool, form: str) -> None:
     """Put a backup in the store's place; the key that sealed it must be there. Its tokens are ended."""
     from pathlib import Path
 
-    with client.connect() as door:
-        found = door.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
+    with connect() as client:
+        found = client.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
     output.write_document(found, form)
     if keep_tokens:
         output.say("note: tokens that were good when the backup was made are good again, also those revoked since")
@@ -73,7 +73,7 @@ def copy(*, target: str, new_key_file: str | None, form: str) -> None:
     """
     from pathlib import Path
 
-    with client.connect() as door:
-        found = door.upkeep.copy(target, Path(new_key_file).absolute() if new_key_file else None)
+    with connect() as client:
+        found = client.upkeep.copy(target, Path(new_key_file).absolute() if new_key_file else None)
     output.write_document(found, form)
     output.say(f"note: the copy opens with the key in {output.escape(found['key'])} alone")

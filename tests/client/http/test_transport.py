@@ -350,9 +350,9 @@ def test_a_test_is_waited_for_longer_than_everything_else(monkeypatch):
             return real(self, *args, **more)
 
         monkeypatch.setattr(Transport, "send", sending)
-        with HttpClient(make({"url": server.url, "token": TOKEN}, "the test", {})) as door:
-            door.connections.test(1, timeout_s=120)
-            door.connections.test(1)
+        with HttpClient(make({"url": server.url, "token": TOKEN}, "the test", {})) as client:
+            client.connections.test(1, timeout_s=120)
+            client.connections.test(1)
     assert waits == [120 + 60 + 5, 10 + 60 + 5]
     assert [asked.target for asked in server.asked] == [
         *("/api/connections/1/test?timeout_s=120", "/api/connections/1/test"),
