@@ -126,8 +126,8 @@ SECRETS: tuple[str, ...] = tuple(field.name for field in FIELDS if field.is_secr
 
 # What a stored record holds beside its fields.
 _HEAD = ("id", "name", "type", "connection_type")
-SEEN = ("product_name", "product_version", "driver_name", "driver_version")
-_TAIL = (*SEEN, "datastores", "created")
+DETECTED = ("product_name", "product_version", "driver_name", "driver_version")
+_TAIL = (*DETECTED, "datastores", "created")
 
 # The keys of a connection's document, in order, by kind; `uri` stands only where the type takes it.
 KEYS: dict[str, tuple[str, ...]] = {

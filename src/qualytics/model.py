@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 class Connection:
     """A stored connection without its secrets; `secrets_set` names those that are set.
 
-    `values` holds the set non-secret fields by name; `seen` what the last good test of it saw.
+    `values` holds the set non-secret fields by name; `detected` what its last good test found out.
     """
 
     id: int
@@ -18,7 +18,7 @@ class Connection:
     type: str
     values: dict[str, Any]
     secrets_set: frozenset[str]
-    seen: dict[str, str | None]
+    detected: dict[str, str | None]
     created: str
     version: int
 
@@ -141,7 +141,7 @@ class TestReport:
     stages: tuple[StageResult, ...]
     duration_ms: float
     message: str
-    seen: dict[str, str | None] = field(default_factory=dict)
+    detected: dict[str, str | None] = field(default_factory=dict)
     address: str | None = None
     local_address: str | None = None
     tls: dict[str, Any] | None = None

@@ -7,15 +7,15 @@ import pytest
 
 CREATE = ("connections", "create")
 PG = (*CREATE, "-t", "postgresql", "--host", "db.example.com")
-SEEN = ["product_name", "product_version", "driver_name", "driver_version", "datastores", "created"]
+DETECTED = ["product_name", "product_version", "driver_name", "driver_version", "datastores", "created"]
 KEYS = {
     "jdbc": [
         *("id", "name", "type", "connection_type", "host", "port", "username", "password", "passphrase", "parameters"),
-        *("jdbc_fetch_size", "max_parallelization", "secrets_manager", *SEEN),
+        *("jdbc_fetch_size", "max_parallelization", "secrets_manager", *DETECTED),
     ],
     "embedded": [
         *("id", "name", "type", "connection_type", "uri", "parameters", "jdbc_fetch_size", "max_parallelization"),
-        *SEEN,
+        *DETECTED,
     ],
 }
 REPORT = [

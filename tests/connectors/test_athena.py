@@ -218,7 +218,7 @@ def test_a_good_test_names_product_and_version(aws):
     report = tried(aws, scope={"schema": "sales"})
     assert report.failure is None
     assert [stage.name for stage in report.stages] == ["resolve", "tcp", "login", "database", "query"]
-    assert (report.seen["product_name"], report.seen["product_version"]) == ("Amazon Athena", "3")
+    assert (report.detected["product_name"], report.detected["product_version"]) == ("Amazon Athena", "3")
 
 
 @pytest.mark.servers

@@ -203,7 +203,7 @@ def test_a_good_test_names_the_product(emulator):
     report = trial("bigquery", at(emulator.url, temp_dataset="scratch"), None, database=cloud.PROJECT, schema="sales")
     assert report.failure is None
     assert [stage.name for stage in report.stages] == ["resolve", "tcp", "login", "database", "query"]
-    assert report.seen["product_name"] == "Google BigQuery"
+    assert report.detected["product_name"] == "Google BigQuery"
 
 
 @pytest.mark.servers

@@ -323,7 +323,7 @@ def test_a_good_test_over_verified_tls(filled, at):
     assert report.failure is None
     assert [stage.name for stage in report.stages] == ["resolve", "tcp", "tls", "login", "database", "query"]
     assert report.tls["verified"] is True
-    assert report.seen["product_name"] == "Databricks Unity Catalog"
+    assert report.detected["product_name"] == "Databricks Unity Catalog"
     assert trial("databricks_native", at(), "dapi").failure is None
 
 

@@ -193,7 +193,7 @@ class TestSpark:
         report = suite.probe("hive", server.port, ssl_mode="disable", database="default", schema="DEFAULT")
         assert report.failure is None
         assert [stage.name for stage in report.stages if stage.ok][-3:] == ["login", "database", "query"]
-        assert report.seen["product_version"].startswith("4.")
+        assert report.detected["product_version"].startswith("4.")
 
     def test_a_password_does_not_go_out_in_clear_text_unasked(self, server):
         assert suite.verdict(suite.probe("hive", server.port)) == ("login", "tls")

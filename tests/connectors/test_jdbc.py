@@ -396,10 +396,10 @@ def test_a_good_login_names_server_and_driver(engine, engine_urls):
     report = probe(engine, f"{url}/{database}", user, password, jdbc_fetch_size=7)
     assert report.failure is None, report.failure.detail
     assert [stage.name for stage in report.stages] == ["resolve", "tcp", "login", "query"]
-    assert PRODUCTS[engine] in report.seen["product_name"]
-    assert report.seen["product_version"]
-    assert PRODUCTS[engine] in report.seen["driver_name"]
-    assert report.seen["driver_version"][0].isdigit()
+    assert PRODUCTS[engine] in report.detected["product_name"]
+    assert report.detected["product_version"]
+    assert PRODUCTS[engine] in report.detected["driver_name"]
+    assert report.detected["driver_version"][0].isdigit()
     assert report.warnings == ("the connection may be unencrypted: the uri does not demand TLS",)
 
 

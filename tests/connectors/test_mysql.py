@@ -72,9 +72,9 @@ def tested(mariadb_server, root_file):
 def test_a_login_is_described(tested, mariadb_server, type_):
     report = tested(type_)
     assert outcome(report) is None
-    assert report.seen["product_name"] == "MariaDB"
-    assert report.seen["product_version"].replace(".", "").isdecimal()
-    assert report.seen["driver_name"] == "PyMySQL"
+    assert report.detected["product_name"] == "MariaDB"
+    assert report.detected["product_version"].replace(".", "").isdecimal()
+    assert report.detected["driver_name"] == "PyMySQL"
     assert report.address == f"127.0.0.1:{mariadb_server.port}"
 
 
@@ -301,7 +301,7 @@ def test_caching_sha2_lets_in_where_the_hash_is_enough(switched):
     with scripted(*answers, packet(1, OK), rows, first=first) as (port, _):
         report = plain(port)
     assert outcome(report) is None, report.failure.detail
-    assert (report.seen["product_name"], report.seen["product_version"]) == ("MySQL", "8.0.36")
+    assert (report.detected["product_name"], report.detected["product_version"]) == ("MySQL", "8.0.36")
 
 
 @pytest.mark.slow

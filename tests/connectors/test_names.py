@@ -162,7 +162,7 @@ def test_an_encoding_that_a_role_has_set_changes_nothing(raw, opened, encoding):
 def test_a_server_in_sql_ascii_is_tested_and_listed(run, raw_postgres):
     report = trial("postgresql", raw_postgres.port, username=raw_postgres.user, password=raw_postgres.password)
     assert outcome(report) is None
-    assert report.seen["product_name"] == "PostgreSQL"
+    assert report.detected["product_name"] == "PostgreSQL"
     created = run(
         *("connections", "create", "--type", "postgresql", "--name", "raw", "--host", raw_postgres.host),
         *("--port", raw_postgres.port, "--username", raw_postgres.user, "--password", raw_postgres.password),

@@ -170,7 +170,7 @@ def test_a_store_is_listed_and_read(store, path, root_path):
     assert report.failure is None, report.failure
     assert [stage.name for stage in report.stages] == ["resolve", "tcp", "login", "list"]
     assert report.warnings == ("the connection is not encrypted",)
-    assert (report.seen["driver_name"], report.seen["product_name"]) == ("obstore", None)
+    assert (report.detected["driver_name"], report.detected["product_name"]) == ("obstore", None)
 
 
 @pytest.mark.parametrize("root_path", [None, "nothing/here"])

@@ -165,4 +165,4 @@ def test_user_names_and_databases_with_awkward_characters_are_found(postgres_ser
             admin.execute(sql.SQL("drop database {}").format(quoted))
             admin.execute(sql.SQL("drop role {}").format(quoted))
     assert outcome(report) is None
-    assert psycopg.__version__ == report.seen["driver_version"]
+    assert psycopg.__version__ == report.detected["driver_version"]

@@ -71,8 +71,8 @@ def tested(postgres_server, root_file):
 def test_a_login_is_described(tested, postgres_server):
     report = tested()
     assert outcome(report) is None
-    assert report.seen["product_name"] == "PostgreSQL"
-    assert report.seen["product_version"].split(".")[0].isdecimal()
+    assert report.detected["product_name"] == "PostgreSQL"
+    assert report.detected["product_version"].split(".")[0].isdecimal()
     assert report.address == f"127.0.0.1:{postgres_server.port}"
 
 

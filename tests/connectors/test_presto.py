@@ -215,7 +215,7 @@ class TestProtocol:
         assert report.failure is None
         assert report.tls is None
         assert any("not encrypted" in line for line in report.warnings)
-        assert report.seen["product_version"] == "476"
+        assert report.detected["product_version"] == "476"
         assert all("Authorization" not in headers for headers in behaviour.headers)
         assert not any("Encoding" in name for headers in behaviour.headers for name in headers if name.startswith("X-"))
 

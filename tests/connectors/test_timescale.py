@@ -37,7 +37,7 @@ def test_a_postgresql_without_the_extension_is_named_as_what_it_is(postgres_serv
         ssl_root_cert_file=str(root_file),
     )
     assert report.failure is None
-    assert report.seen["product_name"] == "PostgreSQL"
+    assert report.detected["product_name"] == "PostgreSQL"
     assert report.tls["verified"] is True
 
 
@@ -57,7 +57,7 @@ def test_the_version_of_the_extension_is_told_where_the_database_has_it(postgres
         database="metrics",
         ssl_root_cert_file=str(root_file),
     )
-    assert (report.seen["product_name"], report.seen["product_version"]) == ("TimescaleDB", "2.17.2")
+    assert (report.detected["product_name"], report.detected["product_version"]) == ("TimescaleDB", "2.17.2")
 
 
 @pytest.mark.parametrize("key", DANGEROUS)

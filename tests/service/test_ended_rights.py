@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotFound, NotSignedIn, SecretNeeded
-from qualytics.fields import SEEN
+from qualytics.fields import DETECTED
 from qualytics.model import TestReport
 from qualytics.probe.parent.pool import Pool
 from qualytics.service.accounts.oidc import challenge_of
@@ -32,7 +32,7 @@ GIVEN = {"type": "postgresql", "host": "db.example.com", "username": "u", "passw
 
 
 def passed(_plan=None):
-    return TestReport(None, (), 1.0, "connected", dict.fromkeys(SEEN))
+    return TestReport(None, (), 1.0, "connected", dict.fromkeys(DETECTED))
 
 
 class World:

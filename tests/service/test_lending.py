@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qualytics.errors import InvalidInput, UsageError
-from qualytics.fields import SEEN
+from qualytics.fields import DETECTED
 from qualytics.model import TestReport
 from qualytics.secret import Secret
 from qualytics.server import config
@@ -49,8 +49,8 @@ def connections(home, plans):
 
     def keep(plan):
         plans.append(plan)
-        seen = dict.fromkeys(SEEN)
-        return TestReport(failure=None, stages=(), duration_ms=1.0, message="tested", seen=seen)
+        detected = dict.fromkeys(DETECTED)
+        return TestReport(failure=None, stages=(), duration_ms=1.0, message="tested", detected=detected)
 
     with Context(Settings(home=home, plane=plane)) as context:
         context.run_with(keep)

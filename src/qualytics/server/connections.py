@@ -11,7 +11,7 @@ from litestar.params import Parameter, QueryParameter
 
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem, UsageError
-from qualytics.fields import BY_NAME, SECRETS
+from qualytics.fields import BY_NAME, DETECTED, SECRETS
 from qualytics.model import Scope, Wanted
 from qualytics.server import bodies
 from qualytics.server.runtime import at_once, in_thread, opened, runtime_of
@@ -40,8 +40,7 @@ _NEAR = 1_000
 _MANY = 20_000
 _MAX_STUBS = 10_000
 # What a reply holds beside fields: a client may send it back, and it changes nothing.
-_READ_ONLY = frozenset({"id", "connection_type", "datastores", "created"})
-_SEEN = frozenset({"product_name", "product_version", "driver_name", "driver_version"})
+_READ_ONLY = frozenset({"id", "connection_type", *DETECTED, "datastores", "created"})
 
 
 @get("/connections", opt={"reply": "ConnectionPage", "right": READ})
@@ -270,7 +269,7 @@ def known(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
         name: value
         for name, value in given.items()
-        if name not in _READ_ONLY | _SEEN and not (value in (None, "") and name in BY_NAME and name not in takes)
+        if name not in _READ_ONLY and not (value in (None, "") and name in BY_NAME and name not in takes)
     }
 
 

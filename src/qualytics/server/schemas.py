@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qualytics import connectors
-from qualytics.fields import BY_NAME, DATASTORE_KEYS, FIELDS, KEYS, SECRETS, Field
+from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, SECRETS, Field
 from qualytics.probe.verdicts.verdict import CLASSES
 from qualytics.secret import MASK
 from qualytics.service.accounts.passwords import MAX_LENGTH, MIN_LENGTH
@@ -188,7 +188,7 @@ def _setting(setting: Setting) -> Schema:
 
 
 def _report() -> Schema:
-    texts = ("stage", "hint", "detail", "product_name", "product_version", "driver_name", "driver_version")
+    texts = ("stage", "hint", "detail", *DETECTED)
     stage = _closed({"name": _TEXT, "ok": _FLAG, "ms": _SECONDS}, "name", "ok", "ms")
     properties: dict[str, Schema] = {
         "connected": _FLAG,

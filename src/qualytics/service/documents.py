@@ -40,7 +40,7 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
     document = _versioned(blank, connection.version)
     document["id"] = connection.id
     document["name"] = connection.name
-    for known in (connection.values, connection.seen):
+    for known in (connection.values, connection.detected):
         for key, value in known.items():
             if key in blank:
                 document[key] = value
@@ -114,7 +114,7 @@ def report_document(report: TestReport) -> Report:
         "message": line(report.message),
         "hint": line(failure.hint) if failure else None,
         "detail": clean(detail).strip()[:MAX_DETAIL] if detail else None,
-        **report.seen,
+        **report.detected,
         "address": report.address,
         "local_address": report.local_address,
         "tls": report.tls,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import errors
 from qualytics.errors import InvalidInput, Problem, QualyticsError, Unreachable
-from qualytics.fields import DATASTORE_KEYS, KEYS, SECRETS, SEEN
+from qualytics.fields import DATASTORE_KEYS, DETECTED, KEYS, SECRETS
 from qualytics.secret import MASK
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _MAX_SHOWN = 500
 _REPORT_KEYS = (
     *("connected", "stage", "class", "retryable", "message", "hint", "detail"),
-    *("product_name", "product_version", "driver_name", "driver_version"),
+    *DETECTED,
     *("address", "local_address", "tls", "stages", "duration_ms", "warnings"),
 )
-_WORDS = ("message", "hint", "detail", *SEEN, "tls", "warnings")
+_WORDS = ("message", "hint", "detail", *DETECTED, "tls", "warnings")
 # What a status means where the body has no code of ours.
 _BY_STATUS: dict[int, type[QualyticsError]] = {
     400: errors.UsageError,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qualytics.connectors import get
-from qualytics.fields import SEEN
+from qualytics.fields import DETECTED
 from qualytics.model import Failure, Found, StageResult, TestReport
 from qualytics.probe.child.dial import join
 from qualytics.probe.parent.ends import stray_ends
@@ -228,7 +228,7 @@ def _report(plan: Plan, progress: _Progress, reason: str | None) -> TestReport:
         stages=tuple(stages),
         duration_ms=round((over - progress.began) * 1_000, 1),
         message=failure.message if failure else f"connected to {plan.where()}",
-        seen={key: _noted(notes.get(key), masking) for key in SEEN},
+        detected={key: _noted(notes.get(key), masking) for key in DETECTED},
         address=_address(notes.get("address")),
         local_address=_address(notes.get("local_address")),
         tls={key: _noted(found, masking) for key, found in notes["tls"].items()} if notes.get("tls") else None,

@@ -31,9 +31,9 @@ _MAX_ENTRANCES = 3
 def run(
     context: Context, tested: Draft, timeout_s: float, scope: Scope
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
-    """Test a draft whose secrets are all there; return the report as a document, and what was seen, without gaps."""
+    """Test a draft whose secrets are all there; return the report as a document, and what it detected."""
     document, report = discover(context, tested, timeout_s, scope)
-    return document, {key: value for key, value in report.seen.items() if value is not None}
+    return document, {key: value for key, value in report.detected.items() if value is not None}
 
 
 def discover(

@@ -69,11 +69,11 @@ class Connections:
             new = allowed_draft(given, self._context.settings)
             if test:
                 self._require_free(self._context.store.records, new.values.get("name"))
-                seen = self._passed(new, timeout_s, scope)
+                detected = self._passed(new, timeout_s, scope)
             with self._context.writing() as records:
                 found = self.insert(records, new, act)
                 if test:
-                    records.see_connection(found, seen)
+                    records.record_detected(found, detected)
                 return self._document(records, _required(records.connection(found), found))
 
     def insert(self, records: Records, new: Draft, act: Act) -> int:
@@ -128,13 +128,13 @@ class Connections:
                     return self._store(records, before, changed, act)
                 stored = records.secrets(connection_id)
                 scope = tests.with_entrances(scope, records.datastores(connection_id))
-            seen = self._passed(with_secrets(changed, stored), timeout_s, scope)
+            detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
             with self._context.writing() as records:
                 before = self._at_version(records, connection_id, before.version)
                 policy.require_same_target(self._context, before, changed)  # of the role of now
                 self._require_free(records, changed.values["name"], besides=connection_id)
                 self._store(records, before, changed, act)
-                records.see_connection(connection_id, seen)
+                records.record_detected(connection_id, detected)
                 return self._document(records, _required(records.connection(connection_id), connection_id))
 
     def get(self, connection_id: int) -> dict[str, Any]:
@@ -268,13 +268,13 @@ class Connections:
             policy.require_allowed(self._context.settings, tested)
             policy.require_same_target(self._context, before, tested)
             scope = tests.with_entrances(scope, self._context.store.records.datastores(connection_id))
-            report, seen = self._run(with_secrets(tested, stored), timeout_s, scope)
+            report, detected = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
                 with self._context.writing() as records:
                     found = records.connection(connection_id)
                     if has_passed and found is not None and found.version == before.version:  # else another was tested
-                        records.see_connection(connection_id, seen)
+                        records.record_detected(connection_id, detected)
                     outcome, detail = _told(report, overrides or {})
                     act.done(before.id, before.name, outcome, **detail)
         return report
@@ -299,12 +299,12 @@ class Connections:
         return report
 
     def _passed(self, tested: Draft, timeout_s: float | None, scope: Scope) -> dict[str, str | None]:
-        report, seen = self._run(tested, timeout_s, scope)
+        report, detected = self._run(tested, timeout_s, scope)
         if not report["connected"]:
             message = f"not stored: the test failed at {report['stage']} ({report['class']}): {report['message']}"
             raise TestFailed(message, report["hint"], report)
         self.warnings = tuple(report["warnings"])
-        return seen
+        return detected
 
     def _run(
         self, tested: Draft, timeout_s: float | None, scope: Scope

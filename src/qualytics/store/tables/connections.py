@@ -6,7 +6,7 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qualytics.fields import SEEN
+from qualytics.fields import DETECTED
 from qualytics.model import Connection, Datastore, Wanted
 from qualytics.store.schema import CONNECTION_VALUES, DATASTORE_VALUES
 from qualytics.store.sealing.cipher import Place
@@ -26,10 +26,10 @@ _MAX_COUNTS = 100
 _PLAIN = {str, int, type(None)}
 _SECRETS_SET = "(SELECT group_concat(field) FROM secrets WHERE connection_id = c.id)"
 _SAME = ("id", "version", "name", "name_key", "created")
-_COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*_SAME, "type", *CONNECTION_VALUES, *SEEN))
+_COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*_SAME, "type", *CONNECTION_VALUES, *DETECTED))
 # Where the parts of such a row stand; reading by name costs more than the database does.
 _VALUES = slice(6, 6 + len(CONNECTION_VALUES))
-_SEEN = slice(_VALUES.stop, _VALUES.stop + len(SEEN))
+_DETECTED = slice(_VALUES.stop, _VALUES.stop + len(DETECTED))
 _CONNECTION = f"SELECT {_COLUMNS}, {_SECRETS_SET} AS secrets_set FROM connections c"  # noqa: S608 - constants only
 _DATASTORE = (
     f"SELECT {', '.join(f'd.{name} AS {name}' for name in (*_SAME, 'connection_id', *DATASTORE_VALUES))}, "  # noqa: S608
@@ -114,10 +114,10 @@ class Records(OwnSecrets):
             self._execute("DELETE FROM secrets WHERE connection_id = ? AND field = ?", (connection_id, name))
         self._seal(connection_id, secrets)
 
-    def see_connection(self, connection_id: int, seen: dict[str, str | None]) -> None:
-        """Write what the last good test saw; the version stays."""
-        if seen:
-            self._update("connections", connection_id, seen, bump=False)
+    def record_detected(self, connection_id: int, detected: dict[str, str | None]) -> None:
+        """Write what the last good test detected; the version stays."""
+        if detected:
+            self._update("connections", connection_id, detected, bump=False)
 
     def delete_connection(self, connection_id: int) -> None:
         """Remove a connection and its secrets; the database refuses while a datastore uses it."""
@@ -219,7 +219,7 @@ class Records(OwnSecrets):
                 type=cells[5],
                 values=values,
                 secrets_set=_fields_of(cells[-1]),
-                seen=dict(zip(SEEN, cells[_SEEN], strict=True)),
+                detected=dict(zip(DETECTED, cells[_DETECTED], strict=True)),
                 created=cells[4],
                 version=cells[1],
             )
