@@ -13,9 +13,9 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qualytics.service import Context
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
+from qualytics.service.context import Context
 from qualytics.settings import Plane, Settings
 from testbed import servers
 from testbed.needs import program

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from qualytics import settings
 from qualytics.errors import QualyticsError
 from qualytics.model import Wanted
-from qualytics.service import Context
 from qualytics.service.accounts import tokens
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Context
 from qualytics.settings import Plane
 from qualytics.store import open_pool
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qualytics import settings
-from qualytics.service import Context
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
+from qualytics.service.context import Context
 from qualytics.service.rights import ADMIN, ROLES
 from testbed.installing import virtual_environment
 from testbed.servers import START_S, _die_with_parent, free_port

@@ -304,7 +304,7 @@ def test_the_project_names_no_place_outside_itself():
 
 
 def test_whoever_asks_writes_through_a_context_which_reads_their_rights_again():
-    """`Context.writing` alone opens a transaction of the store; `noting` is for what the program says of others."""
+    """`Context.writing` alone opens a transaction; `system_writing` is for what the program records of others."""
     for path in FILES:
         if part_of(path) not in {"service", "server", "client", "cli"}:
             continue
@@ -315,6 +315,6 @@ def test_whoever_asks_writes_through_a_context_which_reads_their_rights_again():
         }
         name = str(path.relative_to(SRC))
         writers = {on for on, verb in called if verb in {"writing", "execute_many"} and not on.endswith("context")}
-        assert writers == ({"self.store"} if name == "service/__init__.py" else set()), name
-        is_noting = any(verb == "noting" for _, verb in called)
-        assert is_noting == (name in {"service/__init__.py", "service/datastores/operations.py"}), name
+        assert writers == ({"self.store"} if name == "service/context.py" else set()), name
+        is_system = any(verb == "system_writing" for _, verb in called)
+        assert is_system == (name in {"service/context.py", "service/datastores/operations.py"}), name

@@ -143,7 +143,7 @@ def test_parameters_merge_key_by_key_and_null_removes_one(run, tmp_path):
 
 @pytest.mark.parametrize("mask", ["********", "*** redacted ***"])
 def test_an_update_with_a_mask_keeps_the_secret(run, home, mask):
-    from qualytics.service import Context
+    from qualytics.service.context import Context
     from qualytics.settings import load
 
     make(run, *PG, "--password", "geheim")
@@ -205,8 +205,8 @@ def test_a_list_is_filtered_sorted_and_cut(run):
 
 @pytest.mark.slow
 def test_a_list_of_many_is_one_document_in_either_format(run, home):
-    from qualytics.service import Context
     from qualytics.service.connections.verbs import Connections
+    from qualytics.service.context import Context
     from qualytics.settings import load
 
     with Context(load()) as context:

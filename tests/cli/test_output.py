@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from qualytics.cli import _output as output
 from qualytics.cli._output import _dump_yaml, _json, escape
-from qualytics.service import Context
 from qualytics.service.clock import now
+from qualytics.service.context import Context
 from qualytics.settings import load
 
 # Plain scalars that YAML 1.2's core schema (section 10.3.2) and YAML 1.1's types take for something else than text.

@@ -10,7 +10,7 @@ PG = ("connections", "create", "-t", "postgresql")
 @pytest.fixture
 def secrets(home):
     """Return a function that opens the secrets of a connection."""
-    from qualytics.service import Context
+    from qualytics.service.context import Context
     from qualytics.settings import load
 
     def call(connection_id):

@@ -52,7 +52,7 @@ class Terminal:
 
 
 def stored_secrets():
-    from qualytics.service import Context
+    from qualytics.service.context import Context
     from qualytics.settings import load
 
     with Context(load()) as context:

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from qualytics import settings
-from qualytics.service import Context
 from qualytics.service.audit import Audit
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Context
 from testbed.control_plane import make_people, serving
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qualytics.service import Context
 from qualytics.service.accounts.users import Users
+from qualytics.service.context import Context
 from qualytics.service.rights import OWNER, Actor
 from qualytics.settings import Plane, Settings
 from qualytics.store import open_pool

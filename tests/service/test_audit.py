@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from qualytics.errors import InvalidInput, NotAllowed
-from qualytics.service import Act
 from qualytics.service.audit import Audit, expire
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Action
 from qualytics.service.rights import Actor
 
 # Each has a fresh store with users.
@@ -71,9 +71,9 @@ def test_whatever_one_user_asks_for_writes_a_hundred_refusals_an_hour_and_counts
 
 def test_those_who_have_not_signed_in_are_counted_by_address(plane):
     def fail(address):
-        with plane.context(Actor("nobody", role="", address=address)) as context, context.noting():
-            act = Act(context, "user.login", None)
-            act.write("not-signed-in", {"how": "password", "hostname": ""})
+        with plane.context(Actor("nobody", role="", address=address)) as context, context.system_writing():
+            action = Action(context, "user.login")
+            action.record(None, None, "not-signed-in", how="password", hostname="")
 
     for _ in range(30):
         fail("192.0.2.1")

@@ -184,7 +184,11 @@ def test_every_verb_that_writes_is_among_those():
     writers = {name.partition(" ")[0] for name in VERBS}
     for service in (Audit, Connections, Datastores, Operations, Users, Tokens):
         for name, function in vars(service).items():
-            if inspect.isfunction(function) and not name.startswith("_") and "writing()" in inspect.getsource(function):
+            if (
+                inspect.isfunction(function)
+                and not name.startswith("_")
+                and "context.writing()" in inspect.getsource(function)
+            ):
                 assert f"{service.__name__}.{name}" in writers
 
 

@@ -9,8 +9,8 @@ from qualytics.fields import DETECTED
 from qualytics.model import TestReport
 from qualytics.secret import Secret
 from qualytics.server import config
-from qualytics.service import Context
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Context
 from qualytics.settings import Plane, Settings
 
 ROLE = {

@@ -6,10 +6,10 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from qualytics.service import Context
 from qualytics.service.connections.discovery import Discovery
 from qualytics.service.connections.drafts import preview
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Context
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.settings import Plane
 

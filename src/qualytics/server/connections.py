@@ -15,8 +15,9 @@ from qualytics.fields import BY_NAME, DETECTED, SECRETS
 from qualytics.model import Scope, Wanted
 from qualytics.server import bodies
 from qualytics.server.runtime import at_once, in_thread, opened, runtime_of
-from qualytics.service import Context, validate
+from qualytics.service import validate
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Context
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:

@@ -244,7 +244,7 @@ async def _validated(
             return test(Connections(context), scope)
 
     def work() -> Reply:
-        with opened(request) as context, context.acting(TEST, "connection.test"):  # a refusal is told once
+        with opened(request) as context, context.audited(TEST, "connection.test"):  # a refusal is told once
             pass
         return bodies.reply(bulk.validate(given, one))
 
@@ -277,7 +277,7 @@ async def _bulk(
 
     def work() -> Reply:
         with opened(request) as context:
-            with context.acting(WRITE, "datastore.create"):  # a refusal is told once, not for each datastore
+            with context.audited(WRITE, "datastore.create"):  # a refusal is told once, not for each datastore
                 pass
             found = Connections(context)
             made = bulk.create(named, connection(found), Datastores(context, found))

@@ -11,8 +11,8 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
 from qualytics.server.connections import MAX_ID, AnyRequest, Reply, required
 from qualytics.server.runtime import opened, runtime_of
-from qualytics.service import Context
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Context
 from qualytics.service.datastores.operations import SYNC, Operations
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.service.rights import READ, TEST, Actor

@@ -17,9 +17,10 @@ from qualytics.probe.parent.caller import Caller
 from qualytics.probe.parent.pool import Pool
 from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics
-from qualytics.service import Context, audit
+from qualytics.service import audit
 from qualytics.service.accounts import tokens
 from qualytics.service.accounts.token_usage import Uses
+from qualytics.service.context import Context
 from qualytics.service.rights import Actor
 from qualytics.store import open_pool
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qualytics.server.config import Config
-    from qualytics.service import Context
     from qualytics.service.accounts.sign_in import Step
+    from qualytics.service.context import Context
 
 _log = logging.getLogger("qualytics.server")
 _COOKIE = "qualytics_login"

@@ -5,73 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, Problem
-from qualytics.service.clock import later, now
+from qualytics.service.clock import later
 from qualytics.service.rights import AUDIT, PRUNE
-from qualytics.store.tables.audit import RAN, Entry, Journal
+from qualytics.store.tables.audit import Entry, Journal
 
 if TYPE_CHECKING:
-    from qualytics.service import Act, Context
+    from qualytics.service.context import Context
 
 _MAX_VERSIONS = 1_000
-_HOUR_S, _DAY_S = 3_600, 86_400
-# Refusals of an hour that are written in full: of one user or address, and of all who have not signed in.
-_MAX_REFUSALS, _MAX_REFUSALS_OF_ALL = 100, 1_000
+_DAY_S = 86_400
 # So many old entries are dropped in one transaction, which others wait for.
 _BATCH = 500
 # No moment takes more characters.
 _MAX_MOMENT = 40
-
-
-def append(context: Context, act: Act, outcome: str, detail: dict[str, Any]) -> None:
-    """Append what was done or refused, inside a transaction of the store."""
-    actor = context.actor
-    entry = Entry(
-        created=now(),
-        actor_id=actor.user_id,
-        actor=actor.name,
-        token_id=actor.token_id,
-        address=actor.address,
-        request_id=actor.request_id,
-        action=act.action,
-        object_type=act.action.partition(".")[0],
-        object_id=act.object_id,
-        object_name=act.object_name,
-        outcome=outcome,
-        detail=detail,
-    )
-    journal = Journal(context.store.execute)
-    context.refused += outcome not in RAN
-    if outcome in RAN or not _is_counted(journal, entry):
-        journal.add(entry)
-
-
-def _is_counted(journal: Journal, entry: Entry) -> bool:
-    """Count a refusal in an entry of the last hour that says the same; say whether there was one.
-
-    So that nobody fills the log, the first refusals of an hour are written in full; what is beyond is counted
-    by action and outcome alone.
-    """
-    known = journal.refusals(entry.actor_id, entry.actor, later(-_HOUR_S))
-    from_there = sum(one.address == entry.address for one in known)
-    is_full = (
-        len(known) >= _MAX_REFUSALS_OF_ALL
-        or (entry.actor_id is not None and len(known) >= _MAX_REFUSALS)
-        or from_there >= _MAX_REFUSALS
-    )
-    alike = [one for one in known if (one.action, one.outcome) == (entry.action, entry.outcome)]
-    same = next((one for one in alike if _place(one) == _place(entry)), None)
-    counted = same or (alike[-1] if alike and is_full else None)
-    if counted is None:
-        return False
-    # `count` is how often it was this, `others` how often something else with the same outcome.
-    key, first = ("count", 1) if same else ("others", 0)
-    number = counted.detail.get(key, first) + 1
-    journal.set_detail(counted.id, counted.detail | {key: number, "last": entry.created})
-    return True
-
-
-def _place(entry: Entry) -> tuple[Any, ...]:
-    return entry.object_id, entry.address, entry.token_id
 
 
 def expire(context: Context, days: int) -> int:
@@ -104,11 +50,11 @@ class Audit:
             InvalidInput: it is no day or moment, or in the future.
 
         """
-        with self._context.acting(PRUNE, "audit.prune") as act:
+        with self._context.audited(PRUNE, "audit.prune") as action:
             moment = _moment(before)
             with self._context.writing():
                 deleted = Journal(self._context.store.execute).prune(moment)
-                act.write("done", {"before": moment, "deleted": deleted})
+                action.record(None, None, before=moment, deleted=deleted)
         return {"before": moment, "deleted": deleted}
 
 

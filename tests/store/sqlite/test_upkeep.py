@@ -11,9 +11,9 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, Conflict, KeyMismatch, KeyMissing, NotSignedIn, SealBroken, StoreDamaged, StoreNewer
-from qualytics.service import Context
 from qualytics.service.accounts.tokens import Tokens, authenticate
 from qualytics.service.accounts.users import Users
+from qualytics.service.context import Context
 from qualytics.settings import Plane
 from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from qualytics import text
 from qualytics.errors import NotSignedIn
-from qualytics.service import Act, validate
+from qualytics.service import validate
 from qualytics.service.clock import now
+from qualytics.service.context import Action
 from qualytics.service.similar_names import twin_of
 from qualytics.store.tables.users import User
 
 if TYPE_CHECKING:
-    from qualytics.service import Context
     from qualytics.service.accounts.oidc import Identity, Provider
+    from qualytics.service.context import Context
     from qualytics.store.tables.users import People
 
 _MAX_TRIES = 100
@@ -31,7 +32,7 @@ def user_of(context: Context, people: People, identity: Identity, provider: Prov
         return found
     if (known := _by_email(people, identity, provider)) is not None:
         people.update_user(known.id, {"issuer": identity.issuer, "subject": identity.subject})
-        Act(context, "user.update", known.id).done(known.id, known.name, changed=["issuer", "subject"])
+        Action(context, "user.update", known.id).record(known.id, known.name, changed=["issuer", "subject"])
         return people.user(known.id) or known
     if provider.default_role is None:
         who = f"subject {identity.subject!r} of {identity.issuer}"
@@ -51,7 +52,7 @@ def user_of(context: Context, people: People, identity: Identity, provider: Prov
         created=now(),
     )
     user_id = people.insert_user(user)
-    Act(context, "user.create", None).done(user_id, name, changed=["issuer", "name", "role", "subject"])
+    Action(context, "user.create").record(user_id, name, changed=["issuer", "name", "role", "subject"])
     return people.user(user_id) or user
 
 

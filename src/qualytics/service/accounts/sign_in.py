@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 from qualytics import text
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, TooMany
 from qualytics.secret import Secret
-from qualytics.service import Act, validate
+from qualytics.service import validate
 from qualytics.service.accounts import sign_in_limits
 from qualytics.service.accounts.oidc import challenge_of
 from qualytics.service.accounts.oidc_users import user_of
 from qualytics.service.accounts.passwords import MAX_LENGTH, Passwords
 from qualytics.service.accounts.tokens import issue, require_room
 from qualytics.service.clock import later, now
+from qualytics.service.context import Action
 from qualytics.service.rights import Actor
 from qualytics.store.sealing.values import OwnSecrets
 from qualytics.store.tables.users import People
@@ -26,8 +27,8 @@ from qualytics.store.tables.users import People
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qualytics.service import Context
     from qualytics.service.accounts.oidc import OpenId
+    from qualytics.service.context import Context
     from qualytics.store.tables.users import User
 
 STEP_S = 600
@@ -228,9 +229,9 @@ class Logins:
         """Write a sign-in down; a name that is nobody's is not, as it may be a password typed in the wrong place."""
         if user is not None and outcome == "done":
             self._become(user)
-        act = Act(self._context, "user.login", user.id if user else None)
-        act.object_name = user.name if user else None
-        act.write(outcome, {"how": how, "hostname": asked["hostname"]})
+        action = Action(self._context, "user.login")
+        object_id, object_name = (user.id, user.name) if user else (None, None)
+        action.record(object_id, object_name, outcome, how=how, hostname=asked["hostname"])
 
     def _derived(self, state: str) -> tuple[str, str]:
         # Made from what only the browser holds, so that the store has nothing to give away.

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import NotSignedIn, UsageError
 from qualytics.secret import Secret
+from qualytics.service.accounts.actors import HINT
 from qualytics.store.sealing.values import OwnSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-    from qualytics.service import Context
+    from qualytics.service.context import Context
 
-HINT = "qualytics auth login gets a new one"
 _ALGORITHM = "HS256"
 _AUDIENCE = "qualytics"
 _SECRET = "tokens"  # noqa: S105 - the name of it

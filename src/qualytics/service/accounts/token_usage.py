@@ -14,7 +14,7 @@ from qualytics.store.tables.users import People
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.service import Context
+    from qualytics.service.context import Context
 
 # A token's use is written at most so often.
 EVERY_S = 60.0

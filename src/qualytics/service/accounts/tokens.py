@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
-from qualytics.service import Act, documents, validate
+from qualytics.service import documents, validate
 from qualytics.service.accounts import signatures
+from qualytics.service.accounts.actors import require_good
 from qualytics.service.accounts.last_admin import one_left
 from qualytics.service.clock import now
+from qualytics.service.context import Action, Context
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
 from qualytics.store.tables.users import People, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from qualytics.service import Context
     from qualytics.service.accounts.token_usage import Uses
-    from qualytics.store.base import Store
-    from qualytics.store.tables.users import SignedIn, User
+    from qualytics.store.tables.users import User
 
 DEFAULT_DAYS = 90
 MAX_DAYS = 365
@@ -51,13 +50,13 @@ class Tokens:
             Conflict: the user has as many tokens as one may have.
 
         """
-        with self._context.acting(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as act:
+        with self._context.audited(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as action:
             name, days = _checked(name, DEFAULT_DAYS if expires_in_days is None else expires_in_days)
             with self._context.writing():
                 people = self._people()
                 owner_id, owner = self._owner(people, user)
                 require_room(people, owner_id, owner)
-                return issue(self._context, owner_id, owner, name, days, act)
+                return issue(self._context, owner_id, owner, name, days, action)
 
     def list(
         self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None
@@ -93,16 +92,16 @@ class Tokens:
             Conflict: no Admin could sign in any more; it cannot be good again; or as in `create`.
 
         """
-        action = "token.revoke" if revoke else "token.restore"
-        with self._context.acting(OWN_TOKENS, action, token_id) as act, self._context.writing():
+        name = "token.revoke" if revoke else "token.restore"
+        with self._context.audited(OWN_TOKENS, name, token_id) as action, self._context.writing():
             found = self._visible(token_id)
             if revoke:
                 with one_left(self._people(), found.user_name):
                     ended = self._end(found)
-                act.done(token_id, found.name, user=found.user_name, ended=ended)
+                action.record(token_id, found.name, user=found.user_name, ended=ended)
             else:
                 self._restore(found)
-                act.done(token_id, found.name, user=found.user_name)
+                action.record(token_id, found.name, user=found.user_name)
             return _document(self._visible(token_id))
 
     def delete(self, token_id: int) -> dict[str, Any]:
@@ -113,13 +112,13 @@ class Tokens:
             Conflict: it is not revoked.
 
         """
-        with self._context.acting(OWN_TOKENS, "token.delete", token_id) as act, self._context.writing():
+        with self._context.audited(OWN_TOKENS, "token.delete", token_id) as action, self._context.writing():
             found = self._visible(token_id)
             if found.revoked is None:
                 hint = f"revoke it first: qualytics auth token revoke --id {token_id}"
                 raise Conflict(f"token {found.name!r} is not revoked", hint)
             self._people().delete_token(token_id)
-            act.done(token_id, found.name, user=found.user_name)
+            action.record(token_id, found.name, user=found.user_name)
         return {"id": found.id, "name": found.name, "deleted": True}
 
     def _end(self, found: Token) -> Sequence[int]:
@@ -200,7 +199,7 @@ def _line(tokens: Iterable[Token], token_id: int) -> set[int]:
 
 
 def issue(
-    context: Context, user_id: int, user_name: str, name: str, days: int = DEFAULT_DAYS, act: Act | None = None
+    context: Context, user_id: int, user_name: str, name: str, days: int = DEFAULT_DAYS, action: Action | None = None
 ) -> dict[str, Any]:
     """Make a token for a user, inside a transaction of the store, and return its document with `bearer_token`.
 
@@ -217,7 +216,7 @@ def issue(
     found = people.token(people.insert_token(token))
     if found is None:
         raise NotFound(f"there is no user {user_id}", "qualytics users list shows all")
-    (act or Act(context, "token.create", None)).done(found.id, name, user=user_name, expires=expires)
+    (action or Action(context, "token.create")).record(found.id, name, user=user_name, expires=expires)
     return {**_document(found), "bearer_token": bearer}
 
 
@@ -257,37 +256,10 @@ def authenticate(
         if len(_verified) >= _MAX_VERIFIED:
             _verified.clear()
         _verified.add(known)
-    found = _good(People(context.store.execute).signed_in("hash", hashed))
+    found = require_good(People(context.store.execute).signed_in("hash", hashed))
     if uses is not None:
         uses.note(found.token_id, found.last_used)
     return Actor(found.user_name, found.role, found.user_id, found.token_id, address, request_id)
-
-
-def renewed(store: Store, actor: Actor) -> Actor:
-    """Return an actor with the name and role of now.
-
-    Raises:
-        NotSignedIn: the token is not good any more, or the user is gone.
-
-    """
-    people = People(store.execute)
-    if actor.token_id is not None:
-        found = _good(people.signed_in("id", actor.token_id))
-        return replace(actor, name=found.user_name, role=found.role)
-    user = people.user(actor.user_id or 0)
-    if user is None:
-        raise NotSignedIn("the user is no longer known here", signatures.HINT)
-    return replace(actor, name=user.name, role=user.role)
-
-
-def _good(found: SignedIn | None) -> SignedIn:
-    if found is None:
-        raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", signatures.HINT)
-    if found.revoked is not None:
-        raise NotSignedIn("the token was revoked", signatures.HINT)
-    if found.expires <= now():
-        raise NotSignedIn("the token has expired", signatures.HINT)
-    return found
 
 
 def hash_of(bearer: str) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import text
 from qualytics.errors import Conflict, NameTaken, NotFound, UsageError, VersionChanged
-from qualytics.service import changed_names, documents, validate
+from qualytics.service import documents, validate
 from qualytics.service.accounts import passwords
 from qualytics.service.accounts.last_admin import one_left, require_another
 from qualytics.service.accounts.passwords import Passwords
 from qualytics.service.accounts.tokens import end_others, issue, named
 from qualytics.service.clock import now
+from qualytics.service.context import changed_names
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
 from qualytics.service.similar_names import twin_of
 from qualytics.store.tables.users import People, User
@@ -20,7 +21,7 @@ from qualytics.store.tables.users import People, User
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qualytics.service import Context
+    from qualytics.service.context import Context
 
 USER, SERVICE = "user", "service"
 KINDS = (USER, SERVICE)
@@ -45,7 +46,7 @@ class Users:
             NameTaken: the name is another's.
 
         """
-        with self._context.acting(USERS, "user.create") as act:
+        with self._context.audited(USERS, "user.create") as action:
             values = _checked(given, is_new=True)
             password = values.pop("password", None)
             hashed = None if password is None else self._passwords.hash(password)
@@ -56,7 +57,7 @@ class Users:
                 is_first = user.role == ADMIN and not people.count_role(ADMIN)
                 found = people.insert_user(user)
                 changed = changed_names({}, values, ["password"] if hashed else [])
-                act.done(found, user.name, version=1, changed=changed)
+                action.record(found, user.name, version=1, changed=changed)
                 document = _document(_required(people.user(found), found))
                 if is_first:
                     document["bearer_token"] = issue(self._context, found, user.name, "first token")["bearer_token"]
@@ -119,7 +120,7 @@ class Users:
         """
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --role Manager")
-        with self._context.acting(USERS, "user.update", user_id) as act:
+        with self._context.audited(USERS, "user.update", user_id) as action:
             values = _checked(given, is_new=False)
             row = dict(values)
             if "password" in row:
@@ -128,7 +129,7 @@ class Users:
             with self._context.writing():
                 people = self._people()
                 before = _at_version(people, user_id, version)
-                act.object_name = before.name
+                action.object_name = before.name
                 _require_fit(before, values)
                 row.pop("kind", None)
                 if "name" in row:
@@ -141,7 +142,7 @@ class Users:
                 secrets = ["password"] if "password" in values else []
                 changed = changed_names(_plain(before), _plain(after), secrets)
                 detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
-                act.done(user_id, after.name, version=after.version, changed=changed, **detail)
+                action.record(user_id, after.name, version=after.version, changed=changed, **detail)
                 return _document(after)
 
     def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
@@ -152,14 +153,14 @@ class Users:
             Conflict: no Admin could sign in any more.
 
         """
-        with self._context.acting(USERS, "user.delete", user_id) as act, self._context.writing():
+        with self._context.audited(USERS, "user.delete", user_id) as action, self._context.writing():
             people = self._people()
             found = _at_version(people, user_id, version)
-            act.object_name = found.name
+            action.object_name = found.name
             require_another(people, found)
             if not dry_run:
                 people.delete_user(user_id)
-                act.done(found.id, found.name)
+                action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
     def _people(self) -> People:

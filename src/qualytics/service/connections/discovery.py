@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector
     from qualytics.model import Datastore, Found, TestReport
-    from qualytics.service import Context
     from qualytics.service.connections.drafts import Draft
+    from qualytics.service.context import Context
 
 PAGE = 1_000
 MAX_NAMES = 10_000
@@ -83,17 +83,17 @@ class Discovery:
 
     def _listed(self, connection_id: int, listing: Listing, scope: Scope, timeout_s: float | None) -> dict[str, Any]:
         limit_s = tests.checked_timeout(timeout_s)
-        with self._context.acting(TEST, "connection.discover", connection_id) as act:
+        with self._context.audited(TEST, "connection.discover", connection_id) as action:
             connection, stored = stored_with_secrets(self._context.store, connection_id)
             if connection is None:
                 raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
-            act.object_name = connection.name
+            action.object_name = connection.name
             asked = merge(connection, _overrides(connectors.get(connection.type), scope), self._context.settings.plane)
             policy.require_same_target(self._context, connection, asked)
             asked = with_secrets(asked, stored)
             datastores = list(self._context.store.records.datastores(connection_id))
             report = self._asked(asked, listing, tests.with_entrances(scope, datastores), limit_s, connection_id)
-            act.tell("done", {"what": listing.what})
+            action.record_alone("done", what=listing.what)
         items = _documents(asked.connector, listing.what, scope, report.items, datastores)
         after = listing.skip + len(report.items)
         return {"items": items, "next": str(after) if report.more else None}
@@ -109,13 +109,13 @@ class Discovery:
 
         """
         limit_s = tests.checked_timeout(timeout_s)
-        with self._context.acting(TEST, "connection.discover") as act:
+        with self._context.audited(TEST, "connection.discover") as action:
             listing, scope = Listing(what, limit=MAX_NAMES), Scope(catalog)
             asked = draft(given, self._context.settings.plane)
             if more := _overrides(asked.connector, scope):
                 asked = draft({**given, **more}, self._context.settings.plane)
             report = self._asked(asked, listing, scope, limit_s)
-            act.tell("done", {"what": what})
+            action.record_alone("done", what=what)
         return [item.name for item in report.items]
 
     def _asked(

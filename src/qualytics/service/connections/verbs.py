@@ -10,7 +10,7 @@ from qualytics import text
 from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, Scope
-from qualytics.service import changed_names, documents, policy, similar_names, validate
+from qualytics.service import documents, policy, similar_names, validate
 from qualytics.service.clock import now
 from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import (
@@ -22,13 +22,14 @@ from qualytics.service.connections.drafts import (
     stored_with_secrets,
     with_secrets,
 )
+from qualytics.service.context import changed_names
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from qualytics.model import Connection, Wanted
-    from qualytics.service import Act, Context
+    from qualytics.service.context import Action, Context
     from qualytics.store.tables.connections import Records
 
 # A refusal names so many datastores; more would hide its hint.
@@ -65,18 +66,18 @@ class Connections:
 
         """
         self.warnings = ()
-        with self._context.acting(WRITE, "connection.create") as act:
+        with self._context.audited(WRITE, "connection.create") as action:
             new = allowed_draft(given, self._context.settings)
             if test:
                 self._require_free(self._context.store.records, new.values.get("name"))
                 detected = self._passed(new, timeout_s, scope)
             with self._context.writing() as records:
-                found = self.insert(records, new, act)
+                found = self.insert(records, new, action)
                 if test:
                     records.record_detected(found, detected)
                 return self._document(records, _required(records.connection(found), found))
 
-    def insert(self, records: Records, new: Draft, act: Act) -> int:
+    def insert(self, records: Records, new: Draft, action: Action) -> int:
         """Store a draft and return its id, inside a transaction that may do more.
 
         Raises:
@@ -87,7 +88,7 @@ class Connections:
         values = {key: value for key, value in new.values.items() if key != "name"}
         found = records.insert_connection(name, validate.fold(name), new.connector.type, values, new.secrets, now())
         self._warn_of_twins(records, name, found)
-        act.done(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
+        action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
         return found
 
     def update(  # noqa: PLR0913 - the change, and how it is made
@@ -115,7 +116,7 @@ class Connections:
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
         self.warnings = ()
-        with self._context.acting(WRITE, "connection.update", connection_id) as act:
+        with self._context.audited(WRITE, "connection.update", connection_id) as action:
             with nullcontext(self._context.store.records) if dry_run else self._context.writing() as records:
                 before = self._at_version(records, connection_id, version)
                 changed = merge(before, given, self._context.settings.plane)
@@ -125,7 +126,7 @@ class Connections:
                 if dry_run:
                     return self._document(records, as_changed(before, changed))
                 if not test:
-                    return self._store(records, before, changed, act)
+                    return self._store(records, before, changed, action)
                 stored = records.secrets(connection_id)
                 scope = tests.with_entrances(scope, records.datastores(connection_id))
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
@@ -133,7 +134,7 @@ class Connections:
                 before = self._at_version(records, connection_id, before.version)
                 policy.require_same_target(self._context, before, changed)  # of the role of now
                 self._require_free(records, changed.values["name"], besides=connection_id)
-                self._store(records, before, changed, act)
+                self._store(records, before, changed, action)
                 records.record_detected(connection_id, detected)
                 return self._document(records, _required(records.connection(connection_id), connection_id))
 
@@ -231,15 +232,15 @@ class Connections:
 
         """
         with (
-            self._context.acting(WRITE, "connection.delete", connection_id) as act,
+            self._context.audited(WRITE, "connection.delete", connection_id) as action,
             nullcontext(self._context.store.records) if dry_run else self._context.writing() as records,
         ):
             found = self._at_version(records, connection_id, version)
-            act.object_name = found.name
+            action.object_name = found.name
             require_unused(found.name, [documents.stub(user) for user in records.datastores(connection_id)])
             if not dry_run:
                 records.delete_connection(connection_id)
-                act.done(found.id, found.name)
+                action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
     def test(
@@ -260,10 +261,10 @@ class Connections:
             InvalidInput: an override breaks a rule.
 
         """
-        with self._context.acting(TEST, "connection.test", connection_id) as act:
+        with self._context.audited(TEST, "connection.test", connection_id) as action:
             found, stored = stored_with_secrets(self._context.store, connection_id)
             before = _required(found, connection_id)
-            act.object_name = before.name
+            action.object_name = before.name
             tested = merge(before, overrides or {}, self._context.settings.plane)
             policy.require_allowed(self._context.settings, tested)
             policy.require_same_target(self._context, before, tested)
@@ -275,8 +276,8 @@ class Connections:
                     found = records.connection(connection_id)
                     if has_passed and found is not None and found.version == before.version:  # else another was tested
                         records.record_detected(connection_id, detected)
-                    outcome, detail = _told(report, overrides or {})
-                    act.done(before.id, before.name, outcome, **detail)
+                    outcome, detail = _outcome(report, overrides or {})
+                    action.record(before.id, before.name, outcome, **detail)
         return report
 
     def test_unsaved(
@@ -292,10 +293,11 @@ class Connections:
             InvalidInput: the type is unknown or a value breaks a rule.
 
         """
-        with self._context.acting(TEST, "connection.test") as act:
+        with self._context.audited(TEST, "connection.test") as action:
             tested = allowed_draft(given, self._context.settings)
             report = self._run(tested, timeout_s, scope)[0]
-            act.tell(*_told(report, given))
+            outcome, detail = _outcome(report, given)
+            action.record_alone(outcome, **detail)
         return report
 
     def _passed(self, tested: Draft, timeout_s: float | None, scope: Scope) -> dict[str, str | None]:
@@ -312,7 +314,7 @@ class Connections:
         tests.check_place(tested.connector, scope)
         return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope)
 
-    def _store(self, records: Records, before: Connection, changed: Draft, act: Act) -> dict[str, Any]:
+    def _store(self, records: Records, before: Connection, changed: Draft, action: Action) -> dict[str, Any]:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
         row |= {"name_key": validate.fold(str(row["name"]))}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
@@ -321,7 +323,7 @@ class Connections:
         if row["name"] != before.name:
             self._warn_of_twins(records, str(row["name"]), before.id)
         names = changed_names(values, changed.values, [*changed.secrets, *dropped])
-        act.done(before.id, str(row["name"]), version=before.version + 1, changed=names)
+        action.record(before.id, str(row["name"]), version=before.version + 1, changed=names)
         return self._document(records, _required(records.connection(before.id), before.id))
 
     def _warn_of_twins(self, records: Records, name: str, connection_id: int) -> None:
@@ -374,7 +376,7 @@ def _required(found: Connection | None, connection_id: int) -> Connection:
     return found
 
 
-def _told(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _outcome(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     # What the audit log is told of a test: how it ended, and the names of what was overridden.
     detail: dict[str, Any] = {"given": sorted(given)}
     if report["connected"]:

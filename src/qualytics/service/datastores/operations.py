@@ -13,7 +13,7 @@ from qualytics.store.tables.operations import Operations as Rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.service import Context
+    from qualytics.service.context import Context
     from qualytics.service.datastores.verbs import Datastores
 
 SYNC = "sync"
@@ -36,7 +36,7 @@ class Operations:
             NotFound: there is no such datastore.
 
         """
-        with self._context.acting(TEST, "operation.run") as act:
+        with self._context.audited(TEST, "operation.run") as action:
             if kind != SYNC:
                 hint = "sync is the one that this control plane runs"
                 raise InvalidInput([Problem("type", "there is no operation of that type here", hint, "not-supported")])
@@ -46,7 +46,7 @@ class Operations:
             row |= {"start_time": moment, "user_id": self._context.actor.user_id}
             with self._context.writing():
                 operation_id = self._rows().insert(row)
-                act.done(operation_id, found["name"], datastore_id=datastore_id)
+                action.record(operation_id, found["name"], datastore_id=datastore_id)
             return self.get(operation_id)
 
     def run(self, operation_id: int, verify: Callable[[int], dict[str, Any]]) -> None:
@@ -56,7 +56,7 @@ class Operations:
             result, message = "success" if report["connected"] else "failure", report["message"]
         except QualyticsError as exc:
             result, message = "failure", exc.message
-        with self._context.noting():
+        with self._context.system_writing():
             self._rows().end(operation_id, result, message, now())
 
     def get(self, operation_id: int) -> dict[str, Any]:

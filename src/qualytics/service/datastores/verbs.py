@@ -9,9 +9,10 @@ from qualytics import connectors
 from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import Scope, Wanted
-from qualytics.service import Act, documents, similar_names, validate
+from qualytics.service import documents, similar_names, validate
 from qualytics.service.clock import now
 from qualytics.service.connections.drafts import allowed_draft
+from qualytics.service.context import Action
 from qualytics.service.datastores import fields
 from qualytics.service.rights import READ, TEST, WRITE
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection, Datastore
-    from qualytics.service import Context
     from qualytics.service.connections.verbs import Connections
+    from qualytics.service.context import Context
     from qualytics.store.tables.connections import Records
 
 
@@ -46,7 +47,7 @@ class Datastores:
 
         """
         self.warnings = ()
-        with self._context.acting(WRITE, "datastore.create") as act:
+        with self._context.audited(WRITE, "datastore.create") as action:
             draft = None if connection is None else allowed_draft(connection, self._context.settings)
             problems = validate.Problems()
             clean = fields.check(given, problems)
@@ -56,7 +57,7 @@ class Datastores:
             problems.finish()
             with self._context.writing() as records:
                 if draft is not None:
-                    made = Act(self._context, "connection.create", None)
+                    made = Action(self._context, "connection.create")
                     clean["connection_id"] = self._connections.insert(records, draft, made)
                 self._check_place(records, clean)
                 self._require_free(records, clean["name"])
@@ -64,7 +65,7 @@ class Datastores:
                 row |= {"name_key": validate.fold(clean["name"]), "created": now()}
                 found = records.insert_datastore(row)
                 self._warn_of_twins(records, clean["name"], found)
-                act.done(found, clean["name"], version=1, changed=sorted(clean))
+                action.record(found, clean["name"], version=1, changed=sorted(clean))
                 return documents.datastore_document(_required(records.datastore(found), found))
 
     def update(self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class Datastores:
             raise UsageError("nothing to update", "give at least one field, as in --schema public")
         self.warnings = ()
         with (
-            self._context.acting(WRITE, "datastore.update", datastore_id) as act,
+            self._context.audited(WRITE, "datastore.update", datastore_id) as action,
             self._context.writing() as records,
         ):
             before = _at_version(records, datastore_id, version)
@@ -100,7 +101,7 @@ class Datastores:
             if clean.get("name", before.name) != before.name:
                 self._warn_of_twins(records, clean["name"], datastore_id)
             changed = sorted(name for name in clean.keys() - {"name_key"} if clean[name] != getattr(before, name))
-            act.done(datastore_id, clean.get("name", before.name), version=before.version + 1, changed=changed)
+            action.record(datastore_id, clean.get("name", before.name), version=before.version + 1, changed=changed)
             return documents.datastore_document(_required(records.datastore(datastore_id), datastore_id))
 
     def get(self, datastore_id: int) -> dict[str, Any]:
@@ -167,12 +168,12 @@ class Datastores:
 
         """
         with (
-            self._context.acting(WRITE, "datastore.delete", datastore_id) as act,
+            self._context.audited(WRITE, "datastore.delete", datastore_id) as action,
             self._context.writing() as records,
         ):
             found = _at_version(records, datastore_id, version)
             records.delete_datastore(datastore_id)
-            act.done(found.id, found.name)
+            action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": True}
 
     def verify(self, datastore_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:

@@ -1,0 +1,187 @@
+"""What the verbs of the service share: settings, who asks, the open store, and the audit log of what they do."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Self
+
+from qualytics.errors import NotAllowed, NotSignedIn, QualyticsError
+from qualytics.service.rights import OWNER
+from qualytics.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from qualytics.model import TestReport
+    from qualytics.probe import Plan
+    from qualytics.service.rights import Actor, Right
+    from qualytics.settings import Settings
+    from qualytics.store.base import Store
+    from qualytics.store.tables.connections import Records
+
+
+class Action:
+    """An action as `connection.update`, from its begin until it is recorded; a store of one user keeps no log."""
+
+    def __init__(self, context: Context, name: str, object_id: int | None = None) -> None:
+        self._context = context
+        self.name = name
+        self.object_id = object_id
+        self.object_name: str | None = None
+        self.is_recorded = False
+
+    def record(self, object_id: int | None, object_name: str | None, outcome: str = "done", **detail: Any) -> None:
+        """Append an entry to the audit log, inside the transaction that does it."""
+        self.object_id, self.object_name = object_id, object_name
+        if self._context.is_audited:
+            from qualytics.service import audit_log
+
+            audit_log.append(self._context.store, self._context.actor, self, outcome, detail)
+            self._context.refused += audit_log.is_refusal(outcome)
+        self.is_recorded = True
+
+    def record_alone(self, outcome: str, **detail: Any) -> None:
+        """Append an entry on what was done outside the store, in a transaction of its own; on a control plane."""
+        if self._context.is_shared:
+            with self._context.writing():
+                self.record(self.object_id, self.object_name, outcome, **detail)
+
+
+class Context:
+    """What the parts of the service share: settings, who asks and, once it is needed, the open store.
+
+    `lease` gives a store for as long as it is used, where a pool holds them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        actor: Actor = OWNER,
+        lease: Callable[[], contextlib.AbstractContextManager[Store]] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.actor = actor
+        self._lease = lease or (lambda: open_store(settings))
+        self._run_test: Callable[[Plan], TestReport] | None = None
+        self._leased: contextlib.AbstractContextManager[Store] | None = None
+        self._store: Store | None = None
+        self._required: set[Right] = set()
+        self.refused = 0  # how many refusals the audit log has recorded
+
+    @property
+    def is_shared(self) -> bool:
+        """Say whether many users share the store, which a control plane then guards."""
+        return self.settings.plane is not None
+
+    @property
+    def is_audited(self) -> bool:
+        """Say whether changes are written down: on a control plane, and on its own host where it has users."""
+        return self.is_shared or bool(self.store.execute("SELECT 1 FROM users LIMIT 1").all())
+
+    @property
+    def store(self) -> Store:
+        """Return the store, opened at the first use."""
+        if self._store is None:
+            self._leased = self._lease()
+            self._store = self._leased.__enter__()
+        return self._store
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Records]:
+        """Run a write transaction for whoever asks: who they are and what they may is read again in it.
+
+        Raises:
+            NotSignedIn, NotAllowed: their token, user or role has ended meanwhile; nothing is written then.
+
+        """
+        with self.system_writing() as records:
+            self._renew()
+            yield records
+
+    def system_writing(self) -> contextlib.AbstractContextManager[Records]:
+        """Run a write transaction of the program itself: for what it records of others, never for what they ask."""
+        return self.store.writing()
+
+    def release(self) -> None:
+        """Give the store back, so that others may have it while something slow runs; `store` opens it again."""
+        if self._leased is not None:
+            leased, self._leased, self._store = self._leased, None, None
+            leased.__exit__(None, None, None)
+
+    def run_with(self, run_test: Callable[[Plan], TestReport]) -> None:
+        """Run tests in another way than each in a fresh child process."""
+        self._run_test = run_test
+
+    def run_test(self, plan: Plan) -> TestReport:
+        """Run a test in a child process, without holding the store."""
+        self.release()  # a test may take long; nobody waits for the store meanwhile
+        if self._run_test is not None:
+            return self._run_test(plan)
+        from qualytics import probe
+
+        return probe.run(plan)
+
+    def require_still(self) -> None:
+        """Require again, once a test's turn has come, what it was let in with.
+
+        Raises:
+            NotSignedIn, NotAllowed: token, user or role are others than when it was asked for.
+
+        """
+        role = self.actor.role
+        try:
+            self._renew()
+        finally:
+            self.release()
+        if self.actor.role != role:  # which decided, too, where a stored secret may go
+            raise NotAllowed(f"the role of {self.actor.name!r} was changed while the test waited", "ask for it again")
+
+    def require(self, right: Right) -> None:
+        """Raise NotAllowed unless whoever asks has a right; they must still have it when they write."""
+        self._required.add(right)
+        self.actor.require(right)
+
+    def _renew(self) -> None:
+        if self.actor.user_id is not None:  # else it is the owner of the store, or the program itself
+            from qualytics.service.accounts.actors import current_actor
+
+            self.actor = current_actor(self.store, self.actor)
+        for right in self._required:
+            self.actor.require(right)
+
+    @contextlib.contextmanager
+    def audited(self, right: Right, action_name: str, object_id: int | None = None) -> Iterator[Action]:
+        """Do something that needs a right and that the audit log records, allowed or refused."""
+        action = Action(self, action_name, object_id)
+        try:
+            self.require(right)
+            yield action
+        except QualyticsError as exc:
+            if self.is_shared and not action.is_recorded:
+                raise self._recorded(action, exc) from exc.__cause__
+            raise
+
+    def _recorded(self, action: Action, error: QualyticsError) -> QualyticsError:
+        with self.system_writing():
+            try:
+                self._renew()
+            except (NotSignedIn, NotAllowed) as ended:  # which is all that they are told then
+                error = ended
+            action.record(action.object_id, action.object_name, error.code)
+        return error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _exc: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def changed_names(before: dict[str, Any], after: dict[str, Any], secrets: Sequence[str] = ()) -> list[str]:
+    """Return the names of the values that differ, and of the secrets that were given; never a value."""
+    differing = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return sorted(differing | set(secrets))
