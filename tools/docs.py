@@ -205,7 +205,7 @@ def errors() -> str:
     lines += [f"| `{code}` | {_cell(meaning)} |" for code, meaning in PROBLEM_CODES.items()]
     lines.append("\n## Classes of a failed test\n")
     lines.append("| class | worth a retry | usual cause | usual hint |\n|---|---|---|---|")
-    texts = importlib.import_module("qualytics.probe.verdicts.verdict").CLASSES
+    texts = importlib.import_module("qualytics.probe.verdicts.failure_classes").CLASSES
     for name, text in texts.items():
         retry = "yes" if text.retryable else "no"
         lines.append(f"| `{name}` | {retry} | {_words(text.cause)} | {_words(text.hint)} |")

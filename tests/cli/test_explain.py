@@ -5,7 +5,7 @@
 import pytest
 
 from qualytics.connectors import all_connectors
-from qualytics.probe.verdicts.verdict import CLASSES
+from qualytics.probe.verdicts.failure_classes import CLASSES
 
 MESSAGES = [
     # psql (libpq: fe-connect.c, fe-secure-openssl.c; the server's auth.c, postinit.c)

@@ -14,7 +14,7 @@ from pyathena.error import OperationalError
 from qualytics.connectors import get
 from qualytics.connectors.types._athena_client import arguments
 from qualytics.connectors.types._athena_place import endpoint, region_of
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from testbed.relay import relay
 from tests.connectors import faults_suite as suite

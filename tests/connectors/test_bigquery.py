@@ -18,7 +18,7 @@ from qualytics.connectors import Refusal, get
 from qualytics.connectors.shared.google_token import key_of
 from qualytics.connectors.shared.requests import pin
 from qualytics.connectors.types._bigquery_client import arguments
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from testbed.reach import google_key
 from testbed.relay import relay

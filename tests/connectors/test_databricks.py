@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from qualytics.connectors import Refusal, get
 from qualytics.connectors.shared.databricks import bearer
 from qualytics.connectors.types import _databricks_client, _unity_client
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from tests.connectors import faults_suite as suite
 from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, serving, trial

@@ -8,7 +8,7 @@ from hypothesis import given
 from qualytics.connectors import Refusal
 from qualytics.connectors.types import _db2_arguments as db2_arguments
 from qualytics.connectors.types import db2
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from testbed import derby, relay
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors.types import oracle
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from testbed import relay
 from tests.connectors import faults_suite as suite
 from tests.connectors import pins, tds_stub

@@ -10,7 +10,7 @@ from hypothesis import given
 from qualytics.connectors import get
 from qualytics.connectors.shared import tds
 from qualytics.connectors.types import sqlserver
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from tests.connectors import faults_suite as suite
 from tests.connectors import tds_stub
 

@@ -11,7 +11,7 @@ from qualytics import probe
 from qualytics.connectors import get
 from qualytics.connectors.types import _teradata_catalog, teradata
 from qualytics.probe.child.stages import make_target
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from testbed import relay
 from tests import faults
 from tests.connectors import faults_suite as suite

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from qualytics import probe
 from qualytics.connectors import all_connectors, get
 from qualytics.probe.child.tls import ended_for, make_tls
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from qualytics.secret import Secret
 from tests import defects, faults
 from tests.connectors import faults_suite as suite

@@ -11,7 +11,7 @@ import pytest
 from qualytics import probe
 from qualytics.connectors import get
 from qualytics.probe.egress import Blocked, Policy, is_name
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from tests import faults, namespaces
 from tests.connectors.trial import outcome
 

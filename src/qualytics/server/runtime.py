@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qualytics.errors import NotSignedIn, QualyticsError, TooMany
 from qualytics.masking import read_own_words
 from qualytics.probe.parent.budget import machine_bytes
-from qualytics.probe.parent.caller import Caller
+from qualytics.probe.parent.cancellation import Caller
 from qualytics.probe.parent.pool import Pool
 from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics

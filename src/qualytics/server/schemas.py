@@ -6,7 +6,7 @@ from typing import Any
 
 from qualytics import connectors
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, SECRETS, Field
-from qualytics.probe.verdicts.verdict import CLASSES
+from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.secret import MASK
 from qualytics.service.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from qualytics.service.accounts.tokens import MAX_DAYS

@@ -21,7 +21,7 @@ from qualytics import connectors, probe
 from qualytics.masking import Masking
 from qualytics.probe import _platform
 from qualytics.probe.child.main import _cleared
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from qualytics.secret import Secret
 
 pytestmark = pytest.mark.slow  # each test starts processes

@@ -10,7 +10,7 @@ import pytest
 
 from qualytics.connectors import all_connectors, get
 from qualytics.probe.child.dial import dial
-from qualytics.probe.verdicts.verdict import judge
+from qualytics.probe.verdicts.exceptions import judge
 from tests import faults, namespaces
 
 NETWORKED = [connector.type for connector in all_connectors() if connector.kind != "embedded"]

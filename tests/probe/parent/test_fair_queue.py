@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from qualytics.errors import Abandoned, TooMany
-from qualytics.probe.parent.caller import Caller
+from qualytics.probe.parent.cancellation import Caller
 from qualytics.probe.parent.fair_queue import Turns
 
 LONG_S = 30.0

@@ -116,7 +116,7 @@ def _cleared(word: dict[str, Any], masking: Masking) -> dict[str, Any]:
     Secrets are masked before the cut: half of one would be found by nobody afterwards.
     """
     if "fail" in word:
-        from qualytics.probe.verdicts.brief import brief
+        from qualytics.probe.verdicts.stack_traces import brief
 
         fail = dict(word["fail"])
         for key in ("cause", "hint"):

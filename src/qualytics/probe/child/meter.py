@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from qualytics.probe import _platform
-from qualytics.probe.verdicts.verdict import TOO_MUCH_HINT
+from qualytics.probe.verdicts.failure_classes import TOO_MUCH_HINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from qualytics.errors import DriverMissing
 from qualytics.probe.child.dial import dial, join
 from qualytics.probe.child.listing import found_by, send
 from qualytics.probe.child.tls import describe, ended_for, handshake, make_tls, watch
-from qualytics.probe.verdicts.reach import GAVE_ROOT, GIVE_HINTS
-from qualytics.probe.verdicts.verdict import judge, words
+from qualytics.probe.verdicts.exceptions import judge, words
+from qualytics.probe.verdicts.tls_faults import GAVE_ROOT, GIVE_HINTS
 
 if TYPE_CHECKING:
     import ssl

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import Refusal, Tls, Verdict
 from qualytics.connectors.shared.wire import reject_stranger
 from qualytics.probe.verdicts.certificates import Roots, by_reason, fault_of
-from qualytics.probe.verdicts.verdict import NOT_TLS
+from qualytics.probe.verdicts.exceptions import NOT_TLS
 
 if TYPE_CHECKING:
     import socket

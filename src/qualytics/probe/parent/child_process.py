@@ -12,9 +12,9 @@ from qualytics.connectors import get
 from qualytics.fields import DETECTED
 from qualytics.model import Failure, Found, StageResult, TestReport
 from qualytics.probe.child.dial import join
-from qualytics.probe.parent.ends import stray_ends
-from qualytics.probe.verdicts.naming import cause_and_hint
-from qualytics.probe.verdicts.verdict import CLASSES
+from qualytics.probe.parent.secret_edges import stray_ends
+from qualytics.probe.verdicts.failure_classes import CLASSES
+from qualytics.probe.verdicts.messages import cause_and_hint
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:

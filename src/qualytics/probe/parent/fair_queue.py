@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qualytics.errors import TooMany
 
 if TYPE_CHECKING:
-    from qualytics.probe.parent.caller import Caller
+    from qualytics.probe.parent.cancellation import Caller
 
 _HINT = "try again in a moment"
 # How much one test weighs against those before it in the mean of how long they take.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from qualytics.probe.parent import launch
 from qualytics.probe.parent.budget import Budget
-from qualytics.probe.parent.caller import Caller
+from qualytics.probe.parent.cancellation import Caller
 from qualytics.probe.parent.child_process import converse
 from qualytics.probe.parent.fair_queue import Turns
 from qualytics.probe.parent.zygotes import Templates

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import Verdict
-from qualytics.probe.verdicts import reach
+from qualytics.probe.verdicts import tls_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,18 +23,18 @@ _SIGNATURE, _SELF_SIGNED, _ROOT_SENT, _PURPOSE = 7, 18, 19, 26
 _NO_ISSUER = (2, 20, 21, 27)
 _OTHER_NAME = (62, 63, 64)
 _CODES = {
-    _NOT_YET: reach.NOT_YET,
-    _EXPIRED: reach.EXPIRED,
-    _SELF_SIGNED: reach.SELF_SIGNED,
-    23: reach.REVOKED,
-    _PURPOSE: reach.PURPOSE,
-    66: reach.WEAK_KEY,
-    67: reach.WEAK_KEY,
-    68: reach.WEAK_SIGNATURE,
-    **dict.fromkeys((*_NO_ISSUER, _SIGNATURE, _ROOT_SENT), reach.UNTRUSTED),
-    **dict.fromkeys(_OTHER_NAME, reach.OTHER_NAME),
-    **dict.fromkeys((24, 25, 32, 37, 79), reach.NO_AUTHORITY),
-    **dict.fromkeys(range(47, 55), reach.CONSTRAINED),
+    _NOT_YET: tls_faults.NOT_YET,
+    _EXPIRED: tls_faults.EXPIRED,
+    _SELF_SIGNED: tls_faults.SELF_SIGNED,
+    23: tls_faults.REVOKED,
+    _PURPOSE: tls_faults.PURPOSE,
+    66: tls_faults.WEAK_KEY,
+    67: tls_faults.WEAK_KEY,
+    68: tls_faults.WEAK_SIGNATURE,
+    **dict.fromkeys((*_NO_ISSUER, _SIGNATURE, _ROOT_SENT), tls_faults.UNTRUSTED),
+    **dict.fromkeys(_OTHER_NAME, tls_faults.OTHER_NAME),
+    **dict.fromkeys((24, 25, 32, 37, 79), tls_faults.NO_AUTHORITY),
+    **dict.fromkeys(range(47, 55), tls_faults.CONSTRAINED),
 }
 # OpenSSL's names of what ended a handshake (sslerr.h): alerts of the server, and what it lacks.
 _OLD = frozenset(
@@ -52,9 +52,9 @@ _WANTED = frozenset(
     }
 )
 _WEAK = {
-    "DH_KEY_TOO_SMALL": reach.WEAK_KEY,
-    "EE_KEY_TOO_SMALL": reach.WEAK_KEY,
-    "CA_MD_TOO_WEAK": reach.WEAK_SIGNATURE,
+    "DH_KEY_TOO_SMALL": tls_faults.WEAK_KEY,
+    "EE_KEY_TOO_SMALL": tls_faults.WEAK_KEY,
+    "CA_MD_TOO_WEAK": tls_faults.WEAK_SIGNATURE,
 }
 
 
@@ -70,13 +70,13 @@ def by_reason(exc: ssl.SSLError) -> Verdict | None:
     """Return the verdict on what ended a handshake, by OpenSSL's word for it alone."""
     reason = exc.reason or ""
     if reason in _WANTED:
-        return reach.CLIENT_CERTIFICATE
+        return tls_faults.CLIENT_CERTIFICATE
     if reason in _OLD:
-        return reach.OLD_TLS
+        return tls_faults.OLD_TLS
     if reason in _NO_COMMON:
-        return reach.NO_CIPHER
+        return tls_faults.NO_CIPHER
     if reason in {"TLSV1_UNRECOGNIZED_NAME", "TLSV1_ALERT_UNRECOGNIZED_NAME"}:
-        return reach.UNKNOWN_NAME
+        return tls_faults.UNKNOWN_NAME
     return _WEAK.get(reason)
 
 
@@ -85,7 +85,7 @@ def fault_of(exc: ssl.SSLError, sock: ssl.SSLSocket, roots: Roots) -> Verdict | 
     if not isinstance(exc, ssl.SSLCertVerificationError):
         # Past the server's certificate an alert means ours; before it, that nothing was found in common.
         past = exc.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and bool(_sent(sock))
-        return reach.CLIENT_CERTIFICATE if past else by_reason(exc)
+        return tls_faults.CLIENT_CERTIFICATE if past else by_reason(exc)
     try:
         return _Chain(_sent(sock), roots, sock.server_hostname or "").fault(exc)
     except ValueError:  # a certificate that OpenSSL can read and cryptography cannot
@@ -97,7 +97,7 @@ def by_code(exc: ssl.SSLCertVerificationError) -> Verdict:
     if exc.verify_code in _CODES:
         return _CODES[exc.verify_code]
     cause = f"the server's certificate could not be verified: {exc.verify_message}"
-    return Verdict("tls", cause, reach.CHECK_CHAIN)
+    return Verdict("tls", cause, tls_faults.CHECK_CHAIN)
 
 
 def _sent(sock: ssl.SSLSocket) -> list[bytes]:
@@ -146,28 +146,28 @@ class _Chain:
                 when = f"expired on {one.not_valid_after_utc:%Y-%m-%d}"
                 when = when if late else f"is not valid before {one.not_valid_before_utc:%Y-%m-%d}"
                 return self._bad_time(number, one, when, late=late)
-        return reach.EXPIRED
+        return tls_faults.EXPIRED
 
     def _bad_time(self, number: int, one: Certificate, when: str, *, late: bool) -> Verdict:
         name = _named(one.subject)
         if number == 0:
-            usual = reach.EXPIRED if late else reach.NOT_YET
+            usual = tls_faults.EXPIRED if late else tls_faults.NOT_YET
             return Verdict("tls", f"{usual.cause}: it {when}", usual.hint)
         cause = f"the certificate of the issuer {name} {when}, not the server's own"
         if number < len(self.sent):
             return Verdict("tls", cause, f"have the server send a certificate of {name} that is valid now")
-        hint = f"give the certificate of {name} that is valid now as {reach.ROOT_PARAMETER}"
+        hint = f"give the certificate of {name} that is valid now as {tls_faults.ROOT_PARAMETER}"
         return Verdict("tls", cause, hint if self.given else "bring this machine's root certificates up to date")
 
     def _self_signed(self) -> Verdict:
         if not self.given:
-            return reach.SELF_SIGNED
-        cause = f"{reach.SELF_SIGNED.cause}, and it is not the one in {reach.ROOT_PARAMETER}, {self._held()}"
+            return tls_faults.SELF_SIGNED
+        cause = f"{tls_faults.SELF_SIGNED.cause}, and it is not the one in {tls_faults.ROOT_PARAMETER}, {self._held()}"
         return Verdict("tls", cause, "compare the two: the server's certificate may have been made anew")
 
     def _foreign_root(self) -> Verdict:
         name = _named(self.sent[-1].subject)
-        return self._untrusted(name, f"as {reach.ROOT_PARAMETER}, once its owner has confirmed it")
+        return self._untrusted(name, f"as {tls_faults.ROOT_PARAMETER}, once its owner has confirmed it")
 
     def _no_issuer(self) -> Verdict:
         last = self.sent[-1]
@@ -176,16 +176,19 @@ class _Chain:
             cause = (
                 f"the server's certificate comes from another {name} than the one that is trusted here: its key differs"
             )
-            return Verdict("tls", cause, f"give the certificate of {name} that is in use now as {reach.ROOT_PARAMETER}")
-        return self._untrusted(name, f"as {reach.ROOT_PARAMETER}; an intermediate should come from the server itself")
+            return Verdict(
+                "tls", cause, f"give the certificate of {name} that is in use now as {tls_faults.ROOT_PARAMETER}"
+            )
+        return self._untrusted(
+            name, f"as {tls_faults.ROOT_PARAMETER}; an intermediate should come from the server itself"
+        )
 
     def _untrusted(self, name: str, rest: str) -> Verdict:
-        cause = reach.UNTRUSTED.cause or ""
+        cause = tls_faults.UNTRUSTED.cause or ""
         if not self.given:
             return Verdict("tls", f"{cause}: {name}", f"give the certificate of {name} {rest}")
-        cause = (
-            f"{cause}: {name}, which the server did not send and {reach.ROOT_PARAMETER} does not hold, {self._held()}"
-        )
+        missing = f"which the server did not send and {tls_faults.ROOT_PARAMETER} does not hold"
+        cause = f"{cause}: {name}, {missing}, {self._held()}"
         hint = f"add the certificate of {name} there; an intermediate should come from the server itself"
         if any(_named(one.subject) == name for one in self.sent):
             cause = cause.replace("which the server did not send and", "which")
@@ -205,7 +208,7 @@ class _Chain:
         except x509.ExtensionNotFound:
             names = []
         held = f"it is for {_listed([_shown(name) for name in names])}" if names else "it names no host at all"
-        return Verdict("tls", f"{reach.OTHER_NAME.cause}: {held}, not {self.host}", reach.OTHER_NAME.hint)
+        return Verdict("tls", f"{tls_faults.OTHER_NAME.cause}: {held}, not {self.host}", tls_faults.OTHER_NAME.hint)
 
     def _purpose(self) -> Verdict:
         from cryptography import x509
@@ -219,9 +222,11 @@ class _Chain:
             allowed = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
             if number and not allowed & set(usage):
                 return Verdict(
-                    "tls", f"the issuer {_named(one.subject)} may not issue certificates of servers", reach.PURPOSE.hint
+                    "tls",
+                    f"the issuer {_named(one.subject)} may not issue certificates of servers",
+                    tls_faults.PURPOSE.hint,
                 )
-        return reach.PURPOSE
+        return tls_faults.PURPOSE
 
 
 def _named(name: Name) -> str:

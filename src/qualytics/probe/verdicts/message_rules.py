@@ -7,7 +7,7 @@ import re
 from qualytics.connectors import Connector, Verdict
 from qualytics.connectors.contract import by_text
 from qualytics.connectors.shared.sql import by_sqlstate
-from qualytics.probe.verdicts.reach import WORDS, furthest, refined
+from qualytics.probe.verdicts.network_faults import WORDS, furthest, refined
 
 # What servers of every kind say once they were reached.
 _ANSWERS = (

@@ -32,9 +32,9 @@ def explain(name: str, text: str) -> dict[str, Any]:
         InvalidInput: there is no such type, or no message.
 
     """
+    from qualytics.probe.verdicts.failure_classes import CLASSES
     from qualytics.probe.verdicts.message_rules import verdict_on
-    from qualytics.probe.verdicts.naming import words_on_type
-    from qualytics.probe.verdicts.verdict import CLASSES
+    from qualytics.probe.verdicts.messages import words_on_type
 
     connector = connectors.get(name)
     words = " ".join((text if len(text) <= 2 * _END else f"{text[:_END]} {text[-_END:]}").split())

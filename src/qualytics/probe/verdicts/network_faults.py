@@ -1,4 +1,4 @@
-"""What keeps anybody from a server, before it answers: the system's numbers, TLS, and the words of all systems for them."""
+"""Verdicts on what keeps a client from a server: the system's error numbers, and the words of all systems for them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from qualytics.connectors import Verdict
 from qualytics.connectors.contract import by_text
+from qualytics.probe.verdicts import tls_faults
 
 _ROUTE = "check the host; a VPN, a route or a network interface of this machine may be missing or down"
 _FAMILY = "this machine has no way to addresses of this kind: check the host, and whether IPv6 is set up here"
@@ -59,74 +60,6 @@ def _numbers() -> tuple[tuple[str, Verdict], ...]:
     return tuple(found)
 
 
-ROOT_PARAMETER = "ssl_root_cert_file"
-GIVE_ROOT = (
-    "give the root of the server's certificate as ssl_root_cert_file, or its text as ssl_root_cert, in --parameters"
-)
-# In place of it, where roots were given.
-GAVE_ROOT = "the roots in --parameters do not hold the issuer of the server's certificate: compare them with what the server sends"
-CHECK_CHAIN = "ask the server's owner for a certificate that can be verified"
-_ISSUE = "have the server's certificate issued anew, "
-EXPIRED = Verdict(
-    "tls",
-    "the server's certificate has expired",
-    "renew it at the server; if it is not old, check this machine's clock",
-)
-NOT_YET = Verdict(
-    "tls", "the server's certificate is not valid yet", "check this machine's clock, then the certificate's dates"
-)
-SELF_SIGNED = Verdict(
-    "tls",
-    "the server's certificate is self-signed",
-    "give that certificate itself as ssl_root_cert_file in --parameters, once its owner has confirmed it",
-)
-UNTRUSTED = Verdict(
-    "tls", "the server's certificate comes from a certificate authority that is not trusted here", GIVE_ROOT
-)
-GIVE_HINTS = frozenset({GIVE_ROOT, SELF_SIGNED.hint})
-OTHER_NAME = Verdict(
-    "tls",
-    "the server's certificate is for another host name",
-    "use a name that is in the certificate as the host, or have one issued for this host",
-)
-PURPOSE = Verdict(
-    "tls", "the server's certificate is not meant for servers", _ISSUE + "with the extended key usage serverAuth"
-)
-NO_AUTHORITY = Verdict(
-    "tls", "the server's certificate was issued by one that is no certificate authority", _ISSUE + "by an authority"
-)
-CONSTRAINED = Verdict(
-    "tls", "the issuer of the server's certificate may not issue one for this name", _ISSUE + "by an authority that may"
-)
-WEAK_KEY = Verdict(
-    "tls",
-    "the server's key, or that of an issuer, is too short to be safe",
-    _ISSUE + "with a key of 2,048 bits or more",
-)
-WEAK_SIGNATURE = Verdict(
-    "tls",
-    "the server's certificate is signed in a way that is no longer safe",
-    _ISSUE + "signed with SHA-256 or better",
-)
-REVOKED = Verdict("tls", "the server's certificate has been revoked", _ISSUE + "with a new key")
-CLIENT_CERTIFICATE = Verdict(
-    "tls",
-    "the server asks for a client certificate, and a connection has none: client certificates are not offered",
-    "ask for a way in by user and password alone: another port, or a server that does not demand a client certificate",
-)
-NO_CIPHER = Verdict(
-    "tls",
-    "the server and this client have no cipher in common",
-    "have the server offer ciphers of TLS 1.2 or 1.3 that are safe today, such as ECDHE with AES-GCM",
-)
-OLD_TLS = Verdict(
-    "tls",
-    "the server speaks no version of TLS that is safe: only some before 1.2",
-    "turn TLS 1.2 or 1.3 on at the server",
-)
-UNKNOWN_NAME = Verdict(
-    "tls", "the server knows no host of this name", "check the host: the server has certificates for others"
-)
 _NOT_TLS = Verdict("config", "the server does not speak TLS on this port", "check host and port")
 
 _NAME_SERVER = Verdict("transient", "the name server did not answer", "try again in a moment")
@@ -137,22 +70,22 @@ WORDS = (
     (r"name or service not known|nodename nor servname|getaddrinfo|ENOTFOUND|unknown ?host|unknown \w+ server host|no such host|could not (resolve|translate) host|failed to resolve|name ?resolution|dns error|no address associated", Verdict("dns")),
     (r"connection (to \S{1,300} )?refused|ECONNREFUSED|actively refused|(\berrno:? |\bos error |\()(111|61)\b|\b10061\b|failed to connect: refused", Verdict("refused")),
     *_numbers(),
-    (r"certificate[_ ]?required|client certificate|peer did not return a certificate|empty (client )?certificate chain|certificate authentication is required|requires a valid client cert", CLIENT_CERTIFICATE),
-    (r"not yet valid(?!: current time \S{1,40} is after)|CertificateNotYetValid|CERT_NOT_YET_VALID|NotValidYet|NotBefore:|current time .{1,40} is before", NOT_YET),
-    (r"certificate (has |is )?expired|CertificateExpiredException|CERT_HAS_EXPIRED|NotAfter:|certificate_expired|invalid peer certificate: Expired", EXPIRED),
-    (r"certificate (has been |is |was )?revoked|CERT_REVOKED|CertificateRevokedException|: Revoked\b", REVOKED),
-    (r"(ee|ca|dh|certificate) key too (small|weak)|KEY_TOO_SMALL|key size constraint|Algorithm constraints check failed on keysize", WEAK_KEY),
-    (r"digest algorithm too weak|MD_TOO_WEAK|insecure algorithm|(weak|disabled) signature|signature algorithm.{0,40}(disabled|not supported|insecure)|Algorithm constraints check failed", WEAK_SIGNATURE),
-    (r"(unsupported|unsuitable|invalid) (certificate )?purpose|incompatible key usage|Extended key usage does not permit|InvalidPurpose|serverAuth", PURPOSE),
-    (r"(permitted|excluded) subtree violation|NameConstraint|name constraint|not permitted by any constraint", CONSTRAINED),
-    (r"invalid CA certificate|not authorized to sign|parent certificate cannot sign|CaUsedAsEndEntity|EndEntityUsedAsCA|(is )?not a CA certificate|no ?BasicConstraints|basic constraints.{0,30}(fail|missing)", NO_AUTHORITY),
-    (r"unrecognized[_ ]name", UNKNOWN_NAME),
-    (r"(tls|ssl)\w*\b[^\n]{0,60}?(protocol[_ ]version|unsupported[_ ]protocol|version too low|no protocols available)|alert:? ProtocolVersion|protocol is disabled or cipher suites are inappropriate|unsupported ssl protocol|PeerIncompatible.{0,40}(Tls1[23]|version)|Server chose TLSv1(\.1)?\b", OLD_TLS),
-    (r"no (shared|common|matching) cipher|no cipher (suites?|match)|NO_SHARED_CIPHER|insufficient[_ ]security|NoCipherSuitesInCommon", NO_CIPHER),
-    (r"self[- ]?signed certificate in (the )?certificate chain|SELF_SIGNED_CERT_IN_CHAIN", UNTRUSTED),
-    (r"self[- ]?signed|DEPTH_ZERO_SELF_SIGNED", SELF_SIGNED),
-    (r"host ?name .*(mismatch|doesn't match|does not match|not verified)|does not match (target |the )?host|IP address mismatch|No subject alternative|certificate is (not )?valid for|ERR_TLS_CERT_ALTNAME|certificate is valid for|NotValidForName|not valid for name|subject name does not match|does not match any SANs|cann?n?ot match missing Subject CN|certificate name mismatch|cannot validate certificate for|ERR_CERT_COMMON_NAME", OTHER_NAME),
-    (r"PKIX path building failed|unable to (get|find) .*(issuer|certification path)|unknown authority|unknown_?ca\b|unable to verify the first certificate|authority that is not trusted|certificate verify failed|CERTIFICATE_VERIFY_FAILED|UnknownIssuer", UNTRUSTED),
+    (r"certificate[_ ]?required|client certificate|peer did not return a certificate|empty (client )?certificate chain|certificate authentication is required|requires a valid client cert", tls_faults.CLIENT_CERTIFICATE),
+    (r"not yet valid(?!: current time \S{1,40} is after)|CertificateNotYetValid|CERT_NOT_YET_VALID|NotValidYet|NotBefore:|current time .{1,40} is before", tls_faults.NOT_YET),
+    (r"certificate (has |is )?expired|CertificateExpiredException|CERT_HAS_EXPIRED|NotAfter:|certificate_expired|invalid peer certificate: Expired", tls_faults.EXPIRED),
+    (r"certificate (has been |is |was )?revoked|CERT_REVOKED|CertificateRevokedException|: Revoked\b", tls_faults.REVOKED),
+    (r"(ee|ca|dh|certificate) key too (small|weak)|KEY_TOO_SMALL|key size constraint|Algorithm constraints check failed on keysize", tls_faults.WEAK_KEY),
+    (r"digest algorithm too weak|MD_TOO_WEAK|insecure algorithm|(weak|disabled) signature|signature algorithm.{0,40}(disabled|not supported|insecure)|Algorithm constraints check failed", tls_faults.WEAK_SIGNATURE),
+    (r"(unsupported|unsuitable|invalid) (certificate )?purpose|incompatible key usage|Extended key usage does not permit|InvalidPurpose|serverAuth", tls_faults.PURPOSE),
+    (r"(permitted|excluded) subtree violation|NameConstraint|name constraint|not permitted by any constraint", tls_faults.CONSTRAINED),
+    (r"invalid CA certificate|not authorized to sign|parent certificate cannot sign|CaUsedAsEndEntity|EndEntityUsedAsCA|(is )?not a CA certificate|no ?BasicConstraints|basic constraints.{0,30}(fail|missing)", tls_faults.NO_AUTHORITY),
+    (r"unrecognized[_ ]name", tls_faults.UNKNOWN_NAME),
+    (r"(tls|ssl)\w*\b[^\n]{0,60}?(protocol[_ ]version|unsupported[_ ]protocol|version too low|no protocols available)|alert:? ProtocolVersion|protocol is disabled or cipher suites are inappropriate|unsupported ssl protocol|PeerIncompatible.{0,40}(Tls1[23]|version)|Server chose TLSv1(\.1)?\b", tls_faults.OLD_TLS),
+    (r"no (shared|common|matching) cipher|no cipher (suites?|match)|NO_SHARED_CIPHER|insufficient[_ ]security|NoCipherSuitesInCommon", tls_faults.NO_CIPHER),
+    (r"self[- ]?signed certificate in (the )?certificate chain|SELF_SIGNED_CERT_IN_CHAIN", tls_faults.UNTRUSTED),
+    (r"self[- ]?signed|DEPTH_ZERO_SELF_SIGNED", tls_faults.SELF_SIGNED),
+    (r"host ?name .*(mismatch|doesn't match|does not match|not verified)|does not match (target |the )?host|IP address mismatch|No subject alternative|certificate is (not )?valid for|ERR_TLS_CERT_ALTNAME|certificate is valid for|NotValidForName|not valid for name|subject name does not match|does not match any SANs|cann?n?ot match missing Subject CN|certificate name mismatch|cannot validate certificate for|ERR_CERT_COMMON_NAME", tls_faults.OTHER_NAME),
+    (r"PKIX path building failed|unable to (get|find) .*(issuer|certification path)|unknown authority|unknown_?ca\b|unable to verify the first certificate|authority that is not trusted|certificate verify failed|CERTIFICATE_VERIFY_FAILED|UnknownIssuer", tls_faults.UNTRUSTED),
     (r"wrong version number|WRONG_VERSION_NUMBER|not an? SSL/TLS record|plaintext connection\?|does not look like a TLS handshake|unrecognized SSL message|packet length too long|http: server gave HTTP response to HTTPS", _NOT_TLS),
     (r"(ssl|tls)\w*\b.{0,60}?(unexpected[ _]eof|EOF detected|EOF occurred|closed unexpectedly|shut down incorrectly|Remote host (terminated|closed))", Verdict("network")),
     (r"SSLHandshakeException|handshake[_ ]failure|ssl error|SSLError|tls: |tlsv1 alert|SSL connection error|sslv3 alert", Verdict("tls")),

@@ -8,7 +8,7 @@ import pytest
 
 from qualytics.masking import Masking
 from qualytics.probe.child.main import _cleared
-from qualytics.probe.verdicts.brief import MAX_LINES, brief
+from qualytics.probe.verdicts.stack_traces import MAX_LINES, brief
 from qualytics.secret import Secret
 from tests.connectors.statement_server import Behaviour, statement_server
 

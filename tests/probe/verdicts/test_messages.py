@@ -4,8 +4,8 @@ import pytest
 
 from qualytics import connectors
 from qualytics.probe import Plan
-from qualytics.probe.verdicts.naming import words_on
-from qualytics.probe.verdicts.verdict import CLASSES
+from qualytics.probe.verdicts.failure_classes import CLASSES
+from qualytics.probe.verdicts.messages import words_on
 
 ALL = [pytest.param(connector, id=connector.type) for connector in connectors.all_connectors()]
 URIS = {"jdbc": "jdbc:h2:tcp://db.example.com/sales", "abfs": "abfss://box@account.dfs.core.windows.net"}

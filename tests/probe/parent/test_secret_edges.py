@@ -3,7 +3,7 @@
 import pytest
 
 from qualytics.probe import Plan, run
-from qualytics.probe.parent.ends import stray_ends
+from qualytics.probe.parent.secret_edges import stray_ends
 from qualytics.secret import Secret
 
 KEY = "-----BEGIN X-----\nabc\n-----END X-----\n"

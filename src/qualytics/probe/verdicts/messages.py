@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
-from qualytics.probe.verdicts.reach import GIVE_HINTS
-from qualytics.probe.verdicts.verdict import CLASSES
+from qualytics.probe.verdicts.failure_classes import CLASSES
+from qualytics.probe.verdicts.tls_faults import GIVE_HINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
