@@ -1,11 +1,14 @@
-// An OpenID provider for tests: argument 1 is the library's entry, 2 the port, 3 its clients as JSON.
+// An OpenID provider for tests: argument 1 is the library's entry, 2 the port, 3 its clients as JSON, 4 its issuer,
+// 5 a PEM file of key and certificate where that is https.
 // Its own pages take any name with any password; the name decides what the provider says of somebody.
+import fs from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import { pathToFileURL } from "node:url";
 
-const [, , entry, port, clients] = process.argv;
+const [, , entry, port, clients, issuer, file] = process.argv;
 const { Provider } = await import(pathToFileURL(entry).href);
-const provider = new Provider(`http://127.0.0.1:${port}`, {
+const provider = new Provider(issuer, {
   clients: JSON.parse(clients),
   claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["preferred_username", "name"] },
   conformIdTokenClaims: false, // claims stand in the ID token, as with most providers
@@ -20,4 +23,6 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     }),
   }),
 });
-http.createServer(provider.callback()).listen(Number(port), "127.0.0.1");
+const pem = file && fs.readFileSync(file);
+const server = pem ? https.createServer({ key: pem, cert: pem }, provider.callback()) : http.createServer(provider.callback());
+server.listen(Number(port), "127.0.0.1");

@@ -24,7 +24,7 @@ LAYERS = {
         0,
     ),
     **dict.fromkeys(("module_path", "hiding"), 0),
-    **dict.fromkeys(("connectors", "store"), 1),
+    **dict.fromkeys(("connectors", "store", "transport"), 1),
     "probe": 2,
     "service": 3,
     **dict.fromkeys(("client", "server", "exchange"), 4),
@@ -174,7 +174,6 @@ MAY_SHOW = {
     "server/config.py": _OURS,
     "server/bodies.py": _OURS,
     "service/accounts/oidc.py": _OURS,
-    "service/accounts/oidc_http.py": _OURS,
     "service/validate.py": _OURS,
     "cli/_values.py": _OURS,
     "connectors/shared/google.py": _OURS,
@@ -190,7 +189,6 @@ MAY_SHOW = {
     "cli/_call.py": "for --debug, which is asked for, and masked",
     "store/sqlite/faults.py": "words of SQLite on a file, which has no address",
     "store/postgres/faults.py": "words of libpq on an address that was read and found to hold no more than it should",
-    "client/http/transport.py": "words of the operating system on a URL that holds no login",
 }
 
 
@@ -221,7 +219,7 @@ def test_no_text_is_made_of_an_exception_but_where_that_is_known_to_repeat_no_se
 def test_urls_of_settings_and_of_users_are_taken_apart_in_one_place():
     allowed = {
         "urls.py": "the place",
-        "client/http/dialling.py": "a proxy's, which may hold a login",
+        "transport/connect.py": "a proxy's, which may hold a login",
         "client/sign_in/browser.py": "what a browser of this machine asks for",
         "connectors/shared/aws_role.py": "shows the host of what was checked",
         "connectors/shared/https.py": "compares and joins what was checked",

@@ -7,7 +7,6 @@ import pytest
 
 from qualytics import connectors, urls
 from qualytics.client.config import parse_url
-from qualytics.client.http.dialling import Proxy
 from qualytics.errors import InvalidInput, QualyticsError, UsageError
 from qualytics.probe.egress import Policy
 from qualytics.server import config
@@ -15,6 +14,7 @@ from qualytics.service.accounts.oidc import Provider
 from qualytics.service.connections.drafts import draft
 from qualytics.settings import load
 from qualytics.store.postgres.opening import Address
+from qualytics.transport.connect import Proxy
 
 SECRET = "hunter2pw"  # pragma: allowlist secret
 # Userinfo as it is pasted: whole, with characters that end a host early, and with some that no URL may hold.

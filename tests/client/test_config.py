@@ -84,7 +84,7 @@ def test_the_path_of_the_api_can_be_another(home, path):
 def test_a_file_of_the_published_client_works_as_it_is_and_becomes_private(home):
     path = write(home, PUBLISHED)
     found = config.find(home, {})
-    assert (found.url, found.token.reveal(), found.ssl_verify, found.timeout_s) == (
+    assert (found.url, found.token.reveal(), found.endpoint.ssl_verify, found.endpoint.timeout_s) == (
         *("https://plane.example.com", "eyJ.eyJ.x", False, 12.0),
     )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -93,12 +93,12 @@ def test_a_file_of_the_published_client_works_as_it_is_and_becomes_private(home)
 def test_variables_win_over_the_file_and_one_alone_is_an_error(home):
     write(home, PUBLISHED)
     found = config.find(home, {"QUALYTICS_URL": "https://other.example.com", "QUALYTICS_TOKEN": "t"})
-    assert (found.url, found.ssl_verify, found.timeout_s) == ("https://other.example.com", True, 30.0)
+    assert (found.url, found.endpoint.ssl_verify, found.endpoint.timeout_s) == ("https://other.example.com", True, 30.0)
     for there, missing in (("URL", "TOKEN"), ("TOKEN", "URL")):
         with pytest.raises(UsageError, match=f"QUALYTICS_{there} is set, and QUALYTICS_{missing} is not"):
             config.find(home, {f"QUALYTICS_{there}": "https://h"})
     found = config.find(home, {"QUALYTICS_TIMEOUT": "5", "QUALYTICS_SSL_VERIFY": "true"})
-    assert (found.ssl_verify, found.timeout_s) == (True, 5.0)
+    assert (found.endpoint.ssl_verify, found.endpoint.timeout_s) == (True, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_plain_http_to_another_host_needs_a_word(home):
     env = {"QUALYTICS_URL": "http://plane.example.com", "QUALYTICS_TOKEN": "t"}
     with pytest.raises(UsageError, match="plain http"):
         config.find(home, env)
-    assert config.find(home, {**env, "QUALYTICS_INSECURE_HTTP": "1"}).scheme == "http"
+    assert config.find(home, {**env, "QUALYTICS_INSECURE_HTTP": "1"}).endpoint.scheme == "http"
     write(home, "url: http://plane.example.com/api/\ntoken: t\ninsecure_http: true\n")
-    assert config.find(home, {}).scheme == "http"
+    assert config.find(home, {}).endpoint.scheme == "http"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import re
+import ssl
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -15,6 +16,8 @@ STATE = "state-of-the-command-line-0123456789abcdefg"
 
 VERIFIER = "verifier-" + "0123456789abcdef" * 3
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+ANY_CERTIFICATE = ssl.create_default_context()
+ANY_CERTIFICATE.check_hostname, ANY_CERTIFICATE.verify_mode = False, ssl.CERT_NONE
 PKCE = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
 
@@ -84,7 +87,11 @@ class Browser:
             body = form if isinstance(form, bytes) else urlencode(form).encode()
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        connection = (
+            http.client.HTTPSConnection(parts.hostname, parts.port, timeout=60, context=ANY_CERTIFICATE)
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        )
         try:
             target = parts.path + (f"?{parts.query}" if parts.query else "")
             connection.request("GET" if form is None else "POST", target, body, sent)

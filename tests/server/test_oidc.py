@@ -6,12 +6,14 @@ import contextlib
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import pytest
+import trustme
 
 from qualytics.errors import UsageError
 from qualytics.server import config
 from testbed import oidc
 from testbed.control_plane import serving
 from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser
+from tests.tunnel import tunnelling
 
 PUBLIC = "http://127.0.0.1:10"
 CALLBACK = f"{PUBLIC}/api/cli/callback"
@@ -36,7 +38,7 @@ def control_plane(provider, tmp_path_factory):
         def run(**settings):
             environ = {
                 "QUALYTICS_PUBLIC_URL": PUBLIC,
-                "QUALYTICS_OIDC_ISSUER": oidc.issuer(provider),
+                "QUALYTICS_OIDC_ISSUER": provider.issuer,
                 "QUALYTICS_OIDC_CLIENT_ID": CLIENT["client_id"],
                 "QUALYTICS_OIDC_CLIENT_SECRET": SECRET,
                 "QUALYTICS_OIDC_NAME": "Example & Co",
@@ -66,8 +68,8 @@ def by_email(control_plane):
     return control_plane(BY_EMAIL="true")
 
 
-def browser_of(plane):
-    return Browser(proxies={urlsplit(PUBLIC).netloc: urlsplit(plane.url).netloc})
+def browser_of(plane, **behind):
+    return Browser(proxies={urlsplit(PUBLIC).netloc: urlsplit(plane.url).netloc, **behind})
 
 
 def at_provider(browser, plane, **changes):
@@ -91,9 +93,9 @@ def back_from_provider(browser, page, name):
     return page
 
 
-def sign_in(plane, name, **changes):
+def sign_in(plane, name, browser=None, **changes):
     """Sign in as somebody, all the way, and return the last page."""
-    browser = browser_of(plane)
+    browser = browser or browser_of(plane)
     page = back_from_provider(browser, at_provider(browser, plane, **changes), name)
     return browser.open(page.header("location"))
 
@@ -124,7 +126,7 @@ def test_an_unverified_address_is_not_kept(opened):
 def test_who_is_unknown_is_refused_and_told_what_to_be_linked_by(closed, provider):
     done = sign_in(closed, "stranger")
     assert done.status == 403
-    assert f"nobody here is subject &#x27;stranger&#x27; of {oidc.issuer(provider)}" in done.text
+    assert f"nobody here is subject &#x27;stranger&#x27; of {provider.issuer}" in done.text
     assert done.header("location") is None
     assert closed.api()("GET", "/users?name=stranger").json["total"] == 0
     entries = closed.api()("GET", "/audit?action=user.login").json["items"]
@@ -133,7 +135,7 @@ def test_who_is_unknown_is_refused_and_told_what_to_be_linked_by(closed, provide
 
 
 def test_a_user_whom_an_admin_has_linked_is_let_in(closed, provider):
-    link = {"issuer": oidc.issuer(provider), "subject": "linked"}
+    link = {"issuer": provider.issuer, "subject": "linked"}
     assert closed.api()("POST", "/users", {"name": "Linda", "role": "Manager", **link}).status == 200
     done = sign_in(closed, "linked")
     me = closed.api(done.answer["token"])("GET", "/users/me").json
@@ -187,20 +189,20 @@ def test_an_answer_of_the_provider_is_good_once_and_in_its_browser_alone(opened)
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "status", "words"),
     [
-        ({"code": "made-up"}, "invalid_grant"),
-        ({"iss": "http://127.0.0.1:1"}, "the answer is of another provider"),
-        ({"code": "", "error": "access_denied"}, "refused to sign you in: access_denied"),
-        ({"code": "", "error": "<script>"}, "refused to sign you in."),
+        ({"code": "made-up"}, 502, "invalid_grant"),
+        ({"iss": "http://127.0.0.1:1"}, 403, "the answer is of another provider"),
+        ({"code": "", "error": "access_denied"}, 403, "refused to sign you in: access_denied"),
+        ({"code": "", "error": "<script>"}, 403, "refused to sign you in."),
     ],
 )
-def test_another_answer_lets_nobody_in(opened, changes, words):
+def test_another_answer_lets_nobody_in(opened, changes, status, words):
     browser = browser_of(opened)
     page = back_from_provider(browser, at_provider(browser, opened), "other")
     answer = {name: values[0] for name, values in parse_qs(urlsplit(page.header("location")).query).items()}
     done = browser.open(f"{CALLBACK}?{urlencode(answer | changes)}")
-    assert done.status in {403, 502}
+    assert done.status == status
     assert words.lower() in done.text.lower()
     assert "<script>" not in done.text
 
@@ -212,8 +214,47 @@ def test_a_provider_that_is_not_there_is_told_and_passwords_still_work(control_p
     (link,) = [link for link in page.parsed.links if link.startswith("provider?")]
     done = browser.open(f"{plane.url}/api/cli/{link}")
     assert done.status == 502
-    assert "127.0.0.1:1 gave no answer: connection refused" in done.text
+    assert "Nothing listens at 127.0.0.1:1" in done.text
     assert browser.sign_in(browser.begin(plane), "admin", "wrong").status == 403
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory):
+    """Run a provider that only a proxy can find, and a control plane that has that proxy; return both and the log."""
+    authority, log = trustme.CA(), []
+    folder = tmp_path_factory.mktemp("proxied")
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    with (
+        oidc.provider([CLIENT], "login.invalid", authority.issue_cert("login.invalid")) as provider,
+        tunnelling(log) as port,
+    ):
+        environ = {
+            "QUALYTICS_PUBLIC_URL": PUBLIC,
+            "QUALYTICS_OIDC_ISSUER": provider.issuer,
+            "QUALYTICS_OIDC_CLIENT_ID": CLIENT["client_id"],
+            "QUALYTICS_OIDC_CLIENT_SECRET": SECRET,
+            "QUALYTICS_OIDC_NAME": "Example & Co",
+            "QUALYTICS_OIDC_DEFAULT_ROLE": "Member",
+            "HTTPS_PROXY": f"http://127.0.0.1:{port}",
+            "SSL_CERT_FILE": str(folder / "ca.pem"),
+        }
+        with serving(folder / "home", environ=environ) as plane:
+            yield plane, provider, log
+
+
+def test_the_provider_is_asked_through_the_proxy_that_is_set_which_sees_no_secret(proxied):
+    plane, provider, log = proxied
+    browser = browser_of(plane, **{f"login.invalid:{provider.port}": f"127.0.0.1:{provider.port}"})
+    done = sign_in(plane, "remote", browser)
+    assert done.status == 303, done.text
+    assert plane.api(done.answer["token"])("GET", "/users/me").json["subject"] == "remote"
+    heads = [part for part in log if part.startswith(b"CONNECT")]
+    assert len(heads) == 3  # its metadata, the ID token and its keys
+    assert {head.partition(b"\r\n")[0] for head in heads} == {
+        f"CONNECT login.invalid:{provider.port} HTTP/1.1".encode()
+    }
+    assert b"authorization_code" not in b"".join(log)
+    assert b"code_verifier" not in b"".join(log)
 
 
 @pytest.mark.parametrize(
@@ -234,3 +275,15 @@ def test_a_provider_that_is_set_wrongly_ends_the_start(changes, words):
     assert config.load(good).provider is not None
     with pytest.raises(UsageError, match=words):
         config.load(good | changes)
+
+
+def test_a_proxy_that_cannot_be_used_ends_the_start(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy.example.com")
+    with pytest.raises(UsageError, match="HTTPS_PROXY is not a proxy that can be used"):
+        config.load(
+            {
+                "QUALYTICS_PUBLIC_URL": PUBLIC,
+                "QUALYTICS_OIDC_ISSUER": "https://login.example.com",
+                "QUALYTICS_OIDC_CLIENT_ID": "c",
+            }
+        )

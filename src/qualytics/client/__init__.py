@@ -27,11 +27,11 @@ def connect() -> Client:
     from qualytics.settings import load
 
     settings = load()
-    target = config.find(settings.home)
-    if target is not None:
+    control_plane = config.find(settings.home)
+    if control_plane is not None:
         from qualytics.client.http.client import HttpClient
 
-        return HttpClient(target)
+        return HttpClient(control_plane)
     from qualytics.client.local import LocalClient
 
     return LocalClient(settings)
@@ -88,9 +88,9 @@ def place() -> tuple[str, list[Secret]]:
 
     settings = load()
     try:
-        target = config.find(settings.home)
-        if target is not None:
-            return f"control plane {target.url}, from {target.source}", [target.token] if target.token else []
+        found = config.find(settings.home)
+        if found is not None:
+            return f"control plane {found.url}, from {found.source}", [found.token] if found.token else []
         key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
         there = "is there" if settings.store_path.exists() else "is not made yet"
     except QualyticsError as exc:

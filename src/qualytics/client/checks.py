@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import qualytics
 from qualytics.client import config
-from qualytics.client.http import dialling
 from qualytics.client.http.api import Api
-from qualytics.client.http.dialling import Deadline
-from qualytics.client.http.transport import Transport
 from qualytics.client.sign_in.claims import expiry_of
 from qualytics.errors import QualyticsError
+from qualytics.transport import connect
+from qualytics.transport.connect import Deadline
+from qualytics.transport.http import failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from qualytics.client.config import Target
 
 # Times in tokens are whole seconds; a minute is what clocks may differ by.
 _MAX_SKEW_S = 60.0
@@ -29,59 +27,60 @@ _MAX_ADDRESSES = 3
 def examine(home: Path) -> list[dict[str, Any]]:
     """Return the checks of the control plane that is configured, none when there is none."""
     try:
-        target = config.find(home)
+        control_plane = config.find(home)
     except QualyticsError as exc:
         return [_check("config", exc.message, exc.hint, ok=False)]
-    if target is None:
+    if control_plane is None:
         return []
-    found = [_check("config", f"{target.url} from {target.source}")]
-    transport = Transport(target)
+    found = [_check("config", f"{control_plane.url} from {control_plane.source}")]
+    api = Api(control_plane)
     try:
         for name, step in (("network", _network), ("health", _health), ("status", _status), ("token", _token)):
             try:
-                found += step(target, transport)
+                found += step(api)
             except QualyticsError as exc:
                 found.append(_check(name, exc.message, exc.hint, ok=False))
             if not found[-1]["ok"]:  # what comes after it would fail as well
                 break
     finally:
-        transport.close()
+        api.close()
     return found
 
 
-def _network(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
-    deadline, step, sock = Deadline(target.timeout_s), "dns", None
+def _network(api: Api) -> Iterator[dict[str, Any]]:
+    endpoint = api.control_plane.endpoint
+    deadline, step, sock = Deadline(endpoint.timeout_s), "dns", None
     try:
-        proxy = dialling.proxy_of(target)
-        host, port = (proxy.host, proxy.port) if proxy else (target.host, target.port)
-        addresses = dialling.look_up(host, port)
+        proxy = connect.proxy_of(endpoint)
+        host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
+        addresses = connect.look_up(host, port)
         shown = list(dict.fromkeys(str(entry[4][0]) for entry in addresses))[:_MAX_ADDRESSES]
         yield _check("dns", f"{host} is {', '.join(shown)}")
         step = "tcp"
-        sock = dialling.connect(addresses, deadline)
+        sock = connect.connect(addresses, deadline)
         if proxy:
-            proxy.open_tunnel(sock, target, deadline)
-        yield _check("tcp", f"{host}:{port} answers" + (f", a proxy to {target.authority}" if proxy else ""))
+            proxy.open_tunnel(sock, endpoint, deadline)
+        yield _check("tcp", f"{host}:{port} answers" + (f", a proxy to {endpoint.authority}" if proxy else ""))
         step = "tls"
-        if target.scheme == "http":
+        if endpoint.scheme == "http":
             yield _check("tls", "none: plain http")
         else:
-            sock = dialling.secure(sock, dialling.make_context(target), target, deadline)
-            verified = "verified" if target.ssl_verify else "not verified: whoever is on the way sees the token"
+            sock = connect.secure(sock, connect.make_context(endpoint), endpoint, deadline)
+            verified = "verified" if endpoint.ssl_verify else "not verified: whoever is on the way sees the token"
             yield _check("tls", f"{sock.version()}, certificate {verified}")
     except (OSError, ValueError) as exc:
-        error = transport.named(exc, deadline)
+        error = failure(exc, endpoint, deadline)
         yield _check(step, error.message, error.hint, ok=False)
     finally:
         if sock is not None:
             sock.close()
 
 
-def _health(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
-    reply = transport.send("GET", "/health", is_public=True)
+def _health(api: Api) -> Iterator[dict[str, Any]]:
+    reply = api.send("GET", "/health", is_public=True)
     if reply.status >= 300:
         hint = "check the URL, and QUALYTICS_API_PATH: usually the API is under /api"
-        yield _check("health", f"{target.api_url}/health answered {reply.status}", hint, ok=False)
+        yield _check("health", f"{api.control_plane.api_url}/health answered {reply.status}", hint, ok=False)
         return
     yield _check("health", f"answered {reply.status}")
     skew = _skew(reply.headers.get("date", ""))
@@ -95,8 +94,7 @@ def _health(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
         yield _check("clock", "the same, to a minute")
 
 
-def _status(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
-    api = Api(target, transport)
+def _status(api: Api) -> Iterator[dict[str, Any]]:
     document, _ = api.call("GET", "/status", is_public=True)
     parts = document.items() if isinstance(document, dict) else ()
     bad = [str(name) for name, state in parts if name.endswith("_connection") and state != "OK"]
@@ -106,15 +104,15 @@ def _status(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
         "see the log of the control plane" if bad else None,
         ok=not bad,
     )
-    reply = transport.send("GET", "/openapi.json")
+    reply = api.send("GET", "/openapi.json")
     yield _check("version", f"control plane {_version(reply.body)}, this program {qualytics.__version__}")
 
 
-def _token(target: Target, transport: Transport) -> Iterator[dict[str, Any]]:
-    who, _ = Api(target, transport).call("GET", "/users/me")
+def _token(api: Api) -> Iterator[dict[str, Any]]:
+    who, _ = api.call("GET", "/users/me")
     who = who if isinstance(who, dict) else {}
     yield _check("token", f"of {who.get('name')}, with the role {who.get('role')}")
-    expires = expiry_of(target.token.reveal()) if target.token else None
+    expires = expiry_of(api.control_plane.token.reveal()) if api.control_plane.token else None
     if expires is None:
         yield _check("expiry", "the token does not say when it ends")
     else:

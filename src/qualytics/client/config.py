@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import UsageError
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-TIMEOUT_S = 30.0
+    from qualytics.transport.endpoint import Endpoint
+
 MAX_TIMEOUT_S = 3_600
 # The context that means the store of this machine.
 EMBEDDED = "embedded"
 DEFAULT = "default"
 _NAMELESS = "unnamed"
 _API = "api"
-_PORTS = {"https": 443, "http": 80}
 _MAX_FILE = 1 << 20
 # What one control plane has in the file: at the top for the current one, and by name under `contexts`.
 _FORMS = dict.fromkeys(("url", "token", "ca_file"), str) | {
@@ -35,47 +35,30 @@ KEYS = tuple(_FORMS)
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _IPV6 = re.compile(r"[0-9a-f:.]{2,45}(%[\w.-]{1,32})?")
-_LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Target:
-    """A control plane: where it is, the token for it, and how it is spoken to.
+class ControlPlane:
+    """A control plane as it is configured: where it is and the token for it.
 
-    `url` has neither the path of the API nor a slash at its end; `source` says where it is configured.
+    `url` has neither the path of the API nor a slash at its end; `prefix` is the path of the API;
+    `source` says where it is configured.
     """
 
     url: str
-    scheme: str
-    host: str
-    port: int
+    endpoint: Endpoint
     prefix: str
     token: Secret | None = None
-    ssl_verify: bool = True
-    ca_file: str | None = None
-    timeout_s: float = TIMEOUT_S
-    insecure_http: bool = False
     context: str | None = None
     source: str = ""
 
     @property
-    def authority(self) -> str:
-        """Return host and port as they stand in a URL, the usual port left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
     def api_url(self) -> str:
         """Return where the API is."""
-        return f"{self.scheme}://{self.authority}{self.prefix}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Say whether it is on this machine."""
-        return _LOOPBACK.fullmatch(self.host) is not None
+        return f"{self.endpoint.url}{self.prefix}"
 
 
-def find(home: Path, environ: Mapping[str, str] | None = None) -> Target | None:
+def find(home: Path, environ: Mapping[str, str] | None = None) -> ControlPlane | None:
     """Return the control plane that is configured; None stands for the embedded store.
 
     Raises:
@@ -130,7 +113,7 @@ def make(
     *,
     context: str | None = None,
     names: Mapping[str, str] | None = None,
-) -> Target:
+) -> ControlPlane:
     """Return the control plane that an entry describes, with the variables that say how to speak to it."""
     names = names or {key: f"{key} in {source}" for key in KEYS}
     for key, form in _FORMS.items():
@@ -138,7 +121,7 @@ def make(
         if value is not None and (not isinstance(value, form) or (form is int and isinstance(value, bool))):
             wanted = {str: "a text", bool: "true or false", int: "a whole number"}[form]
             raise UsageError(f"{names[key]} must be {wanted}", "qualytics auth login writes it anew")
-    url, scheme, host, port, path = parse_url(entry["url"], names["url"])
+    url, endpoint, path = parse_url(entry["url"], names["url"])
     token = entry.get("token")
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         raise UsageError(f"{names['token']} is no token: it holds a space or a character that none has", _PASTED)
@@ -146,38 +129,37 @@ def make(
     timeout = entry.get("timeout")
     if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_S:
         raise UsageError(f"{names['timeout']} must be 1 to {MAX_TIMEOUT_S:,}", "it is in seconds")
-    given = {
-        "ssl_verify": _flag(env, "QUALYTICS_SSL_VERIFY", entry.get("ssl_verify"), default=True),
-        "insecure_http": _flag(env, "QUALYTICS_INSECURE_HTTP", entry.get("insecure_http"), default=False),
-    }
-    target = Target(
-        url=url,
-        scheme=scheme,
-        host=host,
-        port=port,
-        prefix=f"{path}/{prefix}" if prefix else path,
-        token=Secret(token) if token else None,
+    endpoint = replace(
+        endpoint,
+        ssl_verify=_flag(env, "QUALYTICS_SSL_VERIFY", entry.get("ssl_verify"), default=True),
         ca_file=env.get("QUALYTICS_CA_FILE") or entry.get("ca_file"),
-        timeout_s=_seconds(env) or float(timeout or TIMEOUT_S),
-        context=context,
-        source=source,
-        **given,
+        timeout_s=float(_seconds(env, endpoint.timeout_s) or timeout or endpoint.timeout_s),
     )
-    if scheme == "http" and not target.is_loopback and not target.insecure_http:
+    may_be_http = _flag(env, "QUALYTICS_INSECURE_HTTP", entry.get("insecure_http"), default=False)
+    if endpoint.scheme == "http" and not endpoint.is_loopback and not may_be_http:
         raise UsageError(
             f"{names['url']} is plain http to another host: everybody on the way could read the token",
             "use https://, or, on a network that you trust, QUALYTICS_INSECURE_HTTP=1 or auth init --insecure-http",
         )
-    return target
+    return ControlPlane(
+        url=url,
+        endpoint=endpoint,
+        prefix=f"{path}/{prefix}" if prefix else path,
+        token=Secret(token) if token else None,
+        context=context,
+        source=source,
+    )
 
 
-def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
-    """Return URL, scheme, host, port and path of a control plane; without a scheme it is https.
+def parse_url(text: str, name: str) -> tuple[str, Endpoint, str]:
+    """Return URL, server and path of a control plane; without a scheme it is https.
 
     Raises:
         UsageError: it is none; `name` is what the message calls it.
 
     """
+    from qualytics.transport.endpoint import PORTS, Endpoint
+
     whole = text.strip()
     whole = whole if "://" in whole else f"https://{whole}"
     hint = "as in https://connections.example.com"
@@ -205,9 +187,8 @@ def parse_url(text: str, name: str) -> tuple[str, str, str, int, str]:
     path = (path[: -len(_API) - 1] if path.endswith(f"/{_API}") else path).rstrip("/")
     if not path.isascii():
         raise UsageError(f"{name} holds a path that is not ASCII", hint)
-    port = port or _PORTS[parts.scheme]
-    shown = Target("", parts.scheme, host, port, "").authority
-    return f"{parts.scheme}://{shown}{path}", parts.scheme, host, port, path
+    endpoint = Endpoint(parts.scheme, host, port or PORTS[parts.scheme])
+    return f"{endpoint.url}{path}", endpoint, path
 
 
 def _is_host(host: str) -> bool:
@@ -352,12 +333,12 @@ def _flag(env: Mapping[str, str], name: str, stored: bool | None, *, default: bo
     return text in _TRUE
 
 
-def _seconds(env: Mapping[str, str]) -> float | None:
+def _seconds(env: Mapping[str, str], default: float) -> float | None:
     text = env.get("QUALYTICS_TIMEOUT", "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= MAX_TIMEOUT_S):
-        raise UsageError(f"QUALYTICS_TIMEOUT must be 1 to {MAX_TIMEOUT_S:,}", f"in seconds; {TIMEOUT_S:g} by default")
+        raise UsageError(f"QUALYTICS_TIMEOUT must be 1 to {MAX_TIMEOUT_S:,}", f"in seconds; {default:g} by default")
     return float(text)
 
 

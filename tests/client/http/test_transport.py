@@ -1,21 +1,22 @@
 """The client against servers that hang, lie, redirect, break off or never end; and where its token goes."""
 
-import contextlib
 import random
 import socket
 import ssl
-import threading
 import time
 
 import pytest
 
 from qualytics.client.config import make
-from qualytics.client.http import dialling
+from qualytics.client.http.api import Api
 from qualytics.client.http.client import HttpClient
-from qualytics.client.http.transport import Transport
 from qualytics.errors import NotSignedIn, QualyticsError, Unreachable
+from qualytics.transport.connect import Deadline, proxy_of
+from qualytics.transport.endpoint import Endpoint
+from qualytics.transport.http import Reply, Request, Transport, failure
 from tests import faults
 from tests.client.misbehaving import reply, scripted
+from tests.tunnel import tunnelling
 
 TOKEN = "a-token-that-nobody-else-sees"
 PAGE = reply(200, {"items": [], "total": 0, "page": 1, "size": 100, "pages": 0})
@@ -117,23 +118,19 @@ def test_a_reply_that_is_none_is_told_in_one_line_with_a_hint(ask, answer, words
         assert [asked.target for asked in server.asked] == ["/api/connections?sort_id=asc&page=1&size=100"]
 
 
-def test_a_reply_without_end_is_cut_off(monkeypatch):
-    from qualytics.client.http import transport
-
-    monkeypatch.setattr(transport, "MAX_BYTES", 1 << 20)
-
+def test_a_reply_without_end_is_cut_off():
     def behave(peer, over):
         peer.recv(65_536)
         peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
         while not over.is_set():
             peer.sendall(b" " * 65_536)
 
-    with faults.serving(behave) as port, pytest.raises(Unreachable, match="more than 1 MiB"):
-        client(f"http://127.0.0.1:{port}").send("GET", "/connections")
+    with faults.serving(behave) as port, pytest.raises(Unreachable, match="more than 1,024 KiB"):
+        Transport(Endpoint("http", "127.0.0.1", port), max_bytes=1 << 20).handle(Request("GET", "/"))
 
 
-def client(url, **more):
-    return Transport(make({"url": url, "token": TOKEN, **more}, "the test", {}))
+def api(url, **more):
+    return Api(make({"url": url, "token": TOKEN, **more}, "the test", {}))
 
 
 @pytest.mark.parametrize(
@@ -188,31 +185,6 @@ def test_neither_netrc_nor_a_proxy_of_plain_http_changes_what_is_sent(ask, tmp_p
         assert server.asked[0].headers["host"] == f"127.0.0.1:{server.port}"
 
 
-def tunnelling(seen):
-    """Return a proxy that opens tunnels to wherever 127.0.0.1 has the port, and keeps what it could read."""
-
-    def behave(peer, over):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += peer.recv(4_096)
-        seen.append(head)
-        port = int(head.split()[1].rpartition(b":")[2])
-        with socket.create_connection(("127.0.0.1", port)) as other:
-            peer.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-
-            def copy(source, sink):
-                with contextlib.suppress(OSError):
-                    while part := source.recv(65_536):
-                        seen.append(part)
-                        sink.sendall(part)
-
-            back = threading.Thread(target=copy, args=(other, peer), daemon=True)
-            back.start()
-            copy(peer, other)
-
-    return faults.serving(behave)
-
-
 @pytest.fixture
 def tls_server(certificate, tmp_path):
     """Return a control plane of one reply behind TLS, as a function of the reply."""
@@ -264,17 +236,17 @@ def test_a_proxy_is_used_for_tls_to_other_hosts_alone(home, monkeypatch, url, en
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    proxy = dialling.proxy_of(make({"url": url}, "the test", {}))
+    proxy = proxy_of(make({"url": url}, "the test", {}).endpoint)
     assert (proxy and proxy.port) == port
 
 
 def test_a_proxy_that_needs_tls_itself_is_refused(ask, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "https://proxy.example.com")
-    refused(ask("https://plane.example.com"), "HTTPS_PROXY is no proxy that can be used", 2)
+    refused(ask("https://plane.example.com"), "HTTPS_PROXY is not a proxy that can be used", 2)
 
 
 def test_a_host_that_is_not_found_is_told():
-    error = client("https://plane.example.com").named(socket.gaierror(-2, "unknown"), dialling.Deadline(1))
+    error = failure(socket.gaierror(-2, "unknown"), Endpoint("https", "plane.example.com", 443), Deadline(1))
     assert error.message == "the host of https://plane.example.com was not found"
 
 
@@ -319,12 +291,12 @@ def test_the_connection_is_kept_and_a_closed_one_is_opened_anew(run):
 
 def test_a_read_is_repeated_when_a_kept_connection_dies_and_a_change_is_not():
     with scripted(reply(200, {}), b"", reply(200, {})) as server:
-        transport = client(server.url)
+        transport = api(server.url)
         transport.send("GET", "/a")
         assert transport.send("GET", "/b").status == 200
         assert [asked.target for asked in server.asked] == ["/api/a", "/api/b", "/api/b"]
         server.replies[:] = [b""]
-        with pytest.raises(Unreachable, match="may have been done all the same"):
+        with pytest.raises(Unreachable, match="may have been carried out all the same"):
             transport.send("POST", "/c")
         assert [asked.target for asked in server.asked].count("/api/c") == 1
         transport.close()
@@ -332,7 +304,7 @@ def test_a_read_is_repeated_when_a_kept_connection_dies_and_a_change_is_not():
 
 def test_without_a_token_nothing_is_asked():
     with scripted(PAGE) as server:
-        transport = Transport(make({"url": server.url}, "the test", {}))
+        transport = Api(make({"url": server.url}, "the test", {}))
         with pytest.raises(NotSignedIn):
             transport.send("GET", "/connections")
         assert transport.send("GET", "/health", is_public=True).status == 200
@@ -340,22 +312,25 @@ def test_without_a_token_nothing_is_asked():
         transport.close()
 
 
-def test_a_test_is_waited_for_longer_than_everything_else(monkeypatch):
-    waits = []
-    with scripted(reply(200, {"connected": True, "message": "ok"})) as server:
-        real = Transport.send
+def test_a_test_is_waited_for_longer_than_everything_else():
+    requests = []
 
-        def sending(self, *args, **more):
-            waits.append(more["wait_s"])
-            return real(self, *args, **more)
+    class Recording:
+        is_sent = True
 
-        monkeypatch.setattr(Transport, "send", sending)
-        with HttpClient(make({"url": server.url, "token": TOKEN}, "the test", {})) as client:
-            client.connections.test(1, timeout_s=120)
-            client.connections.test(1)
-    assert waits == [120 + 60 + 5, 10 + 60 + 5]
-    assert [asked.target for asked in server.asked] == [
-        *("/api/connections/1/test?timeout_s=120", "/api/connections/1/test"),
+        def handle(self, request):
+            requests.append(request)
+            return Reply(200, "OK", {}, b'{"connected": true, "message": "ok"}')
+
+        def close(self):
+            pass
+
+    with HttpClient(make({"url": "https://h", "token": TOKEN}, "the test", {}), Recording()) as client:
+        client.connections.test(1, timeout_s=120)
+        client.connections.test(1)
+    assert [(request.target, request.wait_s) for request in requests] == [
+        ("/api/connections/1/test?timeout_s=120", 120 + 60 + 5),
+        ("/api/connections/1/test", 10 + 60 + 5),
     ]
 
 

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import socket
 import threading
 import time
 
@@ -12,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from qualytics.errors import NotSignedIn, Unreachable, UsageError
 from qualytics.secret import Secret
-from qualytics.service.accounts import oidc_http
+from qualytics.service.accounts import oidc
 from qualytics.service.accounts.oidc import OpenId, Provider
+from tests import faults
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -154,9 +154,9 @@ def test_made_up_keys_do_not_become_requests(openid, answers):
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"issuer": "https://other.example"}, "calls itself otherwise"),
-        ({}, "calls itself otherwise"),
-        ([], "answered 200"),
+        ({"issuer": "https://other.example"}, "names another issuer"),
+        ({}, "names another issuer"),
+        ([], "answered something else than a JSON object"),
         ({"issuer": None, "authorization_endpoint": "http://evil.example/auth"}, "no authorization_endpoint"),
         ({"issuer": None}, "no authorization_endpoint"),
         ({"issuer": None, "authorization_endpoint": "javascript:alert(1)"}, "no authorization_endpoint"),
@@ -175,17 +175,26 @@ def test_redirects_are_not_followed_and_errors_tell_their_code_alone(answers):
     answers.table["/b"] = (200, {}, b"{}")
     answers.table["/c"] = (400, {}, b'{"error": "invalid_grant", "error_description": "the code abc"}')
     with pytest.raises(Unreachable, match="answered 302"):
-        oidc_http.fetch(f"{answers.url}/a")
+        oidc.fetch(f"{answers.url}/a")
     assert answers.asked == ["/a"]
     with pytest.raises(Unreachable, match=r"answered 400: invalid_grant$"):
-        oidc_http.fetch(f"{answers.url}/c", b"x")
+        oidc.fetch(f"{answers.url}/c", {"code": "abc"})
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"x" * 300_000, b'"' + b"x" * 300_000 + b'"'])
-def test_an_answer_that_is_no_small_object_is_none(answers, body):
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "something else than a JSON object"),
+        (b"<html>", "something else than a JSON object"),
+        (b"[1]", "something else than a JSON object"),
+        (b"[" * 200_000, "something else than a JSON object"),
+        (b'{"a": "' + b"x" * 300_000 + b'"}', "more than 256 KiB"),
+    ],
+)
+def test_an_answer_that_is_not_a_small_object_is_refused(answers, body, words):
     answers.table["/a"] = (200, {}, body)
-    with pytest.raises(Unreachable):
-        oidc_http.fetch(f"{answers.url}/a")
+    with pytest.raises(Unreachable, match=words):
+        oidc.fetch(f"{answers.url}/a")
 
 
 @pytest.mark.parametrize(
@@ -212,26 +221,10 @@ def test_a_default_role_is_a_role_and_a_client_has_an_id():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("does_trickle", [True, False])
-def test_a_provider_that_is_silent_or_trickles_is_left_at_the_deadline(does_trickle):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        stop = threading.Event()
-
-        def answer():
-            connection, _ = server.accept()
-            with connection:
-                while not stop.wait(0.1):
-                    if does_trickle:
-                        try:
-                            connection.sendall(b"H")
-                        except OSError:
-                            return
-
-        thread = threading.Thread(target=answer)
-        thread.start()
+@pytest.mark.parametrize("server", [faults.silent, lambda: faults.trickling(b"H", 0.1)])
+def test_a_provider_that_is_silent_or_trickles_is_left_at_the_deadline(server):
+    with server() as port:
         began = time.monotonic()
-        with pytest.raises(Unreachable):
-            oidc_http.fetch(f"http://127.0.0.1:{server.getsockname()[1]}/")
-        assert time.monotonic() - began < oidc_http.DEADLINE_S + 1
-        stop.set()
-        thread.join()
+        with pytest.raises(Unreachable, match="did not answer within 10 s"):
+            oidc.fetch(f"http://127.0.0.1:{port}/")
+        assert time.monotonic() - began < 11

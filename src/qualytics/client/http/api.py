@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from qualytics.client.http import replies
-from qualytics.client.http.transport import Transport
-from qualytics.errors import InvalidInput, NotFound, Problem
+from qualytics.errors import InvalidInput, NotFound, NotSignedIn, Problem, Unreachable
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S, TEST_WAIT_S, TEST_WAY_S
+from qualytics.transport.http import Request, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from qualytics.client.config import Target
+    from qualytics.client.config import ControlPlane
     from qualytics.masking import Masking
+    from qualytics.transport.http import Reply
 
 Query = list[tuple[str, Any]]
 
@@ -30,15 +31,15 @@ _MAX_FILTER = 1_000
 class Api:
     """One control plane, as calls; `warnings` are those that came with the last reply."""
 
-    def __init__(self, target: Target, transport: Transport | None = None) -> None:
+    def __init__(self, control_plane: ControlPlane, transport: Transport | None = None) -> None:
         self.warnings: tuple[str, ...] = ()
-        self._target = target
-        self._transport = transport or Transport(target)
+        self.control_plane = control_plane
+        self._transport = transport or Transport(control_plane.endpoint)
 
     @property
     def url(self) -> str:
         """Return the URL of the control plane."""
-        return self._target.url
+        return self.control_plane.url
 
     def call(  # noqa: PLR0913 - one argument a part of a request
         self,
@@ -63,7 +64,7 @@ class Api:
         """
         shown = [(name, _as_text(value)) for name, value in query or () if value is not None]
         where = f"{path}?{urlencode(shown, errors='surrogatepass')}" if shown else path
-        reply = self._transport.send(
+        reply = self.send(
             method,
             where,
             body=None if body is None else _encode(body),
@@ -84,10 +85,42 @@ class Api:
             found = replies.masked(found, masking) if is_test else found
         return found, reply.headers.get("etag")
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        wait_s: float = 0.0,
+        is_public: bool = False,
+    ) -> Reply:
+        """Send a request with the token and return the reply, whatever its status; `is_public` sends no token.
+
+        Raises:
+            NotSignedIn: there is no token to send.
+            Unreachable: there is no reply.
+
+        """
+        whole = {"Content-Type": "application/json", **(headers or {})}
+        if not is_public:
+            token = self.control_plane.token
+            if token is None:
+                raise NotSignedIn(f"there is no token for {self.url}", "qualytics auth login gets one")
+            whole["Authorization"] = f"Bearer {token.reveal()}"
+        request = Request(method, f"{self.control_plane.prefix}{path}", whole, body, wait_s)
+        try:
+            return self._transport.handle(request)
+        except Unreachable as exc:
+            if method == "GET" or not self._transport.is_sent:
+                raise
+            message = f"{exc.message}; the request may have been carried out all the same"
+            raise Unreachable(message, "look before you do it again") from exc
+
     def _masking(self, body: Mapping[str, Any] | None) -> Masking:
         from qualytics.masking import Masking  # no listing needs it
 
-        token, sent = self._target.token, body or {}
+        token, sent = self.control_plane.token, body or {}
         secrets = [Secret(sent[name]) for name in SECRETS if isinstance(sent.get(name), str)]
         given = [value for name, value in sent.items() if name not in SECRETS]
         return Masking([token, *secrets] if token else secrets, given=given)

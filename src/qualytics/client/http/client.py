@@ -12,8 +12,9 @@ from qualytics.errors import NotAllowed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qualytics.client.config import Target
+    from qualytics.client.config import ControlPlane
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
+    from qualytics.transport.http import Transport
 
 
 class HttpUpkeep:
@@ -61,8 +62,8 @@ class HttpUpkeep:
 class HttpClient:
     """A client of a control plane, with the parts of a client of the embedded store; close it, or use `with`."""
 
-    def __init__(self, target: Target) -> None:
-        self._api = Api(target)
+    def __init__(self, control_plane: ControlPlane, transport: Transport | None = None) -> None:
+        self._api = Api(control_plane, transport)
         self.connections = HttpConnections(self._api)
         self.datastores = HttpDatastores(self._api)
         self.discovery = HttpDiscovery(self._api)

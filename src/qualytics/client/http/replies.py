@@ -13,8 +13,8 @@ from qualytics.secret import MASK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qualytics.client.http.transport import Reply
     from qualytics.masking import Masking
+    from qualytics.transport.http import Reply
 
 _MAX_SHOWN = 500
 _REPORT_KEYS = (

@@ -18,7 +18,7 @@ from qualytics.errors import NotSignedIn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.client.config import Target
+    from qualytics.client.config import ControlPlane
 
 _REQUEST_S = 10.0
 _MAX_SHOWN = 200
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no log: the token would stand in it."""
 
 
-def ask(target: Target, say: Callable[[str], None], *, open_browser: bool, timeout_s: float) -> Answer:
+def ask(control_plane: ControlPlane, say: Callable[[str], None], *, open_browser: bool, timeout_s: float) -> Answer:
     """Send a browser to the control plane's page, and return what it comes back with.
 
     Raises:
@@ -128,7 +128,7 @@ def ask(target: Target, say: Callable[[str], None], *, open_browser: bool, timeo
         redirect_uri = f"http://127.0.0.1:{listener.server_address[1]}/callback"
         query = {"redirect_uri": redirect_uri, "state": state, "hostname": platform.node()}
         query |= {"code_challenge": challenge, "code_challenge_method": "S256"}
-        url = f"{target.api_url}/cli/authorize?{urlencode(query)}"
+        url = f"{control_plane.api_url}/cli/authorize?{urlencode(query)}"
         threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:
             say(f"sign in at {url}")

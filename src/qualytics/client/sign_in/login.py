@@ -16,7 +16,7 @@ from qualytics.settings import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from qualytics.client.config import Target
+    from qualytics.client.config import ControlPlane
 
 BROWSER_S = 120.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -45,7 +45,7 @@ def entry(name: str | None, url: str | None, **given: Any) -> tuple[str, dict[st
     return name, {**rest, **changed, "url": f"{base}/api/"}
 
 
-def target_of(found: Mapping[str, Any], token: str | None = None) -> Target:
+def control_plane_of(found: Mapping[str, Any], token: str | None = None) -> ControlPlane:
     """Return the control plane of an entry.
 
     Raises:
@@ -66,12 +66,12 @@ def keep(name: str, found: Mapping[str, Any], token: str, token_id: int | None =
     expires = expiry_of(token)
     if expires is not None and expires.days_left <= 0:
         raise NotSignedIn(f"the token has expired at {expires.text}", "make a new one: qualytics auth login")
-    target = target_of(found, token)
-    who = _who(target)
+    control_plane = control_plane_of(found, token)
+    who = _who(control_plane)
     kept = {**found, "token": token, **({} if token_id is None else {"token_id": token_id})}
     home = load().home
     path = config.write(home, config.put(config.read(home), name, kept))
-    return _status(name, target, str(path), who)
+    return _status(name, control_plane, str(path), who)
 
 
 def with_browser(
@@ -85,18 +85,18 @@ def with_browser(
     """
     from qualytics.client.sign_in import browser
 
-    target = target_of(found)
-    answer = browser.ask(target, say, open_browser=open_browser, timeout_s=timeout_s)
+    control_plane = control_plane_of(found)
+    answer = browser.ask(control_plane, say, open_browser=open_browser, timeout_s=timeout_s)
     if answer.token is not None:
         return answer.token, None
-    api = Api(target)
+    api = Api(control_plane)
     try:
         made, _ = api.call("POST", "/cli/token", None, answer.exchange, is_public=True)
     finally:
         api.close()
     token = made.get("bearer_token") or made.get("token") if isinstance(made, dict) else None
     if not isinstance(token, str):
-        raise NotSignedIn(f"{target.url} gave no token", "qualytics auth init takes one that was made elsewhere")
+        raise NotSignedIn(f"{control_plane.url} gave no token", "qualytics auth init takes one that was made elsewhere")
     token_id = made.get("id")
     return token, token_id if isinstance(token_id, int) else None
 
@@ -104,13 +104,13 @@ def with_browser(
 def status() -> tuple[dict[str, Any], QualyticsError | None]:
     """Return what commands work on, and why that does not work, if it does not."""
     settings = load()
-    target = config.find(settings.home)
-    if target is None:
+    control_plane = config.find(settings.home)
+    if control_plane is None:
         return {"context": config.EMBEDDED, "url": None, "source": str(settings.store_path), "signed_in": None}, None
     try:
-        return _status(target.context, target, target.source, _who(target)), None
+        return _status(control_plane.context, control_plane, control_plane.source, _who(control_plane)), None
     except QualyticsError as exc:
-        return _status(target.context, target, target.source, None), exc
+        return _status(control_plane.context, control_plane, control_plane.source, None), exc
 
 
 def contexts() -> list[dict[str, Any]]:
@@ -175,8 +175,8 @@ def _revoke(found: Mapping[str, Any]) -> QualyticsError | None:
     return None
 
 
-def _who(target: Target) -> Mapping[str, Any]:
-    api = Api(target)
+def _who(control_plane: ControlPlane) -> Mapping[str, Any]:
+    api = Api(control_plane)
     try:
         found, _ = api.call("GET", "/users/me")
     finally:
@@ -184,18 +184,20 @@ def _who(target: Target) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _status(name: str | None, target: Target, source: str, who: Mapping[str, Any] | None) -> dict[str, Any]:
-    token: Secret | None = target.token
+def _status(
+    name: str | None, control_plane: ControlPlane, source: str, who: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    token: Secret | None = control_plane.token
     expires = expiry_of(token.reveal()) if token else None
     return {
         "context": name,
-        "url": target.url,
+        "url": control_plane.url,
         "source": source,
         "signed_in": who is not None,
         "user": who.get("name") if who else None,
         "role": who.get("role") if who else None,
         "expires": expires.text if expires else None,
-        "ssl_verify": target.ssl_verify,
+        "ssl_verify": control_plane.endpoint.ssl_verify,
     }
 
 
@@ -208,14 +210,14 @@ def _shown_url(found: Mapping[str, Any]) -> str | None:
 
 def warnings() -> list[str]:
     """Return what is to be said of the token in use, and of how it travels."""
-    target = config.find(load().home)
-    if target is None or target.token is None:
+    control_plane = config.find(load().home)
+    if control_plane is None or control_plane.token is None:
         return []
-    expires = expiry_of(target.token.reveal())
+    expires = expiry_of(control_plane.token.reveal())
     found = [expires.warning] if expires and expires.warning else []
-    if target.scheme == "https" and not target.ssl_verify:
+    if control_plane.endpoint.scheme == "https" and not control_plane.endpoint.ssl_verify:
         found.append("certificates are not verified: whoever is on the way sees the token")
-    if target.scheme == "http" and not target.is_loopback:
+    if control_plane.endpoint.scheme == "http" and not control_plane.endpoint.is_loopback:
         found.append("plain http: whoever is on the way sees the token")
     return found
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hmac
+import json
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-from qualytics.errors import NotSignedIn, Unreachable, UsageError
-from qualytics.service.accounts.oidc_http import fetch, require_safe
+from qualytics.errors import NotSignedIn, QualyticsError, Unreachable, UsageError
 from qualytics.service.accounts.signatures import decoded
 from qualytics.service.rights import ROLES
+from qualytics.transport.connect import proxy_of
+from qualytics.transport.endpoint import PORTS, Endpoint
+from qualytics.transport.http import Request, Transport
+from qualytics.urls import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +32,8 @@ _REQUIRED = ["iss", "sub", "aud", "exp", "iat", "nonce"]
 _FRESH_S = 600.0
 # An unknown key is looked up at most so often: tokens with made-up keys must not become requests.
 _KEYS_EVERY_S = 30.0
+_DEADLINE_S = 10.0
+_MAX_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -53,7 +59,7 @@ class Provider:
 
         """
         try:
-            require_safe(self.issuer)
+            proxy_of(_endpoint(self.issuer))  # which a start finds wrong, and no sign-in
         except ValueError as exc:
             raise UsageError(f"QUALYTICS_OIDC_ISSUER {exc}", "as in https://login.example.com") from None
         if not self.client_id:
@@ -113,17 +119,16 @@ class OpenId:
         """
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         form |= {"code_verifier": verifier}
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        provider = self.provider
+        provider, login = self.provider, None
         if provider.client_secret is None:
             form["client_id"] = provider.client_id
         elif "client_secret_basic" in self._document().get("token_endpoint_auth_methods_supported", _DEFAULT_METHODS):
             # RFC 6749 section 2.3.1: both parts are form-encoded before they are joined.
             pair = f"{quote_plus(provider.client_id)}:{quote_plus(provider.client_secret.reveal())}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+            login = f"Basic {base64.b64encode(pair.encode()).decode()}"
         else:
             form |= {"client_id": provider.client_id, "client_secret": provider.client_secret.reveal()}
-        answer = fetch(self._address("token_endpoint"), urlencode(form).encode(), headers)
+        answer = fetch(self._address("token_endpoint"), form, login)
         return self.checked(answer.get("id_token"), nonce)
 
     def checked(self, id_token: object, nonce: str) -> Identity:
@@ -180,7 +185,9 @@ class OpenId:
 
     def _address(self, name: str) -> str:
         try:
-            return require_safe(str(self._document()[name]))
+            address = str(self._document()[name])
+            _endpoint(address)
+            return address
         except (KeyError, ValueError) as exc:
             raise Unreachable(f"{self.provider.name} names no {name} that can be used", _ADMIN) from exc
 
@@ -188,9 +195,59 @@ class OpenId:
         if self._found is None or time.monotonic() - self._found[0] > _FRESH_S:
             document = fetch(f"{self.provider.issuer.rstrip('/')}/.well-known/openid-configuration")
             if document.get("issuer") != self.provider.issuer:  # OpenID Connect Discovery section 4.3
-                raise Unreachable("the issuer that QUALYTICS_OIDC_ISSUER names calls itself otherwise", _ADMIN)
+                raise Unreachable("the provider's metadata names another issuer than QUALYTICS_OIDC_ISSUER", _ADMIN)
             self._found = time.monotonic(), document
         return self._found[1]
+
+
+def fetch(url: str, form: Mapping[str, str] | None = None, login: str | None = None) -> dict[str, Any]:
+    """Return the JSON object that a provider answers to a GET, or to a POST of a form with `login` as Authorization.
+
+    Raises:
+        Unreachable: there is no such answer in time.
+
+    """
+    headers = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+    if login is not None:
+        headers["Authorization"] = login
+    method, body = ("GET", None) if form is None else ("POST", urlencode(form).encode())
+    endpoint = _endpoint(url)
+    transport = Transport(endpoint, max_bytes=_MAX_BYTES)
+    try:
+        parts = split(url)
+        target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        reply = transport.handle(Request(method, target, headers, body))
+    except QualyticsError as exc:  # its hint is for a user of the command line
+        raise Unreachable(exc.message, _ADMIN) from exc
+    finally:
+        transport.close()
+    try:
+        document = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        document = None
+    if reply.status != 200 or not isinstance(document, dict):
+        # The code of an error (RFC 6749 section 5.2) is for programs, and holds nothing of the request.
+        code = document.get("error") if isinstance(document, dict) else None
+        reason = f": {code}" if isinstance(code, str) and code.isidentifier() else ""
+        what = "something else than a JSON object" if reply.status == 200 else f"{reply.status}{reason}"
+        raise Unreachable(f"{endpoint.url} answered {what}", "an Admin looks at the client's settings there")
+    return document
+
+
+def _endpoint(url: str) -> Endpoint:
+    """Return the server of a URL that nobody on the way can read or change.
+
+    Raises:
+        ValueError: it is neither https nor of this machine; the URL is not repeated.
+
+    """
+    parts = split(url)
+    if parts.fragment or not parts.hostname or parts.scheme not in PORTS:
+        raise ValueError("must be a URL such as https://host")
+    endpoint = Endpoint(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], timeout_s=_DEADLINE_S)
+    if parts.scheme != "https" and not endpoint.is_loopback:
+        raise ValueError("must be https")
+    return endpoint
 
 
 def challenge_of(verifier: str) -> str:

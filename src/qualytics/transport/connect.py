@@ -1,4 +1,4 @@
-"""The way to a control plane's socket: look up, connect, or ask a proxy for a tunnel, and TLS over either."""
+"""Connections to a server: look up, connect, or ask a proxy for a tunnel, and TLS over either."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import Unreachable, UsageError
 
 if TYPE_CHECKING:
-    from qualytics.client.config import Target
+    from qualytics.transport.endpoint import Endpoint
 
 _MAX_PROXY_REPLY = 16_384
 # Where distributions keep their roots when OpenSSL's own default has none.
@@ -19,7 +19,7 @@ _ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.cr
 
 
 class Deadline:
-    """A moment after which nothing is waited for."""
+    """A moment, so many seconds from now, after which nothing is waited for."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -39,15 +39,16 @@ class Deadline:
 
 
 class Proxy:
-    """A proxy that opens a tunnel: it sees the name of the control plane, and nothing of what is said."""
+    """A proxy that opens a tunnel: it sees the name of the server, and nothing of what is said.
+
+    `text` is what the variable `name` holds.
+
+    Raises:
+        UsageError: it is not a proxy that can open a tunnel.
+
+    """
 
     def __init__(self, text: str, name: str) -> None:
-        """Take what the variable of that name holds.
-
-        Raises:
-            UsageError: it is no proxy that can open a tunnel.
-
-        """
         from urllib.parse import unquote, urlsplit
 
         try:
@@ -62,19 +63,19 @@ class Proxy:
             or not self.host
             or "@" in f"{parts.path}{parts.query}{parts.fragment}"
         ):
-            raise UsageError(f"{name} is no proxy that can be used", "as in http://proxy.example.com:3128")
+            raise UsageError(f"{name} is not a proxy that can be used", "as in http://proxy.example.com:3128")
         self.login = None
         if parts.username is not None:
             self.login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
 
-    def open_tunnel(self, sock: socket.socket, target: Target, deadline: Deadline) -> None:
+    def open_tunnel(self, sock: socket.socket, endpoint: Endpoint, deadline: Deadline) -> None:
         """Ask for a tunnel over a connection to the proxy.
 
         Raises:
             Unreachable: the proxy opens none.
 
         """
-        place = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
+        place = f"[{endpoint.host}]:{endpoint.port}" if ":" in endpoint.host else f"{endpoint.host}:{endpoint.port}"
         lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
         if self.login is not None:
             from base64 import b64encode
@@ -98,14 +99,14 @@ class Proxy:
             )
 
 
-def proxy_of(target: Target) -> Proxy | None:
-    """Return the proxy that the environment names for a control plane; only TLS goes through one."""
+def proxy_of(endpoint: Endpoint) -> Proxy | None:
+    """Return the proxy that the environment names for a server; only TLS goes through one."""
     name = next((name for name in ("https_proxy", "HTTPS_PROXY") if os.environ.get(name)), None)
-    if name is None or target.scheme != "https" or target.is_loopback:
+    if name is None or endpoint.scheme != "https" or endpoint.is_loopback:
         return None
     from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined] # typeshed leaves it out
 
-    return None if proxy_bypass_environment(target.host) else Proxy(os.environ[name], name)
+    return None if proxy_bypass_environment(endpoint.host) else Proxy(os.environ[name], name)
 
 
 def look_up(host: str, port: int) -> list[Any]:
@@ -131,14 +132,14 @@ def connect(addresses: list[Any], deadline: Deadline) -> socket.socket:
     raise last
 
 
-def make_context(target: Target) -> ssl.SSLContext:
-    """Return what is trusted: the roots of this machine, SSL_CERT_FILE and SSL_CERT_DIR, or the target's own.
+def make_context(endpoint: Endpoint) -> ssl.SSLContext:
+    """Return what is trusted: the roots of this machine, SSL_CERT_FILE and SSL_CERT_DIR, or the endpoint's own.
 
     Raises:
         UsageError: the file cannot be read.
 
     """
-    ca_file = target.ca_file
+    ca_file = endpoint.ca_file
     try:
         context = ssl.create_default_context(cafile=ca_file)
         chosen = ca_file or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
@@ -149,27 +150,27 @@ def make_context(target: Target) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as exc:
         hint = "it must be a PEM file of certificates"
         raise UsageError(f"QUALYTICS_CA_FILE: {ca_file} cannot be read", hint) from exc
-    if not target.ssl_verify:
+    if not endpoint.ssl_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def dial(target: Target, context: ssl.SSLContext | None, deadline: Deadline) -> socket.socket:
-    """Return an open connection to a control plane, with TLS where its URL says so."""
-    proxy = proxy_of(target)
-    host, port = (proxy.host, proxy.port) if proxy else (target.host, target.port)
+def dial(endpoint: Endpoint, context: ssl.SSLContext | None, deadline: Deadline) -> socket.socket:
+    """Return an open connection to a server, with TLS where its URL says so."""
+    proxy = proxy_of(endpoint)
+    host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
     sock = connect(look_up(host, port), deadline)
     try:
         if proxy:
-            proxy.open_tunnel(sock, target, deadline)
-        return sock if context is None else secure(sock, context, target, deadline)
+            proxy.open_tunnel(sock, endpoint, deadline)
+        return sock if context is None else secure(sock, context, endpoint, deadline)
     except BaseException:
         sock.close()
         raise
 
 
-def secure(sock: socket.socket, context: ssl.SSLContext, target: Target, deadline: Deadline) -> ssl.SSLSocket:
+def secure(sock: socket.socket, context: ssl.SSLContext, endpoint: Endpoint, deadline: Deadline) -> ssl.SSLSocket:
     """Return a connection with TLS."""
     sock.settimeout(deadline.left())
-    return context.wrap_socket(sock, server_hostname=target.host)
+    return context.wrap_socket(sock, server_hostname=endpoint.host)
