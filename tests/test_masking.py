@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qualytics.connectors import get
 from qualytics.masking import LEFT_OUT, MAX_TEXT, Masking
 from qualytics.secret import MASK, Secret
-from tests.encodings import ENCODINGS, SURROUNDINGS
+from tests.support.encodings import ENCODINGS, SURROUNDINGS
 
 
 def pem_of(key):

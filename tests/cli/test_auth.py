@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import yaml
 
-from tests import faults
-from tests.client.misbehaving import reply, scripted
+from tests.support import faults
+from tests.support.misbehaving_http import reply, scripted
 
 WAY = ("dns", "tcp", "tls", "health", "clock", "status", "version", "token", "expiry")
 ME = {"id": 1, "name": "ada", "role": "Manager"}

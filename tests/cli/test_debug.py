@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests import faults
+from tests.support import faults
 
 PG = ("connections", "create", "-t", "postgresql")
 CANARY = "kAnari+/=vogel%geheim ä1"

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from qualytics.secret import MASK
-from tests import faults
-from tests.encodings import ENCODINGS
+from tests.support import faults
+from tests.support.encodings import ENCODINGS
 
 pytestmark = pytest.mark.slow  # each test of a connection starts a process
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.client.misbehaving import reply, scripted
+from tests.support.misbehaving_http import reply, scripted
 
 pytestmark = pytest.mark.slow  # each test starts processes
 

@@ -8,10 +8,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests import defects
 from tests.connectors.google_in_namespace import bring_up_loopback
 from tests.connectors.test_tls_defects import TDS, TYPES, attempt
 from tests.probe.egress_in_namespace import EVIL, GOOD, Names, add_address, mount
+from tests.support import tls_defects
 
 HOST = "db.example"
 
@@ -24,8 +24,8 @@ def main() -> None:
         mount(place / "resolv.conf", f"nameserver {EVIL}\n", "/etc/resolv.conf")
         mount(place / "nsswitch.conf", "hosts: files dns\n", "/etc/nsswitch.conf")
         Names()
-        root = defects.issue("Test Root", ca=True)
-        sent = (defects.issue("leaf", root, hosts=(HOST,)), root)
+        root = tls_defects.issue("Test Root", ca=True)
+        sent = (tls_defects.issue("leaf", root, hosts=(HOST,)), root)
         types = sorted(set(TYPES) - TDS - {"bigquery"})  # which asks Google first
         json.dump(
             dict(zip(types, threads.map(lambda type_: one(type_, sent, root.pem), types), strict=True)), sys.stdout
@@ -34,9 +34,9 @@ def main() -> None:
 
 def one(type_, sent, root):
     asked = []
-    context = defects.context_of(sent)
+    context = tls_defects.context_of(sent)
     context.sni_callback = lambda _sock, name, _context: asked.append(name)
-    with defects.serving(type_, context, "0.0.0.0") as port:
+    with tls_defects.serving(type_, context, "0.0.0.0") as port:
         report = attempt(type_, port, root, host=f"{HOST}.")
     failure = report.failure
     return {

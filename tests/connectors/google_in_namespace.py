@@ -23,7 +23,7 @@ import trustme
 from google.auth import jwt
 
 from testbed import cloud
-from tests.connectors.cloud import serving, trial
+from tests.support.cloud import serving, trial
 
 NAMES = ("oauth2.googleapis.com", "bigquery.googleapis.com")
 

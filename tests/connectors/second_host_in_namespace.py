@@ -16,11 +16,11 @@ from pathlib import Path
 
 from qualytics import probe
 from qualytics.secret import Secret
-from tests import defects
-from tests.connectors.cloud import serving
 from tests.connectors.google_in_namespace import bring_up_loopback
 from tests.connectors.test_tls_defects import key_file
 from tests.probe.egress_in_namespace import mount
+from tests.support import tls_defects
+from tests.support.cloud import serving
 
 STATES = {"unknown": None, "refused": "127.0.0.2", "silent": "127.0.0.3", "untrusted": "127.0.0.4"}
 ROLE = {"authentication_type": "IAM_ROLE", "role_arn": "arn:aws:iam::123456789012:role/reader", "region": "eu-west-1"}
@@ -48,10 +48,10 @@ DEADLINE_S = 6.0
 
 def main() -> None:
     bring_up_loopback()
-    root = defects.issue("Test Root", ca=True)
+    root = tls_defects.issue("Test Root", ca=True)
     own = tuple(host for _, host, _, _ in LOGINS.values())
-    chain = defects.issue("leaf", root, hosts=own), root
-    strange = defects.issue("leaf", defects.issue("Another Root", ca=True), hosts=(STS, ENTRA, GOOGLE))
+    chain = tls_defects.issue("leaf", root, hosts=own), root
+    strange = tls_defects.issue("leaf", tls_defects.issue("Another Root", ca=True), hosts=(STS, ENTRA, GOOGLE))
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as servers:
         hosts = Path(directory) / "hosts"
         mount(hosts, "", "/etc/hosts")
@@ -60,7 +60,7 @@ def main() -> None:
         servers.enter_context(web((strange,), STATES["untrusted"]))
         silent = servers.enter_context(socket.create_server((STATES["silent"], 443)))
         silent.listen(64)
-        cluster = servers.enter_context(defects.serving("redshift", defects.context_of(chain)))
+        cluster = servers.enter_context(tls_defects.serving("redshift", tls_defects.context_of(chain)))
         found = {}
         for state, address in STATES.items():
             hosts.write_text(
@@ -78,7 +78,7 @@ def main() -> None:
 @contextlib.contextmanager
 def web(chain, address):
     """Serve HTTPS at an address, on the port of it."""
-    with serving(lambda *_: (200, {}, b"{}"), None, (address, 443), context=defects.context_of(chain)):
+    with serving(lambda *_: (200, {}, b"{}"), None, (address, 443), context=tls_defects.context_of(chain)):
         yield
 
 

@@ -17,8 +17,8 @@ from qualytics.connectors.types._athena_place import endpoint, region_of
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from testbed.relay import relay
-from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
+from tests.support import faults_suite as suite
+from tests.support.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 
 ROLE = "arn:aws:iam::000000000000:role/reader"
 GOOD = {"region": "eu-west-1", "output": "s3://results/x/"}

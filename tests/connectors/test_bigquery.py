@@ -22,9 +22,9 @@ from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from testbed.reach import google_key
 from testbed.relay import relay
-from tests import namespaces
-from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
+from tests.support import faults_suite as suite
+from tests.support import namespaces
+from tests.support.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 

@@ -17,8 +17,8 @@ from qualytics.connectors.shared.databricks import bearer
 from qualytics.connectors.types import _databricks_client, _unity_client
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
-from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import MORE_FAULTS, discovered, meet_fault, problems, serving, trial
+from tests.support import faults_suite as suite
+from tests.support.cloud import MORE_FAULTS, discovered, meet_fault, problems, serving, trial
 
 TYPES = ("databricks", "databricks_native")
 PATH = "/sql/1.0/warehouses/1234567890abcdef"

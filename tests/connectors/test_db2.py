@@ -10,8 +10,8 @@ from qualytics.connectors.types import _db2_arguments as db2_arguments
 from qualytics.connectors.types import db2
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import derby, relay
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins
+from tests.support import faults_suite as suite
+from tests.support import pins
 
 DANGEROUS = {
     "dsn": "prod",

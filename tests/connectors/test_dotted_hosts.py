@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import namespaces
 from tests.connectors.test_tls_defects import TDS, TYPES
+from tests.support import namespaces
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from hypothesis import given
 
 from qualytics.connectors import Refusal
 from qualytics.connectors.types import _dremio_client, _dremio_errors, _dremio_listing, dremio
-from tests import faults
-from tests.connectors import faults_suite as suite
-from tests.connectors.flight_server import flight_server
+from tests.support import faults
+from tests.support import faults_suite as suite
+from tests.support.flight_server import flight_server
 
 DANGEROUS = {
     "uri": "grpc+tls://evil.example.com:443",

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from testbed import pgbouncer, servers
-from tests.connectors.trial import outcome, trial
+from tests.support.trial import outcome, trial
 
 LOGIN = {"username": "app", "password": "secret 1"}
 USUAL = ("postgres", "template1")

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from tests import faults
-from tests.connectors import faults_suite as suite
+from tests.support import faults
+from tests.support import faults_suite as suite
 
 FAULTS = [
     ("silent", faults.silent, "timeout"),

@@ -18,7 +18,7 @@ import pytest
 
 from qualytics.connectors import get
 from qualytics.probe import Plan, run
-from tests.connectors import faults_suite as suite
+from tests.support import faults_suite as suite
 
 # Files to read and write, libraries to load, other hosts, programs, and credentials in the clear.
 DANGEROUS = {

@@ -7,8 +7,8 @@ from qualytics.connectors import get
 from qualytics.connectors.types import _hive_client
 from testbed import hive as servers
 from testbed.relay import relay
-from tests import faults
-from tests.connectors import faults_suite as suite
+from tests.support import faults
+from tests.support import faults_suite as suite
 
 DANGEROUS = {
     "zookeeper": True,

@@ -23,8 +23,8 @@ from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
 from testbed import derby, java, servers
 from testbed.relay import relay
-from tests import faults
-from tests.connectors import faults_suite as suite
+from tests.support import faults
+from tests.support import faults_suite as suite
 
 H2 = {"driver_class": "org.h2.Driver", "jars": ["/usr/share/java/h2.jar"]}
 SCHEMES = {"h2": "h2:tcp", "hsqldb": "hsqldb:hsql", "derby": "derby", "postgresql": "postgresql", "mariadb": "mariadb"}

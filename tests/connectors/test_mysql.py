@@ -10,10 +10,9 @@ import pytest
 
 from qualytics.connectors.types.mysql import CONNECTOR
 from testbed import servers
-from tests import faults
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins
-from tests.connectors.trial import outcome, trial
+from tests.support import faults, pins
+from tests.support import faults_suite as suite
+from tests.support.trial import outcome, trial
 
 # A file, a second host, a library, a statement, TLS off, an identity that lies around, a secret in the clear.
 DANGEROUS = {

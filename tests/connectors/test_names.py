@@ -11,8 +11,8 @@ from hypothesis import given, strategies
 from qualytics.connectors import get
 from qualytics.connectors.shared.names import as_bytes, as_text
 from testbed import servers
-from tests.connectors import faults_suite as suite
-from tests.connectors.trial import outcome, trial
+from tests.support import faults_suite as suite
+from tests.support.trial import outcome, trial
 
 # Of each encoding a name, as bytes and as it is shown; what has no text anywhere is shown byte by byte.
 ENCODED = {

@@ -27,9 +27,9 @@ from qualytics.connectors.shared.object_errors import verdict_of
 from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
 from testbed import objects, relay
-from tests import faults
-from tests.connectors.faults_suite import limit_of
 from tests.connectors.test_objects import ABFS, GOOGLE_KEY, ROLE
+from tests.support import faults
+from tests.support.faults_suite import limit_of
 
 pytestmark = pytest.mark.servers
 KEYS = {"access_key": "AKIA", "secret_key": "SECRET"}

@@ -15,8 +15,8 @@ from hypothesis import given
 from qualytics.connectors.types import oracle
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import relay
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins, tds_stub
+from tests.support import faults_suite as suite
+from tests.support import pins, tds_stub
 
 SERVICE = {"service_name": "ORCLPDB1"}
 DANGEROUS = {

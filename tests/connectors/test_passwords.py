@@ -14,7 +14,7 @@ from qualytics.connectors import get
 from qualytics.probe.child.stages import Walk, make_target
 from qualytics.secret import Secret
 from testbed import servers
-from tests.connectors.trial import outcome, trial
+from tests.support.trial import outcome, trial
 
 AWKWARD = """$@*#;!/%{}"'\\ \n\t`~&|<>?=:,.+-^()[]ßé漢😀\u00a0\u0301\u202e\ufeff\x7f\x01"""
 # A server's statement and every shell, URL, DSN and template language read one of these in a way of its own.

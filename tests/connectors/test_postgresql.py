@@ -8,10 +8,9 @@ import pytest
 
 from qualytics.connectors.types.postgresql import CONNECTOR
 from testbed import servers
-from tests import faults
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins
-from tests.connectors.trial import outcome, trial
+from tests.support import faults, pins
+from tests.support import faults_suite as suite
+from tests.support.trial import outcome, trial
 
 # A file, a second host, an identity that lies around, TLS off, a field of the connection, a secret in the clear.
 DANGEROUS = {

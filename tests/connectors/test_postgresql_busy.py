@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from testbed import pgbouncer, servers
-from tests.connectors.trial import outcome, trial
+from tests.support.trial import outcome, trial
 
 pytestmark = pytest.mark.servers
 

@@ -5,8 +5,8 @@ import pytest
 from qualytics.connectors import Refusal
 from qualytics.connectors.types.postgresql import CONNECTOR
 from testbed import servers
-from tests.connectors import faults_suite as suite
-from tests.connectors.trial import outcome, trial
+from tests.support import faults_suite as suite
+from tests.support.trial import outcome, trial
 
 # What is different from the settings that let `app` in, and what that leads to.
 CASES = [

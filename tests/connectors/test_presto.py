@@ -9,8 +9,8 @@ from qualytics.connectors import Refusal, get
 from qualytics.connectors.shared import presto as _presto
 from qualytics.connectors.shared import presto_listing
 from qualytics.connectors.types import presto, trino
-from tests.connectors import faults_suite as suite
-from tests.connectors.statement_server import Behaviour, statement_server
+from tests.support import faults_suite as suite
+from tests.support.statement_server import Behaviour, statement_server
 
 TYPES = ("trino", "presto")
 MODULES = {"trino": trino, "presto": presto}

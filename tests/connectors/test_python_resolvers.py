@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests import faults
+from tests.support import faults
 
 # Answers as the child of a test does on a control plane: the name is what was checked, no other name exists.
 PROGRAM = """

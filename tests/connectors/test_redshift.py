@@ -10,8 +10,8 @@ from qualytics.connectors.shared import aws_role
 from qualytics.connectors.types import _redshift_iam, _redshift_login, redshift
 from testbed import objects, servers
 from testbed import redshift as stand_in
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins
+from tests.support import faults_suite as suite
+from tests.support import pins
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
 CLUSTER = "analytics.abc123xyz.eu-west-1.redshift.amazonaws.com"

@@ -4,9 +4,9 @@ import pytest
 
 from qualytics import probe
 from qualytics.secret import Secret
-from tests import defects, namespaces
-from tests.connectors.cloud import serving
 from tests.connectors.second_host_in_namespace import LOGINS, ROLE, STATES
+from tests.support import namespaces, tls_defects
+from tests.support.cloud import serving
 
 PURPOSES = {
     "oauth2.googleapis.com": "where Google trades the key for a token",
@@ -54,9 +54,9 @@ def test_an_api_that_hangs_up_after_the_role_was_taken_is_named():
             raise ConnectionAbortedError
         return 200, {"Content-Type": "text/xml"}, CREDENTIALS
 
-    root = defects.issue("Test Root", ca=True)
-    context = defects.context_of((defects.issue("leaf", root, hosts=("localhost",)), root))
-    with serving(answer) as api, defects.serving("redshift", context) as port:
+    root = tls_defects.issue("Test Root", ca=True)
+    context = tls_defects.context_of((tls_defects.issue("leaf", root, hosts=("localhost",)), root))
+    with serving(answer) as api, tls_defects.serving("redshift", context) as port:
         more = {"cluster_identifier": "analytics", "endpoint_url": f"http://127.0.0.1:{api}"}
         parameters = {"ssl_mode": "verify", **ROLE, **more, "ssl_root_cert": root.pem.decode()}
         values = {"host": "localhost", "port": port, "username": "AKIA", "parameters": parameters}

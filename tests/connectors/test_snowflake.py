@@ -27,10 +27,9 @@ from qualytics.connectors.types._snowflake_arguments import account, arguments, 
 from qualytics.connectors.types._snowflake_names import identifier
 from qualytics.connectors.types.snowflake import CONNECTOR
 from qualytics.secret import Secret
-from tests import faults
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins
-from tests.snowflake_service import Service, failure, new_key, pem, serving
+from tests.support import faults, pins
+from tests.support import faults_suite as suite
+from tests.support.snowflake_service import Service, failure, new_key, pem, serving
 
 # A file, another host or proxy, an identity that lies around, a browser, TLS off, a secret in the clear.
 DANGEROUS = {

@@ -15,7 +15,7 @@ from qualytics.connectors.shared.keys import private_key
 from qualytics.connectors.types._snowflake_arguments import arguments
 from qualytics.connectors.types._snowflake_errors import classify
 from qualytics.secret import Secret
-from tests.snowflake_service import new_key, pem
+from tests.support.snowflake_service import new_key, pem
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from qualytics.connectors import get
 from qualytics.connectors.shared import tds
 from qualytics.connectors.types import sqlserver
 from qualytics.probe.verdicts.exceptions import judge
-from tests.connectors import faults_suite as suite
-from tests.connectors import tds_stub
+from tests.support import faults_suite as suite
+from tests.support import tds_stub
 
 TYPES = ("sqlserver", "synapse", "fabric")
 PRINCIPAL = {"authentication_type": "SERVICE_PRINCIPAL", "tenant_id": "contoso.onmicrosoft.com"}

@@ -13,9 +13,8 @@ from qualytics.connectors.types import _teradata_catalog, teradata
 from qualytics.probe.child.stages import make_target
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import relay
-from tests import faults
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins
+from tests.support import faults, pins
+from tests.support import faults_suite as suite
 
 DANGEROUS = {
     "logdata": "authcid=evil",

@@ -7,7 +7,7 @@ import pytest
 from qualytics.connectors import get
 from qualytics.connectors.types import postgresql, timescale
 from testbed import servers
-from tests.connectors import faults_suite as suite
+from tests.support import faults_suite as suite
 
 DANGEROUS = {
     "service": "prod",

@@ -16,11 +16,11 @@ from qualytics.connectors import all_connectors, get
 from qualytics.probe.child.tls import ended_for, make_tls
 from qualytics.probe.verdicts.exceptions import judge
 from qualytics.secret import Secret
-from tests import defects, faults
-from tests.connectors import faults_suite as suite
-from tests.connectors.tds_stub import sql_server
 from tests.connectors.test_contract import KEY_FILE
-from tests.connectors.trial import outcome
+from tests.support import faults, tls_defects
+from tests.support import faults_suite as suite
+from tests.support.tds_stub import sql_server
+from tests.support.trial import outcome
 
 # Whose drivers have words of their own.
 SPEAKING = ["databricks", "dremio", "hive", "oracle", "s3", "snowflake", "sqlserver", "teradata", "trino"]
@@ -48,7 +48,7 @@ def key_file():
     return json.dumps(json.loads(KEY_FILE) | {"private_key": key.decode()})
 
 
-def attempt(type_, port, roots=None, host=defects.HOST, **options):
+def attempt(type_, port, roots=None, host=tls_defects.HOST, **options):
     connector = get(type_)
     parameters = {"ssl_mode": "verify", **MORE.get(type_, {})}
     if roots is not None:
@@ -75,19 +75,19 @@ def check(report, cause, hint):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", defects.NAMES)
+@pytest.mark.parametrize("name", tls_defects.NAMES)
 @pytest.mark.parametrize("type_", WHOLE)
 def test_each_defect_of_a_certificate_has_its_cause_and_hint(type_, name):
-    case = defects.cases()[name]
-    with defects.serving(type_, defects.context_of(case.sent)) as port:
+    case = tls_defects.cases()[name]
+    with tls_defects.serving(type_, tls_defects.context_of(case.sent)) as port:
         check(attempt(type_, port, case.given.pem), case.cause, case.hint)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("type_", sorted(set(TYPES) - set(WHOLE) - TDS))
 def test_an_expired_issuer_is_named_as_the_issuer_for_every_type(type_):
-    case = defects.cases()["intermediate-expired"]
-    with defects.serving(type_, defects.context_of(case.sent)) as port:
+    case = tls_defects.cases()["intermediate-expired"]
+    with tls_defects.serving(type_, tls_defects.context_of(case.sent)) as port:
         check(attempt(type_, port, case.given.pem), case.cause, case.hint)
 
 
@@ -104,16 +104,16 @@ def test_an_expired_issuer_is_named_as_the_issuer_for_every_type(type_):
     ],
 )
 def test_what_the_odbc_driver_says_of_a_certificate_has_its_cause_too(name, cause):
-    case = defects.cases()[name]
-    with sql_server([], context=defects.context_of(case.sent)) as port:
+    case = tls_defects.cases()[name]
+    with sql_server([], context=tls_defects.context_of(case.sent)) as port:
         check(attempt("sqlserver", port, case.given.pem), cause, "")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("type_", KINDS)
 def test_without_a_root_the_hint_asks_for_it_by_name(type_):
-    case = defects.cases()["unknown-root"]
-    with defects.serving(type_, defects.context_of(case.sent)) as port:
+    case = tls_defects.cases()["unknown-root"]
+    with tls_defects.serving(type_, tls_defects.context_of(case.sent)) as port:
         check(
             attempt(type_, port),
             "not trusted here: 'Test Root'",
@@ -134,18 +134,18 @@ def test_without_a_root_the_hint_asks_for_it_by_name(type_):
     ids=["tls-1.1", "no-cipher", "client-certificate-1.2", "client-certificate-1.3"],
 )  # fmt: skip
 def test_what_a_server_wants_of_tls_has_its_cause_and_hint(type_, options, cause, hint):
-    root = defects.issue("Test Root", ca=True)
-    context = defects.context_of((defects.issue("leaf", root), root), **options)
-    with defects.serving(type_, context) as port:
+    root = tls_defects.issue("Test Root", ca=True)
+    context = tls_defects.context_of((tls_defects.issue("leaf", root), root), **options)
+    with tls_defects.serving(type_, context) as port:
         check(attempt(type_, port, root.pem), cause, hint)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("type_", sorted(set(TYPES) - set(KINDS) - TDS - {"bigquery"}))  # which asks Google first
 def test_a_client_certificate_that_is_asked_for_after_the_handshake_is_named_for_every_type(type_):
-    root = defects.issue("Test Root", ca=True)
+    root = tls_defects.issue("Test Root", ca=True)
     options = {"minimum_version": ssl.TLSVersion.TLSv1_3, "verify_mode": ssl.CERT_REQUIRED}
-    with defects.serving(type_, defects.context_of((defects.issue("leaf", root), root), **options)) as port:
+    with tls_defects.serving(type_, tls_defects.context_of((tls_defects.issue("leaf", root), root), **options)) as port:
         check(attempt(type_, port, root.pem), "asks for a client certificate", "user and password")
 
 

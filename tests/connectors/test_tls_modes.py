@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.connectors.trial import outcome, trial
+from tests.support.trial import outcome, trial
 
 pytestmark = pytest.mark.servers  # which are asked for by name
 

@@ -9,9 +9,8 @@ import pytest
 from qualytics.connectors.shared.tunnel import tunnel
 from qualytics.probe.child.tls import make_tls
 from testbed import relay
-from tests import faults
-from tests.connectors import faults_suite as suite
-from tests.connectors import pins
+from tests.support import faults, pins
+from tests.support import faults_suite as suite
 
 LARGE = 1 << 20
 

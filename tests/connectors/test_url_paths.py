@@ -8,8 +8,8 @@ import pytest
 
 from qualytics.connectors import Refusal
 from qualytics.connectors.shared.requests import segment
-from tests.connectors import faults_suite as suite
-from tests.connectors.cloud import serving, trial
+from tests.support import faults_suite as suite
+from tests.support.cloud import serving, trial
 
 _STEPS = ["..", ".", "../../../evil", "a/../../../../evil", "..\\..\\evil", "a/b"]
 

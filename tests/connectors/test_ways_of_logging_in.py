@@ -10,8 +10,8 @@ import pytest
 
 from qualytics.connectors import get
 from testbed import servers
-from tests import faults
-from tests.connectors.trial import outcome, trial
+from tests.support import faults
+from tests.support.trial import outcome, trial
 
 RULES = """
 hostssl kerberos    all all gss

@@ -26,7 +26,7 @@ from qualytics import probe
 from qualytics.probe.egress import Policy
 from qualytics.secret import Secret
 from tests.connectors.google_in_namespace import bring_up_loopback
-from tests.connectors.trial import outcome
+from tests.support.trial import outcome
 
 GOOD, EVIL, METADATA = "10.9.9.1", "127.0.0.1", "169.254.169.254"
 SPELLINGS = [

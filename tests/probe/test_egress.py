@@ -12,8 +12,8 @@ from qualytics import probe
 from qualytics.connectors import get
 from qualytics.probe.egress import Blocked, Policy, is_name
 from qualytics.probe.verdicts.exceptions import judge
-from tests import faults, namespaces
-from tests.connectors.trial import outcome
+from tests.support import faults, namespaces
+from tests.support.trial import outcome
 
 REFUSED = [
     *("127.0.0.1", "127.255.255.254", "0.0.0.0", "0.1.2.3", "169.254.169.254", "169.254.170.2", "100.100.100.200"),

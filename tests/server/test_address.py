@@ -17,8 +17,8 @@ from qualytics.errors import AddressTaken
 from qualytics.server import listening
 from testbed.control_plane import make_people, serving
 from testbed.servers import free_port
-from tests import faults
-from tests.processes import descendants, watched
+from tests.support import faults
+from tests.support.processes import descendants, watched
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ from qualytics.store.schema import TABLES
 from testbed import servers
 from testbed.control_plane import MANY, serving
 from tests.server.test_rights import INLINE, OPERATIONS, request_of, right_of
-from tests.threads import Threads
+from tests.support.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 WRITERS = [(method, path) for method, path in OPERATIONS if method != "get" or "schemas" in path or "catalogs" in path]

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from qualytics.secret import MASK
-from tests import faults
-from tests.encodings import ENCODINGS
+from tests.support import faults
+from tests.support.encodings import ENCODINGS
 
 WORDS = ("message", "hint", "detail", "warnings", "stage", "class")
 GUESS, SECRET = "guess-4711-x", "hunter2-8841"

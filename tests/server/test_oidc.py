@@ -12,8 +12,8 @@ from qualytics.errors import UsageError
 from qualytics.server import config
 from testbed import oidc
 from testbed.control_plane import serving
-from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser
-from tests.tunnel import tunnelling
+from tests.support.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser
+from tests.support.tunnel import tunnelling
 
 PUBLIC = "http://127.0.0.1:10"
 CALLBACK = f"{PUBLIC}/api/cli/callback"

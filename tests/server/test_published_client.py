@@ -14,7 +14,7 @@ import yaml
 from testbed import servers
 from testbed.control_plane import PASSWORD, serving
 from testbed.published import Published, inventory, program
-from tests.server.browser import Browser
+from tests.support.browser import Browser
 
 pytestmark = pytest.mark.timeout(300)
 ROLE = "arn:aws:iam::123456789012:role/reader"

@@ -10,7 +10,7 @@ import pytest
 
 from testbed import servers
 from testbed.control_plane import serving
-from tests.threads import Threads
+from tests.support.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 MANY = ("--requests-per-minute", "100000000", "--refusals-per-minute", "100000000")

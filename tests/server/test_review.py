@@ -23,7 +23,7 @@ from qualytics.service.accounts import sign_in_limits
 from qualytics.service.datastores import bulk
 from qualytics.settings import load as settings
 from testbed.control_plane import serving
-from tests.server.browser import REDIRECT, STATE, Browser
+from tests.support.browser import REDIRECT, STATE, Browser
 
 NEEDED = (409, "secret-needed-for-new-target")
 HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from testbed.control_plane import PASSWORD, serving
-from tests.server.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser, redirect_of
+from tests.support.browser import PKCE, REDIRECT, STATE, VERIFIER, Browser, redirect_of
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from qualytics.store.schema import TABLES
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import backup, check
 from testbed import servers
-from tests.threads import Threads
+from tests.support.threads import Threads
 
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
 

@@ -18,7 +18,7 @@ from qualytics.store.schema import VERSION
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite import lock
 from qualytics.store.sqlite.upkeep import backup, check, restore
-from tests.threads import Threads
+from tests.support.threads import Threads
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from qualytics.store.sqlite.upkeep import check
-from tests.refusing import refusing
+from tests.support.refused_calls import refusing
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,9 @@ from qualytics.errors import NotSignedIn, QualyticsError, Unreachable
 from qualytics.transport.connect import Deadline, proxy_of
 from qualytics.transport.endpoint import Endpoint
 from qualytics.transport.http import Reply, Request, Transport, failure
-from tests import faults
-from tests.client.misbehaving import reply, scripted
-from tests.tunnel import tunnelling
+from tests.support import faults
+from tests.support.misbehaving_http import reply, scripted
+from tests.support.tunnel import tunnelling
 
 TOKEN = "a-token-that-nobody-else-sees"
 PAGE = reply(200, {"items": [], "total": 0, "page": 1, "size": 100, "pages": 0})

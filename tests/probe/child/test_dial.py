@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from qualytics.probe.child.dial import dial, join
-from tests import faults
+from tests.support import faults
 
 LIVE, DEAD = "127.0.0.1", "127.0.0.2"
 

@@ -11,7 +11,7 @@ import pytest
 from qualytics import connectors, probe
 from qualytics.probe._platform import children
 from qualytics.secret import Secret
-from tests import faults
+from tests.support import faults
 
 SAMPLES = {"username": "somebody", "access_key": "SOMEBODY", "password": "a password", "secret_key": "a secret"}
 

@@ -19,8 +19,8 @@ from qualytics.probe.child import meter
 from qualytics.probe.parent import budget
 from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
-from tests import faults
-from tests.processes import descendants
+from tests.support import faults
+from tests.support.processes import descendants
 
 pytestmark = pytest.mark.slow
 

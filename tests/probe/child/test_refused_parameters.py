@@ -17,7 +17,6 @@ from qualytics.connectors import all_connectors, get
 from qualytics.probe import Plan, run
 from qualytics.secret import Secret
 from testbed.reach import reaching
-from tests import faults
 from tests.connectors import (
     test_db2,
     test_dremio,
@@ -35,6 +34,7 @@ from tests.connectors import (
     test_teradata,
     test_timescale,
 )
+from tests.support import faults
 
 pytestmark = pytest.mark.slow  # an interpreter of its own, and hundreds of commands in it
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests import defects
 from tests.connectors.test_tls_defects import attempt
-from tests.connectors.trial import outcome
+from tests.support import tls_defects
+from tests.support.trial import outcome
 
 # Each library that looks for roots: Python's ssl, requests, Rust, Go, libpq, PyMySQL, OpenSSL behind ODBC.
 TYPES = ["trino", "s3", "dremio", "teradata", "postgresql", "redshift", "mysql", "oracle", "db2", "snowflake"]
@@ -19,8 +19,8 @@ DAMAGES = {
 
 @pytest.fixture(scope="module")
 def chain():
-    root = defects.issue("Test Root", ca=True)
-    return defects.issue("leaf", root), root
+    root = tls_defects.issue("Test Root", ca=True)
+    return tls_defects.issue("leaf", root), root
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def folder(chain, tmp_path):
 @pytest.mark.parametrize("type_", TYPES)
 def test_a_folder_of_roots_is_trusted_and_nothing_else(type_, chain, folder, monkeypatch):
     monkeypatch.setenv("SSL_CERT_DIR", str(folder))
-    with defects.serving(type_, defects.context_of(chain)) as port:
+    with tls_defects.serving(type_, tls_defects.context_of(chain)) as port:
         trusted = attempt(type_, port)
-        (folder / "0a1b2c3d.0").write_bytes(defects.issue("Other Root", ca=True).pem)
+        (folder / "0a1b2c3d.0").write_bytes(tls_defects.issue("Other Root", ca=True).pem)
         other = attempt(type_, port)
     shaken = {stage.name: stage.ok for stage in trusted.stages}
     assert shaken["tls"] or outcome(trusted)[1] != "tls", trusted.failure.detail
@@ -51,13 +51,13 @@ def test_a_folder_of_roots_is_trusted_and_nothing_else(type_, chain, folder, mon
 @pytest.mark.parametrize("in_file", [True, False])
 def test_with_both_variables_both_count(chain, folder, tmp_path, monkeypatch, in_file):
     other = tmp_path / "other.pem"
-    other.write_bytes(defects.issue("Other Root", ca=True).pem)
+    other.write_bytes(tls_defects.issue("Other Root", ca=True).pem)
     if in_file:
         (folder / "0a1b2c3d.0").rename(tmp_path / "root.pem")
         other.rename(folder / "0a1b2c3d.0")
     monkeypatch.setenv("SSL_CERT_DIR", f"{folder}:")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "root.pem" if in_file else other))
-    with defects.serving("trino", defects.context_of(chain)) as port:
+    with tls_defects.serving("trino", tls_defects.context_of(chain)) as port:
         assert outcome(attempt("trino", port))[1] != "tls"
 
 

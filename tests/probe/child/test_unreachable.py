@@ -11,7 +11,7 @@ import pytest
 from qualytics.connectors import all_connectors, get
 from qualytics.probe.child.dial import dial
 from qualytics.probe.verdicts.exceptions import judge
-from tests import faults, namespaces
+from tests.support import faults, namespaces
 
 NETWORKED = [connector.type for connector in all_connectors() if connector.kind != "embedded"]
 

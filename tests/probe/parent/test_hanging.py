@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import parent, watched
+from tests.support.processes import parent, watched
 
 pytestmark = pytest.mark.slow  # each test starts processes
 

@@ -23,11 +23,11 @@ from qualytics.errors import TooMany
 from qualytics.probe.egress import Policy
 from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
-from tests import faults
-from tests.connectors.trial import outcome
 from tests.probe.child.test_faults import plan_for
 from tests.probe.parent.test_hanging import descendants, holds, readable
-from tests.processes import parent, watched
+from tests.support import faults
+from tests.support.processes import parent, watched
+from tests.support.trial import outcome
 
 pytestmark = pytest.mark.slow  # each test starts processes
 

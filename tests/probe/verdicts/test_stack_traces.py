@@ -10,7 +10,7 @@ from qualytics.masking import Masking
 from qualytics.probe.child.main import _cleared
 from qualytics.probe.verdicts.stack_traces import MAX_LINES, brief
 from qualytics.secret import Secret
-from tests.connectors.statement_server import Behaviour, statement_server
+from tests.support.statement_server import Behaviour, statement_server
 
 JAVA = """\
 java.sql.SQLException: Cannot create PoolableConnectionFactory

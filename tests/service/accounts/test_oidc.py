@@ -13,7 +13,7 @@ from qualytics.errors import NotSignedIn, Unreachable, UsageError
 from qualytics.secret import Secret
 from qualytics.service.accounts import oidc
 from qualytics.service.accounts.oidc import OpenId, Provider
-from tests import faults
+from tests.support import faults
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -11,7 +11,7 @@ from qualytics.settings import Settings
 from qualytics.store import open_pool, open_store
 from qualytics.store.sqlite.upkeep import check
 from testbed import servers
-from tests.threads import Threads
+from tests.support.threads import Threads
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 

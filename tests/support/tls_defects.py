@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests import faults
+from tests.support import faults
 
 NOW = dt.datetime.now(dt.UTC)
 DAY = dt.timedelta(days=1)

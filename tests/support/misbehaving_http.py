@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.faults import serving
+from tests.support.faults import serving
 
 if TYPE_CHECKING:
     import socket

@@ -13,7 +13,7 @@ from hypothesis import strategies
 from qualytics.connectors import Target, Tls
 from qualytics.probe import Plan, run
 from qualytics.secret import Secret
-from tests import faults
+from tests.support import faults
 
 # Any text that a field may hold: no NUL, no half of a surrogate pair.
 PASSWORDS = strategies.text(strategies.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1)

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import threading
 
-from tests import faults
+from tests.support import faults
 
 
 def tunnelling(seen):

@@ -20,8 +20,8 @@ from qualytics.probe import Plan, run
 from qualytics.probe.child.stages import make_target
 from qualytics.secret import Secret
 from qualytics.service.validate import Problems, check_complete, check_values
-from tests import faults
-from tests.connectors.faults_suite import FAULTS, limit_of
+from tests.support import faults
+from tests.support.faults_suite import FAULTS, limit_of
 
 # Beside those that every type meets.
 MORE_FAULTS = {
