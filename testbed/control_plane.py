@@ -163,7 +163,9 @@ def schemathesis() -> Path:
     return virtual_environment("schemathesis") / "bin" / "schemathesis"
 
 
-def make_people(home: Path, environ: Mapping[str, str] | None = None, *, password: str | None = None) -> dict[str, str]:
+def make_accounts(
+    home: Path, environ: Mapping[str, str] | None = None, *, password: str | None = None
+) -> dict[str, str]:
     """Make a store with one user of each role, named as the role in lower case; return a token of each."""
     found = settings.load({"QUALYTICS_CONFIG_HOME": str(home), **(environ or {})})
     with Context(replace(found, plane=settings.Plane())) as context:
@@ -187,7 +189,7 @@ def serving(
 
     `tokens` says that the users are there already; else one of each role is made, with `password` if given.
     """
-    people = dict(tokens) if tokens is not None else make_people(home, environ, password=password)
+    tokens = make_accounts(home, environ, password=password) if tokens is None else tokens
     port = free_port()
     command = [sys.executable, "-m", "qualytics", "serve", "--listen", f"127.0.0.1:{port}"]
     command += ["--allow-target", "127.0.0.0/8", *options]
@@ -204,7 +206,7 @@ def serving(
         start_new_session=True,
         preexec_fn=_die_with_parent,
     )
-    found = ControlPlane(port, home, people, process)
+    found = ControlPlane(port, home, dict(tokens), process)
     try:
         found.begin()
         yield found

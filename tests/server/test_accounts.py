@@ -127,7 +127,7 @@ def test_a_role_counts_at_the_next_request_and_a_deleted_user_has_none(admin, pe
 
 
 def test_two_admins_cannot_remove_each_other_at_once(admin, person, plane):
-    people = [person(plane, "Admin") for _ in range(2)]
+    admins = [person(plane, "Admin") for _ in range(2)]
     results, start = [], threading.Barrier(2)
 
     def remove(caller, other):
@@ -135,8 +135,8 @@ def test_two_admins_cannot_remove_each_other_at_once(admin, person, plane):
         results.append(caller("DELETE", f"/users/{other}").status)
 
     threads = [
-        threading.Thread(target=remove, args=(people[0][1], people[1][0]["id"])),
-        threading.Thread(target=remove, args=(people[1][1], people[0][0]["id"])),
+        threading.Thread(target=remove, args=(admins[0][1], admins[1][0]["id"])),
+        threading.Thread(target=remove, args=(admins[1][1], admins[0][0]["id"])),
     ]
     for thread in threads:
         thread.start()

@@ -15,7 +15,7 @@ import pytest
 
 from qualytics.errors import AddressTaken
 from qualytics.server import listening
-from testbed.control_plane import make_people, serving
+from testbed.control_plane import make_accounts, serving
 from testbed.servers import free_port
 from tests.support import faults
 from tests.support.processes import descendants, watched
@@ -72,7 +72,7 @@ def test_it_shares_no_port_with_a_program_that_would_share(home):
 
 
 def test_of_two_that_start_at_once_one_serves(tmp_path):
-    make_people(tmp_path / "home")
+    make_accounts(tmp_path / "home")
     port = free_port()
     both = [serve(tmp_path / "home", f"127.0.0.1:{port}") for _ in range(2)]
     try:

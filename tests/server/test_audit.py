@@ -10,7 +10,7 @@ from qualytics import settings
 from qualytics.service.audit import Audit
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
-from testbed.control_plane import make_people, serving
+from testbed.control_plane import make_accounts, serving
 
 
 def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(plane, admin, manager, member, fresh):
@@ -158,14 +158,14 @@ def test_the_log_is_pruned_by_an_admin_from_anywhere(plane, run, admin):
 
 def test_a_server_that_starts_drops_old_tests_and_refusals_and_no_changes(tmp_path):
     home = tmp_path / "home"
-    people = make_people(home)
+    tokens = make_accounts(home)
     row = (
         "INSERT INTO audit (created, actor, action, object_type, outcome, detail) VALUES ('2020', 'a', ?, 'x', ?, '{}')"
     )
     with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(home)})) as context, context.writing():
         for action, outcome in (("connection.test", "done"), ("user.create", "not-allowed"), ("user.create", "done")):
             context.store.execute(row, (action, outcome))
-    with serving(home, tokens=people) as plane:
+    with serving(home, tokens=tokens) as plane:
         admin, until = plane.api(), time.monotonic() + 30
         while len(found := [entry for entry in admin("GET", "/audit").json["items"] if entry["actor"] == "a"]) > 1:
             assert time.monotonic() < until

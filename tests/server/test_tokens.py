@@ -9,7 +9,7 @@ import time
 import jwt
 import pytest
 
-from testbed.control_plane import make_people
+from testbed.control_plane import make_accounts
 
 FAR = int(time.time()) + 86_400
 
@@ -87,7 +87,7 @@ def test_a_token_in_a_cookie_opens_nothing(plane):
 
 
 def test_a_good_token_of_another_control_plane_opens_nothing(plane, tmp_path):
-    for token in make_people(tmp_path / "other").values():
+    for token in make_accounts(tmp_path / "other").values():
         answer = plane.api(token)("GET", "/users/me")
         assert (answer.status, answer.json["code"]) == (401, "not-signed-in")
 

@@ -23,7 +23,6 @@ from qualytics.service.datastores import bulk
 from qualytics.service.datastores.operations import SYNC, Operations
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.store.schema import TABLES
-from qualytics.store.tables.users import People
 
 # Each has a fresh store with users.
 pytestmark = pytest.mark.slow
@@ -297,8 +296,8 @@ def test_a_code_of_a_sign_in_is_void_once_the_user_has_changed(anywhere):
             "challenge": challenge_of(verifier),
         }
         with context.writing():
-            people = People(context.store.execute)
-            place = logins._finish(people, people.user(eve["id"]), asked, "provider")
+            accounts = context.store.accounts
+            place = logins._finish(accounts, accounts.user(eve["id"]), asked, "provider")
     code = parse_qs(urlsplit(place).query)["code"][0]
     with anywhere.context() as context:
         Users(context).update(eve["id"], {"role": "Manager"})

@@ -73,7 +73,7 @@ def components() -> dict[str, Schema]:
         "AuditPrune": _closed({"before": _TEXT | {"description": "a day, or a moment as of RFC 3339"}}, "before"),
         "AuditPruned": _closed({"before": _TIME, "deleted": {"type": "integer", "minimum": 0}}, "before", "deleted"),
         "Entries": _closed({"items": _list(_OBJECT), "next": _or_null(_ID)}, "items", "next"),
-        **_people(),
+        **_accounts(),
     }
 
 
@@ -221,7 +221,7 @@ def _operation() -> Schema:
     return _closed(properties, *properties)
 
 
-def _people() -> dict[str, Schema]:
+def _accounts() -> dict[str, Schema]:
     user: dict[str, Schema] = {
         "id": _or_null(_ID),
         "name": _NAME,

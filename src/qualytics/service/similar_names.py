@@ -9,16 +9,16 @@ from qualytics import text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qualytics.store.tables.users import People, User
+    from qualytics.store.tables.users import Accounts, User
 
 # So many names a new one is compared with by its look: a few milliseconds.
 MAX_COMPARED = 2_000
 
 
-def twin_of(people: People, name: str, besides: int | None = None) -> User | None:
+def twin_of(accounts: Accounts, name: str, besides: int | None = None) -> User | None:
     """Return another user whose name looks the same (UTS #39), None when there is none."""
     looks = text.looks(name)
-    return next((user for user in people.users() if user.id != besides and looks & text.looks(user.name)), None)
+    return next((user for user in accounts.users() if user.id != besides and looks & text.looks(user.name)), None)
 
 
 def warnings(what: str, name: str, others: Iterable[tuple[int, str]], besides: int) -> tuple[str, ...]:

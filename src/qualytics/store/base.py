@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qualytics.settings import Settings
+    from qualytics.store.tables.users import Accounts
 
 
 # The store's identity and, once it was needed, its key.
@@ -47,6 +48,13 @@ class Store(abc.ABC):
         self._keys = Keys(settings)
         self._identity, self._key = known or (self._read_identity(), None)
         self.records = Records(self.execute, self.store_id, self.key, self.state)
+
+    @property
+    def accounts(self) -> Accounts:
+        """Return users, tokens and sign-ins that are under way."""
+        from qualytics.store.tables.users import Accounts  # no list of connections needs it
+
+        return Accounts(self.execute)
 
     def __enter__(self) -> Self:
         return self

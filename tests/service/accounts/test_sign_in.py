@@ -106,9 +106,7 @@ def test_a_try_beyond_the_limit_costs_no_verification_for_anybody(attempt, hashe
 def test_an_address_has_a_limit_over_all_names_and_a_name_over_all_addresses(shared):
     def tries(address, name):
         with shared.context() as context, context.store.writing():
-            from qualytics.store.tables.users import People
-
-            return sign_in_limits.count(People(context.store.execute), sign_in_limits.of(address, name)) == 0
+            return sign_in_limits.count(context.store.accounts, sign_in_limits.of(address, name)) == 0
 
     assert [tries("a", f"n{number}") for number in range(sign_in_limits.PER_ADDRESS + 1)].count(
         True

@@ -15,7 +15,7 @@ from qualytics.service.accounts.tokens import MAX_ACTIVE, Tokens, authenticate, 
 from qualytics.service.accounts.users import Users
 from qualytics.service.rights import Actor
 from qualytics.store.sealing.values import OwnSecrets
-from qualytics.store.tables.users import People, Token
+from qualytics.store.tables.users import Token
 
 KEYS = ["id", "name", "user", "active", "expiration", "last_used", "revoked", "created"]
 
@@ -249,10 +249,10 @@ def test_the_owner_of_the_store_says_whose_token_it_is(shared, ada):
 def test_a_user_has_a_limited_number_of_good_tokens(shared, bob):
     with shared.as_user(bob) as context:
         with context.store.writing():
-            people = People(context.store.execute)
+            accounts = context.store.accounts
             for number in range(MAX_ACTIVE):
                 row = {"created": "2026-01-01T00:00:00.000Z", "expires": "2099-01-01T00:00:00.000Z"}
-                last = people.insert_token(Token(user_id=bob["id"], name="t", hash=str(number), **row))
+                last = accounts.insert_token(Token(user_id=bob["id"], name="t", hash=str(number), **row))
         with pytest.raises(Conflict, match="has 100 tokens that are good"):
             Tokens(context).create("one more")
         Tokens(context).revoke(last)
@@ -277,7 +277,7 @@ def test_tokens_are_in_the_audit_log_without_themselves(shared, bob):
 
 def last_used(shared, token_id=1):
     with shared.context() as context:
-        return People(context.store.execute).token(token_id).last_used
+        return context.store.accounts.token(token_id).last_used
 
 
 def test_the_last_use_is_written_once_a_minute_and_never_by_the_request(shared, ada):
@@ -324,7 +324,7 @@ def test_a_request_does_not_wait_for_whoever_writes(shared, second_worker, ada):
 
 def test_times_of_tokens_sort_as_they_pass(shared, ada):
     with shared.context() as context:
-        found = People(context.store.execute).token(1)
+        found = context.store.accounts.token(1)
     assert found.created < found.expires
     assert len(found.created) == len(found.expires)
     assert abs(claims_of(ada["bearer_token"])["iat"] - time.time()) < 60
@@ -334,7 +334,7 @@ def kept(shared, bearer):
     """Store a forged token as one that was given out, good for long as far as its row says."""
     with shared.context() as context, context.writing():
         row = {"created": "2026-01-01T00:00:00.000Z", "expires": "2999-01-01T00:00:00.000Z"}
-        People(context.store.execute).insert_token(Token(user_id=1, name="t", hash=hash_of(bearer), **row))
+        context.store.accounts.insert_token(Token(user_id=1, name="t", hash=hash_of(bearer), **row))
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])

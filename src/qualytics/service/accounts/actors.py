@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from qualytics.errors import NotSignedIn
 from qualytics.service.clock import now
-from qualytics.store.tables.users import People
 
 if TYPE_CHECKING:
     from qualytics.service.rights import Actor
@@ -24,11 +23,11 @@ def current_actor(store: Store, actor: Actor) -> Actor:
         NotSignedIn: the token is not good any more, or the user is gone.
 
     """
-    people = People(store.execute)
+    accounts = store.accounts
     if actor.token_id is not None:
-        found = require_good(people.signed_in("id", actor.token_id))
+        found = require_good(accounts.signed_in("id", actor.token_id))
         return replace(actor, name=found.user_name, role=found.role)
-    user = people.user(actor.user_id or 0)
+    user = accounts.user(actor.user_id or 0)
     if user is None:
         raise NotSignedIn("the user is no longer known here", HINT)
     return replace(actor, name=user.name, role=user.role)

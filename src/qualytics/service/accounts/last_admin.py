@@ -11,26 +11,26 @@ from qualytics.service.clock import now
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qualytics.store.tables.users import People, User
+    from qualytics.store.tables.users import Accounts, User
 
 
 @contextlib.contextmanager
-def one_left(people: People, name: str) -> Iterator[None]:
+def one_left(accounts: Accounts, name: str) -> Iterator[None]:
     """Change a user of a name, or their tokens, inside a transaction.
 
     Raises:
         Conflict: no Admin could sign in afterwards, though one could before.
 
     """
-    had = people.has_admin(now())
+    had = accounts.has_admin(now())
     yield
-    if had and not people.has_admin(now()):
+    if had and not accounts.has_admin(now()):
         raise _last(name)
 
 
-def require_another(people: People, user: User) -> None:
+def require_another(accounts: Accounts, user: User) -> None:
     """Raise Conflict if no Admin could sign in without this user, though one can with."""
-    if people.has_admin(now()) and not people.has_admin(now(), besides=user.id):
+    if accounts.has_admin(now()) and not accounts.has_admin(now(), besides=user.id):
         raise _last(user.name)
 
 

@@ -15,31 +15,31 @@ from qualytics.store.tables.users import User
 if TYPE_CHECKING:
     from qualytics.service.accounts.oidc import Identity, Provider
     from qualytics.service.context import Context
-    from qualytics.store.tables.users import People
+    from qualytics.store.tables.users import Accounts
 
 _MAX_TRIES = 100
 
 
-def user_of(context: Context, people: People, identity: Identity, provider: Provider) -> User:
+def user_of(context: Context, accounts: Accounts, identity: Identity, provider: Provider) -> User:
     """Return the user that an identity is, linked or made where the provider's settings say so.
 
     Raises:
         NotSignedIn: it is nobody here.
 
     """
-    found = people.user_of(identity.issuer, identity.subject)
+    found = accounts.user_of(identity.issuer, identity.subject)
     if found is not None:
         return found
-    if (known := _by_email(people, identity, provider)) is not None:
-        people.update_user(known.id, {"issuer": identity.issuer, "subject": identity.subject})
+    if (known := _by_email(accounts, identity, provider)) is not None:
+        accounts.update_user(known.id, {"issuer": identity.issuer, "subject": identity.subject})
         Action(context, "user.update", known.id).record(known.id, known.name, changed=["issuer", "subject"])
-        return people.user(known.id) or known
+        return accounts.user(known.id) or known
     if provider.default_role is None:
         who = f"subject {identity.subject!r} of {identity.issuer}"
         raise NotSignedIn(
             f"{provider.name} knows you, but nobody here is {who}", "ask an Admin to link your user to it"
         )
-    name = _free_name(people, identity)
+    name = _free_name(accounts, identity)
     user = User(
         name=name,
         name_key=validate.fold(name),
@@ -51,23 +51,23 @@ def user_of(context: Context, people: People, identity: Identity, provider: Prov
         subject=identity.subject,
         created=now(),
     )
-    user_id = people.insert_user(user)
+    user_id = accounts.insert_user(user)
     Action(context, "user.create").record(user_id, name, changed=["issuer", "name", "role", "subject"])
-    return people.user(user_id) or user
+    return accounts.user(user_id) or user
 
 
-def _by_email(people: People, identity: Identity, provider: Provider) -> User | None:
+def _by_email(accounts: Accounts, identity: Identity, provider: Provider) -> User | None:
     if not (provider.by_email and identity.email and identity.is_email_verified):
         return None
-    found = people.users_with_email(identity.email.casefold())
+    found = accounts.users_with_email(identity.email.casefold())
     # An address that two share names nobody, and a user who is somebody else to the provider is not this one.
     return found[0] if len(found) == 1 and found[0].kind == "user" and found[0].issuer is None else None
 
 
-def _free_name(people: People, identity: Identity) -> str:
+def _free_name(accounts: Accounts, identity: Identity) -> str:
     base = text.visible(identity.name or "")[:200] or text.visible(identity.subject)[:200] or "user"
     for number in range(1, _MAX_TRIES):
         name = base if number == 1 else f"{base}-{number}"
-        if people.user_named(validate.fold(name)) is None and twin_of(people, name) is None:
+        if accounts.user_named(validate.fold(name)) is None and twin_of(accounts, name) is None:
             return name
     raise NotSignedIn(f"too many users are named {base!r}", "ask an Admin to make a user for you")

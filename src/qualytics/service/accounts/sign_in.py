@@ -22,14 +22,13 @@ from qualytics.service.clock import later, now
 from qualytics.service.context import Action
 from qualytics.service.rights import Actor
 from qualytics.store.sealing.values import OwnSecrets
-from qualytics.store.tables.users import People
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.service.accounts.oidc import OpenId
     from qualytics.service.context import Context
-    from qualytics.store.tables.users import User
+    from qualytics.store.tables.users import Accounts, User
 
 STEP_S = 600
 # RFC 6749 section 4.1.2: a code is for the next moment.
@@ -82,9 +81,9 @@ class Logins:
         """
         asked = _checked(given)
         with self._context.writing():
-            people = self._people()
-            people.drop_logins(now())
-            return self._step(people, asked, browser)
+            accounts = self._context.store.accounts
+            accounts.drop_logins(now())
+            return self._step(accounts, asked, browser)
 
     def with_password(self, key: str, browser: str, name: str, password: str) -> str:
         """Return where the browser goes once a user has said name and password.
@@ -98,29 +97,29 @@ class Logins:
         name, password = name[:512], password[: MAX_LENGTH + 1]
         tries = sign_in_limits.of(self._asking.address, validate.fold(name))
         with self._context.writing():
-            people = self._people()
-            asked = self._taken(people, _ASKED, key, browser)
-            wait_s = sign_in_limits.count(people, tries)
+            accounts = self._context.store.accounts
+            asked = self._taken(accounts, _ASKED, key, browser)
+            wait_s = sign_in_limits.count(accounts, tries)
             if wait_s > 0:
                 self._tell(None, TooMany.code, asked)
         if wait_s > 0:
             hint = f"try again in {max(1, round(wait_s / 60))} minutes, or ask an Admin"
             raise TooMany("too many tries to sign in", hint, wait_s)
-        user = people.user_named(validate.fold(name))
+        user = accounts.user_named(validate.fold(name))
         known = user.password_hash if user is not None else None
         self._context.release()  # nobody waits for the store while a password is verified
         is_right = self._passwords.verify(known, password)
         with self._context.writing():
-            people = self._people()
-            user = people.user(user.id) if user is not None else None
+            accounts = self._context.store.accounts
+            user = accounts.user(user.id) if user is not None else None
             if not is_right or user is None or user.password_hash != known:
                 self._tell(user, NotSignedIn.code, asked)
-                another = self._step(people, asked, browser)
+                another = self._step(accounts, asked, browser)
             else:
-                sign_in_limits.forgive(people, tries)
+                sign_in_limits.forgive(accounts, tries)
                 if self._passwords.needs_rehash(str(known)):
-                    people.set_password_hash(user.id, self._passwords.hash(password))
-                return self._finish(people, user, asked, "password")
+                    accounts.set_password_hash(user.id, self._passwords.hash(password))
+                return self._finish(accounts, user, asked, "password")
         raise TryAgain(another)
 
     def to_provider(self, key: str, browser: str, callback: str) -> str:
@@ -133,9 +132,9 @@ class Logins:
         """
         state = secrets.token_urlsafe(32)
         with self._context.writing():
-            people = self._people()
-            asked = self._taken(people, _ASKED, key, browser)
-            people.add_login(_hash(state), _AWAY, asked, later(STEP_S))
+            accounts = self._context.store.accounts
+            asked = self._taken(accounts, _ASKED, key, browser)
+            accounts.add_login(_hash(state), _AWAY, asked, later(STEP_S))
             nonce, verifier = self._derived(state)
         self._context.release()
         return self._provider().authorization_url(callback, state, nonce, verifier)
@@ -150,7 +149,7 @@ class Logins:
         """
         openid, state = self._provider(), answer.get("state", "")
         with self._context.writing():
-            asked = self._taken(self._people(), _AWAY, state, browser)
+            asked = self._taken(self._context.store.accounts, _AWAY, state, browser)
             nonce, verifier = self._derived(state)
         self._context.release()  # nobody waits for the store while the provider is asked
         if answer.get("iss", openid.provider.issuer) != openid.provider.issuer:  # RFC 9207
@@ -162,9 +161,9 @@ class Logins:
         try:
             identity = openid.identity(answer["code"], callback, nonce, verifier)
             with self._context.writing():
-                people = self._people()
-                user = user_of(self._context, people, identity, openid.provider)
-                return self._finish(people, user, asked, "provider")
+                accounts = self._context.store.accounts
+                user = user_of(self._context, accounts, identity, openid.provider)
+                return self._finish(accounts, user, asked, "provider")
         except NotSignedIn:
             with self._context.writing():
                 self._tell(None, NotSignedIn.code, asked, "provider")
@@ -178,47 +177,47 @@ class Logins:
 
         """
         with self._context.writing():
-            found = self._people().take_login(_hash(code), _CODE, now())
+            found = self._context.store.accounts.take_login(_hash(code), _CODE, now())
         is_right = found is not None and bool(_VERIFIER.fullmatch(verifier))
         if found is None or not is_right or challenge_of(verifier) != found["challenge"]:
             raise NotSignedIn("the code is not good: it was used, is too old, or is for another program", _AGAIN)
         with self._context.writing():
-            people = self._people()
-            user = people.user(found["user_id"])
+            accounts = self._context.store.accounts
+            user = accounts.user(found["user_id"])
             if user is None or user.version != found["version"]:
                 raise NotSignedIn("the user was changed or deleted since this sign-in", _AGAIN)
-            return self._token(people, user, found["hostname"])
+            return self._token(accounts, user, found["hostname"])
 
     def _provider(self) -> OpenId:
         if self._openid is None:
             raise NotSignedIn("this control plane has no provider to sign in with", "sign in with name and password")
         return self._openid
 
-    def _step(self, people: People, asked: Mapping[str, Any], browser: str) -> Step:
+    def _step(self, accounts: Accounts, asked: Mapping[str, Any], browser: str) -> Step:
         key = secrets.token_urlsafe(32)
-        people.add_login(_hash(key), _ASKED, {**asked, "browser": _hash(browser)}, later(STEP_S))
+        accounts.add_login(_hash(key), _ASKED, {**asked, "browser": _hash(browser)}, later(STEP_S))
         return _as_step(key, asked)
 
-    def _taken(self, people: People, kind: str, key: str, browser: str) -> dict[str, Any]:
-        found = people.take_login(_hash(key), kind, now())
+    def _taken(self, accounts: Accounts, kind: str, key: str, browser: str) -> dict[str, Any]:
+        found = accounts.take_login(_hash(key), kind, now())
         if found is None or not hmac.compare_digest(found["browser"], _hash(browser)):
             raise NotSignedIn("this sign-in is over: it was used, is too old, or began in another browser", _AGAIN)
         return found
 
-    def _finish(self, people: People, user: User, asked: Mapping[str, Any], how: str) -> str:
+    def _finish(self, accounts: Accounts, user: User, asked: Mapping[str, Any], how: str) -> str:
         self._tell(user, "done", asked, how)
         if asked["challenge"] is None:
-            answer = {"token": self._token(people, user, asked["hostname"])["bearer_token"]}
+            answer = {"token": self._token(accounts, user, asked["hostname"])["bearer_token"]}
         else:
             answer = {"code": secrets.token_urlsafe(32)}
             kept = {"user_id": user.id, "version": user.version}
             kept |= {name: asked[name] for name in ("challenge", "hostname")}
-            people.add_login(_hash(answer["code"]), _CODE, kept, later(CODE_S))
+            accounts.add_login(_hash(answer["code"]), _CODE, kept, later(CODE_S))
         return f"{asked['redirect_uri']}?{urlencode({'state': asked['state'], **answer})}"
 
-    def _token(self, people: People, user: User, hostname: str) -> dict[str, Any]:
+    def _token(self, accounts: Accounts, user: User, hostname: str) -> dict[str, Any]:
         self._become(user)
-        require_room(people, user.id, user.name)
+        require_room(accounts, user.id, user.name)
         return issue(self._context, user.id, user.name, f"cli on {hostname}" if hostname else "cli")
 
     def _become(self, user: User) -> None:
@@ -240,9 +239,6 @@ class Logins:
         secret = own.own_secret_or_new("logins", lambda: Secret(secrets.token_urlsafe(32))).reveal().encode()
         nonce, verifier = (hmac.digest(secret, f"{use} {state}".encode(), "sha256").hex() for use in ("nonce", "pkce"))
         return nonce, verifier
-
-    def _people(self) -> People:
-        return People(self._context.store.execute)
 
 
 def _checked(given: Mapping[str, str | None]) -> dict[str, Any]:

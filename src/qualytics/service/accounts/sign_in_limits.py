@@ -13,7 +13,7 @@ from qualytics.service.clock import later
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qualytics.store.tables.users import People
+    from qualytics.store.tables.users import Accounts
 
 WINDOW_S = 900
 # A name alone has a wide limit: else anybody could keep its user from signing in.
@@ -40,19 +40,19 @@ def place_of(address: str | None) -> str:
     return place
 
 
-def count(people: People, tries: Sequence[tuple[str, int]]) -> float:
+def count(accounts: Accounts, tries: Sequence[tuple[str, int]]) -> float:
     """Count one try, before it is known how it ends; return how many seconds to wait, 0 if it may go on."""
     wait_s = 0.0
-    people.drop_logins(later(0))
+    accounts.drop_logins(later(0))
     for key_hash, limit in tries:
-        number, until = people.count_attempt(key_hash, later(WINDOW_S))
+        number, until = accounts.count_attempt(key_hash, later(WINDOW_S))
         if number > limit:
             left = datetime.fromisoformat(until) - datetime.now(UTC)
             wait_s = max(wait_s, left.total_seconds(), 1.0)
     return wait_s
 
 
-def forgive(people: People, tries: Sequence[tuple[str, int]]) -> None:
+def forgive(accounts: Accounts, tries: Sequence[tuple[str, int]]) -> None:
     """Take back a try that was right; only what fails counts."""
     for key_hash, _ in tries:
-        people.forgive_attempt(key_hash)
+        accounts.forgive_attempt(key_hash)

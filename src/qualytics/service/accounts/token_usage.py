@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from qualytics.errors import QualyticsError
 from qualytics.service.clock import later, now
-from qualytics.store.tables.users import People
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,9 +57,9 @@ class Uses:
             return
         try:
             with self._open_context() as context, context.writing():
-                people = People(context.store.execute)
+                accounts = context.store.accounts
                 for token_id, when in pending.items():
-                    people.set_used(token_id, when, later(-EVERY_S))
+                    accounts.set_used(token_id, when, later(-EVERY_S))
         except QualyticsError:
             with self._guard:
                 for token_id in pending:

@@ -15,7 +15,7 @@ from qualytics.service.accounts.last_admin import one_left
 from qualytics.service.clock import now
 from qualytics.service.context import Action, Context
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
-from qualytics.store.tables.users import People, Token
+from qualytics.store.tables.users import Accounts, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,9 +53,9 @@ class Tokens:
         with self._context.audited(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as action:
             name, days = _checked(name, DEFAULT_DAYS if expires_in_days is None else expires_in_days)
             with self._context.writing():
-                people = self._people()
-                owner_id, owner = self._owner(people, user)
-                require_room(people, owner_id, owner)
+                accounts = self._context.store.accounts
+                owner_id, owner = self._owner(accounts, user)
+                require_room(accounts, owner_id, owner)
                 return issue(self._context, owner_id, owner, name, days, action)
 
     def list(
@@ -63,13 +63,13 @@ class Tokens:
     ) -> Iterator[dict[str, Any]]:
         """Yield the documents of one's own tokens, of another user's, or of everybody's."""
         owner_id = self._listed(user, everybody=everybody)
-        yield from map(_document, self._people().tokens(owner_id, limit=limit))
+        yield from map(_document, self._context.store.accounts.tokens(owner_id, limit=limit))
 
     def page(self, number: int, size: int, user: str | int | None = None, *, everybody: bool = False) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`."""
-        owner_id, people = self._listed(user, everybody=everybody), self._people()
-        items = [_document(token) for token in people.tokens(owner_id, (number - 1) * size, size)]
-        return documents.page(items, people.count_tokens(owner_id), number, size)
+        owner_id, accounts = self._listed(user, everybody=everybody), self._context.store.accounts
+        items = [_document(token) for token in accounts.tokens(owner_id, (number - 1) * size, size)]
+        return documents.page(items, accounts.count_tokens(owner_id), number, size)
 
     def get(self, token_id: int) -> dict[str, Any]:
         """Return the document of a token.
@@ -96,7 +96,7 @@ class Tokens:
         with self._context.audited(OWN_TOKENS, name, token_id) as action, self._context.writing():
             found = self._visible(token_id)
             if revoke:
-                with one_left(self._people(), found.user_name):
+                with one_left(self._context.store.accounts, found.user_name):
                     ended = self._end(found)
                 action.record(token_id, found.name, user=found.user_name, ended=ended)
             else:
@@ -117,36 +117,36 @@ class Tokens:
             if found.revoked is None:
                 hint = f"revoke it first: qualytics auth token revoke --id {token_id}"
                 raise Conflict(f"token {found.name!r} is not revoked", hint)
-            self._people().delete_token(token_id)
+            self._context.store.accounts.delete_token(token_id)
             action.record(token_id, found.name, user=found.user_name)
         return {"id": found.id, "name": found.name, "deleted": True}
 
     def _end(self, found: Token) -> Sequence[int]:
-        people, asking = self._people(), self._context.actor
+        accounts, asking = self._context.store.accounts, self._context.actor
         lines = {found.id}
         if asking.token_id != found.id:
-            known = list(people.tokens(found.user_id))
+            known = list(accounts.tokens(found.user_id))
             spared = _line(known, asking.token_id) if asking.token_id is not None else set()
             lines |= _line(known, found.id) - spared
         for token_id in sorted(lines):
-            people.end_token(token_id, now(), is_final=asking.is_admin)
+            accounts.end_token(token_id, now(), is_final=asking.is_admin)
         return sorted(lines)
 
     def _restore(self, found: Token) -> None:
         if found.revoked is None:
             return
-        people, hint = self._people(), "make a new one: qualytics auth token create --name NAME"
+        accounts, hint = self._context.store.accounts, "make a new one: qualytics auth token create --name NAME"
         if found.is_final:
             raise Conflict(f"token {found.name!r} was ended by an Admin or a new password, which is final", hint)
-        if self._context.actor.token_id in _line(list(people.tokens(found.user_id)), found.id):
+        if self._context.actor.token_id in _line(list(accounts.tokens(found.user_id)), found.id):
             raise Conflict(f"token {found.name!r} has made the one that asks for it to be good again", hint)
-        require_room(people, found.user_id, found.user_name)
-        people.restore_token(found.id)
+        require_room(accounts, found.user_id, found.user_name)
+        accounts.restore_token(found.id)
 
-    def _owner(self, people: People, user: str | int | None) -> tuple[int, str]:
+    def _owner(self, accounts: Accounts, user: str | int | None) -> tuple[int, str]:
         actor = self._context.actor
         if user is not None:
-            found = people.user(user) if isinstance(user, int) else named(people, user)
+            found = accounts.user(user) if isinstance(user, int) else named(accounts, user)
             if found is None:
                 raise NotFound(f"there is no user {user}", "qualytics users list shows all")
             return found.id, found.name
@@ -160,32 +160,29 @@ class Tokens:
             self._context.require(ALL_TOKENS)
             return None
         self._context.require(OWN_TOKENS if user is None else ALL_TOKENS)
-        return self._owner(self._people(), user)[0]
+        return self._owner(self._context.store.accounts, user)[0]
 
     def _visible(self, token_id: int) -> Token:
-        found, actor = self._people().token(token_id), self._context.actor
+        found, actor = self._context.store.accounts.token(token_id), self._context.actor
         if found is None or (found.user_id != actor.user_id and actor.role not in ALL_TOKENS.roles):
             # Another's token is as good as none: ids tell nothing.
             raise NotFound(f"there is no token {token_id} of yours", "qualytics auth token list shows them")
         return found
 
-    def _people(self) -> People:
-        return People(self._context.store.execute)
 
-
-def require_room(people: People, user_id: int, user_name: str) -> None:
+def require_room(accounts: Accounts, user_id: int, user_name: str) -> None:
     """Raise Conflict when a user has as many good tokens as one may have."""
-    active = sum(_is_active(token) for token in people.tokens(user_id))
+    active = sum(_is_active(token) for token in accounts.tokens(user_id))
     if active >= MAX_ACTIVE:
         hint = "revoke what is not used any more: qualytics auth token revoke --id N"
         raise Conflict(f"{user_name!r} has {active} tokens that are good", hint)
 
 
-def end_others(context: Context, people: People, user_id: int) -> int:
+def end_others(context: Context, accounts: Accounts, user_id: int) -> int:
     """End every token of a user but the one that asks, for good; inside a transaction; return how many."""
-    ended = [token.id for token in people.tokens(user_id) if _is_active(token) and token.id != context.actor.token_id]
+    ended = [token.id for token in accounts.tokens(user_id) if _is_active(token) and token.id != context.actor.token_id]
     for token_id in ended:
-        people.end_token(token_id, now(), is_final=True)
+        accounts.end_token(token_id, now(), is_final=True)
     return len(ended)
 
 
@@ -205,29 +202,29 @@ def issue(
 
     It ends with the token that asks for it at the latest.
     """
-    people, maker = People(context.store.execute), context.actor.token_id
+    accounts, maker = context.store.accounts, context.actor.token_id
     made = int(time.time())
     ends = made + days * _DAY_S
-    if maker is not None and (parent := people.token(maker)) is not None:
+    if maker is not None and (parent := accounts.token(maker)) is not None:
         ends = min(ends, int(datetime.fromisoformat(parent.expires).timestamp()))
     bearer = signatures.signed(context, user_id, made, ends)
     expires = datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     token = Token(user_id=user_id, name=name, hash=hash_of(bearer), created=now(), expires=expires, made_by=maker)
-    found = people.token(people.insert_token(token))
+    found = accounts.token(accounts.insert_token(token))
     if found is None:
         raise NotFound(f"there is no user {user_id}", "qualytics users list shows all")
     (action or Action(context, "token.create")).record(found.id, name, user=user_name, expires=expires)
     return {**_document(found), "bearer_token": bearer}
 
 
-def named(people: People, name: str) -> User:
+def named(accounts: Accounts, name: str) -> User:
     """Return the user of that name.
 
     Raises:
         NotFound: there is none.
 
     """
-    found = people.user_named(validate.fold(name))
+    found = accounts.user_named(validate.fold(name))
     if found is None:
         raise NotFound(f"there is no user {name!r}", "qualytics users list and service-accounts list show all")
     return found
@@ -256,7 +253,7 @@ def authenticate(
         if len(_verified) >= _MAX_VERIFIED:
             _verified.clear()
         _verified.add(known)
-    found = require_good(People(context.store.execute).signed_in("hash", hashed))
+    found = require_good(context.store.accounts.signed_in("hash", hashed))
     if uses is not None:
         uses.note(found.token_id, found.last_used)
     return Actor(found.user_name, found.role, found.user_id, found.token_id, address, request_id)

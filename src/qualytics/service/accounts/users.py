@@ -16,7 +16,7 @@ from qualytics.service.clock import now
 from qualytics.service.context import changed_names
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
 from qualytics.service.similar_names import twin_of
-from qualytics.store.tables.users import People, User
+from qualytics.store.tables.users import Accounts, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,14 +51,14 @@ class Users:
             password = values.pop("password", None)
             hashed = None if password is None else self._passwords.hash(password)
             with self._context.writing():
-                people = self._people()
+                accounts = self._context.store.accounts
                 user = _new(values, hashed)
-                _require_free(people, user)
-                is_first = user.role == ADMIN and not people.count_role(ADMIN)
-                found = people.insert_user(user)
+                _require_free(accounts, user)
+                is_first = user.role == ADMIN and not accounts.count_role(ADMIN)
+                found = accounts.insert_user(user)
                 changed = changed_names({}, values, ["password"] if hashed else [])
                 action.record(found, user.name, version=1, changed=changed)
-                document = _document(_required(people.user(found), found))
+                document = _document(_required(accounts.user(found), found))
                 if is_first:
                     document["bearer_token"] = issue(self._context, found, user.name, "first token")["bearer_token"]
                 return document
@@ -69,14 +69,14 @@ class Users:
         """Yield the documents of users, filtered by kind and by a part of the name."""
         self._context.require(SEE_USERS)
         contains = validate.fold_part(name) if name else None
-        yield from map(_document, self._people().users(_kind(kind), contains, limit=limit))
+        yield from map(_document, self._context.store.accounts.users(_kind(kind), contains, limit=limit))
 
     def page(self, number: int, size: int, kind: str | None = None, name: str | None = None) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`."""
         self._context.require(SEE_USERS)
-        people, contains = self._people(), validate.fold_part(name) if name else None
-        items = [_document(user) for user in people.users(_kind(kind), contains, (number - 1) * size, size)]
-        return documents.page(items, people.count_users(kind, contains), number, size)
+        accounts, contains = self._context.store.accounts, validate.fold_part(name) if name else None
+        items = [_document(user) for user in accounts.users(_kind(kind), contains, (number - 1) * size, size)]
+        return documents.page(items, accounts.count_users(kind, contains), number, size)
 
     def get(self, user_id: int) -> dict[str, Any]:
         """Return the document of a user.
@@ -86,7 +86,7 @@ class Users:
 
         """
         self._context.require(SEE_USERS)
-        return _document(_required(self._people().user(user_id), user_id))
+        return _document(_required(self._context.store.accounts.user(user_id), user_id))
 
     def find(self, name: str) -> int:
         """Return the id of the user of that name; case and outer spaces do not count.
@@ -96,13 +96,13 @@ class Users:
 
         """
         self._context.require(SEE_USERS)
-        return named(self._people(), name).id
+        return named(self._context.store.accounts, name).id
 
     def me(self) -> dict[str, Any]:
         """Return the document of whoever asks."""
         actor = self._context.actor
         actor.require(OWN_TOKENS)
-        found = None if actor.user_id is None else self._people().user(actor.user_id)
+        found = None if actor.user_id is None else self._context.store.accounts.user(actor.user_id)
         return _document(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
 
     def update(self, user_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
@@ -127,18 +127,18 @@ class Users:
                 password = row.pop("password")
                 row["password_hash"] = None if password is None else self._passwords.hash(password)
             with self._context.writing():
-                people = self._people()
-                before = _at_version(people, user_id, version)
+                accounts = self._context.store.accounts
+                before = _at_version(accounts, user_id, version)
                 action.object_name = before.name
                 _require_fit(before, values)
                 row.pop("kind", None)
                 if "name" in row:
                     row["name_key"] = validate.fold(str(row["name"]))
-                _require_free(people, before, row)
-                with one_left(people, before.name):
-                    people.update_user(user_id, row)
-                    ended = end_others(self._context, people, user_id) if _signs_in_anew(before, values) else 0
-                after = _required(people.user(user_id), user_id)
+                _require_free(accounts, before, row)
+                with one_left(accounts, before.name):
+                    accounts.update_user(user_id, row)
+                    ended = end_others(self._context, accounts, user_id) if _signs_in_anew(before, values) else 0
+                after = _required(accounts.user(user_id), user_id)
                 secrets = ["password"] if "password" in values else []
                 changed = changed_names(_plain(before), _plain(after), secrets)
                 detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
@@ -154,17 +154,14 @@ class Users:
 
         """
         with self._context.audited(USERS, "user.delete", user_id) as action, self._context.writing():
-            people = self._people()
-            found = _at_version(people, user_id, version)
+            accounts = self._context.store.accounts
+            found = _at_version(accounts, user_id, version)
             action.object_name = found.name
-            require_another(people, found)
+            require_another(accounts, found)
             if not dry_run:
-                people.delete_user(user_id)
+                accounts.delete_user(user_id)
                 action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
-
-    def _people(self) -> People:
-        return People(self._context.store.execute)
 
 
 def _checked(given: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
@@ -248,16 +245,16 @@ def _new(values: Mapping[str, Any], hashed: str | None) -> User:
     )
 
 
-def _require_free(people: People, user: User, row: Mapping[str, Any] | None = None) -> None:
+def _require_free(accounts: Accounts, user: User, row: Mapping[str, Any] | None = None) -> None:
     wanted = {"name_key": user.name_key, "issuer": user.issuer, "subject": user.subject, **(row or {})}
     name = (row or {}).get("name", user.name)
-    other = people.user_named(wanted["name_key"])
+    other = accounts.user_named(wanted["name_key"])
     if other is not None and other.id != user.id:
         raise NameTaken(f"another user is named {name!r}", "names are compared without regard to case; choose another")
     if row is None or name != user.name:
-        _require_distinct(people, str(name), user.id if row is not None else None)
+        _require_distinct(accounts, str(name), user.id if row is not None else None)
     if wanted["issuer"] is not None:
-        other = people.user_of(wanted["issuer"], wanted["subject"])
+        other = accounts.user_of(wanted["issuer"], wanted["subject"])
         if other is not None and other.id != user.id:
             raise Conflict(
                 f"user {other.name!r} is that subject already",
@@ -265,14 +262,14 @@ def _require_free(people: People, user: User, row: Mapping[str, Any] | None = No
             )
 
 
-def _require_distinct(people: People, name: str, besides: int | None) -> None:
-    if (twin := twin_of(people, name, besides)) is not None:
+def _require_distinct(accounts: Accounts, name: str, besides: int | None) -> None:
+    if (twin := twin_of(accounts, name, besides)) is not None:
         message = f"the name {name!r} looks like that of user {twin.name!r}"
         raise NameTaken(message, "choose one that nobody takes for the other; both may hold letters of other alphabets")
 
 
-def _at_version(people: People, user_id: int, version: int | None) -> User:
-    found = _required(people.user(user_id), user_id)
+def _at_version(accounts: Accounts, user_id: int, version: int | None) -> User:
+    found = _required(accounts.user(user_id), user_id)
     if version is not None and found.version != version:
         raise VersionChanged(f"user {user_id} was changed by somebody else meanwhile", "read it again, then decide")
     return found

@@ -64,8 +64,8 @@ class SignedIn:
     role: str
 
 
-class People:
-    """The rows; `execute(sql, arguments)` runs one statement. Changes belong into a transaction of the store."""
+class Accounts:
+    """Their rows; `execute(sql, arguments)` runs one statement. Changes belong into a transaction of the store."""
 
     def __init__(self, execute: Callable[..., Any]) -> None:
         self._execute = execute
