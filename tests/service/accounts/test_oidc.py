@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 import time
+from datetime import timedelta
 
 import jwt
 import pytest
@@ -86,7 +87,9 @@ def claims(openid, **changes):
         "exp": now + 60,
         "nonce": "n" * 43,
     }
-    return {name: value for name, value in (known | changes).items() if value is not None}
+    given = {name: value for name, value in (known | changes).items() if value is not None}
+    # Counted from here, not from when the tests were collected, which may be long ago.
+    return {name: now + value.seconds if isinstance(value, timedelta) else value for name, value in given.items()}
 
 
 def signed(openid, key=KEY, algorithm="RS256", kid="one", **changes):
@@ -115,9 +118,9 @@ BAD = {
     "two clients, the other": ({"aud": ["client", "other"], "azp": "other"}, "for another client"),
     "past": ({"exp": 1}, "ExpiredSignature"),
     "past by a moment": ({"exp": int(time.time()) - 1}, "ExpiredSignature"),
-    "of a clock too far ahead": ({"iat": int(time.time()) + 600}, "ImmatureSignature"),
-    "not yet": ({"nbf": int(time.time()) + 600}, "ImmatureSignature"),
-    "of tomorrow": ({"iat": int(time.time()) + 86_400}, "ImmatureSignature"),
+    "of a clock too far ahead": ({"iat": timedelta(seconds=600)}, "ImmatureSignature"),
+    "not yet": ({"nbf": timedelta(seconds=600)}, "ImmatureSignature"),
+    "of tomorrow": ({"iat": timedelta(seconds=86_000)}, "ImmatureSignature"),
     "no end": ({"exp": None}, "MissingRequiredClaim"),
     "nobody": ({"sub": None}, "MissingRequiredClaim"),
     "no nonce": ({"nonce": None}, "MissingRequiredClaim"),
