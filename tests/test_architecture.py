@@ -23,7 +23,7 @@ LAYERS = {
         ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "text", "urls"),
         0,
     ),
-    **dict.fromkeys(("module_path", "hiding"), 0),
+    **dict.fromkeys(("digests", "module_path", "hiding"), 0),
     **dict.fromkeys(("connectors", "store", "transport"), 1),
     "probe": 2,
     "service": 3,

@@ -214,14 +214,14 @@ def errors() -> str:
 
 def plane_settings() -> str:
     """Return the table of what a control plane is told; it stands inside a page that is written by hand."""
-    from qualytics.server.config import IDENTITY_KNOBS, KNOBS, PROVIDER_KNOBS
+    from qualytics.server.config import AWS_SETTINGS, PROVIDER_SETTINGS, SETTINGS
 
     lines = ["| variable | option of `serve` | default | what it decides |", "|---|---|---|---|"]
-    for knob in (*KNOBS, *PROVIDER_KNOBS, *IDENTITY_KNOBS):
-        option = f"`--{knob.name.replace('_', '-')}`" if knob in KNOBS else ""
-        default = "" if knob.default in {None, ()} else f"`{knob.default}`"
-        many = "; a comma list" if knob.kind is tuple else ""
-        lines.append(f"| `{knob.variable}` | {option} | {default} | {_cell(knob.help)}{many} |")
+    for setting in (*SETTINGS, *PROVIDER_SETTINGS, *AWS_SETTINGS):
+        option = f"`--{setting.name.replace('_', '-')}`" if setting in SETTINGS else ""
+        default = "" if setting.default in {None, ()} else f"`{setting.default}`"
+        many = "; a comma list" if setting.kind is tuple else ""
+        lines.append(f"| `{setting.variable}` | {option} | {default} | {_cell(setting.help)}{many} |")
     return "\n".join(lines) + "\n"
 
 

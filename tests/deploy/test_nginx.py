@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from qualytics.server.config import KNOBS
+from qualytics.server.config import SETTINGS
 from testbed.proxy import DEPLOY, NAME
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -101,10 +101,10 @@ def test_a_test_that_takes_long_ends_with_its_report(ask):
 
 
 def test_the_proxy_waits_longer_than_any_test_may_take_and_takes_what_the_api_does():
-    waits_s = next(knob.default for knob in KNOBS if knob.name == "test_wait_s")
+    waits_s = next(setting.default for setting in SETTINGS if setting.name == "test_wait_s")
     found = re.search(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
     assert int(found[1]) >= 300 + waits_s + 5
-    body_bytes = next(knob.default for knob in KNOBS if knob.name == "body_bytes")
+    body_bytes = next(setting.default for setting in SETTINGS if setting.name == "body_bytes")
     assert body_bytes == 1024 * 1024
     assert "client_max_body_size 1m;" in (DEPLOY / "nginx.conf").read_text()
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from qualytics.server.config import KNOBS
+from qualytics.server.config import SETTINGS
 from qualytics.service.clock import now
 from testbed.control_plane import serving
 
@@ -65,7 +65,7 @@ def test_headers_that_trickle_are_given_up(strict):
 
 def test_a_client_that_asks_every_ten_seconds_keeps_its_connection():
     """What closes a silent connection at the moment of the next question loses that question."""
-    assert next(knob for knob in KNOBS if knob.name == "idle_s").default > 60
+    assert next(setting for setting in SETTINGS if setting.name == "idle_s").default > 60
 
 
 def test_hundreds_of_silent_connections_delay_nobody(strict):
@@ -228,7 +228,7 @@ def until_pool_is(caller, running, waiting):
 
 
 def test_as_many_hung_tests_as_the_default_pool_holds_cost_another_user_nothing(tmp_path, silent):
-    size = next(knob for knob in KNOBS if knob.name == "tests_at_once").default
+    size = next(setting for setting in SETTINGS if setting.name == "tests_at_once").default
     of_one = size - size // 8
     with (
         serving(tmp_path / "home", "--requests-per-minute", "100000000", "--test-wait-s", "300") as plane,

@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from qualytics.digests import challenge_of
 from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotFound, NotSignedIn, SecretNeeded
 from qualytics.fields import DETECTED
 from qualytics.model import TestReport
 from qualytics.probe.parent.pool import Pool
-from qualytics.service.accounts.oidc import challenge_of
 from qualytics.service.accounts.passwords import Passwords
 from qualytics.service.accounts.sign_in import Logins
 from qualytics.service.accounts.tokens import Tokens, authenticate

@@ -23,23 +23,23 @@ except ModuleNotFoundError as exc:
     ) from exc
 
 
-def _knobs(command: Any) -> Any:
-    for knob in reversed(config.KNOBS):
-        many = knob.kind is tuple
-        default = f"  [default: {knob.default}]" if knob.default not in {None, ()} else ""
+def _settings(command: Any) -> Any:
+    for setting in reversed(config.SETTINGS):
+        many = setting.kind is tuple
+        default = f"  [default: {setting.default}]" if setting.default not in {None, ()} else ""
         command = click.option(
-            f"--{knob.name.replace('_', '-')}",
-            knob.name,
+            f"--{setting.name.replace('_', '-')}",
+            setting.name,
             type=Text(),
             multiple=many,
-            metavar={int: "INTEGER", float: "SECONDS"}.get(knob.kind, "TEXT"),
-            help=f"{knob.help[0].upper()}{knob.help[1:]}{'; may be repeated' if many else ''}.{default}",
+            metavar={int: "INTEGER", float: "SECONDS"}.get(setting.kind, "TEXT"),
+            help=f"{setting.help[0].upper()}{setting.help[1:]}{'; may be repeated' if many else ''}.{default}",
         )(command)
     return command
 
 
 @click.command(cls=Command)
-@_knobs
+@_settings
 @click.option("--store", type=Text(), help="Store: postgresql://user@host/database; the embedded one by default.")
 @options.common_options(form=False)
 def command(*, store: str | None, **given: Any) -> None:

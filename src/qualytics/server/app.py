@@ -38,7 +38,7 @@ def make_app(config: Config) -> Guard:
         debug=False,
     )
     app.state.runtime = runtime
-    app.state.desk = sign_in.desk_of(config)
+    app.state.sign_in = sign_in.config_of(config)
     runtime.openapi = openapi.document(config.path, [*ROUTES, *meta.ROUTES])
     return Guard(app, runtime)
 

@@ -29,7 +29,7 @@ _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class Setting:
     """One setting: its variable is QUALYTICS_ and its name in capitals, its option the name with hyphens.
 
     `kind` is str, int, float or tuple (a comma list in the variable, an option that may be repeated).
@@ -47,40 +47,44 @@ class Knob:
         return f"QUALYTICS_{self.name.upper()}"
 
 
-KNOBS: tuple[Knob, ...] = (
-    Knob("listen", str, "127.0.0.1:8000", "address and port to listen on"),
-    Knob("workers", int, 1, "processes that answer requests", 1),
-    Knob("path", str, "/api", "path that everything stands under"),
-    Knob("public_url", str, None, "address that users reach this control plane at, as https://connections.example.com"),
-    Knob("trusted_proxy", tuple, (), "address of a proxy whose X-Forwarded-For counts"),
-    Knob("allow_target", tuple, (), "network, address or name that tests may reach though it is refused by default"),
-    Knob("allow_type", tuple, (), "connection type that is off by default"),
-    Knob("allow_file", tuple, (), "directory of database files, or a JDBC driver's jar, that connections may use"),
-    Knob("tests_at_once", int, 128, "tests that run at the same time, in each worker", 1),
-    Knob("tests_waiting", int, 512, "tests that wait for their turn, in each worker", 0),
-    Knob("test_wait_s", float, settings.TEST_WAIT_S, "seconds that a test waits for its turn", 1),
-    Knob("requests_per_minute", int, 6_000, "requests of one user in a minute, in each worker", 1),
-    Knob("refusals_per_minute", int, 600, "refused changes and tests of one user or address, in each worker", 1),
-    Knob("audit_days", int, 90, "days that the audit log keeps tests and refusals; changes stay until audit prune", 1),
-    Knob("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
-    Knob("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
+SETTINGS: tuple[Setting, ...] = (
+    Setting("listen", str, "127.0.0.1:8000", "address and port to listen on"),
+    Setting("workers", int, 1, "processes that answer requests", 1),
+    Setting("path", str, "/api", "path that everything stands under"),
+    Setting(
+        "public_url", str, None, "address that users reach this control plane at, as https://connections.example.com"
+    ),
+    Setting("trusted_proxy", tuple, (), "address of a proxy whose X-Forwarded-For counts"),
+    Setting("allow_target", tuple, (), "network, address or name that tests may reach though it is refused by default"),
+    Setting("allow_type", tuple, (), "connection type that is off by default"),
+    Setting("allow_file", tuple, (), "directory of database files, or a JDBC driver's jar, that connections may use"),
+    Setting("tests_at_once", int, 128, "tests that run at the same time, in each worker", 1),
+    Setting("tests_waiting", int, 512, "tests that wait for their turn, in each worker", 0),
+    Setting("test_wait_s", float, settings.TEST_WAIT_S, "seconds that a test waits for its turn", 1),
+    Setting("requests_per_minute", int, 6_000, "requests of one user in a minute, in each worker", 1),
+    Setting("refusals_per_minute", int, 600, "refused changes and tests of one user or address, in each worker", 1),
+    Setting(
+        "audit_days", int, 90, "days that the audit log keeps tests and refusals; changes stay until audit prune", 1
+    ),
+    Setting("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
+    Setting("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
     # Longer than the 60 s after which balancers close, and than the 10 s between questions of a client that polls:
     # whoever closes at the moment of a question loses it.
-    Knob("idle_s", float, 75.0, "seconds that a connection may be silent, or take over its headers", 1),
+    Setting("idle_s", float, 75.0, "seconds that a connection may be silent, or take over its headers", 1),
 )
 # The provider that users may sign in with; in the environment alone, as one of them is a secret.
-PROVIDER_KNOBS: tuple[Knob, ...] = (
-    Knob("oidc_issuer", str, None, "issuer of the OpenID provider, as https://login.example.com; needs public_url"),
-    Knob("oidc_client_id", str, None, "client id that the provider knows this control plane by"),
-    Knob("oidc_client_secret", str, None, "client secret; none for a public client"),
-    Knob("oidc_name", str, DEFAULT_NAME, "what the page of the sign-in calls the provider"),
-    Knob("oidc_default_role", str, None, "role of users who are new; without one, an Admin links users first"),
-    Knob("oidc_by_email", str, "false", "true to know a user by the address that the provider has verified"),
+PROVIDER_SETTINGS: tuple[Setting, ...] = (
+    Setting("oidc_issuer", str, None, "issuer of the OpenID provider, as https://login.example.com; needs public_url"),
+    Setting("oidc_client_id", str, None, "client id that the provider knows this control plane by"),
+    Setting("oidc_client_secret", str, None, "client secret; none for a public client"),
+    Setting("oidc_name", str, DEFAULT_NAME, "what the page of the sign-in calls the provider"),
+    Setting("oidc_default_role", str, None, "role of users who are new; without one, an Admin links users first"),
+    Setting("oidc_by_email", str, "false", "true to know a user by the address that the provider has verified"),
 )
 # What roles may be assumed with by connections that have no keys; in the environment alone, as one is a secret.
-IDENTITY_KNOBS: tuple[Knob, ...] = (
-    Knob("base_access_key", str, None, "AWS access key id lent to IAM_ROLE connections without keys"),
-    Knob(
+AWS_SETTINGS: tuple[Setting, ...] = (
+    Setting("base_access_key", str, None, "AWS access key id lent to IAM_ROLE connections without keys"),
+    Setting(
         "base_secret_key",
         str,
         None,
@@ -91,7 +95,7 @@ IDENTITY_KNOBS: tuple[Knob, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Config:
-    """Everything a worker needs to know; see KNOBS for the meaning of each."""
+    """Everything a worker needs to know; see SETTINGS for the meaning of each."""
 
     settings: settings.Settings
     listen: str
@@ -126,7 +130,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
 
     """
     env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
-    values = {knob.name: _read(knob, env.get(knob.variable)) for knob in KNOBS}
+    values = {setting.name: _read(setting, env.get(setting.variable)) for setting in SETTINGS}
     plane = Plane(
         targets=_targets(values.pop("allow_target")),
         types=known_types(values.pop("allow_type")),
@@ -161,7 +165,7 @@ def plain_address(text: str) -> str | None:
 
 
 def _identity(env: Mapping[str, str]) -> tuple[Secret, Secret] | None:
-    names = [knob.variable for knob in IDENTITY_KNOBS]
+    names = [setting.variable for setting in AWS_SETTINGS]
     found = [Secret(env[name]) for name in names if name in env]
     if len(found) == 1:
         raise UsageError(f"{' and '.join(names)} belong together", "set both, or none")
@@ -169,7 +173,7 @@ def _identity(env: Mapping[str, str]) -> tuple[Secret, Secret] | None:
 
 
 def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None:
-    known = {knob.name: env.get(knob.variable) for knob in PROVIDER_KNOBS}
+    known = {setting.name: env.get(setting.variable) for setting in PROVIDER_SETTINGS}
     issuer, secret = known["oidc_issuer"], known["oidc_client_secret"]
     if issuer is None:
         return None
@@ -209,17 +213,17 @@ def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:
         raise UsageError(f"QUALYTICS_ALLOW_TARGET {exc}", "as in 10.0.0.0/8, or db.example.com:5432") from None
 
 
-def _read(knob: Knob, text: str | None) -> Any:
+def _read(setting: Setting, text: str | None) -> Any:
     if text is None:
-        return knob.default
-    if knob.kind is tuple:
+        return setting.default
+    if setting.kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
-        value = knob.kind(text)
+        value = setting.kind(text)
     except ValueError:
         value = None
-    if value is None or (knob.kind is not str and not knob.minimum <= value < math.inf):
+    if value is None or (setting.kind is not str and not setting.minimum <= value < math.inf):
         raise UsageError(
-            f"{knob.variable} must be a number of at least {knob.minimum:g}", f"the default is {knob.default}"
+            f"{setting.variable} must be a number of at least {setting.minimum:g}", f"the default is {setting.default}"
         )
     return value

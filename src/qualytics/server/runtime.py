@@ -19,7 +19,7 @@ from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics
 from qualytics.service import audit
 from qualytics.service.accounts import tokens
-from qualytics.service.accounts.token_usage import Uses
+from qualytics.service.accounts.token_usage import TokenUsage
 from qualytics.service.context import Context
 from qualytics.service.rights import Actor
 from qualytics.store import open_pool
@@ -45,7 +45,7 @@ _log = logging.getLogger("qualytics.server")
 # Under this name the state of a request has who waits for its tests.
 _CALLER = "caller"
 # Requests of one address in a minute that store a step of a sign-in and need no token for it.
-_STRANGERS_PER_MINUTE = 300
+_SIGN_INS_PER_MINUTE = 300
 
 
 class Runtime:
@@ -55,9 +55,9 @@ class Runtime:
         self.config = config
         self.settings = config.settings
         self.pool = open_pool(config.settings)
-        self.uses = Uses(self.context)
+        self.token_usage = TokenUsage(self.context)
         self.limits = Limits(config.requests_per_minute)
-        self.strangers = Limits(_STRANGERS_PER_MINUTE)
+        self.sign_ins = Limits(_SIGN_INS_PER_MINUTE)
         self._refusals = Limits(config.refusals_per_minute, "requests that were refused")
         self._tidying: asyncio.Task[None] | None = None
         self.metrics = Metrics()
@@ -169,7 +169,7 @@ class Runtime:
             self._tidying.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._children.close()
-        self.uses.close()
+        self.token_usage.close()
         self.pool.close()
 
 
@@ -269,7 +269,7 @@ def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]
             bearer.strip(),
             address=address_of(request),
             request_id=request_id_of(request),
-            uses=runtime.uses,
+            usage=runtime.token_usage,
         )
         request.scope["state"]["is_known"] = True
         runtime.limits.take(context.actor.user_id or 0)

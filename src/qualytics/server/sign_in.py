@@ -39,7 +39,7 @@ _HIDDEN = {"public": True, "hidden": True}
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Desk:
+class SignInConfig:
     """What the sign-ins of one worker share."""
 
     openid: OpenId | None
@@ -50,19 +50,19 @@ class Desk:
 
 
 @get("/cli/authorize", sync_to_thread=True, opt=_HIDDEN)
-def ask(request: AnyRequest) -> Response[bytes]:
+def show_form(request: AnyRequest) -> Response[bytes]:
     """Show the page that asks who it is."""
     given: dict[str, str | None] = {name: request.query_params.get(name) for name in _ASKS}
-    desk, browser = _desk(request), _browser(request)
+    config, browser = _config(request), _browser(request)
     try:
         for name in _ASKS:
-            _once(request, name)
-        runtime_of(request).strangers.take(place_of(address_of(request)))
+            _require_once(request, name)
+        runtime_of(request).sign_ins.take(place_of(address_of(request)))
         with _opened(request) as context:
-            step = Logins(context, desk.passwords, desk.openid).begin(given, browser)
+            step = Logins(context, config.passwords, config.openid).begin(given, browser)
     except QualyticsError as exc:
-        return _told(exc)
-    return _asking(request, step, browser)
+        return _error_page(exc)
+    return _form_page(request, step, browser)
 
 
 @post("/cli/authorize", status_code=303, opt=_HIDDEN)
@@ -70,41 +70,41 @@ async def sign_in(request: AnyRequest, body: bytes) -> Response[bytes]:
     """Take a name and a password, and send the browser back to the command line."""
 
     def work() -> Response[bytes]:
-        desk, browser = _desk(request), _browser(request)
+        config, browser = _config(request), _browser(request)
         try:
             form = _form(request, body)
             with _opened(request) as context:
-                logins = Logins(context, desk.passwords, desk.openid)
-                return _sent(logins.with_password(form["login"], browser, form["name"], form["password"]))
+                logins = Logins(context, config.passwords, config.openid)
+                return _redirect(logins.with_password(form["login"], browser, form["name"], form["password"]))
         except TryAgain as exc:
-            return _asking(request, exc.step, browser, str(exc))
+            return _form_page(request, exc.step, browser, str(exc))
         except QualyticsError as exc:
-            return _told(exc)
+            return _error_page(exc)
 
     return await runtime_of(request).slowly(request, work)
 
 
 @get("/cli/provider", opt=_HIDDEN)
-async def go_away(request: AnyRequest) -> Response[bytes]:
+async def to_provider(request: AnyRequest) -> Response[bytes]:
     """Send the browser to the provider."""
 
-    def work(logins: Logins, browser: str, desk: Desk) -> str:
-        return logins.to_provider(request.query_params.get("login", ""), browser, desk.callback)
+    def step(logins: Logins, browser: str, config: SignInConfig) -> str:
+        return logins.to_provider(request.query_params.get("login", ""), browser, config.callback)
 
-    return await runtime_of(request).slowly(request, partial(_stepped, request, work))
+    return await runtime_of(request).slowly(request, partial(_run_step, request, step))
 
 
 @get("/cli/callback", opt=_HIDDEN)
-async def come_back(request: AnyRequest) -> Response[bytes]:
+async def from_provider(request: AnyRequest) -> Response[bytes]:
     """Take the provider's answer, and send the browser back to the command line."""
     answer = {
         name: request.query_params[name] for name in ("state", "code", "error", "iss") if name in request.query_params
     }
 
-    def work(logins: Logins, browser: str, desk: Desk) -> str:
-        return logins.from_provider(answer, browser, desk.callback)
+    def step(logins: Logins, browser: str, config: SignInConfig) -> str:
+        return logins.from_provider(answer, browser, config.callback)
 
-    return await runtime_of(request).slowly(request, partial(_stepped, request, work))
+    return await runtime_of(request).slowly(request, partial(_run_step, request, step))
 
 
 @post("/cli/token", sync_to_thread=True, status_code=200, opt=_HIDDEN)
@@ -112,31 +112,33 @@ def redeem(request: AnyRequest, body: bytes) -> Reply:
     """Exchange the one-time code of a sign-in, with the verifier behind its challenge, for a token."""
     given = bodies.fields(request, body)
     required(given, "code", "code_verifier")
-    desk = _desk(request)
+    config = _config(request)
     with _opened(request) as context:
-        logins = Logins(context, desk.passwords, desk.openid)
+        logins = Logins(context, config.passwords, config.openid)
         return bodies.reply(logins.redeem(str(given["code"]), str(given["code_verifier"])))
 
 
-def _stepped(request: AnyRequest, work: Callable[[Logins, str, Desk], str]) -> Response[bytes]:
-    desk = _desk(request)
+def _run_step(request: AnyRequest, step: Callable[[Logins, str, SignInConfig], str]) -> Response[bytes]:
+    config = _config(request)
     try:
         with _opened(request) as context:
-            return _sent(work(Logins(context, desk.passwords, desk.openid), _browser(request), desk))
+            return _redirect(step(Logins(context, config.passwords, config.openid), _browser(request), config))
     except QualyticsError as exc:
-        return _told(exc)
+        return _error_page(exc)
 
 
-def desk_of(config: Config) -> Desk:
+def config_of(server: Config) -> SignInConfig:
     """Return what the sign-ins of a worker share."""
-    provider = config.provider
-    path, base = f"{config.path.rstrip('/')}/cli", (config.public_url or "").rstrip("/")
-    return Desk(OpenId(provider) if provider else None, path, f"{base}{path}/callback", base.startswith("https:"))
+    provider = server.provider
+    path, base = f"{server.path.rstrip('/')}/cli", (server.public_url or "").rstrip("/")
+    return SignInConfig(
+        OpenId(provider) if provider else None, path, f"{base}{path}/callback", base.startswith("https:")
+    )
 
 
-def _desk(request: AnyRequest) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+def _config(request: AnyRequest) -> SignInConfig:
+    config: SignInConfig = request.app.state.sign_in
+    return config
 
 
 @contextlib.contextmanager
@@ -153,7 +155,7 @@ def _browser(request: AnyRequest) -> str:
     return found if len(found) == _COOKIE_LENGTH else secrets.token_urlsafe(32)
 
 
-def _once(request: AnyRequest, name: str) -> None:
+def _require_once(request: AnyRequest, name: str) -> None:
     if len(request.query_params.getall(name, [])) > 1:
         raise InvalidInput([Problem(name, f"{name} stands twice")])
 
@@ -169,11 +171,11 @@ def _form(request: AnyRequest, body: bytes) -> dict[str, str]:
     return {name: found[name][0] for name in ("login", "name", "password")}
 
 
-def _asking(request: AnyRequest, step: Step, browser: str, problem: str | None = None) -> Response[bytes]:
-    desk = _desk(request)
-    provider = desk.openid.provider.name if desk.openid else None
+def _form_page(request: AnyRequest, step: Step, browser: str, problem: str | None = None) -> Response[bytes]:
+    config = _config(request)
+    provider = config.openid.provider.name if config.openid else None
     cookie = Cookie(
-        _COOKIE, desk.path, browser, max_age=2 * STEP_S, httponly=True, secure=desk.is_https, samesite="lax"
+        _COOKIE, config.path, browser, max_age=2 * STEP_S, httponly=True, secure=config.is_https, samesite="lax"
     )
     # A browser also holds a redirect after the form to this; no policy can name an address of IPv6.
     target = "http:" if "[" in step.origin else step.origin
@@ -181,7 +183,7 @@ def _asking(request: AnyRequest, step: Step, browser: str, problem: str | None =
     return _html(text, 403 if problem else 200, target, cookies=[cookie])
 
 
-def _told(error: QualyticsError) -> Response[bytes]:
+def _error_page(error: QualyticsError) -> Response[bytes]:
     headers = {"Retry-After": str(max(1, round(error.retry_after_s)))} if isinstance(error, TooMany) else {}
     if isinstance(error, NotSignedIn):
         return _html(page.message("Not signed in", error.message, error.hint), 403)
@@ -197,8 +199,8 @@ def _html(text: str, status: int, target: str = "", **more: Any) -> Response[byt
     return Response(text.encode(), status_code=status, media_type="text/html", headers=headers, **more)
 
 
-def _sent(url: str) -> Response[bytes]:
+def _redirect(url: str) -> Response[bytes]:
     return Response(b"", status_code=303, media_type="text/plain", headers={"Location": url})
 
 
-ROUTES: list[Callable[..., Any]] = [ask, sign_in, go_away, come_back, redeem]
+ROUTES: list[Callable[..., Any]] = [show_form, sign_in, to_provider, from_provider, redeem]

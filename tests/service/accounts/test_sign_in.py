@@ -174,7 +174,7 @@ def test_a_user_who_is_deleted_meanwhile_gets_no_token(shared):
     shared.make("Ada", "Member", password=PASSWORD)
     shared.make("Bob", "Admin")
     with shared.context(Actor("nobody", role="")) as context:
-        from qualytics.service.accounts.oidc import challenge_of
+        from qualytics.digests import challenge_of
 
         logins, verifier = Logins(context, Passwords()), "v" * 43
         challenge = {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}

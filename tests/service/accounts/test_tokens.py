@@ -9,9 +9,10 @@ import time
 import jwt
 import pytest
 
+from qualytics.digests import digest_of
 from qualytics.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, UsageError
-from qualytics.service.accounts.token_usage import Uses
-from qualytics.service.accounts.tokens import MAX_ACTIVE, Tokens, authenticate, hash_of
+from qualytics.service.accounts.token_usage import TokenUsage
+from qualytics.service.accounts.tokens import MAX_ACTIVE, Tokens, authenticate
 from qualytics.service.accounts.users import Users
 from qualytics.service.rights import Actor
 from qualytics.store.sealing.values import OwnSecrets
@@ -55,7 +56,7 @@ def test_a_token_is_shown_once_and_only_its_hash_is_kept(shared, bob):
         assert list(Tokens(context).get(made["id"])) == KEYS
         assert [list(found) for found in Tokens(context).list()] == [KEYS]
     held = shared.everything()
-    assert hash_of(made["bearer_token"]) in held
+    assert digest_of(made["bearer_token"]) in held
     assert made["bearer_token"].rpartition(".")[2] not in held
 
 
@@ -281,29 +282,29 @@ def last_used(shared, token_id=1):
 
 
 def test_the_last_use_is_written_once_a_minute_and_never_by_the_request(shared, ada):
-    uses = Uses(shared.context)
+    usage = TokenUsage(shared.context)
     with shared.context() as context:
-        authenticate(context, ada["bearer_token"], uses=uses)
-        authenticate(context, ada["bearer_token"], uses=uses)
-    uses.close()
+        authenticate(context, ada["bearer_token"], usage=usage)
+        authenticate(context, ada["bearer_token"], usage=usage)
+    usage.close()
     first = last_used(shared)
     assert first is not None
-    again = Uses(shared.context)  # as another worker's
+    again = TokenUsage(shared.context)  # as another worker's
     with shared.context() as context:
-        authenticate(context, ada["bearer_token"], uses=again)
+        authenticate(context, ada["bearer_token"], usage=again)
     again.close()
     assert last_used(shared) == first
     with shared.context() as context, context.store.writing():
         context.store.execute("UPDATE tokens SET last_used = '2020-01-01T00:00:00.000Z'")
-    later = Uses(shared.context)
+    later = TokenUsage(shared.context)
     with shared.context() as context:
-        authenticate(context, ada["bearer_token"], uses=later)
+        authenticate(context, ada["bearer_token"], usage=later)
     later.close()
     assert last_used(shared) >= first
 
 
 def test_a_request_does_not_wait_for_whoever_writes(shared, second_worker, ada):
-    uses, entered, leave = Uses(second_worker.context), threading.Event(), threading.Event()
+    usage, entered, leave = TokenUsage(second_worker.context), threading.Event(), threading.Event()
 
     def write():
         with shared.context() as context, context.store.writing():
@@ -314,11 +315,11 @@ def test_a_request_does_not_wait_for_whoever_writes(shared, second_worker, ada):
     writer.start()
     assert entered.wait(60)
     with second_worker.context() as context:
-        assert authenticate(context, ada["bearer_token"], uses=uses).name == "Ada"
+        assert authenticate(context, ada["bearer_token"], usage=usage).name == "Ada"
     assert not leave.is_set()
     leave.set()
     writer.join()
-    uses.close()
+    usage.close()
     assert last_used(shared) is not None
 
 
@@ -334,7 +335,7 @@ def kept(shared, bearer):
     """Store a forged token as one that was given out, good for long as far as its row says."""
     with shared.context() as context, context.writing():
         row = {"created": "2026-01-01T00:00:00.000Z", "expires": "2999-01-01T00:00:00.000Z"}
-        context.store.accounts.insert_token(Token(user_id=1, name="t", hash=hash_of(bearer), **row))
+        context.store.accounts.insert_token(Token(user_id=1, name="t", hash=digest_of(bearer), **row))
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])

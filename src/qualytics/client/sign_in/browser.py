@@ -6,13 +6,12 @@ import hmac
 import secrets
 import threading
 import webbrowser
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from qualytics.digests import challenge_of
 from qualytics.errors import NotSignedIn
 
 if TYPE_CHECKING:
@@ -122,12 +121,11 @@ def ask(control_plane: ControlPlane, say: Callable[[str], None], *, open_browser
     import platform
 
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
     listener = _Listener(state)
     try:
         redirect_uri = f"http://127.0.0.1:{listener.server_address[1]}/callback"
         query = {"redirect_uri": redirect_uri, "state": state, "hostname": platform.node()}
-        query |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+        query |= {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
         url = f"{control_plane.api_url}/cli/authorize?{urlencode(query)}"
         threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
+from qualytics.digests import challenge_of
 from qualytics.errors import NotSignedIn, QualyticsError, Unreachable, UsageError
 from qualytics.service.accounts.signatures import decoded
 from qualytics.service.rights import ROLES
@@ -248,13 +249,6 @@ def _endpoint(url: str) -> Endpoint:
     if parts.scheme != "https" and not endpoint.is_loopback:
         raise ValueError("must be https")
     return endpoint
-
-
-def challenge_of(verifier: str) -> str:
-    """Return the challenge of a verifier (RFC 7636 section 4.2, S256)."""
-    from hashlib import sha256
-
-    return base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _identity(claims: Mapping[str, Any]) -> Identity:

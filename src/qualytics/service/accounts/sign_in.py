@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from qualytics import text
+from qualytics.digests import challenge_of, digest_of
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, TooMany
 from qualytics.secret import Secret
 from qualytics.service import validate
 from qualytics.service.accounts import sign_in_limits
-from qualytics.service.accounts.oidc import challenge_of
 from qualytics.service.accounts.oidc_users import user_of
 from qualytics.service.accounts.passwords import MAX_LENGTH, Passwords
 from qualytics.service.accounts.tokens import issue, require_room
@@ -267,6 +267,4 @@ def _as_step(key: str, asked: Mapping[str, Any]) -> Step:
 
 
 def _hash(key: str) -> str:
-    from hashlib import sha256
-
-    return sha256(key.encode("utf-8", "replace")).hexdigest()
+    return digest_of(key)

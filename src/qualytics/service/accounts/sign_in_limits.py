@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
-from hashlib import sha256
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from qualytics.digests import digest_of
 from qualytics.service.clock import later
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def of(address: str | None, name_key: str) -> list[tuple[str, int]]:
         (f"address\0{place}", PER_ADDRESS),
         (f"name\0{name_key}", PER_NAME),
     )
-    return [(sha256(what.encode("utf-8", "replace")).hexdigest(), limit) for what, limit in counted]
+    return [(digest_of(what), limit) for what, limit in counted]
 
 
 def place_of(address: str | None) -> str:

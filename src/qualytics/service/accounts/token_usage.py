@@ -20,8 +20,8 @@ EVERY_S = 60.0
 _MAX_NOTED = 10_000
 
 
-class Uses:
-    """Writes last uses; `close()` writes what is left."""
+class TokenUsage:
+    """Writes when tokens were last used; `close()` writes what is left."""
 
     def __init__(self, open_context: Callable[[], Context]) -> None:
         self._open_context = open_context
@@ -45,7 +45,7 @@ class Uses:
             self._noted[token_id] = clock
             self._pending[token_id] = now()
             if self._thread is None and not self._is_closed:  # here, as a process may have been forked since
-                self._thread = threading.Thread(target=self._run, name="token-uses", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="token-usage", daemon=True)
                 self._thread.start()
         self._wake.set()
 

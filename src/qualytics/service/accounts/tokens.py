@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from qualytics.digests import digest_of
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
 from qualytics.service import documents, validate
 from qualytics.service.accounts import signatures
@@ -20,7 +20,7 @@ from qualytics.store.tables.users import Accounts, Token
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from qualytics.service.accounts.token_usage import Uses
+    from qualytics.service.accounts.token_usage import TokenUsage
     from qualytics.store.tables.users import User
 
 DEFAULT_DAYS = 90
@@ -209,7 +209,7 @@ def issue(
         ends = min(ends, int(datetime.fromisoformat(parent.expires).timestamp()))
     bearer = signatures.signed(context, user_id, made, ends)
     expires = datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    token = Token(user_id=user_id, name=name, hash=hash_of(bearer), created=now(), expires=expires, made_by=maker)
+    token = Token(user_id=user_id, name=name, hash=digest_of(bearer), created=now(), expires=expires, made_by=maker)
     found = accounts.token(accounts.insert_token(token))
     if found is None:
         raise NotFound(f"there is no user {user_id}", "qualytics users list shows all")
@@ -236,9 +236,9 @@ def authenticate(
     *,
     address: str | None = None,
     request_id: str | None = None,
-    uses: Uses | None = None,
+    usage: TokenUsage | None = None,
 ) -> Actor:
-    """Return who sent a token; `uses` writes down, later, that it was used.
+    """Return who sent a token; `usage` writes down, later, that it was used.
 
     Raises:
         NotSignedIn: there is no token, or it is not good here; the message says why.
@@ -246,7 +246,7 @@ def authenticate(
     """
     if not bearer:
         raise NotSignedIn("no token was sent", "send it as Authorization: Bearer TOKEN; qualytics auth login gets one")
-    hashed = hash_of(bearer)
+    hashed = digest_of(bearer)
     known = (context.store.store_id, hashed)
     if known not in _verified:
         signatures.verify(context, bearer)
@@ -254,14 +254,9 @@ def authenticate(
             _verified.clear()
         _verified.add(known)
     found = require_good(context.store.accounts.signed_in("hash", hashed))
-    if uses is not None:
-        uses.note(found.token_id, found.last_used)
+    if usage is not None:
+        usage.note(found.token_id, found.last_used)
     return Actor(found.user_name, found.role, found.user_id, found.token_id, address, request_id)
-
-
-def hash_of(bearer: str) -> str:
-    """Return what the store keeps of a token."""
-    return sha256(bearer.encode("utf-8", "replace")).hexdigest()
 
 
 def _checked(name: object, days: object) -> tuple[str, int]:
