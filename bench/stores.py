@@ -44,9 +44,9 @@ def fill(home: Path, count: int, types: Sequence[str] = ()) -> None:
 def fill_sealed(home: Path, count: int) -> None:
     """Make a store of that many connections with a sealed password and some parameters each."""
     types = [connector.type for connector in networked()]
-    with open_store(Settings(home)) as store, store.writing() as records:
+    with open_store(Settings(home)) as store, store.writing():
         for number in range(1, count + 1):
-            records.insert_connection(
+            store.connections.insert(
                 f"Database {number}",
                 f"database {number}",
                 types[number % len(types)],

@@ -235,6 +235,39 @@ def test_urls_of_settings_and_of_users_are_taken_apart_in_one_place():
     assert found == allowed.keys()
 
 
+SQL = re.compile(r"(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|PRAGMA|BEGIN|WITH)\s+\w")
+
+
+def test_statements_for_the_store_stand_in_the_store_alone():
+    """The connectors talk to servers of others, and so does the child of a test, through them."""
+    for path in FILES:
+        if part_of(path) in {"store", "connectors", "probe"}:
+            continue
+        statements = [(line, text) for text, line in string_literals(path) if SQL.match(text.lstrip())]
+        calls = [
+            node.lineno
+            for node in ast.walk(parsed(path))
+            if isinstance(node, ast.Attribute) and node.attr in {"execute", "execute_many"}
+        ]
+        assert not statements, path
+        assert not calls, path
+
+
+def test_tables_and_seals_know_no_engine_and_no_engine_knows_another():
+    engines = {"qualytics.store.sqlite", "qualytics.store.postgres"}
+    own = {"sqlite": {"qualytics.store.sqlite"}, "postgres": {"qualytics.store.postgres"}}
+    for path in (SRC / "store").glob("*/*.py"):
+        wrong = {
+            name
+            for node in ast.walk(parsed(path))
+            if isinstance(node, ast.ImportFrom) and node.module
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+            for engine in engines - own.get(path.parent.name, set())
+            if name == engine or name.startswith(f"{engine}.")
+        }
+        assert not wrong, (path, wrong)
+
+
 def test_no_assert_stands_in_the_source():
     for path in FILES:
         assert not [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Assert)], path

@@ -149,7 +149,7 @@ def test_an_update_with_a_mask_keeps_the_secret(run, home, mask):
     make(run, *PG, "--password", "geheim")
     assert make(run, "connections", "update", "--id", "1", "--password", mask)["password"] == "********"
     with Context(load()) as context:
-        assert context.store.records.secrets(1)["password"].reveal() == "geheim"
+        assert context.store.connections.secrets(1)["password"].reveal() == "geheim"
 
 
 def test_a_dry_run_of_update_shows_what_would_become_and_writes_nothing(run, home):

@@ -175,8 +175,8 @@ def test_escaped_text_holds_nothing_that_a_terminal_acts_on(text):
 
 def test_stored_text_comes_out_escaped_in_both_formats(run):
     odd = "/d/\u202eab\u200f.db"  # as an earlier version took it
-    with Context(load()) as context, context.writing() as records:
-        records.insert_connection("n", "n", "sqlite", {"uri": odd}, {}, now())
+    with Context(load()) as context, context.writing() as store:
+        store.connections.insert("n", "n", "sqlite", {"uri": odd}, {}, now())
     for form in ("yaml", "json"):
         shown = run("connections", "get", "--id", "1", "-f", form)
         assert "\\u202E" in shown.out or "\\u202e" in shown.out

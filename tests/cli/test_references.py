@@ -15,7 +15,7 @@ def secrets(home):
 
     def call(connection_id):
         with Context(load()) as context:
-            found = context.store.records.secrets(connection_id)
+            found = context.store.connections.secrets(connection_id)
             return {name: secret.reveal() for name, secret in found.items()}
 
     return call

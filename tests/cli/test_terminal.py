@@ -56,7 +56,7 @@ def stored_secrets():
     from qualytics.settings import load
 
     with Context(load()) as context:
-        return {name: secret.reveal() for name, secret in context.store.records.secrets(1).items()}
+        return {name: secret.reveal() for name, secret in context.store.connections.secrets(1).items()}
 
 
 def test_a_password_is_asked_for_without_showing_it(home):

@@ -77,8 +77,8 @@ def secrets_of():
 
     def read(settings: Settings) -> dict[str, str]:
         with open_store(settings) as store:
-            found = list(store.records.connections(None, (), "id", None))
-            return {one.name: store.records.secrets(one.id)["password"].reveal() for one in found}
+            found = list(store.connections.select())
+            return {one.name: store.connections.secrets(one.id)["password"].reveal() for one in found}
 
     return read
 
@@ -88,10 +88,10 @@ def seal_count():
     """Return a function that writes many connections with a secret in one transaction."""
 
     def write(settings: Settings, count: int) -> None:
-        with open_store(settings) as store, store.writing() as records:
+        with open_store(settings) as store, store.writing():
             for number in range(count):
                 name, secret = f"n{number}", Secret(f"canary-{number}")
-                records.insert_connection(
+                store.connections.insert(
                     name, name, "postgresql", {"host": "h", "username": "u"}, {"password": secret}, "now"
                 )
 

@@ -22,7 +22,7 @@ from qualytics.client.local import LocalClient
 from qualytics.errors import NotFound
 from qualytics.settings import Settings, load
 from qualytics.store import open_store
-from qualytics.store.sealing.cipher import Keys
+from qualytics.store.sealing.keys import Keys
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import check, restore
 
@@ -114,7 +114,7 @@ def assert_states(settings: Settings, allowed: dict[str, list[str]]) -> None:
                 continue
             host = client.connections.get(found)["host"]
             assert host in states, (name, states, host)
-            assert store.records.secrets(found)["password"].reveal() == host
+            assert store.connections.secrets(found)["password"].reveal() == host
 
 
 class Moment:

@@ -71,7 +71,7 @@ def test_a_thousand_concurrent_creates_are_all_there(together, settings, text):
 def test_no_update_is_lost(together, filled):
     together(UPDATE_ONE, 5)
     with open_store(filled) as store:
-        assert store.records.connection(1).version == 1 + 5 * 20
+        assert store.connections.get(1).version == 1 + 5 * 20
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ def test_a_migration_waits_until_nobody_uses_the_older_store(filled):
     with lock.locked(filled.lock_path, exclusive=False, wait_s=0), pytest.raises(Busy, match="store is busy"):
         open_store(filled)
     with open_store(filled) as store:
-        assert store.records.connection(1) is not None
+        assert store.connections.get(1) is not None
 
 
 def test_migrations_run_each_in_one_transaction_with_its_number():
@@ -178,9 +178,9 @@ def test_a_backup_while_others_write_is_a_state_between_two_changes(filled, tmp_
                 number = 0
                 while not over_now(over[0]):
                     number += 1
-                    with store.writing() as records:
+                    with store.writing():
                         for connection_id in (1, 2):
-                            records.update_connection(connection_id, {"host": f"h{number}"}, {}, ())
+                            store.connections.update(connection_id, {"host": f"h{number}"}, {}, ())
             code = 0
         finally:
             os._exit(code)

@@ -25,9 +25,9 @@ FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
 @pytest.fixture
 def source(filled, raw):
     """Return an embedded store with a row in every table, and a connection less than it ever gave ids."""
-    with open_store(filled) as store, store.writing() as records:
-        records.set_own_secret("tokens", Secret("mine"))
-        records.delete_connection(3)
+    with open_store(filled) as store, store.writing():
+        store.own_secrets.set("tokens", Secret("mine"))
+        store.connections.delete(3)
     raw(
         filled,
         "INSERT INTO users (version, name, name_key, kind, role, created) VALUES (1, 'a', 'a', 'user', 'Admin', 'n')",
@@ -71,7 +71,7 @@ def test_a_copy_holds_every_row_every_secret_and_the_next_ids(source, target, ra
     assert everything(raw, settings) == before
     assert secrets_of(settings) == secrets_of(source) == {"c1": "canary-1", "c2": "canary-2"}
     with open_store(settings) as store, open_store(source) as other:
-        assert store.records.own_secret("tokens").reveal() == "mine"
+        assert store.own_secrets.get("tokens").reveal() == "mine"
         assert store.store_id == done.json["store_id"] != other.store_id
         assert store.last_ids() == other.last_ids()
     assert not {row[0] for row in raw(source, "SELECT sealed FROM secrets")} & {

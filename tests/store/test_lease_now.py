@@ -19,7 +19,7 @@ def pool(filled):
 
 
 def names(store):
-    return [one.name for one in store.records.connections(None, (), "id", None)]
+    return [one.name for one in store.connections.select()]
 
 
 def test_a_store_that_is_not_open_yet_is_not_given(pool):
@@ -29,8 +29,8 @@ def test_a_store_that_is_not_open_yet_is_not_given(pool):
 def test_an_idle_store_is_given_with_what_others_wrote_and_taken_back(pool, filled):
     with pool.lease() as store:
         pass
-    with open_store(filled) as other, other.writing() as records:
-        records.delete_connection(3)
+    with open_store(filled) as other, other.writing():
+        other.connections.delete(3)
     with pool.lease_now() as again:
         assert again is store
         assert names(again) == ["c1", "c2"]
@@ -52,32 +52,32 @@ def test_a_store_that_somebody_has_for_himself_is_not_waited_for(pool, filled):
 
 def test_after_a_rotation_the_secrets_open_with_the_new_key(pool, filled):
     with pool.lease() as store:
-        store.records.secrets(1)
+        store.connections.secrets(1)
     new = rotate(filled)["new_key"]
     with pool.lease_now() as store:
-        assert store.records.secrets(1)["password"].reveal() == "canary-1"
+        assert store.connections.secrets(1)["password"].reveal() == "canary-1"
         assert store.key_id == store.key().id == new
 
 
-def counted_after_an_insert(records):
-    records.insert_connection("y", "y", "mysql", {}, {}, "now")
-    assert records.count_connections(Wanted()) == 5
+def counted_after_an_insert(store):
+    store.connections.insert("y", "y", "mysql", {}, {}, "now")
+    assert store.connections.count(Wanted()) == 5
 
 
 def test_a_count_is_that_of_now_after_changes_of_others_of_its_own_and_one_that_was_taken_back(pool, filled):
     def count():
         with pool.lease() as store:
-            return store.records.count_connections(Wanted()), store.records.count_connections(Wanted(types=("mysql",)))
+            return store.connections.count(Wanted()), store.connections.count(Wanted(types=("mysql",)))
 
     assert count() == count() == count() == (3, 0)
-    with open_store(filled) as other, other.writing() as records:
-        records.insert_connection("x", "x", "mysql", {}, {}, "now")
+    with open_store(filled) as other, other.writing():
+        other.connections.insert("x", "x", "mysql", {}, {}, "now")
     assert count() == (4, 1)
-    with pytest.raises(ZeroDivisionError), pool.lease() as store, store.writing() as records:
-        raise ZeroDivisionError(counted_after_an_insert(records))
+    with pytest.raises(ZeroDivisionError), pool.lease() as store, store.writing():
+        raise ZeroDivisionError(counted_after_an_insert(store))
     assert count() == (4, 1)
     with pool.lease() as store:
-        with store.writing() as records:
-            records.delete_connection(3)
-        assert store.records.count_connections(Wanted()) == 3
+        with store.writing():
+            store.connections.delete(3)
+        assert store.connections.count(Wanted()) == 3
     assert count() == (3, 1)

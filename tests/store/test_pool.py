@@ -34,7 +34,7 @@ def pool(patient):
 
 
 def names(store):
-    return [one.name for one in store.records.connections(None, (), "id", None)]
+    return [one.name for one in store.connections.select()]
 
 
 def test_a_lease_gives_the_store_and_the_next_one_the_same_database(pool):
@@ -53,16 +53,16 @@ def test_two_leases_at_once_are_two_databases(pool):
 @pytest.mark.both_stores
 def test_what_another_process_writes_is_seen_by_the_next_lease(pool, patient):
     with pool.lease() as store:
-        next(store.records.connections(None, (), "id", None))  # a row is left unread
-    with open_store(patient) as store, store.writing() as records:
-        records.delete_connection(3)
+        next(store.connections.select())  # a row is left unread
+    with open_store(patient) as store, store.writing():
+        store.connections.delete(3)
     with pool.lease() as store:
         assert names(store) == ["c1", "c2"]
 
 
 def test_rows_that_a_lease_left_unread_are_not_read_after_it(pool):
     with pool.lease() as store:
-        rows = store.records.connections(None, (), "id", None)
+        rows = store.connections.select()
         next(rows)
     with pool.lease(), pytest.raises(StoreError, match="closed"):
         next(rows)
@@ -70,7 +70,7 @@ def test_rows_that_a_lease_left_unread_are_not_read_after_it(pool):
 
 def test_between_two_leases_the_store_is_free_for_whoever_needs_it_alone(pool, filled):
     with pool.lease() as store:
-        store.records.secrets(1)
+        store.connections.secrets(1)
     with lock.locked(filled.lock_path, exclusive=True, wait_s=0):
         pass
     with pool.lease(), pytest.raises(Busy), lock.locked(filled.lock_path, exclusive=True, wait_s=0):
@@ -80,27 +80,27 @@ def test_between_two_leases_the_store_is_free_for_whoever_needs_it_alone(pool, f
 @pytest.mark.both_stores
 def test_a_lease_opens_and_seals_with_the_key_of_now(pool, patient, secrets_of):
     with pool.lease() as store:
-        assert store.records.secrets(1)["password"].reveal() == "canary-1"
+        assert store.connections.secrets(1)["password"].reveal() == "canary-1"
     new = rotate(patient)["new_key"]
     with pool.lease() as store:
-        assert store.records.secrets(1)["password"].reveal() == "canary-1"
+        assert store.connections.secrets(1)["password"].reveal() == "canary-1"
         assert store.key_id == store.key().id == new
-        with store.writing() as records:
-            records.update_connection(2, {}, {"password": Secret("fresh")}, ())
+        with store.writing():
+            store.connections.update(2, {}, {"password": Secret("fresh")}, ())
     assert secrets_of(patient)["c2"] == "fresh"
     assert check(patient)["ok"]
 
 
 def test_a_lease_after_a_restore_reads_the_restored_store(pool, patient, tmp_path, secrets_of):
     backup(patient, tmp_path / "copy")
-    with pool.lease() as store, store.writing() as records:
-        records.delete_connection(2)
+    with pool.lease() as store, store.writing():
+        store.connections.delete(2)
     restore(patient, tmp_path / "copy")
     with LocalClient(patient) as client:  # a change that stands in the log of the new file alone
         client.connections.update(1, {"host": "new"})
         with pool.lease() as store:
             assert names(store) == ["c1", "c2", "c3"]
-            assert store.records.connection(1).values["host"] == "new"
+            assert store.connections.get(1).values["host"] == "new"
     assert secrets_of(patient) == {f"c{number}": f"canary-{number}" for number in (1, 2, 3)}
     assert check(patient)["ok"]
 
@@ -117,8 +117,8 @@ def test_a_store_that_a_newer_version_has_changed_is_refused_by_the_next_lease(p
 
 @pytest.mark.both_stores
 def test_a_failed_change_gives_back_a_store_that_can_be_used(pool):
-    with pytest.raises(ZeroDivisionError), pool.lease() as store, store.writing() as records:
-        raise ZeroDivisionError(records.delete_connection(2))
+    with pytest.raises(ZeroDivisionError), pool.lease() as store, store.writing():
+        raise ZeroDivisionError(store.connections.delete(2))
     with pool.lease() as store:
         assert names(store) == ["c1", "c2", "c3"]
 
@@ -131,8 +131,8 @@ def test_a_forked_child_opens_databases_of_its_own(pool, filled):
     if child == 0:
         code = 1
         try:
-            with pool.lease() as store, store.writing() as records:
-                records.delete_connection(3)
+            with pool.lease() as store, store.writing():
+                store.connections.delete(3)
             code = 0
         finally:
             os._exit(code)
@@ -161,10 +161,10 @@ class Load(Threads):
     def once(self, number, _count):
         try:
             with self._pool.lease() as store:
-                assert store.records.secrets(1)["password"].reveal() == "canary-1"
+                assert store.connections.secrets(1)["password"].reveal() == "canary-1"
                 if number == 0:
-                    with store.writing() as records:
-                        records.update_connection(2, {}, {"password": Secret("again")}, ())
+                    with store.writing():
+                        store.connections.update(2, {}, {"password": Secret("again")}, ())
             self.done()
         except Exception as exc:  # noqa: BLE001 - the test shows them all
             self.failures.append(exc)
@@ -197,7 +197,7 @@ from qualytics.settings import load
 print("go", flush=True)
 for number in itertools.count():
     with open_store(load()) as store:
-        list(store.records.connections(None, (), "id", None))
+        list(store.connections.select())
 """
 
 

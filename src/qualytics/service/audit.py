@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import InvalidInput, Problem
 from qualytics.service.clock import later
 from qualytics.service.rights import AUDIT, PRUNE
-from qualytics.store.tables.audit import Entry, Journal
 
 if TYPE_CHECKING:
     from qualytics.service.context import Context
+    from qualytics.store.tables.audit import Entry
 
 _MAX_VERSIONS = 1_000
 _DAY_S = 86_400
@@ -23,9 +23,9 @@ _MAX_MOMENT = 40
 def expire(context: Context, days: int) -> int:
     """Drop what was tested or refused more than so many days ago, a little at a time; what was changed stays."""
     before, last, count = later(-days * _DAY_S), 0, 0
-    while ids := Journal(context.store.execute).passing(before, last, _BATCH):
+    while ids := context.store.audit.passing(before, last, _BATCH):
         with context.writing():
-            Journal(context.store.execute).drop(ids)
+            context.store.audit.delete(ids)
         context.release()
         last, count = ids[-1], count + len(ids)
     return count
@@ -40,7 +40,7 @@ class Audit:
     def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[dict[str, Any]]:
         """Return entries, the newest first; `before` is the id of the last one that is known already."""
         self._context.require(AUDIT)
-        found = Journal(self._context.store.execute).entries(before, limit, action=action)
+        found = self._context.store.audit.select(before, limit, action=action)
         return [_document(entry) for entry in found]
 
     def prune(self, before: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Audit:
         with self._context.audited(PRUNE, "audit.prune") as action:
             moment = _moment(before)
             with self._context.writing():
-                deleted = Journal(self._context.store.execute).prune(moment)
+                deleted = self._context.store.audit.prune(moment)
                 action.record(None, None, before=moment, deleted=deleted)
         return {"before": moment, "deleted": deleted}
 
@@ -73,7 +73,7 @@ def _moment(text: object) -> str:
 
 def versions(context: Context, object_type: str, object_id: int) -> list[dict[str, Any]]:
     """Return what was done to an object, the newest first: who, when, and the names of what changed."""
-    found = Journal(context.store.execute).of_object(object_type, object_id, _MAX_VERSIONS)
+    found = context.store.audit.of_object(object_type, object_id, _MAX_VERSIONS)
     return [
         {
             "id": entry.id,

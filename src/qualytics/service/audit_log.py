@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qualytics.service.clock import later, now
-from qualytics.store.tables.audit import RAN, Entry, Journal
+from qualytics.store.tables.audit import RAN, Entry
 
 if TYPE_CHECKING:
     from qualytics.service.rights import Actor
     from qualytics.store.base import Store
+    from qualytics.store.tables.audit import AuditTable
 
 _HOUR_S = 3_600
 # Refusals of an hour that are written in full: of one user or address, and of all who have not signed in.
@@ -45,18 +46,17 @@ def append(store: Store, actor: Actor, action: Action, outcome: str, detail: dic
         outcome=outcome,
         detail=detail,
     )
-    journal = Journal(store.execute)
-    if not is_refusal(outcome) or not _is_counted(journal, entry):
-        journal.add(entry)
+    if not is_refusal(outcome) or not _is_counted(store.audit, entry):
+        store.audit.insert(entry)
 
 
-def _is_counted(journal: Journal, entry: Entry) -> bool:
+def _is_counted(audit: AuditTable, entry: Entry) -> bool:
     """Count a refusal in an entry of the last hour that says the same; say whether there was one.
 
     So that nobody fills the log, the first refusals of an hour are written in full; what is beyond is counted
     by action and outcome alone.
     """
-    known = journal.refusals(entry.actor_id, entry.actor, later(-_HOUR_S))
+    known = audit.refusals(entry.actor_id, entry.actor, later(-_HOUR_S))
     from_there = sum(one.address == entry.address for one in known)
     most = _MAX_REFUSALS if entry.actor_id is not None else _MAX_REFUSALS_OF_ALL
     is_full = len(known) >= most or from_there >= _MAX_REFUSALS
@@ -68,7 +68,7 @@ def _is_counted(journal: Journal, entry: Entry) -> bool:
     # `count` is how often it was this, `others` how often something else with the same outcome.
     key, first = ("count", 1) if same else ("others", 0)
     number = counted.detail.get(key, first) + 1
-    journal.set_detail(counted.id, counted.detail | {key: number, "last": entry.created})
+    audit.set_detail(counted.id, counted.detail | {key: number, "last": entry.created})
     return True
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from qualytics.service.rights import Actor, Right
     from qualytics.settings import Settings
     from qualytics.store.base import Store
-    from qualytics.store.tables.connections import Records
 
 
 class Action:
@@ -78,7 +77,7 @@ class Context:
     @property
     def is_audited(self) -> bool:
         """Say whether changes are written down: on a control plane, and on its own host where it has users."""
-        return self.is_shared or bool(self.store.execute("SELECT 1 FROM users LIMIT 1").all())
+        return self.is_shared or self.store.accounts.has_users()
 
     @property
     def store(self) -> Store:
@@ -89,18 +88,18 @@ class Context:
         return self._store
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Records]:
+    def writing(self) -> Iterator[Store]:
         """Run a write transaction for whoever asks: who they are and what they may is read again in it.
 
         Raises:
             NotSignedIn, NotAllowed: their token, user or role has ended meanwhile; nothing is written then.
 
         """
-        with self.system_writing() as records:
+        with self.system_writing() as store:
             self._renew()
-            yield records
+            yield store
 
-    def system_writing(self) -> contextlib.AbstractContextManager[Records]:
+    def system_writing(self) -> contextlib.AbstractContextManager[Store]:
         """Run a write transaction of the program itself: for what it records of others, never for what they ask."""
         return self.store.writing()
 

@@ -18,8 +18,8 @@ from qualytics import connectors, module_path
 from qualytics.errors import QualyticsError
 from qualytics.probe.child.tls import hashed_roots, system_roots
 from qualytics.settings import has_home
-from qualytics.store.sealing.cipher import Keys
-from qualytics.store.sqlite.faults import named_os_errors
+from qualytics.store.faults import named_os_errors
+from qualytics.store.sealing.keys import Keys
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from qualytics import text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qualytics.store.tables.users import Accounts, User
+    from qualytics.store.tables.accounts import Accounts, User
 
 # So many names a new one is compared with by its look: a few milliseconds.
 MAX_COMPARED = 2_000

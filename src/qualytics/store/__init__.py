@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qualytics.settings import Settings
-    from qualytics.store.base import Store
-    from qualytics.store.sqlite.pool import StorePool
+    from qualytics.store.base import Store, StorePool
 
 __all__ = ["open_pool", "open_store"]
 

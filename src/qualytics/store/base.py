@@ -1,9 +1,8 @@
 """An open store, whichever database holds it: what engines share, and what each must do.
 
-Rows are read and written by parts, each made from `execute` and, where it seals, the store's id and `key`:
-`records` is one, others are made the same way where they are needed: `Journal(store.execute)`. Their SQL
-is written once for all engines: `?` for an argument; RETURNING for a new id; TRUE, LIMIT with a number and
-OFFSET; `instr` and `group_concat`; numbers for yes and no; every text compares by code points.
+Rows are read and written through its tables: `connections`, `datastores`, `accounts`, `audit`, `operations` and
+`own_secrets`. Their SQL is written once for all engines: `?` for an argument; RETURNING for a new id; TRUE, LIMIT
+with a number and OFFSET; `instr` and `group_concat`; numbers for yes and no; every text compares by code points.
 Changes belong into `with store.writing():`, one writer at a time, so what a change has read stays true
 until it is written.
 """
@@ -12,20 +11,27 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from qualytics.errors import KeyMismatch
-from qualytics.store.sealing.cipher import Key, Keys
-from qualytics.store.sealing.identity import Identity
-from qualytics.store.tables.connections import Records
+from qualytics.store.sealing.cipher import Identity, Key
+from qualytics.store.sealing.keys import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from qualytics.settings import Settings
-    from qualytics.store.tables.users import Accounts
+    from qualytics.store.tables.accounts import Accounts
+    from qualytics.store.tables.audit import AuditTable
+    from qualytics.store.tables.connections import ConnectionTable
+    from qualytics.store.tables.datastores import DatastoreTable
+    from qualytics.store.tables.operations import OperationTable
+    from qualytics.store.tables.own_secrets import OwnSecretTable
 
 
+# The statement whose rows make an `Identity`.
+META = "SELECT name, value FROM meta"
 # The store's identity and, once it was needed, its key.
 Known: TypeAlias = tuple[Identity, Key | None]
 
@@ -40,6 +46,24 @@ class Rows(Protocol):
         """Return every row."""
 
 
+class StorePool(Protocol):
+    """Leases of a store."""
+
+    def lease(self) -> contextlib.AbstractContextManager[Store]:
+        """Give an open store for as long as the context lasts.
+
+        Raises:
+            StoreError, KeyProblem, Busy: as `open_store` does.
+
+        """
+
+    def lease_now(self) -> contextlib.AbstractContextManager[Store] | None:
+        """Give an open store where that takes no waiting, neither for others nor for a network; else None."""
+
+    def close(self) -> None:
+        """Close what is idle; leases that are out close when they end."""
+
+
 class Store(abc.ABC):
     """An open store. Use it as a context manager, in one thread at a time."""
 
@@ -47,14 +71,49 @@ class Store(abc.ABC):
         self._settings = settings
         self._keys = Keys(settings)
         self._identity, self._key = known or (self._read_identity(), None)
-        self.records = Records(self.execute, self.store_id, self.key, self.state)
 
-    @property
+    # Tables are imported when they are asked for: most commands need but one or two.
+    @functools.cached_property
+    def connections(self) -> ConnectionTable:
+        """Connections and their secrets."""
+        from qualytics.store.tables.connections import ConnectionTable
+
+        return ConnectionTable(self.execute, self.store_id, self.key, self.state)
+
+    @functools.cached_property
+    def datastores(self) -> DatastoreTable:
+        """Datastores."""
+        from qualytics.store.tables.datastores import DatastoreTable
+
+        return DatastoreTable(self.execute)
+
+    @functools.cached_property
     def accounts(self) -> Accounts:
-        """Return users, tokens and sign-ins that are under way."""
-        from qualytics.store.tables.users import Accounts  # no list of connections needs it
+        """Users, tokens and sign-ins that are under way."""
+        from qualytics.store.tables.accounts import Accounts
 
         return Accounts(self.execute)
+
+    @functools.cached_property
+    def audit(self) -> AuditTable:
+        """The audit log."""
+        from qualytics.store.tables.audit import AuditTable
+
+        return AuditTable(self.execute)
+
+    @functools.cached_property
+    def operations(self) -> OperationTable:
+        """Operations."""
+        from qualytics.store.tables.operations import OperationTable
+
+        return OperationTable(self.execute)
+
+    @functools.cached_property
+    def own_secrets(self) -> OwnSecretTable:
+        """Secrets of the store itself."""
+        from qualytics.store.tables.own_secrets import OwnSecretTable
+
+        return OwnSecretTable(self.execute, self.store_id, self.key)
 
     def __enter__(self) -> Self:
         return self
@@ -96,11 +155,11 @@ class Store(abc.ABC):
         """Run one statement for each row of arguments, inside a transaction."""
 
     @abc.abstractmethod
-    def writing(self) -> contextlib.AbstractContextManager[Records]:
+    def writing(self) -> contextlib.AbstractContextManager[Self]:
         """Run a write transaction: all or nothing, on disk before this returns."""
 
     @abc.abstractmethod
-    def reading(self) -> contextlib.AbstractContextManager[Records]:
+    def reading(self) -> contextlib.AbstractContextManager[Self]:
         """Read one state of the store, whatever others write meanwhile."""
 
     def rotating(self) -> contextlib.AbstractContextManager[None]:
@@ -110,6 +169,10 @@ class Store(abc.ABC):
     def is_rotating(self) -> bool:
         """Say whether somebody rotates the key now."""
         return False
+
+    def answers(self) -> bool:
+        """Say that a statement has been answered; the engine's error says why not."""
+        return bool(self.execute("SELECT 1").all())
 
     @abc.abstractmethod
     def compact(self) -> None:
@@ -157,10 +220,10 @@ class Store(abc.ABC):
         """Read again which key is the store's, after somebody may have changed it."""
         self._take_identity(self._read_identity())
 
-    def _take_identity(self, found: Identity) -> None:
-        if found.key_id != self._identity.key_id:
+    def _take_identity(self, identity: Identity) -> None:
+        if identity.key_id != self._identity.key_id:
             self._key = None
-        self._identity = found
+        self._identity = identity
 
     def _find(self) -> Key:
         try:
@@ -173,4 +236,4 @@ class Store(abc.ABC):
             return self._keys.find(self.key_id)
 
     def _read_identity(self) -> Identity:
-        return Identity.read(self.execute("SELECT name, value FROM meta"), self.name)
+        return Identity.read(self.execute(META), self.name)

@@ -91,9 +91,9 @@ def _sealed_anew(
             yield row
             continue
         found = (row[table.row_id], row[table.field], row["key_id"], row["sealed"])
-        secret = source.key().open(table.place(source.store_id, found), row["sealed"])
+        secret = source.key().open(table.cell(source.store_id, found), row["sealed"])
         key = into.key()
-        yield row | {"key_id": key.id, "sealed": key.seal(table.place(into.store_id, found), secret)}
+        yield row | {"key_id": key.id, "sealed": key.seal(table.cell(into.store_id, found), secret)}
 
 
 def _verify(source: Store, into: Store, last: dict[str, int]) -> dict[str, int]:

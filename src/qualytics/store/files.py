@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from qualytics.errors import StoreError, StoreUnsafe
-from qualytics.store.sqlite.faults import named_os_errors
+from qualytics.store.faults import named_os_errors
 
 if TYPE_CHECKING:
     from pathlib import Path

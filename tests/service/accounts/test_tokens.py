@@ -15,8 +15,7 @@ from qualytics.service.accounts.token_usage import TokenUsage
 from qualytics.service.accounts.tokens import MAX_ACTIVE, Tokens, authenticate
 from qualytics.service.accounts.users import Users
 from qualytics.service.rights import Actor
-from qualytics.store.sealing.values import OwnSecrets
-from qualytics.store.tables.users import Token
+from qualytics.store.tables.accounts import Token
 
 KEYS = ["id", "name", "user", "active", "expiration", "last_used", "revoked", "created"]
 
@@ -40,8 +39,7 @@ def refusal(worker, bearer):
 
 def signing_secret(shared):
     with shared.context() as context:
-        store = context.store
-        return OwnSecrets(store.execute, store.store_id, store.key).own_secret("tokens").reveal()
+        return context.store.own_secrets.get("tokens").reveal()
 
 
 def claims_of(bearer):

@@ -45,8 +45,8 @@ class Writers(Threads):
     def once(self, number, count):
         name = f"w{number}-{count}"
         try:
-            with self._pool.lease() as store, store.writing() as records:
-                records.insert_connection(name, name, "mysql", {"host": "h"}, {"password": Secret(name)}, "now")
+            with self._pool.lease() as store, store.writing():
+                store.connections.insert(name, name, "mysql", {"host": "h"}, {"password": Secret(name)}, "now")
         except (StoreUnreachable, Busy):
             self.unknown.append(name)
         else:
@@ -67,9 +67,9 @@ def test_nothing_acknowledged_is_lost_when_postgresql_is_killed_under_load_and_t
                 writers.drain()
             writers.wait(100)
         with open_store(settings) as store:
-            found = {one.name: one.id for one in store.records.connections(None, (), "id", None)}
+            found = {one.name: one.id for one in store.connections.select()}
             assert set(writers.acknowledged) <= found.keys() <= {*writers.acknowledged, *writers.unknown}
-            assert all(store.records.secrets(row)["password"].reveal() == name for name, row in found.items())
+            assert all(store.connections.secrets(row)["password"].reveal() == name for name, row in found.items())
         assert len(writers.acknowledged) >= 400
         assert writers.unknown
         assert check(settings)["ok"]

@@ -17,6 +17,7 @@ from qualytics.errors import (
     StoreNewer,
     StoreUnreachable,
 )
+from qualytics.model import Wanted
 from qualytics.secret import Secret
 from qualytics.settings import load
 from qualytics.store import open_pool, open_store
@@ -55,10 +56,10 @@ def test_every_table_of_the_migrations_is_made_and_texts_compare_by_code_points(
 
 
 def test_names_are_sorted_as_in_the_embedded_store(settings):
-    with open_store(settings) as store, store.writing() as records:
+    with open_store(settings) as store, store.writing():
         for name in ("b", "A", "ä", "_", "a", "🔑", "\uffff"):
-            records.insert_connection(name, name, "mysql", {}, {}, "now")
-        assert "".join(one.name for one in records.connections(None, (), "name", None)) == "A_abä\uffff🔑"
+            store.connections.insert(name, name, "mysql", {}, {}, "now")
+        assert "".join(one.name for one in store.connections.select(Wanted(sort="name"))) == "A_abä\uffff🔑"
 
 
 def test_commands_work_on_it_and_no_message_shows_its_password(settings, run):
@@ -95,7 +96,7 @@ def test_the_password_may_stand_apart_or_in_a_file(settings, filled, tmp_path):
         {"QUALYTICS_STORE_PASSWORD_FILE": str(tmp_path / "password")},
     ):
         with open_store(load(environ | given)) as store:
-            assert store.records.secrets(1)["password"].reveal() == "canary-1"
+            assert store.connections.secrets(1)["password"].reveal() == "canary-1"
     with pytest.raises(StoreError):
         open_store(replace(bare, store_password_file=tmp_path / "none"))
 
@@ -142,7 +143,7 @@ def test_a_newer_store_is_refused_at_the_start_and_before_a_change(filled, raw):
         raw(filled, "UPDATE meta SET value = ? WHERE name = 'schema_version'", str(VERSION + 1))
         with pytest.raises(StoreNewer), store.writing():
             pass
-        assert store.records.connection(1) is not None
+        assert store.connections.get(1) is not None
     with pytest.raises(StoreNewer):
         open_store(filled)
 
@@ -187,13 +188,13 @@ with qualytics.connect() as client:
 def test_a_replica_seals_and_opens_with_the_key_that_another_has_rotated_to(filled, secrets_of):
     with closing(open_pool(filled)) as pool:
         with pool.lease() as store:
-            assert store.records.secrets(1)["password"].reveal() == "canary-1"
+            assert store.connections.secrets(1)["password"].reveal() == "canary-1"
         new = rotate(filled)["new_key"]
         with pool.lease() as store:
-            assert store.records.secrets(1)["password"].reveal() == "canary-1"
+            assert store.connections.secrets(1)["password"].reveal() == "canary-1"
         rotate(filled)
-        with pool.lease() as store, store.writing() as records:
-            records.update_connection(2, {}, {"password": Secret("fresh")}, ())
+        with pool.lease() as store, store.writing():
+            store.connections.update(2, {}, {"password": Secret("fresh")}, ())
     assert secrets_of(filled)["c2"] == "fresh"
     found = check(filled)
     assert (found["problems"], found["key_id"] != new) == ([], True)
@@ -214,10 +215,10 @@ def test_rotations_at_once_end_with_one_key(filled, secrets_of):
 
 def test_a_change_waits_for_another_and_is_busy_in_the_end(filled):
     with open_store(filled) as store, store.writing(), open_store(replace(filled, busy_s=0.2)) as other:
-        assert other.records.connection(1) is not None
+        assert other.connections.get(1) is not None
         with pytest.raises(Busy, match=r"0\.2 s"), other.writing():
             pass
-        assert other.records.connection(1) is not None
+        assert other.connections.get(1) is not None
 
 
 def end_sessions(raw, settings):
@@ -226,53 +227,53 @@ def end_sessions(raw, settings):
 
 def delete(store, *steps):
     """Delete connections in one change, and do something else between."""
-    with store.writing() as records:
+    with store.writing():
         for step in steps:
             if callable(step):
                 step()
             else:
-                records.delete_connection(step)
+                store.connections.delete(step)
 
 
 def delete_and_pass_over(store):
-    with store.writing() as records:
-        records.delete_connection(2)
+    with store.writing():
+        store.connections.delete(2)
         with pytest.raises(Conflict):
-            records.delete_connection(1)
+            store.connections.delete(1)
 
 
 def test_a_lost_connection_is_renewed_for_a_read_and_for_a_change_that_has_not_begun(filled, raw):
     with open_store(filled) as store:
         end_sessions(raw, filled)
-        assert store.records.connection(1).name == "c1"
+        assert store.connections.get(1).name == "c1"
         end_sessions(raw, filled)
-        with store.writing() as records:
-            records.delete_connection(2)
-        assert store.records.connection(2) is None
+        with store.writing():
+            store.connections.delete(2)
+        assert store.connections.get(2) is None
 
 
 def test_a_change_that_loses_its_connection_is_taken_back_and_named(filled, raw):
     with open_store(filled) as store:
         with pytest.raises(StoreUnreachable):
             delete(store, 2, lambda: end_sessions(raw, filled), 3)
-        assert store.records.connection(2) is not None
+        assert store.connections.get(2) is not None
         with pytest.raises(StoreUnreachable, match="whole, or not at all"):
             delete(store, 2, lambda: end_sessions(raw, filled))
-        assert store.records.connection(2) is not None
+        assert store.connections.get(2) is not None
 
 
 def test_a_failed_statement_that_was_passed_over_does_not_pass_for_a_change(filled):
     with open_store(filled) as store:
         with pytest.raises(StoreError, match="taken back"):
             delete_and_pass_over(store)
-        assert store.records.connection(2) is not None
+        assert store.connections.get(2) is not None
 
 
 def test_a_server_that_only_reads_is_unreachable(filled, raw):
     with open_store(filled) as store:
         store.execute("SELECT set_config('default_transaction_read_only', 'on', false)")
-        with store.writing() as records:  # another session may write
-            records.delete_connection(2)
+        with store.writing():  # another session may write
+            store.connections.delete(2)
     url = filled.store_url.reveal() + "%20-cdefault_transaction_read_only%3Don"
     with pytest.raises(StoreUnreachable):
         open_store(replace(filled, store_url=Secret(url)))
@@ -300,9 +301,9 @@ def test_statements_are_translated_in_one_place():
 def test_fifty_writers_on_one_row_lose_nothing(filled):
     def write(pool):
         for _ in range(4):
-            with pool.lease() as store, store.writing() as records:
-                before = records.connection(1)
-                records.update_connection(1, {"port": (before.values.get("port") or 0) + 1}, {}, ())
+            with pool.lease() as store, store.writing():
+                before = store.connections.get(1)
+                store.connections.update(1, {"port": (before.values.get("port") or 0) + 1}, {}, ())
 
     with closing(open_pool(filled)) as one, closing(open_pool(filled)) as other:
         threads = [threading.Thread(target=write, args=((one, other)[number % 2],)) for number in range(50)]
@@ -311,7 +312,7 @@ def test_fifty_writers_on_one_row_lose_nothing(filled):
         for thread in threads:
             thread.join()
         with one.lease() as store:
-            found = store.records.connection(1)
+            found = store.connections.get(1)
             assert (found.values["port"], found.version) == (200, 201)
 
 

@@ -9,10 +9,10 @@ import pytest
 from qualytics.errors import KeyInvalid, SealBroken
 from qualytics.secret import Secret
 from qualytics.store import open_store
-from qualytics.store.sealing.cipher import Key, Place
+from qualytics.store.sealing.cipher import Cell, Key
 from qualytics.store.sqlite.upkeep import check
 
-PLACE = Place("store", "connections", 1, "password")
+PLACE = Cell("store", "connections", 1, "password")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_value_moved_to_another_place_does_not_open(key, change):
 
 
 def test_parts_of_a_place_do_not_run_into_each_other():
-    assert Place("ab", "c", 1, "d").associated_data("k") != Place("a", "bc", 1, "d").associated_data("k")
+    assert Cell("ab", "c", 1, "d").associated_data("k") != Cell("a", "bc", 1, "d").associated_data("k")
 
 
 def test_another_key_does_not_open_it(key):
@@ -94,8 +94,8 @@ def test_ciphertexts_swapped_between_rows_do_not_open_and_check_names_both(fille
 
 
 def test_ciphertexts_swapped_between_fields_do_not_open(filled):
-    with open_store(filled) as store, store.writing() as records:
-        records.update_connection(1, {}, {"passphrase": Secret("other")}, ())
+    with open_store(filled) as store, store.writing():
+        store.connections.update(1, {}, {"passphrase": Secret("other")}, ())
     swap(filled, (1, "password"), (1, "passphrase"))
     assert len(check(filled)["problems"]) == 2
 

@@ -10,7 +10,7 @@ from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, KeyMismatch, SealBroken, UsageError
 from qualytics.secret import Secret
 from qualytics.store import open_store
-from qualytics.store.sealing.cipher import Key
+from qualytics.store.sealing.cipher import Cell, Key
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import backup, check, restore
 
@@ -49,10 +49,10 @@ def test_after_a_rotation_no_byte_of_an_old_ciphertext_or_key_is_left(settings, 
         secrets_of(settings)
     spare = Key.parse(old_key.decode(), "old")
     with open_store(settings) as store:
-        place = store.records._place(1, "password")
+        cell = Cell(store.store_id, "connections", 1, "password")
         for sealed in sealed_in(settings.store_path):
             with pytest.raises(SealBroken):
-                spare.open(place, sealed)
+                spare.open(cell, sealed)
 
 
 def test_a_deleted_or_replaced_secret_is_not_left_in_the_file(filled):

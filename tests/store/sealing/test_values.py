@@ -12,13 +12,13 @@ from qualytics.store.sqlite.upkeep import backup, check, restore
 
 
 def give(settings, name, text):
-    with open_store(settings) as store, store.writing() as records:
-        records.set_own_secret(name, Secret(text))
+    with open_store(settings) as store, store.writing():
+        store.own_secrets.set(name, Secret(text))
 
 
 def read(settings, name):
     with open_store(settings) as store:
-        found = store.records.own_secret(name)
+        found = store.own_secrets.get(name)
         return found and found.reveal()
 
 
@@ -35,8 +35,8 @@ def test_a_secret_of_the_store_is_set_replaced_and_opened_by_its_name(settings):
 def test_a_secret_that_is_missing_is_made_once(settings):
     made = iter([Secret("one"), Secret("two")])
     for _ in range(2):
-        with open_store(settings) as store, store.writing() as records:
-            assert records.own_secret_or_new("tokens", lambda: next(made)).reveal() == "one"
+        with open_store(settings) as store, store.writing():
+            assert store.own_secrets.get_or_make("tokens", lambda: next(made)).reveal() == "one"
 
 
 def test_it_stands_nowhere_in_clear(settings):

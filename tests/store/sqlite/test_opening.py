@@ -11,6 +11,7 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, QualyticsError, StoreDamaged, StoreError, StoreNewer, StoreUnsafe
+from qualytics.model import Wanted
 from qualytics.settings import Settings
 from qualytics.store import open_store
 from qualytics.store.schema import VERSION
@@ -240,7 +241,7 @@ def test_flipped_bits_anywhere_are_found_or_harmless_but_never_a_fault_of_the_pr
         try:
             problems = check(filled)["problems"]
             with open_store(filled) as store:
-                found = list(store.records.connections(None, (), "name", None))
+                found = list(store.connections.select(Wanted(sort="name")))
                 assert problems or len(found) == 53
         except QualyticsError as error:
             assert error.code in {"store-damaged", "store-newer", "store-error", "seal-broken", "key-mismatch"}  # noqa: PT017
@@ -255,7 +256,7 @@ def test_a_busy_store_is_named_after_the_wait(filled):
     with open_store(filled) as store, store.writing(), open_store(filled) as other:
         with pytest.raises(Busy, match=r"busy: others held it for 0\.2 s"), other.writing():
             pass
-        assert other.records.connection(1) is not None
+        assert other.connections.get(1) is not None
     with lock.locked(filled.lock_path, exclusive=True, wait_s=0), pytest.raises(Busy):
         open_store(filled)
 
@@ -291,6 +292,6 @@ def test_a_forked_child_may_not_use_its_parents_store_and_does_no_harm_by_closin
             finally:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
-        with store.writing() as records:
-            records.delete_connection(2)
+        with store.writing():
+            store.connections.delete(2)
     assert check(filled)["ok"]

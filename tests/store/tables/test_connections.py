@@ -1,4 +1,4 @@
-"""Records: ids, references, and lists that cost what they show."""
+"""Connections and datastores: ids, references, and lists that cost what they show."""
 
 import sqlite3
 import subprocess
@@ -8,9 +8,11 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Conflict, ConnectionInUse, NotFound, StoreError
+from qualytics.model import Wanted
 from qualytics.store import open_store
 from qualytics.store.sqlite.opening import migrate
-from qualytics.store.tables.connections import Records
+from qualytics.store.tables.connections import ConnectionTable
+from qualytics.store.tables.datastores import DatastoreTable
 
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
 
@@ -31,10 +33,10 @@ def test_the_database_itself_keeps_a_connection_that_is_used(filled):
     with LocalClient(filled) as client, pytest.raises(ConnectionInUse):
         client.connections.delete(1)
     with open_store(filled) as store:
-        with pytest.raises(Conflict), store.writing() as records:
-            records.delete_connection(1)
-        assert store.records.connection(1) is not None
-        assert store.records.secrets(1).keys() == {"password"}
+        with pytest.raises(Conflict), store.writing():
+            store.connections.delete(1)
+        assert store.connections.get(1) is not None
+        assert store.connections.secrets(1).keys() == {"password"}
 
 
 @pytest.mark.both_stores
@@ -45,8 +47,8 @@ def test_deleting_a_connection_deletes_its_secrets(filled):
 
 
 def insert_and_fail(store):
-    with store.writing() as records:
-        raise ZeroDivisionError(records.insert_connection("new", "new", "postgresql", {}, {}, "now"))
+    with store.writing():
+        raise ZeroDivisionError(store.connections.insert("new", "new", "postgresql", {}, {}, "now"))
 
 
 @pytest.mark.both_stores
@@ -54,7 +56,7 @@ def test_a_failed_change_leaves_nothing(filled):
     with open_store(filled) as store:
         with pytest.raises(ZeroDivisionError):
             insert_and_fail(store)
-        assert store.records.connection_named("new") is None
+        assert store.connections.named("new") is None
 
 
 @pytest.mark.both_stores
@@ -70,11 +72,11 @@ def test_ids_beyond_what_sqlite_holds_are_not_found(filled):
 
 def test_rows_left_unread_do_no_harm(filled):
     with open_store(filled) as store:
-        rows = store.records.connections(None, (), "id", None)
+        rows = store.connections.select()
         assert next(rows).id == 1
-        with store.writing() as records:
-            records.delete_connection(2)
-        other = store.records.connections(None, (), "id", None)
+        with store.writing():
+            store.connections.delete(2)
+        other = store.connections.select()
         next(other)
     with pytest.raises(StoreError, match="closed"):
         next(rows)
@@ -85,59 +87,59 @@ def test_rows_left_unread_do_no_harm(filled):
 def test_lists_are_sorted_filtered_and_limited(settings):
     kinds = ["mysql", "postgresql", "sqlite", "mysql", "sqlite"]
     with open_store(settings) as store:
-        with store.writing() as records:
+        with store.writing():
             for number, kind in enumerate(kinds):
                 name = f"n{9 - number}_100%"
-                records.insert_connection(name, name, kind, {}, {}, "now")
+                store.connections.insert(name, name, kind, {}, {}, "now")
 
-        def ids(*arguments):
-            return [one.id for one in store.records.connections(*arguments)]
+        def ids(**wanted):
+            return [one.id for one in store.connections.select(Wanted(**wanted))]
 
-        assert ids(None, (), "id", None) == [1, 2, 3, 4, 5]
-        assert ids(None, (), "name", 2) == [5, 4]
-        assert ids(None, (), "type", None) == [1, 4, 2, 3, 5]
-        assert ids(None, ("sqlite", "mysql"), "id", 3) == [1, 3, 4]
-        assert ids(None, ("sqlite", "mysql", "sqlite"), "name", None) == [5, 4, 3, 1]
-        assert ids("_100%", ("sqlite", "mysql"), "type", None) == [1, 4, 3, 5]
-        assert ids("n5", ("sqlite",), "id", None) == [5]
-        assert ids("n1", (), "id", None) == []
-        assert ids(None, (), "id", 0) == []
+        assert ids() == [1, 2, 3, 4, 5]
+        assert ids(sort="name", limit=2) == [5, 4]
+        assert ids(sort="type") == [1, 4, 2, 3, 5]
+        assert ids(types=("sqlite", "mysql"), limit=3) == [1, 3, 4]
+        assert ids(types=("sqlite", "mysql", "sqlite"), sort="name") == [5, 4, 3, 1]
+        assert ids(contains="_100%", types=("sqlite", "mysql"), sort="type") == [1, 4, 3, 5]
+        assert ids(contains="n5", types=("sqlite",)) == [5]
+        assert ids(contains="n1") == []
+        assert ids(limit=0) == []
 
 
 @pytest.fixture
 def plans():
-    """Return records that run nothing, and the query plans of what they were asked."""
-    database, found = sqlite3.connect(":memory:", isolation_level=None), []
+    """Return tables that run nothing, and the query plans of what they were asked."""
+    database, steps = sqlite3.connect(":memory:", isolation_level=None), []
     migrate(database)
 
     def explain(sql, arguments=()):
-        found.append([row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", arguments)])
+        steps.append([row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", arguments)])
         return iter(())
 
-    yield Records(explain, "store", None), found
+    yield ConnectionTable(explain, "store", None), DatastoreTable(explain), steps
     database.close()
 
 
 @pytest.mark.parametrize("types", [(), ("a",), ("a", "b", "c")], ids=len)
 @pytest.mark.parametrize("sort", ["id", "name", "type"])
 def test_no_list_sorts_what_it_does_not_show(plans, sort, types):
-    records, found = plans
-    list(records.connections(None, types, sort, 100))
-    assert len(found) == 1
-    assert not [step for step in found[0] if "TEMP B-TREE" in step]
+    connections, _, steps = plans
+    list(connections.select(Wanted(types=types, sort=sort, limit=100)))
+    assert len(steps) == 1
+    assert not [step for step in steps[0] if "TEMP B-TREE" in step]
     if types:
-        assert not [step for step in found[0] if step.startswith("SCAN")]
+        assert not [step for step in steps[0] if step.startswith("SCAN")]
 
 
 def test_single_records_and_users_of_a_connection_come_from_an_index(plans):
-    records, found = plans
-    records.connection(1)
-    records.connection_named("x")
-    records.datastore(1)
-    records.datastore_named("x")
-    list(records.datastores(1))
-    assert len(found) == 5
-    assert not [step for plan in found for step in plan if step.startswith("SCAN") or "TEMP" in step]
+    connections, datastores, steps = plans
+    connections.get(1)
+    connections.named("x")
+    datastores.get(1)
+    datastores.named("x")
+    list(datastores.of_connection(1))
+    assert len(steps) == 5
+    assert not [step for plan in steps for step in plan if step.startswith("SCAN") or "TEMP" in step]
 
 
 MANY = 100_000
@@ -154,9 +156,9 @@ print(peak // 1024 if sys.platform == "darwin" else peak)
 
 @pytest.mark.slow
 def test_a_long_list_streams_within_the_memory_of_one_call(settings, tmp_path):
-    with open_store(settings) as store, store.writing() as records:
+    with open_store(settings) as store, store.writing():
         for number in range(MANY):
-            records.insert_connection(f"n{number}", f"n{number}", "postgresql", {"host": "h"}, {}, "now")
+            store.connections.insert(f"n{number}", f"n{number}", "postgresql", {"host": "h"}, {}, "now")
     measured = subprocess.run(
         [sys.executable, "-c", MEASURED_LIST, str(tmp_path / "out")], capture_output=True, text=True, check=False
     )

@@ -11,7 +11,7 @@ from qualytics.service.clock import now
 if TYPE_CHECKING:
     from qualytics.service.rights import Actor
     from qualytics.store.base import Store
-    from qualytics.store.tables.users import SignedIn
+    from qualytics.store.tables.accounts import SignedIn
 
 HINT = "qualytics auth login gets a new one"
 

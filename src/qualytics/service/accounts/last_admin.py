@@ -11,7 +11,7 @@ from qualytics.service.clock import now
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qualytics.store.tables.users import Accounts, User
+    from qualytics.store.tables.accounts import Accounts, User
 
 
 @contextlib.contextmanager

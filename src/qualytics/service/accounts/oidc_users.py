@@ -10,12 +10,12 @@ from qualytics.service import validate
 from qualytics.service.clock import now
 from qualytics.service.context import Action
 from qualytics.service.similar_names import twin_of
-from qualytics.store.tables.users import User
+from qualytics.store.tables.accounts import User
 
 if TYPE_CHECKING:
     from qualytics.service.accounts.oidc import Identity, Provider
     from qualytics.service.context import Context
-    from qualytics.store.tables.users import Accounts
+    from qualytics.store.tables.accounts import Accounts
 
 _MAX_TRIES = 100
 

@@ -21,14 +21,13 @@ from qualytics.service.accounts.tokens import issue, require_room
 from qualytics.service.clock import later, now
 from qualytics.service.context import Action
 from qualytics.service.rights import Actor
-from qualytics.store.sealing.values import OwnSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.service.accounts.oidc import OpenId
     from qualytics.service.context import Context
-    from qualytics.store.tables.users import Accounts, User
+    from qualytics.store.tables.accounts import Accounts, User
 
 STEP_S = 600
 # RFC 6749 section 4.1.2: a code is for the next moment.
@@ -234,9 +233,8 @@ class Logins:
 
     def _derived(self, state: str) -> tuple[str, str]:
         # Made from what only the browser holds, so that the store has nothing to give away.
-        store = self._context.store
-        own = OwnSecrets(store.execute, store.store_id, store.key)
-        secret = own.own_secret_or_new("logins", lambda: Secret(secrets.token_urlsafe(32))).reveal().encode()
+        own_secrets = self._context.store.own_secrets
+        secret = own_secrets.get_or_make("logins", lambda: Secret(secrets.token_urlsafe(32))).reveal().encode()
         nonce, verifier = (hmac.digest(secret, f"{use} {state}".encode(), "sha256").hex() for use in ("nonce", "pkce"))
         return nonce, verifier
 

@@ -13,7 +13,7 @@ from qualytics.service.clock import later
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qualytics.store.tables.users import Accounts
+    from qualytics.store.tables.accounts import Accounts
 
 WINDOW_S = 900
 # A name alone has a wide limit: else anybody could keep its user from signing in.

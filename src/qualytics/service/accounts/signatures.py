@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import NotSignedIn, UsageError
 from qualytics.secret import Secret
 from qualytics.service.accounts.actors import HINT
-from qualytics.store.sealing.values import OwnSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,7 @@ def signed(context: Context, user_id: int, made: int, ends: int) -> str:
         "iss": context.store.store_id,
         "aud": _AUDIENCE,
     }
-    secret = _own_secrets(context).own_secret_or_new(_SECRET, _new_secret)
+    secret = context.store.own_secrets.get_or_make(_SECRET, _new_secret)
     bearer: str = _jwt().encode(claims, secret.reveal(), _ALGORITHM)
     return bearer
 
@@ -112,16 +111,11 @@ def _signing_secret(context: Context) -> bytes:
     store_id = context.store.store_id
     known = _signing.get(store_id)  # once: another thread may forget it meanwhile
     if known is None:
-        found = _own_secrets(context).own_secret(_SECRET)
+        found = context.store.own_secrets.get(_SECRET)
         if found is None:  # no token was ever made here
             return secrets.token_bytes(32)
         known = _signing[store_id] = found.reveal().encode()
     return known
-
-
-def _own_secrets(context: Context) -> OwnSecrets:
-    store = context.store
-    return OwnSecrets(store.execute, store.store_id, store.key)
 
 
 def _new_secret() -> Secret:

@@ -15,13 +15,13 @@ from qualytics.service.accounts.last_admin import one_left
 from qualytics.service.clock import now
 from qualytics.service.context import Action, Context
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
-from qualytics.store.tables.users import Accounts, Token
+from qualytics.store.tables.accounts import Accounts, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from qualytics.service.accounts.token_usage import TokenUsage
-    from qualytics.store.tables.users import User
+    from qualytics.store.tables.accounts import User
 
 DEFAULT_DAYS = 90
 MAX_DAYS = 365

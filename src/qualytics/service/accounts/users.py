@@ -16,7 +16,7 @@ from qualytics.service.clock import now
 from qualytics.service.context import changed_names
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
 from qualytics.service.similar_names import twin_of
-from qualytics.store.tables.users import Accounts, User
+from qualytics.store.tables.accounts import Accounts, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -120,9 +120,9 @@ def stored_with_secrets(store: Store, connection_id: int) -> tuple[Connection | 
 
     Else the password that goes with a new host would be sent to the one before.
     """
-    with store.reading() as records:
-        found = records.connection(connection_id)
-        return found, records.secrets(connection_id) if found is not None else {}
+    with store.reading():
+        found = store.connections.get(connection_id)
+        return found, store.connections.secrets(connection_id) if found is not None else {}
 
 
 def as_changed(before: Connection, changed: Draft) -> Connection:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics import text
 from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
 from qualytics.fields import SECRETS
-from qualytics.model import EVERYWHERE, Scope
+from qualytics.model import EVERYWHERE, Scope, Wanted
 from qualytics.service import documents, policy, similar_names, validate
 from qualytics.service.clock import now
 from qualytics.service.connections import tests
@@ -28,9 +28,9 @@ from qualytics.service.rights import READ, TEST, WRITE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.model import Connection, Wanted
+    from qualytics.model import Connection
     from qualytics.service.context import Action, Context
-    from qualytics.store.tables.connections import Records
+    from qualytics.store.base import Store
 
 # A refusal names so many datastores; more would hide its hint.
 _MAX_NAMED = 20
@@ -69,25 +69,25 @@ class Connections:
         with self._context.audited(WRITE, "connection.create") as action:
             new = allowed_draft(given, self._context.settings)
             if test:
-                self._require_free(self._context.store.records, new.values.get("name"))
+                self._require_free(self._context.store, new.values.get("name"))
                 detected = self._passed(new, timeout_s, scope)
-            with self._context.writing() as records:
-                found = self.insert(records, new, action)
+            with self._context.writing() as store:
+                found = self.insert(store, new, action)
                 if test:
-                    records.record_detected(found, detected)
-                return self._document(records, _required(records.connection(found), found))
+                    store.connections.record_detected(found, detected)
+                return self._document(store, _required(store.connections.get(found), found))
 
-    def insert(self, records: Records, new: Draft, action: Action) -> int:
+    def insert(self, store: Store, new: Draft, action: Action) -> int:
         """Store a draft and return its id, inside a transaction that may do more.
 
         Raises:
             NameTaken: the name is another's.
 
         """
-        name = self._name_for(records, new)
+        name = self._name_for(store, new)
         values = {key: value for key, value in new.values.items() if key != "name"}
-        found = records.insert_connection(name, validate.fold(name), new.connector.type, values, new.secrets, now())
-        self._warn_of_twins(records, name, found)
+        found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
+        self._warn_of_twins(store, name, found)
         action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
         return found
 
@@ -117,26 +117,26 @@ class Connections:
             raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
         self.warnings = ()
         with self._context.audited(WRITE, "connection.update", connection_id) as action:
-            with nullcontext(self._context.store.records) if dry_run else self._context.writing() as records:
-                before = self._at_version(records, connection_id, version)
+            with nullcontext(self._context.store) if dry_run else self._context.writing() as store:
+                before = self._at_version(store, connection_id, version)
                 changed = merge(before, given, self._context.settings.plane)
                 policy.require_allowed(self._context.settings, changed)
                 policy.require_same_target(self._context, before, changed)
-                self._require_free(records, changed.values["name"], besides=connection_id)
+                self._require_free(store, changed.values["name"], besides=connection_id)
                 if dry_run:
-                    return self._document(records, as_changed(before, changed))
+                    return self._document(store, as_changed(before, changed))
                 if not test:
-                    return self._store(records, before, changed, action)
-                stored = records.secrets(connection_id)
-                scope = tests.with_entrances(scope, records.datastores(connection_id))
+                    return self._store(store, before, changed, action)
+                stored = store.connections.secrets(connection_id)
+                scope = tests.with_entrances(scope, store.datastores.of_connection(connection_id))
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
-            with self._context.writing() as records:
-                before = self._at_version(records, connection_id, before.version)
+            with self._context.writing() as store:
+                before = self._at_version(store, connection_id, before.version)
                 policy.require_same_target(self._context, before, changed)  # of the role of now
-                self._require_free(records, changed.values["name"], besides=connection_id)
-                self._store(records, before, changed, action)
-                records.record_detected(connection_id, detected)
-                return self._document(records, _required(records.connection(connection_id), connection_id))
+                self._require_free(store, changed.values["name"], besides=connection_id)
+                self._store(store, before, changed, action)
+                store.connections.record_detected(connection_id, detected)
+                return self._document(store, _required(store.connections.get(connection_id), connection_id))
 
     def get(self, connection_id: int) -> dict[str, Any]:
         """Return the document of a connection, with the datastores that use it.
@@ -146,8 +146,8 @@ class Connections:
 
         """
         self._context.require(READ)
-        records = self._context.store.records
-        return self._document(records, _required(records.connection(connection_id), connection_id))
+        store = self._context.store
+        return self._document(store, _required(store.connections.get(connection_id), connection_id))
 
     def type_of(self, connection_id: int) -> str:
         """Return the type of a connection.
@@ -157,7 +157,7 @@ class Connections:
 
         """
         self._context.require(READ)
-        return _required(self._context.store.records.connection(connection_id), connection_id).type
+        return _required(self._context.store.connections.get(connection_id), connection_id).type
 
     def find(self, name: str) -> int:
         """Return the id of the connection of that name; case and outer spaces do not count.
@@ -167,10 +167,11 @@ class Connections:
 
         """
         self._context.require(READ)
-        records = self._context.store.records
-        found = records.connection_named(validate.fold(name))
+        store = self._context.store
+        found = store.connections.named(validate.fold(name))
         if found is None:
-            guess = self._similar(records, name)
+            names = (connection.name for connection in store.connections.select(Wanted(limit=1_000)))
+            guess = text.nearest(name, names)
             hint = f"did you mean {guess!r}?" if guess else "qualytics connections list shows all"
             raise NotFound(f"there is no connection {name!r}", hint)
         return found.id
@@ -181,20 +182,21 @@ class Connections:
         """Yield the documents of connections, filtered by a part of the name and by types."""
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
-        for connection in self._context.store.records.connections(contains, types, sort, limit):
+        wanted = Wanted(contains=contains, types=tuple(types), sort=sort, limit=limit)
+        for connection in self._context.store.connections.select(wanted):
             yield documents.connection_document(connection)
 
     def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
         self._context.require(READ)
-        records = self._context.store.records
+        store = self._context.store
         wanted = validate.folded(wanted)
         window = replace(wanted, skip=(number - 1) * size, limit=size)
         items: list[dict[str, Any]] = [
-            documents.connection_document(found) for found in records.wanted_connections(window)
+            documents.connection_document(found) for found in store.connections.select(window)
         ]
         is_whole = number == 1 and len(items) < size
-        total = len(items) if is_whole else records.count_connections(wanted)
+        total = len(items) if is_whole else store.connections.count(wanted)
         return documents.page(items, total, number, size)
 
     def history(self, connection_id: int) -> dict[str, Any]:
@@ -207,7 +209,7 @@ class Connections:
         from qualytics.service import audit
 
         self._context.require(READ)
-        found = _required(self._context.store.records.connection(connection_id), connection_id)
+        found = _required(self._context.store.connections.get(connection_id), connection_id)
         versions = audit.versions(self._context, "connection", connection_id)
         return {"id": found.id, "created": found.created, "versions": versions}
 
@@ -219,9 +221,9 @@ class Connections:
 
         """
         self._context.require(READ)
-        records = self._context.store.records
-        _required(records.connection(connection_id), connection_id)
-        return [documents.datastore_document(datastore) for datastore in records.datastores(connection_id)]
+        store = self._context.store
+        _required(store.connections.get(connection_id), connection_id)
+        return [documents.datastore_document(datastore) for datastore in store.datastores.of_connection(connection_id)]
 
     def delete(self, connection_id: int, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete a connection that nothing uses; return `{id, name, deleted}`.
@@ -233,13 +235,13 @@ class Connections:
         """
         with (
             self._context.audited(WRITE, "connection.delete", connection_id) as action,
-            nullcontext(self._context.store.records) if dry_run else self._context.writing() as records,
+            nullcontext(self._context.store) if dry_run else self._context.writing() as store,
         ):
-            found = self._at_version(records, connection_id, version)
+            found = self._at_version(store, connection_id, version)
             action.object_name = found.name
-            require_unused(found.name, [documents.stub(user) for user in records.datastores(connection_id)])
+            require_unused(found.name, [documents.stub(user) for user in store.datastores.of_connection(connection_id)])
             if not dry_run:
-                records.delete_connection(connection_id)
+                store.connections.delete(connection_id)
                 action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
@@ -268,14 +270,14 @@ class Connections:
             tested = merge(before, overrides or {}, self._context.settings.plane)
             policy.require_allowed(self._context.settings, tested)
             policy.require_same_target(self._context, before, tested)
-            scope = tests.with_entrances(scope, self._context.store.records.datastores(connection_id))
+            scope = tests.with_entrances(scope, self._context.store.datastores.of_connection(connection_id))
             report, detected = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
-                with self._context.writing() as records:
-                    found = records.connection(connection_id)
+                with self._context.writing() as store:
+                    found = store.connections.get(connection_id)
                     if has_passed and found is not None and found.version == before.version:  # else another was tested
-                        records.record_detected(connection_id, detected)
+                        store.connections.record_detected(connection_id, detected)
                     outcome, detail = _outcome(report, overrides or {})
                     action.record(before.id, before.name, outcome, **detail)
         return report
@@ -314,60 +316,56 @@ class Connections:
         tests.check_place(tested.connector, scope)
         return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope)
 
-    def _store(self, records: Records, before: Connection, changed: Draft, action: Action) -> dict[str, Any]:
+    def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> dict[str, Any]:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
         row |= {"name_key": validate.fold(str(row["name"]))}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
-        records.update_connection(before.id, row, changed.secrets, dropped)
+        store.connections.update(before.id, row, changed.secrets, dropped)
         values = {"name": before.name} | before.values
         if row["name"] != before.name:
-            self._warn_of_twins(records, str(row["name"]), before.id)
+            self._warn_of_twins(store, str(row["name"]), before.id)
         names = changed_names(values, changed.values, [*changed.secrets, *dropped])
         action.record(before.id, str(row["name"]), version=before.version + 1, changed=names)
-        return self._document(records, _required(records.connection(before.id), before.id))
+        return self._document(store, _required(store.connections.get(before.id), before.id))
 
-    def _warn_of_twins(self, records: Records, name: str, connection_id: int) -> None:
+    def _warn_of_twins(self, store: Store, name: str, connection_id: int) -> None:
         self.warnings += similar_names.warnings(
-            "connection", name, records.connection_names(similar_names.MAX_COMPARED), connection_id
+            "connection", name, store.connections.names(similar_names.MAX_COMPARED), connection_id
         )
 
-    def _document(self, records: Records, connection: Connection) -> dict[str, Any]:
-        return documents.connection_document(connection, records.datastores(connection.id))
+    def _document(self, store: Store, connection: Connection) -> dict[str, Any]:
+        return documents.connection_document(connection, store.datastores.of_connection(connection.id))
 
-    def _at_version(self, records: Records, connection_id: int, version: int | None) -> Connection:
-        found = _required(records.connection(connection_id), connection_id)
+    def _at_version(self, store: Store, connection_id: int, version: int | None) -> Connection:
+        found = _required(store.connections.get(connection_id), connection_id)
         validate.require_version("connection", found, version)
         return found
 
-    def _require_free(self, records: Records, name: str | None, besides: int | None = None) -> None:
-        taken = records.connection_named(validate.fold(name)) if name else None
+    def _require_free(self, store: Store, name: str | None, besides: int | None = None) -> None:
+        taken = store.connections.named(validate.fold(name)) if name else None
         if taken is not None and taken.id != besides:
             raise NameTaken(
                 f"the name {taken.name!r} is taken by connection {taken.id}",
                 f"choose another name, or change that one: qualytics connections update --id {taken.id}",
             )
 
-    def _name_for(self, records: Records, new: Draft) -> str:
+    def _name_for(self, store: Store, new: Draft) -> str:
         name: str | None = new.values.get("name")
         if name is not None:
-            self._require_free(records, name)
+            self._require_free(store, name)
             return name
         base = derived_name(new.connector, new.values)
         key = validate.fold(base)
-        if not records.has_name(key):
+        if not store.connections.has_name(key):
             return base
         # Doubling, then halving: ten thousand names of one host cost a few look-ups each.
         taken, free = 1, 2
-        while records.has_name(f"{key}-{free}"):
+        while store.connections.has_name(f"{key}-{free}"):
             taken, free = free, 2 * free
         while free - taken > 1:
             middle = (taken + free) // 2
-            taken, free = (middle, free) if records.has_name(f"{key}-{middle}") else (taken, middle)
+            taken, free = (middle, free) if store.connections.has_name(f"{key}-{middle}") else (taken, middle)
         return f"{base}-{free}"
-
-    def _similar(self, records: Records, name: str) -> str | None:
-        names = tuple(found.name for found in records.connections(None, (), "id", 1_000))
-        return text.nearest(name, names)
 
 
 def _required(found: Connection | None, connection_id: int) -> Connection:

@@ -8,7 +8,6 @@ from qualytics.errors import InvalidInput, NotFound, Problem, QualyticsError
 from qualytics.service.clock import later, now
 from qualytics.service.rights import READ, TEST
 from qualytics.settings import TEST_TIMEOUT_MAX_S
-from qualytics.store.tables.operations import Operations as Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +44,7 @@ class Operations:
             row = {"type": kind, "datastore_id": datastore_id, "result": "running", "created": moment}
             row |= {"start_time": moment, "user_id": self._context.actor.user_id}
             with self._context.writing():
-                operation_id = self._rows().insert(row)
+                operation_id = self._context.store.operations.insert(row)
                 action.record(operation_id, found["name"], datastore_id=datastore_id)
             return self.get(operation_id)
 
@@ -57,7 +56,7 @@ class Operations:
         except QualyticsError as exc:
             result, message = "failure", exc.message
         with self._context.system_writing():
-            self._rows().end(operation_id, result, message, now())
+            self._context.store.operations.end(operation_id, result, message, now())
 
     def get(self, operation_id: int) -> dict[str, Any]:
         """Return the document of an operation; it has ended when `end_time` is set.
@@ -67,7 +66,7 @@ class Operations:
 
         """
         self._context.require(READ)
-        found = self._rows().get(operation_id)
+        found = self._context.store.operations.get(operation_id)
         if found is None:
             raise NotFound(f"there is no operation {operation_id}")
         if found["end_time"] is None and found["start_time"] < later(-_LOST_S):
@@ -77,6 +76,3 @@ class Operations:
                 "end_time": found["start_time"],
             }
         return found
-
-    def _rows(self) -> Rows:
-        return Rows(self._context.store.execute)

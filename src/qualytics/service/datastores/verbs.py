@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qualytics.model import Connection, Datastore
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
-    from qualytics.store.tables.connections import Records
+    from qualytics.store.base import Store
 
 
 class Datastores:
@@ -55,18 +55,18 @@ class Datastores:
                 if clean.get(name) is None:
                     problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
             problems.finish()
-            with self._context.writing() as records:
+            with self._context.writing() as store:
                 if draft is not None:
                     made = Action(self._context, "connection.create")
-                    clean["connection_id"] = self._connections.insert(records, draft, made)
-                self._check_place(records, clean)
-                self._require_free(records, clean["name"])
+                    clean["connection_id"] = self._connections.insert(store, draft, made)
+                self._check_place(store, clean)
+                self._require_free(store, clean["name"])
                 row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None, "settings": {}} | clean
                 row |= {"name_key": validate.fold(clean["name"]), "created": now()}
-                found = records.insert_datastore(row)
-                self._warn_of_twins(records, clean["name"], found)
+                found = store.datastores.insert(row)
+                self._warn_of_twins(store, clean["name"], found)
                 action.record(found, clean["name"], version=1, changed=sorted(clean))
-                return documents.datastore_document(_required(records.datastore(found), found))
+                return documents.datastore_document(_required(store.datastores.get(found), found))
 
     def update(self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text.
@@ -84,25 +84,25 @@ class Datastores:
         self.warnings = ()
         with (
             self._context.audited(WRITE, "datastore.update", datastore_id) as action,
-            self._context.writing() as records,
+            self._context.writing() as store,
         ):
-            before = _at_version(records, datastore_id, version)
+            before = _at_version(store, datastore_id, version)
             problems = validate.Problems()
             clean = fields.check(given, problems)
             problems.finish()
             place = {name: getattr(before, name) for name in (*SCOPES, "connection_id")}
-            self._check_place(records, place | clean, type_before=before.type)
+            self._check_place(store, place | clean, type_before=before.type)
             if "name" in clean:
-                self._require_free(records, clean["name"], besides=datastore_id)
+                self._require_free(store, clean["name"], besides=datastore_id)
                 clean["name_key"] = validate.fold(clean["name"])
             moved = any(name in clean and clean[name] != value for name, value in place.items())
             clean["settings"] = before.settings | clean.get("settings", {})
-            records.update_datastore(datastore_id, clean | ({"connected": None} if moved else {}))
+            store.datastores.update(datastore_id, clean | ({"connected": None} if moved else {}))
             if clean.get("name", before.name) != before.name:
-                self._warn_of_twins(records, clean["name"], datastore_id)
+                self._warn_of_twins(store, clean["name"], datastore_id)
             changed = sorted(name for name in clean.keys() - {"name_key"} if clean[name] != getattr(before, name))
             action.record(datastore_id, clean.get("name", before.name), version=before.version + 1, changed=changed)
-            return documents.datastore_document(_required(records.datastore(datastore_id), datastore_id))
+            return documents.datastore_document(_required(store.datastores.get(datastore_id), datastore_id))
 
     def get(self, datastore_id: int) -> dict[str, Any]:
         """Return the document of a datastore.
@@ -112,9 +112,7 @@ class Datastores:
 
         """
         self._context.require(READ)
-        return documents.datastore_document(
-            _required(self._context.store.records.datastore(datastore_id), datastore_id)
-        )
+        return documents.datastore_document(_required(self._context.store.datastores.get(datastore_id), datastore_id))
 
     def find(self, name: str) -> int:
         """Return the id of the datastore of that name; case and outer spaces do not count.
@@ -124,7 +122,7 @@ class Datastores:
 
         """
         self._context.require(READ)
-        found = self._context.store.records.datastore_named(validate.fold(name))
+        found = self._context.store.datastores.named(validate.fold(name))
         if found is None:
             raise NotFound(f"there is no datastore {name!r}", "qualytics datastores list shows all")
         return found.id
@@ -133,19 +131,18 @@ class Datastores:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
-        for datastore in self._context.store.records.datastores(connection_id, contains):
+        wanted = Wanted(connection_id=connection_id, contains=contains)
+        for datastore in self._context.store.datastores.select(wanted):
             yield documents.datastore_document(datastore)
 
     def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
         self._context.require(READ)
-        records = self._context.store.records
+        store = self._context.store
         wanted = validate.folded(wanted)
         window = replace(wanted, skip=(number - 1) * size, limit=size)
-        items: list[dict[str, Any]] = [
-            documents.datastore_document(found) for found in records.wanted_datastores(window)
-        ]
-        return documents.page(items, records.count_datastores(wanted), number, size)
+        items: list[dict[str, Any]] = [documents.datastore_document(found) for found in store.datastores.select(window)]
+        return documents.page(items, store.datastores.count(wanted), number, size)
 
     def settings(self, datastore_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Return what is kept for others of some datastores, by id."""
@@ -158,7 +155,7 @@ class Datastores:
     def _some(self, datastore_ids: Sequence[int]) -> Iterator[Datastore]:
         self._context.require(READ)
         wanted = Wanted(ids=tuple(datastore_ids))
-        return self._context.store.records.wanted_datastores(wanted) if wanted.ids else iter(())
+        return self._context.store.datastores.select(wanted) if wanted.ids else iter(())
 
     def delete(self, datastore_id: int, *, version: int | None = None) -> dict[str, Any]:
         """Delete a datastore; return `{id, name, deleted}`.
@@ -169,10 +166,10 @@ class Datastores:
         """
         with (
             self._context.audited(WRITE, "datastore.delete", datastore_id) as action,
-            self._context.writing() as records,
+            self._context.writing() as store,
         ):
-            found = _at_version(records, datastore_id, version)
-            records.delete_datastore(datastore_id)
+            found = _at_version(store, datastore_id, version)
+            store.datastores.delete(datastore_id)
             action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": True}
 
@@ -186,13 +183,13 @@ class Datastores:
 
         """
         self._context.require(TEST)
-        found = _required(self._context.store.records.datastore(datastore_id), datastore_id)
+        found = _required(self._context.store.datastores.get(datastore_id), datastore_id)
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
-        with self._context.writing() as records:
-            now_there = records.datastore(datastore_id)
+        with self._context.writing() as store:
+            now_there = store.datastores.get(datastore_id)
             if now_there is not None and now_there.version == found.version:  # else another place was verified
-                records.update_datastore(datastore_id, {"connected": int(report["connected"])}, bump=False)
+                store.datastores.update(datastore_id, {"connected": int(report["connected"])}, bump=False)
         return report
 
     def verify_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
@@ -207,12 +204,12 @@ class Datastores:
         problems = validate.Problems()
         clean = fields.check(given, problems)
         problems.finish()
-        self._check_place(self._context.store.records, clean)
+        self._check_place(self._context.store, clean)
         scope = Scope(clean.get("database"), clean.get("schema"), clean.get("root_path"))
         return self._connections.test(clean["connection_id"], timeout_s=timeout_s, scope=scope)
 
-    def _check_place(self, records: Records, row: Mapping[str, Any], type_before: str | None = None) -> None:
-        connection = records.connection(row["connection_id"])
+    def _check_place(self, store: Store, row: Mapping[str, Any], type_before: str | None = None) -> None:
+        connection = store.connections.get(row["connection_id"])
         if connection is None:
             message = f"there is no connection {row['connection_id']}"
             raise NotFound(message, "qualytics connections list shows all")
@@ -224,13 +221,13 @@ class Datastores:
             _check_scope(connectors.get(connection.type), connection, row, problems)
         problems.finish()
 
-    def _warn_of_twins(self, records: Records, name: str, datastore_id: int) -> None:
+    def _warn_of_twins(self, store: Store, name: str, datastore_id: int) -> None:
         self.warnings = similar_names.warnings(
-            "datastore", name, records.datastore_names(similar_names.MAX_COMPARED), datastore_id
+            "datastore", name, store.datastores.names(similar_names.MAX_COMPARED), datastore_id
         )
 
-    def _require_free(self, records: Records, name: str, besides: int | None = None) -> None:
-        taken = records.datastore_named(validate.fold(name))
+    def _require_free(self, store: Store, name: str, besides: int | None = None) -> None:
+        taken = store.datastores.named(validate.fold(name))
         if taken is not None and taken.id != besides:
             raise NameTaken(f"the name {taken.name!r} is taken by datastore {taken.id}", "choose another name")
 
@@ -255,7 +252,7 @@ def _required(found: Datastore | None, datastore_id: int) -> Datastore:
     return found
 
 
-def _at_version(records: Records, datastore_id: int, version: int | None) -> Datastore:
-    found = _required(records.datastore(datastore_id), datastore_id)
+def _at_version(store: Store, datastore_id: int, version: int | None) -> Datastore:
+    found = _required(store.datastores.get(datastore_id), datastore_id)
     validate.require_version("datastore", found, version)
     return found

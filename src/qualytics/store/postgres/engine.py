@@ -10,24 +10,23 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import psycopg
 
-from qualytics.errors import StoreError, StoreNewer
+from qualytics.errors import StoreError
 from qualytics.store.base import Store
+from qualytics.store.faults import forked, newer, not_a_store
 from qualytics.store.postgres.dialect import statement
 from qualytics.store.postgres.faults import is_lost, lost_in_change, named, named_faults
 from qualytics.store.schema import NUMBERED, VERSION
-from qualytics.store.sealing.identity import Identity
-from qualytics.store.sqlite.faults import not_a_store
+from qualytics.store.sealing.cipher import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from qualytics.settings import Settings
     from qualytics.store.base import Known
-    from qualytics.store.tables.connections import Records
 
 Database = psycopg.Connection[Any]
 T = TypeVar("T")
@@ -129,22 +128,22 @@ class PostgresStore(Store):
             cursor.executemany(statement(sql), [_plain(row) for row in rows])
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Records]:
+    def writing(self) -> Iterator[Self]:
         """Run a write transaction: all or nothing, on the server's disk before this returns."""
         with self._named():
             found = self._again_if_lost(lambda: self._begin(_BEGIN), is_read=True)
         with self._transaction():
             self._know(found)
-            yield self.records
+            yield self
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Records]:
+    def reading(self) -> Iterator[Self]:
         """Read one state of the store, whatever others write meanwhile."""
         with self._named():
             found = self._again_if_lost(lambda: self._begin(_BEGIN_READING), is_read=True)
         with self._transaction():
             self._know(found)
-            yield self.records
+            yield self
 
     @contextlib.contextmanager
     def rotating(self) -> Iterator[None]:
@@ -261,20 +260,12 @@ class PostgresStore(Store):
 
     def _require_own(self) -> None:
         if os.getpid() != self._process:
-            raise StoreError("the store was opened by the parent of this process", "open it again after a fork")
+            raise forked()
         if not self._is_open:
             raise StoreError("the store is closed", "open it again")
 
     def _named(self) -> contextlib.AbstractContextManager[None]:
         return named_faults(self._place, self._busy_s)
-
-
-def newer(place: str, version: object) -> StoreNewer:
-    """Return the error of a store that a newer version has written."""
-    return StoreNewer(
-        f"the store {place} was written by a newer version (schema {version}, known here is {VERSION})",
-        "pip install --upgrade qualytics",
-    )
 
 
 @functools.lru_cache(maxsize=256)

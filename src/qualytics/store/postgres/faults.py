@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import errors as pg
 
-from qualytics.errors import Conflict, QualyticsError, StoreDamaged, StoreError, StoreFull, StoreUnreachable
-from qualytics.store.sqlite.faults import busy
+from qualytics.errors import QualyticsError, StoreDamaged, StoreError, StoreFull, StoreUnreachable
+from qualytics.store.faults import busy, contradicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def named(exc: psycopg.Error, place: str, busy_s: float) -> QualyticsError:
     if isinstance(exc, _DAMAGED):
         return StoreDamaged(f"{place} is not a whole store of this program: {said}", _RESTORE)
     if isinstance(exc, pg.IntegrityError):
-        return Conflict("the change contradicts what is stored", "read the record again and repeat the change")
+        return contradicts()
     if is_lost(exc):
         return StoreUnreachable(f"the store {place} cannot be reached: {said}", _REACH)
     hint = "check the database, its user's rights, and QUALYTICS_STORE"

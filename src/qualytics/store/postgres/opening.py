@@ -12,14 +12,13 @@ from psycopg import errors as pg
 
 from qualytics.errors import KeyMissing, StoreError, UsageError
 from qualytics.settings import STORE_CONNECT_S, STORE_STATEMENT_S
+from qualytics.store.faults import named_os_errors, newer, not_a_store
 from qualytics.store.postgres import dialect
-from qualytics.store.postgres.engine import PostgresStore, newer, rows
+from qualytics.store.postgres.engine import PostgresStore, rows
 from qualytics.store.postgres.faults import named_faults
 from qualytics.store.schema import MIGRATIONS, VERSION
-from qualytics.store.sealing.cipher import Keys
-from qualytics.store.sealing.identity import Identity
-from qualytics.store.sqlite.faults import named_os_errors, not_a_store
-from qualytics.store.sqlite.opening import first_key
+from qualytics.store.sealing.cipher import Identity
+from qualytics.store.sealing.keys import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +217,7 @@ def _first_key(settings: Settings) -> Key:
             "a store on a database server has no place for its key, and none is named",
             "export QUALYTICS_KEY_FILE=/path/to/key, where the key is or will be made, or QUALYTICS_KEY",
         )
-    return first_key(keys)
+    return keys.first()
 
 
 def _password(settings: Settings) -> str | None:

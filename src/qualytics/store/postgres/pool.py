@@ -11,10 +11,10 @@ import psycopg_pool
 
 from qualytics.errors import StoreUnreachable
 from qualytics.settings import STORE_CONNECT_S
+from qualytics.store.faults import busy
 from qualytics.store.postgres.engine import PostgresStore, rows
 from qualytics.store.postgres.faults import named_faults
 from qualytics.store.postgres.opening import Address, configure, connect, make_ready
-from qualytics.store.sqlite.faults import busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

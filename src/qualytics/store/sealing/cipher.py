@@ -1,33 +1,29 @@
-"""Sealing of secrets: AES-256-GCM, bound to store, table, row, field and key; and where the key comes from."""
+"""Sealing of secrets: AES-256-GCM, bound to store, table, row, field and key; and the identity that proves a key."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
-from qualytics.errors import KeyInvalid, KeyMismatch, KeyMissing, SealBroken
+from qualytics.errors import KeyInvalid, SealBroken
 from qualytics.secret import Secret
-from qualytics.store.files import write_private
-from qualytics.store.sqlite.faults import named_os_errors
+from qualytics.store.faults import not_a_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    from qualytics.settings import Settings
-
 KEY_BYTES = 32
 _NONCE_BYTES = 12  # NIST SP 800-38D section 8.2: 96 bits, random
-_MAX_KEY_FILE = 1_024
+_CHECK = "key-check"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Place:
-    """Where a sealed value belongs; a value moved to another place does not open."""
+class Cell:
+    """A field of a row that holds a sealed value; a value moved to another one does not open."""
 
     store_id: str
     table: str
@@ -87,26 +83,26 @@ class Key:
 
         return base64.urlsafe_b64encode(self._raw).decode()
 
-    def seal(self, place: Place, secret: Secret) -> bytes:
-        """Return nonce and ciphertext of a secret at its place."""
+    def seal(self, cell: Cell, secret: Secret) -> bytes:
+        """Return nonce and ciphertext of a secret for its cell."""
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._aes().encrypt(nonce, secret.reveal().encode(), place.associated_data(self.id))
+        return nonce + self._aes().encrypt(nonce, secret.reveal().encode(), cell.associated_data(self.id))
 
-    def open(self, place: Place, sealed: bytes) -> Secret:
-        """Return the secret that was sealed at this place.
+    def open(self, cell: Cell, sealed: bytes) -> Secret:
+        """Return the secret that was sealed for this cell.
 
         Raises:
-            SealBroken: the bytes were changed, cut, or moved from another place.
+            SealBroken: the bytes were changed, cut, or moved from another one.
 
         """
         from cryptography.exceptions import InvalidTag
 
         try:
-            data = place.associated_data(self.id)
+            data = cell.associated_data(self.id)
             return Secret(self._aes().decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], data).decode())
         except (InvalidTag, ValueError) as exc:
             raise SealBroken(
-                f"the sealed {place.field} of {place.table} {place.row_id} was changed since it was written",
+                f"the sealed {cell.field} of {cell.table} {cell.row_id} was changed since it was written",
                 "set the value again, or restore a backup: qualytics store restore FILE",
             ) from exc
 
@@ -118,93 +114,47 @@ class Key:
         return self._cipher
 
 
-class Keys:
-    """Where this store's key comes from: QUALYTICS_KEY, else QUALYTICS_KEY_FILE, else the file beside the store.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Identity:
+    """What a store says about itself in `meta`: its id, the id of its key, and a sealed value that proves the key."""
 
-    A key file holds one key a line; a second line is there only while a rotation is under way. In the
-    environment QUALYTICS_NEW_KEY is that second key: before, during and after a rotation the store opens.
-    """
+    store_id: str
+    key_id: str
+    key_check: bytes
 
-    def __init__(self, settings: Settings) -> None:
-        self._env = settings.key
-        self._env_new = settings.new_key
-        self._path = settings.key_path
+    @classmethod
+    def made(cls, store_id: str, key: Key) -> Self:
+        """Return the identity of a store whose secrets `key` seals."""
+        return cls(store_id, key.id, key.seal(_check_cell(store_id), Secret(_CHECK)))
 
-    @property
-    def from_environment(self) -> bool:
-        """Say whether the key stands in QUALYTICS_KEY and so cannot be changed from here."""
-        return self._env is not None
-
-    @property
-    def path(self) -> Path:
-        """Return the key file's path."""
-        return self._path
-
-    def find(self, key_id: str) -> Key:
-        """Return the key of that id.
+    @classmethod
+    def read(cls, rows: Iterable[Any], path: object) -> Self:
+        """Read it from the rows `(name, value)` of `meta`.
 
         Raises:
-            KeyMissing: there is no key at all.
-            KeyInvalid: what is there is not a key, or other users can read it.
-            KeyMismatch: it is another store's key.
+            StoreDamaged: a part is missing or malformed.
 
         """
-        keys = self.load()
-        if not keys:
-            raise KeyMissing(
-                f"there is no key at {self._path}",
-                "put the key file of this store back, or set QUALYTICS_KEY_FILE or QUALYTICS_KEY",
-            )
-        for key in keys:
-            if key.id == key_id:
-                return key
-        source = "QUALYTICS_KEY" if self._env else self._path
-        raise KeyMismatch(
-            f"the key in {source} is not the key of this store ({keys[0].id}, needed is {key_id})",
-            "use the key that this store was made or last rotated with",
-        )
-
-    def load(self) -> list[Key]:
-        """Return all keys there are, the current one first; none when there is no key file."""
-        if self._env is not None:
-            new = self.new()
-            return [Key.parse(self._env.reveal(), "QUALYTICS_KEY"), *([new] if new else [])]
-        text = self._read()
-        if text is None:
-            return []
-        lines = [line for line in text.split("\n") if line.strip()] or [""]
-        return [Key.parse(line, str(self._path)) for line in lines]
-
-    def new(self) -> Key | None:
-        """Return the key in QUALYTICS_NEW_KEY, None when there is none."""
-        return Key.parse(self._env_new.reveal(), "QUALYTICS_NEW_KEY") if self._env_new else None
-
-    def write(self, *keys: Key, replace: bool = True) -> None:
-        """Write the key file whole, the current key first; see `write_private`."""
-        write_private(self._path, "".join(key.text() + "\n" for key in keys).encode(), replace=replace)
-
-    def _read(self) -> str | None:
+        values = {row[0]: row[1] for row in rows if isinstance(row[1], str)}
         try:
-            # O_NONBLOCK: a pipe in the file's place must not keep us waiting.
-            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return None
-        except OSError as exc:
-            link = os.path.islink(self._path)
-            message = f"{self._path} is a symbolic link" if link else f"{self._path}: {exc.strerror}"
-            raise KeyInvalid(message, "put the key file itself there, readable by you alone") from exc
-        try:
-            _require_private(self._path, os.fstat(handle))
-            with named_os_errors(self._path):
-                return os.read(handle, _MAX_KEY_FILE).decode("ascii", "replace")
-        finally:
-            os.close(handle)
+            return cls(values["store_id"], values["key_id"], bytes.fromhex(values["key_check"]))
+        except (KeyError, TypeError, ValueError) as exc:
+            raise not_a_store(str(path)) from exc
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return the rows `(value, name)` that hold it."""
+        return [(self.store_id, "store_id"), (self.key_id, "key_id"), (self.key_check.hex(), "key_check")]
+
+    def prove(self, key: Key) -> Key:
+        """Return the key if it is this store's.
+
+        Raises:
+            SealBroken: it does not open the value that proves it.
+
+        """
+        key.open(_check_cell(self.store_id), self.key_check)
+        return key
 
 
-def _require_private(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise KeyInvalid(f"{path} is not a regular file", "put the key file there")
-    if found.st_uid not in {os.geteuid(), 0}:
-        raise KeyInvalid(f"the key file {path} belongs to another user", "use a key file of your own")
-    if found.st_mode & 0o077:
-        raise KeyInvalid(f"other users can read {path}", f"chmod 600 {path}")
+def _check_cell(store_id: str) -> Cell:
+    return Cell(store_id, "meta", 0, _CHECK)

@@ -88,7 +88,7 @@ def _reseal(store: Store, old: Key, new: Key) -> int:
 def _verify(store: Store, key: Key) -> int:
     count = 0
     for table in SEALED:
-        for place, _, sealed in sealed_values(store.execute, store.store_id, table):
-            key.open(place, sealed)
+        for cell, _, sealed in sealed_values(store.execute, store.store_id, table):
+            key.open(cell, sealed)
             count += 1
     return count

@@ -6,12 +6,12 @@ import contextlib
 import os
 import sqlite3
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from qualytics.errors import StoreError
 from qualytics.store.base import Store
+from qualytics.store.faults import busy, forked
 from qualytics.store.schema import VERSION
-from qualytics.store.sqlite.faults import busy, named_faults
+from qualytics.store.sqlite.faults import named_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from qualytics.settings import Settings
     from qualytics.store.sqlite.lock import Lock
-    from qualytics.store.tables.connections import Records
 
 
 class CursorRows:
@@ -139,16 +138,16 @@ class SqliteStore(Store):
             self._database.executemany(sql, rows)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Records]:
+    def writing(self) -> Iterator[Self]:
         """Run a write transaction: all or nothing, on disk before this returns."""
         with self._transaction("BEGIN IMMEDIATE"):
-            yield self.records
+            yield self
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Records]:
+    def reading(self) -> Iterator[Self]:
         """Read one state of the store, whatever others write meanwhile."""
         with self._transaction("BEGIN"):
-            yield self.records
+            yield self
 
     def compact(self) -> None:
         """Write the file anew without anything that was deleted or replaced, and empty the log.
@@ -206,7 +205,7 @@ class SqliteStore(Store):
 
     def _require_own(self) -> None:
         if os.getpid() != self._process:
-            raise StoreError("the store was opened by the parent of this process", "open it again after a fork")
+            raise forked()
 
     def _named(self) -> contextlib.AbstractContextManager[None]:
         return named_faults(self._path, self._busy_s)

@@ -9,8 +9,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from qualytics.store.faults import busy, named_os_errors
 from qualytics.store.files import check_own_file
-from qualytics.store.sqlite.faults import busy, named_os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,14 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from qualytics.errors import Busy, StoreDamaged, StoreNewer
+from qualytics.errors import Busy, StoreDamaged
 from qualytics.store import files
+from qualytics.store.faults import busy, named_os_errors, newer, not_a_store
 from qualytics.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
-from qualytics.store.sealing.cipher import Key, Keys
-from qualytics.store.sealing.identity import Identity
+from qualytics.store.sealing.cipher import Identity
+from qualytics.store.sealing.keys import Keys
 from qualytics.store.sqlite.engine import SqliteStore
-from qualytics.store.sqlite.faults import busy, named_faults, named_os_errors, not_a_store
+from qualytics.store.sqlite.faults import named_faults
 from qualytics.store.sqlite.lock import Lock, locked
 
 if TYPE_CHECKING:
@@ -148,10 +149,7 @@ def _require_known(path: Path, database: sqlite3.Connection) -> None:
     if database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID or version < 1:
         raise not_a_store(path)
     if version > VERSION:
-        raise StoreNewer(
-            f"the store {path} was written by a newer version (schema {version}, known here is {VERSION})",
-            "pip install --upgrade qualytics",
-        )
+        raise newer(path, version)
 
 
 def _make_ready(settings: Settings) -> None:
@@ -168,7 +166,7 @@ def _create(settings: Settings) -> None:
     keys = Keys(settings)
     if keys.path.parent == settings.home:  # elsewhere another store may write one at this moment
         files.sweep(keys.path)  # a start that failed may have left a key there
-    key = first_key(keys)
+    key = keys.first()
     # Made aside and renamed: nobody ever sees half a store.
     temporary = settings.home / f".{settings.store_path.name}.tmp"
     with made_aside(temporary):
@@ -182,17 +180,6 @@ def _create(settings: Settings) -> None:
             database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             database.execute("PRAGMA journal_mode = WAL")
         install(temporary, settings.store_path, settings.busy_s)
-
-
-def first_key(keys: Keys) -> Key:
-    """Return the current key of a new store, made where there is none."""
-    for _ in range(2):
-        if found := keys.load():
-            return found[0]
-        # Another store with the same QUALYTICS_KEY_FILE may make it at this moment.
-        with contextlib.suppress(FileExistsError):
-            keys.write(Key.generate(), replace=False)
-    return keys.load()[0]
 
 
 def _empty_log(path: Path, busy_s: float) -> None:

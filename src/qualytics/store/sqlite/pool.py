@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import Busy
 from qualytics.store.sqlite.opening import open_store
@@ -27,24 +27,6 @@ if TYPE_CHECKING:
 _MAX_IDLE = 16
 # What a parent had open: a child must neither use nor close it.
 _inherited: list[Any] = []
-
-
-class StorePool(Protocol):
-    """Leases of a store."""
-
-    def lease(self) -> contextlib.AbstractContextManager[Store]:
-        """Give an open store for as long as the context lasts.
-
-        Raises:
-            StoreError, KeyProblem, Busy: as `open_store` does.
-
-        """
-
-    def lease_now(self) -> contextlib.AbstractContextManager[Store] | None:
-        """Give an open store where that takes no waiting, neither for others nor for a network; else None."""
-
-    def close(self) -> None:
-        """Close what is idle; leases that are out close when they end."""
 
 
 class EmbeddedPool:

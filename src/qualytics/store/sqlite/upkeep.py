@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import KeyProblem, StoreDamaged, StoreError, UsageError
 from qualytics.store import files, open_store
-from qualytics.store.sealing.cipher import Keys
-from qualytics.store.sealing.identity import Identity
+from qualytics.store.faults import named_os_errors, not_a_store
+from qualytics.store.sealing.cipher import Identity
+from qualytics.store.sealing.keys import Keys
 from qualytics.store.sealing.values import SEALED, sealed_values
 from qualytics.store.sqlite import opening
-from qualytics.store.sqlite.faults import named_faults, named_os_errors, not_a_store
+from qualytics.store.sqlite.faults import named_faults
 from qualytics.store.sqlite.lock import locked
 from qualytics.store.sqlite.opening import connect, install, made_aside, migrate, quoted
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from qualytics.settings import Settings
     from qualytics.store.base import Store
-    from qualytics.store.sealing.cipher import Key, Place
+    from qualytics.store.sealing.cipher import Cell, Key
 
 _JSON_COLUMNS = (("connections", "parameters"), *(("datastores", name) for name in ("tags", "teams", "settings")))
 
@@ -115,7 +116,7 @@ def restore(settings: Settings, source: Path, *, keep_tokens: bool = False) -> d
                 key = identity.prove(Keys(settings).find(identity.key_id))
                 for table in SEALED:
                     for row in copy.execute(table.select):
-                        key.open(table.place(identity.store_id, row), row[3])
+                        key.open(table.cell(identity.store_id, row), row[3])
                 ended = 0 if keep_tokens else _end_tokens(copy)
                 copy.execute("PRAGMA journal_mode = WAL")
         install(temporary, path, busy_s)
@@ -164,8 +165,8 @@ def _key_problems(store: Store) -> Iterator[str]:
         yield f"key: {exc.message}"
         return
     for table in SEALED:
-        for place, key_id, sealed in sealed_values(store.execute, store.store_id, table):
-            if (problem := _seal_problem(key, place, key_id, sealed)) is not None:
+        for cell, key_id, sealed in sealed_values(store.execute, store.store_id, table):
+            if (problem := _seal_problem(key, cell, key_id, sealed)) is not None:
                 yield problem
     if _is_interrupted(store):
         yield "key: a rotation was interrupted; run qualytics keys rotate again"
@@ -179,13 +180,13 @@ def _is_interrupted(store: Store) -> bool:
     return not store.keys.from_environment and is_between() and is_between()
 
 
-def _seal_problem(key: Key, place: Place, key_id: str, sealed: bytes) -> str | None:
+def _seal_problem(key: Key, cell: Cell, key_id: str, sealed: bytes) -> str | None:
     try:
-        key.open(place, sealed)
+        key.open(cell, sealed)
     except KeyProblem as exc:
         return exc.message
     if key_id != key.id:
-        return f"the sealed {place.field} of {place.table} {place.row_id} names another key"
+        return f"the sealed {cell.field} of {cell.table} {cell.row_id} names another key"
     return None
 
 

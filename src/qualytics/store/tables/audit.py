@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qualytics.store.tables import Filters, Table, bounded
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _COLUMNS = (
     *("created", "actor_id", "actor", "token_id", "address", "request_id", "action"),
     *("object_type", "object_id", "object_name", "outcome", "detail"),
 )
-
-_MAX_ID = 2**63 - 1
 # What was done, and tests that ran and failed; every other outcome is the code of an error that refused it.
 RAN = ("done", "failed")
 _REFUSED = "outcome <> 'done' AND outcome <> 'failed'"
@@ -41,19 +41,15 @@ class Entry:
     id: int = 0
 
 
-class Journal:
-    """The rows of the audit log; `execute(sql, arguments)` runs one statement and returns its rows."""
+class AuditTable(Table):
+    """Entries of the audit log."""
 
-    def __init__(self, execute: Callable[..., Any]) -> None:
-        self._execute = execute
-
-    def add(self, entry: Entry) -> None:
+    def insert(self, entry: Entry) -> None:
         """Append an entry, inside a transaction of the store."""
-        values = [getattr(entry, name) for name in _COLUMNS[:-1]]
+        row = {name: getattr(entry, name) for name in _COLUMNS}
         if entry.object_id is not None:  # what was asked for in vain may be any number
-            values[_COLUMNS.index("object_id")] = min(entry.object_id, _MAX_ID)
-        sql = f"INSERT INTO audit ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - constants only
-        self._execute(sql, (*values, json.dumps(entry.detail)))
+            row["object_id"] = bounded(entry.object_id)
+        self._insert("audit", row)
 
     def refusals(self, actor_id: int | None, actor: str, since: str) -> list[Entry]:
         """Return what was refused to somebody since a moment, the oldest first."""
@@ -64,7 +60,7 @@ class Journal:
 
     def set_detail(self, entry_id: int, detail: dict[str, Any]) -> None:
         """Write the detail of an entry anew, inside a transaction."""
-        self._execute("UPDATE audit SET detail = ? WHERE id = ?", (json.dumps(detail), entry_id))
+        self._update("audit", entry_id, {"detail": detail}, bump=False)
 
     def passing(self, before: str, after_id: int, limit: int) -> list[int]:
         """Return ids, above one, of tests and refusals that were written before a moment."""
@@ -74,32 +70,30 @@ class Journal:
         )
         return [row[0] for row in self._execute(sql, (after_id, before, limit))]
 
-    def drop(self, ids: list[int]) -> None:
+    def delete(self, ids: list[int]) -> None:
         """Remove some entries, inside a transaction."""
         for entry_id in ids:
             self._execute("DELETE FROM audit WHERE id = ?", (entry_id,))
 
     def prune(self, before: str) -> int:
         """Remove every entry that was written before a moment, inside a transaction; return how many."""
-        count = self._execute("SELECT count(*) FROM audit WHERE created < ?", (before,)).all()[0][0]
+        count = int(self._first("SELECT count(*) FROM audit WHERE created < ?", (before,)))
         self._execute("DELETE FROM audit WHERE created < ?", (before,))
-        return int(count)
+        return count
 
     def of_object(self, object_type: str, object_id: int, limit: int) -> Iterator[Entry]:
         """Yield what was done to one object, the newest first."""
         where = "object_type = ? AND object_id = ? AND outcome = 'done'"
         return self._entries(where, (object_type, object_id, limit))
 
-    def entries(self, before: int | None, limit: int, *, action: str | None = None) -> Iterator[Entry]:
+    def select(self, before: int | None, limit: int, *, action: str | None = None) -> Iterator[Entry]:
         """Yield entries, the newest first: those before a sequence number, those of one action."""
-        where, arguments = "TRUE", list[Any]()
+        filters = Filters()
         if before is not None:
-            where += " AND id < ?"
-            arguments.append(before)
+            filters.add("id < ?", before)
         if action is not None:
-            where += " AND action = ?"
-            arguments.append(action)
-        return self._entries(where, (*arguments, limit))
+            filters.add("action = ?", action)
+        return self._entries(filters.where, (*filters.arguments, limit))
 
     def _entries(self, where: str, arguments: tuple[Any, ...]) -> Iterator[Entry]:
         sql = f"SELECT id, {', '.join(_COLUMNS)} FROM audit WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only

@@ -6,12 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from qualytics.store.tables import Filters, Table, bounded, only, window
 
-_USER = ("name", "name_key", "kind", "role", "email", "password_hash", "issuer", "subject", "created")
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_USER = ("version", "name", "name_key", "kind", "role", "email", "password_hash", "issuer", "subject", "created")
 _TOKEN = ("user_id", "name", "hash", "created", "expires", "last_used", "revoked", "made_by", "is_final")
-_MAX_ID = 2**63 - 1
+_SELECT_TOKENS = (
+    f"SELECT {', '.join(f't.{name} AS {name}' for name in ('id', *_TOKEN))}, u.name AS user_name "  # noqa: S608 - constants only
+    "FROM tokens t JOIN users u ON u.id = t.user_id WHERE"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -64,23 +69,20 @@ class SignedIn:
     role: str
 
 
-class Accounts:
-    """Their rows; `execute(sql, arguments)` runs one statement. Changes belong into a transaction of the store."""
-
-    def __init__(self, execute: Callable[..., Any]) -> None:
-        self._execute = execute
+class Accounts(Table):
+    """Users, tokens, steps of sign-ins, and counts of attempts."""
 
     def user(self, user_id: int) -> User | None:
         """Return the user of that id, None when there is none."""
-        return next(self._users("id = ?", (_small(user_id),)), None)
+        return only(self._users("id = ?", (bounded(user_id),)))
 
     def user_named(self, name_key: str) -> User | None:
         """Return the user of that folded name, None when there is none."""
-        return next(self._users("name_key = ?", (name_key,)), None)
+        return only(self._users("name_key = ?", (name_key,)))
 
     def user_of(self, issuer: str, subject: str) -> User | None:
         """Return the user whom a provider knows as `subject`, None when there is none."""
-        return next(self._users("issuer = ? AND subject = ?", (issuer, subject)), None)
+        return only(self._users("issuer = ? AND subject = ?", (issuer, subject)))
 
     def users_with_email(self, email: str) -> list[User]:
         """Return the users who have an address, as it is stored."""
@@ -90,17 +92,22 @@ class Accounts:
         self, kind: str | None = None, contains: str | None = None, skip: int = 0, limit: int | None = None
     ) -> Iterator[User]:
         """Yield users by id: of one kind, whose folded name contains a text."""
-        where, arguments = _user_filters(kind, contains)
-        return self._users(where, (*arguments, _small(limit), _small(skip)), " ORDER BY id LIMIT ? OFFSET ?")
+        filters = _user_filters(kind, contains)
+        where = f"{filters.where} ORDER BY id LIMIT ? OFFSET ?"
+        return self._users(where, (*filters.arguments, *window(limit, skip)))
 
     def count_users(self, kind: str | None = None, contains: str | None = None) -> int:
         """Count the users that a list asks for."""
-        where, arguments = _user_filters(kind, contains)
-        return int(self._execute(f"SELECT count(*) FROM users WHERE {where}", tuple(arguments)).all()[0][0])  # noqa: S608 - constants only
+        filters = _user_filters(kind, contains)
+        return int(self._first(f"SELECT count(*) FROM users WHERE {filters.where}", filters.arguments))  # noqa: S608 - constants only
 
     def count_role(self, role: str) -> int:
         """Count the users who have a role."""
-        return int(self._execute("SELECT count(*) FROM users WHERE role = ?", (role,)).all()[0][0])
+        return int(self._first("SELECT count(*) FROM users WHERE role = ?", (role,)))
+
+    def has_users(self) -> bool:
+        """Say whether there is any user."""
+        return bool(self._execute("SELECT 1 FROM users LIMIT 1").all())
 
     def has_admin(self, now: str, besides: int = 0) -> bool:
         """Say whether an Admin other than one can sign in: has a password, a link to a provider, or a good token."""
@@ -113,20 +120,34 @@ class Accounts:
 
     def insert_user(self, user: User) -> int:
         """Store a new user and return its id."""
-        return self._insert("users", ("version", *_USER), user)
+        return self._insert("users", {name: getattr(user, name) for name in _USER})
 
-    def update_user(self, user_id: int, row: dict[str, str | None]) -> None:
+    def update_user(self, user_id: int, row: Mapping[str, str | None]) -> None:
         """Write the given columns of a user and raise the version by one."""
-        sets = ", ".join([*(f"{column} = ?" for column in row), "version = version + 1"])
-        self._execute(f"UPDATE users SET {sets} WHERE id = ?", (*row.values(), user_id))  # noqa: S608 - columns of ours
+        self._update("users", user_id, row, bump=True)
 
     def set_password_hash(self, user_id: int, password_hash: str) -> None:
         """Write the same password's hash in another form; the version stays."""
-        self._execute("UPDATE users SET password_hash = ? WHERE id = ?", (password_hash, user_id))
+        self._update("users", user_id, {"password_hash": password_hash}, bump=False)
 
     def delete_user(self, user_id: int) -> None:
         """Remove a user and every token of theirs."""
         self._execute("DELETE FROM users WHERE id = ?", (user_id,))
+
+    def token(self, token_id: int) -> Token | None:
+        """Return the token of that id, None when there is none."""
+        return only(self._tokens("t.id = ?", (bounded(token_id),)))
+
+    def tokens(self, user_id: int | None = None, skip: int = 0, limit: int | None = None) -> Iterator[Token]:
+        """Yield tokens by id: those of one user, or all."""
+        filters = _token_filters(user_id)
+        where = f"{filters.where} ORDER BY t.id LIMIT ? OFFSET ?"
+        return self._tokens(where, (*filters.arguments, *window(limit, skip)))
+
+    def count_tokens(self, user_id: int | None = None) -> int:
+        """Count the tokens of one user, or all."""
+        filters = _token_filters(user_id)
+        return int(self._first(f"SELECT count(*) FROM tokens t WHERE {filters.where}", filters.arguments))  # noqa: S608 - constants only
 
     def signed_in(self, by: Literal["hash", "id"], value: str | int) -> SignedIn | None:
         """Return the token of that hash or id with its user, None when either is gone."""
@@ -137,23 +158,9 @@ class Accounts:
         ).all()
         return SignedIn(*rows[0]) if rows else None
 
-    def token(self, token_id: int) -> Token | None:
-        """Return the token of that id, None when there is none."""
-        return next(self._tokens("t.id = ?", (_small(token_id), _MAX_ID, 0)), None)
-
-    def tokens(self, user_id: int | None = None, skip: int = 0, limit: int | None = None) -> Iterator[Token]:
-        """Yield tokens by id: those of one user, or all."""
-        where, arguments = _token_filters(user_id)
-        return self._tokens(where, (*arguments, _small(limit), _small(skip)))
-
-    def count_tokens(self, user_id: int | None = None) -> int:
-        """Count the tokens of one user, or all."""
-        where, arguments = _token_filters(user_id)
-        return int(self._execute(f"SELECT count(*) FROM tokens t WHERE {where}", tuple(arguments)).all()[0][0])  # noqa: S608 - constants only
-
     def insert_token(self, token: Token) -> int:
         """Store a new token and return its id."""
-        return self._insert("tokens", _TOKEN, token)
+        return self._insert("tokens", {name: getattr(token, name) for name in _TOKEN})
 
     def end_token(self, token_id: int, when: str, *, is_final: bool) -> None:
         """Write that a token is revoked; since when and how finally stays as it was if that was more."""
@@ -162,7 +169,7 @@ class Accounts:
 
     def restore_token(self, token_id: int) -> None:
         """Write that a token is not revoked."""
-        self._execute("UPDATE tokens SET revoked = NULL WHERE id = ?", (token_id,))
+        self._update("tokens", token_id, {"revoked": None}, bump=False)
 
     def set_used(self, token_id: int, when: str, unless_since: str) -> None:
         """Write when a token was last used, unless that was written since a moment."""
@@ -192,9 +199,9 @@ class Accounts:
         detail: dict[str, Any] = json.loads(rows[0][0])
         return detail
 
-    def drop_logins(self, before: str) -> None:
+    def drop_logins(self, now: str) -> None:
         """Remove what has expired."""
-        self._execute("DELETE FROM logins WHERE expires <= ?", (before,))
+        self._execute("DELETE FROM logins WHERE expires <= ?", (now,))
 
     def count_attempt(self, key_hash: str, expires: str) -> tuple[int, str]:
         """Count one more attempt under a hash; return how many there are and until when they count."""
@@ -203,8 +210,8 @@ class Accounts:
             "ON CONFLICT (hash) DO UPDATE SET detail = CAST(CAST(logins.detail AS INTEGER) + 1 AS TEXT) "
             "RETURNING detail, expires"
         )
-        found = self._execute(sql, (key_hash, expires)).all()[0]
-        return int(found[0]), str(found[1])
+        attempts, until = self._execute(sql, (key_hash, expires)).all()[0]
+        return int(attempts), str(until)
 
     def forgive_attempt(self, key_hash: str) -> None:
         """Take back one attempt under a hash."""
@@ -213,41 +220,26 @@ class Accounts:
         )
         self._execute(sql, (key_hash,))
 
-    def _insert(self, table: str, columns: tuple[str, ...], record: User | Token) -> int:
-        marks = ", ".join("?" * len(columns))
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) RETURNING id"  # noqa: S608 - constants only
-        return int(self._execute(sql, tuple(getattr(record, name) for name in columns)).all()[0][0])
-
-    def _users(self, where: str, arguments: tuple[Any, ...], rest: str = "") -> Iterator[User]:
-        sql = f"SELECT id, version, {', '.join(_USER)} FROM users WHERE {where}{rest}"  # noqa: S608 - constants only
-        for row in self._execute(sql, arguments).all():
-            yield User(**{name: row[name] for name in ("id", "version", *_USER)})
+    def _users(self, where: str, arguments: tuple[Any, ...]) -> Iterator[User]:
+        for row in self._execute(f"SELECT id, {', '.join(_USER)} FROM users WHERE {where}", arguments).all():  # noqa: S608 - constants only
+            yield User(**{name: row[name] for name in ("id", *_USER)})
 
     def _tokens(self, where: str, arguments: tuple[Any, ...]) -> Iterator[Token]:
-        columns = ", ".join(f"t.{name} AS {name}" for name in ("id", *_TOKEN))
-        sql = (
-            f"SELECT {columns}, u.name AS user_name FROM tokens t JOIN users u ON u.id = t.user_id "  # noqa: S608 - constants only
-            f"WHERE {where} ORDER BY t.id LIMIT ? OFFSET ?"
-        )
-        for row in self._execute(sql, arguments).all():
+        for row in self._execute(f"{_SELECT_TOKENS} {where}", arguments).all():
             yield Token(**{name: row[name] for name in ("id", "user_name", *_TOKEN)})
 
 
-def _user_filters(kind: str | None, contains: str | None) -> tuple[str, list[Any]]:
-    where, arguments = "TRUE", list[Any]()
+def _user_filters(kind: str | None, contains: str | None) -> Filters:
+    filters = Filters()
     if kind is not None:
-        where += " AND kind = ?"
-        arguments.append(kind)
+        filters.add("kind = ?", kind)
     if contains:
-        where += " AND instr(name_key, ?) > 0"
-        arguments.append(contains)
-    return where, arguments
+        filters.add("instr(name_key, ?) > 0", contains)
+    return filters
 
 
-def _token_filters(user_id: int | None) -> tuple[str, list[Any]]:
-    return ("TRUE", []) if user_id is None else ("t.user_id = ?", [_small(user_id)])
-
-
-def _small(number: int | None) -> int:
-    # Integers of the store have 64 bits; no id is as large as the largest.
-    return _MAX_ID if number is None else min(number, _MAX_ID)
+def _token_filters(user_id: int | None) -> Filters:
+    filters = Filters()
+    if user_id is not None:
+        filters.add("t.user_id = ?", bounded(user_id))
+    return filters
