@@ -156,7 +156,7 @@ def test_a_value_that_stands_twice_is_refused(plane, browser):
         f"{plane.url}/api/cli/authorize?redirect_uri={REDIRECT}&redirect_uri=http://evil.example/&state={STATE}"
     )
     assert page.status == 400
-    assert "stands twice" in page.text
+    assert "is given twice" in page.text
 
 
 @pytest.mark.parametrize(

@@ -61,13 +61,13 @@ def _person_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-_email = click.option("--email", type=Text(), help="Address.")
+_email = click.option("--email", type=Text(), help="Email address.")
 _name = click.option("--name", "-n", type=Text(), required=True, help="Name; upper and lower case are alike.")
 _new_name = click.option("--new-name", type=Text(), help="New name.")
 _id = options.id_option("ID.")
 _found = options.name_option("Name.")
 _token = click.option("--token", "with_token", is_flag=True, help="Make a token as well, and show it once.")
-_days = click.option("--expires-in-days", type=Whole(1), help="Days that the token is good.  [default: 90]")
+_days = click.option("--expires-in-days", type=Whole(1), help="Days until the token expires.  [default: 90]")
 _part = options.name_option("Filter by name: a part of it.")
 _limit = click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
 

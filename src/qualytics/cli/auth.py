@@ -41,7 +41,9 @@ def _plane_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--context", type=Text(), metavar="NAME", help="Name to keep it under.  [default: the current]"),
         click.option("--ca-file", type=Text(), metavar="FILE", help="PEM file of a private certificate authority."),
         click.option(
-            "--no-ssl-verify", is_flag=True, help="Take any certificate; whoever is on the way sees the token."
+            "--no-ssl-verify",
+            is_flag=True,
+            help="Accept any certificate; anybody on the network can then read the token.",
         ),
         click.option("--insecure-http", is_flag=True, help="Allow plain http to another host."),
     )
@@ -96,7 +98,7 @@ def logout(*, context: str | None, form: str) -> None:
     found, problem = signing_in.logout(context)
     output.write_document(found, form)
     if problem is not None:
-        output.say(f"warning: the token is forgotten here, but not revoked: {output.escape(problem.message)}")
+        output.say(f"warning: the token is removed here, but not revoked: {output.escape(problem.message)}")
 
 
 @group.command()
@@ -117,7 +119,7 @@ def contexts(*, form: str) -> None:
 
 @token.command()
 @click.option("--name", "-n", type=Text(), required=True, help="What the token is for.")
-@click.option("--expires-in-days", type=Whole(1), default=90, show_default=True, help="Days that it is good.")
+@click.option("--expires-in-days", type=Whole(1), default=90, show_default=True, help="Days until it expires.")
 @click.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
 @options.common_options()
 def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> None:
@@ -129,7 +131,7 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> N
     output.write_document(found, form)
     output.say(_ONCE)
     if datetime.fromisoformat(found["expiration"]) < datetime.now(UTC) + timedelta(days=expires_in_days, minutes=-5):
-        output.say("note: it ends with the token that made it")
+        output.say("note: it expires with the token that made it")
 
 
 @token.command("list")

@@ -66,7 +66,7 @@ def _network(api: Api) -> Iterator[dict[str, Any]]:
             yield _check("tls", "none: plain http")
         else:
             sock = connect.secure(sock, connect.make_context(endpoint), endpoint, deadline)
-            verified = "verified" if endpoint.ssl_verify else "not verified: whoever is on the way sees the token"
+            verified = "verified" if endpoint.ssl_verify else "not verified: anybody on the network can read the token"
             yield _check("tls", f"{sock.version()}, certificate {verified}")
     except (OSError, ValueError) as exc:
         error = failure(exc, endpoint, deadline)

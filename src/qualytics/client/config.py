@@ -124,7 +124,7 @@ def make(
     url, endpoint, path = parse_url(entry["url"], names["url"])
     token = entry.get("token")
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise UsageError(f"{names['token']} is no token: it holds a space or a character that none has", _PASTED)
+        raise UsageError(f"{names['token']} is not a token: it holds a space or a character that no token has", _PASTED)
     prefix = env.get("QUALYTICS_API_PATH", _API).strip("/")
     timeout = entry.get("timeout")
     if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_S:
@@ -138,7 +138,7 @@ def make(
     may_be_http = _flag(env, "QUALYTICS_INSECURE_HTTP", entry.get("insecure_http"), default=False)
     if endpoint.scheme == "http" and not endpoint.is_loopback and not may_be_http:
         raise UsageError(
-            f"{names['url']} is plain http to another host: everybody on the way could read the token",
+            f"{names['url']} is plain http to another host: anybody on the network could read the token",
             "use https://, or, on a network that you trust, QUALYTICS_INSECURE_HTTP=1 or auth init --insecure-http",
         )
     return ControlPlane(
@@ -170,7 +170,7 @@ def parse_url(text: str, name: str) -> tuple[str, Endpoint, str]:
         port = parts.port
         host = parts.hostname or ""
     except (ValueError, UnicodeError):
-        raise UsageError(f"{name} is no URL", hint) from None
+        raise UsageError(f"{name} is not a URL", hint) from None
     if not host.isascii():
         from qualytics.text import ascii_host
 
@@ -180,9 +180,9 @@ def parse_url(text: str, name: str) -> tuple[str, Endpoint, str]:
         or not _is_host(host)
         or any(char <= " " or char == "\x7f" for char in whole)
     ):
-        raise UsageError(f"{name} is no URL of a control plane", hint)
+        raise UsageError(f"{name} is not the URL of a control plane", hint)
     if parts.query or parts.fragment:
-        raise UsageError(f"{name} holds more than a path", hint)
+        raise UsageError(f"{name} holds a query or a fragment", hint)
     path = parts.path.rstrip("/")
     path = (path[: -len(_API) - 1] if path.endswith(f"/{_API}") else path).rstrip("/")
     if not path.isascii():
@@ -318,9 +318,9 @@ def _parsed(path: Path, raw: bytes) -> dict[str, Any]:
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise UsageError(f"{path} does not hold names and values", _ANEW)
+        raise UsageError(f"{path} is not a mapping of names to values", _ANEW)
     if not isinstance(document.get("contexts") or {}, dict):
-        raise UsageError(f"contexts in {path} does not hold names and values", _ANEW)
+        raise UsageError(f"contexts in {path} is not a mapping of names to values", _ANEW)
     return document
 
 

@@ -50,7 +50,7 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("listen", str, "127.0.0.1:8000", "address and port to listen on"),
     Setting("workers", int, 1, "processes that answer requests", 1),
-    Setting("path", str, "/api", "path that everything stands under"),
+    Setting("path", str, "/api", "path under which everything is served"),
     Setting(
         "public_url", str, None, "address that users reach this control plane at, as https://connections.example.com"
     ),
@@ -83,7 +83,7 @@ PROVIDER_SETTINGS: tuple[Setting, ...] = (
 )
 # What roles may be assumed with by connections that have no keys; in the environment alone, as one is a secret.
 AWS_SETTINGS: tuple[Setting, ...] = (
-    Setting("base_access_key", str, None, "AWS access key id lent to IAM_ROLE connections without keys"),
+    Setting("base_access_key", str, None, "AWS access key id for IAM_ROLE connections that have no keys of their own"),
     Setting(
         "base_secret_key",
         str,
@@ -142,7 +142,9 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     if not _PATH.fullmatch(values["path"]):
         raise UsageError("QUALYTICS_PATH must be a path of letters, digits and ._~-", "as in /api")
     if values["public_url"] is not None and not _is_base(values["public_url"]):
-        raise UsageError("QUALYTICS_PUBLIC_URL must be an address alone", "as in https://connections.example.com")
+        raise UsageError(
+            "QUALYTICS_PUBLIC_URL must be a URL without query and fragment", "as in https://connections.example.com"
+        )
     config = Config(settings=replace(settings.load(env), url=None, plane=plane), environ=env, **values)
     config = replace(config, provider=_provider(env, config.public_url))
     try:

@@ -157,7 +157,7 @@ def _browser(request: AnyRequest) -> str:
 
 def _require_once(request: AnyRequest, name: str) -> None:
     if len(request.query_params.getall(name, [])) > 1:
-        raise InvalidInput([Problem(name, f"{name} stands twice")])
+        raise InvalidInput([Problem(name, f"{name} is given twice")])
 
 
 def _form(request: AnyRequest, body: bytes) -> dict[str, str]:

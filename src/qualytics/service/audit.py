@@ -65,7 +65,7 @@ def _moment(text: object) -> str:
         found = datetime.fromisoformat(text if isinstance(text, str) and len(text) <= _MAX_MOMENT else "")
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidInput([Problem("before", "before is no day or moment", "as in 2026-01-31, in UTC")]) from None
+        raise InvalidInput([Problem("before", "before is not a date or a time", "as in 2026-01-31, in UTC")]) from None
     if found > datetime.now(UTC):
         raise InvalidInput([Problem("before", "before is in the future", "as in 2026-01-31, in UTC")])
     return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -129,8 +129,8 @@ BAD = {
     "no key named, but two that fit none": ({"kid": None, "key": OTHER}, "InvalidSignature"),
     "a key for encrypting": ({"kid": "enc", "key": OTHER}, "publishes no key"),
     "another key": ({"key": OTHER}, "InvalidSignature"),
-    "the client secret": ({"key": "s" * 40, "algorithm": "HS256"}, "signs in a way that is not taken"),
-    "a published symmetric key": ({"key": "s" * 40, "algorithm": "HS256", "kid": "oct"}, "not taken"),
+    "the client secret": ({"key": "s" * 40, "algorithm": "HS256"}, "signs with an algorithm that is not accepted"),
+    "a published symmetric key": ({"key": "s" * 40, "algorithm": "HS256", "kid": "oct"}, "not accepted"),
 }
 
 
@@ -160,9 +160,9 @@ def test_made_up_keys_do_not_become_requests(openid, answers):
         ({"issuer": "https://other.example"}, "names another issuer"),
         ({}, "names another issuer"),
         ([], "answered something else than a JSON object"),
-        ({"issuer": None, "authorization_endpoint": "http://evil.example/auth"}, "no authorization_endpoint"),
-        ({"issuer": None}, "no authorization_endpoint"),
-        ({"issuer": None, "authorization_endpoint": "javascript:alert(1)"}, "no authorization_endpoint"),
+        ({"issuer": None, "authorization_endpoint": "http://evil.example/auth"}, "no usable authorization_endpoint"),
+        ({"issuer": None}, "no usable authorization_endpoint"),
+        ({"issuer": None, "authorization_endpoint": "javascript:alert(1)"}, "no usable authorization_endpoint"),
     ],
 )
 def test_a_provider_that_describes_itself_wrongly_is_not_used(openid, answers, document, words):

@@ -67,7 +67,7 @@ class _Listener(ThreadingHTTPServer):
             if not hmac.compare_digest(given.get("state", "").encode(), self._state.encode()):
                 self.problem = "the answer belongs to another sign-in"
             elif error := given.get("error"):
-                self.problem = f"the control plane said {error[:_MAX_SHOWN]}"
+                self.problem = f"the control plane refused: {error[:_MAX_SHOWN]}"
             elif not (given.get("code") or given.get("token")):
                 self.problem = "the answer holds no token"
             self.found = given
@@ -138,7 +138,7 @@ def ask(control_plane: ControlPlane, say: Callable[[str], None], *, open_browser
     finally:
         listener.server_close()
     if not is_answered:
-        raise NotSignedIn(f"nobody has signed in within {timeout_s:g} s", _AGAIN)
+        raise NotSignedIn(f"nobody signed in within {timeout_s:g} s", _AGAIN)
     if listener.problem:
         raise NotSignedIn(listener.problem, _AGAIN)
     code = listener.found.get("code")

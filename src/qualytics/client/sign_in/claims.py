@@ -22,7 +22,7 @@ class Expiry:
     def warning(self) -> str | None:
         """Return what to say when it ends soon."""
         if self.days_left <= 0:
-            return f"the token has expired at {self.text}"
+            return f"the token expired at {self.text}"
         if self.days_left < WARN_DAYS:
             many = f"{int(self.days_left)} days" if self.days_left >= 2 else f"{int(self.days_left * 24)} hours"
             return f"the token expires in {many}, at {self.text}: qualytics auth login gets a new one"

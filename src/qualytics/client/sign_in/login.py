@@ -33,7 +33,7 @@ def entry(name: str | None, url: str | None, **given: Any) -> tuple[str, dict[st
     document = config.read(load().home)
     name = name or os.environ.get("QUALYTICS_CONTEXT") or config.current_of(document) or config.DEFAULT
     if not _NAME.fullmatch(name) or name == config.EMBEDDED:
-        raise UsageError(f"{name!r} is no name of a context", "letters, digits, and .-_ between them")
+        raise UsageError(f"{name!r} is not a valid name of a context", "letters, digits, and .-_ between them")
     known = config.contexts_of(document).get(name, {})
     url = url or known.get("url")
     if url is None:
@@ -65,7 +65,7 @@ def keep(name: str, found: Mapping[str, Any], token: str, token_id: int | None =
     """
     expires = expiry_of(token)
     if expires is not None and expires.days_left <= 0:
-        raise NotSignedIn(f"the token has expired at {expires.text}", "make a new one: qualytics auth login")
+        raise NotSignedIn(f"the token expired at {expires.text}", "make a new one: qualytics auth login")
     control_plane = control_plane_of(found, token)
     who = _who(control_plane)
     kept = {**found, "token": token, **({} if token_id is None else {"token_id": token_id})}
@@ -96,7 +96,7 @@ def with_browser(
         api.close()
     token = made.get("bearer_token") or made.get("token") if isinstance(made, dict) else None
     if not isinstance(token, str):
-        raise NotSignedIn(f"{control_plane.url} gave no token", "qualytics auth init takes one that was made elsewhere")
+        raise NotSignedIn(f"{control_plane.url} sent no token", "qualytics auth init takes one that was made elsewhere")
     token_id = made.get("id")
     return token, token_id if isinstance(token_id, int) else None
 
@@ -216,9 +216,9 @@ def warnings() -> list[str]:
     expires = expiry_of(control_plane.token.reveal())
     found = [expires.warning] if expires and expires.warning else []
     if control_plane.endpoint.scheme == "https" and not control_plane.endpoint.ssl_verify:
-        found.append("certificates are not verified: whoever is on the way sees the token")
+        found.append("certificates are not verified: anybody on the network can read the token")
     if control_plane.endpoint.scheme == "http" and not control_plane.endpoint.is_loopback:
-        found.append("plain http: whoever is on the way sees the token")
+        found.append("plain http: anybody on the network can read the token")
     return found
 
 

@@ -142,11 +142,11 @@ class OpenId:
         import jwt
 
         if not isinstance(id_token, str):
-            raise NotSignedIn(f"{self.provider.name} gave no ID token", _HINT)
+            raise NotSignedIn(f"{self.provider.name} sent no ID token", _HINT)
         try:
             header = jwt.get_unverified_header(id_token)
             if header.get("alg") not in _ALGORITHMS:
-                raise NotSignedIn(f"{self.provider.name} signs in a way that is not taken", _HINT)
+                raise NotSignedIn(f"{self.provider.name} signs with an algorithm that is not accepted", _HINT)
             claims = decoded(
                 id_token,
                 self._key(header),
@@ -157,7 +157,7 @@ class OpenId:
             )
         except jwt.InvalidTokenError as exc:
             what = type(exc).__name__.removesuffix("Error")
-            raise NotSignedIn(f"the ID token of {self.provider.name} is not good: {what}", _HINT) from exc
+            raise NotSignedIn(f"the ID token of {self.provider.name} is not valid: {what}", _HINT) from exc
         if not hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode()):
             raise NotSignedIn(f"the ID token of {self.provider.name} is for another sign-in", _HINT)
         if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != self.provider.client_id:
@@ -190,7 +190,7 @@ class OpenId:
             _endpoint(address)
             return address
         except (KeyError, ValueError) as exc:
-            raise Unreachable(f"{self.provider.name} names no {name} that can be used", _ADMIN) from exc
+            raise Unreachable(f"{self.provider.name} has no usable {name} in its metadata", _ADMIN) from exc
 
     def _document(self) -> dict[str, Any]:
         if self._found is None or time.monotonic() - self._found[0] > _FRESH_S:
@@ -231,7 +231,9 @@ def fetch(url: str, form: Mapping[str, str] | None = None, login: str | None = N
         code = document.get("error") if isinstance(document, dict) else None
         reason = f": {code}" if isinstance(code, str) and code.isidentifier() else ""
         what = "something else than a JSON object" if reply.status == 200 else f"{reply.status}{reason}"
-        raise Unreachable(f"{endpoint.url} answered {what}", "an Admin looks at the client's settings there")
+        raise Unreachable(
+            f"{endpoint.url} answered {what}", "ask an Admin to check the client's settings at the provider"
+        )
     return document
 
 
@@ -264,5 +266,5 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
 
 
 _DEFAULT_METHODS = ("client_secret_basic",)  # OpenID Connect Discovery section 3
-_HINT = "sign in again; if it stays, an Admin looks at the provider's settings"
-_ADMIN = "an Admin looks at QUALYTICS_OIDC_ISSUER"
+_HINT = "sign in again; if that does not help, ask an Admin to check the provider's settings"
+_ADMIN = "ask an Admin to check QUALYTICS_OIDC_ISSUER"
