@@ -1,8 +1,11 @@
 """The client against servers that hang, lie, redirect, break off or never end; and where its token goes."""
 
+import os
 import random
-import socket
+import signal
 import ssl
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,9 +14,7 @@ from qualytics.client.config import make
 from qualytics.client.http.api import Api
 from qualytics.client.http.client import HttpClient
 from qualytics.errors import NotSignedIn, QualyticsError, Unreachable
-from qualytics.transport.connect import Deadline, proxy_of
-from qualytics.transport.endpoint import Endpoint
-from qualytics.transport.http import Reply, Request, Transport, failure
+from qualytics.transport.http import Reply
 from tests.support import faults
 from tests.support.misbehaving_http import reply, scripted
 from tests.support.tunnel import tunnelling
@@ -118,17 +119,6 @@ def test_a_reply_that_is_none_is_told_in_one_line_with_a_hint(ask, answer, words
         assert [asked.target for asked in server.asked] == ["/api/connections?sort_id=asc&page=1&size=100"]
 
 
-def test_a_reply_without_end_is_cut_off():
-    def behave(peer, over):
-        peer.recv(65_536)
-        peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-        while not over.is_set():
-            peer.sendall(b" " * 65_536)
-
-    with faults.serving(behave) as port, pytest.raises(Unreachable, match="more than 1,024 KiB"):
-        Transport(Endpoint("http", "127.0.0.1", port), max_bytes=1 << 20).handle(Request("GET", "/"))
-
-
 def api(url, **more):
     return Api(make({"url": url, "token": TOKEN, **more}, "the test", {}))
 
@@ -218,36 +208,9 @@ def test_a_proxy_sees_a_tunnel_and_never_the_token(ask, tls_server, root_file, m
         assert seen == []
 
 
-@pytest.mark.parametrize(
-    ("url", "environment", "port"),
-    [
-        ("https://plane.example.com", {"HTTPS_PROXY": "http://127.0.0.1:3128"}, 3128),
-        ("https://plane.example.com", {"https_proxy": "127.0.0.1"}, 80),
-        ("https://plane.example.com", {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "example.com"}, None),
-        ("https://plane.example.com", {"HTTPS_PROXY": "http://127.0.0.1:1", "no_proxy": "*"}, None),
-        ("https://plane.example.com", {"HTTP_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}, None),
-        ("https://localhost", {"HTTPS_PROXY": "http://127.0.0.1:1"}, None),
-        ("http://localhost", {"HTTPS_PROXY": "http://127.0.0.1:1"}, None),
-    ],
-)
-def test_a_proxy_is_used_for_tls_to_other_hosts_alone(home, monkeypatch, url, environment, port):
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    proxy = proxy_of(make({"url": url}, "the test", {}).endpoint)
-    assert (proxy and proxy.port) == port
-
-
 def test_a_proxy_that_needs_tls_itself_is_refused(ask, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "https://proxy.example.com")
     refused(ask("https://plane.example.com"), "HTTPS_PROXY is not a proxy that can be used", 2)
-
-
-def test_a_host_that_is_not_found_is_told():
-    error = failure(socket.gaierror(-2, "unknown"), Endpoint("https", "plane.example.com", 443), Deadline(1))
-    assert error.message == "the host of https://plane.example.com was not found"
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b"nonsense\r\n\r\n", b""])
@@ -436,13 +399,21 @@ def test_every_way_in_which_servers_answer_a_test_becomes_a_report(run, answer, 
     assert list(result.json)[-2:] == ["duration_ms", "warnings"]
 
 
-def test_an_interrupted_call_ends_with_130(run, monkeypatch):
-    def interrupted(*_args, **_more):
-        raise KeyboardInterrupt
+@pytest.mark.slow
+def test_an_interrupted_call_ends_with_130(home):
+    calls = []
 
-    with scripted(interrupted) as server:
-        monkeypatch.setattr(Transport, "_exchange", interrupted)
-        assert run("connections", "list", env={"QUALYTICS_URL": server.url, "QUALYTICS_TOKEN": TOKEN}).code == 130
+    def interrupt(_asked):
+        calls[0].send_signal(signal.SIGINT)
+        return reply(200, {"items": [], "total": 0})
+
+    with scripted(interrupt) as server:
+        env = {**os.environ, "QUALYTICS_URL": server.url, "QUALYTICS_TOKEN": TOKEN}
+        command = [sys.executable, "-m", "qualytics", "connections", "list"]
+        with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as call:
+            calls.append(call)
+            assert call.wait(60) == 130
+            assert b"Traceback" not in call.stderr.read()
 
 
 @pytest.mark.slow
