@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from qualytics.connectors.contract import Item, Server, Target, refuse, second_host, tls_params
 from qualytics.connectors.shared.object_uris import clean_path
-from qualytics.connectors.shared.silence import expect_silence
+from qualytics.connectors.shared.preamble import expect_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Param, Target, refuse, tls_params
 from qualytics.connectors.shared.grammar import BASIC_USER, HEADER, LATIN
-from qualytics.connectors.shared.hello import is_http, offers_tls
+from qualytics.connectors.shared.preamble import is_http, offers_tls
 
 if TYPE_CHECKING:
     import socket

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Item, Param, Refusal, Server, Target, by_text, refuse, tls_params
 from qualytics.connectors.shared.grammar import TENANT
-from qualytics.connectors.shared.quiet import reject_talker
+from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.rows import named, rows
 from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.shared.tds_errors import ENTRA
@@ -104,7 +104,7 @@ def connect(target: Target) -> Any:
     """Log in, to the given database or to the user's own."""
     import mssql_python
 
-    reject_talker(target, "the TDS protocol")
+    leave_to_driver(target, "the TDS protocol")
     mssql_python.pooling(enabled=False)
     if target.tls is not None and target.tls.verified and target.tls.ca_file:
         os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # where the ODBC driver's OpenSSL looks for roots

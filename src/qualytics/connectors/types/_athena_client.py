@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.shared import aws_errors, aws_role
 from qualytics.connectors.shared.objects import base_url
+from qualytics.connectors.shared.preamble import expect_silence
 from qualytics.connectors.shared.requests import roots_of
-from qualytics.connectors.shared.silence import expect_silence
 from qualytics.connectors.types._athena_place import region_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.google_token import key_of, token_of
 from qualytics.connectors.shared.objects import base_url
+from qualytics.connectors.shared.preamble import expect_silence
 from qualytics.connectors.shared.requests import pin, roots_of
-from qualytics.connectors.shared.silence import expect_silence
 from qualytics.connectors.types._bigquery_listing import limits
 
 if TYPE_CHECKING:

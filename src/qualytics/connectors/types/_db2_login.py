@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.shared.quiet import reject_talker
+from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.types._db2_arguments import CLEAR, ENCRYPTED, arguments, credentials, describe, is_encrypted
 from qualytics.connectors.types._db2_errors import OTHER_WAY, classify
 
@@ -22,7 +22,7 @@ def connect(target: Target) -> Any:
         tls.active = encrypted
     given = credentials(target)
     arguments(target)  # refuses what can be no database before the server is asked
-    reject_talker(target, "DRDA, Db2's protocol")
+    leave_to_driver(target, "DRDA, Db2's protocol")
     describe(target, tunnel(target) if encrypted else None)
     import ibm_db  # after the variables that it reads are set
     import ibm_db_dbi

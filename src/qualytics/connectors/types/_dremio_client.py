@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.shared.hello import offers_tls
-from qualytics.connectors.shared.silence import expect_silence
+from qualytics.connectors.shared.preamble import expect_silence, offers_tls
 from qualytics.connectors.types._dremio_listing import rows
 
 if TYPE_CHECKING:

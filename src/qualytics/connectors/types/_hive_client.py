@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.shared.hello import is_http, offers_tls
-from qualytics.connectors.shared.silence import expect_silence
+from qualytics.connectors.shared.preamble import expect_silence, is_http, offers_tls
 
 if TYPE_CHECKING:
     import socket

@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import refuse
+from qualytics.connectors.shared.preamble import MYSQL, begins_mysql, leave_to_driver
 from qualytics.connectors.types import _jdbc_url as urls
 from qualytics.connectors.types._jdbc_errors import reported
-from qualytics.connectors.types._jdbc_hello import listen
 from qualytics.connectors.types._jdbc_machine import load, start
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def connect(target: Target) -> Any:
         if not os.path.isfile(jar):
             hint = "check jars in --parameters; the files must be on this machine"
             raise refuse("driver_missing", f"there is no file {jar!r}", hint, stage="login")
-    listen(target, urls.parse(target.uri or "").dialect.first)
+    _check_server(target, urls.parse(target.uri or "").dialect.first)
     import jpype
 
     start(target)
@@ -57,3 +57,12 @@ def connect(target: Target) -> Any:
         cause = f"{target.parameters['driver_class']} does not take URLs of this kind"
         raise refuse("config", cause, "check driver_class and the name after jdbc: in --uri", stage="login")
     return handle
+
+
+def _check_server(target: Target, first: str | None) -> None:
+    if first == "client":
+        leave_to_driver(target, "this driver's protocol")
+    elif first == "mysql":
+        leave_to_driver(target, MYSQL, begins_mysql)
+    elif target.sock is not None:
+        target.sock.close()

@@ -6,9 +6,8 @@ import re
 import struct
 
 from qualytics.connectors.contract import Verdict, by_text
+from qualytics.connectors.shared.preamble import MYSQL
 from qualytics.connectors.shared.sql import by_sqlstate
-
-PROTOCOL = "the MySQL protocol"
 
 _EXPIRED = Verdict("auth", "the account's password has expired", "set a new password on the server")
 _LOCKED = Verdict("auth", "the account is locked", "run on the server: alter user … account unlock")
@@ -36,7 +35,7 @@ AUTH_OR_TLS = Verdict(
     "check --username and --password; the server refuses an account that demands TLS in the same words: "
     "try ssl_mode=auto in --parameters",
 )
-_NONSENSE = Verdict("config", f"the server does not speak {PROTOCOL} as it should", "check host and port")
+_NONSENSE = Verdict("config", f"the server does not speak {MYSQL} as it should", "check host and port")
 _GSSAPI = (r"gssapi|kerberos", _KERBEROS)
 # What PyMySQL says without a number, as a RuntimeError.
 _MESSAGES = (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.shared import databricks
 from qualytics.connectors.shared.objects import base_url
+from qualytics.connectors.shared.preamble import expect_silence
 from qualytics.connectors.shared.requests import pin, roots_of
-from qualytics.connectors.shared.silence import expect_silence
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, Refusal, Server, tls_params
+from qualytics.connectors.shared.preamble import MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.types._mysql_arguments import arguments
 from qualytics.connectors.types._mysql_catalog import catalogs, select, tables
 from qualytics.connectors.types._mysql_errors import AUTH_OR_CERTIFICATE, AUTH_OR_TLS, classify, explain
-from qualytics.connectors.types._mysql_greeting import CLIENT_SSL, greet
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target
@@ -24,7 +24,7 @@ def connect(target: Target) -> Any:
     except pymysql.OperationalError as exc:
         if exc.args[:1] == (1045,) and handle.ssl:
             raise Refusal(AUTH_OR_CERTIFICATE) from exc
-        if exc.args[:1] == (1045,) and handle.server_capabilities & CLIENT_SSL:
+        if exc.args[:1] == (1045,) and handle.server_capabilities & MYSQL_CLIENT_SSL:
             raise Refusal(AUTH_OR_TLS) from exc
         raise
     return handle
@@ -55,7 +55,7 @@ CONNECTOR = Connector(
     scope=("database",),
     example="--host db.example.com --port 3306 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="driver",
-    greet=greet,
+    greet=mysql_offers_tls,
     open=connect,
     select=select,
     check=check,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Server
-from qualytics.connectors.shared.quiet import reject_talker
+from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.rows import rows
 from qualytics.connectors.types._oracle_arguments import PARAMS, SERVICE, arguments, implied, is_encrypted, requires
 from qualytics.connectors.types._oracle_catalog import schemas, select, tables
@@ -21,7 +21,7 @@ def connect(target: Target) -> Any:
 
     if target.tls is not None:
         target.tls.active = is_encrypted(target)
-    reject_talker(target, "Oracle Net")
+    leave_to_driver(target, "Oracle Net")
     handle = oracledb.connect(**arguments(target))
     handle.call_timeout = max(1, int(target.timeout_s * 1_000))
     return handle

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, Refusal, Server, tls_params
 from qualytics.connectors.shared.entrance import enter
-from qualytics.connectors.shared.postgresql_arguments import greet
 from qualytics.connectors.shared.postgresql_catalog import catalogs, schemas, select, tables
 from qualytics.connectors.shared.postgresql_errors import classify
 from qualytics.connectors.shared.postgresql_text import RAW, speak
+from qualytics.connectors.shared.preamble import postgresql_offers_tls
 from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.types._postgresql_login import log_in
 
@@ -79,7 +79,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="--host db.example.com --port 5432 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="preamble",
-    greet=greet,
+    greet=postgresql_offers_tls,
     open=connect,
     select=select,
     check=check,

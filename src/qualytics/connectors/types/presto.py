@@ -6,7 +6,7 @@ from typing import Any
 
 from qualytics.connectors.contract import Connector, Server, Target
 from qualytics.connectors.shared import presto, presto_errors, presto_listing
-from qualytics.connectors.shared.silence import expect_silence
+from qualytics.connectors.shared.preamble import expect_silence
 
 
 def connect(target: Target) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.contract import Connector, Param, Server, tls_params
 from qualytics.connectors.shared import aws_role
 from qualytics.connectors.shared.grammar import AWS_REGION, SEGMENT
-from qualytics.connectors.shared.postgresql_arguments import greet
+from qualytics.connectors.shared.preamble import postgresql_offers_tls
 from qualytics.connectors.types import _redshift_iam
 from qualytics.connectors.types._redshift_catalog import catalogs, schemas, select, tables
 from qualytics.connectors.types._redshift_errors import classify
@@ -50,7 +50,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="--host analytics.abc123.eu-west-1.redshift.amazonaws.com --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="preamble",
-    greet=greet,
+    greet=postgresql_offers_tls,
     requires=_redshift_iam.requires,
     implied=_redshift_iam.implied,
     default_credentials=aws_role.default_credentials("username", "password"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Server
-from qualytics.connectors.shared.quiet import reject_talker
+from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.types._teradata_arguments import ACCOUNT, PARAMS, PLAIN_PORT, arguments, endpoint
 from qualytics.connectors.types._teradata_catalog import schemas, select, tables
@@ -20,7 +20,7 @@ def connect(target: Target) -> Any:
     found = arguments(target)
     if target.tls is not None:
         target.tls.active = found["sslmode"] != "DISABLE"
-    reject_talker(target, "the Teradata protocol")
+    leave_to_driver(target, "the Teradata protocol")
     import teradatasql  # takes a second: not for another kind of server
 
     handle: Any = teradatasql.connect(**found)  # type: ignore[no-untyped-call]  # the driver has no types

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Tls, Verdict
-from qualytics.connectors.shared.wire import reject_stranger
+from qualytics.connectors.shared.preamble import reject_protocol
 from qualytics.probe.verdicts.certificates import Roots, by_reason, fault_of
 from qualytics.probe.verdicts.exceptions import NOT_TLS
 
@@ -152,7 +152,7 @@ def handshake(sock: socket.socket, tls: Tls, host: str) -> ssl.SSLSocket:
         return tls.context.wrap_socket(sock, server_hostname=host)
     except ssl.SSLError as exc:
         if exc.reason in NOT_TLS:
-            reject_stranger(raw, "TLS", b"")
+            reject_protocol(raw, "TLS")
         raise
     finally:
         raw.close()
