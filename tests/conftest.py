@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,19 @@ SLOW_FIXTURES = {"shell"}
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs so; what the tests start must be open to Ctrl-C all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# As `make test-fast` says it.
+FAST = "not servers and not slow"
+_NEVER_FAST = re.compile(r"^pytestmark = .*pytest\.mark\.(servers|slow)\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path, config):
+    # What a module imports takes longer than many fast tests; one that has none is not even imported.
+    is_module = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
+    return (
+        config.option.markexpr == FAST and is_module and bool(_NEVER_FAST.search(collection_path.read_text()))
+    ) or None
 
 
 def pytest_collection_modifyitems(items):
@@ -83,7 +97,7 @@ class Result:
 
     @property
     def document(self) -> Any:
-        return yaml.safe_load(self.out)
+        return yaml.load(self.out, Loader=yaml.CSafeLoader)
 
     @property
     def json(self) -> Any:

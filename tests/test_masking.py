@@ -7,7 +7,7 @@ import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from qualytics.connectors import get
 from qualytics.masking import LEFT_OUT, MAX_TEXT, Masking
 from qualytics.secret import MASK, Secret
 from tests.support.encodings import ENCODINGS, SURROUNDINGS
+from tests.support.keys import RSA
 
 
 def pem_of(key):
@@ -22,7 +23,7 @@ def pem_of(key):
     return key.private_bytes(form.Encoding.PEM, kind, form.NoEncryption()).decode()
 
 
-PEM = pem_of(rsa.generate_private_key(65_537, 2_048))
+PEM = pem_of(RSA)
 BODY = "".join(PEM.split("-----")[2].split())
 KEY_ID = random.randbytes(20).hex()
 GOOGLE = {
@@ -298,6 +299,7 @@ def test_a_long_text_is_shown_as_far_as_it_was_looked_at():
     assert len(masked("x" * 10 * MAX_TEXT, "hunter22")) < MAX_TEXT
 
 
+@pytest.mark.slow  # texts at every limit
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from qualytics import text
-from tests.test_architecture import FILES, SRC, parsed
+from tests.test_architecture import FILES, SRC, nodes
 
 # 240,000 characters each: marks out of their order, what NFKC makes eighteen of, and names that are like none.
 LONG = {
@@ -84,17 +84,16 @@ def test_a_host_is_ascii_as_dns_has_it(host, name):
 
 def superlinear(path):
     """Yield the lines of a file that normalise a text, encode a host name or look for a near name."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             names = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
             if node.func.attr in {"normalize", "get_close_matches"} or "idna" in names:
                 yield node.lineno
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SRC)))
-def test_texts_are_normalised_in_one_place_alone(path):
-    found = list(superlinear(path))
-    assert not found or path == SRC / "text.py", f"{path} normalises at lines {found}"
+def test_texts_are_normalised_in_one_place_alone():
+    found = {str(path.relative_to(SRC)): lines for path in FILES if (lines := list(superlinear(path)))}
+    assert found.keys() == {"text.py"}, found
 
 
 ALIKE = [

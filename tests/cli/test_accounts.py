@@ -14,6 +14,7 @@ def test_the_first_admin_has_a_token_shown_once(run):
     assert "bearer_token" not in run("users", "create", "--name", "Bob", "--role", "admin").document
 
 
+@pytest.mark.slow  # passwords are hashed slowly, on purpose
 def test_a_password_comes_from_stdin_or_a_variable_and_is_never_shown(run):
     made = run("users", "create", "-n", "Ada", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
     assert made.code == 0

@@ -12,6 +12,8 @@ import pytest
 from qualytics.connectors import all_connectors
 from qualytics.service import doctor
 
+pytestmark = pytest.mark.slow  # it looks at every driver that is installed
+
 
 def checks(result):
     return {check["name"]: check for check in result.json["checks"]}
@@ -106,7 +108,6 @@ def test_a_key_in_the_environment_is_named_and_never_shown(run):
     assert key not in result.out + result.err
 
 
-@pytest.mark.slow
 def test_drivers_are_imported_on_demand(run):
     result = run("doctor", "--import", "--format", "json")
     assert result.code == 0
@@ -115,7 +116,6 @@ def test_drivers_are_imported_on_demand(run):
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "within_s", "loads"),
     [
@@ -132,7 +132,6 @@ def test_a_driver_that_does_not_load_harms_nobody(tmp_path, monkeypatch, body, w
     assert doctor.importable("strange_driver", within_s) is loads
 
 
-@pytest.mark.slow
 def test_without_the_flag_no_driver_is_imported(home):
     script = (
         "import sys; from qualytics.cli import main; main(['doctor']); sys.stdout.flush(); "
@@ -159,7 +158,6 @@ def test_a_name_is_found_in_a_hosts_file_as_the_system_finds_it(hosts, listed):
     assert doctor.lists(hosts, "build-7") is listed
 
 
-@pytest.mark.slow
 def test_a_machine_that_does_not_know_its_own_name_is_warned(home):
     name = "no-such-machine.invalid"
     program = "import socket, sys; socket.sethostname(sys.argv[1]); from qualytics.cli import main; sys.exit(main(['doctor', '-f', 'json']))"  # noqa: E501 - a program in one line

@@ -280,6 +280,7 @@ def test_a_pasted_message_gets_its_class(run, kind, message, wanted):
     assert "of this report" not in result.out
 
 
+@pytest.mark.slow  # as many commands as there are types and messages
 @pytest.mark.parametrize("connector", all_connectors(), ids=lambda connector: connector.type)
 @pytest.mark.parametrize(("message", "wanted"), EVERYWHERE)
 def test_the_words_of_the_network_mean_the_same_for_every_type(run, connector, message, wanted):

@@ -127,6 +127,7 @@ def test_a_tricky_text_is_read_back_from_yaml_and_json(text):
         assert not UNSAFE.search(_json(document, 2))
 
 
+@pytest.mark.slow  # YAML written in Python
 @given(TEXTS)
 @example("0o8")
 @example("1__0")

@@ -61,7 +61,7 @@ def remotely(run, fresh_plane):
     return call
 
 
-@pytest.fixture(params=["embedded", "control plane"])
+@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
 def commands(request):
     """Return a function that runs one command, once on an embedded store and once on a control plane."""
     return request.getfixturevalue("run" if request.param == "embedded" else "remotely")

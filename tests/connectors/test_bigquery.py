@@ -25,6 +25,7 @@ from testbed.relay import relay
 from tests.support import faults_suite as suite
 from tests.support import namespaces
 from tests.support.cloud import MORE_FAULTS, discovered, meet_fault, problems, trial
+from tests.support.keys import RSA
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 
@@ -32,7 +33,7 @@ TOKEN_URI = "https://oauth2.googleapis.com/token"
 @pytest.fixture(scope="module")
 def signer():
     """Return a private key as PEM, as it stands in a key file, and its public half."""
-    found = rsa.generate_private_key(65537, 2048)
+    found = RSA
     form = serialization
     private = found.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()).decode()
     public = found.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()

@@ -189,6 +189,7 @@ def test_a_dangerous_parameter_is_refused_before_any_packet(run, connector):
             listener.accept()
 
 
+@pytest.mark.slow  # an engine each
 @pytest.mark.parametrize("connector", [one for one in ALL if one.values[0].tls == "none"])
 def test_a_dangerous_parameter_of_a_file_is_refused_before_it_is_opened(run, connector, tmp_path):
     for name in DANGEROUS:

@@ -88,6 +88,7 @@ def duck(tmp_path):
     handle.close()
 
 
+@pytest.mark.slow  # an engine each
 @pytest.mark.parametrize(
     "sql",
     [

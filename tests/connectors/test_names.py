@@ -187,6 +187,7 @@ def odd_file(tmp_path):
     return path
 
 
+@pytest.mark.slow  # a child
 def test_a_table_of_sqlite_whose_name_is_no_text_is_listed(run, odd_file):
     assert run("connections", "create", "--type", "sqlite", "--name", "odd", "--uri", odd_file, "--test").code == 0
     for prefix, wanted in (

@@ -13,7 +13,6 @@ import obstore
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from obstore.exceptions import BaseError
@@ -30,6 +29,7 @@ from testbed import objects, relay
 from tests.connectors.test_objects import ABFS, GOOGLE_KEY, ROLE
 from tests.support import faults
 from tests.support.faults_suite import limit_of
+from tests.support.keys import RSA
 
 pytestmark = pytest.mark.servers
 KEYS = {"access_key": "AKIA", "secret_key": "SECRET"}
@@ -108,7 +108,7 @@ def open_s3():
 @pytest.fixture(scope="module")
 def google_key():
     """Return a service account's key; the emulator asks nobody about it."""
-    key = rsa.generate_private_key(65_537, 2_048)
+    key = RSA
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return {"secret_key": json.dumps(GOOGLE_KEY | {"private_key": pem.decode()})}
 

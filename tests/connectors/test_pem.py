@@ -5,11 +5,12 @@ import json
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization as form
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from qualytics.connectors.shared import pem as _pem
 from qualytics.connectors.shared.google import TOKEN_URI, clean_service_account
 from qualytics.connectors.shared.keys import private_key
+from tests.support.keys import RSA
 
 # Built, so that no scanner takes it for a key.
 BEGIN, END = (f"-----{word} PRIVATE KEY-----" for word in ("BEGIN", "END"))
@@ -22,7 +23,7 @@ def pem_of(key, passphrase=None, kind=form.PrivateFormat.PKCS8):
 
 @pytest.fixture(scope="module")
 def key():
-    return rsa.generate_private_key(65_537, 2_048)
+    return RSA
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 import pytest
 from cryptography.hazmat.primitives import serialization as form
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from qualytics.secret import MASK
 from tests.support import faults
 from tests.support.encodings import ENCODINGS
+from tests.support.keys import RSA
 
 WORDS = ("message", "hint", "detail", "warnings", "stage", "class")
 GUESS, SECRET = "guess-4711-x", "hunter2-8841"
@@ -168,7 +168,7 @@ def test_a_passphrase_that_a_server_wraps_is_masked(admin, fresh):
 
 
 def key_of_google():
-    key = rsa.generate_private_key(65_537, 2_048)
+    key = RSA
     pem = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()).decode()
     known = {"type": "service_account", "private_key_id": random.randbytes(20).hex(), "private_key": pem}
     return json.dumps(known | {"client_email": "a@b.iam.gserviceaccount.com"}), pem

@@ -19,6 +19,8 @@ from qualytics.store.sqlite.upkeep import backup, check
 from testbed import servers
 from tests.support.threads import Threads
 
+pytestmark = pytest.mark.slow  # each waits for the disk many times
+
 FIELDS = {"type": "postgresql", "host": "h", "username": "u", "password": "p"}
 
 
@@ -177,7 +179,6 @@ class Changing(Threads):
         self.done()
 
 
-@pytest.mark.slow
 @pytest.mark.servers
 @pytest.mark.parametrize("engine", ["embedded", "postgresql"])
 def test_a_store_in_use_is_copied_backed_up_and_checked_as_of_one_moment(engine, request, filled, tmp_path):

@@ -45,6 +45,7 @@ def _wanted(function):
                 yield from names[:1] if function == "npm_package" else names
 
 
+@pytest.mark.slow  # every source file is read
 @pytest.mark.parametrize("function", _CALLS)
 def test_the_table_names_all_that_is_installed_and_nothing_else(function):
     assert set(_wanted(function)) == set(_CALLS[function])

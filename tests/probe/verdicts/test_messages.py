@@ -20,12 +20,12 @@ def _said(connector, failure_class, **values):
 
 
 @pytest.mark.parametrize("connector", ALL)
-@pytest.mark.parametrize("failure_class", CLASSES)
-def test_whoever_has_no_user_is_not_called_one(connector, failure_class):
-    for text in _said(connector, failure_class):
-        assert "user" not in text.replace("--username", "")
-        assert "''" not in text
-        assert "{" not in text
+def test_whoever_has_no_user_is_not_called_one(connector):
+    for failure_class in CLASSES:
+        for text in _said(connector, failure_class):
+            assert "user" not in text.replace("--username", "")
+            assert "''" not in text
+            assert "{" not in text
 
 
 @pytest.mark.parametrize("connector", [param for param in ALL if "username" in param.values[0].fields])

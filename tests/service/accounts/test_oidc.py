@@ -15,8 +15,9 @@ from qualytics.secret import Secret
 from qualytics.service.accounts import oidc
 from qualytics.service.accounts.oidc import OpenId, Provider
 from tests.support import faults
+from tests.support.keys import RSA
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = RSA
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 CURVE = ec.generate_private_key(ec.SECP256R1())
 

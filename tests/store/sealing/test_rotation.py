@@ -14,6 +14,8 @@ from qualytics.store.sealing.cipher import Cell, Key
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import backup, check, restore
 
+pytestmark = pytest.mark.slow  # each waits for the disk many times
+
 
 def sealed_in(path):
     database = sqlite3.connect(path)
@@ -26,6 +28,7 @@ def everything_in(home):
     return b"".join((home / name).read_bytes() for name in os.listdir(home))
 
 
+@pytest.mark.slow  # hundreds of secrets
 def test_after_a_rotation_no_byte_of_an_old_ciphertext_or_key_is_left(settings, seal_count, secrets_of):
     seal_count(settings, 300)
     before = secrets_of(settings)

@@ -19,6 +19,8 @@ from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION
 from qualytics.store.sqlite.upkeep import backup, check, restore
 
+pytestmark = pytest.mark.slow  # each waits for the disk many times
+
 
 def spoil(path, *statements):
     with sqlite3.connect(path) as database:
