@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bench.rows import Bench, Figure
-from qualytics.probe.child.supervisor import keep
+from qualytics.probe.child.supervisor import supervise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,18 +41,18 @@ def figures_of(row: Row, place: Path, deadline_s: float) -> Iterator[Figure]:
     held, hold = os.pipe()
     heard, say = os.pipe()
     sys.stdout.flush()
-    keeper = os.fork()
-    if keeper == 0:
+    supervisor = os.fork()
+    if supervisor == 0:
         os.close(hold)
         os.close(heard)
-        _keep(row, place, held, say)
+        _supervise(row, place, held, say)
     os.close(held)
     os.close(say)
     try:
         yield from _hear(heard, time.monotonic() + deadline_s, deadline_s)
     finally:
-        os.close(hold)  # from here on the keeper ends whatever is left
-        os.waitpid(keeper, 0)
+        os.close(hold)  # from here on the supervisor ends whatever is left
+        os.waitpid(supervisor, 0)
         os.close(heard)
 
 
@@ -74,12 +74,12 @@ def _hear(heard: int, until: float, deadline_s: float) -> Iterator[Figure]:
     raise Failed(f"did not end within {deadline_s:g} s")
 
 
-def _keep(row: Row, place: Path, held: int, say: int) -> None:
-    # The keeper ends everything when its standard input is closed; Ctrl-C reaches the one who holds that.
+def _supervise(row: Row, place: Path, held: int, say: int) -> None:
+    # It ends everything when its standard input is closed; Ctrl-C reaches the one who holds that.
     os.setsid()
     os.dup2(held, 0)
     os.close(held)
-    keep(lambda: _work(row, place, say))
+    supervise(lambda: _work(row, place, say))
     os._exit(0)
 
 

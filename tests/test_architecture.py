@@ -132,6 +132,18 @@ def test_no_module_imports_another_in_a_circle():
         visit(name, [])
 
 
+def test_the_child_of_a_test_imports_nothing_of_the_program_that_tests():
+    """The child runs beside hostile input; what it does import, and they in their turn, is looked at while one runs."""
+    wrong = re.compile(r"qualytics\.(store|service|client|server|cli|probe\.parent)\b")
+    for path in [*SRC.glob("probe/child/*.py"), *SRC.glob("probe/verdicts/*.py"), *SRC.glob("probe/*.py")]:
+        for node in ast.walk(parsed(path)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            # `run` of the package starts a child; a child never calls it.
+            assert path == SRC / "probe/__init__.py" or not [name for name in names if wrong.match(name)], path
+
+
 def string_literals(path):
     docstrings = {
         id(node.body[0].value)

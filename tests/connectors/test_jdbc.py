@@ -19,7 +19,7 @@ from qualytics.connectors.types import _jdbc_url as urls
 from qualytics.connectors.types._jdbc_errors import judge
 from qualytics.model import Listing
 from qualytics.probe import Plan, run
-from qualytics.probe.child.stages import make_target
+from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from testbed import derby, java, servers
 from testbed.relay import relay
@@ -352,7 +352,7 @@ def fetch_size_of(values, directory):
     """Return what a driver says of the fetch size of our statement, from a process of its own with its own Java."""
     secrets = {"password": Secret(values.pop("password"))}
     plan = Plan("jdbc", values, secrets, timeout_s=30.0)
-    target = make_target(json.loads(plan.line(directory)), secrets, directory)
+    target = make_target(plan, directory)
     target.address = "127.0.0.1"
     handle = jdbc.CONNECTOR.open(target)
     return int(jdbc.statement_of(handle, target).getFetchSize())

@@ -23,7 +23,7 @@ from qualytics.connectors import get
 from qualytics.connectors.contract import Target, Tls
 from qualytics.connectors.shared import objects as _objects
 from qualytics.connectors.shared.object_errors import verdict_of
-from qualytics.probe.child.stages import make_target
+from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from testbed import objects, relay
 from tests.connectors.test_objects import ABFS, GOOGLE_KEY, ROLE
@@ -54,7 +54,7 @@ def listed(kind, uri, secrets, url, prefix="", root_path=None):
     held = {name: Secret(value) for name, value in secrets.items()}
     values = {"uri": uri, "parameters": {"endpoint_url": url}}
     plan = probe.Plan(kind, values, held, timeout_s=10.0, root_path=root_path)
-    target = make_target(json.loads(plan.line("/nowhere")), held, "/nowhere")
+    target = make_target(plan, "/nowhere")
     connector = get(kind)
     handle = connector.open(target)
     return [(item.kind, item.name) for item in connector.tables(handle, target, prefix)]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 
 import psycopg
 import pytest
@@ -11,7 +12,9 @@ from psycopg import sql
 
 from qualytics import probe
 from qualytics.connectors import get
-from qualytics.probe.child.stages import Walk, make_target
+from qualytics.probe.child.stages import Stages
+from qualytics.probe.child.target import make_target
+from qualytics.probe.protocol import Passed, read_plan
 from qualytics.secret import Secret
 from testbed import servers
 from tests.support.trial import outcome, trial
@@ -72,19 +75,21 @@ def mariadb_account(mariadb_server):
 
 
 def walked(type_, port, text, root_file, directory):
-    """Walk the stages as the child does with the plan that it is sent, but in this process."""
+    """Run the stages as the child does with the plan that it is sent, but in this process."""
     values = {
         "host": "127.0.0.1",
         "port": port,
         "username": "awkward",
         "parameters": {"ssl_root_cert_file": str(root_file)},
     }
-    line = probe.Plan(type_, values, {"password": Secret(text)}, timeout_s=20.0).line(str(directory))
-    plan = json.loads(line)
-    target = make_target(plan, {"password": Secret(plan["secrets"]["password"])}, str(directory))
-    words = []
-    Walk(get(type_), target, words.append).run()
-    return words[-1]
+    readable, writable = os.pipe()
+    with open(readable, "rb") as pipe:
+        os.write(writable, probe.Plan(type_, values, {"password": Secret(text)}, 20.0).encode(str(directory)))
+        os.close(writable)
+        plan, own = read_plan(pipe.fileno())
+    messages = []
+    Stages(get(type_), make_target(plan, own), messages.append).run()
+    return messages[-1]
 
 
 @pytest.mark.slow
@@ -92,7 +97,7 @@ def test_a_password_reaches_postgresql_unchanged(postgres_role, postgres_server,
     @awkward
     def reaches(text):
         postgres_role(text)
-        assert walked("postgresql", postgres_server.port, text, root_file, tmp_path) == {"done": True}
+        assert walked("postgresql", postgres_server.port, text, root_file, tmp_path) == Passed()
 
     reaches()
 
@@ -102,7 +107,7 @@ def test_a_password_reaches_mariadb_unchanged(mariadb_account, mariadb_server, r
     @awkward
     def reaches(text):
         mariadb_account(text)
-        assert walked("mariadb", mariadb_server.port, text, root_file, tmp_path) == {"done": True}
+        assert walked("mariadb", mariadb_server.port, text, root_file, tmp_path) == Passed()
 
     reaches()
 
@@ -113,8 +118,8 @@ def test_another_password_is_refused_on_the_same_way(
     postgres_role("right")
     mariadb_account("right")
     for type_, server in (("postgresql", postgres_server), ("mariadb", mariadb_server)):
-        word = walked(type_, server.port, "right ", root_file, tmp_path)
-        assert word["fail"]["class"] == "auth"
+        failed = walked(type_, server.port, "right ", root_file, tmp_path)
+        assert failed.failure_class == "auth"
 
 
 @pytest.mark.slow

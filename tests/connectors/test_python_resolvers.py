@@ -25,13 +25,13 @@ def pinned(host, port, *_, **__):
 
 socket.getaddrinfo = pinned
 from qualytics.connectors import Tls, get
-from qualytics.probe.child.stages import make_target
+from qualytics.probe import Plan
+from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 
 with tempfile.TemporaryDirectory() as directory:
     secrets = {"password": Secret(plan.pop("password"))} if "password" in plan else {}
-    plan |= {"timeout_s": 5.0, "ssl_mode": "verify", "root_path": None, "entrances": []}
-    target = make_target(plan, secrets, directory)
+    target = make_target(Plan(secrets=secrets, timeout_s=5.0, ssl_mode="verify", **plan), directory)
     target.address = address
     target.tls.active = True
     with contextlib.suppress(Exception):

@@ -2,15 +2,13 @@
 
 # ruff: noqa: E501 - messages stand as they came
 
-import json
-
 import pytest
 from hypothesis import given
 
 from qualytics import probe
 from qualytics.connectors import get
 from qualytics.connectors.types import _teradata_catalog, teradata
-from qualytics.probe.child.stages import make_target
+from qualytics.probe.child.target import make_target
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import relay
 from tests.support import faults, pins
@@ -87,7 +85,7 @@ def test_the_port_follows_the_mode_when_none_is_given():
 @pytest.mark.parametrize(("default", "port"), [("auto", 1025), ("verify", 443)])
 def test_the_port_follows_the_default_mode_too(default, port, tmp_path):
     plan = probe.Plan("teradata", {"host": "td.example.com"}, {}, timeout_s=1.0, ssl_mode=default)
-    assert make_target(json.loads(plan.line(str(tmp_path))), {}, str(tmp_path)).port == port
+    assert make_target(plan, str(tmp_path)).port == port
 
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from dataclasses import asdict
 
@@ -126,12 +125,6 @@ def test_what_is_no_host_name_is_none(host):
 @pytest.mark.parametrize("host", ["db", "db.example.com.", "a_b-c", "bücher.example", "::1", "fe80::1%eth0", "0x7f.1"])
 def test_names_and_addresses_are_names(host):
     assert is_name(host)
-
-
-def test_a_policy_survives_the_way_to_the_child():
-    policy = Policy(("127.0.0.0/8", "db:1"), (("10.0.0.1", 5432),))
-    plan = probe.Plan("postgresql", {"host": "db"}, {}, 5.0, policy=policy)
-    assert Policy.read(json.loads(plan.line("/x"))["policy"]) == policy
 
 
 def test_a_refusal_is_class_blocked_also_within_a_drivers_own_error():

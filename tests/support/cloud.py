@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import http.server
-import json
 import multiprocessing
 import ssl
 import tempfile
@@ -17,7 +16,7 @@ from typing import Any
 from qualytics.connectors import get
 from qualytics.errors import InvalidInput
 from qualytics.probe import Plan, run
-from qualytics.probe.child.stages import make_target
+from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from qualytics.service.validate import Problems, check_complete, check_values
 from tests.support import faults
@@ -51,7 +50,7 @@ def discovered(type_: str, call: str, values: dict[str, Any], password: str | No
 def _discover(type_, call, values, password, more, options):
     plan = plan_of(type_, values, password, **options)
     with tempfile.TemporaryDirectory() as directory:
-        target = make_target(json.loads(plan.line(directory)), plan.secrets, directory)
+        target = make_target(plan, directory)
         connector = get(type_)
         handle = connector.open(target)
         found = [(item.name, item.kind, item.is_system) for item in getattr(connector, call)(handle, target, *more)]

@@ -49,7 +49,7 @@ def expendable() -> None:
         file.write(b"1000")
 
 
-def held() -> int:
+def held_bytes() -> int:
     """Return how many bytes of memory this process holds; on other systems than Linux the most it ever has."""
     try:
         with open("/proc/self/statm", "rb") as file:
@@ -58,7 +58,7 @@ def held() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def received() -> dict[int, int]:
+def received_bytes() -> dict[int, int]:
     """Return how many bytes each TCP socket of this process has received, by its inode; none where Linux is not."""
     found = {}
     for name in os.listdir("/proc/self/fd") if sys.platform == "linux" else ():

@@ -11,10 +11,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Verdict
-from qualytics.probe.child.dial import look_up
+from qualytics.probe.resolver import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     Address = IPv4Address | IPv6Address
     Network = IPv4Network | IPv6Network
@@ -75,11 +75,6 @@ class Policy:
 
         """
         _entries(self.allowed)
-
-    @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Policy:
-        """Return the policy of a document that JSON made of one."""
-        return cls(tuple(document["allowed"]), tuple((host, port) for host, port in document["own"]))
 
     def check(self, host: str, found: Iterable[Any]) -> None:
         """Check what a look-up of `host` found, as getaddrinfo gives it; one bad address condemns the name.

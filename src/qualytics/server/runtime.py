@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qualytics.errors import NotSignedIn, QualyticsError, TooMany
 from qualytics.masking import read_own_words
 from qualytics.probe.parent.budget import machine_bytes
-from qualytics.probe.parent.cancellation import Caller
+from qualytics.probe.parent.cancellation import Cancellation
 from qualytics.probe.parent.pool import Pool
 from qualytics.server.config import plain_address
 from qualytics.server.metrics import Metrics
@@ -73,7 +73,7 @@ class Runtime:
         threads = config.tests_at_once + config.tests_waiting + _SPARE_THREADS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="test")
 
-    def context(self, actor: Actor = NOBODY, store: Store | None = None, caller: Caller | None = None) -> Context:
+    def context(self, actor: Actor = NOBODY, store: Store | None = None, caller: Cancellation | None = None) -> Context:
         """Return a context of the service for somebody who has signed in, or for nobody yet.
 
         `store` is one at hand; with the `caller`, where there is one, tests end.
@@ -83,7 +83,7 @@ class Runtime:
         context.run_with(lambda plan: self._tested(plan, context, caller))
         return context
 
-    def _tested(self, plan: Plan, context: Context, caller: Caller | None) -> TestReport:
+    def _tested(self, plan: Plan, context: Context, caller: Cancellation | None) -> TestReport:
         began = time.monotonic()
         self._note_pool()
         try:
@@ -111,7 +111,7 @@ class Runtime:
 
     async def slowly(self, request: AnyRequest, work: Callable[[], T]) -> T:
         """Run what may take long, as a test does, where it delays nobody else; its tests end if the client hangs up."""
-        caller = request.scope["state"][_CALLER] = Caller()
+        caller = request.scope["state"][_CALLER] = Cancellation()
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         watching = asyncio.create_task(_hung_up(request))
         both: tuple[asyncio.Future[Any], ...] = (running, watching)
@@ -120,7 +120,7 @@ class Runtime:
         finally:
             watching.cancel()
             if not running.done():
-                caller.leave()
+                caller.cancel()
         return await running
 
     async def soon(self, request: AnyRequest, work: Callable[[], T], *, is_slow: bool = False) -> T:

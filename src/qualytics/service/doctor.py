@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, module_path
 from qualytics.errors import QualyticsError
-from qualytics.probe.child.tls import hashed_roots, system_roots
+from qualytics.probe.trusted_roots import hashed_roots, system_roots
 from qualytics.settings import has_home
 from qualytics.store.faults import named_os_errors
 from qualytics.store.sealing.keys import Keys

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from qualytics.probe.child.dial import dial, join
+from qualytics.probe.child.dial import dial
 from tests.support import faults
 
 LIVE, DEAD = "127.0.0.1", "127.0.0.2"
@@ -57,11 +57,6 @@ def test_when_all_addresses_fail_a_refusal_is_what_is_told():
     unreachable = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("255.255.255.255", 9))
     with faults.closed() as port, pytest.raises(ConnectionRefusedError):
         dial([unreachable, *found(DEAD, LIVE, port=port), unreachable])
-
-
-def test_an_address_of_ip_version_6_is_shown_in_brackets():
-    assert join("::1", 5432) == "[::1]:5432"
-    assert join("127.0.0.1", 5432) == "127.0.0.1:5432"
 
 
 def own_hosts_file():

@@ -94,7 +94,7 @@ def test_a_list_that_never_goes_on_ends_at_the_deadline(listed):
 
 def test_a_flood_beside_the_list_is_cut_off(listed):
     body = """
-line = b'{"items": [["x", "table", false]]}\\n' * 1000
+line = (b'["Items", [["' + b"x" * 1_000 + b'", "table", false]]]\\n') * 60
 while True:
     for stream in range(3, 16):
         try:
@@ -111,7 +111,7 @@ def test_junk_in_the_place_of_items_is_told_as_such(listed):
     body = """
 for stream in range(3, 16):
     try:
-        os.write(stream, b'{"items": [["x"]]}\\n')
+        os.write(stream, b'["Items", [["x"]]]\\n')
     except OSError:
         pass
 time.sleep(60)

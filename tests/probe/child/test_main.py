@@ -20,7 +20,8 @@ import pytest
 from qualytics import connectors, probe
 from qualytics.masking import Masking
 from qualytics.probe import _platform
-from qualytics.probe.child.main import _cleared
+from qualytics.probe.child.output import masked
+from qualytics.probe.protocol import Failed
 from qualytics.probe.verdicts.exceptions import judge
 from qualytics.secret import Secret
 
@@ -81,10 +82,10 @@ def test_what_a_driver_prints_never_reaches_the_report(driven):
     report = driven(
         """
 for stream in (sys.stdout, sys.__stdout__, sys.stderr):
-    print('{"done": true}', file=stream, flush=True)
-os.write(1, b'{"done": true}\\n')
+    print('["Passed", false]', file=stream, flush=True)
+os.write(1, b'["Passed", false]\\n')
 os.write(2, b"noise")
-subprocess.run(["echo", '{"done": true}'])
+subprocess.run(["echo", '["Passed", false]'])
 raise ValueError("after all that")
 """
     )
@@ -101,10 +102,8 @@ raise ValueError("after all that")
         b"1\n",
         b"[]\n",
         b"{}\n",
-        b'{"fail": {"class": "no such class", "cause": null, "hint": null, "detail": null}}\n',
-        b'{"fail": {}}\n',
-        b'{"end": "open"}\n',
-        b'{"note": 7}\n',
+        b'["Failed", "no such class", null, null, null, null]\n',
+        b'["Forked", 2, null]\n',
         b"[" * 20_000 + b"\n",
     ],
 )
@@ -125,7 +124,7 @@ def test_a_flood_is_cut_off(driven):
 while True:
     for stream in range(3, 16):
         try:
-            os.write(stream, b'{"warn": "x"}\\n' * 1000)
+            os.write(stream, b'["Warned", "x"]\\n' * 1000)
         except OSError:
             pass
 """
@@ -284,6 +283,14 @@ def test_the_childs_surroundings_are_clean(driven, monkeypatch):
     assert not leads
 
 
+def test_a_child_holds_nothing_of_the_program_that_tests(driven):
+    report = driven("raise ValueError(json.dumps([name for name in sys.modules if name.startswith('qualytics.')]))")
+    modules = set(json.loads(report.failure.detail.removeprefix("ValueError: ")))
+    assert "qualytics.probe.child.stages" in modules
+    apart = ("store", "service", "client", "server", "cli", "probe.parent")
+    assert not [name for name in modules if name.removeprefix("qualytics.").startswith(apart)]
+
+
 def test_the_private_directory_is_the_users_alone(driven):
     report = driven("raise ValueError(oct(os.stat('.').st_mode))")
     assert report.failure.detail.endswith("700")
@@ -306,22 +313,23 @@ def test_a_process_that_cannot_be_started_is_an_internal_failure(driven, monkeyp
 
 def test_a_secret_that_is_cut_in_two_is_masked_whole():
     secret = "s3cr3t-" * 20
-    word = {"fail": {"class": "auth", "cause": f"no {secret}", "hint": None, "detail": "x" * 4_090 + secret}}
-    cut = _cleared(word, Masking([Secret(secret)]))["fail"]
-    assert cut["cause"] == "no ********"
-    assert "s3cr" not in cut["detail"]
+    failed = masked(Failed("auth", f"no {secret}", detail="x" * 4_090 + secret), Masking([Secret(secret)]))
+    assert failed.cause == "no ********"
+    assert "s3cr" not in failed.detail
 
 
 @pytest.mark.parametrize(
     "word",
     [
-        {"fail": {"class": "auth", "cause": CANARY, "hint": f"try {CANARY}", "detail": f"it is {CANARY}"}},
-        {"fail": {"class": "auth", "cause": None, "hint": None, "detail": CANARY.encode().hex(" ")}},
-        {"note": {"product_name": CANARY, "product_version": CANARY, "address": CANARY, "local_address": CANARY}},
-        {"note": {"tls": {"version": CANARY, "cipher": CANARY[::-1], "verified": True, "not_after": CANARY}}},
-        {"warn": CANARY},
-        {"ended": CANARY},
-        {"begin": CANARY},
+        ["Failed", "auth", CANARY, f"try {CANARY}", f"it is {CANARY}", CANARY],
+        ["Failed", "auth", None, None, CANARY.encode().hex(" "), None],
+        ["Detected", {"product_name": CANARY, "product_version": CANARY}],
+        ["Connected", f"fe80::1%{CANARY}", 1, f"fe80::1%{CANARY}", 1],
+        ["Encrypted", CANARY, CANARY[::-1], True, CANARY],
+        ["SecondHost", CANARY],
+        ["Warned", CANARY],
+        ["WorkerEnded", CANARY],
+        ["Began", CANARY],
     ],
 )
 def test_a_child_that_writes_a_secret_into_its_report_is_not_believed(driven, word):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 LIMIT_S = 30.0
 TOO_LARGE = "the answer is larger than 64 MiB: no test needs that much"
 # What a test may hold, and what comes in between two looks.
-MAX_BYTES = meter.HELD_BYTES + (192 << 20)
+MAX_BYTES = meter.MAX_HELD_BYTES + (192 << 20)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%s\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 

@@ -236,9 +236,9 @@ def events_of(kind, port, more, place):
     plan = Plan(kind, {**fields, "parameters": more}, {"password": Secret(fields.pop("password"))}, timeout_s=20.0)
     command = [sys.executable, OBSERVED, "child", log]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=place) as child:
-        child.stdin.write(plan.line(str(place / "home")))
+        child.stdin.write(plan.encode(str(place / "home")))
         child.stdin.flush()
-        assert b'"fail"' in child.stdout.read()
+        assert b'"Failed"' in child.stdout.read()
     events = [json.loads(line) for line in log.read_text().splitlines()]
     assert any(event == "socket.connect" for event, _ in events)
     # What the child's meter makes of an open descriptor, as often as time allows, asks for nothing.

@@ -1,124 +1,133 @@
-"""Turns: a bounded number at once, a bounded queue, and no owner who keeps others from theirs."""
+"""The queue of tests: a bounded number at once, a bounded queue, and no owner who keeps others from theirs."""
 
 from __future__ import annotations
 
+import queue
 import threading
 
 import pytest
 
 from qualytics.errors import Abandoned, TooMany
-from qualytics.probe.parent.cancellation import Caller
-from qualytics.probe.parent.fair_queue import Turns
+from qualytics.probe.parent.cancellation import Cancellation
+from qualytics.probe.parent.fair_queue import FairQueue
 
 LONG_S = 30.0
 
 
-class Asker(threading.Thread):
-    """Asks for a turn and notes when it came."""
+class Queued(Cancellation):
+    """Tells when a test stands in the queue."""
 
-    def __init__(self, turns, owner, served):
+    def __init__(self):
+        super().__init__()
+        self.is_queued = threading.Event()
+
+    def calling(self, callback):
+        self.is_queued.set()
+        return super().calling(callback)
+
+
+class Asker(threading.Thread):
+    """Asks for a ticket; is in the queue, or has been answered, once it is made."""
+
+    def __init__(self, fair_queue, owner, served):
         super().__init__(daemon=True)
-        self._turns, self._owner, self._served = turns, owner, served
-        self.turn = self.refusal = None
-        before = len(turns._queue.get(owner, ()))
+        self._queue, self.owner, self._served = fair_queue, owner, served
+        self._cancellation = Queued()
+        self.ticket = self.refusal = None
         self.start()
-        while len(turns._queue.get(owner, ())) == before and self.is_alive():
-            self.join(0.001)
+        assert self._cancellation.is_queued.wait(10)
 
     def run(self):
         try:
-            self.turn = self._turns.take(self._owner, LONG_S, Caller())
+            self.ticket = self._queue.acquire(self.owner, LONG_S, self._cancellation)
         except TooMany as exc:
             self.refusal = exc
         else:
-            self._served.append(self)
+            self._served.put(self)
 
 
 @pytest.fixture
 def line():
-    """Return a function that asks for a turn, and the list of those who got one."""
-    served = []
-    return (lambda turns, owner: Asker(turns, owner, served)), served
+    """Return a function that asks for a ticket, and the queue of those who got one."""
+    served = queue.SimpleQueue()
+    return (lambda fair_queue, owner: Asker(fair_queue, owner, served)), served
 
 
-def finish(turns, served, number):
-    """Give back turns one by one until so many were served; return their owners in order."""
+def finish(fair_queue, served, number):
+    """Release tickets one by one until so many were served; return their owners in order."""
     owners = []
-    while len(owners) < number:
-        while not served:
-            pass
-        asker = served.pop(0)
-        asker.join(10)
-        owners.append(asker._owner)
-        turns.give_back(asker.turn)
+    for _ in range(number):
+        asker = served.get(timeout=10)
+        owners.append(asker.owner)
+        fair_queue.release(asker.ticket)
     return owners
 
 
 def test_no_more_than_the_size_run_at_once():
-    turns = Turns(2, 10, 2)
-    first, _ = turns.take("ann", 0, Caller()), turns.take("ann", 0, Caller())
+    fair_queue = FairQueue(2, 10, 2)
+    first, _ = fair_queue.acquire("ann", 0, Cancellation()), fair_queue.acquire("ann", 0, Cancellation())
     with pytest.raises(TooMany, match="no test could begin within 0 s"):
-        turns.take("bob", 0, Caller())
-    assert (turns.running, turns.waiting) == (2, 0)
-    turns.give_back(first)
-    turns.take("bob", 0, Caller())
-    assert turns.running == 2
+        fair_queue.acquire("bob", 0, Cancellation())
+    assert (fair_queue.running, fair_queue.waiting) == (2, 0)
+    fair_queue.release(first)
+    fair_queue.acquire("bob", 0, Cancellation())
+    assert fair_queue.running == 2
 
 
-def test_owners_take_turns_whoever_came_first(line):
+def test_owners_are_served_by_turns_whoever_came_first(line):
     ask, served = line
-    turns = Turns(1, 10, 1)
-    running = turns.take("zoe", 0, Caller())
+    fair_queue = FairQueue(1, 10, 1)
+    running = fair_queue.acquire("zoe", 0, Cancellation())
     for owner in ("ann", "ann", "ann", "bob", "cid", "bob"):
-        ask(turns, owner)
-    turns.give_back(running)
-    assert finish(turns, served, 6) == ["ann", "bob", "cid", "ann", "bob", "ann"]
-    assert (turns.running, turns.waiting) == (0, 0)
+        ask(fair_queue, owner)
+    fair_queue.release(running)
+    assert finish(fair_queue, served, 6) == ["ann", "bob", "cid", "ann", "bob", "ann"]
+    assert (fair_queue.running, fair_queue.waiting) == (0, 0)
 
 
-def test_whoever_has_the_fewest_turns_is_next(line):
+def test_the_owner_with_the_fewest_tests_is_next(line):
     ask, served = line
-    turns = Turns(3, 10, 3)
-    one, two, three = (turns.take("ann", 0, Caller()) for _ in range(3))
-    ask(turns, "ann")
-    later = ask(turns, "bob")
-    turns.give_back(one)
+    fair_queue = FairQueue(3, 10, 3)
+    one, two, three = (fair_queue.acquire("ann", 0, Cancellation()) for _ in range(3))
+    ask(fair_queue, "ann")
+    later = ask(fair_queue, "bob")
+    fair_queue.release(one)
     later.join(10)
-    assert [asker._owner for asker in served] == ["bob"]
-    turns.give_back(two)
-    turns.give_back(three)
+    assert served.get(timeout=10) is later
+    fair_queue.release(two)
+    fair_queue.release(three)
 
 
-def test_one_owner_never_has_all_turns():
-    turns = Turns(8, 10, 7)
+def test_one_owner_never_runs_all_tests():
+    fair_queue = FairQueue(8, 10, 7)
     for _ in range(7):
-        turns.take("ann", 0, Caller())
+        fair_queue.acquire("ann", 0, Cancellation())
     with pytest.raises(TooMany):
-        turns.take("ann", 0, Caller())
-    turns.take("bob", 0, Caller())
+        fair_queue.acquire("ann", 0, Cancellation())
+    fair_queue.acquire("bob", 0, Cancellation())
 
 
 def test_of_a_full_queue_the_last_of_the_greediest_is_sent_away(line):
     ask, _ = line
-    turns = Turns(1, 3, 1)
-    turns.take("zoe", 0, Caller())
-    greedy = [ask(turns, "ann") for _ in range(3)]
-    modest = ask(turns, "bob")
+    fair_queue = FairQueue(1, 3, 1)
+    fair_queue.acquire("zoe", 0, Cancellation())
+    greedy = [ask(fair_queue, "ann") for _ in range(3)]
+    modest = ask(fair_queue, "bob")
     greedy[2].join(10)
     assert greedy[2].refusal.message == "too many tests are waiting"
     assert modest.is_alive()
-    assert turns.waiting == 3
-    again = ask(turns, "ann")
+    assert fair_queue.waiting == 3
+    again = ask(fair_queue, "ann")
     again.join(10)
     assert again.refusal is not None
-    turns.close()
+    fair_queue.close()
 
 
 def test_whoever_is_sent_away_is_told_when_to_come_back():
-    turns = Turns(1, 0, 1)
-    turns.take("ann", 0, Caller())
+    fair_queue = FairQueue(1, 0, 1)
+    fair_queue.acquire("ann", 0, Cancellation())
     with pytest.raises(TooMany) as refusal:
-        turns.take("bob", LONG_S, Caller())
+        fair_queue.acquire("bob", LONG_S, Cancellation())
     assert (refusal.value.code, refusal.value.http_status, refusal.value.exit_code) == ("too-many", 429, 1)
     assert 1 <= refusal.value.retry_after_s <= 60
     assert refusal.value.hint
@@ -126,33 +135,33 @@ def test_whoever_is_sent_away_is_told_when_to_come_back():
 
 def test_the_end_sends_all_away_who_wait(line):
     ask, _ = line
-    turns = Turns(1, 10, 1)
-    running = turns.take("ann", 0, Caller())
-    waiting = [ask(turns, owner) for owner in ("ann", "bob")]
-    turns.close()
+    fair_queue = FairQueue(1, 10, 1)
+    running = fair_queue.acquire("ann", 0, Cancellation())
+    waiting = [ask(fair_queue, owner) for owner in ("ann", "bob")]
+    fair_queue.close()
     for asker in waiting:
         asker.join(10)
         assert asker.refusal.message == "no more tests are taken"
     with pytest.raises(TooMany, match="no more tests are taken"):
-        turns.take("cid", LONG_S, Caller())
-    turns.give_back(running)
-    turns.wait_idle()
+        fair_queue.acquire("cid", LONG_S, Cancellation())
+    fair_queue.release(running)
+    fair_queue.wait_idle()
 
 
 def test_who_leaves_while_waiting_is_gone_from_the_queue_at_once():
-    turns, caller = Turns(1, 1, 1), Caller()
-    running = turns.take("ann", 0, Caller())
+    fair_queue, cancellation = FairQueue(1, 1, 1), Cancellation()
+    running = fair_queue.acquire("ann", 0, Cancellation())
     ended = []
 
     def wait():
         with pytest.raises(Abandoned, match="hung up"):
-            turns.take("bob", LONG_S, caller)
+            fair_queue.acquire("bob", LONG_S, cancellation)
         ended.append(True)
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    caller.leave()
+    cancellation.cancel()
     waiting.join(10)
-    assert (ended, turns.waiting, turns.running) == ([True], 0, 1)
-    turns.give_back(running)
-    assert turns.take("bob", 0, Caller()).began is not None
+    assert (ended, fair_queue.waiting, fair_queue.running) == ([True], 0, 1)
+    fair_queue.release(running)
+    assert fair_queue.acquire("bob", 0, Cancellation()).began is not None

@@ -1,4 +1,4 @@
-"""The pool: tests of many at once, forked from templates; whatever a driver does, the others do not notice."""
+"""The pool: tests of many at once, forked from zygotes; whatever a driver does, the others do not notice."""
 
 from __future__ import annotations
 
@@ -133,9 +133,9 @@ def test_a_driver_that_is_not_to_be_forked_is_imported_by_each_test(pool):
     [
         "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
         "if 'IS_TEMPLATE': raise_once()",
-        "os.abort() if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-template') else None",
-        "os._exit(0) if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-template') else None",
-        "1 / 0 if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-template') else None",
+        "os.abort() if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-zygote') else None",
+        "os._exit(0) if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-zygote') else None",
+        "1 / 0 if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-zygote') else None",
     ],
     ids=["thread", "name", "abort", "exit", "error"],
 )
@@ -154,7 +154,7 @@ def test_a_thread_that_an_import_needs_for_a_moment_does_no_harm(pool, driver):
     assert child != imported
 
 
-def test_a_template_that_crashed_is_started_again(pool, driver):
+def test_a_zygote_that_crashed_is_started_again(pool, driver):
     plan = driver(WHO, IMPORTED)
     first = told(pool.run(plan, "ann"))[1]
     process = os.pidfd_open(first)
@@ -165,7 +165,7 @@ def test_a_template_that_crashed_is_started_again(pool, driver):
     assert second not in {first, child}
 
 
-def test_a_test_outlasts_the_template_that_it_came_from(pool, driver, tmp_path):
+def test_a_test_outlasts_the_zygote_that_it_came_from(pool, driver, tmp_path):
     body = """
 os.mkfifo(HERE + "/told")
 with open(HERE + "/started", "w") as out: out.write(str(IMPORTED_BY))
@@ -182,11 +182,11 @@ raise ValueError("told")
         assert running.result(20).failure.detail == "ValueError: told"
 
 
-def test_the_template_used_longest_ago_makes_room(private):
-    with faults.closed() as port, Pool(4, 10, templates=2) as pool:
+def test_the_zygote_used_longest_ago_makes_room(private):
+    with faults.closed() as port, Pool(4, 10, max_zygotes=2) as pool:
         for type_ in ("postgresql", "mysql", "trino", "presto", "postgresql", "mysql"):
             assert outcome(pool.run(server_plan(type_, port), "ann")) == ("tcp", "refused")
-            drivers = [key for key in pool._templates._templates if key]
+            drivers = [key for key in pool._zygotes._zygotes if key]
             assert len(drivers) <= 2
         assert drivers == ["psycopg", "pymysql"]
     assert list(private.iterdir()) == []
@@ -229,7 +229,7 @@ def test_a_driver_that_crashes_is_an_internal_failure_and_the_next_test_is_well(
 )
 def test_a_driver_that_hangs_ends_at_the_deadline(pool, driver, body):
     plan = driver(body, timeout_s=1.5)
-    pool.run(driver("pass"), "ann")  # the template stands
+    pool.run(driver("pass"), "ann")  # the zygote stands
     driver(body)
     began = time.monotonic()
     assert outcome(pool.run(plan, "ann"))[1] in {"timeout", "unknown"}
@@ -383,7 +383,7 @@ def serving(tmp_path, private):
 
 def test_the_key_of_the_store_is_in_no_process_of_the_pool(serving):
     family = descendants(serving.pid)
-    assert len(family) >= 2 + 2 * 2  # two templates, and a keeper and a worker of each test
+    assert len(family) >= 2 + 2 * 2  # two zygotes, and a supervisor and a worker of each test
     for pid in family:
         for name in ("cmdline", "environ"):
             assert KEY not in readable(pid, name)
@@ -394,12 +394,12 @@ def test_the_key_of_the_store_is_in_no_process_of_the_pool(serving):
         assert holds(serving.pid, KEY)  # the search finds what is there
         holders = {pid for pid in family if holds(pid, CANARY.encode())}
         assert holders
-        templates = {
+        zygotes = {
             pid
             for pid in family
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == str(serving.pid)
         }
-        assert not holders & templates
+        assert not holders & zygotes
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -421,7 +421,7 @@ FAULTS = {"closed": faults.closed, "closing": faults.closing, "http": faults.gar
 
 @pytest.fixture(scope="module")
 def shared():
-    with Pool(4, 100, templates=32) as pool:
+    with Pool(4, 100, max_zygotes=32) as pool:
         yield pool
 
 
@@ -434,26 +434,26 @@ def test_a_forked_driver_does_what_one_in_a_fresh_interpreter_does(shared, priva
             reports = shared.run(plan, "ann"), probe.run(plan)
         assert outcome(reports[0]) == outcome(reports[1])
         assert [stage.name for stage in reports[0].stages] == [stage.name for stage in reports[1].stages]
-    assert connector.driver not in shared._templates._unfit
+    assert connector.driver not in shared._zygotes._unfit
     assert list(private.glob("qualytics-test-*")) == []
 
 
 def test_no_driver_leaves_anything_where_it_was_imported(private):
-    with faults.closing() as port, Pool(4, 100, templates=32) as pool:
+    with faults.closing() as port, Pool(4, 100, max_zygotes=32) as pool:
         for type_ in FORKED:
             pool.run(plan_for(type_, "127.0.0.1", port, 20.0), "ann")
             assert list(private.iterdir()) == [], type_
 
 
-@pytest.mark.parametrize("who", ["keepers", "templates", "all but workers"])
+@pytest.mark.parametrize("who", ["supervisors", "zygotes", "all but workers"])
 def test_what_was_stopped_ends_with_the_program_too(serving, private, who):
     family = descendants(serving.pid)
-    templates = {pid for pid in family if parent(pid) == serving.pid}
-    keepers = {pid for pid in family if parent(pid) in templates}
-    assert templates
-    assert keepers
+    zygotes = {pid for pid in family if parent(pid) == serving.pid}
+    supervisors = {pid for pid in family if parent(pid) in zygotes}
+    assert zygotes
+    assert supervisors
     with watched(family) as left:
-        for pid in {"keepers": keepers, "templates": templates}.get(who, keepers | templates):
+        for pid in {"supervisors": supervisors, "zygotes": zygotes}.get(who, supervisors | zygotes):
             os.kill(pid, signal.SIGSTOP)
         serving.kill()
         assert left() == []

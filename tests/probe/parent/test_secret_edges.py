@@ -3,7 +3,7 @@
 import pytest
 
 from qualytics.probe import Plan, run
-from qualytics.probe.parent.secret_edges import stray_ends
+from qualytics.probe.parent.secret_edges import edges_hint
 from qualytics.secret import Secret
 
 KEY = "-----BEGIN X-----\nabc\n-----END X-----\n"
@@ -29,7 +29,7 @@ KEY = "-----BEGIN X-----\nabc\n-----END X-----\n"
     ],
 )
 def test_what_cannot_be_seen_is_said_of_every_secret(name, text, said):
-    hint = stray_ends({name: Secret(text)})
+    hint = edges_hint({name: Secret(text)})
     assert said in hint
     assert "horse" not in hint
 
@@ -38,7 +38,7 @@ def test_what_cannot_be_seen_is_said_of_every_secret(name, text, said):
     "text", ["", "horse", "two words", "ho\nrse", KEY, '{"type": "service_account"}\n', "  ", "пароль"]
 )
 def test_nothing_is_said_of_others(text):
-    assert stray_ends({"password": Secret(text)}) is None
+    assert edges_hint({"password": Secret(text)}) is None
 
 
 def _refused(server, password):

@@ -5,7 +5,7 @@ import pytest
 from qualytics import connectors
 from qualytics.probe import Plan
 from qualytics.probe.verdicts.failure_classes import CLASSES
-from qualytics.probe.verdicts.messages import words_on
+from qualytics.probe.verdicts.messages import placeholders
 
 ALL = [pytest.param(connector, id=connector.type) for connector in connectors.all_connectors()]
 URIS = {"jdbc": "jdbc:h2:tcp://db.example.com/sales", "abfs": "abfss://box@account.dfs.core.windows.net"}
@@ -15,7 +15,7 @@ def _said(connector, failure_class, **values):
     given = {"host": "db.example.com", "uri": URIS.get(connector.type, f"{connector.type}://bucket/path")}
     given = {name: value for name, value in given.items() if name in connector.fields}
     text = CLASSES[failure_class]
-    words = words_on(Plan(connector.type, given | values, {}, 10.0), failure_class)
+    words = placeholders(Plan(connector.type, given | values, {}, 10.0), failure_class)
     return text.cause.format(**words), text.hint.format(**words)
 
 

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from qualytics.masking import Masking
-from qualytics.probe.child.main import _cleared
-from qualytics.probe.verdicts.stack_traces import MAX_LINES, brief
+from qualytics.probe.child.output import masked
+from qualytics.probe.protocol import Failed
+from qualytics.probe.verdicts.stack_traces import MAX_LINES, without_stack_traces
 from qualytics.secret import Secret
 from tests.support.statement_server import Behaviour, statement_server
 
@@ -92,7 +93,7 @@ HIVE = (
     ids=["java", "windows", "blanks", "escaped", "one line", "python", "dotnet", "go", "teradata", "hive"],
 )
 def test_of_a_stack_trace_its_causes_are_left(text, left):
-    found = brief(text)
+    found = without_stack_traces(text)
     # A quoted text keeps the escapes of its own line ends.
     assert found.replace("\\n", "\n").rstrip('"\n') == left
 
@@ -108,21 +109,21 @@ def test_of_a_stack_trace_its_causes_are_left(text, left):
     ],
 )
 def test_what_is_no_stack_trace_stays(text):
-    assert brief(text) == text
+    assert without_stack_traces(text) == text
 
 
 def test_a_long_text_keeps_its_head_and_the_first_cause():
     lines = [f"line {number}" for number in range(40)]
-    assert brief("\n".join(lines)).splitlines() == [*lines[:9], "… and 31 more lines"]
+    assert without_stack_traces("\n".join(lines)).splitlines() == [*lines[:9], "… and 31 more lines"]
     deep = [f"Caused by: com.example.E{number}: wrapped\n\tat a.b.C.d(C.java:1)" for number in range(40)]
-    found = brief("\n".join(["Error: no", *deep])).splitlines()
+    found = without_stack_traces("\n".join(["Error: no", *deep])).splitlines()
     assert len(found) == MAX_LINES
     assert (found[0], found[-1]) == ("Error: no", "Caused by: com.example.E39: wrapped")
 
 
 def test_frames_alone_leave_the_first_of_them():
-    assert brief("\tat a.b.C.d(C.java:1)\n\tat a.b.C.e(C.java:2)") == "at a.b.C.d(C.java:1)"
-    assert brief("") == ""
+    assert without_stack_traces("\tat a.b.C.d(C.java:1)\n\tat a.b.C.e(C.java:2)") == "at a.b.C.d(C.java:1)"
+    assert without_stack_traces("") == ""
 
 
 @pytest.mark.parametrize(
@@ -130,19 +131,18 @@ def test_frames_alone_leave_the_first_of_them():
 )
 def test_a_hostile_text_takes_no_time(part):
     began = time.process_time()
-    brief(part * 200_000)
+    without_stack_traces(part * 200_000)
     assert time.process_time() - began < 2
 
 
 def test_the_child_masks_before_it_leaves_lines_out_and_keeps_the_whole_text_beside():
     secret = "first line\nsecond line\nthird line of it"
     said = "Error: no\n" + "\tat a.b.C.e(C.java:1)\n" * 3 + f"Caused by: E: {secret} was refused\n"
-    word = {"fail": {"class": "auth", "cause": None, "hint": None, "detail": said}}
-    fail = _cleared(word, Masking([Secret(secret)]))["fail"]
-    assert "second line" not in json.dumps(fail)
-    assert "\tat " not in fail["detail"]
-    assert fail["detail"].startswith("Error: no\nCaused by: E: ")
-    assert fail["trace"].count("\tat ") == 3
+    failed = masked(Failed("auth", detail=said), Masking([Secret(secret)]))
+    assert "second line" not in json.dumps(failed)
+    assert "\tat " not in failed.detail
+    assert failed.detail.startswith("Error: no\nCaused by: E: ")
+    assert failed.trace.count("\tat ") == 3
 
 
 @pytest.mark.slow

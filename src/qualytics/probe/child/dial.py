@@ -11,8 +11,6 @@ from typing import Any
 from qualytics.settings import DIAL_STAGGER_S
 
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EINVAL})
-# As Python has it, before a guard takes its place.
-look_up = socket.getaddrinfo
 
 
 def dial(found: list[Any]) -> tuple[socket.socket, str]:
@@ -65,8 +63,3 @@ def _start(place: tuple[Any, Any], waiting: dict[socket.socket, str], errors: li
     else:
         sock.close()
         errors.append(OSError(code, os.strerror(code)))
-
-
-def join(address: str, port: int) -> str:
-    """Return `address:port`, with an IPv6 address in brackets."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

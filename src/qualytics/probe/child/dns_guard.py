@@ -1,4 +1,4 @@
-"""The pin: in a test's child, whoever looks up the target's host gets the address that was checked and reached.
+"""The DNS guard: in a test's child, whoever looks up the target's host gets the address that was checked and reached.
 
 A name may lead elsewhere at the second look (DNS rebinding), so there is none. Under a policy every
 other host that a driver looks up or connects to in Python is checked, too.
@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from qualytics.probe.child.dial import look_up
+from qualytics.probe.resolver import look_up
 
 if TYPE_CHECKING:
     from qualytics.probe.egress import Policy
@@ -21,7 +21,7 @@ _plain_socket: Any = socket.socket.__mro__[1]
 _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
 
-class Guard:
+class DnsGuard:
     """Stands before every look-up and connection that is made in Python."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Guard:
         socket.socket.connect = connect  # type: ignore[method-assign]
         socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
 
-    def obey(self, policy: Policy | None) -> None:
+    def enforce(self, policy: Policy | None) -> None:
         """Check everything by this policy from now on."""
         self._policy = policy
         if policy is not None:
@@ -160,4 +160,4 @@ def _folded(host: Any) -> str:
     return _text(host).casefold().removesuffix(".")
 
 
-GUARD = Guard()
+GUARD = DnsGuard()

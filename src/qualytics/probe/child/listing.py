@@ -1,9 +1,12 @@
-"""Discovery inside the child process: a page of what a connector finds, as lines of bounded length."""
+"""Discovery in the child process: a page of what a connector finds, as messages of bounded length."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+
+from qualytics.model import Found
+from qualytics.probe.protocol import MAX_ITEM, MAX_LINE_BYTES, MAX_LISTING_BYTES, Items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -11,14 +14,13 @@ if TYPE_CHECKING:
     from qualytics.connectors import Connector, Item, Target
     from qualytics.model import Listing
 
-_MAX_NAME = 1_000
-# The parent bounds a line and a whole listing at twice as much.
-_LINE_BYTES = 32_768
-_LISTING_BYTES = 8 << 20
+# Well below what the parent takes: escapes of JSON and the frame of a message come on top.
+_MESSAGE_BYTES = MAX_LINE_BYTES // 3
+_PAGE_BYTES = MAX_LISTING_BYTES // 2
 
 
-def found_by(connector: Connector, handle: Any, target: Target, listing: Listing) -> Iterator[Item]:
-    """Return what a connector finds of what a listing asks for.
+def items_of(connector: Connector, handle: Any, target: Target, listing: Listing) -> Iterator[Item]:
+    """Return the items of a connector that a listing asks for.
 
     Raises:
         ValueError: the connector has no such function.
@@ -33,38 +35,38 @@ def found_by(connector: Connector, handle: Any, target: Target, listing: Listing
     raise ValueError(f"{connector.type} lists no {listing.what}")
 
 
-def send(found: Iterator[Item], listing: Listing, emit: Callable[[dict[str, Any]], None]) -> bool:
-    """Emit one page; return whether there is more behind it, be it that the page holds too many bytes."""
-    lines = _Lines(emit)
-    for number, item in enumerate(found):
+def send_page(items: Iterator[Item], listing: Listing, send: Callable[[Items], None]) -> bool:
+    """Send one page; return whether there is more behind it, be it that the page holds too many bytes."""
+    batch = _Batch(send)
+    for number, item in enumerate(items):
         if number < listing.skip:
             continue
-        if number >= listing.skip + listing.limit or lines.sent > _LISTING_BYTES:
-            lines.flush()
+        if number >= listing.skip + listing.limit or batch.sent > _PAGE_BYTES:
+            batch.flush()
             return True
-        lines.add([str(item.name)[:_MAX_NAME], item.kind, item.is_system])
-    lines.flush()
+        batch.add(Found(str(item.name)[:MAX_ITEM], item.kind, item.is_system))
+    batch.flush()
     return False
 
 
-class _Lines:
-    """Gathers items into lines."""
+class _Batch:
+    """Gathers items into messages."""
 
-    def __init__(self, emit: Callable[[dict[str, Any]], None]) -> None:
-        self._emit = emit
-        self._line: list[list[Any]] = []
+    def __init__(self, send: Callable[[Items], None]) -> None:
+        self._send = send
+        self._items: list[Found] = []
         self._bytes = 0
         self.sent = 0
 
-    def add(self, item: list[Any]) -> None:
+    def add(self, item: Found) -> None:
         size = len(json.dumps(item, ensure_ascii=False).encode(errors="replace")) + 2
-        if self._bytes + size > _LINE_BYTES:
+        if self._bytes + size > _MESSAGE_BYTES:
             self.flush()
-        self._line.append(item)
+        self._items.append(item)
         self._bytes += size
         self.sent += size
 
     def flush(self) -> None:
-        if self._line:
-            self._emit({"items": self._line})
-        self._line, self._bytes = [], 0
+        if self._items:
+            self._send(Items(tuple(self._items)))
+        self._items, self._bytes = [], 0

@@ -1,4 +1,4 @@
-"""The stages of a test, walked inside the child process: resolve, tcp, tls, login, database, query, list, open."""
+"""The stages of a test, in the child process: resolve, tcp, tls, login, database, query, list, open."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import Connector, Refusal, Target, Tls, Verdict, get
+from qualytics.connectors import Refusal, Verdict
 from qualytics.errors import DriverMissing
-from qualytics.probe.child.dial import dial, join
-from qualytics.probe.child.listing import found_by, send
-from qualytics.probe.child.tls import describe, ended_for, handshake, make_tls, watch
+from qualytics.probe.child.dial import dial
+from qualytics.probe.child.listing import items_of, send_page
+from qualytics.probe.child.tls import describe, ended_for, handshake, watch
+from qualytics.probe.protocol import Began, Connected, Detected, Encrypted, Ended, Failed, Passed, SecondHost, Warned
 from qualytics.probe.verdicts.exceptions import judge, words
 from qualytics.probe.verdicts.tls_faults import GAVE_ROOT, GIVE_HINTS
 
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
-    from qualytics.connectors import Item
+    from qualytics.connectors import Connector, Item, Target, Tls
     from qualytics.model import Listing
-    from qualytics.probe.child.dns_guard import Guard
+    from qualytics.probe.child.dns_guard import DnsGuard
+    from qualytics.probe.protocol import Message
 
-    Emit = Callable[[dict[str, Any]], None]
+    Send = Callable[[Message], None]
 
 
+_NOT_ENCRYPTED = Warned("the connection is not encrypted")
+_NOT_VERIFIED = Warned("the server's certificate was not verified (ssl_mode=require)")
 # What only a server that was reached through TLS can answer.
 _PAST_TLS = frozenset({"auth", "permission", "unknown_db", "quota"})
 # How a driver may call a connection that the server ended; one more look at it takes this long.
@@ -37,21 +41,21 @@ _LOOK_S = 1.0
 _OUT_OF_REACH = frozenset({"dns", "refused", "network", "timeout", "transient", "internal", "unknown"})
 
 
-class Walk:
-    """Runs one test from stage to stage and says each step through `emit`."""
+class Stages:
+    """Runs one test from stage to stage and sends a message at each step."""
 
     def __init__(
         self,
         connector: Connector,
         target: Target,
-        emit: Emit,
+        send: Send,
         *,
         listing: Listing | None = None,
-        guard: Guard | None = None,
+        guard: DnsGuard | None = None,
     ) -> None:
         self._connector = connector
         self._target = target
-        self._emit = emit
+        self._send = send
         self._stage = connector.stages[0]
         self._since = time.monotonic()
         self._began = 0.0
@@ -61,21 +65,21 @@ class Walk:
         self._guard = guard
         self._second: str | None = None
         target.on_second_host = self._asked
-        self._found: Iterator[Item] = iter(())
+        self._items: Iterator[Item] = iter(())  # kept: a driver may read on when it is dropped
 
     def run(self) -> None:
-        """Walk all stages; emit `fail` at the first that does not pass, else `done`."""
+        """Run all stages, up to the first that fails."""
         try:
-            self._walk()
+            passed = self._run()
         except Exception as exc:  # noqa: BLE001 - any driver's any exception becomes a verdict
             self._fail(exc)
         else:
-            self._emit({"done": True})
+            self._send(passed)
         if self._handle is not None:
             with contextlib.suppress(Exception):  # the verdict stands; who cannot say goodbye changes nothing
                 self._connector.close(self._handle)
 
-    def _walk(self) -> None:
+    def _run(self) -> Passed:
         connector, target = self._connector, self._target
         if connector.kind == "embedded":
             with self.stage("open"):
@@ -88,21 +92,22 @@ class Walk:
             self._reach()
             handle = self._handle = self._login()
             if handle is None:
-                return
+                return Passed()
         if connector.select is not None and self._has_scope():
             with self.stage("database"):
                 connector.select(handle, target)
         with self.stage(connector.stages[-1]):
             if self._listing is not None:
-                self._found = found_by(connector, handle, target, self._listing)
-                self._emit({"more": send(self._found, self._listing, self._emit)})
-                return  # the rest of the rows is left where it is: a driver may read it all before it closes
+                self._items = items_of(connector, handle, target, self._listing)
+                # The rest of the rows is left where it is: a driver may read it all before it closes.
+                return Passed(send_page(self._items, self._listing, self._send))
             server = connector.check(handle, target)
-        self._emit({"note": {"product_name": server.product_name, "product_version": server.product_version}})
+        self._send(Detected({"product_name": server.product_name, "product_version": server.product_version}))
         if server.driver_name is not None:
-            self._emit({"note": {"driver_name": server.driver_name, "driver_version": server.driver_version}})
+            self._send(Detected({"driver_name": server.driver_name, "driver_version": server.driver_version}))
         for warning in server.warnings:
-            self._emit({"warn": warning})
+            self._send(Warned(warning))
+        return Passed()
 
     def _unready(self) -> Exception | None:
         # What no server can mend is said before one is called.
@@ -126,12 +131,11 @@ class Walk:
             sock, target.address = dial(found)
             if self._guard is not None:
                 self._guard.pin(target.host, target.address)
-            local = sock.getsockname()
-            self._emit({"note": {"address": join(target.address, target.port), "local_address": join(*local[:2])}})
+            self._send(Connected(target.address, target.port, *sock.getsockname()[:2]))
         if target.tls is not None:
             self._encrypt(sock, target.tls)
         elif connector.tls != "none":  # an endpoint of this machine over plain http
-            self._emit({"warn": "the connection is not encrypted"})
+            self._send(_NOT_ENCRYPTED)
         if connector.tls in {"none", "driver", "own"}:
             target.sock = sock
         else:
@@ -153,7 +157,7 @@ class Walk:
                         self.secured(secure)
                 self._end(ok=True)
         if not tls.active:
-            self._emit({"warn": "the connection is not encrypted"})
+            self._send(_NOT_ENCRYPTED)
 
     def _login(self) -> Any:
         # Return the handle; None where the server let the user in, but into no database, and nobody had named one.
@@ -182,22 +186,22 @@ class Walk:
         verdict = judge(self._connector, exc)
         if not verdict.authenticated or self._listing is not None or self._has_scope():
             return False
-        self._emit({"warn": f"user and password are right, but {verdict.cause or words(exc)}: {verdict.hint}"})
+        self._send(Warned(f"user and password are right, but {verdict.cause or words(exc)}: {verdict.hint}"))
         return True
 
     def _own_tls(self, tls: Tls) -> None:
         # The driver logged in by itself: all that is known is whether it was told to encrypt and verify.
         if tls.active is False:
-            self._emit({"warn": "the connection is not encrypted"})
+            self._send(_NOT_ENCRYPTED)
             return
-        self._emit({"note": {"tls": {"version": None, "cipher": None, "verified": tls.verified, "not_after": None}}})
+        self._send(Encrypted(None, None, tls.verified, None))
         if not tls.verified:
-            self._emit({"warn": "the server's certificate was not verified (ssl_mode=require)"})
+            self._send(_NOT_VERIFIED)
 
     def _asked(self, second: str | None) -> None:
         # Said at once: at the deadline, nobody here gets to say anything.
         self._second = second
-        self._emit({"note": {"asked": second}})
+        self._send(SecondHost(second))
 
     def _shaken(self, sock: ssl.SSLSocket) -> None:
         # Where the driver encrypts, it does so within its login: the stages change there.
@@ -218,9 +222,9 @@ class Walk:
         """Say what a finished handshake agreed on."""
         tls = self._target.tls
         verified = tls is not None and tls.verified
-        self._emit({"note": {"tls": describe(sock, verified=verified)}})
+        self._send(describe(sock, verified=verified))
         if not verified:
-            self._emit({"warn": "the server's certificate was not verified (ssl_mode=require)"})
+            self._send(_NOT_VERIFIED)
 
     def _has_scope(self) -> bool:
         target = self._target
@@ -236,10 +240,10 @@ class Walk:
 
     def _begin(self, name: str) -> None:
         self._stage, self._began = name, time.monotonic()
-        self._emit({"begin": name})
+        self._send(Began(name))
 
     def _end(self, *, ok: bool) -> None:
-        self._emit({"end": self._stage, "ok": ok, "ms": _ms_since(self._began)})
+        self._send(Ended(self._stage, ok, round((time.monotonic() - self._began) * 1_000, 1)))
 
     def _fail(self, exc: Exception) -> None:
         verdict = self._look_closer(judge(self._connector, exc))
@@ -254,7 +258,7 @@ class Walk:
             self._end(ok=True)  # the driver got further than the call it was made in
             self._stage, self._began = str(stage), time.monotonic()
         self._end(ok=False)
-        self._emit(failure(verdict, exc))
+        self._send(failed(verdict, exc))
 
     def _look_closer(self, verdict: Verdict) -> Verdict:
         """Return what TLS has to do with a failure whose cause the driver did not see; else the verdict as it is."""
@@ -272,50 +276,6 @@ class Walk:
         return replace(verdict, hint=GAVE_ROOT) if given and verdict.hint in GIVE_HINTS else verdict
 
 
-def failure(verdict: Verdict, exc: BaseException) -> dict[str, Any]:
-    """Return the word of the child that says what failed."""
-    said = {"class": verdict.failure_class, "cause": verdict.cause, "hint": verdict.hint, "detail": words(exc)}
-    return {"fail": said}
-
-
-def _ms_since(began: float) -> float:
-    return round((time.monotonic() - began) * 1_000, 1)
-
-
-def make_target(plan: dict[str, Any], secrets: dict[str, Any], directory: str) -> Target:
-    """Return the target of a plan that came over the pipe."""
-    connector = get(plan["type"])
-    values = plan["values"]
-    parameters = values.get("parameters") or {}
-    # Some types know `ssl`, true or false, beside the words that all share.
-    plain_word = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
-    mode = parameters.get("ssl_mode") or plain_word or plan["ssl_mode"]
-    known = {**values, "parameters": {**parameters, "ssl_mode": mode}}  # a port may hang on whether TLS is spoken
-    endpoint = connector.endpoint(known) if connector.endpoint is not None else None
-    name = endpoint.host if endpoint else values.get("host") or ""
-    encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
-    return Target(
-        type=connector.type,
-        parameters=parameters,
-        timeout_s=plan["timeout_s"],
-        directory=directory,
-        host=name.removesuffix("."),
-        name=name,
-        port=endpoint.port if endpoint else values.get("port") or connector.default_port or 0,
-        username=values.get("username"),
-        password=secrets.get("password"),
-        passphrase=secrets.get("passphrase"),
-        path=values.get("uri") or "",
-        uri=values.get("uri"),
-        access_key=secrets.get("access_key"),
-        secret_key=secrets.get("secret_key"),
-        catalog=values.get("catalog"),
-        catalog_type=values.get("catalog_type"),
-        database=plan["database"],
-        schema=plan["schema"],
-        root_path=plan["root_path"],
-        entrances=tuple(plan["entrances"]),
-        fetch_size=values.get("jdbc_fetch_size") or 1_000,
-        max_parallelization=values.get("max_parallelization"),
-        tls=make_tls(mode, parameters, directory) if encrypted else None,
-    )
+def failed(verdict: Verdict, exc: BaseException) -> Failed:
+    """Return the message on what failed, by an exception and the verdict on it."""
+    return Failed(verdict.failure_class, verdict.cause, verdict.hint, words(exc))

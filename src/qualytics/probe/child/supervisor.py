@@ -1,4 +1,4 @@
-"""The keeper: stands between this program and the worker that runs a driver, and lets nothing outlive a test."""
+"""The supervisor: stands between the program and the worker that runs a driver, and lets nothing outlive a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def keep(work: Callable[[], None]) -> str | None:
+def supervise(work: Callable[[], None]) -> str | None:
     """Run `work` in a process of its own and return how that process ended, as in `exit 0` or `SIGSEGV`.
 
     None when the standard input was closed first: its other side is held by the one who asked for the
@@ -27,12 +27,12 @@ def keep(work: Callable[[], None]) -> str | None:
     signal.set_wakeup_fd(wake)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     adopt_orphans()
-    keeper = os.getpid()
+    supervisor = os.getpid()
     worker = os.fork()
     if worker == 0:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        die_with(keeper)
+        die_with(supervisor)
         os.close(woken)
         os.close(wake)
         try:

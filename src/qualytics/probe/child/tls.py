@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Tls, Verdict
 from qualytics.connectors.shared.preamble import reject_protocol
+from qualytics.probe.protocol import Encrypted
+from qualytics.probe.trusted_roots import system_roots
 from qualytics.probe.verdicts.certificates import Roots, by_reason, fault_of
 from qualytics.probe.verdicts.exceptions import NOT_TLS
 
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 _ALERT_S = 1.0
 _LEAST_S = 0.001  # 0 would mean not to wait at all, and to fail otherwise
-_HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,4}")
-_MAX_ROOTS_BYTES = 1 << 20
-# Where distributions keep their roots when OpenSSL's own default has none (a driver's wheel brings its OpenSSL).
-_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
@@ -98,45 +95,6 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-def gather_roots(directory: str) -> None:
-    """Make one file of what SSL_CERT_FILE and SSL_CERT_DIR name, for all drivers: most take no folder.
-
-    Raises:
-        Refusal: a folder cannot be read, or holds no certificates under the names that OpenSSL looks for.
-
-    """
-    if not (folders := os.environ.get("SSL_CERT_DIR")):
-        return
-    paths = [os.environ["SSL_CERT_FILE"]] if os.environ.get("SSL_CERT_FILE") else []
-    try:
-        hashed = [path for folder in folders.split(os.pathsep) if folder for path in hashed_roots(folder)]
-        if not hashed:
-            hint = f"run: openssl rehash {folders}"
-            raise Refusal(Verdict("config", f"SSL_CERT_DIR, {folders}, holds no certificates under hashed names", hint))
-        gathered = os.path.join(directory, "system-roots.pem")
-        with open(os.open(gathered, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            for path in paths + hashed:
-                with open(path, "rb") as file:
-                    out.write(file.read(_MAX_ROOTS_BYTES) + b"\n")
-    except OSError as exc:
-        cause = f"SSL_CERT_DIR or SSL_CERT_FILE cannot be read: {exc.filename}: {exc.strerror}"
-        raise Refusal(Verdict("config", cause, "check both variables, and who may read what they name")) from exc
-    os.environ["SSL_CERT_FILE"] = gathered
-    del os.environ["SSL_CERT_DIR"]
-
-
-def hashed_roots(folder: str) -> list[str]:
-    """Return the files of a folder that OpenSSL finds there: those that `openssl rehash` named."""
-    return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if _HASHED.fullmatch(name)]
-
-
-def system_roots() -> str | None:
-    """Return the file of the roots that this machine trusts, None when there is none."""
-    paths = ssl.get_default_verify_paths()
-    candidates = (os.environ.get("SSL_CERT_FILE"), paths.cafile, paths.openssl_cafile, *_ROOTS)
-    return next((path for path in candidates if path and os.path.exists(path)), None)
-
-
 def handshake(sock: socket.socket, tls: Tls, host: str) -> ssl.SSLSocket:
     """Finish a TLS handshake on an open socket.
 
@@ -201,16 +159,16 @@ def ended_for(target: Target, greet: Callable[[socket.socket], bool] | None, tim
     return None
 
 
-def describe(sock: ssl.SSLSocket, *, verified: bool) -> dict[str, Any]:
-    """Return `{version, cipher, verified, not_after}` of a finished handshake; `not_after` is RFC 3339."""
+def describe(sock: ssl.SSLSocket, *, verified: bool) -> Encrypted:
+    """Return what a finished handshake agreed on."""
     end = _not_after(sock)
     cipher = sock.cipher()
-    return {
-        "version": sock.version(),
-        "cipher": cipher[0] if cipher else None,
-        "verified": verified,
-        "not_after": end.isoformat().replace("+00:00", "Z") if end else None,
-    }
+    return Encrypted(
+        sock.version(),
+        cipher[0] if cipher else None,
+        verified,
+        end.isoformat().replace("+00:00", "Z") if end else None,
+    )
 
 
 def _not_after(sock: ssl.SSLSocket) -> datetime | None:

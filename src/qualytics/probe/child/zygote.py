@@ -1,4 +1,4 @@
-"""A template: a process that has imported one driver, knows nothing else, and forks a child for each test.
+"""A zygote: a process that has imported one driver, knows nothing else, and forks a child for each test.
 
 It reads requests from a Unix socket, its standard input: a directory, and the two pipes of the child as
 descriptors. It answers with the child's number and a descriptor of the process. Without a driver it starts
@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import gc
 import importlib
-import json
 import os
 import select
 import shutil
@@ -20,18 +19,24 @@ import socket
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
 from qualytics.probe._platform import adopt_orphans, children, expendable, go_on_without_parent, harden
 from qualytics.probe.child import main as child
 from qualytics.probe.child import tls
 from qualytics.probe.child.dns_guard import GUARD
-from qualytics.probe.parent.launch import child_command, environment
+from qualytics.probe.interpreter import child_command, environment
+from qualytics.probe.protocol import MAX_TEXT, Forked, Imported, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What every test imports sooner or later.
-_COMMON = ("qualytics.probe.child.stages", "qualytics.probe.egress", "qualytics.model", "qualytics.masking")
-_CODECS = ("encodings.idna", "importlib.metadata", "tempfile")
+_COMMON = (
+    *("qualytics.probe.child.stages", "qualytics.probe.child.target", "qualytics.probe.egress"),
+    *("qualytics.masking", "encodings.idna", "importlib.metadata", "tempfile"),
+)
 # How long threads that an import started may take to end by themselves.
 _SETTLE_S = 2.0
 _MAX_REQUEST_BYTES = 4_096
@@ -45,28 +50,28 @@ def main(type_: str, niceness: int) -> None:
     os.nice(niceness)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     adopt_orphans()
-    place = socket.socket(fileno=0)
+    requests = socket.socket(fileno=0)
     problem = None
     if type_:
-        with _ending_with(place):
+        with _ending_with(requests):
             problem = _prepare(type_)
     shutil.rmtree(os.getcwd())  # what an import left there is of no use, and no test is to find it
-    place.send(json.dumps({"problem": problem}).encode())
+    requests.send(encode(Imported(problem and problem[:MAX_TEXT])))
     if problem is None:
-        _Template(place, is_fresh=not type_).serve()
+        _Zygote(requests, is_fresh=not type_).serve()
     os._exit(0)
 
 
 @contextlib.contextmanager
-def _ending_with(place: socket.socket) -> Any:
+def _ending_with(requests: socket.socket) -> Iterator[None]:
     """End this process when the other side closes the socket, also while an import hangs in C code."""
-    fcntl.fcntl(place, fcntl.F_SETOWN, os.getpid())
-    flags = fcntl.fcntl(place, fcntl.F_GETFL)
-    fcntl.fcntl(place, fcntl.F_SETFL, flags | os.O_ASYNC)  # SIGIO ends who has no handler
-    if select.select([place], [], [], 0)[0]:  # closed before that
+    fcntl.fcntl(requests, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(requests, fcntl.F_GETFL)
+    fcntl.fcntl(requests, fcntl.F_SETFL, flags | os.O_ASYNC)  # SIGIO ends who has no handler
+    if select.select([requests], [], [], 0)[0]:  # closed before that
         os._exit(0)
     yield
-    fcntl.fcntl(place, fcntl.F_SETFL, flags)
+    fcntl.fcntl(requests, fcntl.F_SETFL, flags)
 
 
 def _prepare(type_: str) -> str | None:
@@ -75,7 +80,7 @@ def _prepare(type_: str) -> str | None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
     try:
         tls.warm_up()
-        for name in (*_COMMON, *_CODECS, get(type_).driver or "qualytics"):
+        for name in (*_COMMON, get(type_).driver or "qualytics"):
             importlib.import_module(name)
         get(type_).driver_version()  # fills caches
     except Exception as exc:  # noqa: BLE001 - a driver's import may fail in any way; the test itself will say how
@@ -94,11 +99,11 @@ def _prepare(type_: str) -> str | None:
     return None
 
 
-class _Template:
-    """Starts children and buries them."""
+class _Zygote:
+    """Starts children, and collects those that have ended."""
 
-    def __init__(self, place: socket.socket, *, is_fresh: bool) -> None:
-        self._place = place
+    def __init__(self, requests: socket.socket, *, is_fresh: bool) -> None:
+        self._requests = requests
         self._is_fresh = is_fresh
         self._running: dict[int, int] = {}  # descriptor of a child → its number
 
@@ -110,7 +115,7 @@ class _Template:
             for descriptor, _ in poll.poll():
                 if descriptor:
                     poll.unregister(descriptor)
-                    self._bury(descriptor)
+                    self._collect(descriptor)
                 elif (request := self._request()) is None:
                     poll.unregister(0)
                     is_open = False
@@ -123,54 +128,54 @@ class _Template:
 
     def _request(self) -> tuple[str, list[int]] | None:
         try:
-            line, pipes, _, _ = socket.recv_fds(self._place, _MAX_REQUEST_BYTES, 2)
+            directory, pipes, _, _ = socket.recv_fds(self._requests, _MAX_REQUEST_BYTES, 2)
         except ConnectionError:
             return None
-        return (json.loads(line)["directory"], pipes) if line else None
+        return (os.fsdecode(directory), pipes) if directory else None
 
     def _start(self, directory: str, pipes: list[int]) -> int | None:
         try:
             pid = os.fork()
         except OSError as exc:
-            self._answer({"problem": exc.strerror})
+            self._answer(Forked(None, exc.strerror))
             return None
         if pid == 0:
             try:
-                self._become(directory, pipes)
+                self._become_child(directory, pipes)
             finally:
                 os._exit(1)
         for pipe in pipes:
             os.close(pipe)
         descriptor = os.pidfd_open(pid)
         self._running[descriptor] = pid
-        self._answer({"pid": pid}, descriptor)
+        self._answer(Forked(pid), descriptor)
         return descriptor
 
-    def _answer(self, answer: dict[str, Any], *descriptors: int) -> None:
+    def _answer(self, answer: Forked, *descriptors: int) -> None:
         with contextlib.suppress(OSError):  # nobody is there any more, which the next read will tell
-            socket.send_fds(self._place, [json.dumps(answer).encode()], descriptors)
+            socket.send_fds(self._requests, [encode(answer)], descriptors)
 
-    def _become(self, directory: str, pipes: list[int]) -> None:
+    def _become_child(self, directory: str, pipes: list[int]) -> None:
         os.setsid()
         for number, pipe in enumerate(pipes):  # the first takes the socket's place: none of it is left here
             os.dup2(pipe, number)
         for descriptor in (*pipes, *self._running):
             os.close(descriptor)
         os.chdir(directory)
-        surroundings = environment(directory)
+        env = environment(directory)
         if self._is_fresh:
-            os.execve(sys.executable, child_command(), surroundings)  # noqa: S606 - our own interpreter, no shell
-        os.environ.update(surroundings)
+            os.execve(sys.executable, child_command(), env)  # noqa: S606 - our own interpreter, no shell
+        os.environ.update(env)
         sys.modules["tempfile"].tempdir = None  # type: ignore[attr-defined]  # a driver may have asked for it
         child.main()
 
-    def _bury(self, descriptor: int) -> None:
+    def _collect(self, descriptor: int) -> None:
         pid = self._running.pop(descriptor)
         os.close(descriptor)
         ended_well = True
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 ended_well = ended_well and (ended[0] != pid or ended[1] == 0)
-        if not ended_well:  # a keeper was killed: what it kept is ours now
+        if not ended_well:  # a supervisor was killed: what it watched is ours now
             for orphan in set(children()) - set(self._running.values()):
                 os.kill(orphan, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Whoever waits for tests and may leave before their end; the tests end with that."""
+"""Cancelling tests that nobody waits for any more."""
 
 from __future__ import annotations
 
@@ -13,47 +13,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Caller:
-    """Somebody who asked for tests, from whichever threads those are run."""
+class Cancellation:
+    """Says to all tests of one request, in whichever threads they run, that nobody waits for them any more."""
 
     def __init__(self) -> None:
-        """Begin with somebody who waits."""
         self._lock = threading.Lock()
-        self._calls: list[Callable[[], object]] = []
-        self._is_gone = False
+        self._callbacks: list[Callable[[], object]] = []
+        self._is_cancelled = False
 
-    def leave(self) -> None:
-        """Say that nobody waits any more: all that runs or waits for them is told at once."""
+    def cancel(self) -> None:
+        """Cancel all that runs or waits."""
         with self._lock:
-            self._is_gone = True
-            for call in self._calls:
-                call()
+            self._is_cancelled = True
+            for callback in self._callbacks:
+                callback()
 
-    def require(self) -> None:
-        """Raise Abandoned if nobody waits any more."""
-        if self._is_gone:
+    def check(self) -> None:
+        """Raise Abandoned if this was cancelled."""
+        if self._is_cancelled:
             raise Abandoned("whoever asked has hung up", "ask again, and wait for the answer")
 
     @contextlib.contextmanager
-    def telling(self, call: Callable[[], object]) -> Iterator[None]:
-        """Have `call` called, once, when they leave or if they have left; it must be quick."""
-        with self._lock:  # also while it is called, so that nothing is told what has ended
-            self._calls.append(call)
-            if self._is_gone:
-                call()
+    def calling(self, callback: Callable[[], object]) -> Iterator[None]:
+        """Have `callback` called, once, when this is cancelled or if it was; it must be quick."""
+        with self._lock:  # also while it is called, so that it is never called after the block
+            self._callbacks.append(callback)
+            if self._is_cancelled:
+                callback()
         try:
             yield
         finally:
             with self._lock:
-                self._calls.remove(call)
+                self._callbacks.remove(callback)
 
     @contextlib.contextmanager
-    def bell(self) -> Iterator[int]:
-        """Give a descriptor that becomes readable when they leave."""
-        heard, rung = os.pipe()
+    def descriptor(self) -> Iterator[int]:
+        """Give a descriptor that becomes readable when this is cancelled."""
+        readable, writable = os.pipe()
         try:
-            with self.telling(lambda: os.write(rung, b"!")):
-                yield heard
+            with self.calling(lambda: os.write(writable, b"!")):
+                yield readable
         finally:
-            os.close(heard)
-            os.close(rung)
+            os.close(readable)
+            os.close(writable)

@@ -1,72 +1,95 @@
-"""Starting a child of the program itself: a fresh interpreter with a clean environment."""
+"""Starting a child process of one test, and ending it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
-import sys
+from typing import TYPE_CHECKING, NamedTuple
 
-from qualytics import module_path
+from qualytics.probe.interpreter import child_command, environment
 from qualytics.settings import TEST_CLOSE_S
 
-# What the child needs of its surroundings: where programs and trusted roots are. Nothing else passes.
-_PASSED_ON = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-_BOOT = "import sys; sys.path[:] = sys.argv[1:]; from qualytics.probe.child.main import main; main()"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
-def command(boot: str, *arguments: str) -> list[str]:
-    """Return what starts an interpreter that sees nothing of its user, and finds modules where this one does.
+class Pipes(NamedTuple):
+    """Two pipes: the ends of the child, and ours."""
 
-    `boot` finds the arguments, and behind them the places of modules, in sys.argv.
-    """
-    return [sys.executable, "-I", "-B", "-c", boot, *arguments, *module_path.places()]
-
-
-def child_command() -> list[str]:
-    """Return what starts the interpreter of one test, which reads its plan from the standard input."""
-    return command(_BOOT)
+    child_in: int
+    child_out: int
+    stdin: int
+    stdout: int
 
 
-def environment(directory: str) -> dict[str, str]:
-    """Return the environment of a child whose home is this directory."""
-    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return env | {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": directory, "TMPDIR": directory}
+@contextlib.contextmanager
+def open_pipes() -> Iterator[Pipes]:
+    """Give the pipes of a child; its ends are closed after the block, and ours if it raises."""
+    with contextlib.ExitStack() as ours, contextlib.ExitStack() as of_child:
+        child_in, stdin = os.pipe()
+        of_child.callback(os.close, child_in)
+        ours.callback(os.close, stdin)
+        stdout, child_out = os.pipe()
+        of_child.callback(os.close, child_out)
+        ours.callback(os.close, stdout)
+        yield Pipes(child_in, child_out, stdin, stdout)
+        ours.pop_all()
 
 
-class Spawned:
-    """A child that is this process's own."""
+class Child:
+    """A child process, which leads a process group, by its number and our ends of its pipes."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise ValueError("the child needs pipes")
-        self.stdin, self.stdout = process.stdin.fileno(), process.stdout.fileno()
-        self._process = process
+    def __init__(self, pid: int, pipes: Pipes) -> None:
+        self._pid = pid
+        self.stdin, self.stdout = pipes.stdin, pipes.stdout
 
     def end(self) -> None:
-        """Have the child end whatever it started, and itself; kill its process group if it cannot."""
-        with self._process as process:
-            if process.stdin is not None:
-                process.stdin.close()
-            process.send_signal(signal.SIGCONT)  # who was stopped cleans up, too
-            try:
-                process.wait(TEST_CLOSE_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        """Have the child end whatever it started, and itself; kill its group if it cannot. Closes the pipes."""
+        os.close(self.stdin)
+        self._wake()  # who was stopped cleans up, too
+        if not self._wait(TEST_CLOSE_S):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+            self._wait(None)
+        os.close(self.stdout)
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+    def _wait(self, timeout_s: float | None) -> bool:
+        raise NotImplementedError
+
+
+class Spawned(Child):
+    """A child that is this process's own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], pipes: Pipes) -> None:
+        super().__init__(process.pid, pipes)
+        self._process = process
+
+    def _wake(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def _wait(self, timeout_s: float | None) -> bool:
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
 
 def spawn(directory: str) -> Spawned:
     """Start a child in the directory that is its to use and remove."""
-    return Spawned(
-        subprocess.Popen(  # noqa: S603 - our own interpreter with our own code
+    with open_pipes() as pipes:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own code
             child_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=pipes.child_in,
+            stdout=pipes.child_out,
             stderr=subprocess.DEVNULL,
             cwd=directory,
             env=environment(directory),
             start_new_session=True,
-            bufsize=0,
         )
-    )
+        return Spawned(process, pipes)

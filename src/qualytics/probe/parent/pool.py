@@ -1,17 +1,18 @@
-"""The pool of a control plane: many tests at once, a bounded number of children, and turns for everybody."""
+"""The pool of a control plane: many tests at once, in a bounded number of children, shared out fairly."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Self
 
-from qualytics.probe.parent import launch
 from qualytics.probe.parent.budget import Budget
-from qualytics.probe.parent.cancellation import Caller
-from qualytics.probe.parent.child_process import converse
-from qualytics.probe.parent.fair_queue import Turns
-from qualytics.probe.parent.zygotes import Templates
+from qualytics.probe.parent.cancellation import Cancellation
+from qualytics.probe.parent.child_process import run_test
+from qualytics.probe.parent.fair_queue import FairQueue
+from qualytics.probe.parent.launch import spawn
+from qualytics.probe.parent.zygotes import Zygotes
 from qualytics.settings import TEST_WAIT_S
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from qualytics.model import TestReport
-    from qualytics.probe import Plan
-    from qualytics.probe.parent.child_process import Child
+    from qualytics.probe.parent.launch import Child
+    from qualytics.probe.protocol import Plan
 
 # How many drivers are kept imported.
-TEMPLATES = 8
-# Of so many turns one is kept from any single owner.
+MAX_ZYGOTES = 8
+# Of so many tests at once one is kept from any single owner.
 _SHARE = 8
 
 
@@ -38,7 +39,7 @@ class Pool:
         niceness: int = 10,
         *,
         wait_s: float = TEST_WAIT_S,
-        templates: int = TEMPLATES,
+        max_zygotes: int = MAX_ZYGOTES,
         memory_bytes: int = sys.maxsize,
     ) -> None:
         """Allow `size` children at once and `queue_size` waiting tests; start nothing yet.
@@ -46,61 +47,62 @@ class Pool:
         `memory_bytes` is what all children together may hold.
         """
         per_owner = size - max(1, size // _SHARE) if size > 1 else 1
-        self._turns = Turns(size, queue_size, per_owner)
-        self._templates = Templates(niceness, templates)
+        self._queue = FairQueue(size, queue_size, per_owner)
+        self._zygotes = Zygotes(niceness, max_zygotes)
         self._wait_s = wait_s
         self._budget = Budget(memory_bytes)
         self._stopped, self._stop = os.pipe()
-        # A template hands over descriptors of processes, which only Linux has.
+        # A zygote hands over descriptors of processes, which only Linux has.
         self._forks = hasattr(os, "pidfd_open")
 
     @property
     def running(self) -> int:
         """Return how many tests run."""
-        return self._turns.running
+        return self._queue.running
 
     @property
     def waiting(self) -> int:
-        """Return how many tests wait for their turn."""
-        return self._turns.waiting
+        """Return how many tests wait."""
+        return self._queue.waiting
 
     def run(
-        self, plan: Plan, owner: str, begin: Callable[[], None] = lambda: None, caller: Caller | None = None
+        self, plan: Plan, owner: str, begin: Callable[[], None] = lambda: None, cancellation: Cancellation | None = None
     ) -> TestReport:
-        """Test a connection when it is this owner's turn; the plan's timeout counts from the child's start.
+        """Test a connection when this owner may run one; the plan's timeout counts from the child's start.
 
-        `begin` is called when the turn has come; the test does not run if it raises. When the
-        caller leaves, the test ends, wherever it is.
+        `begin` is called when the wait is over; the test does not run if it raises. When it is cancelled, the test
+        ends, wherever it is.
 
         Raises:
-            TooMany: the queue is full, or no turn came in time.
-            Abandoned: the caller has left.
+            TooMany: the queue is full, or the wait took too long.
+            Abandoned: it was cancelled.
 
         """
 
         def start(directory: str) -> Child:
-            return self._templates.start(plan.type, directory) if self._forks else launch.spawn(directory)
+            return self._zygotes.start(plan.type, directory) if self._forks else spawn(directory)
 
-        caller = caller or Caller()
-        turn = self._turns.take(owner, self._wait_s, caller)
+        cancellation = cancellation or Cancellation()
+        ticket = self._queue.acquire(owner, self._wait_s, cancellation)
         try:
-            caller.require()
+            cancellation.check()
             begin()
-            with caller.bell() as rung:
-                report = converse(plan, start, (self._stopped, rung), lambda held: self._budget.allows(id(turn), held))
-            caller.require()
+            with cancellation.descriptor() as cancelled:
+                may_hold = functools.partial(self._budget.allows, id(ticket))
+                report = run_test(plan, start, (self._stopped, cancelled), may_hold)
+            cancellation.check()
             return report
         finally:
-            self._budget.forget(id(turn))
-            self._turns.give_back(turn)
+            self._budget.forget(id(ticket))
+            self._queue.release(ticket)
 
     def close(self) -> None:
-        """Send away who waits, end every test and every process; nothing outlives this."""
-        self._turns.close()
+        """Refuse all tests that wait, end those that run and every process; nothing outlives this."""
+        self._queue.close()
         os.write(self._stop, b"!")  # which nobody takes out: all see it
-        self._templates.stop()
-        self._turns.wait_idle()
-        self._templates.close()
+        self._zygotes.stop()
+        self._queue.wait_idle()
+        self._zygotes.close()
         os.close(self._stop)
         os.close(self._stopped)
 

@@ -1,9 +1,8 @@
-"""Templates, seen from the program that tests: one process per driver, started at first use and kept."""
+"""Zygotes, seen from the program that tests: one process per driver, started at first use and kept."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import shutil
@@ -16,11 +15,15 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
-from qualytics.probe.parent.launch import command, environment
-from qualytics.settings import TEST_CLOSE_S
+from qualytics.probe.interpreter import command, environment
+from qualytics.probe.parent.launch import Child, open_pipes
+from qualytics.probe.protocol import Forked, Imported, Message, Unreadable, decode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qualytics.connectors import Connector
+    from qualytics.probe.parent.launch import Pipes
 
 _BOOT = (
     "import sys; sys.path[:] = sys.argv[3:]; "
@@ -30,49 +33,48 @@ _BOOT = (
 _IMPORT_S = 30.0
 _FORK_S = 5.0
 _TRIES = 3
-_MAX_ANSWER_BYTES = 4_096
-_FRESH = ""  # the template without a driver, which starts fresh interpreters
+_MAX_ANSWER_BYTES = 8_192
+_FRESH = ""  # the zygote without a driver, which starts fresh interpreters
 
 
 class Lost(OSError):
-    """A template died, hangs, or was ended to make room for another."""
+    """A zygote died, hangs, or was ended to make room for another."""
 
 
 class Unfit(Exception):
     """A driver cannot be imported beforehand, or what imported it cannot be forked."""
 
 
-class Forked:
-    """A child of a template; the descriptor of its process stays true when its number is given to another."""
+class ForkedChild(Child):
+    """A child of a zygote; the descriptor of its process stays true when its number is given to another."""
 
-    def __init__(self, pid: int, process: int, stdin: int, stdout: int) -> None:
-        self.stdin, self.stdout = stdin, stdout
-        self._pid, self._process = pid, process
+    def __init__(self, pid: int, process: int, pipes: Pipes) -> None:
+        super().__init__(pid, pipes)
+        self._process = process
 
     def end(self) -> None:
-        """Have the child end whatever it started, and itself; kill its process group if it cannot."""
-        os.close(self.stdin)
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._process, signal.SIGCONT)  # who was stopped cleans up, too
-        poll = select.poll()
-        poll.register(self._process, select.POLLIN)
-        if not poll.poll(TEST_CLOSE_S * 1_000):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
-            poll.poll()
-        os.close(self.stdout)
+        """Have the child end, as any; closes the descriptor, too."""
+        super().end()
         os.close(self._process)
 
+    def _wake(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGCONT)
 
-class Template:
+    def _wait(self, timeout_s: float | None) -> bool:
+        poll = select.poll()
+        poll.register(self._process, select.POLLIN)
+        return bool(poll.poll(None if timeout_s is None else timeout_s * 1_000))
+
+
+class Zygote:
     """One process that forks children; one caller at a time speaks with it."""
 
     def __init__(self, type_: str, niceness: int) -> None:
         """Start the process; it imports the driver of this type while we go on."""
         self._lock = threading.Lock()
-        self._problem: str | None = None
-        self._is_ready = False
-        home = tempfile.mkdtemp(prefix="qualytics-template-")  # which it removes itself
+        self._imported: Imported | None = None
+        home = tempfile.mkdtemp(prefix="qualytics-zygote-")  # which it removes itself
         self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with its:
@@ -91,7 +93,7 @@ class Template:
             raise
         self._home = home
 
-    def fork(self, directory: str) -> Forked:
+    def fork(self, directory: str) -> ForkedChild:
         """Have it fork a child whose home is this directory.
 
         Raises:
@@ -100,38 +102,43 @@ class Template:
             OSError: there is no room for another process.
 
         """
-        with self._lock, contextlib.ExitStack() as pipes:
+        with self._lock:
             self._await_import()
-            in_, stdin = _pipe(pipes)
-            stdout, out = _pipe(pipes)
-            try:
-                self._socket.settimeout(_FORK_S)
-                socket.send_fds(self._socket, [json.dumps({"directory": directory}).encode()], [in_, out])
-                line, found, _, _ = socket.recv_fds(self._socket, _MAX_ANSWER_BYTES, 1)
-            except OSError as exc:
-                raise Lost(f"no answer: {exc}") from exc
-            answer = json.loads(line) if line else {}
-            if "problem" in answer:
-                raise OSError(answer["problem"])
-            if not found:
-                raise Lost("it has ended")
-            pipes.pop_all()
-            os.close(in_)
-            os.close(out)
-            return Forked(answer["pid"], found[0], stdin, stdout)
+            with open_pipes() as pipes:
+                ends = (pipes.child_in, pipes.child_out)
+                answer, descriptors = self._receive(_FORK_S, (os.fsencode(directory), ends))
+                match answer, descriptors:
+                    case Forked(int(pid), None), [process]:
+                        return ForkedChild(pid, process, pipes)
+                    case Forked(None, str(problem)), []:
+                        raise OSError(problem)
+                _close(descriptors)
+                raise Lost("it gave no child")
 
     def _await_import(self) -> None:
-        if not self._is_ready:
-            try:
-                self._socket.settimeout(_IMPORT_S)
-                line = self._socket.recv(_MAX_ANSWER_BYTES)
-            except OSError as exc:
-                raise Lost(f"no answer: {exc}") from exc
-            if not line:
-                raise Lost("it has ended")
-            self._problem, self._is_ready = json.loads(line)["problem"], True
-        if self._problem is not None:
-            raise Unfit(self._problem)
+        if self._imported is None:
+            answer, _ = self._receive(_IMPORT_S)
+            if not isinstance(answer, Imported):
+                raise Lost("it does not say what it has imported")
+            self._imported = answer
+        if self._imported.problem is not None:
+            raise Unfit(self._imported.problem)
+
+    def _receive(
+        self, timeout_s: float, request: tuple[bytes, Sequence[int]] | None = None
+    ) -> tuple[Message, list[int]]:
+        try:
+            self._socket.settimeout(timeout_s)
+            if request is not None:
+                socket.send_fds(self._socket, [request[0]], request[1])
+            line, descriptors, _, _ = socket.recv_fds(self._socket, _MAX_ANSWER_BYTES, 1)
+        except OSError as exc:
+            raise Lost("it has ended or does not answer") from exc
+        try:
+            return decode(line), descriptors
+        except Unreadable as exc:  # also where it has ended
+            _close(descriptors)
+            raise Lost("it gives no answer that can be read") from exc
 
     def leave(self) -> None:
         """Take no more requests; the process ends with its last child, and at once if it still imports."""
@@ -155,26 +162,24 @@ class Template:
         self.has_ended()
 
 
-def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
-    ends = os.pipe()
-    for end in ends:
-        stack.callback(os.close, end)
-    return ends
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
-class Templates:
-    """All templates, at most `limit` of drivers at once: the one that was used longest ago makes room."""
+class Zygotes:
+    """All zygotes, at most `limit` of drivers at once: the one that was used longest ago makes room."""
 
     def __init__(self, niceness: int, limit: int) -> None:
         """Start nothing yet."""
         self._niceness, self._limit = niceness, limit
         self._lock = threading.Lock()
-        self._templates: OrderedDict[str, Template] = OrderedDict()
-        self._leaving: list[Template] = []
+        self._zygotes: OrderedDict[str, Zygote] = OrderedDict()
+        self._leaving: list[Zygote] = []
         self._unfit: dict[str, str] = {}
         self._is_stopped = False
 
-    def start(self, type_: str, directory: str) -> Forked:
+    def start(self, type_: str, directory: str) -> ForkedChild:
         """Start a child for a test of this type.
 
         Raises:
@@ -189,56 +194,56 @@ class Templates:
                 return self._fork(driver, connector, directory)
         return self._fork(_FRESH, None, directory)
 
-    def _fork(self, key: str, connector: Connector | None, directory: str) -> Forked:
+    def _fork(self, key: str, connector: Connector | None, directory: str) -> ForkedChild:
         lost = Lost("no process to fork")
         for _ in range(_TRIES):
-            template = self._template(key, connector)
+            zygote = self._zygote(key, connector)
             try:
-                return template.fork(directory)
+                return zygote.fork(directory)
             except Lost as exc:
                 lost = exc
-                self._forget(key, template)
+                self._forget(key, zygote)
             except Unfit as exc:
                 self._unfit[key] = str(exc)
-                self._forget(key, template)
+                self._forget(key, zygote)
                 raise
         raise lost
 
-    def _template(self, key: str, connector: Connector | None) -> Template:
+    def _zygote(self, key: str, connector: Connector | None) -> Zygote:
         with self._lock:
             if self._is_stopped:
                 raise OSError("no more tests are taken")
             self._leaving = [one for one in self._leaving if not one.has_ended()]
-            if key not in self._templates:
-                self._templates[key] = Template(connector.type if connector else "", self._niceness)
-            self._templates.move_to_end(key)
-            drivers = [name for name in self._templates if name != _FRESH]
+            if key not in self._zygotes:
+                self._zygotes[key] = Zygote(connector.type if connector else "", self._niceness)
+            self._zygotes.move_to_end(key)
+            drivers = [name for name in self._zygotes if name != _FRESH]
             if len(drivers) > self._limit:
                 self._leave(drivers[0])
-            return self._templates[key]
+            return self._zygotes[key]
 
     def _leave(self, key: str) -> None:
-        template = self._templates.pop(key)
-        template.leave()
-        self._leaving.append(template)
+        zygote = self._zygotes.pop(key)
+        zygote.leave()
+        self._leaving.append(zygote)
 
-    def _forget(self, key: str, template: Template) -> None:
-        """End a template that is lost or of no use, unless somebody else has done so before."""
+    def _forget(self, key: str, zygote: Zygote) -> None:
+        """End a zygote that is lost or of no use, unless somebody else has done so before."""
         with self._lock:
-            if self._templates.get(key) is template:
-                self._templates.pop(key).kill()
+            if self._zygotes.get(key) is zygote:
+                self._zygotes.pop(key).kill()
 
     def stop(self) -> None:
         """Start no more children; nobody waits for an import any more."""
         with self._lock:
             self._is_stopped = True
-            for key in list(self._templates):
+            for key in list(self._zygotes):
                 self._leave(key)
 
     def close(self) -> None:
-        """End all templates, once no child runs any more."""
+        """End all zygotes, once no child runs any more."""
         self.stop()
         with self._lock:
-            for template in self._leaving:
-                template.kill()
+            for zygote in self._leaving:
+                zygote.kill()
             self._leaving = []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector
     from qualytics.masking import Masking
-    from qualytics.probe import Plan
+    from qualytics.probe.protocol import Failed, Plan
 
 # What `username` and `password` are, beyond what a type says of itself, by the way of logging in.
 _IDENTITIES = {"SERVICE_PRINCIPAL": "client id", "OAUTH_M2M": "client id", "IAM_ROLE": "access key id"}
@@ -27,11 +27,11 @@ _OPENED = "a proxy that opens TLS may stand in between: have it let this host th
 _OWNED = {"dfs": "bucket or container", "embedded": "file"}
 
 
-def words_on(plan: Plan, failure_class: str) -> dict[str, Any]:
+def placeholders(plan: Plan, failure_class: str) -> dict[str, Any]:
     """Return what fills the common texts of a class."""
     connector = get(plan.type)
     refused, admitted = _login(connector, plan.values)
-    return words_on_type(connector, plan.values) | {
+    return type_placeholders(connector, plan.values) | {
         "where": plan.where() if failure_class != "dns" else plan.where().rpartition(":")[0],
         "login": refused,
         "admitted": admitted,
@@ -39,20 +39,21 @@ def words_on(plan: Plan, failure_class: str) -> dict[str, Any]:
     }
 
 
-def cause_and_hint(plan: Plan, fail: dict[str, Any], asked: str | None, masking: Masking) -> tuple[str, str]:
-    """Return what a failure is called and what to do: of the second host that was `asked`, if it was one."""
-    text, words = CLASSES[fail["class"]], words_on(plan, fail["class"])
-    cause, hint = (masking.mask_own(fail[key]) if fail[key] else None for key in ("cause", "hint"))
-    if asked is None or fail["class"] not in _UNREACHED:
+def cause_and_hint(plan: Plan, failed: Failed, second_host: str | None, masking: Masking) -> tuple[str, str]:
+    """Return what a failure is called and what to do: of the second host that was asked, if it was one."""
+    failure_class = failed.failure_class
+    text, words = CLASSES[failure_class], placeholders(plan, failure_class)
+    cause, hint = (masking.mask_own(own) if own else None for own in (failed.cause, failed.hint))
+    if second_host is None or failure_class not in _UNREACHED:
         return cause or text.cause.format(**words), hint or text.hint.format(**words)
-    place = masking.mask_own(asked)
+    host = masking.mask_own(second_host)
     if hint is None or hint in GIVE_HINTS:  # few own roots are meant for a host of the vendor
-        hint = _OPENED if fail["class"] == "tls" else _SECOND
+        hint = _OPENED if failure_class == "tls" else _SECOND
     # The clause ends in a comma, but for the end of a sentence.
-    return f"{cause} ({place})" if cause else text.cause.format(**words | {"where": f"{place},"}).rstrip(","), hint
+    return f"{cause} ({host})" if cause else text.cause.format(**words | {"where": f"{host},"}).rstrip(","), hint
 
 
-def words_on_type(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
+def type_placeholders(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the words that need no target."""
     return {
         "host_field": "--host" if "host" in connector.fields else "the endpoint",

@@ -33,7 +33,7 @@ _LINE = re.compile(
 _PYTHON_FRAME = re.compile(r"\s*File \"[^\"\n]*\", line \d+")
 
 
-def brief(text: str) -> str:
+def without_stack_traces(text: str) -> str:
     """Return a driver's text as its causes alone, in at most ten lines."""
     text = text[:_MAX_TEXT]
     kept = [line.rstrip() for line in _without_frames(text) if line.strip()]

@@ -34,7 +34,7 @@ def explain(name: str, text: str) -> dict[str, Any]:
     """
     from qualytics.probe.verdicts.failure_classes import CLASSES
     from qualytics.probe.verdicts.message_rules import verdict_on
-    from qualytics.probe.verdicts.messages import words_on_type
+    from qualytics.probe.verdicts.messages import type_placeholders
 
     connector = connectors.get(name)
     words = " ".join((text if len(text) <= 2 * _END else f"{text[:_END]} {text[-_END:]}").split())
@@ -43,7 +43,7 @@ def explain(name: str, text: str) -> dict[str, Any]:
     verdict = verdict_on(connector, words)
     found = verdict.failure_class
     usual = CLASSES[found]
-    fill = words_on_type(connector, {"username": "given"}) | {"host_field": "--host"}
+    fill = type_placeholders(connector, {"username": "given"}) | {"host_field": "--host"}
     cause = verdict.cause or _CAUSES.get(found) or usual.cause.format(**fill)
     hint = verdict.hint or (_UNKNOWN_HINT if found == "unknown" else usual.hint).format(**fill)
     for ours, theirs in _WORDS.items():

@@ -1,0 +1,50 @@
+"""What the stages of a test and its connector work on, made of a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qualytics.connectors import Target, get
+from qualytics.probe.child.tls import make_tls
+
+if TYPE_CHECKING:
+    from qualytics.probe.protocol import Plan
+
+
+def make_target(plan: Plan, directory: str) -> Target:
+    """Return what a connector gets of a plan; `directory` is the test's own."""
+    connector = get(plan.type)
+    values, secrets = plan.values, plan.secrets
+    parameters = values.get("parameters") or {}
+    # Some types know `ssl`, true or false, beside the words that all share.
+    plain_word = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
+    mode = parameters.get("ssl_mode") or plain_word or plan.ssl_mode
+    known = {**values, "parameters": {**parameters, "ssl_mode": mode}}  # a port may hang on whether TLS is spoken
+    endpoint = connector.endpoint(known) if connector.endpoint is not None else None
+    name = endpoint.host if endpoint else values.get("host") or ""
+    encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
+    return Target(
+        type=connector.type,
+        parameters=parameters,
+        timeout_s=plan.timeout_s,
+        directory=directory,
+        host=name.removesuffix("."),
+        name=name,
+        port=endpoint.port if endpoint else values.get("port") or connector.default_port or 0,
+        username=values.get("username"),
+        password=secrets.get("password"),
+        passphrase=secrets.get("passphrase"),
+        path=values.get("uri") or "",
+        uri=values.get("uri"),
+        access_key=secrets.get("access_key"),
+        secret_key=secrets.get("secret_key"),
+        catalog=values.get("catalog"),
+        catalog_type=values.get("catalog_type"),
+        database=plan.database,
+        schema=plan.schema,
+        root_path=plan.root_path,
+        entrances=plan.entrances,
+        fetch_size=values.get("jdbc_fetch_size") or 1_000,
+        max_parallelization=values.get("max_parallelization"),
+        tls=make_tls(mode, parameters, directory) if encrypted else None,
+    )

@@ -1,0 +1,337 @@
+"""What passes between the program and the child of a test: one plan goes in, messages come out, each a line of JSON.
+
+A child runs foreign code. What it sends is therefore checked for its type and its bounds here, and its words are masked
+once more by whoever shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qualytics.connectors import CLASSES, get
+from qualytics.model import Found, Listing
+from qualytics.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qualytics.masking import Masking
+    from qualytics.probe.egress import Policy
+
+    Check = Callable[[Any], bool]
+
+STAGES = ("resolve", "tcp", "tls", "login", "database", "query", "list", "open")
+# Of the longest line, of all lines of a test, and of all lines of a listing.
+MAX_LINE_BYTES = 98_304
+MAX_REPORT_BYTES = 98_304
+MAX_LISTING_BYTES = 16 << 20
+# Of the texts of a message, in characters.
+MAX_NAME = 255
+MAX_ITEM = 1_000
+MAX_TEXT = 1_000
+MAX_DETAIL = 4_096
+MAX_TRACE = 8_192
+_MAX_ADDRESS = 64
+_MAX_MS = 3_600_000
+_MAX_BYTES = 1 << 48
+_MAX_PID = 1 << 22  # of 64-bit Linux
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One test: the type, its non-secret values, its secrets, and what to look at.
+
+    `entrances` are databases that may be entered where none is named. `ssl_mode` is what a connection without one of
+    its own gets: auto here, verify on a control plane. With a `listing` the last stage lists that, in place of its
+    query. Without a `policy` a test may reach whatever this machine can, as the embedded store's own user may.
+    """
+
+    type: str
+    values: dict[str, Any]
+    secrets: dict[str, Secret]
+    timeout_s: float
+    database: str | None = None
+    schema: str | None = None
+    root_path: str | None = None
+    entrances: tuple[str, ...] = ()
+    ssl_mode: str = "auto"
+    listing: Listing | None = None
+    policy: Policy | None = None
+
+    def where(self) -> str:
+        """Return what a message calls the target: host and port, or a path."""
+        connector = get(self.type)
+        if connector.endpoint is not None:
+            endpoint = connector.endpoint(self.values)
+            return f"{endpoint.host}:{endpoint.port}"
+        host = self.values.get("host")
+        if not host:
+            return str(self.values.get("uri") or self.type)
+        return f"{host}:{self.values.get('port') or connector.default_port}"
+
+    def masking(self) -> Masking:
+        """Return what clears the words of drivers and servers of this test's secrets."""
+        from qualytics.masking import Masking  # no listing of a store needs it
+
+        public = (self.type, self.values, self.database, self.schema, self.root_path, self.entrances)
+        return Masking(self.secrets.values(), public=get(self.type).public_members, given=public)
+
+    def encode(self, directory: str) -> bytes:
+        """Return the plan as the line that the child reads; `directory` is its own to use and remove."""
+        document = {field.name: getattr(self, field.name) for field in fields(self)}
+        document["listing"] = asdict(self.listing) if self.listing else None
+        document["policy"] = asdict(self.policy) if self.policy else None
+        document["secrets"] = {name: secret.reveal() for name, secret in self.secrets.items()}
+        return json.dumps(document | {"directory": directory}).encode() + b"\n"
+
+
+def read_plan(descriptor: int) -> tuple[Plan, str] | None:
+    """Read a plan and the directory of its test; None when the other side is gone before the line has ended."""
+    line = b""
+    while not line.endswith(b"\n"):  # the pipe stays open behind it
+        chunk = os.read(descriptor, 65_536)
+        if not chunk:
+            return None
+        line += chunk
+    document = json.loads(line)
+    directory = document.pop("directory")
+    document["secrets"] = {name: Secret(text) for name, text in document["secrets"].items()}
+    document["entrances"] = tuple(document["entrances"])
+    if document["listing"] is not None:
+        document["listing"] = Listing(**document["listing"])
+    if document["policy"] is not None:
+        from qualytics.probe.egress import Policy
+
+        allowed, own = document["policy"]["allowed"], document["policy"]["own"]
+        document["policy"] = Policy(tuple(allowed), tuple((host, port) for host, port in own))
+    return Plan(**document), directory
+
+
+class Began(NamedTuple):
+    """A stage has begun."""
+
+    stage: str
+
+
+class Ended(NamedTuple):
+    """A stage has ended, after so many milliseconds."""
+
+    stage: str
+    ok: bool
+    ms: float
+
+
+class Detected(NamedTuple):
+    """What was learned of driver or server, by the key of a document."""
+
+    facts: dict[str, str | None]
+
+
+class Connected(NamedTuple):
+    """The addresses of the two ends of the TCP connection."""
+
+    address: str
+    port: int
+    local_address: str
+    local_port: int
+
+
+class Encrypted(NamedTuple):
+    """What a TLS handshake agreed on; `not_after`, the end of the server's certificate, is RFC 3339."""
+
+    version: str | None
+    cipher: str | None
+    verified: bool
+    not_after: str | None
+
+
+class SecondHost(NamedTuple):
+    """The second host that the login asks from now on; None is the connection's own."""
+
+    host: str | None
+
+
+class Memory(NamedTuple):
+    """How many bytes of memory the test holds."""
+
+    held_bytes: int
+
+
+class Warned(NamedTuple):
+    """What a passed check must still tell."""
+
+    text: str
+
+
+class Items(NamedTuple):
+    """A part of what discovery found."""
+
+    items: tuple[Found, ...]
+
+
+class Failed(NamedTuple):
+    """The test has failed; None leaves cause and hint to the common texts of the class.
+
+    `detail` is what is worth reading of the driver's own text, `trace` the whole of it.
+    """
+
+    failure_class: str
+    cause: str | None = None
+    hint: str | None = None
+    detail: str | None = None
+    trace: str | None = None
+
+
+class Passed(NamedTuple):
+    """The test has passed; `has_more` says that discovery found more than it was asked for."""
+
+    has_more: bool = False
+
+
+class WorkerEnded(NamedTuple):
+    """How the process that ran the driver has ended, as in `exit 0` or `SIGSEGV`."""
+
+    status: str
+
+
+class Imported(NamedTuple):
+    """A zygote has imported its driver; `problem` says why it may not be forked."""
+
+    problem: str | None
+
+
+class Forked(NamedTuple):
+    """A zygote has forked a child of this number, or `problem` says why not."""
+
+    pid: int | None
+    problem: str | None = None
+
+
+Message = (
+    Began | Ended | Detected | Connected | Encrypted | SecondHost | Memory | Warned | Items | Failed | Passed
+    | WorkerEnded | Imported | Forked
+)  # fmt: skip
+
+
+class Unreadable(Exception):
+    """What came is no message; `cause` says so of the child of a test."""
+
+    cause = "the driver wrote into the report"
+
+
+class TooLong(Unreadable):
+    """More came than may."""
+
+    cause = "the driver said more than a report may hold"
+
+
+class Lines:
+    """Cuts what comes over a pipe into lines."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self._unread = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that end with this chunk.
+
+        Raises:
+            TooLong: a line, or all of them, are longer than may be.
+
+        """
+        self._left -= len(chunk)
+        *lines, self._unread = (self._unread + chunk).split(b"\n")
+        if self._left < 0 or len(self._unread) > MAX_LINE_BYTES:
+            raise TooLong
+        return lines
+
+
+def encode(message: Message) -> bytes:
+    """Return a message as a line."""
+    return json.dumps([type(message).__name__, *message], ensure_ascii=False).encode(errors="replace") + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """Return the message of a line.
+
+    Raises:
+        Unreadable: it is none, or has values of another type or beyond their bounds.
+
+    """
+    try:
+        name, *values = json.loads(line)
+        make, *checks = _MESSAGES[name]
+        if len(values) == len(checks) and all(check(value) for check, value in zip(checks, values, strict=True)):
+            message: Message = make(*values)
+            return message
+    except (ValueError, LookupError, TypeError, RecursionError) as exc:
+        raise Unreadable from exc
+    raise Unreadable
+
+
+def _text(max_length: int) -> Check:
+    # Half of a surrogate pair, which JSON can spell, has no encoding: a ValueError.
+    return lambda value: isinstance(value, str) and len(value) <= max_length and value.encode() is not None
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _whole(least: int, most: int) -> Check:
+    return lambda value: type(value) is int and least <= value <= most  # True is no number
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_ms(value: Any) -> bool:
+    return type(value) in {int, float} and 0 <= value <= _MAX_MS  # nor is NaN
+
+
+def _is_address(value: Any) -> bool:
+    from ipaddress import ip_address
+
+    # A zone (fe80::1%eth0) may be any text.
+    return _ADDRESS(value) and ip_address(value) is not None
+
+
+def _are_facts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_NAME, value)) and all(map(_NAME_OR_NONE, value.values()))
+
+
+def _are_items(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        _ITEM(name) and _NAME(kind) and _is_bool(is_system) for name, kind, is_system in value
+    )
+
+
+def _items(rows: list[Any]) -> Items:
+    return Items(tuple(Found(*row) for row in rows))
+
+
+_NAME, _ITEM, _TEXT = _text(MAX_NAME), _text(MAX_ITEM), _text(MAX_TEXT)
+_NAME_OR_NONE, _TEXT_OR_NONE = _or_none(_NAME), _or_none(_TEXT)
+_DETAIL_OR_NONE, _TRACE_OR_NONE = _or_none(_text(MAX_DETAIL)), _or_none(_text(MAX_TRACE))
+_ADDRESS, _PORT = _text(_MAX_ADDRESS), _whole(0, 65_535)
+_MESSAGES: dict[str, tuple[Any, ...]] = {
+    "Began": (Began, STAGES.__contains__),
+    "Ended": (Ended, STAGES.__contains__, _is_bool, _is_ms),
+    "Detected": (Detected, _are_facts),
+    "Connected": (Connected, _is_address, _PORT, _is_address, _PORT),
+    "Encrypted": (Encrypted, _NAME_OR_NONE, _NAME_OR_NONE, _is_bool, _NAME_OR_NONE),
+    "SecondHost": (SecondHost, _TEXT_OR_NONE),
+    "Memory": (Memory, _whole(0, _MAX_BYTES)),
+    "Warned": (Warned, _TEXT),
+    "Items": (_items, _are_items),
+    "Failed": (Failed, CLASSES.__contains__, _TEXT_OR_NONE, _TEXT_OR_NONE, _DETAIL_OR_NONE, _TRACE_OR_NONE),
+    "Passed": (Passed, _is_bool),
+    "WorkerEnded": (WorkerEnded, _NAME),
+    "Imported": (Imported, _TEXT_OR_NONE),
+    # 0 and 1 would make of the end of a child that of a whole group, or of the system.
+    "Forked": (Forked, _or_none(_whole(2, _MAX_PID)), _TEXT_OR_NONE),
+}

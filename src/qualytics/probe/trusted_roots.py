@@ -1,0 +1,53 @@
+"""The root certificates that this machine trusts: where they are, and all of them in one file."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+
+from qualytics.connectors import Refusal, Verdict
+
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,4}")
+_MAX_ROOTS_BYTES = 1 << 20
+# Where distributions keep their roots when OpenSSL's own default has none (a driver's wheel brings its OpenSSL).
+_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+
+def gather_roots(directory: str) -> None:
+    """Make one file of what SSL_CERT_FILE and SSL_CERT_DIR name, for all drivers: most take no folder.
+
+    Raises:
+        Refusal: a folder cannot be read, or holds no certificates under the names that OpenSSL looks for.
+
+    """
+    if not (folders := os.environ.get("SSL_CERT_DIR")):
+        return
+    paths = [os.environ["SSL_CERT_FILE"]] if os.environ.get("SSL_CERT_FILE") else []
+    try:
+        hashed = [path for folder in folders.split(os.pathsep) if folder for path in hashed_roots(folder)]
+        if not hashed:
+            hint = f"run: openssl rehash {folders}"
+            raise Refusal(Verdict("config", f"SSL_CERT_DIR, {folders}, holds no certificates under hashed names", hint))
+        gathered = os.path.join(directory, "system-roots.pem")
+        with open(os.open(gathered, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            for path in paths + hashed:
+                with open(path, "rb") as file:
+                    out.write(file.read(_MAX_ROOTS_BYTES) + b"\n")
+    except OSError as exc:
+        cause = f"SSL_CERT_DIR or SSL_CERT_FILE cannot be read: {exc.filename}: {exc.strerror}"
+        raise Refusal(Verdict("config", cause, "check both variables, and who may read what they name")) from exc
+    os.environ["SSL_CERT_FILE"] = gathered
+    del os.environ["SSL_CERT_DIR"]
+
+
+def hashed_roots(folder: str) -> list[str]:
+    """Return the files of a folder that OpenSSL finds there: those that `openssl rehash` named."""
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if _HASHED.fullmatch(name)]
+
+
+def system_roots() -> str | None:
+    """Return the file of the roots that this machine trusts, None when there is none."""
+    paths = ssl.get_default_verify_paths()
+    candidates = (os.environ.get("SSL_CERT_FILE"), paths.cafile, paths.openssl_cafile, *_ROOTS)
+    return next((path for path in candidates if path and os.path.exists(path)), None)
