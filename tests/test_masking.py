@@ -292,6 +292,12 @@ def test_the_names_of_our_fields_and_parameters_are_never_masked(secret):
     assert Masking([Secret("secret_key_4711")]).mask_own("it was secret_key_4711").endswith(MASK)
 
 
+def test_the_first_part_counts_whether_it_stands_there_plainly_or_encoded():
+    encoded = base64.b64encode(b"hunter22").decode()
+    assert masked(f"said {encoded} and hunter22", "hunter22") == f"said {MASK}"
+    assert masked(f"said hunter22 and {encoded}", "hunter22") == f"said {MASK}"
+
+
 def test_a_long_text_is_shown_as_far_as_it_was_looked_at():
     assert masked("x" * MAX_TEXT, "hunter22") == "x" * MAX_TEXT
     shown = masked("x" * (MAX_TEXT - 100) + "hunter22" * 1_000, "hunter22")

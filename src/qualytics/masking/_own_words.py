@@ -28,15 +28,15 @@ def own_words(text: str) -> list[str]:
     """Return the sentences of this program, the pieces of those that are filled in, and its names in a text."""
     read_own_words()
     words, phrases = _vocabulary()
-    found = [phrase for phrase in phrases if phrase in text]
-    return [*found, text] if text in words else found
+    repeated = [phrase for phrase in phrases if phrase in text]
+    return [*repeated, text] if text in words else repeated
 
 
 @functools.cache
 def _vocabulary() -> tuple[frozenset[str], list[str]]:
     # What the program can say stands as constants in its code, which is read here and not run. A word alone is ours
     # only where nothing else is said.
-    found: set[str] = set()
+    vocabulary: set[str] = set()
     for file in Path(qualytics.__file__).parent.rglob("*.py"):
         todo: list[object] = [SourceFileLoader(file.stem, str(file)).get_code(file.stem)]
         while todo:
@@ -46,5 +46,5 @@ def _vocabulary() -> tuple[frozenset[str], list[str]]:
             elif isinstance(constant, tuple | frozenset):
                 todo += constant
             elif isinstance(constant, str):
-                found.update(_FILLED_IN.split(constant))
-    return frozenset(found), [words for words in found if " " in words.strip() or _NAME.fullmatch(words)]
+                vocabulary.update(_FILLED_IN.split(constant))
+    return frozenset(vocabulary), [words for words in vocabulary if " " in words.strip() or _NAME.fullmatch(words)]

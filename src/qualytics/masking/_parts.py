@@ -1,4 +1,4 @@
-"""What is looked for: the parts of secrets, in the forms that a text without blanks may hold."""
+"""Parts of secrets that are looked for, in the forms that a text without blanks may hold."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itertools import combinations, compress, count
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import MAX_SECRET
-from qualytics.masking._letters import bare, blank_spans, joined, lowered
-from qualytics.masking._views import DOUBLED_SIGNS, ESCAPE_SIGNS, single, undone
+from qualytics.masking._decoding import DOUBLED_SIGNS, ESCAPE_SIGNS, single, undone
+from qualytics.masking._normal import bare, blank_spans, joined, lowered
 from qualytics.text import normalized
 
 if TYPE_CHECKING:
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 # What so many characters of a secret in a row are, is masked; of a shorter one all, unless it is too short for that.
 RUN = 8
-SHORTEST = 4
-_SHORTEST_BINARY = 24
+MIN_LENGTH = 4
+_MIN_BINARY = 24
 _APART = "\ufffe"  # and not what stands between the pieces of a view
 _ARMOUR = re.compile(r"-----(?:BEGIN|END) [^-\n]{1,64}-----")
 
 
-class Needles:
+class Parts:
     """The parts of secrets, without blanks and in one case, and a quick way to see that a text holds none."""
 
-    def __init__(self, found: Iterable[str]) -> None:
-        found = list(dict.fromkeys(found))
-        long = [bare(part) for part in found if len(part) >= RUN]
-        whole = [text for part in found if len(part) < RUN and len(text := bare(part)) >= SHORTEST]
-        cut = (text for part in found if len(part) >= RUN for text in _around_blanks(part) if len(text) >= SHORTEST)
+    def __init__(self, parts: Iterable[str]) -> None:
+        parts = list(dict.fromkeys(parts))
+        long = dict.fromkeys(bare(part) for part in parts if len(part) >= RUN)
+        whole = [text for part in parts if len(part) < RUN and len(text := bare(part)) >= MIN_LENGTH]
+        cut = (text for part in parts if len(part) >= RUN for text in _around_blanks(part) if len(text) >= MIN_LENGTH)
         self._short = {*whole, *cut}
         self._long = _APART.join((*long, *whole))
         self._lengths = sorted({len(text) for text in self._short})
-        self.shortest = min([RUN, *self._lengths])
+        self.min_length = min([RUN, *self._lengths])
         # A text is looked at in steps of four characters, or of fewer where fewer are all that need be there.
-        self._steps = range(0, 4, 4 if self.shortest > 6 else 2 if self.shortest > 4 else 1)
+        self._steps = range(0, 4, 4 if self.min_length > 6 else 2 if self.min_length > 4 else 1)
         self._seeds: set[int] = set()
         for raw in map(_low_bytes, (*long, *whole)):
             for shift in range(4):
@@ -48,7 +48,7 @@ class Needles:
         """Say whether there is anything to look for."""
         return bool(self._seeds)
 
-    def hits(self, text: str) -> Iterator[tuple[int, int]]:
+    def spans_in(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where parts stand in a text, the first place first."""
         raw = _low_bytes(text)
         for start in self._candidates(text, raw):
@@ -61,16 +61,16 @@ class Needles:
 
     def _candidates(self, text: str, raw: bytes) -> Iterator[int]:
         seeds = self._seeds
-        found: list[int] = []
+        places: list[int] = []
         for shift in self._steps:
             fours = _fours(raw, shift)
             if not seeds.isdisjoint(fours):
-                found += compress(count(shift, 4), map(seeds.__contains__, fours))
+                places += compress(count(shift, 4), map(seeds.__contains__, fours))
         done = 0
-        for at in sorted(found):
+        for at in sorted(places):
             # Most are alike by chance, and no two characters before or behind are.
             near = text[at : at + 6] in self._long or text[max(0, at - 2) : at + 4] in self._long
-            if near or self.shortest < RUN - 1:
+            if near or self.min_length < RUN - 1:
                 yield from range(max(done, at - RUN + 4), at + 1)
                 done = at + 1
 
@@ -105,11 +105,11 @@ def _around_blanks(part: str) -> Iterator[str]:
 
 def parts(value: str, public: Collection[str] = ()) -> Iterator[str]:
     """Yield all texts that are secret in a secret: itself, or the strings inside JSON and PEM, in their own forms."""
-    for found in _inner(value, public, depth=2):
-        if isinstance(found, bytes):
-            yield joined(found.decode("latin-1"))
+    for part in _inner(value, public, depth=2):
+        if isinstance(part, bytes):
+            yield joined(part.decode("latin-1"))
             continue
-        for text in (found, found.replace(" ", "+")):  # as in the query of a URL
+        for text in (part, part.replace(" ", "+")):  # as in the query of a URL
             yield from _undone_or_not(text)
             if not text.isascii():
                 yield from _other_letters(text)
@@ -117,22 +117,21 @@ def parts(value: str, public: Collection[str] = ()) -> Iterator[str]:
 
 def _undone_or_not(text: str) -> Iterator[str]:
     # What looks like an escape in a secret may be undone with those of the text around it, or not.
-    once = {undone(text, signs) for signs in _some_of(sign for sign in ESCAPE_SIGNS if sign in text)}
+    once = {undone(text, signs) for signs in _some_of([sign for sign in ESCAPE_SIGNS if sign in text])}
     for form in {text, *once, *map(undone, once)}:
         yield form
         if any(sign in form for sign in DOUBLED_SIGNS):
             yield single(form)
 
 
-def _some_of(found: Iterable[str]) -> Iterator[str]:
-    signs = tuple(found)
+def _some_of(signs: Collection[str]) -> Iterator[str]:
     for number in range(1, len(signs) + 1):
         yield from map("".join, combinations(signs, number))
 
 
 def _inner(value: str, public: Collection[str], depth: int) -> Iterator[str | bytes]:
     strings = list(_strings(_parsed(value), public)) if value.lstrip()[:1] in {"{", "["} else []
-    if any(len(text) >= SHORTEST for text in strings):
+    if any(len(text) >= MIN_LENGTH for text in strings):
         for text in strings:
             yield from _inner(text, public, depth - 1) if depth else (text,)
         if public:
@@ -156,24 +155,24 @@ def _parsed(value: str) -> Any:
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
-def _strings(found: Any, public: Collection[str]) -> Iterator[str]:
-    if isinstance(found, str):
-        yield found
-    elif isinstance(found, dict):
-        for key, value in found.items():
+def _strings(value: Any, public: Collection[str]) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
             if key not in public:
-                yield from _strings(value, public)
-    elif isinstance(found, list):
-        for value in found:
-            yield from _strings(value, public)
-    elif isinstance(found, (int, float)) and not isinstance(found, bool):
-        yield str(found)
+                yield from _strings(item, public)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, public)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield str(value)
 
 
 def _from_base64(text: str) -> bytes | None:
     # The bytes of a key, which a driver may show in place of its text.
     bare = joined(text.replace("\\n", "")).translate(_URL_SAFE)
-    if len(bare) < _SHORTEST_BINARY or len(bare) % 4:
+    if len(bare) < _MIN_BINARY or len(bare) % 4:
         return None
     try:
         return binascii.a2b_base64(bare, strict_mode=True)

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from qualytics.masking._letters import BREAK, blank_marks, joined
+from qualytics.masking._normal import BREAK, blank_marks, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,14 +166,14 @@ _SIGNS = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v":
 
 
 def _undo(match: re.Match[str]) -> str:
-    kind, found = str(match.lastgroup), match[str(match.lastgroup)]
+    kind, value = str(match.lastgroup), match[str(match.lastgroup)]
     if kind == "sign":
-        return _SIGNS.get(found, found)
+        return _SIGNS.get(value, value)
     if kind == "name":
         import html
 
         return html.unescape(match[0])
-    number = int(found, 8 if kind == "octal" else 10 if kind == "number" else 16)
+    number = int(value, 8 if kind == "octal" else 10 if kind == "number" else 16)
     return chr(number) if number < 0x110000 else ""
 
 
