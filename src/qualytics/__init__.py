@@ -44,7 +44,7 @@ __all__ = [
     "connect",
 ]
 
-_HOMES = {"connect": "qualytics.client", "Scope": "qualytics.model", "Secret": "qualytics.secret"}
+_MODULES = {"connect": "qualytics.client", "Scope": "qualytics.model", "Secret": "qualytics.secret"}
 
 
 def __getattr__(name: str) -> object:
@@ -52,4 +52,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES.get(name, "qualytics.errors")), name)
+    return getattr(importlib.import_module(_MODULES.get(name, "qualytics.errors")), name)

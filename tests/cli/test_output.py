@@ -225,12 +225,14 @@ def test_a_full_or_closed_stdout_is_told_and_exit_code_1(home, command):
 
 
 @pytest.mark.slow
-def test_a_reader_that_goes_early_ends_the_command_quietly(home):
-    code, out, err = qualytics("$Q connections types -f json | head -1; exit ${PIPESTATUS[0]}")
-    assert (out, err) == (b"[\n", "")
-    assert code in {0, 1}  # a short document may fit into the pipe before head has gone
-    code, out, err = qualytics("$Q connections types -f json | true; $Q connections types --help | true")
-    assert (out, err) == (b"", "")
+@pytest.mark.parametrize("command", ["connections types -f json", "connections types --help"])
+def test_a_reader_that_has_gone_ends_the_command_quietly(home, command):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as stdout:
+        words = [sys.executable, "-m", "qualytics", *command.split()]
+        done = subprocess.run(words, stdout=stdout, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.slow

@@ -73,9 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
     finally:
         if argv is None:  # the process ends here: looking for cycles once more would take an eighth of a call
             gc.freeze()
-    found = code if isinstance(code, int) else 0
-    call.note(f"exit code {found}")
-    return found
+    exit_code = code if isinstance(code, int) else 0
+    call.note(f"exit code {exit_code}")
+    return exit_code
 
 
 def _fail(error: QualyticsError, call: Call) -> int:

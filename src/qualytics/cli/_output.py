@@ -31,7 +31,7 @@ _AMBIGUOUS = re.compile(
 
 
 class OutputClosed(Exception):
-    """The reader of stdout has gone; nothing more can be said to it."""
+    """The reader of stdout has closed it; nothing more can be written."""
 
 
 def escape(text: str) -> str:
@@ -75,7 +75,7 @@ def flush() -> None:
 def say(text: str) -> None:
     """Write one line to stderr; foreign parts must be escaped already."""
     if sys.stderr is None:
-        return  # closed by whoever started us; the exit code still speaks
+        return  # closed by the program that started us; the exit code still tells
     try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

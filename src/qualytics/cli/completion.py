@@ -17,5 +17,5 @@ def command(*, shell: str) -> None:
 
     from qualytics.cli import root
 
-    found = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
-    output.write_text(found(root, {}, "qualytics", "_QUALYTICS_COMPLETE").source())
+    complete = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
+    output.write_text(complete(root, {}, "qualytics", "_QUALYTICS_COMPLETE").source())

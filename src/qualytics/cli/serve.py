@@ -49,9 +49,9 @@ def command(*, store: str | None, **given: Any) -> None:
             os.environ[f"QUALYTICS_{name.upper()}"] = ",".join(value) if isinstance(value, tuple) else value
     if store is not None:
         os.environ["QUALYTICS_STORE"] = store
-    found = config.load()
-    if found.settings.plane is not None and found.settings.plane.targets:
-        output.say(f"tests may also reach {', '.join(found.settings.plane.targets)}")
+    loaded = config.load()
+    if loaded.settings.plane is not None and loaded.settings.plane.targets:
+        output.say(f"tests may also reach {', '.join(loaded.settings.plane.targets)}")
     from qualytics.server import running
 
-    running.serve(found, output.say)
+    running.serve(loaded, output.say)

@@ -22,11 +22,11 @@ def group() -> None:
 def check(ctx: click.Context, /, *, form: str) -> None:
     """Read the whole store and open every secret; exit 1 when something is wrong."""
     with connect() as client:
-        found = client.upkeep.check()
-    output.write_document(found, form)
-    for problem in found["problems"]:
+        report = client.upkeep.check()
+    output.write_document(report, form)
+    for problem in report["problems"]:
         output.say(f"error: {output.escape(problem)}")
-    ctx.exit(0 if found["ok"] else 1)
+    ctx.exit(0 if report["ok"] else 1)
 
 
 @group.command()
@@ -37,8 +37,8 @@ def backup(*, file: str, form: str) -> None:
     from pathlib import Path
 
     with connect() as client:
-        found = client.upkeep.backup(Path(file).absolute())
-    output.write_document(found, form)
+        report = client.upkeep.backup(Path(file).absolute())
+    output.write_document(report, form)
     output.say("note: the key is not in the backup; without it the secrets cannot be opened, so keep both, apart")
 
 
@@ -47,15 +47,15 @@ def backup(*, file: str, form: str) -> None:
 @click.option("--keep-tokens", is_flag=True, help="Let tokens be good that the backup holds, also those revoked since.")
 @options.common_options()
 def restore(*, file: str, keep_tokens: bool, form: str) -> None:
-    """Put a backup in the store's place; the key that sealed it must be there. Its tokens are ended."""
+    """Replace the store by a backup; the key that sealed it must be there. Its tokens are ended."""
     from pathlib import Path
 
     with connect() as client:
-        found = client.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
-    output.write_document(found, form)
+        report = client.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
+    output.write_document(report, form)
     if keep_tokens:
         output.say("note: tokens that were good when the backup was made are good again, also those revoked since")
-    elif count := found["tokens_ended"]:
+    elif count := report["tokens_ended"]:
         output.say(f"note: {count:,} token{'s' * (count > 1)} and all sign-ins were ended, as some may have been since")
         output.say("note: qualytics auth token create --user NAME makes a new one here")
 
@@ -74,6 +74,6 @@ def copy(*, target: str, new_key_file: str | None, form: str) -> None:
     from pathlib import Path
 
     with connect() as client:
-        found = client.upkeep.copy(target, Path(new_key_file).absolute() if new_key_file else None)
-    output.write_document(found, form)
-    output.say(f"note: the copy opens with the key in {output.escape(found['key'])} alone")
+        report = client.upkeep.copy(target, Path(new_key_file).absolute() if new_key_file else None)
+    output.write_document(report, form)
+    output.say(f"note: the copy opens with the key in {output.escape(report['key'])} alone")
