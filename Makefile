@@ -31,10 +31,10 @@ serve: setup ## Run a control plane on this machine; its tests may reach this ma
 test: FOR = test
 test: setup ## Run the whole suite against real servers, installing what is missing.
 	$(PYTHON) -m testbed.prepare
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-fast: setup ## Run the tests that need no server.
-	$(PYTHON) -m pytest -q -n 2 -p no:logging -p no:randomly -m "not servers and not slow"
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile -p no:logging -p no:randomly -m "not servers and not slow"
 
 verify: FOR = verify
 verify: setup ## Test every type on its counterpart, or some: TYPES="s3 hive"; all of them keep their versions.
