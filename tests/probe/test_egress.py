@@ -80,7 +80,7 @@ def test_an_entry_of_the_settings_opens_what_it_names_and_no_more(entry, address
     ["", ":5432", "127.1", "1.2.3.4/33", "a b", "a,b", "/var/run", "@x", "db:0", "db:65536", "[::1", "::g", "a/8"],
 )
 def test_an_entry_that_names_nothing_is_an_error(entry):
-    with pytest.raises(ValueError, match="is no network, address or host name"):
+    with pytest.raises(ValueError, match="is not a network, an address or a host name"):
         Policy((entry,))
 
 

@@ -136,7 +136,7 @@ def cases() -> dict[str, Case]:
         "root-expired": Case((leaf(below_old), below_old), old_root, "the certificate of the issuer 'Old Root' expired on", "give the certificate of 'Old Root' that is valid now"),
         "wrong-usage": Case((leaf(usage=ExtendedKeyUsageOID.CLIENT_AUTH), middle), root, "is not meant for servers", "serverAuth"),
         "issuer-wrong-usage": Case((leaf(clients_only, usage=SERVER_AUTH), clients_only), root, "'Clients Only' may not issue certificates of servers", "serverAuth"),
-        "no-authority": Case((leaf(no_ca), no_ca), root, "is no certificate authority", "by an authority"),
+        "no-authority": Case((leaf(no_ca), no_ca), root, "not one of an authority", "by an authority"),
         "constrained": Case((leaf(narrow), narrow), root, "may not issue one for this name", "by an authority that may"),
         "weak-key": Case((leaf(key=weak_key()), middle), root, "too short to be safe", "2,048 bits"),
         "weak-issuer": Case((leaf(weak_middle), weak_middle), root, "too short to be safe", "2,048 bits"),

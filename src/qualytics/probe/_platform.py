@@ -42,7 +42,7 @@ def confine(cpu_s: int) -> None:
         _limit(resource.RLIMIT_AS, _ADDRESS_BYTES)
 
 
-def expendable() -> None:
+def prefer_oom_kill() -> None:
     """Have the system, on Linux, end this process and its children before others when memory runs out."""
     # Before `harden`, which takes the file out of reach of its own process.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
@@ -60,7 +60,7 @@ def held_bytes() -> int:
 
 def received_bytes() -> dict[int, int]:
     """Return how many bytes each TCP socket of this process has received, by its inode; none where Linux is not."""
-    found = {}
+    received = {}
     for name in os.listdir("/proc/self/fd") if sys.platform == "linux" else ():
         # The driver, in its own threads, may close any of them at this moment.
         with contextlib.suppress(OSError):
@@ -68,8 +68,8 @@ def received_bytes() -> dict[int, int]:
             if stat.S_ISSOCK(status.st_mode):
                 with socket.socket(fileno=os.dup(int(name))) as same:
                     information = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-                found[status.st_ino] = int.from_bytes(information[_RECEIVED:_TCP_INFO_BYTES], sys.byteorder)
-    return found
+                received[status.st_ino] = int.from_bytes(information[_RECEIVED:_TCP_INFO_BYTES], sys.byteorder)
+    return received
 
 
 def adopt_orphans() -> None:
@@ -84,7 +84,7 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def go_on_without_parent() -> None:
+def wake_when_parent_ends() -> None:
     """Have this process, on Linux, woken when its parent ends, should somebody have stopped it by then."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
 

@@ -44,7 +44,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214 section 6.1: the third quarter of the address
 # A name, or an address with its zone. What libpq reads as a socket's path or a list of hosts is neither.
 _NAME = re.compile(r"[\w.-]{1,255}|[0-9a-fA-F:.]{2,64}(%[\w.-]{1,32})?")
-_ENTRY = re.compile(r"(\[(?P<bracketed>[^\]]*)\]|(?P<place>[^:\[\]]*))(:(?P<port>\d{1,5}))?")
+_ENTRY = re.compile(r"(\[(?P<bracketed>[^\]]*)\]|(?P<host>[^:\[\]]*))(:(?P<port>\d{1,5}))?")
 
 
 class Blocked(Refusal, PermissionError):
@@ -71,23 +71,23 @@ class Policy:
         """Check every entry.
 
         Raises:
-            ValueError: one is no network, address or host name.
+            ValueError: one is not a network, an address or a host name.
 
         """
         _entries(self.allowed)
 
-    def check(self, host: str, found: Iterable[Any]) -> None:
-        """Check what a look-up of `host` found, as getaddrinfo gives it; one bad address condemns the name.
+    def check(self, host: str, addresses: Iterable[Any]) -> None:
+        """Check the addresses of `host`, as getaddrinfo returns them; one bad address condemns the name.
 
         Raises:
             Blocked: the policy does not allow it.
 
         """
-        if not all(self.allows(place[0], place[1], host) for *_, place in found):
+        if not all(self.allows(address[0], address[1], host) for *_, address in addresses):
             raise Blocked
 
     def allows(self, address: str, port: int | None, host: str = "") -> bool:
-        """Say whether an address may be reached, where it was found under the name `host`."""
+        """Say whether an address may be reached, where it is one of the name `host`."""
         forms = list(_forms(ip_address(address)))
         if port is not None and any(self._is_own(form, port) for form in forms):
             # What other settings open for databases does not open the registry itself.
@@ -96,9 +96,9 @@ class Policy:
         return all(not _is_refused(form) or any(one.covers(form, host) for one in opened) for form in forms)
 
     def _is_own(self, address: Address, port: int) -> bool:
-        places = [host for host, its_port in self.own if its_port == port]
+        hosts = [host for host, its_port in self.own if its_port == port]
         return any(
-            address == one or (_is_local(address) and _is_local(one)) for host in places for one in _addresses(host)
+            address == one or (_is_local(address) and _is_local(one)) for host in hosts for one in _addresses(host)
         )
 
 
@@ -122,16 +122,18 @@ def _entries(allowed: tuple[str, ...]) -> tuple[_Entry, ...]:
 
 
 def _entry(text: str) -> _Entry:
-    found = _ENTRY.fullmatch(text)
-    place = text if found is None else found["bracketed"] or found["place"] or ""
-    port = int(found["port"]) if found is not None and found["port"] else None
+    parts = _ENTRY.fullmatch(text)
+    host = text if parts is None else parts["bracketed"] or parts["host"] or ""
+    port = int(parts["port"]) if parts is not None and parts["port"] else None
     if port is None or 0 < port <= 65_535:
         with contextlib.suppress(ValueError):
-            return _Entry(ip_network(place, strict=False), "", port)
+            return _Entry(ip_network(host, strict=False), "", port)
         # A name of digits alone would be an address in some short form, which the settings have no need of.
-        if is_name(place) and ":" not in place and not re.fullmatch(r"[\d.]+", place):
-            return _Entry(None, fold(place), port)
-    raise ValueError("holds what is no network, address or host name")  # a URL pasted here may hold a password
+        if is_name(host) and ":" not in host and not re.fullmatch(r"[\d.]+", host):
+            return _Entry(None, fold(host), port)
+    raise ValueError(
+        "holds an entry that is not a network, an address or a host name"
+    )  # a URL pasted here may hold a password
 
 
 def is_name(host: str) -> bool:
@@ -173,7 +175,7 @@ def _is_refused(address: Address) -> bool:
 
 def _addresses(host: str) -> list[Address]:
     with contextlib.suppress(OSError):
-        return [form for *_, place in look_up(host, None) for form in _forms(ip_address(place[0]))]
+        return [form for *_, address in look_up(host, None) for form in _forms(ip_address(address[0]))]
     return []
 
 

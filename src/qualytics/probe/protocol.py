@@ -225,7 +225,7 @@ class Unreadable(Exception):
 class TooLong(Unreadable):
     """More came than may."""
 
-    cause = "the driver said more than a report may hold"
+    cause = "the driver wrote more than a report may hold"
 
 
 class Lines:

@@ -128,7 +128,7 @@ while True:
         except OSError:
             pass
 """
-    assert outcome(driven(body)) == ("open", "internal", "the driver said more than a report may hold")
+    assert outcome(driven(body)) == ("open", "internal", "the driver wrote more than a report may hold")
 
 
 @pytest.mark.slow
@@ -141,7 +141,7 @@ while True:
         except OSError:
             pass
 """
-    assert outcome(driven(body)) == ("open", "internal", "the driver said more than a report may hold")
+    assert outcome(driven(body)) == ("open", "internal", "the driver wrote more than a report may hold")
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ raise Odd
 
 def test_a_driver_that_takes_all_memory_is_stopped(driven):
     report = driven("raise ValueError(len(bytearray(3 << 30)))")
-    assert outcome(report) == ("open", "config", "the test ran out of memory: no answer to one needs that much")
+    assert outcome(report) == ("open", "config", "the test ran out of memory: no test needs that much")
 
 
 @pytest.mark.slow

@@ -213,7 +213,7 @@ def test_a_frame_that_never_ends_is_ended():
         values = {"host": "127.0.0.1", "port": port, "username": "app", "parameters": parameters}
         failure = bounded(probe.Plan("hive", values, {"password": Secret("a password")}, LIMIT_S))
     assert failure.failure_class == "config"
-    assert failure.message in {TOO_LARGE, "the test ran out of memory: no answer to one needs that much"}
+    assert failure.message in {TOO_LARGE, "the test ran out of memory: no test needs that much"}
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_the_zygote_used_longest_ago_makes_room(private):
         ("os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)", "the driver crashed (killed)"),
         (
             "while True:\n for n in range(3, 32):\n  try: os.write(n, b'x' * 4096)\n  except OSError: pass",
-            "the driver said more",
+            "the driver wrote more",
         ),
         ("raise ValueError(len(bytearray(3 << 30)))", "the test ran out of memory"),
         ("open('big', 'wb').truncate(1 << 30)", "the server answered with an error"),

@@ -13,7 +13,7 @@ from qualytics.settings import DIAL_STAGGER_S
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EINVAL})
 
 
-def dial(found: list[Any]) -> tuple[socket.socket, str]:
+def dial(addresses: list[Any]) -> tuple[socket.socket, str]:
     """Connect to the first of many addresses that answers; the next is dialled after a short pause.
 
     Returns the socket and its IP address. When all fail, raises the error of the address that got
@@ -21,7 +21,7 @@ def dial(found: list[Any]) -> tuple[socket.socket, str]:
     """
     waiting: dict[socket.socket, str] = {}
     errors: list[OSError] = []
-    todo = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+    todo = list(dict.fromkeys((family, address) for family, _, _, _, address in addresses))
     try:
         while todo or waiting:
             if todo:
@@ -49,8 +49,8 @@ def _nearness(exc: OSError) -> int:
     return 0 if isinstance(exc, ConnectionRefusedError) else 2 if exc.errno in _NO_WAY else 1
 
 
-def _start(place: tuple[Any, Any], waiting: dict[socket.socket, str], errors: list[OSError]) -> None:
-    family, address = place
+def _start(endpoint: tuple[Any, Any], waiting: dict[socket.socket, str], errors: list[OSError]) -> None:
+    family, address = endpoint
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as exc:  # a kernel without IPv6

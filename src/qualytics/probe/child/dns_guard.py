@@ -25,14 +25,14 @@ class DnsGuard:
     """Stands before every look-up and connection that is made in Python."""
 
     def __init__(self) -> None:
-        """Let everything pass until there is a policy or a pin."""
+        """Let everything pass until there is a policy or a pinned address."""
         self._policy: Policy | None = None
         self._pinned: tuple[str, str] | None = None
         self._passed: dict[str, set[str]] = {}  # address → the names that it was found under
         self.has_blocked = False
 
     def install(self) -> None:
-        """Take the place of Python's own functions; before a driver is imported, which may keep its own name of one."""
+        """Take the place of Python's own functions, before a driver is imported, which may keep its own name of one."""
         socket.getaddrinfo = self._getaddrinfo
         socket.gethostbyname = self._gethostbyname
         socket.gethostbyname_ex = self._gethostbyname_ex
@@ -69,14 +69,14 @@ class DnsGuard:
         self._pinned = (_folded(host), address)
 
     def resolved(self, sock: Any, address: Any) -> Any:
-        """Return the address for a connection with its host looked up here, not by the system behind our back."""
+        """Return the address for a connection with its host looked up here, not by the system, past this guard."""
         if sock.family not in {socket.AF_INET, socket.AF_INET6} or not isinstance(address, tuple):
             return address
         host, port, *rest = address
         if self._policy is None and (self._pinned is None or _folded(host) != self._pinned[0]):
             return address
-        found = self._getaddrinfo(host, port, sock.family, sock.type)
-        return (*found[0][4][:2], *rest)
+        addresses = self._getaddrinfo(host, port, sock.family, sock.type)
+        return (*addresses[0][4][:2], *rest)
 
     def _getaddrinfo(
         self,
@@ -95,12 +95,12 @@ class DnsGuard:
         return self._checked(_folded(host), look_up(self._named(host), port, family, type, proto, flags))
 
     def _gethostbyname(self, host: str) -> str:
-        found: str = self._getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]
-        return found
+        address: str = self._getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]
+        return address
 
     def _gethostbyname_ex(self, host: str) -> tuple[str, list[str], list[str]]:
-        found = self._getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
-        return host, [], [place[0] for *_, place in found]
+        addresses = self._getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+        return host, [], [address[0] for *_, address in addresses]
 
     def _named(self, host: Any) -> Any:
         if self._policy is not None:
@@ -110,18 +110,18 @@ class DnsGuard:
                 self._refuse()
         return host
 
-    def _checked(self, host: str, found: list[Any]) -> list[Any]:
+    def _checked(self, host: str, addresses: list[Any]) -> list[Any]:
         if self._policy is not None:
             from qualytics.probe.egress import Blocked
 
             try:
-                self._policy.check(host, found)
+                self._policy.check(host, addresses)
             except Blocked:
                 self.has_blocked = True
                 raise
-            for *_, place in found:
-                self._passed.setdefault(place[0], set()).add(host)
-        return found
+            for *_, address in addresses:
+                self._passed.setdefault(address[0], set()).add(host)
+        return addresses
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         # The last line of defence: it also sees what C code of Python and modules with a name of their own do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from qualytics.probe._platform import confine, expendable, go_on_without_parent, harden
+from qualytics.probe._platform import confine, harden, prefer_oom_kill, wake_when_parent_ends
 from qualytics.probe.child.meter import LISTING_BYTES, TEST_BYTES, Meter
 from qualytics.probe.child.output import Output, write
 from qualytics.probe.child.supervisor import supervise
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run one test in a worker and clean up behind it; its parent closes our input at the deadline."""
-    expendable()
+    prefer_oom_kill()
     harden()
-    go_on_without_parent()
+    wake_when_parent_ends()
     if (read := read_plan(0)) is not None:
         plan, directory = read
         status = supervise(lambda: _work(plan, directory))

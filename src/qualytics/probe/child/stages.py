@@ -63,8 +63,8 @@ class Stages:
         self._handle: Any = None
         self._listing = listing
         self._guard = guard
-        self._second: str | None = None
-        target.on_second_host = self._asked
+        self._second_host: str | None = None
+        target.on_second_host = self._ask_second_host
         self._items: Iterator[Item] = iter(())  # kept: a driver may read on when it is dropped
 
     def run(self) -> None:
@@ -76,7 +76,7 @@ class Stages:
         else:
             self._send(passed)
         if self._handle is not None:
-            with contextlib.suppress(Exception):  # the verdict stands; who cannot say goodbye changes nothing
+            with contextlib.suppress(Exception):  # the verdict stands, however the connection is closed
                 self._connector.close(self._handle)
 
     def _run(self) -> Passed:
@@ -110,7 +110,7 @@ class Stages:
         return Passed()
 
     def _unready(self) -> Exception | None:
-        # What no server can mend is said before one is called.
+        # What no server can mend is found before one is called.
         try:
             self._connector.require_driver()
         except DriverMissing as exc:
@@ -124,11 +124,11 @@ class Stages:
         connector, target = self._connector, self._target
         with self.stage("resolve"):
             if self._guard is None:
-                found = socket.getaddrinfo(target.name, target.port, type=socket.SOCK_STREAM)
+                addresses = socket.getaddrinfo(target.name, target.port, type=socket.SOCK_STREAM)
             else:
-                found = self._guard.resolve(target.name, target.port)
+                addresses = self._guard.resolve(target.name, target.port)
         with self.stage("tcp"):
-            sock, target.address = dial(found)
+            sock, target.address = dial(addresses)
             if self._guard is not None:
                 self._guard.pin(target.host, target.address)
             self._send(Connected(target.address, target.port, *sock.getsockname()[:2]))
@@ -198,10 +198,10 @@ class Stages:
         if not tls.verified:
             self._send(_NOT_VERIFIED)
 
-    def _asked(self, second: str | None) -> None:
-        # Said at once: at the deadline, nobody here gets to say anything.
-        self._second = second
-        self._send(SecondHost(second))
+    def _ask_second_host(self, host: str | None) -> None:
+        # Sent at once: at the deadline this process is killed.
+        self._second_host = host
+        self._send(SecondHost(host))
 
     def _shaken(self, sock: ssl.SSLSocket) -> None:
         # Where the driver encrypts, it does so within its login: the stages change there.
@@ -219,7 +219,7 @@ class Stages:
         return offered
 
     def secured(self, sock: ssl.SSLSocket) -> None:
-        """Say what a finished handshake agreed on."""
+        """Send what a finished handshake agreed on."""
         tls = self._target.tls
         verified = tls is not None and tls.verified
         self._send(describe(sock, verified=verified))
@@ -233,7 +233,7 @@ class Stages:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Say that a stage begins and, unless it raises, that it ended well."""
+        """Send that a stage begins and, unless it raises, that it ended well."""
         self._begin(name)
         yield
         self._end(ok=True)
@@ -250,7 +250,7 @@ class Stages:
         if verdict.failure_class in _OUT_OF_REACH and self._guard is not None and self._guard.has_blocked:
             verdict = Verdict("blocked")  # the driver made something else of it
         stages = self._connector.stages
-        stage = verdict.stage or (None if self._second is None else "login")
+        stage = verdict.stage or (None if self._second_host is None else "login")
         if self._stage == "tls" and self._connector.tls == "own" and verdict.failure_class in _PAST_TLS:
             stage = stage or "login"  # an encrypted channel stood, or the server could not have said this
         further = stage in stages and stages.index(stage) > stages.index(self._stage)
@@ -263,7 +263,7 @@ class Stages:
     def _look_closer(self, verdict: Verdict) -> Verdict:
         """Return what TLS has to do with a failure whose cause the driver did not see; else the verdict as it is."""
         target, kind = self._target, self._connector.tls
-        if self._second is not None:
+        if self._second_host is not None:
             return verdict  # of another host than the one that would be looked at
         left_s = target.timeout_s - (time.monotonic() - self._since)
         vague = verdict.cause is None and verdict.failure_class in _BROKEN
@@ -272,8 +272,8 @@ class Stages:
         if encrypted and looks and self._stage in {"tls", "login"} and left_s > 2 * _LOOK_S:
             greet = self._connector.greet if kind == "preamble" else None
             verdict = ended_for(target, greet, _LOOK_S) or verdict
-        given = target.parameters.keys() & {"ssl_root_cert", "ssl_root_cert_file"}
-        return replace(verdict, hint=GAVE_ROOT) if given and verdict.hint in GIVE_HINTS else verdict
+        has_roots = target.parameters.keys() & {"ssl_root_cert", "ssl_root_cert_file"}
+        return replace(verdict, hint=GAVE_ROOT) if has_roots and verdict.hint in GIVE_HINTS else verdict
 
 
 def failed(verdict: Verdict, exc: BaseException) -> Failed:

@@ -49,11 +49,11 @@ def supervise(work: Callable[[], None]) -> str | None:
 
 def _reaped(worker: int) -> int | None:
     """Collect whoever ended, adopted orphans too; return the worker's status if it is among them."""
-    found = None
+    status = None
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            found = ended[1] if ended[0] == worker else found
-    return found
+            status = ended[1] if ended[0] == worker else status
+    return status
 
 
 def _end_all(worker: int, *, over: bool) -> None:

@@ -16,11 +16,11 @@ def make_target(plan: Plan, directory: str) -> Target:
     connector = get(plan.type)
     values, secrets = plan.values, plan.secrets
     parameters = values.get("parameters") or {}
-    # Some types know `ssl`, true or false, beside the words that all share.
-    plain_word = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
-    mode = parameters.get("ssl_mode") or plain_word or plan.ssl_mode
-    known = {**values, "parameters": {**parameters, "ssl_mode": mode}}  # a port may hang on whether TLS is spoken
-    endpoint = connector.endpoint(known) if connector.endpoint is not None else None
+    # Some types know `ssl`, true or false, beside the parameter that all share.
+    by_ssl = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
+    mode = parameters.get("ssl_mode") or by_ssl or plan.ssl_mode
+    with_mode = {**values, "parameters": {**parameters, "ssl_mode": mode}}  # a port may hang on whether TLS is spoken
+    endpoint = connector.endpoint(with_mode) if connector.endpoint is not None else None
     name = endpoint.host if endpoint else values.get("host") or ""
     encrypted = connector.tls != "none" and (endpoint is None or endpoint.https)
     return Target(

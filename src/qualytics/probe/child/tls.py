@@ -32,20 +32,20 @@ def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
     if mode == "disable":
         return Tls(mode, None, None)
     if mode == "require":
-        return Tls(mode, _telling(_unverified(), Roots(None, given=False)), None)
+        return Tls(mode, _judging(_unverified(), Roots(None, from_connection=False)), None)
     ca_file = parameters.get("ssl_root_cert_file")
     if pem := parameters.get("ssl_root_cert"):
         ca_file = os.path.join(directory, "roots.pem")
         with open(os.open(ca_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             out.write(pem)
-    given = ca_file is not None
+    from_connection = ca_file is not None
     ca_file = ca_file or system_roots()
     try:
         context = _trusting(ca_file, os.stat(ca_file).st_mtime_ns if ca_file else 0)
     except (ssl.SSLError, OSError) as exc:
         cause = f"the root certificates in {ca_file} cannot be read"
         raise Refusal(Verdict("config", cause, "give PEM certificates")) from exc
-    return Tls(mode, _telling(context, Roots(ca_file, given)), ca_file)
+    return Tls(mode, _judging(context, Roots(ca_file, from_connection)), ca_file)
 
 
 def warm_up() -> None:
@@ -64,10 +64,10 @@ def _trusting(ca_file: str | None, _changed_ns: int) -> ssl.SSLContext:
     return context
 
 
-def _telling(context: ssl.SSLContext, roots: Roots) -> ssl.SSLContext:
+def _judging(context: ssl.SSLContext, roots: Roots) -> ssl.SSLContext:
     """Return a context whose handshakes, when they fail, leave a verdict on the exception."""
 
-    class Telling(ssl.SSLSocket):
+    class Judging(ssl.SSLSocket):
         def do_handshake(self, block: bool = False) -> None:  # noqa: FBT002 - the standard library's own signature
             try:
                 super().do_handshake(block)
@@ -81,10 +81,10 @@ def _telling(context: ssl.SSLContext, roots: Roots) -> ssl.SSLContext:
             except OSError as exc:
                 failed = exc
             self.settimeout(_ALERT_S)
-            self.recv(1)  # the server's alert, where one waits, says why it hung up
+            self.recv(1)  # the server's alert, where one waits, says why it closed the connection
             raise failed
 
-    context.sslsocket_class = Telling
+    context.sslsocket_class = Judging
     return context
 
 
@@ -174,8 +174,8 @@ def describe(sock: ssl.SSLSocket, *, verified: bool) -> Encrypted:
 def _not_after(sock: ssl.SSLSocket) -> datetime | None:
     from datetime import UTC, datetime
 
-    if found := sock.getpeercert():  # filled only where the certificate was verified
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
+    if certificate := sock.getpeercert():  # filled only where the certificate was verified
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
     raw = sock.getpeercert(binary_form=True)
     if raw is None:
         return None

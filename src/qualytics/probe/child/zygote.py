@@ -22,7 +22,7 @@ import time
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
-from qualytics.probe._platform import adopt_orphans, children, expendable, go_on_without_parent, harden
+from qualytics.probe._platform import adopt_orphans, children, harden, prefer_oom_kill, wake_when_parent_ends
 from qualytics.probe.child import main as child
 from qualytics.probe.child import tls
 from qualytics.probe.child.dns_guard import GUARD
@@ -44,9 +44,9 @@ _MAX_REQUEST_BYTES = 4_096
 
 def main(type_: str, niceness: int) -> None:
     """Import the driver of a type, or none for "", say whether that went well, and serve until the socket is closed."""
-    expendable()
+    prefer_oom_kill()
     harden()
-    go_on_without_parent()
+    wake_when_parent_ends()
     os.nice(niceness)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     adopt_orphans()

@@ -31,16 +31,16 @@ class Budget:
 
 def machine_bytes() -> int:
     """Return how much memory this process can have: the machine's, or that of a control group it is in."""
-    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     try:
         own = Path("/proc/self/cgroup").read_text(encoding="utf-8").rpartition("0::/")[2].strip()
     except OSError:  # not Linux
-        return found[0]
-    for place in (_CGROUPS / own, *(_CGROUPS / own).parents):
+        return limits[0]
+    for group in (_CGROUPS / own, *(_CGROUPS / own).parents):
         try:
-            limit = (place / "memory.max").read_text(encoding="utf-8").strip()
+            limit = (group / "memory.max").read_text(encoding="utf-8").strip()
         except OSError:  # the root, or a group of an older kind
             continue
         if limit.isdecimal():
-            found.append(int(limit))
-    return min(found)
+            limits.append(int(limit))
+    return min(limits)

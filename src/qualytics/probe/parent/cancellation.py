@@ -31,7 +31,7 @@ class Cancellation:
     def check(self) -> None:
         """Raise Abandoned if this was cancelled."""
         if self._is_cancelled:
-            raise Abandoned("whoever asked has hung up", "ask again, and wait for the answer")
+            raise Abandoned("the client has closed the connection", "send the request again and wait for the answer")
 
     @contextlib.contextmanager
     def calling(self, callback: Callable[[], object]) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""One test, seen from the program: the plan goes to the child, its messages are read until the end or the deadline."""
+"""One test, seen from the program: the plan goes to a child, and its messages come back until the deadline."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_test(
         directory = tempfile.mkdtemp(prefix="qualytics-test-")
         child = start(directory)
     except OSError as exc:  # no space for the directory, no room for a process
-        progress.failed = Failed("internal", f"its process could not be started: {exc.strerror or exc}")
+        progress.failed = Failed("internal", f"the process of the test could not be started: {exc.strerror or exc}")
     else:
         progress.began = time.monotonic()
         try:
@@ -61,7 +61,7 @@ def run_test(
 
 
 class _Dialogue:
-    """Sends the plan to a child and reads what it says, both at once, until its end or the deadline."""
+    """Sends the plan to a child and reads its messages, both at once, until its end or the deadline."""
 
     def __init__(self, child: Child, plan: Plan, directory: str, progress: Progress) -> None:
         self._stdin, self._stdout = child.stdin, child.stdout

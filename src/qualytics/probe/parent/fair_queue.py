@@ -66,7 +66,7 @@ class FairQueue:
         ticket = Ticket(owner)
         with self._lock:
             if self._is_closed:
-                raise self._refusal("no more tests are taken")
+                raise self._refusal("this server is stopping and starts no more tests")
             self._queue.setdefault(owner, deque()).append(ticket)
             self._admit()
             if self.waiting > self._queue_size:
@@ -79,7 +79,7 @@ class FairQueue:
             self._remove(ticket)
             cancellation.check()
             reason = "too many tests are waiting" if in_time else f"no test could begin within {wait_s:g} s"
-            raise self._refusal("no more tests are taken" if self._is_closed else reason)
+            raise self._refusal("this server is stopping and starts no more tests" if self._is_closed else reason)
 
     def release(self, ticket: Ticket) -> None:
         """Take note that a test is over, and let the next one run."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Progress:
-    """What the child has said so far."""
+    """What the child has sent so far."""
 
     began: float
     detected: dict[str, str | None] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Progress:
 
 def report_of(plan: Plan, progress: Progress) -> TestReport:
     """Return the report of a test that is over."""
-    # A child runs foreign code, so nothing that it says is believed to show no secret.
+    # A child runs foreign code, so nothing that it sends is believed to show no secret.
     masking = plan.masking()
     now = time.monotonic()
     # To the end of the last stage: how long words took to be cleared is nobody's business.

@@ -1,4 +1,4 @@
-"""Unseen characters at the edges of a secret: a line end or a blank that came along. No more of it is ever said."""
+"""Unseen characters at the edges of a secret: a line end or a blank that came along. Nothing else of it is shown."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ class Zygotes:
     def _zygote(self, key: str, connector: Connector | None) -> Zygote:
         with self._lock:
             if self._is_stopped:
-                raise OSError("no more tests are taken")
+                raise OSError("this server is stopping and starts no more tests")
             self._leaving = [one for one in self._leaving if not one.has_ended()]
             if key not in self._zygotes:
                 self._zygotes[key] = Zygote(connector.type if connector else "", self._niceness)

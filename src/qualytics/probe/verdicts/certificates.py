@@ -60,10 +60,10 @@ _WEAK = {
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """What a test trusts: a file, and whether the connection gave it."""
+    """What a test trusts: a file, and whether that is a parameter of the connection."""
 
     file: str | None
-    given: bool
+    from_connection: bool
 
 
 def by_reason(exc: ssl.SSLError) -> Verdict | None:
@@ -102,8 +102,8 @@ def by_code(exc: ssl.SSLCertVerificationError) -> Verdict:
 
 def _sent(sock: ssl.SSLSocket) -> list[bytes]:
     # Python has a public way to them from 3.13 on.
-    found = sock._sslobj.get_unverified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
-    return [one.public_bytes(2) for one in found or ()]  # 2: DER
+    chain = sock._sslobj.get_unverified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
+    return [one.public_bytes(2) for one in chain or ()]  # 2: DER
 
 
 class _Chain:
@@ -113,12 +113,12 @@ class _Chain:
         from cryptography import x509
 
         self.sent = [x509.load_der_x509_certificate(one) for one in sent]
-        self.given, self.host = roots.given, host
+        self.from_connection, self.host = roots.from_connection, host
         self._file = roots.file
 
     def fault(self, exc: ssl.SSLCertVerificationError) -> Verdict:
         code = exc.verify_code
-        known: dict[int, Callable[[], Verdict]] = {
+        faults: dict[int, Callable[[], Verdict]] = {
             **dict.fromkeys((_NOT_YET, _EXPIRED), self._out_of_time),
             _SELF_SIGNED: self._self_signed,
             _ROOT_SENT: self._foreign_root,
@@ -126,7 +126,7 @@ class _Chain:
             **dict.fromkeys(_OTHER_NAME, self._other_name),
             _PURPOSE: self._purpose,
         }
-        return known[code]() if self.sent and code in known else by_code(exc)
+        return faults[code]() if self.sent and code in faults else by_code(exc)
 
     def _trusted(self) -> list[Certificate]:
         from cryptography import x509
@@ -157,10 +157,12 @@ class _Chain:
         if number < len(self.sent):
             return Verdict("tls", cause, f"have the server send a certificate of {name} that is valid now")
         hint = f"give the certificate of {name} that is valid now as {tls_faults.ROOT_PARAMETER}"
-        return Verdict("tls", cause, hint if self.given else "bring this machine's root certificates up to date")
+        return Verdict(
+            "tls", cause, hint if self.from_connection else "bring this machine's root certificates up to date"
+        )
 
     def _self_signed(self) -> Verdict:
-        if not self.given:
+        if not self.from_connection:
             return tls_faults.SELF_SIGNED
         cause = f"{tls_faults.SELF_SIGNED.cause}, and it is not the one in {tls_faults.ROOT_PARAMETER}, {self._held()}"
         return Verdict("tls", cause, "compare the two: the server's certificate may have been made anew")
@@ -185,7 +187,7 @@ class _Chain:
 
     def _untrusted(self, name: str, rest: str) -> Verdict:
         cause = tls_faults.UNTRUSTED.cause or ""
-        if not self.given:
+        if not self.from_connection:
             return Verdict("tls", f"{cause}: {name}", f"give the certificate of {name} {rest}")
         missing = f"which the server did not send and {tls_faults.ROOT_PARAMETER} does not hold"
         cause = f"{cause}: {name}, {missing}, {self._held()}"
@@ -203,8 +205,8 @@ class _Chain:
         from cryptography import x509
 
         try:
-            found = self.sent[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            names = [str(one.value) for one in found if isinstance(one, x509.DNSName | x509.IPAddress)]
+            names_of = self.sent[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names = [str(one.value) for one in names_of if isinstance(one, x509.DNSName | x509.IPAddress)]
         except x509.ExtensionNotFound:
             names = []
         held = f"it is for {_listed([_shown(name) for name in names])}" if names else "it names no host at all"
@@ -233,8 +235,8 @@ def _named(name: Name) -> str:
     from cryptography.x509 import NameOID
 
     for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
-        if found := name.get_attributes_for_oid(kind):
-            return repr(_shown(str(found[-1].value)))
+        if attributes := name.get_attributes_for_oid(kind):
+            return repr(_shown(str(attributes[-1].value)))
     return repr(_shown(name.rfc4514_string()))
 
 

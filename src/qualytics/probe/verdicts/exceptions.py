@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def chain(exc: BaseException) -> Iterator[BaseException]:
     """Yield an exception and all that it was raised from, the outermost first."""
     seen: set[int] = set()
-    found: BaseException | None = exc
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
+    link: BaseException | None = exc
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
 
 
 def judge(connector: Connector, exc: BaseException) -> Verdict:
@@ -53,9 +53,9 @@ def words(exc: BaseException) -> str | None:
 def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - one line a class reads best
     if isinstance(exc, DriverMissing):
         return Verdict("driver_missing", exc.message, exc.hint)
-    told: Verdict | None = getattr(exc, "verdict", None) if isinstance(exc, ssl.SSLError) else None
-    if told is not None:
-        return told  # by who saw the handshake: probe.tls
+    verdict: Verdict | None = getattr(exc, "verdict", None) if isinstance(exc, ssl.SSLError) else None
+    if verdict is not None:
+        return verdict  # of `child/tls.py`, which saw the handshake
     if isinstance(exc, ssl.SSLCertVerificationError):
         return by_code(exc)
     if isinstance(exc, ssl.SSLEOFError | ssl.SSLZeroReturnError):
@@ -73,7 +73,7 @@ def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - on
     if isinstance(exc, ConnectionError | EOFError):
         return Verdict("network")
     if isinstance(exc, MemoryError):
-        return Verdict("config", "the test ran out of memory: no answer to one needs that much", TOO_MUCH_HINT)
+        return Verdict("config", "the test ran out of memory: no test needs that much", TOO_MUCH_HINT)
     return by_errno(exc) if isinstance(exc, OSError) else None
 
 

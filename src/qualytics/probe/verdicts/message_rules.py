@@ -58,16 +58,16 @@ def verdict_on(connector: Connector, text: str) -> Verdict:
     verdicts = [_verdict(connector, attempt) for attempt in dict.fromkeys(attempts)]
     if attempts and (wrapper := _verdict(connector, head)).failure_class != "network":  # "communications link failure"
         verdicts.append(wrapper)
-    known = [verdict for verdict in verdicts if verdict.failure_class != "unknown"]
-    return furthest(known) if known else _verdict(connector, text)
+    certain = [verdict for verdict in verdicts if verdict.failure_class != "unknown"]
+    return furthest(certain) if certain else _verdict(connector, text)
 
 
 def _verdict(connector: Connector, text: str) -> Verdict:
     # By the type's own tables, SQLSTATE, the words of all systems, HTTP status.
-    told = connector.explain(text) if connector.explain is not None else connector.classify(Exception(text))
-    told = told or next(filter(None, map(by_sqlstate, _STATES.findall(text.upper()))), None)
-    if told is not None:
-        return refined(told, text)
+    verdict = connector.explain(text) if connector.explain is not None else connector.classify(Exception(text))
+    verdict = verdict or next(filter(None, map(by_sqlstate, _STATES.findall(text.upper()))), None)
+    if verdict is not None:
+        return refined(verdict, text)
     status = _HTTP.search(text)
     answer = by_text(text, _ANSWERS) or (_STATUS.get(int(status[1])) if status else None)
     return by_text(text, WORDS) or answer or Verdict("unknown")

@@ -51,13 +51,13 @@ def _unreached(code: int, words: str) -> Verdict:
 
 def _numbers() -> tuple[tuple[str, Verdict], ...]:
     # As C, Go, Rust and Node.js write them, in Linux's numbers and words.
-    found = []
+    rules = []
     for code, name in ((code, errno.errorcode[code]) for code in _HINTS):
         words = os.strerror(code)
-        said = rf"{words}|(?:\berrno:? ?|\bos error |\bsystem error:? )-?{code}(?!\d)"
-        said = rf"{_IN_CONNECT}(?:{said})" if code in _AMBIGUOUS else said
-        found.append((rf"{said}|\b{name}\b|{_IN_CONNECT}\({code}\)", _unreached(code, words)))
-    return tuple(found)
+        pattern = rf"{words}|(?:\berrno:? ?|\bos error |\bsystem error:? )-?{code}(?!\d)"
+        pattern = rf"{_IN_CONNECT}(?:{pattern})" if code in _AMBIGUOUS else pattern
+        rules.append((rf"{pattern}|\b{name}\b|{_IN_CONNECT}\({code}\)", _unreached(code, words)))
+    return tuple(rules)
 
 
 _NOT_TLS = Verdict("config", "the server does not speak TLS on this port", "check host and port")
@@ -93,7 +93,7 @@ WORDS = (
     (r"connection (was )?(reset|closed|aborted|terminated|lost)|ECONNRESET|broken pipe|EPIPE|\b1005[34]\b|closed the connection|lost connection|hung up|EOFException|unexpected(ly)? (EOF|end of)|remote end closed|NoRouteToHost|unreachable (host|network)|host is unreachable|\b100(13|4[79]|5[01]|65)\b|communications? link failure", Verdict("network")),
 )  # fmt: skip
 # How far a client got, the furthest first: past the login, to the server's answer, to TLS, to its port, to its name.
-_WAY = (
+_ORDER = (
     *("unknown_db", "auth", "permission", "config", "quota", "internal", "transient"),
     *("tls", "network", "refused", "timeout", "dns", "unreached", "driver_missing"),
 )
@@ -111,24 +111,25 @@ def by_words(text: str) -> Verdict | None:
 _SETTING = re.compile(r"\b\w*timeout\w*[\"']?\s*[:=]\s*[\"']?\d[\w.]*|\bwith timeout \d+", re.IGNORECASE)
 
 
-def refined(told: Verdict, text: str) -> Verdict:
+def refined(verdict: Verdict, text: str) -> Verdict:
     """Return a connector's verdict, or a plainer one where it says little and the words of all systems say more."""
-    if told.cause is not None:
-        return told
-    found = by_words(_SETTING.sub("", text))
-    if found is None or not (found.failure_class == told.failure_class or told.failure_class in _VAGUE):
-        return told
-    if found.cause is None and found.failure_class in {told.failure_class, "network"}:
-        return told
-    return replace(found, hint=found.hint or told.hint, stage=found.stage or told.stage)
+    failure_class = verdict.failure_class
+    if verdict.cause is not None:
+        return verdict
+    plainer = by_words(_SETTING.sub("", text))
+    if plainer is None or not (plainer.failure_class == failure_class or failure_class in _VAGUE):
+        return verdict
+    if plainer.cause is None and plainer.failure_class in {failure_class, "network"}:
+        return verdict
+    return replace(plainer, hint=plainer.hint or verdict.hint, stage=plainer.stage or verdict.stage)
 
 
 def furthest(verdicts: list[Verdict]) -> Verdict:
     """Return the verdict on the attempt that got furthest; of those that got as far, one that names a cause."""
-    return min(verdicts, key=lambda verdict: (_WAY.index(_place(verdict)), verdict.cause is None))
+    return min(verdicts, key=lambda verdict: (_ORDER.index(_step(verdict)), verdict.cause is None))
 
 
-def _place(verdict: Verdict) -> str:
+def _step(verdict: Verdict) -> str:
     if verdict.stage == "database":
         return "unknown_db"
     if verdict == _NAME_SERVER:

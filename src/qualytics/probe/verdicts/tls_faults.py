@@ -41,7 +41,9 @@ PURPOSE = Verdict(
     "tls", "the server's certificate is not meant for servers", _ISSUE + "with the extended key usage serverAuth"
 )
 NO_AUTHORITY = Verdict(
-    "tls", "the server's certificate was issued by one that is no certificate authority", _ISSUE + "by an authority"
+    "tls",
+    "the server's certificate was issued with a certificate that is not one of an authority",
+    _ISSUE + "by an authority",
 )
 CONSTRAINED = Verdict(
     "tls", "the issuer of the server's certificate may not issue one for this name", _ISSUE + "by an authority that may"
