@@ -87,7 +87,6 @@ def tested(run, root_file):
             ),
             stdin=password.encode(),
         )
-        assert done.code in {0, 6}, done.err
         return done.code, done.json
 
     return call

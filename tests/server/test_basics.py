@@ -40,7 +40,7 @@ def test_every_reply_has_an_id_and_the_headers_that_hold_a_browser_back(admin, m
 
 def test_a_page_of_another_origin_is_told_nothing_about_what_it_may_do(admin):
     answer = admin("OPTIONS", "/connections", Origin="https://evil.example", Access_Control_Request_Method="POST")
-    assert answer.status in {204, 405}
+    assert answer.status == 204
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
@@ -92,8 +92,8 @@ def test_a_path_that_is_a_trick_leads_nowhere(plane, path, status):
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FOO"])
 def test_a_method_that_a_path_does_not_have_is_refused(plane, method):
     answer = plane.api("Admin")(method, "/connections")
-    assert answer.status in {400, 405, 404}
-    assert answer.status != 405 or set(answer.headers["allow"].split(", ")) >= {"GET", "POST"}
+    assert answer.status == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "OPTIONS", "POST"}
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "json"])
@@ -118,12 +118,17 @@ def test_a_number_that_no_store_can_hold_is_no_fault(admin, made, number):
     for path in ("/connections?id={}", "/datastores?id={}", "/datastores?connection_id={}", "/audit?before={}"):
         assert admin("GET", path.format(number)).status == 422
     assert admin("GET", f"/connections?page={number}").status == 422
-    for path, body in (
-        ("/datastores", {"name": "x", "connection_id": number, "database": "d", "schema": "s"}),
-        ("/operations/run", {"type": "sync", "datastore_id": number}),
-        ("/user-tokens", {"name": "x", "user": number}),
+    for path, body, status in (
+        # The rules of its other fields are those of a record that is there.
+        (
+            "/datastores",
+            {"name": "x", "connection_id": number, "database": "d", "schema": "s"},
+            404 if number > 0 else 422,
+        ),
+        ("/operations/run", {"type": "sync", "datastore_id": number}, 422),
+        ("/user-tokens", {"name": "x", "user": number}, 422),
     ):
-        assert admin("POST", path, body).status in {404, 422}, path
+        assert admin("POST", path, body).status == status, path
     given = {"type": "postgresql", "host": "h", "username": "u"}
     for field in ("port", "jdbc_fetch_size", "max_parallelization"):
         assert admin("POST", "/connections", {**given, field: number}).status == 422

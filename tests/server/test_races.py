@@ -64,9 +64,11 @@ def test_one_of_two_who_read_the_same_version_wins(made, admin, manager):
     ):
         assert (lost.status, lost.json["code"]) == (412, "version-changed")
     assert manager("PATCH", address, {"username": "c"}, If_Match="*").json["username"] == "c"
-    assert manager("PATCH", address, {"username": "d"}, If_Match='W/"3"').status in {200, 412}
-    for wrong in ("1", '"x"', '"-1"', '"99999999999999999999"', '"1", "2"'):
-        assert manager("PATCH", address, {"username": "e"}, If_Match=wrong).status in {200, 412, 422}
+    # A proxy that compresses makes the tag a weak one.
+    assert manager("PATCH", address, {"username": "d"}, If_Match='W/"3"').headers["etag"] == '"4"'
+    assert manager("PATCH", address, {"username": "e"}, If_Match="1").status == 412
+    for wrong in ('"x"', '"-1"', '"99999999999999999999"', '"1", "2"'):
+        assert manager("PATCH", address, {"username": "e"}, If_Match=wrong).status == 422
     assert manager("DELETE", address, If_Match=admin("GET", address).headers["etag"]).status == 204
 
 
