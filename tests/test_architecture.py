@@ -186,7 +186,6 @@ def test_below_the_command_line_nothing_prints_and_nothing_exits():
 # Whose own words may be shown though they are an exception's, and why no parser of a foreign text speaks there.
 _OURS = "words of our own checks, which repeat no value"
 _MASKED = "words of a driver, masked before anybody sees them"
-_SEARCHED = "a driver's words are searched, and none is shown"
 MAY_SHOW = {
     "server/sign_in.py": _OURS,
     "server/config.py": _OURS,
@@ -196,9 +195,9 @@ MAY_SHOW = {
     "cli/_values.py": _OURS,
     "connectors/shared/google.py": _OURS,
     "connectors/shared/google_token.py": _OURS,
-    "connectors/types/_redshift_iam.py": _OURS,
+    "connectors/types/redshift.py": _OURS,
     "connectors/types/gcs.py": _OURS,
-    "connectors/shared/keys.py": _OURS,
+    "connectors/shared/pem.py": _OURS,
     "connectors/shared/objects.py": f"{_OURS}; and {_MASKED}",
     "connectors/shared/tds.py": _MASKED,
     "probe/child/main.py": _MASKED,
@@ -211,7 +210,13 @@ MAY_SHOW = {
 
 
 def shown_exceptions(path):
-    """Yield the lines that make text of an exception: str(exc), repr(exc), "{exc}"."""
+    """Yield the lines that make text of an exception: str(exc), repr(exc), "{exc}"; a `classify` only searches it."""
+    searched = {
+        id(node)
+        for function in nodes(path)
+        if isinstance(function, ast.FunctionDef) and function.name == "classify" and part_of(path) == "connectors"
+        for node in ast.walk(function)
+    }
     caught = {node.name for node in nodes(path) if isinstance(node, ast.ExceptHandler) and node.name}
     for node in nodes(path):
         if isinstance(node, ast.FormattedValue):
@@ -222,7 +227,7 @@ def shown_exceptions(path):
             text = node.args[0] if node.args else None
         else:
             continue
-        if isinstance(text, ast.Name) and text.id in caught | {"exc"}:
+        if isinstance(text, ast.Name) and text.id in caught | {"exc"} and id(node) not in searched:
             yield node.lineno
 
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors import Refusal
-from qualytics.connectors.types import _db2_arguments as db2_arguments
 from qualytics.connectors.types import db2
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import derby, relay
@@ -30,7 +29,7 @@ DANGEROUS = {
 }
 
 # What the driver can send; a test below says what becomes of the rest.
-AWKWARD = [text for text in suite.AWKWARD if db2_arguments.can_send(text)]
+AWKWARD = [text for text in suite.AWKWARD if db2.can_send(text)]
 AWKWARD += ["}{", "{x}", "a=b,PWD=c", '"q"', "\ttab", "*!%(x)[y]"]
 
 
@@ -47,7 +46,7 @@ def derby_server(users):
 
 def test_every_field_becomes_its_keyword():
     target = suite.target("db2", database="SALES", tls=suite.plain(), timeout_s=7.5, address="192.0.2.7")
-    assert db2_arguments.arguments(target) == {
+    assert db2.arguments(target) == {
         "Database": "SALES",
         "Protocol": "TCPIP",
         "Hostname": "192.0.2.7",
@@ -62,11 +61,11 @@ def test_every_field_becomes_its_keyword():
 )
 def test_tls_is_spoken_as_ssl_says_or_when_it_is_demanded(parameters, mode, encrypted):
     target = suite.target("db2", tls=suite.encrypted(mode), parameters=parameters)
-    assert db2_arguments.is_encrypted(target) == encrypted
+    assert db2.is_encrypted(target) == encrypted
 
 
 def test_over_tls_the_driver_is_given_a_port_of_this_machine_alone():
-    found = db2_arguments.arguments(suite.target("db2", tls=suite.encrypted(), address="192.0.2.7"), 4321)
+    found = db2.arguments(suite.target("db2", tls=suite.encrypted(), address="192.0.2.7"), 4321)
     assert (found["Hostname"], found["ServiceName"]) == ("127.0.0.1", "4321")
     assert not {"192.0.2.7", "db.example.com"} & set(found.values())
 
@@ -81,9 +80,7 @@ def test_the_address_that_was_checked_is_dialled_whatever_the_name_means(mode):
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)
 def test_no_password_or_user_stands_among_the_keywords(password, username):
     target = suite.target("db2", database="SALES", tls=suite.plain(), password=password, username=username)
-    assert db2_arguments.arguments(target) == db2_arguments.arguments(
-        suite.target("db2", database="SALES", tls=suite.plain())
-    )
+    assert db2.arguments(target) == db2.arguments(suite.target("db2", database="SALES", tls=suite.plain()))
 
 
 @pytest.mark.parametrize("password", ["a;b", "💥"])
@@ -98,7 +95,7 @@ def test_a_password_that_the_driver_would_cut_is_refused_in_words(password):
 @pytest.mark.parametrize("name", ["SALES;HOSTNAME=evil.example.com", "X\nHostname=evil", "a b", "x=y", "[x]"])
 def test_a_database_that_would_add_keywords_is_refused(name):
     with pytest.raises(Refusal) as refused:
-        db2_arguments.arguments(suite.target("db2", database=name))
+        db2.arguments(suite.target("db2", database=name))
     assert refused.value.verdict.failure_class == "unknown_db"
 
 

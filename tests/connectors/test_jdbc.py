@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors import Refusal
-from qualytics.connectors.types import _jdbc_login, _jdbc_machine, jdbc
-from qualytics.connectors.types import _jdbc_url as urls
-from qualytics.connectors.types._jdbc_errors import judge
+from qualytics.connectors.types import jdbc
+from qualytics.connectors.types.jdbc import login
+from qualytics.connectors.types.jdbc import url as urls
+from qualytics.connectors.types.jdbc.errors import judge
 from qualytics.model import Listing
 from qualytics.probe import Plan, run
 from qualytics.probe.child.target import make_target
@@ -166,7 +167,7 @@ def test_a_url_demands_tls_or_not(url, demands):
 
 def test_every_field_becomes_a_part_of_the_url_or_a_property():
     target = suite.target("jdbc", uri="jdbc:postgresql://db:1/sales?sslmode=require", database="other", timeout_s=7.5)
-    assert _jdbc_login.arguments(target) == (
+    assert login.arguments(target) == (
         "jdbc:postgresql://db:1/other?sslmode=require",
         {
             "user": "ann",
@@ -180,7 +181,7 @@ def test_every_field_becomes_a_part_of_the_url_or_a_property():
 
 
 def test_a_driver_that_would_read_files_for_a_server_is_told_not_to():
-    _, properties = _jdbc_login.arguments(suite.target("jdbc", uri="jdbc:mysql://db/sales"))
+    _, properties = login.arguments(suite.target("jdbc", uri="jdbc:mysql://db/sales"))
     assert properties["allowLoadLocalInfile"] == properties["allowLocalInfile"] == "false"
     assert properties["allowUrlInLocalInfile"] == properties["autoDeserialize"] == "false"
     assert properties["connectTimeout"] == properties["socketTimeout"] == "10000"
@@ -189,20 +190,20 @@ def test_a_driver_that_would_read_files_for_a_server_is_told_not_to():
 def test_a_database_that_would_add_properties_is_refused():
     target = suite.target("jdbc", uri="jdbc:postgresql://db/sales", database="x?socketFactory=org.x.Y")
     with pytest.raises(Refusal) as refused:
-        _jdbc_login.arguments(target)
+        login.arguments(target)
     assert refused.value.verdict.failure_class == "unknown_db"
 
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)
 def test_any_user_and_password_stay_as_they_are_and_out_of_the_url(password, username):
     url = "jdbc:derby://db:1527/SALES"
-    text, properties = _jdbc_login.arguments(suite.target("jdbc", uri=url, password=password, username=username))
+    text, properties = login.arguments(suite.target("jdbc", uri=url, password=password, username=username))
     assert (text, properties) == (url, {"user": username, "password": password})
 
 
 def test_the_machine_knows_only_the_address_that_was_dialled(tmp_path):
     target = suite.target("jdbc", uri="jdbc:derby://db.example.com/x", address="192.0.2.7", directory=str(tmp_path))
-    arguments = _jdbc_machine.machine(target)
+    arguments = login.machine(target)
     assert (tmp_path / "hosts").read_text().startswith("192.0.2.7 db.example.com db.example.com.\n")
     assert f"-Djdk.net.hosts.file={tmp_path}/hosts" in arguments
     assert f"-Duser.home={tmp_path}" in arguments

@@ -370,7 +370,7 @@ def test_silence_after_the_greeting_is_a_timeout_of_the_stage_it_comes_in():
 
 def test_every_number_has_a_known_class():
     from qualytics.connectors import CLASSES
-    from qualytics.connectors.types._mysql_errors import _NUMBERS
+    from qualytics.connectors.types.mysql import _NUMBERS
 
     assert {verdict.failure_class for verdict in _NUMBERS.values()} <= set(CLASSES)
     assert CONNECTOR.classify(pymysql.OperationalError(5999, "new")) is None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies
 
 from qualytics.connectors import get
-from qualytics.connectors.shared.names import as_bytes, as_text
+from qualytics.connectors.shared.sql import as_bytes, as_text
 from testbed import servers
 from tests.support import faults_suite as suite
 from tests.support.trial import outcome, trial

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from qualytics.connectors.shared import pem as _pem
 from qualytics.connectors.shared.google import TOKEN_URI, clean_service_account
-from qualytics.connectors.shared.keys import private_key
+from qualytics.connectors.shared.pem import private_key_der
 from tests.support.keys import RSA
 
 # Built, so that no scanner takes it for a key.
@@ -76,7 +76,7 @@ def test_a_key_whose_line_ends_were_changed_is_mended(what, pem, key):
     changed = MENDED[what](pem)
     assert _pem.mended(changed, "PRIVATE KEY") == pem
     assert json.loads(clean_service_account(google(changed)))["private_key"] == pem
-    found = form.load_der_private_key(private_key(changed, ""), None)
+    found = form.load_der_private_key(private_key_der(changed, ""), None)
     assert found.private_numbers() == key.private_numbers()
 
 

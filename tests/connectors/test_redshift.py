@@ -7,7 +7,7 @@ from hypothesis import given
 
 from qualytics.connectors import get
 from qualytics.connectors.shared import aws_role
-from qualytics.connectors.types import _redshift_iam, _redshift_login, redshift
+from qualytics.connectors.types import redshift
 from testbed import objects, servers
 from testbed import redshift as stand_in
 from tests.support import faults_suite as suite
@@ -39,7 +39,7 @@ DANGEROUS = {
 
 def test_every_field_becomes_its_argument_of_the_driver():
     target = suite.target("redshift", tls=suite.encrypted(), parameters={"application_name": "nightly"})
-    assert _redshift_login.arguments(target, "dev", "ann", "secret") == {
+    assert redshift.arguments(target, "dev", "ann", "secret") == {
         "host": "db.example.com",
         "port": 1234,
         "user": "ann",
@@ -54,13 +54,13 @@ def test_every_field_becomes_its_argument_of_the_driver():
 
 
 def test_without_tls_the_driver_is_told_so():
-    assert _redshift_login.arguments(suite.target("redshift", tls=suite.plain()), "dev", "ann", "x")["ssl"] is False
+    assert redshift.arguments(suite.target("redshift", tls=suite.plain()), "dev", "ann", "x")["ssl"] is False
 
 
 @given(suite.PASSWORDS)
 def test_any_password_reaches_the_driver_unchanged(password):
     target = suite.target("redshift", password=password, tls=suite.plain())
-    assert _redshift_login.arguments(target, "dev", *_redshift_login.login(target, "dev"))["password"] == password
+    assert redshift.arguments(target, "dev", *redshift.login(target, "dev"))["password"] == password
 
 
 # IAM_ROLE -----------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def test_any_password_reaches_the_driver_unchanged(password):
     ],
 )
 def test_the_warehouse_is_read_from_the_host_or_the_parameters(host, parameters, place):
-    assert _redshift_iam.place_of(host, parameters) == (place and _redshift_iam.Place(*place))
+    assert redshift.warehouse_of(host, parameters) == (place and redshift.Warehouse(*place))
 
 
 def test_the_role_is_assumed_with_the_external_id():
@@ -94,17 +94,17 @@ def test_each_kind_of_warehouse_has_its_call_for_a_login():
         suite.target("redshift", parameters=IAM),
         suite.target("redshift", parameters={"db_user": "etl"}),
     )
-    cluster, group = _redshift_iam.Place("c", "r", serverless=False), _redshift_iam.Place("w", "r", serverless=True)
+    cluster, group = redshift.Warehouse("c", "r", serverless=False), redshift.Warehouse("w", "r", serverless=True)
     common = {"ClusterIdentifier": "c", "DbName": "dev"}
-    assert _redshift_iam.login_call(role_itself, cluster, "dev") == (
+    assert redshift.login_call(role_itself, cluster, "dev") == (
         *("redshift", "get_cluster_credentials_with_iam"),
         common,
     )
-    assert _redshift_iam.login_call(named, cluster, "dev") == (
+    assert redshift.login_call(named, cluster, "dev") == (
         *("redshift", "get_cluster_credentials"),
         {**common, "DbUser": "etl", "AutoCreate": False},
     )
-    assert _redshift_iam.login_call(role_itself, group, "dev") == (
+    assert redshift.login_call(role_itself, group, "dev") == (
         *("redshift-serverless", "get_credentials"),
         {"workgroupName": "w", "dbName": "dev"},
     )
@@ -351,7 +351,7 @@ class TestIamRole:
 
     def test_the_role_gives_a_login(self, aws):
         target = suite.target("redshift", parameters=self.parameters(aws, db_user="etl"), tls=suite.encrypted())
-        user, password = _redshift_iam.login(target, "dev")
+        user, password = redshift.login(target, "dev")
         assert user == "IAM:etl"
         assert len(password) > 8
 

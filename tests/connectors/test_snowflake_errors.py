@@ -11,7 +11,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from qualytics.connectors import Refusal, Target
-from qualytics.connectors.shared.keys import private_key
+from qualytics.connectors.shared.pem import private_key_der
 from qualytics.connectors.types._snowflake_arguments import arguments
 from qualytics.connectors.types._snowflake_errors import classify
 from qualytics.secret import Secret
@@ -63,7 +63,7 @@ def certificate_text():
 )
 def test_a_bad_private_key_is_refused_in_words_that_say_so(key, text, passphrase, failure_class, words):
     with pytest.raises(Refusal) as caught:
-        private_key(text(key), passphrase)
+        private_key_der(text(key), passphrase)
     assert caught.value.verdict.failure_class == failure_class
     assert words in caught.value.verdict.cause
     assert "BEGIN" not in caught.value.verdict.cause

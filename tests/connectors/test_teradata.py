@@ -7,7 +7,7 @@ from hypothesis import given
 
 from qualytics import probe
 from qualytics.connectors import get
-from qualytics.connectors.types import _teradata_catalog, teradata
+from qualytics.connectors.types import teradata
 from qualytics.probe.child.target import make_target
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import relay
@@ -130,8 +130,8 @@ def test_the_address_that_was_checked_is_dialled_unless_the_certificate_needs_th
 
 
 def test_names_of_the_engine_itself_are_known_in_any_case():
-    assert all(_teradata_catalog._is_system(name) for name in ("DBC", "dbc", "Sys_Calendar", "SYSLIB   "))
-    assert not any(_teradata_catalog._is_system(name) for name in ("sales", "DBC2", None))
+    assert all(teradata._is_system(name) for name in ("DBC", "dbc", "Sys_Calendar", "SYSLIB   "))
+    assert not any(teradata._is_system(name) for name in ("sales", "DBC2", None))
 
 
 @pytest.mark.slow

@@ -1,10 +1,33 @@
-"""What SQL connectors share: verdicts by SQLSTATE, and one-row queries over DB-API 2.0."""
+"""What SQL connectors share: verdicts by SQLSTATE, rows and names over DB-API 2.0."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Verdict
+from qualytics.connectors.contract import Item, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+# Names that are no text: of bytes that are no UTF-8 each is shown as \xNN, and so such a name is given back. A name that
+# holds such a spelling itself is shown with \x5c for its backslash, so each spelling means one name.
+_SPELLED = re.compile(r"\\(?=x[0-9a-f]{2})")
+_ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
+
+
+def as_text(name: bytes) -> str:
+    """Return how a name is shown."""
+    text = name.decode(errors="surrogateescape")
+    if "\\" in text:
+        text = _SPELLED.sub(r"\\x5c", text)
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def as_bytes(text: str) -> bytes:
+    """Return the name that is shown so."""
+    return _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text.encode())
+
 
 # SQLSTATE (five characters) or its class (first two): ISO/IEC 9075-2, PostgreSQL's appendix A.
 _STATES: dict[str, Verdict] = {
@@ -44,3 +67,30 @@ def one_row(handle: Any, sql: str, arguments: tuple[Any, ...] = ()) -> tuple[Any
         return tuple(cursor.fetchone() or ())
     finally:
         cursor.close()
+
+
+def rows(handle: Any, sql: str, arguments: tuple[Any, ...] = (), size: int = 1_000) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query, `size` fetched at a time."""
+    cursor = handle.cursor()
+    try:
+        cursor.arraysize = size
+        cursor.execute(sql, arguments) if arguments else cursor.execute(sql)
+        while found := cursor.fetchmany(size):
+            yield from found
+            del found  # before the next are fetched: a test may hold so much
+    finally:
+        cursor.close()
+
+
+def text_of(value: Any) -> str:
+    """Return a text of a row, which some servers call bytes."""
+    return as_text(bytes(value)) if isinstance(value, bytes | bytearray | memoryview) else str(value)
+
+
+def named(
+    found: Iterator[tuple[Any, ...]], kind: str, system: Collection[str] = (), starts: tuple[str, ...] = ()
+) -> Iterator[Item]:
+    """Yield an item a row by its first column; `system` names and names that start with `starts` are the engine's own."""
+    for row in found:
+        name = text_of(row[0]).rstrip()  # fixed-width columns come padded
+        yield Item(name, kind, name in system or name.startswith(starts))

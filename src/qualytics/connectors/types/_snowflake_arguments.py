@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Param, refuse, tls_params
-from qualytics.connectors.shared.keys import private_key
+from qualytics.connectors.shared.pem import private_key_der
 from qualytics.connectors.types._snowflake_names import PLAIN, identifier
 
 if TYPE_CHECKING:
@@ -104,4 +104,4 @@ def _credentials(target: Target) -> dict[str, Any]:
     if target.parameters.get("authentication_type", "BASIC") == "BASIC":
         return {"authenticator": "SNOWFLAKE", "password": target.password.reveal()}
     passphrase = target.passphrase.reveal() if target.passphrase is not None else ""
-    return {"authenticator": "SNOWFLAKE_JWT", "private_key": private_key(target.password.reveal(), passphrase)}
+    return {"authenticator": "SNOWFLAKE_JWT", "private_key": private_key_der(target.password.reveal(), passphrase)}

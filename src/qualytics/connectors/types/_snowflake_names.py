@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Item, Target
-from qualytics.connectors.shared.rows import rows
+from qualytics.connectors.shared.sql import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,17 +2,230 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Server, tls_params
-from qualytics.connectors.shared.rows import rows
-from qualytics.connectors.types._db2_arguments import DATABASE, USER, requires
-from qualytics.connectors.types._db2_catalog import schemas, select, tables
-from qualytics.connectors.types._db2_errors import classify
-from qualytics.connectors.types._db2_login import connect
+from qualytics.connectors.contract import Chars, Connector, Item, Param, Server, Target, Verdict, refuse, tls_params
+from qualytics.connectors.shared.preamble import leave_to_driver
+from qualytics.connectors.shared.sql import by_sqlstate, one_row, rows
 
 if TYPE_CHECKING:
-    from qualytics.connectors.contract import Target
+    from collections.abc import Iterator, Mapping
+
+# Db2 lets nobody in without a database; this one comes with many servers.
+_ENTRANCE = "SAMPLE"
+# An RDB name has letters, digits and these (DDM Reference, RDBNAM); it must not break out of its line of db2cli.ini.
+DATABASE = Chars(r"[A-Za-z0-9_@#$.-]{1,128}", "letters, digits and _ @ # $ . -")
+# What ibm-db sends whole; what stands behind a semicolon it cuts off.
+USER = Chars("[^;\x00-\x1f\x7f\U00010000-\U0010ffff]*", "everything but semicolons and characters beyond U+FFFF")
+# The names of our data sources in db2cli.ini, one a way of sending the password.
+ENCRYPTED, CLEAR = "QENCRYPT", "QSERVER"
+_WAYS = {ENCRYPTED: "SERVER_ENCRYPT", CLEAR: "SERVER"}
+
+
+def requires(values: Mapping[str, Any], _secrets: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield where `ssl` and `ssl_mode` contradict each other."""
+    parameters = values.get("parameters") or {}
+    ssl, mode = parameters.get("ssl"), parameters.get("ssl_mode")
+    if (ssl is True and mode == "disable") or (ssl is False and mode == "verify"):
+        yield "parameters.ssl", f"is {str(ssl).lower()}, but ssl_mode is {mode}", "remove one of them"
+
+
+def is_encrypted(target: Target) -> bool:
+    """Say whether TLS is spoken: as `ssl` says, else when ssl_mode demands it; Db2 has a port of its own for it."""
+    ssl = target.parameters.get("ssl")
+    return bool(ssl) or (ssl is None and target.tls is not None and target.tls.mode == "verify")
+
+
+def arguments(target: Target, port: int | None = None) -> dict[str, str]:
+    """Return the CLI keywords of a data source; user and password go to SQLConnect by themselves.
+
+    `port` is that of a tunnel on this machine; without one the driver is given the target's address.
+    """
+    database = target.database or next(iter(target.entrances), _ENTRANCE)
+    if not DATABASE.fit(database):
+        raise refuse("unknown_db", f"no Db2 database can be called {database!r}", "check --database", stage="database")
+    return {
+        "Database": database,
+        "Protocol": "TCPIP",
+        "Hostname": target.address or target.host if port is None else "127.0.0.1",
+        "ServiceName": str(port or target.port),
+        "ConnectTimeout": str(max(1, int(target.timeout_s))),
+    }
+
+
+def describe(target: Target, port: int | None = None) -> None:
+    """Write the data sources, one a way of sending the password, where the driver looks for them."""
+    # A connection string knows no quotes: whatever quotes a password would be part of it. So the driver gets a file that
+    # holds no secret, and user and password as arguments.
+    keywords = "".join(f"{key}={value}\n" for key, value in arguments(target, port).items())
+    with open(f"{target.directory}/db2cli.ini", "w", encoding="utf-8") as out:
+        out.writelines(f"[{source}]\n{keywords}Authentication={way}\n" for source, way in _WAYS.items())
+    os.environ["DB2CLIINIPATH"] = target.directory
+    # No second try, which takes 5 s, and none at another host that the server names: this is what ibm.com/docs,
+    # "Db2 Connect server Sysplex support", disables automatic client reroute by.
+    os.environ["DB2_MAX_CLIENT_CONNRETRIES"] = "0"
+
+
+def can_send(value: str) -> bool:
+    """Say whether the driver sends a user name or password unchanged: it cuts the rest off (ibm-db 3.3, at Derby)."""
+    return ";" not in value and all(ord(char) <= 0xFFFF for char in value)
+
+
+def credentials(target: Target) -> tuple[str, str]:
+    """Return user name and password.
+
+    Raises:
+        Refusal: the driver would not send them as they are.
+
+    """
+    found = target.username or "", target.password.reveal() if target.password is not None else ""
+    for name, value in zip(("user name", "password"), found, strict=True):
+        if not can_send(value):
+            cause = f"ibm-db cannot send a {name} that holds a semicolon or a character beyond U+FFFF"
+            raise refuse("config", cause, f"choose another {name}", stage="login")
+    return found
+
+
+def connect(target: Target) -> Any:
+    """Log in; the password goes encrypted where the server takes it so, and as it is only over TLS or when told to."""
+    from qualytics.connectors.shared.tunnel import tunnel  # brings ssl, which knowing a type does not need
+
+    tls, encrypted = target.tls, is_encrypted(target)
+    if tls is not None:
+        tls.active = encrypted
+    given = credentials(target)
+    arguments(target)  # refuses what can be no database before the server is asked
+    leave_to_driver(target, "DRDA, Db2's protocol")
+    describe(target, tunnel(target) if encrypted else None)
+    import ibm_db  # after the variables that it reads are set
+    import ibm_db_dbi
+
+    in_clear = encrypted or tls is None or tls.mode == "disable"
+    try:
+        return ibm_db_dbi.Connection(_log_in(ibm_db.connect, given, in_clear=in_clear))
+    except Exception as exc:  # noqa: BLE001 - the driver has no other class
+        failed = exc
+    verdict = classify(failed)
+    if target.database is not None or verdict is None or verdict.failure_class != "unknown_db":
+        raise failed
+    # The answer about our guess of a database is not the user's concern.
+    hint = "name one with --database"
+    raise refuse("config", "the server answers, but Db2 lets nobody in without a database", hint, stage="login")
+
+
+def _log_in(dial: Any, credentials: tuple[str, str], *, in_clear: bool) -> Any:
+    try:
+        return dial(ENCRYPTED, *credentials)
+    except Exception as exc:  # noqa: BLE001 - the driver has no other class
+        failed = exc
+    if not in_clear or classify(failed) != OTHER_WAY:
+        raise failed
+    return dial(CLEAR, *credentials)
+
+
+OTHER_WAY = Verdict(
+    "config",
+    "the server does not take a password in the form in which it was sent",
+    "turn TLS on with ssl in --parameters, or set ssl_mode=disable to send the password itself",
+    "login",
+)
+_TRUST = "give the certificate's root as ssl_root_cert_file in --parameters"
+_OTHER_PROTOCOL = Verdict(
+    "config", "the server does not speak DRDA, Db2's protocol, as Db2 does", "check host and port"
+)
+
+# ibm.com/docs, "SQL messages", one page a code: SQL30082N is -30082.
+_CODES: dict[int, Verdict] = {
+    **dict.fromkeys((-204, -332), Verdict("config")),
+    **dict.fromkeys((-551, -552), Verdict("permission")),
+    -1060: Verdict("permission", "the user may not connect to this database", "run on the server: grant connect on database to the user", "database", authenticated=True),
+    **dict.fromkeys((-1013, -1031, -30061), Verdict("unknown_db", stage="database")),
+    **dict.fromkeys((-911, -913, -1032, -1224, -20157), Verdict("transient")),
+    **dict.fromkeys((-1040, -1226), Verdict("quota")),
+    -952: Verdict("timeout"),
+    -1336: Verdict("dns"),
+    -1598: Verdict("config", "this kind of Db2 wants a Db2 Connect licence in the driver", "ask IBM for one, or for a server-side licence"),
+    **dict.fromkeys((-30020, -30021, -30070), _OTHER_PROTOCOL),
+    -20576: Verdict("tls", "the server's certificate is for another host name", "check --host"),
+}  # fmt: skip
+
+# The reasons of SQL30082N; all that are not here are plain refusals of user or password.
+_REASONS: dict[int, Verdict] = {
+    1: Verdict("auth", "the password has expired", "set a new password on the server"),
+    7: Verdict("auth", "the user is revoked"),
+    15: Verdict("auth", "the server could not check the password", "see the server's db2diag.log"),
+    17: OTHER_WAY,
+    19: Verdict("auth", "the user is disabled or restricted"),
+    25: Verdict("permission", "the server allows no connection of this user"),
+    26: Verdict("transient", "the server's security plug-in failed", "see the server's db2diag.log"),
+}
+
+# The first protocol specific code of SQL30081N: errno of Linux, or of GSKit (ibm.com/docs, "GSKit return codes").
+_SOCKET: dict[int, Verdict] = {
+    **dict.fromkeys((110, 115), Verdict("timeout")),
+    111: Verdict("refused"),
+    113: Verdict("network"),
+}
+_GSKIT: dict[int, Verdict] = {
+    401: Verdict("tls", "the server's certificate has expired or is not valid yet", "check its dates, and this machine's clock"),
+    **dict.fromkeys((405, 414), Verdict("tls", "the server's certificate is not trusted here", _TRUST)),
+    **dict.fromkeys((406, 420), Verdict("network")),
+    **dict.fromkeys((410, 415), Verdict("config", "the server does not speak TLS on this port", "check host and port, or remove ssl from --parameters")),
+}  # fmt: skip
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by SQLCODE and what stands below it, else by SQLSTATE."""
+    text = str(exc)
+    code = re.search(r"SQLCODE=(-?\d+)", text) or re.search(r"SQL(\d{4,5})N\b", text)
+    if code is None:
+        return None
+    number = -abs(int(code[1]))
+    if number == -30082:
+        reason = re.search(r'reason "(\d+)"', text)
+        return _REASONS.get(int(reason[1]) if reason else 0, Verdict("auth", stage="login"))
+    if number == -30081:
+        return _communication(text)
+    state = re.search(r"SQLSTATE=(\w{5})", text)
+    return _CODES.get(number) or by_sqlstate(state[1] if state else None)
+
+
+def _communication(text: str) -> Verdict:
+    found = re.search(r'error code\(s\): "(\d+)"', text)
+    code = int(found[1]) if found else 0
+    if "SSL" in text and code in _GSKIT:
+        return _GSKIT[code]
+    return _SOCKET.get(code) or Verdict("tls" if "sqlccSSL" in text else "network")
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the schema exists; the database was chosen at login."""
+    sql = "select 1 from syscat.schemata where schemaname = ?"
+    if target.schema is not None and not one_row(handle, sql, (target.schema,)):
+        raise refuse(
+            "unknown_db",
+            f"there is no schema {target.schema!r}",
+            "check --schema; names are in upper case unless they were quoted",
+        )
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """List the schemas of the database; those of SYSIBM are its own."""
+    sql = "select schemaname, owner from syscat.schemata order by schemaname"
+    for name, owner in rows(handle, sql, size=target.fetch_size):
+        yield Item(name.rstrip(), "schema", owner.rstrip() == "SYSIBM")
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """List the tables and views of a schema."""
+    sql = (
+        "select tabname, type, owner from syscat.tables where tabschema = ? and type in ('T', 'V') "
+        "and left(tabname, length(cast(? as varchar(128)))) = ? order by tabname"
+    )
+    for name, kind, owner in rows(handle, sql, (target.schema, prefix, prefix), target.fetch_size):
+        yield Item(name, "view" if kind == "V" else "table", owner.rstrip() == "SYSIBM")
 
 
 def check(handle: Any, target: Target) -> Server:

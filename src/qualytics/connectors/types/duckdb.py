@@ -2,13 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Server, Target, refuse
-from qualytics.connectors.shared.files import clean_path, require_file
-from qualytics.connectors.shared.magic import DUCKDB
-from qualytics.connectors.shared.sql import one_row
-from qualytics.connectors.types import _duckdb_errors, _duckdb_listing
+from qualytics.connectors.contract import Connector, Item, Server, Target, Verdict, by_text, refuse
+from qualytics.connectors.shared.files import DUCKDB, clean_path, require_file
+from qualytics.connectors.shared.sql import named, one_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MESSAGES = (
+    (r"could not set lock|conflicting lock", Verdict("transient", "another program has the database open for writing", "close it there, or try again")),
+    (r"not a valid DuckDB database|not a DuckDB database", Verdict("config", "the file is not a DuckDB database", "check --uri")),
+    (r"newer version of DuckDB|older version of DuckDB|version number", Verdict("config", "the file was written by another version of DuckDB", "pip install --upgrade duckdb, or export and import the data")),
+    (r"encrypted database|encryption key", Verdict("config", "the DuckDB database is encrypted", "encrypted files cannot be opened here; copy it into one that is not")),
+    (r"could not read enough bytes", Verdict("config", "the DuckDB file is cut off", "copy it again, or restore it from a backup")),
+    (r"corrupt|checksum|serializ", Verdict("config", "the DuckDB database is damaged", "restore the file from a backup")),
+    (r"permission denied", Verdict("permission", "the file or its folder is closed to this program", "check the modes of both")),
+)  # fmt: skip
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by DuckDB's words."""
+    return explain(str(exc)) if type(exc).__module__.startswith(("duckdb", "_duckdb")) else None
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by DuckDB's words."""
+    return by_text(text, _MESSAGES)
+
+
+_SYSTEM = ("information_schema", "pg_catalog")
+
+
+def _rows(handle: Any, target: Target, sql: str, *given: str) -> Iterator[tuple[Any, ...]]:
+    result = handle.execute(sql, given)
+    while found := result.fetchmany(target.fetch_size):
+        yield from found
+        del found  # before the next are fetched: a test may hold so much
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the schemas of the file."""
+    sql = "select schema_name from information_schema.schemata where catalog_name = current_database() order by 1"
+    return named(_rows(handle, target, sql), "schema", _SYSTEM)
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views of a schema whose names begin with a prefix."""
+    sql = (
+        "select table_name, table_type from information_schema.tables "
+        "where table_catalog = current_database() and table_schema = ? and starts_with(table_name, ?) order by 1"
+    )
+    schema = target.schema or "main"
+    for found, kind in _rows(handle, target, sql, schema, prefix):
+        yield Item(found, "view" if kind == "VIEW" else "table", schema in _SYSTEM)
+
 
 # DuckDB documentation, "Securing DuckDB".
 _CONFIG = {
@@ -57,10 +106,10 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    classify=_duckdb_errors.classify,
-    explain=_duckdb_errors.explain,
-    schemas=_duckdb_listing.schemas,
-    tables=_duckdb_listing.tables,
+    classify=classify,
+    explain=explain,
+    schemas=schemas,
+    tables=tables,
     verified="the real engine",
     authentication=(("NONE", "no login: the file is opened by the user who runs the test"),),
     privileges=("the right to read the file and to enter its directory, for that user",),

@@ -2,16 +2,265 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Refusal, Server, tls_params
-from qualytics.connectors.shared.preamble import MYSQL_CLIENT_SSL, mysql_offers_tls
-from qualytics.connectors.types._mysql_arguments import arguments
-from qualytics.connectors.types._mysql_catalog import catalogs, select, tables
-from qualytics.connectors.types._mysql_errors import AUTH_OR_CERTIFICATE, AUTH_OR_TLS, classify, explain
+from qualytics.connectors.contract import (
+    Connector,
+    Item,
+    Param,
+    Refusal,
+    Server,
+    Target,
+    Verdict,
+    by_text,
+    refuse,
+    tls_params,
+)
+from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
+from qualytics.connectors.shared.sql import by_sqlstate, named, rows, text_of
 
 if TYPE_CHECKING:
-    from qualytics.connectors.contract import Target
+    from collections.abc import Iterator
+
+_CLEAR_HINT = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of pymysql.connect."""
+    from pymysql.cursors import SSCursor
+
+    found: dict[str, Any] = {
+        "host": target.host,
+        "port": target.port,
+        "user": target.username,
+        # As bytes: PyMySQL encodes a text as Latin-1.
+        "password": target.password.reveal().encode() if target.password is not None else b"",
+        "charset": "utf8mb4",
+        "cursorclass": SSCursor,
+        "autocommit": True,
+        "local_infile": False,
+        "program_name": target.parameters.get("program_name", "qualytics"),
+        "connect_timeout": target.timeout_s,
+        "read_timeout": target.timeout_s,
+        "write_timeout": target.timeout_s,
+    }
+    tls = target.tls
+    if tls is not None and tls.active:
+        return found | {"ssl": tls.context}
+    found["ssl_disabled"] = True
+    if tls is not None and tls.mode == "auto":
+        found["auth_plugin_map"] = {
+            **dict.fromkeys(("mysql_clear_password", "dialog", "sha256_password", "mysql_old_password"), _NeedsTls),
+            "caching_sha2_password": _FastSha2,
+        }
+    return found
+
+
+def _needs_tls() -> Refusal:
+    return refuse("tls", "the server asks for the password itself over a plain connection", _CLEAR_HINT)
+
+
+class _NeedsTls:
+    """In place of a plugin that gives the password away to whoever listens or answers."""
+
+    def __init__(self, _connection: Any) -> None:
+        """Take what PyMySQL gives."""
+
+    def authenticate(self, _packet: Any) -> Any:
+        """Refuse; nothing was sent yet."""
+        raise _needs_tls()
+
+
+class _FastSha2:
+    """caching_sha2_password as far as only a hash is sent.
+
+    Its other half sends the password under a key that the server names, and over a plain connection
+    anybody may be the server. MySQL's own clients refuse that, too.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def authenticate(self, packet: Any) -> Any:
+        """Answer a switch to this plugin, or hear how the server took the first answer."""
+        connection = self._connection
+        if packet.is_auth_switch_request():
+            from pymysql._auth import scramble_caching_sha2
+
+            connection.write_packet(scramble_caching_sha2(connection.password, packet.read_all().removesuffix(b"\0")))
+            packet = connection._read_packet()  # noqa: SLF001 - the interface that PyMySQL gives to plugins
+        if not packet.is_extra_auth_data():
+            return packet
+        if packet.get_all_data()[1:2] != b"\3":  # 3: the hash was enough
+            raise _needs_tls()
+        return connection._read_packet()  # noqa: SLF001
+
+
+_EXPIRED = Verdict("auth", "the account's password has expired", "set a new password on the server")
+_LOCKED = Verdict("auth", "the account is locked", "run on the server: alter user … account unlock")
+_PLUGIN = Verdict(
+    "config",
+    "the account's authentication plugin is not supported",
+    "give the account another plugin on the server, such as mysql_native_password or caching_sha2_password",
+)
+_KERBEROS = Verdict(
+    "config",
+    "the account logs in by Kerberos, which is not offered here",
+    "give the account a plugin that takes a password, such as mysql_native_password or caching_sha2_password",
+)
+# Over TLS: an account that demands a client certificate and a wrong password are refused in one and the same packet.
+AUTH_OR_CERTIFICATE = Verdict(
+    "auth",
+    None,
+    "check --username and --password; the server refuses an account that demands a client certificate (require x509) "
+    "in the same words, and none is offered here: require ssl is enough for a password",
+)
+# Of a plain login: an account that demands TLS and a wrong password sound alike.
+AUTH_OR_TLS = Verdict(
+    "auth",
+    None,
+    "check --username and --password; the server refuses an account that demands TLS in the same words: "
+    "try ssl_mode=auto in --parameters",
+)
+_NONSENSE = Verdict("config", f"the server does not speak {MYSQL} as it should", "check host and port")
+_GSSAPI = (r"gssapi|kerberos", _KERBEROS)
+# What PyMySQL says without a number, as a RuntimeError.
+_MESSAGES = (
+    (r"pynacl", _PLUGIN),
+    (
+        r"LOAD_LOCAL",
+        Verdict("config", "the server asked for a file of this machine, and got none", "check host and port"),
+    ),
+)
+
+# Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and from 2000 to 2999 they
+# are the client's own. From 9001 on: ProxySQL, and TiDB's "Error Codes".
+_NUMBERS: dict[int, Verdict] = {
+    1037: Verdict("quota"),  # out of memory
+    1040: Verdict("quota", "the server has too many connections"),
+    1041: Verdict("quota"),  # out of resources
+    1042: Verdict("config"),  # cannot resolve our address
+    1043: Verdict("config"),  # bad handshake
+    1044: Verdict("permission", stage="database"),
+    1045: Verdict("auth"),
+    1047: Verdict("transient", "this node answers no commands now; of a Galera cluster: it is not in step with the others"),
+    1049: Verdict("unknown_db", stage="database"),
+    1053: Verdict("transient", "the server is shutting down"),
+    1102: Verdict("unknown_db", stage="database"),  # a name that no database can have
+    1129: Verdict("permission", "the server blocks this host after many failed connections", "run on the server: flush hosts"),
+    1130: Verdict("permission", "the server lets nobody in from this address", "ask for an account for the local_address of this report"),
+    1135: Verdict("quota"),  # cannot make a thread
+    1142: Verdict("permission"),
+    1143: Verdict("permission"),
+    1152: Verdict("network"),
+    1158: Verdict("network"),
+    1159: Verdict("timeout"),
+    1160: Verdict("network"),
+    1161: Verdict("timeout"),
+    1184: Verdict("network"),
+    1203: Verdict("quota", "the user has too many connections"),
+    1205: Verdict("transient"),
+    1213: Verdict("transient"),
+    1226: Verdict("quota", "the user is at a limit of the server"),
+    1227: Verdict("permission"),
+    1251: _PLUGIN,
+    1275: _PLUGIN,
+    1524: _PLUGIN,
+    1370: Verdict("permission"),
+    1698: Verdict("auth"),
+    1820: _EXPIRED,
+    1862: _EXPIRED,
+    1461: Verdict("quota"),
+    1836: Verdict("transient"),  # it runs in read-only mode
+    1927: Verdict("network", "the server ended the connection"),
+    1969: Verdict("timeout"),
+    2006: Verdict("network"),
+    2013: Verdict("network"),
+    2026: Verdict("tls"),
+    2059: _PLUGIN,
+    2061: _PLUGIN,
+    3024: Verdict("timeout"),
+    3032: Verdict("transient", "the server is in offline mode", "wait, or ask for offline_mode = off on the server"),
+    3118: _LOCKED,
+    3159: Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
+    3168: Verdict("transient"),  # the server is not available
+    3169: Verdict("network", "the server ended the connection"),
+    3955: _LOCKED,
+    4031: Verdict("network", "the server ended the connection"),
+    4150: _LOCKED,
+    4151: _LOCKED,
+    9001: Verdict("timeout", "the proxy reached no server behind it in time", "wait, or ask whether its servers are online"),
+    9002: Verdict("timeout"),
+    9003: Verdict("transient"),
+    9005: Verdict("transient"),
+}  # fmt: skip
+# In a server's answer this number of a client is MySQL Router's; of a client it says many things.
+_ROUTER = {2003: Verdict("transient", "the router could not reach a server behind it")}
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by the number of the error, else by its SQLSTATE."""
+    if isinstance(exc, RuntimeError):
+        return by_text(str(exc), _MESSAGES)
+    if isinstance(exc, LookupError | struct.error | UnicodeError):  # PyMySQL stumbled over a packet
+        return _NONSENSE
+    if not type(exc).__module__.startswith("pymysql"):
+        return None
+    number = exc.args[0] if exc.args else None
+    if not isinstance(number, int):
+        return _NONSENSE
+    if _NUMBERS.get(number) is _PLUGIN and (kerberos := by_text(str(exc), (_GSSAPI,))):
+        return kerberos
+    return _NUMBERS.get(number) or _ROUTER.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
+
+
+# As mysql ("ERROR 1045 (28000)"), drivers ("(1045, …", "Error Code: 1045") and logs ("errno: 1045") write numbers.
+_NUMBER = re.compile(r"(?:\berror(?: code)?:? |\berrno\W{1,3}|\bcode\W{1,3}|#|\()(\d{4})\b", re.IGNORECASE)
+_WORDS = (
+    *_MESSAGES,
+    (r"access denied for user .* to database", _NUMBERS[1044]),
+    (r"access denied for user", _NUMBERS[1045]),
+    (r"unknown database", _NUMBERS[1049]),
+    (r"too many connections", _NUMBERS[1040]),
+    (r"is not allowed to connect to this", _NUMBERS[1130]),
+    (
+        r"authentication plugin .* cannot be loaded|public key retrieval is not allowed|does not support authentication protocol|authentication method unknown to the client|authentication plugin is not supported",
+        _PLUGIN,
+    ),
+)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the first known number in a text, else by the server's words, which Java's driver leaves alone."""
+    numbers = (int(found) for found in _NUMBER.findall(text))
+    return next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or by_text(text, _WORDS)
+
+
+_SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
+
+
+def select(handle: Any, target: Target) -> None:
+    """Change to the database."""
+    if target.database is not None:
+        handle.select_db(target.database)
+
+
+def catalogs(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the databases that this user may see."""
+    found = rows(handle, "select schema_name from information_schema.schemata order by 1", size=target.fetch_size)
+    return named(found, "catalog", _SYSTEM)
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views of a database whose names begin with a prefix."""
+    sql = (
+        "select table_name, table_type from information_schema.tables "
+        "where table_schema = %s and left(table_name, %s) = %s order by 1"
+    )
+    for found, kind in rows(handle, sql, (target.database, len(prefix), prefix), target.fetch_size):
+        yield Item(text_of(found), "view" if "VIEW" in text_of(kind) else "table", target.database in _SYSTEM)
 
 
 def connect(target: Target) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Server
-from qualytics.connectors.shared.keys import key_fault
+from qualytics.connectors.shared.pem import key_fault
 from qualytics.connectors.types._snowflake_arguments import PARAMS
 from qualytics.connectors.types._snowflake_errors import classify, explain
 from qualytics.connectors.types._snowflake_login import connect

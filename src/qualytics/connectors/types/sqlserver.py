@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from qualytics.connectors.contract import SSL_MODES, Connector
 from qualytics.connectors.shared import tds
-from qualytics.connectors.shared.tds_errors import classify, explain
 
 CONNECTOR = Connector(
     type="sqlserver",
@@ -25,8 +24,8 @@ CONNECTOR = Connector(
     open=tds.connect,
     select=tds.select,
     check=tds.check,
-    classify=classify,
-    explain=explain,
+    classify=tds.classify,
+    explain=tds.explain,
     catalogs=tds.catalogs,
     schemas=tds.schemas,
     tables=tds.tables,

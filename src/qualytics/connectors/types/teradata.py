@@ -2,17 +2,184 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Server
+from qualytics.connectors.contract import (
+    Chars,
+    Connector,
+    Endpoint,
+    Item,
+    Param,
+    Server,
+    Target,
+    Verdict,
+    by_text,
+    refuse,
+    tls_params,
+)
 from qualytics.connectors.shared.preamble import leave_to_driver
-from qualytics.connectors.shared.sql import one_row
-from qualytics.connectors.types._teradata_arguments import ACCOUNT, PARAMS, PLAIN_PORT, arguments, endpoint
-from qualytics.connectors.types._teradata_catalog import schemas, select, tables
-from qualytics.connectors.types._teradata_errors import classify, explain
+from qualytics.connectors.shared.sql import one_row, rows
 
 if TYPE_CHECKING:
-    from qualytics.connectors.contract import Target
+    from collections.abc import Iterator, Mapping
+
+PLAIN_PORT, _TLS_PORT = 1025, 443
+# The driver reads such a text as the names of two files (its documentation, "Stored Password Protection").
+_FILES = "ENCRYPTED_PASSWORD("
+
+# It stands in quotes behind user and password (docs.teradata.com, "Account String Expansion").
+ACCOUNT = Chars(r"[A-Za-z0-9_ $#&@%./+:-]+", "letters, digits, blanks and _ $ # & @ % . / + : -")
+
+PARAMS = (
+    *tls_params(),
+    Param(
+        "logmech",
+        str,
+        "who checks the password (the driver's name)",
+        choices=("TD2", "LDAP", "TDNEGO"),
+        default="TD2",
+    ),
+    Param("encryptdata", bool, "encrypt what is sent without TLS (the driver's name)", default="false"),
+    Param(
+        "tmode",
+        str,
+        "transaction mode (the driver's name)",
+        choices=("DEFAULT", "ANSI", "TERA"),
+        default="DEFAULT",
+        harmless="how transactions end, once the user has logged in",
+    ),
+    Param("account", str, "account to charge (the driver's name)", max_length=128),
+)
+
+
+def endpoint(values: Mapping[str, Any]) -> Endpoint:
+    """Return where the gateway listens: TLS has a port of its own."""
+    mode = (values.get("parameters") or {}).get("ssl_mode")
+    default = _TLS_PORT if mode in {"verify", "require"} else PLAIN_PORT
+    return Endpoint(values.get("host") or "", values.get("port") or default)
+
+
+def sslmode(target: Target) -> str:
+    """Return the driver's mode; under auto the port says whether TLS is offered."""
+    mode = target.tls.mode if target.tls is not None else "disable"
+    if mode == "auto":
+        mode = "verify" if target.port == _TLS_PORT else "disable"
+    return {"verify": "VERIFY-FULL", "require": "REQUIRE", "disable": "DISABLE"}[mode]
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of teradatasql.connect; it takes every value as a text.
+
+    Raises:
+        Refusal: the driver would take user or password for something else.
+
+    """
+    mode = sslmode(target)
+    port = "dbs_port" if mode == "DISABLE" else "https_port"
+    found: dict[str, Any] = {
+        "host": target.host if mode == "VERIFY-FULL" else target.address or target.host,
+        port: str(target.port),
+        "user": target.username,
+        "password": target.password.reveal() if target.password is not None else "",
+        "sslmode": mode,
+        "logmech": target.parameters.get("logmech", "TD2"),
+        "encryptdata": "true" if target.parameters.get("encryptdata") else "false",
+        "tmode": target.parameters.get("tmode", "DEFAULT"),
+        "cop": "false",  # no second host by name
+        "sslcrc": "DISABLE",  # no request to an address that the certificate names
+        "connect_timeout": str(int(target.timeout_s * 1_000)),
+        "logon_timeout": str(max(1, int(target.timeout_s))),
+    }
+    if mode == "VERIFY-FULL" and target.tls is not None and target.tls.ca_file:
+        found["sslca"] = target.tls.ca_file
+    if "account" in target.parameters:
+        found["account"] = target.parameters["account"]
+    if any(str(found[name]).startswith(_FILES) for name in ("user", "password")):
+        raise refuse(
+            "config",
+            "the driver takes a user name or password that begins so for the names of files",
+            "choose another password",
+        )
+    return found
+
+
+# docs.teradata.com, "Analytics Database Messages", one page a number.
+_NUMBERS: dict[int, Verdict] = {
+    **dict.fromkeys((3002, 8017), Verdict("auth", stage="login")),
+    3032: Verdict("auth", "the password has expired", "set a new password on the server"),
+    3055: Verdict("permission", "the server takes no logons of this user now", "ask for logons to be enabled"),  # as a user reported it
+    **dict.fromkeys((3523, 3524, 5315), Verdict("permission")),
+    3802: Verdict("unknown_db", stage="database"),
+    3807: Verdict("unknown_db"),
+    **dict.fromkeys((2646, 3149, 3151, 8024), Verdict("quota")),
+    **dict.fromkeys((2631, 2825, 2826, 2828, 3111, 3120, 3598, 3897), Verdict("transient")),
+    **dict.fromkeys((3110, 3156), Verdict("timeout")),
+    **dict.fromkeys((3706, 3707), Verdict("config")),
+}  # fmt: skip
+# The driver is written in Go: below its own umbrellas (444 not connected, 446 not connected to an address, 395 no answer,
+# 301 connection lost, 441 another server's HTTP) stand the words of Go's net, crypto/tls and crypto/x509.
+_MESSAGES = (
+    (r"Invalid (user )?password", Verdict("auth", stage="login")),  # Security Administration, "Using Logon Error Handling Options"
+    (r"Error 493\]|no such host", Verdict("dns")),
+    (r"connection refused", Verdict("refused")),
+    (r"i/o timeout|deadline exceeded|timed out", Verdict("timeout")),
+    (r"does not match any SANs|cannn?ot match missing Subject CN|x509:|certificate verification failed", Verdict("tls")),
+    (r"first record does not look like a TLS handshake|Error 441\]|unexpected .*HTTP response", Verdict("config", "the server is another kind of server", "check host and port; TLS is on port 443, plain on 1025")),
+    (r"tls: |remote error", Verdict("tls")),
+    (r"Error (301|395)\]|connection reset|broken pipe|\bEOF\b", Verdict("network")),
+)  # fmt: skip
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by the database's number, else by the words of the driver and of Go below them."""
+    text = str(exc)
+    number = re.search(r"\[Teradata Database\] \[Error (\d+)\]", text)
+    known = _NUMBERS.get(int(number[1])) if number else None
+    return known or (by_text(text, _MESSAGES) if "[Teradata " in text else None)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the number as BTEQ ("Failure 8017") and the drivers ("[Error 8017]") write it, else by the driver's words."""
+    numbers = re.findall(r"\b(?:Failure|Error|Code)\W{1,3}(\d{4})\b", text, re.IGNORECASE)
+    return next((_NUMBERS[int(one)] for one in numbers if int(one) in _NUMBERS), None) or by_text(text, _MESSAGES)
+
+
+# docs.teradata.com: Database Administration, "About User DBC"; Security Administration, "Other System-Generated Users";
+# Data Dictionary, "Overview". The second half is from the default of DataHub's Teradata source. Case does not count.
+_SYSTEM = frozenset((
+    "ALL", "CRASHDUMPS", "DBC", "DBCEXTENSION", "DEFAULT", "EXTERNAL_AP", "EXTUSER", "PUBLIC", "SQLJ", "SYSADMIN",
+    "SYSLIB", "SYSSPATIAL", "SYSTEMFE", "SYSUDTLIB", "SYSUIF", "SYS_CALENDAR", "TDMAPS", "TDPUSER", "TD_SYSFNLIB",
+    "DBCMNGR", "GLOBAL_FUNCTIONS", "LOCKLOGSHREDDER", "SYSBAR", "SYSJDBC", "TDAAS_DB", "TDBCMGMT", "TDQCD", "TDSTATS",
+    "TDWM", "TD_ANALYTICS_DB", "TD_SERVER_DB", "TD_SYSGPL", "TD_SYSXML",
+))  # fmt: skip
+
+
+def _is_system(database: str | None) -> bool:
+    return (database or "").rstrip().upper() in _SYSTEM
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the database exists; Teradata's schema is its database."""
+    wanted = target.schema or target.database
+    sql = "select 1 from DBC.DatabasesVX where DatabaseName = ?"
+    if wanted is not None and not one_row(handle, sql, (wanted,)):
+        raise refuse(
+            "unknown_db", f"there is no database {wanted!r} that user {target.username!r} may see", "check --schema"
+        )
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """List the databases and users that this user may see."""
+    for (name,) in rows(handle, "select DatabaseName from DBC.DatabasesVX order by 1", size=target.fetch_size):
+        yield Item(name.rstrip(), "schema", _is_system(name))
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """List the tables and views of a database; T and O are tables with and without a primary index."""
+    sql = "select TableName, TableKind from DBC.TablesVX where DatabaseName = ? and TableKind in ('T', 'O', 'V') and (? = '' or position(? in TableName) = 1) order by 1"
+    for name, kind in rows(handle, sql, (target.schema, prefix, prefix), target.fetch_size):
+        yield Item(name.rstrip(), "view" if kind.strip() == "V" else "table", _is_system(target.schema))
 
 
 def connect(target: Target) -> Any:

@@ -1,22 +1,49 @@
-"""What the fields of PostgreSQL's errors, and the words of libpq, mean."""
+"""What PostgreSQL and Redshift share: what errors mean, a login where no database was named, the catalogs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Verdict, by_text
-from qualytics.connectors.shared.sql import by_sqlstate
+from qualytics.connectors.contract import Item, Refusal, Target, Verdict, by_text, refuse
+from qualytics.connectors.shared.sql import by_sqlstate, named, one_row, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
     from qualytics.connectors.contract import Tls
 
-_ENTRY = "ask for an entry in pg_hba.conf for the local_address of this report"
+_HINT = "name the database to use with --database"
+
+
+def log_in_to_first(databases: Iterable[str | None], log_in: Callable[[str], Any]) -> Any:
+    """Return the handle of the first login to one of some databases that succeeds; `log_in` raises a Refusal otherwise.
+
+    Raises:
+        Refusal: none did. Its verdict names the databases, which nobody asked for, and says whether one let this user
+            in by name and password.
+
+    """
+    names = list(dict.fromkeys(name for name in databases if name))
+    refusals = []
+    for name in names:
+        try:
+            return log_in(name)
+        except Refusal as exc:
+            if exc.verdict.failure_class not in {"unknown_db", "permission"}:
+                raise
+            refusals.append(exc)
+    first = next((exc for exc in refusals if exc.verdict.authenticated), refusals[0])
+    cause = f"no database was named, and this user can enter none of {', '.join(map(repr, names))}"
+    raise Refusal(replace(first.verdict, cause=cause, hint=_HINT)) from first.__cause__
+
+
+_HBA_HINT = "ask for an entry in pg_hba.conf for the local_address of this report"
 _DEMANDS_TLS = Verdict("tls", "the server demands TLS", "set ssl_mode in --parameters to suit the server")
-_NO_ENTRY = Verdict(
+_NO_HBA_HINT = Verdict(
     "permission",
     "the server's pg_hba.conf lets this user, database or address in nowhere",
-    f"{_ENTRY}, or name the database that has one with --database",
+    f"{_HBA_HINT}, or name the database that has one with --database",
 )
 _NO_ROLE = Verdict(
     "auth",
@@ -29,17 +56,17 @@ _CLOSED = Verdict(
 _CLIENT_CERTIFICATE = Verdict(
     "tls",
     "the server asks for a client certificate, and this product offers none",
-    f"{_ENTRY} that takes a password without a certificate: scram-sha-256, without clientcert",
+    f"{_HBA_HINT} that takes a password without a certificate: scram-sha-256, without clientcert",
 )
 _KERBEROS = Verdict(
     "config",
     "the server asks for Kerberos (GSSAPI or SSPI), which is not offered here",
-    f"{_ENTRY} that takes a password, such as scram-sha-256",
+    f"{_HBA_HINT} that takes a password, such as scram-sha-256",
 )
 _METHOD = Verdict(
     "config",
     "the server asks for a way of logging in that is not offered here",
-    f"{_ENTRY} that takes a password, such as scram-sha-256",
+    f"{_HBA_HINT} that takes a password, such as scram-sha-256",
 )
 _OLD_CLIENT = Verdict(
     "config",
@@ -49,9 +76,9 @@ _OLD_CLIENT = Verdict(
 _IDENT = Verdict(
     "auth",
     "the server asked for no password: it looks who runs this program (ident), or at a certificate",
-    f"{_ENTRY} that takes a password, such as scram-sha-256",
+    f"{_HBA_HINT} that takes a password, such as scram-sha-256",
 )
-_IN_BETWEEN = Verdict(
+_OTHER_TLS = Verdict(
     "tls",
     "the server sees another TLS connection than the one made here: something between the two ends it",
     "connect to the server itself, or ask what stands between",
@@ -67,14 +94,14 @@ MESSAGES = (
     (r"authentication (method|type|response)\b.{0,60}\b[79]\b", _KERBEROS),
     (r"(unsupported|unknown|unrecogni[sz]ed) authentication|authentication (method|type)\b.{0,60}\bnot (supported|recogni[sz]ed|implemented)", _METHOD),
     (r"pg_hba\.conf.*(no encryption|SSL off)|^(FATAL: *)?SSL required", _DEMANDS_TLS),
-    (r"pg_hba\.conf", _NO_ENTRY),
+    (r"pg_hba\.conf", _NO_HBA_HINT),
     (r"valid client certificate|client certificate (is )?required", _CLIENT_CERTIFICATE),
     (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|GSSAPI (security|authentication)", _KERBEROS),
     (r"authentication method requirement .* failed: server requested (?!a (cleartext|hashed) password)", _METHOD),
     (r"role .* is not permitted to log in", _NO_ROLE),
     (r"authentication method requirement .* failed|requires? a cleartext password", _CLEAR_TEXT),
     (r"(ident|peer) authentication failed", _IDENT),
-    (r"channel binding (check failed|negotiation)", _IN_BETWEEN),
+    (r"channel binding (check failed|negotiation)", _OTHER_TLS),
     (r"authentication failed|no password (supplied|was provided)|no such user|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
     (r"no such database|database .* does not exist", Verdict("unknown_db", stage="database")),
     (r"permission denied for database|does not have CONNECT privilege", Verdict("permission", stage="database")),
@@ -97,8 +124,8 @@ PROXY = "08P01"
 _AT_LOGIN: dict[str, Verdict] = {
     "28000 ClientAuthentication": _CLIENT_CERTIFICATE,
     "28000 InitializeSessionUserId": _NO_ROLE,
-    "28000 read_client_first_message": _IN_BETWEEN,
-    "28000 read_client_final_message": _IN_BETWEEN,
+    "28000 read_client_first_message": _OTHER_TLS,
+    "28000 read_client_final_message": _OTHER_TLS,
     "42501": Verdict("permission", stage="database"),
     "55000": Verdict("permission", "the database takes no connections", stage="database"),
     "57P03": _CLOSED,
@@ -108,7 +135,7 @@ _PAST_LOGIN = frozenset({"InitPostgres", "CheckMyDatabase"})
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ServerError:
     """What a server said of a login that failed; `routine` is the function of its source that said so."""
 
     state: str | None
@@ -117,26 +144,71 @@ class Said:
     used_password: bool = True
 
 
-def at_login(said: Said, tls: Tls | None = None) -> Verdict | None:
+def at_login(error: ServerError, tls: Tls | None = None) -> Verdict | None:
     """Judge by the fields of an error, which are the same in every language; None when they do not say enough."""
-    if said.state == "28000" and "pg_hba.conf" in said.text:  # a file has one name in every language
+    if error.state == "28000" and "pg_hba.conf" in error.text:  # a file has one name in every language
         if tls is None:
-            return by_text(said.text, MESSAGES)
-        return _DEMANDS_TLS if tls.mode == "disable" else _NO_ENTRY
-    if said.state == "28000" and said.routine == "auth_failed" and not said.used_password:
+            return by_text(error.text, MESSAGES)
+        return _DEMANDS_TLS if tls.mode == "disable" else _NO_HBA_HINT
+    if error.state == "28000" and error.routine == "auth_failed" and not error.used_password:
         return _IDENT
-    found = _AT_LOGIN.get(f"{said.state} {said.routine}") or _AT_LOGIN.get(said.state or "")
-    if found is None and said.state in {None, PROXY}:
-        found = by_text(said.text, MESSAGES)
-    found = found or by_sqlstate(said.state)
-    if found is None:
+    verdict = _AT_LOGIN.get(f"{error.state} {error.routine}") or _AT_LOGIN.get(error.state or "")
+    if verdict is None and error.state in {None, PROXY}:
+        verdict = by_text(error.text, MESSAGES)
+    verdict = verdict or by_sqlstate(error.state)
+    if verdict is None:
         return None
     # A pooler says what it has no database for, or lets into none, once it has asked for the password.
-    asked = said.routine is None and said.used_password and found.stage == "database"
-    return replace(found, authenticated=asked or said.routine in _PAST_LOGIN)
+    asked_password = error.routine is None and error.used_password and verdict.stage == "database"
+    return replace(verdict, authenticated=asked_password or error.routine in _PAST_LOGIN)
 
 
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by SQLSTATE where there is one that says something, else by libpq's or a pooler's words."""
     state = getattr(exc, "sqlstate", None)
     return (by_text(str(exc), MESSAGES) if state in {None, PROXY} else None) or by_sqlstate(state)
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the schema exists and may be used."""
+    if target.schema is None:
+        return
+    sql = "select has_schema_privilege(nspname, 'usage'), current_user from pg_catalog.pg_namespace where nspname = %s"
+    row = one_row(handle, sql, (target.schema,))
+    if not row:
+        raise refuse("unknown_db", f"there is no schema {target.schema!r} in {target.database!r}", "check --schema")
+    may_use, user = row
+    if not may_use:
+        grant = f"grant usage on schema {_quoted(target.schema)} to {_quoted(user)}"
+        cause = f"user {user!r} may not use schema {target.schema!r}"
+        raise refuse("permission", cause, f"run on the server: {grant}")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def catalogs(handle: Any, target: Target, system: Collection[str] = ()) -> Iterator[Item]:
+    """Yield the databases; templates and those of `system` are the engine's own."""
+    sql = "select datname, datistemplate from pg_catalog.pg_database order by 1"
+    for name, is_template in rows(handle, sql, size=target.fetch_size):
+        yield Item(name, "catalog", is_template or name in system)
+
+
+def schemas(handle: Any, target: Target, system: Collection[str] = ("information_schema",)) -> Iterator[Item]:
+    """Yield the schemas of the database; no user may name one pg_…."""
+    names = rows(handle, "select nspname from pg_catalog.pg_namespace order by 1", size=target.fetch_size)
+    return named(names, "schema", system, ("pg_",))
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield tables (partitioned and foreign ones too) and views whose names begin with a prefix."""
+    sql = (
+        "select relname, relkind in ('v', 'm') from pg_catalog.pg_class "
+        "where relkind in ('r', 'p', 'f', 'v', 'm') and relnamespace = "
+        "(select oid from pg_catalog.pg_namespace where nspname = %s) and left(relname, length(%s::text)) = %s order by 1"
+    )
+    schema = target.schema or "public"
+    is_system = schema == "information_schema" or schema.startswith("pg_")
+    for name, is_view in rows(handle, sql, (schema, prefix, prefix), target.fetch_size):
+        yield Item(name, "view" if is_view else "table", is_system)

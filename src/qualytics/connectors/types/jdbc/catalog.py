@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Item, Target, refuse
-from qualytics.connectors.types._jdbc_errors import reported
+from qualytics.connectors.types.jdbc.errors import reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
