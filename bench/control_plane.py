@@ -18,6 +18,7 @@ from qualytics.service.accounts.users import Users
 from qualytics.service.context import Context
 from qualytics.settings import Plane, Settings
 from testbed import servers
+from testbed.installing import install_debian, virtual_environment
 from testbed.needs import program
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def control_plane(home: Path, log: Path, *options: str, extra: Mapping[str, str]
 
 def twin_python() -> Path:
     """Return the interpreter of the yardstick's own environment, installed when it is missing."""
-    return servers.virtual_environment("bench-twin") / "bin" / "python"
+    return virtual_environment("bench-twin") / "bin" / "python"
 
 
 @contextlib.contextmanager
@@ -155,7 +156,7 @@ def read_wrk(said: str) -> Load:
 
 def wrk_program() -> str:
     """Return the path of `wrk`, installed when it is missing."""
-    servers.install_debian("wrk")
+    install_debian("wrk")
     return program("wrk") or "wrk"
 
 

@@ -19,6 +19,7 @@ from qualytics.connectors.shared.google import PUBLIC
 from qualytics.masking import Masking
 from qualytics.secret import Secret
 from testbed import servers
+from testbed.installing import virtual_environment
 from testbed.reach import google_key, reaching
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def growth(bench: Bench) -> Iterator[Figure]:
 
 def published(bench: Bench) -> Iterator[Figure]:
     """Time the published client beside ours: its list asks a stub on this machine, ours reads its store."""
-    other = str(servers.virtual_environment("qualytics-cli") / "bin" / "qualytics")
+    other = str(virtual_environment("qualytics-cli") / "bin" / "qualytics")
     listing = qualytics(bench.dozen(), "connections", "list", "--format", "json")
     with hosts.connections_api(json.loads(listing.run())) as port:
         claims = [base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"HS256"}', b"{}", b"none")]

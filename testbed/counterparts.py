@@ -12,14 +12,14 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import trustme
+
 from testbed import cloud, derby, fakesnow, hive, java, objects, redshift, servers
 from testbed.reach import reaching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import trustme
 
 AWS = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "us-east-1"}
 
@@ -31,6 +31,13 @@ class Place:
     folder: Path
     authority: trustme.CA
     root_file: Path
+
+    @classmethod
+    def within(cls, folder: Path) -> Place:
+        """Return a place with an authority of its own."""
+        authority, root = trustme.CA(), folder / "root.pem"
+        authority.cert_pem.write_to_path(str(root))
+        return cls(folder, authority, root)
 
     @property
     def certificate(self) -> Any:
@@ -119,8 +126,9 @@ def queries(_place: Place, kind: str) -> Iterator[Case]:
     from google.cloud import bigquery
 
     with cloud.bigquery() as server:
+        nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]  # google.auth has no types
         options = {"api_endpoint": f"http://{server.host}:{server.port}"}
-        client = bigquery.Client(project=cloud.PROJECT, credentials=AnonymousCredentials(), client_options=options)
+        client = bigquery.Client(project=cloud.PROJECT, credentials=nobody, client_options=options)
         with contextlib.closing(client):
             client.create_dataset("sales")
             client.query_and_wait("create table sales.orders (id int64)")
@@ -214,7 +222,7 @@ def abfs(_place: Place, kind: str) -> Iterator[Case]:
     with objects.azurite() as server:
         url = f"http://{server.host}:{server.port}/{server.user}"
         objects.make_container(server, "data")
-        account = {"account_name": server.user, "account_key": server.password, "endpoint": url}
+        account: dict[str, Any] = {"account_name": server.user, "account_key": server.password, "endpoint": url}
         obstore.put(AzureStore("data", client_options={"allow_http": True}, **account), "top.csv", b"1,2\n")
         given = reaching(kind, server.port) | {"access_key": server.user, "secret_key": server.password}
         given |= {"uri": f"abfss://data@{server.user}.dfs.core.windows.net", "parameters": {"endpoint_url": url}}

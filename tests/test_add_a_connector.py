@@ -14,16 +14,6 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "add-a-connector.md").read_text()
 FILES = re.findall(r"^`([\w/.]+)`(, at its head)?:\n\n```python\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = re.search(r"## The rest\n\n```sh\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
-# Starts the counterpart, says what a connection to it is given, and waits for the end of its input.
-SERVING = """
-import json, pathlib, sys, trustme
-from testbed.counterparts import Place, redis
-authority, root = trustme.CA(), pathlib.Path("root.pem")
-authority.cert_pem.write_to_path(str(root))
-with redis(Place(pathlib.Path(), authority, root.absolute()), "redis") as case:
-    print(json.dumps(case.given), flush=True)
-    sys.stdin.read()
-"""
 
 pytestmark = pytest.mark.slow  # a project of its own
 
@@ -62,7 +52,7 @@ def result(process, code=0):
 def test_the_type_is_listed_created_tested_and_shown(call):
     qualytics = ("-m", "qualytics", "connections")
     assert json.loads(result(call(*qualytics, "types", "valkey", "-f", "json")))["type"] == "redis"
-    with call("-c", SERVING, stdin=subprocess.PIPE) as counterpart:
+    with call("-m", "testbed", "redis", stdin=subprocess.PIPE) as counterpart:
         given = json.loads(counterpart.stdout.readline())
         words = [f"--{name}={given[name]}" for name in ("host", "port", "username")]
         words += ["--parameters", json.dumps(given["parameters"]), "-f", "json"]

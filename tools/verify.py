@@ -15,8 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import trustme
-
 from bench.hosts import dropping, silent
 from qualytics import connectors
 from testbed.counterparts import COUNTERPARTS, Case, Place
@@ -61,13 +59,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _place(folder: Path) -> Place:
-    authority = trustme.CA()
-    root = folder / "root.pem"
-    authority.cert_pem.write_to_path(str(root))
     for name in [name for name in os.environ if name.startswith("QUALYTICS_")]:
         del os.environ[name]
     os.environ["QUALYTICS_CONFIG_HOME"] = str(folder / ".qualytics")
-    return Place(folder, authority, root)
+    return Place.within(folder)
 
 
 def verify(kind: str, place: Place) -> dict[str, Any]:
