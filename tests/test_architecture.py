@@ -199,7 +199,7 @@ MAY_SHOW = {
     "connectors/types/gcs.py": _OURS,
     "connectors/shared/pem.py": _OURS,
     "connectors/shared/objects.py": f"{_OURS}; and {_MASKED}",
-    "connectors/shared/tds.py": _MASKED,
+    "connectors/types/sqlserver.py": _MASKED,
     "probe/child/main.py": _MASKED,
     "probe/parent/zygotes.py": "words of a pipe between two processes of ours",
     "probe/child/zygote.py": "words of the import of a driver, which knows no connection",

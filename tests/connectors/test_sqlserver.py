@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors import get
-from qualytics.connectors.shared import tds
 from qualytics.connectors.types import sqlserver
 from qualytics.probe.verdicts.exceptions import judge
 from tests.support import faults_suite as suite
@@ -59,7 +58,7 @@ def probe(port, **options):
 
 def test_every_field_becomes_its_argument():
     target = suite.target("sqlserver", tls=suite.encrypted(), database="sales")
-    assert tds.arguments(target) == {**ARGUMENTS, "Database": "sales", "UID": "ann", "PWD": "secret"}
+    assert sqlserver.arguments(target) == {**ARGUMENTS, "Database": "sales", "UID": "ann", "PWD": "secret"}
 
 
 @pytest.mark.parametrize(
@@ -72,13 +71,13 @@ def test_every_field_becomes_its_argument():
     ],
 )
 def test_ssl_mode_becomes_encrypt_and_trust(mode, encrypt, trust):
-    found = tds.arguments(suite.target("sqlserver", tls=suite.encrypted(mode)))
+    found = sqlserver.arguments(suite.target("sqlserver", tls=suite.encrypted(mode)))
     assert (found["Encrypt"], found["TrustServerCertificate"]) == (encrypt, trust)
 
 
 def test_every_parameter_becomes_its_argument():
     parameters = {"application_intent": "ReadOnly", "multi_subnet_failover": True}
-    found = tds.arguments(suite.target("sqlserver", tls=suite.encrypted(), parameters=parameters))
+    found = sqlserver.arguments(suite.target("sqlserver", tls=suite.encrypted(), parameters=parameters))
     assert (found["ApplicationIntent"], found["MultiSubnetFailover"]) == ("ReadOnly", "Yes")
 
 
@@ -86,8 +85,8 @@ def test_every_parameter_becomes_its_argument():
 def test_a_service_principal_brings_a_token_and_no_password(type_):
     parameters = {"tenant_id": PRINCIPAL["tenant_id"]} if type_ == "fabric" else PRINCIPAL
     target = suite.target(type_, tls=suite.encrypted(), username="client", password="s3cret", parameters=parameters)
-    assert tds.arguments(target) == ARGUMENTS
-    assert tds.credential(target) == {
+    assert sqlserver.arguments(target) == ARGUMENTS
+    assert sqlserver.credential(target) == {
         "tenant_id": "contoso.onmicrosoft.com",
         "client_id": "client",
         "client_secret": "s3cret",
@@ -101,7 +100,7 @@ def test_a_service_principal_brings_a_token_and_no_password(type_):
 
 @given(password=suite.PASSWORDS, username=suite.PASSWORDS)
 def test_any_password_and_user_reach_the_arguments_unchanged(password, username):
-    found = tds.arguments(suite.target("sqlserver", tls=suite.encrypted(), password=password, username=username))
+    found = sqlserver.arguments(suite.target("sqlserver", tls=suite.encrypted(), password=password, username=username))
     assert (found["UID"], found["PWD"]) == (username, password)
 
 

@@ -9,11 +9,27 @@ from qualytics.connectors.contract import Item, Refusal, Target, Verdict, by_tex
 from qualytics.connectors.shared.sql import by_sqlstate, named, one_row, rows
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from qualytics.connectors.contract import Tls
 
 _HINT = "name the database to use with --database"
+# SSLRequest: length 8, code 80877103 (PostgreSQL documentation, "Message Formats").
+_SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+
+
+def greet(sock: socket.socket) -> bool:
+    """Ask for TLS; the answer is one byte: S or N, or E from servers before 7.0."""
+    sock.sendall(_SSL_REQUEST)
+    answer = sock.recv(1)
+    if not answer:
+        raise ConnectionResetError("the server closed the connection when it was asked for TLS")
+    if answer not in {b"S", b"N"}:
+        from qualytics.connectors.shared.preamble import reject_protocol
+
+        reject_protocol(sock, "the PostgreSQL protocol", answer)
+    return answer == b"S"
 
 
 def log_in_to_first(databases: Iterable[str | None], log_in: Callable[[str], Any]) -> Any:

@@ -26,9 +26,6 @@ _BANNER_FOR_DRIVERS_S = 0.2
 # The first byte of a TLS record: 21 alert, 22 handshake (RFC 8446, section 5.1). Either is TLS.
 _TLS = (b"\x15", b"\x16")
 
-# SSLRequest: length 8, code 80877103 (PostgreSQL documentation, "Message Formats").
-_POSTGRESQL_SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
-
 MYSQL = "the MySQL protocol"
 # The first packet: length (3 bytes), number (0), then 10 for a greeting, 255 for an error (MySQL
 # Source Code Documentation, "Protocol::HandshakeV10"). The longest version text is 60 characters.
@@ -195,17 +192,6 @@ def _client_hello() -> bytes:
     with contextlib.suppress(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
     return sent.read()
-
-
-def postgresql_offers_tls(sock: socket.socket) -> bool:
-    """Ask for TLS; the answer is one byte: S or N, or E from servers before 7.0."""
-    sock.sendall(_POSTGRESQL_SSL_REQUEST)
-    answer = sock.recv(1)
-    if not answer:
-        raise ConnectionResetError("the server closed the connection when it was asked for TLS")
-    if answer not in {b"S", b"N"}:
-        reject_protocol(sock, "the PostgreSQL protocol", answer)
-    return answer == b"S"
 
 
 def begins_mysql(head: bytes) -> bool:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qualytics.connectors.shared import tds
-from qualytics.connectors.types.sqlserver import CONNECTOR as SQLSERVER
+from qualytics.connectors.types import sqlserver
 
 CONNECTOR = replace(
-    SQLSERVER,
+    sqlserver.CONNECTOR,
     type="fabric",
     title="Microsoft Fabric",
     aliases=(),
     identity="client id",
     extra="fabric",
-    params=tds.params(("auto", "verify", "require"), (tds.PRINCIPAL,)),
-    requires=tds.requires(tds.PRINCIPAL),
+    params=sqlserver.params(("auto", "verify", "require"), (sqlserver.PRINCIPAL,)),
+    requires=sqlserver.requires(sqlserver.PRINCIPAL),
     example=(
         "--host xyz.datawarehouse.fabric.microsoft.com --username '${CLIENT_ID}' --password '${CLIENT_SECRET}' "
         '--parameters \'{"tenant_id": "contoso.onmicrosoft.com"}\''
     ),
     verified="driver only: login and discovery never run",
-    authentication=SQLSERVER.authentication[1:],
+    authentication=sqlserver.CONNECTOR.authentication[1:],
     # learn.microsoft.com, "Workspace roles in Fabric data warehousing" and "Secure your Fabric data warehouse".
     privileges=(
         "the item permission Read lets the service principal connect; give it on the warehouse, or the workspace role Viewer",

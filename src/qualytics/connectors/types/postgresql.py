@@ -14,12 +14,12 @@ from qualytics.connectors.shared.postgresql import (
     at_login,
     catalogs,
     classify,
+    greet,
     log_in_to_first,
     schemas,
     select,
     tables,
 )
-from qualytics.connectors.shared.preamble import postgresql_offers_tls
 from qualytics.connectors.shared.sql import as_bytes, as_text, one_row
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="--host db.example.com --port 5432 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="preamble",
-    greet=postgresql_offers_tls,
+    greet=greet,
     open=connect,
     select=select,
     check=check,

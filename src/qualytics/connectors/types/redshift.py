@@ -25,7 +25,6 @@ from qualytics.connectors.shared import aws_role, postgresql
 from qualytics.connectors.shared.grammar import AWS_REGION, SEGMENT
 from qualytics.connectors.shared.https import ENDPOINT_URL, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROXY, ServerError, at_login, log_in_to_first
-from qualytics.connectors.shared.preamble import postgresql_offers_tls
 from qualytics.connectors.shared.sql import by_sqlstate, rows
 
 if TYPE_CHECKING:
@@ -298,7 +297,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="--host analytics.abc123.eu-west-1.redshift.amazonaws.com --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="preamble",
-    greet=postgresql_offers_tls,
+    greet=postgresql.greet,
     requires=requires,
     implied=implied,
     default_credentials=aws_role.default_credentials("username", "password"),

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qualytics.connectors.shared import tds
-from qualytics.connectors.types.sqlserver import CONNECTOR as SQLSERVER
+from qualytics.connectors.types import sqlserver
 
 CONNECTOR = replace(
-    SQLSERVER,
+    sqlserver.CONNECTOR,
     type="synapse",
     title="Azure Synapse",
     aliases=(),
     extra="synapse",
     # Azure's gateways take no connection without TLS.
-    params=tds.params(("auto", "verify", "require"), (tds.BASIC, tds.PRINCIPAL)),
+    params=sqlserver.params(("auto", "verify", "require"), (sqlserver.BASIC, sqlserver.PRINCIPAL)),
     example="--host workspace.sql.azuresynapse.net --username '${DB_USER}' --password '${DB_PASSWORD}'",
 )
