@@ -1,8 +1,8 @@
-"""Processes as tests look at them: who started whom, and waiting for an end without asking again and again."""
+"""Processes as tests look at them: who started whom, what they hold, and waiting for an end without asking again."""
 
 import os
 import select
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -41,3 +41,29 @@ def watched(pids):
             return sorted(remaining.values())
 
         yield left
+
+
+def readable(pid, name):
+    """Return a file of /proc on a process, nothing where this user may not read it."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except PermissionError:  # as it should be, unless we are root
+        assert os.geteuid() != 0
+        return b""
+
+
+def memory(pid):
+    """Yield what can be read of the memory of a process, piece by piece."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, mode = line.split()[:2]
+            first, last = (int(part, 16) for part in span.split("-"))
+            if mode.startswith("r") and "[v" not in line:
+                mem.seek(first)
+                with suppress(OSError):
+                    yield mem.read(last - first)
+
+
+def holds(pid, *needles):
+    """Say whether one of these is in the memory of a process."""
+    return any(needle in piece for piece in memory(pid) for needle in needles)

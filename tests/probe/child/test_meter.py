@@ -16,7 +16,6 @@ import pytest
 
 from qualytics import probe
 from qualytics.probe.child import meter
-from qualytics.probe.parent import budget
 from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
 from tests.support import faults
@@ -242,21 +241,6 @@ def test_tests_that_together_hold_too_much_are_ended_until_they_do_not(greedy):
     ended = next(failure for failure in failures if failure.failure_class == "transient")
     assert ended.retryable
     assert ended.message.startswith("the tests that run at this moment need more memory")
-
-
-def test_a_budget_ends_who_holds_more_than_a_share():
-    shared = budget.Budget(100)
-    assert shared.allows(1, 90)
-    assert shared.allows(2, 10)
-    assert shared.allows(2, 20)  # too much together, but it is not this one's fault
-    assert not shared.allows(1, 90)
-    shared.forget(1)
-    assert shared.allows(2, 100)
-    assert not shared.allows(2, 101)
-
-
-def test_the_machine_has_no_more_than_its_memory():
-    assert 0 < budget.machine_bytes() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.parametrize("in_pool", [False, True])

@@ -6,11 +6,7 @@ import time
 
 import pytest
 
-from qualytics.masking import Masking
-from qualytics.probe.child.output import masked
-from qualytics.probe.protocol import Failed
 from qualytics.probe.verdicts.stack_traces import MAX_LINES, without_stack_traces
-from qualytics.secret import Secret
 from tests.support.statement_server import Behaviour, statement_server
 
 JAVA = """\
@@ -133,16 +129,6 @@ def test_a_hostile_text_takes_no_time(part):
     began = time.process_time()
     without_stack_traces(part * 200_000)
     assert time.process_time() - began < 2
-
-
-def test_the_child_masks_before_it_leaves_lines_out_and_keeps_the_whole_text_beside():
-    secret = "first line\nsecond line\nthird line of it"
-    said = "Error: no\n" + "\tat a.b.C.e(C.java:1)\n" * 3 + f"Caused by: E: {secret} was refused\n"
-    failed = masked(Failed("auth", detail=said), Masking([Secret(secret)]))
-    assert "second line" not in json.dumps(failed)
-    assert "\tat " not in failed.detail
-    assert failed.detail.startswith("Error: no\nCaused by: E: ")
-    assert failed.trace.count("\tat ") == 3
 
 
 @pytest.mark.slow

@@ -11,55 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.support.processes import parent, watched
+from tests.support.processes import descendants, holds, parent, readable, watched
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
 CANARY = "canary-5d1c7f0a99"
-
-
-def processes():
-    """Yield pid and parent of every process."""
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            with contextlib.suppress(OSError):
-                yield int(name), int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def descendants(pid):
-    found = {pid}
-    table = list(processes())
-    while more := {child for child, parent in table if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def readable(pid, name):
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except PermissionError:  # as it should be, unless we are root
-        assert os.geteuid() != 0
-        return b""
-
-
-def memory(pid):
-    """Yield what can be read of the memory of a process, piece by piece."""
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
-        for line in maps:
-            span, mode = line.split()[:2]
-            first, last = (int(part, 16) for part in span.split("-"))
-            if mode.startswith("r") and "[v" not in line:
-                mem.seek(first)
-                with contextlib.suppress(OSError):
-                    yield mem.read(last - first)
-
-
-def holds(pid, *needles):
-    return any(needle in piece for piece in memory(pid) for needle in needles)
 
 
 @pytest.fixture
@@ -142,9 +101,9 @@ def test_a_test_ends_with_the_program_that_asked_for_it(hanging, number):
 def test_a_test_whose_supervisor_was_stopped_ends_with_the_program_that_asked_for_it(hanging):
     command, private = hanging
     family = descendants(command.pid)
-    keeper = next(pid for pid in family if parent(pid) == command.pid)
+    supervisor = next(pid for pid in family if parent(pid) == command.pid)
     with watched(family) as left:
-        os.kill(keeper, signal.SIGSTOP)
+        os.kill(supervisor, signal.SIGSTOP)
         command.kill()
         assert left() == []
     command.wait(10)
@@ -163,3 +122,41 @@ def test_an_interrupted_test_says_so_without_a_traceback(hanging):
 def test_what_is_stored_can_be_changed_while_a_test_hangs(hanging, run):
     assert run("connections", "update", "--id", "1", "--name", "renamed").code == 0
     assert json.loads(run("connections", "list", "--format", "json").out)[0]["name"] == "renamed"
+
+
+BREED = """
+def note():
+    with open(HERE + "/pids", "a") as out:
+        out.write(f"{os.getpid()}\\n")
+
+def breed(depth, leave):
+    if os.fork() == 0:
+        if leave:
+            os.setsid()
+        if depth:
+            breed(depth - 1, leave)
+            if leave:
+                os._exit(0)
+        note()
+        time.sleep(60)
+        os._exit(0)
+
+for _ in range(8):
+    breed(0, False)
+    breed(2, False)
+    breed(2, True)
+subprocess.Popen(["sleep", "61"], start_new_session=True)
+while len(open(HERE + "/pids").readlines() if os.path.exists(HERE + "/pids") else []) < 40:
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", ["raise ValueError('bred')", "os._exit(5)", "time.sleep(60)"])
+def test_nothing_that_a_driver_starts_outlives_the_test(driven, tmp_path, last):
+    driven(BREED + last, timeout_s=5.0)
+    pids = [int(line) for line in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 8 * (1 + 3 + 1)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
