@@ -151,6 +151,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "embedded": (*_HEAD, "uri", "parameters", "jdbc_fetch_size", "max_parallelization", *_TAIL),
 }
 
+# What a document holds beside fields: whoever sends one back changes nothing by it.
+READ_ONLY = frozenset((*_HEAD, *_TAIL)) - BY_NAME.keys()
+
 # What a datastore's document holds, in order.
 DATASTORE_KEYS = (
     *("id", "name", "type", "store_type", "connection_id", "connection_name", "database", "schema"),

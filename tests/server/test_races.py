@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -66,10 +67,58 @@ def test_one_of_two_who_read_the_same_version_wins(made, admin, manager):
     assert manager("PATCH", address, {"username": "c"}, If_Match="*").json["username"] == "c"
     # A proxy that compresses makes the tag a weak one.
     assert manager("PATCH", address, {"username": "d"}, If_Match='W/"3"').headers["etag"] == '"4"'
-    assert manager("PATCH", address, {"username": "e"}, If_Match="1").status == 412
-    for wrong in ('"x"', '"-1"', '"99999999999999999999"', '"1", "2"'):
+    for wrong in ('"x"', "1", '"-1"', '"99999999999999999999"', '"1", "2"'):
         assert manager("PATCH", address, {"username": "e"}, If_Match=wrong).status == 422
     assert manager("DELETE", address, If_Match=admin("GET", address).headers["etag"]).status == 204
+
+
+# Our tags are numbers in quotes.
+STALE = {'"2"': 412, 'W/"2"': 412, "1": 422, '"x"': 422, '"-1"': 422, '"99999999999999999999"': 422, '"1", "2"': 422}
+
+
+@pytest.fixture
+def versioned(made, admin, fresh):
+    """Return the changes of every versioned route, each of a record at version 1: (method, path, body)."""
+    connection = made()
+    given = {"name": fresh(), "connection_id": connection["id"], "database": "d", "schema": "s"}
+    datastore = admin("POST", "/datastores", given).json
+    user = admin("POST", "/users", {"name": fresh()}).json
+    bodies = {"connections": {"name": connection["name"], "type": connection["type"]}}
+    bodies |= {"datastores": {"description": "x"}, "users": {"name": user["name"], "role": "Manager"}}
+    records = {"connections": made(), "datastores": datastore, "users": user}
+    changes = [
+        (method, f"/{kind}/{records[kind]['id']}", bodies[kind] if method != "DELETE" else None)
+        for kind in records
+        for method in ("PUT", "PATCH", "DELETE")
+    ]
+    own = f"/datastores/{datastore['id']}"
+    return [
+        *changes,
+        ("PATCH", f"{own}/favorite", {"favorite": True}),
+        ("PATCH", f"{own}/assign-group", {"group_id": 1}),
+        ("PATCH", f"{own}/enrichment/{datastore['id']}", None),
+        ("DELETE", f"{own}/enrichment", None),
+    ]
+
+
+@pytest.mark.parametrize("tag", STALE)
+def test_a_version_that_is_stale_or_malformed_changes_nothing(versioned, admin, tag):
+    for method, path, body in versioned:
+        answer = admin(method, path, body, If_Match=tag)
+        assert answer.status == STALE[tag], (method, path, answer)
+        record = "/".join(path.split("/")[:3])
+        assert admin("GET", record).headers["etag"] == '"1"'
+
+
+def test_every_versioned_route_is_among_those(versioned, admin):
+    described = {
+        (method.upper(), path)
+        for path, methods in admin("GET", "/openapi.json").json["paths"].items()
+        for method, operation in methods.items()
+        if any(parameter["name"] == "If-Match" for parameter in operation["parameters"])
+    }
+    tried = {(method, re.sub(r"/[0-9]+", "/{}", f"/api{path}")) for method, path, _ in versioned}
+    assert {(method, re.sub(r"\{[^}]*\}", "{}", path)) for method, path in described} == tried
 
 
 def test_a_datastore_has_a_version_too(made, admin, fresh):

@@ -72,6 +72,7 @@ def body_of(shape, found):
         "ConnectionPatch": {"username": "other"},
         "DatastoreCreate": {"name": name, "connection_id": used["id"], "database": "d", "schema": "s"},
         "DatastorePut": {"name": name},
+        "DatastorePatch": {"name": name},
         "Favorite": {"favorite": True},
         "Group": {"group_id": None},
         "Validate": {"connection": INLINE, "database": "d", "schemas": ["s"]},

@@ -125,7 +125,7 @@ VERBS = {
         {"name": "e", "connection_id": at.connection, "database": "d", "schema": "s"}
     ),
     "Datastores.create with a connection": lambda context, _: datastores(context).create(
-        {"name": "e", "database": "d", "schema": "s"}, GIVEN
+        {"name": "e", "database": "d", "schema": "s", "connection": GIVEN}
     ),
     "Datastores.update": lambda context, at: datastores(context).update(at.datastore, {"description": "x"}),
     "Datastores.delete": lambda context, at: datastores(context).delete(at.datastore),
@@ -140,9 +140,7 @@ VERBS = {
     "Tokens.revoke back": lambda context, at: Tokens(context).revoke(at.old, revoke=False),
     "Tokens.delete": lambda context, at: Tokens(context).delete(at.old),
     "Audit.prune": lambda context, _: Audit(context).prune("2000-01-01"),
-    "bulk.create": lambda context, at: bulk.create(
-        {"schemas": ["a", "b"], "database": "d"}, Connections(context).get(at.connection), datastores(context)
-    ),
+    "bulk.create": lambda context, at: bulk.create(context, {"schemas": ["a", "b"], "database": "d"}, at.connection),
 }
 # What every role may do with what is its own; the token of another is none for a Member.
 _OWN = {"Tokens.create", "Tokens.revoke back", "Tokens.delete"}
@@ -168,9 +166,9 @@ def test_a_datastore_that_is_refused_leaves_no_connection_that_was_to_be_made_wi
     before = world.rows()
     with world.as_eve() as context:
         with pytest.raises(error):
-            datastores(context).create(place, GIVEN)
+            datastores(context).create({**place, "connection": GIVEN})
         assert world.rows() == before
-        made = datastores(context).create({"name": "e", "database": "d", "schema": "s"}, GIVEN)
+        made = datastores(context).create({"name": "e", "database": "d", "schema": "s", "connection": GIVEN})
         assert Connections(context).get(made["connection_id"])["host"] == GIVEN["host"]
     assert [entry[0] for entry in world.shared.audit()[-3:]] == [
         "datastore.create",

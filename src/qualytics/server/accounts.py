@@ -9,7 +9,7 @@ from litestar.params import Parameter
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
-from qualytics.server.connections import MAX_ID, AnyRequest, Page, Reply, Size, Text, required
+from qualytics.server.parameters import MAX_ID, AnyRequest, DryRun, Page, Reply, Size, Text
 from qualytics.server.runtime import opened
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
@@ -59,13 +59,13 @@ def get_user(request: AnyRequest, user_id: int) -> Reply:
     sync_to_thread=True,
     opt={"body": "UserPut", "reply": "User", "right": USERS, "versioned": True},
 )
-def put_user(request: AnyRequest, user_id: int, body: bytes) -> Reply:
+def put_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a user: what is absent stays, null clears an address or a link but keeps the password."""
     given = bodies.fields(request, body)
-    required(given, "name", "role")
+    bodies.require(given, "name", "role")
     if given.get("password", "") is None:
         del given["password"]
-    return _updated(request, user_id, given)
+    return _updated(request, user_id, given, dry_run=dry_run)
 
 
 @patch(
@@ -73,29 +73,29 @@ def put_user(request: AnyRequest, user_id: int, body: bytes) -> Reply:
     sync_to_thread=True,
     opt={"body": "UserPatch", "reply": "User", "right": USERS, "versioned": True},
 )
-def patch_user(request: AnyRequest, user_id: int, body: bytes) -> Reply:
+def patch_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a user as a JSON merge patch does: null clears, the password included."""
-    return _updated(request, user_id, bodies.fields(request, body))
+    return _updated(request, user_id, bodies.fields(request, body), dry_run=dry_run)
 
 
-def _updated(request: AnyRequest, user_id: int, given: Mapping[str, Any]) -> Reply:
+def _updated(request: AnyRequest, user_id: int, given: Mapping[str, Any], *, dry_run: bool) -> Reply:
     version = bodies.version_of(request)
     fields = {name: value for name, value in given.items() if name not in _READ_ONLY}
     with opened(request) as context:
-        return bodies.reply(Users(context).update(user_id, fields, version=version))
+        return bodies.reply(Users(context).update(user_id, fields, version=version, dry_run=dry_run))
 
 
 @delete(
     "/users/{user_id:int}",
     sync_to_thread=True,
-    status_code=204,
-    opt={"reply": None, "right": USERS, "versioned": True},
+    status_code=200,
+    opt={"reply": "Deleted", "right": USERS, "versioned": True},
 )
-def delete_user(request: AnyRequest, user_id: int, dry_run: bool = False) -> None:
-    """Delete a user, and with them every token of theirs; with `dry_run`, only say whether that may be."""
+def delete_user(request: AnyRequest, user_id: int, dry_run: DryRun = False) -> Reply:
+    """Delete a user, and with them every token of theirs."""
     version = bodies.version_of(request)
     with opened(request) as context:
-        Users(context).delete(user_id, version=version, dry_run=dry_run)
+        return bodies.deleted(request, Users(context).delete(user_id, version=version, dry_run=dry_run))
 
 
 @get("/user-tokens", sync_to_thread=True, opt={"reply": "TokenPage", "right": OWN_TOKENS})
@@ -129,7 +129,7 @@ def create_token(request: AnyRequest, body: bytes) -> Reply:
         problems.append(Problem("user", "user must be a name or an id"))
     if problems:
         raise InvalidInput(problems)
-    required(given, "name")
+    bodies.require(given, "name")
     with opened(request) as context:
         made = Tokens(context).create(given["name"], given.get("expires_in_days"), user)
         return bodies.reply(made)
@@ -145,20 +145,25 @@ def get_token(request: AnyRequest, token_id: int) -> Reply:
 @put(
     "/user-tokens/{token_id:int}", sync_to_thread=True, opt={"body": "TokenPut", "reply": "Token", "right": OWN_TOKENS}
 )
-def put_token(request: AnyRequest, token_id: int, body: bytes) -> Reply:
+def put_token(request: AnyRequest, token_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
     """Revoke a token at once, or let it be good again."""
     given = bodies.fields(request, body)
     if not isinstance(given.get("revoke"), bool):
         raise InvalidInput([Problem("revoke", "revoke must be true or false", None, "missing-value")])
     with opened(request) as context:
-        return bodies.reply(Tokens(context).revoke(token_id, revoke=given["revoke"]))
+        return bodies.reply(Tokens(context).revoke(token_id, revoke=given["revoke"], dry_run=dry_run))
 
 
-@delete("/user-tokens/{token_id:int}", sync_to_thread=True, status_code=204, opt={"reply": None, "right": OWN_TOKENS})
-def delete_token(request: AnyRequest, token_id: int) -> None:
+@delete(
+    "/user-tokens/{token_id:int}",
+    sync_to_thread=True,
+    status_code=200,
+    opt={"reply": "Deleted", "right": OWN_TOKENS},
+)
+def delete_token(request: AnyRequest, token_id: int, dry_run: DryRun = False) -> Reply:
     """Delete a revoked token."""
     with opened(request) as context:
-        Tokens(context).delete(token_id)
+        return bodies.deleted(request, Tokens(context).delete(token_id, dry_run=dry_run))
 
 
 ROUTES: list[Callable[..., Any]] = [

@@ -9,7 +9,18 @@ from litestar.exceptions import HTTPException
 
 from qualytics.errors import QualyticsError
 from qualytics.probe._platform import harden
-from qualytics.server import accounts, connections, datastores, discovery, meta, openapi, operations, problems, sign_in
+from qualytics.server import (
+    accounts,
+    compat,
+    connections,
+    datastores,
+    discovery,
+    meta,
+    openapi,
+    operations,
+    problems,
+    sign_in,
+)
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
@@ -17,7 +28,10 @@ from qualytics.server.runtime import Runtime
 if TYPE_CHECKING:
     from qualytics.server.config import Config
 
-ROUTES = [*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES, *operations.ROUTES, *accounts.ROUTES]
+ROUTES = [
+    *(*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES),
+    *(*operations.ROUTES, *accounts.ROUTES, *compat.ROUTES),
+]
 
 
 def make_app(config: Config) -> Guard:

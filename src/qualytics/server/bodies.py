@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,11 +16,13 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.server.runtime import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qualytics.server.runtime import AnyRequest
 
 JSON = "application/json"
+# Proxies that compress make a tag weak; the version in it is the same.
+_ETAG = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 # What takes a few milliseconds to read: more than almost every body has.
 _SMALL = 16_384
 
@@ -56,6 +59,12 @@ def fields(request: AnyRequest, body: bytes) -> dict[str, Any]:
     return value
 
 
+def require(given: Mapping[str, Any], *names: str) -> None:
+    """Raise InvalidInput unless a body has these fields."""
+    if missing := [name for name in names if given.get(name) is None]:
+        raise InvalidInput([Problem(name, f"{name} is missing", None, "missing-value") for name in missing])
+
+
 async def read(request: AnyRequest, body: bytes) -> dict[str, Any]:
     """Return the object in a body; a large one takes tenths of a second, in a thread that delays nobody.
 
@@ -75,6 +84,16 @@ def reply(content: Any, status: int = 200, warnings: Sequence[str] = ()) -> Resp
     return Response(msgspec.json.encode(content), status_code=status, media_type=JSON, headers=headers)
 
 
+def deleted(request: AnyRequest, document: dict[str, Any]) -> Response[bytes]:
+    """Answer a deletion without a body; with `{id, name, deleted}` after a dry run, and where that is preferred.
+
+    RFC 7240 section 4.2: our own client asks with `Prefer: return=representation`, and needs no request before.
+    """
+    if document["deleted"] and request.headers.get("prefer", "").replace(" ", "") != "return=representation":
+        return Response(b"", status_code=204)
+    return reply(document)
+
+
 def version_of(request: AnyRequest) -> int | None:
     """Return the version that If-Match asks for, None when it asks for none.
 
@@ -85,12 +104,12 @@ def version_of(request: AnyRequest) -> int | None:
     text = request.headers.get("if-match", "").strip()
     if text in {"", "*"}:
         return None
-    number = text.removeprefix("W/").strip('"')
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
+    match = _ETAG.fullmatch(text)
+    if match is None:
         raise InvalidInput(
             [Problem("If-Match", "If-Match is no ETag of this control plane", "send that of the last GET")]
         )
-    return int(number)
+    return int(match[1])
 
 
 def _wrong(what: str) -> InvalidInput:

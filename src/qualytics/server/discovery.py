@@ -9,28 +9,20 @@ from litestar.params import Parameter
 
 from qualytics.model import Listing
 from qualytics.server import bodies
-from qualytics.server.connections import AnyRequest, Reply, Seconds, Text, created
-from qualytics.server.runtime import opened, runtime_of
+from qualytics.server.parameters import AnyRequest, Reply, Seconds, Text
+from qualytics.server.runtime import answer
 from qualytics.service.connections.discovery import MAX_NAMES, PAGE, Discovery
 from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.server.runtime import Runtime
-
 Limit = Annotated[int, Parameter(ge=1, le=MAX_NAMES, description="names of a page")]
 After = Annotated[int, Parameter(ge=0, le=1_000_000_000, description="`next` of the page before")]
 
 
 async def _found(request: AnyRequest, work: Callable[[Discovery], Any]) -> Reply:
-    runtime: Runtime = runtime_of(request)
-
-    def ask() -> Reply:
-        with opened(request) as context:
-            return bodies.reply(work(Discovery(context)))
-
-    return await runtime.slowly(request, ask)
+    return await answer(request, lambda context: bodies.reply(work(Discovery(context))), is_test=True)
 
 
 @get("/connections/{connection_id:int}/catalogs", opt={"reply": "Names", "right": TEST})
@@ -71,14 +63,14 @@ async def list_tables(
 @post("/connections/catalogs", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings", "right": TEST})
 async def unsaved_catalogs(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """List the catalogs that settings which are not stored can see."""
-    given = created(await bodies.read(request, body))
+    given = await bodies.read(request, body)
     return await _found(request, lambda found: found.unsaved(given, "catalogs", timeout_s=timeout_s))
 
 
 @post("/connections/schemas", status_code=200, opt={"body": "ConnectionCreate", "reply": "Strings", "right": TEST})
 async def unsaved_schemas(request: AnyRequest, body: bytes, catalog: Text = None, timeout_s: Seconds = None) -> Reply:
     """List the schemas that settings which are not stored can see."""
-    given = created(await bodies.read(request, body))
+    given = await bodies.read(request, body)
     return await _found(request, lambda found: found.unsaved(given, "schemas", catalog=catalog, timeout_s=timeout_s))
 
 

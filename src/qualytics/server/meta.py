@@ -10,9 +10,8 @@ from litestar import Response, get, post
 from litestar.params import Parameter
 
 from qualytics.server import bodies, openapi
-from qualytics.server.connections import MAX_ID, AnyRequest, Page, Reply, Size, Text, required
+from qualytics.server.parameters import MAX_ID, AnyRequest, Reply, Size, Text
 from qualytics.server.runtime import opened, runtime_of
-from qualytics.service import documents
 from qualytics.service.audit import Audit
 from qualytics.service.rights import AUDIT, PRUNE, READ
 
@@ -50,7 +49,7 @@ def list_audit(request: AnyRequest, before: Before = None, action: Text = None, 
 def prune_audit(request: AnyRequest, body: bytes) -> Reply:
     """Drop every entry of the audit log from before a day or moment, changes too; the log says so."""
     given = bodies.fields(request, body)
-    required(given, "before")
+    bodies.require(given, "before")
     with opened(request) as context:
         return bodies.reply(Audit(context).prune(given["before"]))
 
@@ -61,24 +60,6 @@ def get_metrics(request: AnyRequest) -> Reply:
     with opened(request) as context:
         context.require(READ)
         return Response(runtime_of(request).metrics_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-@get("/containers", sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
-def list_containers(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
-    """Return an empty page: this product holds connections and datastores, and no containers."""
-    return _nothing(request, page, size)
-
-
-@get("/quality-checks", sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
-def list_checks(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
-    """Return an empty page: this product holds connections and datastores, and no checks."""
-    return _nothing(request, page, size)
-
-
-def _nothing(request: AnyRequest, page: int, size: int) -> Reply:
-    with opened(request) as context:
-        context.require(READ)
-        return bodies.reply(documents.page([], 0, page, size))
 
 
 @get(
@@ -105,8 +86,6 @@ ROUTES: list[Callable[..., Any]] = [
         list_audit,
         prune_audit,
         get_metrics,
-        list_containers,
-        list_checks,
         get_openapi,
         get_docs,
     ),

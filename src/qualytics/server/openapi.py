@@ -88,8 +88,9 @@ def _responses(route: Any) -> dict[str, Any]:
         media = route.opt.get("media", "application/json")
         shape = {"$ref": f"#/components/schemas/{reply}"} if media == "application/json" else {"type": "string"}
         good["content"] = {media: {"schema": shape}}
+    none = {"204": {"description": "done"}} if reply == "Deleted" else {}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {str(route.status_code): good, "default": {"description": "a problem", "content": problem}}
+    return {str(route.status_code): good, **none, "default": {"description": "a problem", "content": problem}}
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
@@ -125,6 +126,14 @@ def _query_parameter(name: str, field: FieldDefinition) -> dict[str, Any]:
 
 
 def _headers(route: Any) -> Iterator[dict[str, Any]]:
+    if route.opt.get("reply") == "Deleted":
+        yield {
+            "name": "Prefer",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "return=representation answers with what was deleted, as a dry run does; else 204",
+        }
     if route.opt.get("versioned"):
         hint = "the ETag of the record as it was read; another version answers 412"
         yield {

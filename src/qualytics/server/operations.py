@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from litestar import get, post
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
-from qualytics.server.connections import MAX_ID, AnyRequest, Reply, required
+from qualytics.server.parameters import MAX_ID, AnyRequest, Reply
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
@@ -25,7 +26,7 @@ _MOMENT_S = 2.0
 async def run_operation(request: AnyRequest, body: bytes) -> Reply:
     """Start an operation; a sync verifies a datastore. GET /operations/{id} says how it ended."""
     given = await bodies.read(request, body)
-    required(given, "type", "datastore_id")
+    bodies.require(given, "type", "datastore_id")
     number = given["datastore_id"]
     if type(number) is not int or not 1 <= number <= MAX_ID or not isinstance(given["type"], str):
         raise InvalidInput([Problem("datastore_id", "datastore_id must be a whole number and type a text")])
@@ -56,9 +57,9 @@ async def start(request: AnyRequest, datastore_id: int, kind: str = SYNC, wait_s
         with runtime.context(actor) as context:
             return Operations(context, service_of(context)).get(started["id"])
 
-    started, actor = await runtime.soon(request, begin)
+    started, actor = await asyncio.to_thread(begin)
     await runtime.later(run, wait_s)
-    return await runtime.soon(request, look) if wait_s else started
+    return await asyncio.to_thread(look) if wait_s else started
 
 
 def service_of(context: Context) -> Datastores:

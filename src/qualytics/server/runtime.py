@@ -61,7 +61,6 @@ class Runtime:
         self._refusals = Limits(config.refusals_per_minute, "requests that were refused")
         self._tidying: asyncio.Task[None] | None = None
         self.metrics = Metrics()
-        self.longest = 0  # the largest total of a list so far
         self.openapi: dict[str, Any] = {}
         self._children = Pool(
             config.tests_at_once,
@@ -73,13 +72,12 @@ class Runtime:
         threads = config.tests_at_once + config.tests_waiting + _SPARE_THREADS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="test")
 
-    def context(self, actor: Actor = NOBODY, store: Store | None = None, caller: Cancellation | None = None) -> Context:
+    def context(self, actor: Actor = NOBODY, caller: Cancellation | None = None) -> Context:
         """Return a context of the service for somebody who has signed in, or for nobody yet.
 
-        `store` is one at hand; with the `caller`, where there is one, tests end.
+        With the `caller`, where there is one, tests end.
         """
-        lease = self._lease if store is None else lambda: contextlib.nullcontext(store)
-        context = Context(self.settings, actor=actor, lease=lease)
+        context = Context(self.settings, actor=actor, lease=self._lease)
         context.run_with(lambda plan: self._tested(plan, context, caller))
         return context
 
@@ -109,7 +107,7 @@ class Runtime:
             self.metrics.saw_lease(time.perf_counter() - began)
             yield store
 
-    async def slowly(self, request: AnyRequest, work: Callable[[], T]) -> T:
+    async def in_test_pool(self, request: AnyRequest, work: Callable[[], T]) -> T:
         """Run what may take long, as a test does, where it delays nobody else; its tests end if the client hangs up."""
         caller = request.scope["state"][_CALLER] = Cancellation()
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -122,10 +120,6 @@ class Runtime:
             if not running.done():
                 caller.cancel()
         return await running
-
-    async def soon(self, request: AnyRequest, work: Callable[[], T], *, is_slow: bool = False) -> T:
-        """Run what reads a body and writes to the store; where it may take long, as `slowly` does."""
-        return await (self.slowly(request, work) if is_slow else asyncio.to_thread(work))
 
     async def later(self, work: Callable[[], None], wait_s: float = 0.0) -> None:
         """Run what nobody waits for, or not for longer than this."""
@@ -222,34 +216,23 @@ def runtime_of(request: AnyRequest) -> Runtime:
     return runtime
 
 
-async def at_once(request: AnyRequest, read: Callable[[Context], T]) -> T:
-    """Run a read that takes a millisecond at most: here, where the store is to be had at this moment.
-
-    A thread of its own would cost it more than it does; whoever has to wait for the store waits in one.
+async def answer(request: AnyRequest, verb: Callable[[Context], T], *, is_test: bool = False) -> T:
+    """Run a verb for whoever sent the request, in a thread; in the pool of tests where it may run one.
 
     Raises:
         NotSignedIn, TooMany: as `opened` does.
 
     """
-    leased = runtime_of(request).pool.lease_now()
-    if leased is None:
-        return await in_thread(request, read)
-    with leased as store:
-        return _read(request, read, store)
 
+    def work() -> T:
+        with opened(request) as context:
+            return verb(context)
 
-async def in_thread(request: AnyRequest, read: Callable[[Context], T]) -> T:
-    """Run a read that may take longer in a thread; see `at_once`."""
-    return await asyncio.to_thread(_read, request, read)
-
-
-def _read(request: AnyRequest, read: Callable[[Context], T], store: Store | None = None) -> T:
-    with opened(request, store) as context:
-        return read(context)
+    return await (runtime_of(request).in_test_pool(request, work) if is_test else asyncio.to_thread(work))
 
 
 @contextlib.contextmanager
-def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]:
+def opened(request: AnyRequest) -> Iterator[Context]:
     """Give a context of the service for whoever sent the request.
 
     Raises:
@@ -258,7 +241,7 @@ def opened(request: AnyRequest, store: Store | None = None) -> Iterator[Context]
 
     """
     runtime = runtime_of(request)
-    with runtime.context(store=store, caller=request.scope["state"].get(_CALLER)) as context:
+    with runtime.context(caller=request.scope["state"].get(_CALLER)) as context:
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not bearer:
             raise NotSignedIn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qualytics import connectors
-from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, SECRETS, Field
+from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, READ_ONLY, SECRETS, Field
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.secret import MASK
 from qualytics.service.accounts.passwords import MAX_LENGTH, MIN_LENGTH
@@ -50,6 +50,8 @@ def components() -> dict[str, Schema]:
         "DatastorePage": _page("Datastore"),
         "DatastoreCreate": _closed(_datastore_fields() | {"connection": _ref("ConnectionCreate")}, "name"),
         "DatastorePut": {"type": "object", "properties": {k: _or_null(v) for k, v in _datastore_fields().items()}},
+        "DatastorePatch": {"type": "object", "properties": {k: _or_null(v) for k, v in _datastore_fields().items()}},
+        "Deleted": _closed({"id": _ID, "name": _NAME, "deleted": _FLAG}, "id", "name", "deleted"),
         "Favorite": _closed({"favorite": _FLAG}, "favorite"),
         "Group": _closed({"group_id": _or_null(_ID)}),
         "Validate": _closed(_validate(), "schemas"),
@@ -116,8 +118,9 @@ def _changes() -> dict[str, Schema]:
 
 
 def _read_only() -> dict[str, Schema]:
-    names = (key for of_kind in KEYS.values() for key in of_kind if key not in BY_NAME and key != "secrets_manager")
-    return {name: {"readOnly": True, "description": "ignored: a client may send a reply back"} for name in names}
+    return {
+        name: {"readOnly": True, "description": "ignored: a client may send a reply back"} for name in sorted(READ_ONLY)
+    }
 
 
 def _datastore_properties() -> dict[str, Schema]:

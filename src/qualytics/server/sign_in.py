@@ -15,7 +15,7 @@ from litestar.datastructures import Cookie
 
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError, TooMany
 from qualytics.server import bodies, page, problems
-from qualytics.server.connections import AnyRequest, Reply, required
+from qualytics.server.parameters import AnyRequest, Reply
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
 from qualytics.service.accounts.oidc import OpenId
 from qualytics.service.accounts.passwords import Passwords
@@ -81,7 +81,7 @@ async def sign_in(request: AnyRequest, body: bytes) -> Response[bytes]:
         except QualyticsError as exc:
             return _error_page(exc)
 
-    return await runtime_of(request).slowly(request, work)
+    return await runtime_of(request).in_test_pool(request, work)
 
 
 @get("/cli/provider", opt=_HIDDEN)
@@ -91,7 +91,7 @@ async def to_provider(request: AnyRequest) -> Response[bytes]:
     def step(logins: Logins, browser: str, config: SignInConfig) -> str:
         return logins.to_provider(request.query_params.get("login", ""), browser, config.callback)
 
-    return await runtime_of(request).slowly(request, partial(_run_step, request, step))
+    return await runtime_of(request).in_test_pool(request, partial(_run_step, request, step))
 
 
 @get("/cli/callback", opt=_HIDDEN)
@@ -104,14 +104,14 @@ async def from_provider(request: AnyRequest) -> Response[bytes]:
     def step(logins: Logins, browser: str, config: SignInConfig) -> str:
         return logins.from_provider(answer, browser, config.callback)
 
-    return await runtime_of(request).slowly(request, partial(_run_step, request, step))
+    return await runtime_of(request).in_test_pool(request, partial(_run_step, request, step))
 
 
 @post("/cli/token", sync_to_thread=True, status_code=200, opt=_HIDDEN)
 def redeem(request: AnyRequest, body: bytes) -> Reply:
     """Exchange the one-time code of a sign-in, with the verifier behind its challenge, for a token."""
     given = bodies.fields(request, body)
-    required(given, "code", "code_verifier")
+    bodies.require(given, "code", "code_verifier")
     config = _config(request)
     with _opened(request) as context:
         logins = Logins(context, config.passwords, config.openid)

@@ -47,6 +47,10 @@ class Action:
                 self.record(self.object_id, self.object_name, outcome, **detail)
 
 
+class Undo(Exception):
+    """Raised inside `Context.writing` to roll back what was written."""
+
+
 class Context:
     """What the parts of the service share: settings, who asks and, once it is needed, the open store.
 
@@ -88,16 +92,20 @@ class Context:
         return self._store
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Store]:
+    def writing(self, *, dry_run: bool = False) -> Iterator[Store]:
         """Run a write transaction for whoever asks: who they are and what they may is read again in it.
+
+        A dry run does all that the real one does, and is rolled back; so does whoever raises Undo inside.
 
         Raises:
             NotSignedIn, NotAllowed: their token, user or role has ended meanwhile; nothing is written then.
 
         """
-        with self.system_writing() as store:
+        with contextlib.suppress(Undo), self.system_writing() as store:
             self._renew()
             yield store
+            if dry_run:
+                raise Undo
 
     def system_writing(self) -> contextlib.AbstractContextManager[Store]:
         """Run a write transaction of the program itself: for what it records of others, never for what they ask."""

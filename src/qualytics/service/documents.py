@@ -10,7 +10,7 @@ from qualytics.fields import BY_NAME, DATASTORE_KEYS, KEYS, SECRETS
 from qualytics.secret import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection, Datastore, TestReport
@@ -89,7 +89,7 @@ def datastore_document(datastore: Datastore) -> Document:
     return _versioned(keys, datastore.version)
 
 
-def page(items: list[dict[str, Any]], total: int, number: int, size: int) -> dict[str, Any]:
+def page(items: Sequence[Mapping[str, Any]], total: int, number: int, size: int) -> dict[str, Any]:
     """Return one page of a list."""
     return {"items": items, "total": total, "page": number, "size": size, "pages": -(-total // size)}
 

@@ -81,7 +81,7 @@ class Tokens:
         self._context.require(OWN_TOKENS)
         return _document(self._visible(token_id))
 
-    def revoke(self, token_id: int, *, revoke: bool = True) -> dict[str, Any]:
+    def revoke(self, token_id: int, *, revoke: bool = True, dry_run: bool = False) -> dict[str, Any]:
         """End a token at once, or let it be good again, and return its document.
 
         With it end those that it made for the same user, but neither the one that asks nor what that has made.
@@ -93,7 +93,10 @@ class Tokens:
 
         """
         name = "token.revoke" if revoke else "token.restore"
-        with self._context.audited(OWN_TOKENS, name, token_id) as action, self._context.writing():
+        with (
+            self._context.audited(OWN_TOKENS, name, token_id) as action,
+            self._context.writing(dry_run=dry_run),
+        ):
             found = self._visible(token_id)
             if revoke:
                 with one_left(self._context.store.accounts, found.user_name):
@@ -104,22 +107,25 @@ class Tokens:
                 action.record(token_id, found.name, user=found.user_name)
             return _document(self._visible(token_id))
 
-    def delete(self, token_id: int) -> dict[str, Any]:
-        """Delete a revoked token; return `{id, name, deleted}`.
+    def delete(self, token_id: int, *, dry_run: bool = False) -> dict[str, Any]:
+        """Delete a revoked token; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
             NotFound: as in `get`.
             Conflict: it is not revoked.
 
         """
-        with self._context.audited(OWN_TOKENS, "token.delete", token_id) as action, self._context.writing():
+        with (
+            self._context.audited(OWN_TOKENS, "token.delete", token_id) as action,
+            self._context.writing(dry_run=dry_run),
+        ):
             found = self._visible(token_id)
             if found.revoked is None:
                 hint = f"revoke it first: qualytics auth token revoke --id {token_id}"
                 raise Conflict(f"token {found.name!r} is not revoked", hint)
             self._context.store.accounts.delete_token(token_id)
             action.record(token_id, found.name, user=found.user_name)
-        return {"id": found.id, "name": found.name, "deleted": True}
+        return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
     def _end(self, found: Token) -> Sequence[int]:
         accounts, asking = self._context.store.accounts, self._context.actor

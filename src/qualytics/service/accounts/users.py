@@ -105,7 +105,9 @@ class Users:
         found = None if actor.user_id is None else self._context.store.accounts.user(actor.user_id)
         return _document(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
 
-    def update(self, user_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
+    def update(
+        self, user_id: int, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:
         """Change what is given and return the document; None clears an address, a password or a link.
 
         Another password, or a link that is another or none, ends the user's tokens, but the one that asks.
@@ -126,7 +128,7 @@ class Users:
             if "password" in row:
                 password = row.pop("password")
                 row["password_hash"] = None if password is None else self._passwords.hash(password)
-            with self._context.writing():
+            with self._context.writing(dry_run=dry_run):
                 accounts = self._context.store.accounts
                 before = _at_version(accounts, user_id, version)
                 action.object_name = before.name
@@ -143,7 +145,9 @@ class Users:
                 changed = changed_names(_plain(before), _plain(after), secrets)
                 detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
                 action.record(user_id, after.name, version=after.version, changed=changed, **detail)
-                return _document(after)
+                document = _document(after)
+                document.version = before.version if dry_run else after.version
+                return document
 
     def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a user, and with them every token of theirs; return `{id, name, deleted}`.
@@ -153,14 +157,16 @@ class Users:
             Conflict: no Admin could sign in any more.
 
         """
-        with self._context.audited(USERS, "user.delete", user_id) as action, self._context.writing():
+        with (
+            self._context.audited(USERS, "user.delete", user_id) as action,
+            self._context.writing(dry_run=dry_run),
+        ):
             accounts = self._context.store.accounts
             found = _at_version(accounts, user_id, version)
             action.object_name = found.name
             require_another(accounts, found)
-            if not dry_run:
-                accounts.delete_user(user_id)
-                action.record(found.id, found.name)
+            accounts.delete_user(user_id)
+            action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
 
@@ -293,7 +299,7 @@ def _plain(user: User) -> dict[str, Any]:
     return {key: getattr(user, key) for key in _KEYS}
 
 
-def _document(user: User) -> dict[str, Any]:
+def _document(user: User) -> documents.Document:
     document = documents.Document(_plain(user))
     document.version = user.version
     return document

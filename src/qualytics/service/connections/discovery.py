@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.errors import Conflict, InvalidInput, NotFound, Problem, TestFailed
+from qualytics.errors import Conflict, InvalidInput, Problem, TestFailed
 from qualytics.model import EVERYWHERE, Listing, Scope
 from qualytics.service import policy, validate
 from qualytics.service.connections import tests
@@ -85,8 +85,6 @@ class Discovery:
         limit_s = tests.checked_timeout(timeout_s)
         with self._context.audited(TEST, "connection.discover", connection_id) as action:
             connection, stored = stored_with_secrets(self._context.store, connection_id)
-            if connection is None:
-                raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
             action.object_name = connection.name
             asked = merge(connection, _overrides(connectors.get(connection.type), scope), self._context.settings.plane)
             policy.require_same_target(self._context, connection, asked)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, text
-from qualytics.errors import InvalidInput, Problem
-from qualytics.fields import BY_NAME, MAX_NAME
+from qualytics.errors import InvalidInput, NotFound, Problem, UsageError
+from qualytics.fields import BY_NAME, MAX_NAME, READ_ONLY, SECRETS
 from qualytics.secret import Secret
 from qualytics.service import documents, validate
 from qualytics.service.policy import lent, require_allowed
@@ -38,21 +38,20 @@ class Draft:
 
 
 def draft(given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
-    """Check the fields of a new connection; needs no store.
+    """Check the fields of a new connection; null, and an empty secret, stand for none; needs no store.
 
     Raises:
         InvalidInput: with every problem there is.
 
     """
-    rest = dict(given)
-    kind = rest.pop("type", None)
-    if not isinstance(kind, str) or not kind:
+    rest = {name: value for name, value in given.items() if value is not None and not _is_empty_secret(name, value)}
+    type_name = rest.pop("type", None)
+    if not isinstance(type_name, str) or not type_name:
         raise InvalidInput([Problem("type", "type is missing", "give it with --type", "missing-value")])
-    connector = connectors.get(kind)
+    connector = connectors.get(type_name)
     problems = validate.Problems()
     clean = validate.check_values(connector, rest, problems, masks_keep=False)
-    values = {name: value for name, value in clean.items() if value is not None}
-    values = _with_parameters(values, values.get("parameters"))
+    values = _with_parameters(clean, clean.get("parameters"))
     _check_complete(connector, values, problems, frozenset(), plane)
     return _split(connector, values)
 
@@ -76,6 +75,54 @@ def preview(given: Mapping[str, Any]) -> dict[str, Any]:
     return documents.payload_document(new.connector, values | dict.fromkeys(new.secrets, ""))
 
 
+def as_patch(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes in a document, which a client may have read before: nothing read-only.
+
+    Raises:
+        UsageError: nothing is left.
+
+    """
+    changes = {name: value for name, value in given.items() if name not in READ_ONLY}
+    require_some(changes)
+    return changes
+
+
+def as_replacement(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes in a whole document: null keeps a secret, and says nothing of what the type lacks.
+
+    Raises:
+        InvalidInput: name or type is missing, or the type is unknown.
+
+    """
+    if missing := [name for name in ("name", "type") if given.get(name) is None]:
+        raise InvalidInput([Problem(name, f"{name} is missing", None, "missing-value") for name in missing])
+    kept = {name: value for name, value in given.items() if not (name in SECRETS and value in (None, ""))}
+    return _without_blanks(str(given["type"]), kept)
+
+
+def as_overrides(type_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a test puts in place of stored values: not the name, which no server hears, nor its own type."""
+    connector = connectors.get(type_name)
+    ignored = {"name", *READ_ONLY, *(("type",) if given.get("type") in (connector.type, *connector.aliases) else ())}
+    return _without_blanks(type_name, {name: value for name, value in given.items() if name not in ignored})
+
+
+def _without_blanks(type_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    # Some clients send every field there is, null or empty where the type lacks it.
+    takes = {*validate.accepted(connectors.get(type_name)), "type"}
+    return {
+        name: value
+        for name, value in given.items()
+        if not (value in (None, "") and name in BY_NAME and name not in takes)
+    }
+
+
+def require_some(changes: Mapping[str, Any]) -> None:
+    """Raise UsageError when an update changes nothing."""
+    if not changes:
+        raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
+
+
 def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
     """Check changes to a stored connection and return its changed form.
 
@@ -88,8 +135,7 @@ def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = No
     connector = connectors.get(before.type)
     rest = dict(given)
     problems = validate.Problems()
-    kind = rest.pop("type", before.type)
-    if kind not in (connector.type, *connector.aliases):
+    if rest.pop("type", before.type) not in (connector.type, *connector.aliases):
         problems.add("type", f"of a connection cannot change; this one is {before.type}", "create a new connection")
     clean = validate.check_values(connector, rest, problems, masks_keep=True)
     if "name" in clean and clean["name"] is None and not problems.found:
@@ -115,24 +161,25 @@ def with_secrets(changed: Draft, stored: Mapping[str, Secret]) -> Draft:
     return replace(changed, secrets=kept | changed.secrets)
 
 
-def stored_with_secrets(store: Store, connection_id: int) -> tuple[Connection | None, dict[str, Secret]]:
+def required(found: Connection | None, connection_id: int) -> Connection:
+    """Return a connection that is there, or raise NotFound."""
+    if found is None:
+        raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
+    return found
+
+
+def stored_with_secrets(store: Store, connection_id: int) -> tuple[Connection, dict[str, Secret]]:
     """Return a stored connection and the secrets that belong to it, never those of a change meanwhile.
 
     Else the password that goes with a new host would be sent to the one before.
+
+    Raises:
+        NotFound: there is none of that id.
+
     """
     with store.reading():
-        found = store.connections.get(connection_id)
-        return found, store.connections.secrets(connection_id) if found is not None else {}
-
-
-def as_changed(before: Connection, changed: Draft) -> Connection:
-    """Return the connection that a draft would make of the stored one."""
-    return replace(
-        before,
-        name=changed.values["name"],
-        values={name: value for name, value in changed.values.items() if name != "name"},
-        secrets_set=changed.kept | changed.secrets.keys(),
-    )
+        connection = required(store.connections.get(connection_id), connection_id)
+        return connection, store.connections.secrets(connection_id)
 
 
 def _check_complete(
@@ -147,6 +194,10 @@ def _check_complete(
     plain = {name: str(name) for name in loan if not BY_NAME[name].is_secret}
     validate.check_complete(connector, {**values, **plain}, problems, kept | (loan - plain.keys()))
     problems.finish()
+
+
+def _is_empty_secret(name: str, value: Any) -> bool:
+    return value == "" and name in SECRETS and name != "password"  # which some servers take empty
 
 
 def _split(connector: Connector, values: dict[str, Any]) -> Draft:

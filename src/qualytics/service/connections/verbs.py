@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics import text
-from qualytics.errors import ConnectionInUse, NameTaken, NotFound, TestFailed, UsageError
+from qualytics.errors import ConnectionInUse, NotFound, TestFailed
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, Scope, Wanted
-from qualytics.service import documents, policy, similar_names, validate
+from qualytics.service import documents, policy, validate
 from qualytics.service.clock import now
-from qualytics.service.connections import tests
+from qualytics.service.connections import names, tests
 from qualytics.service.connections.drafts import (
     Draft,
     allowed_draft,
-    as_changed,
-    derived_name,
+    as_overrides,
+    as_patch,
+    as_replacement,
     merge,
+    require_some,
+    required,
     stored_with_secrets,
     with_secrets,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from qualytics.model import Connection
     from qualytics.service.context import Action, Context
+    from qualytics.service.documents import Document
     from qualytics.store.base import Store
 
 # A refusal names so many datastores; more would hide its hint.
@@ -69,13 +71,13 @@ class Connections:
         with self._context.audited(WRITE, "connection.create") as action:
             new = allowed_draft(given, self._context.settings)
             if test:
-                self._require_free(self._context.store, new.values.get("name"))
+                names.require_free(self._context.store, new.values.get("name"))
                 detected = self._passed(new, timeout_s, scope)
             with self._context.writing() as store:
                 found = self.insert(store, new, action)
                 if test:
                     store.connections.record_detected(found, detected)
-                return self._document(store, _required(store.connections.get(found), found))
+                return self._document(store, required(store.connections.get(found), found))
 
     def insert(self, store: Store, new: Draft, action: Action) -> int:
         """Store a draft and return its id, inside a transaction that may do more.
@@ -84,10 +86,10 @@ class Connections:
             NameTaken: the name is another's.
 
         """
-        name = self._name_for(store, new)
+        name = names.name_for(store, new)
         values = {key: value for key, value in new.values.items() if key != "name"}
         found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
-        self._warn_of_twins(store, name, found)
+        self.warnings += names.warnings(store, name, found)
         action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
         return found
 
@@ -102,9 +104,9 @@ class Connections:
         scope: Scope = EVERYWHERE,
         version: int | None = None,
     ) -> dict[str, Any]:
-        """Change what is given, keep the rest, and return the document; None unsets a field.
+        """Change what is given, keep the rest, and return the document; None unsets a field, a secret too.
 
-        `scope` is what a test looks at; it is not stored.
+        `scope` is what a test looks at; it is not stored. A dry run tests nothing.
 
         Raises:
             NotFound: there is no such connection.
@@ -113,30 +115,44 @@ class Connections:
             VersionChanged: the record is no longer at `version`, or changed while it was tested.
 
         """
-        if not given:
-            raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
+        require_some(given)
         self.warnings = ()
         with self._context.audited(WRITE, "connection.update", connection_id) as action:
-            with nullcontext(self._context.store) if dry_run else self._context.writing() as store:
+            with self._context.writing(dry_run=dry_run) as store:
                 before = self._at_version(store, connection_id, version)
-                changed = merge(before, given, self._context.settings.plane)
-                policy.require_allowed(self._context.settings, changed)
-                policy.require_same_target(self._context, before, changed)
-                self._require_free(store, changed.values["name"], besides=connection_id)
-                if dry_run:
-                    return self._document(store, as_changed(before, changed))
-                if not test:
-                    return self._store(store, before, changed, action)
+                changed = self._changed(store, before, given)
+                if dry_run or not test:
+                    document = self._store(store, before, changed, action)
+                    document.version = before.version if dry_run else document.version
+                    return document
                 stored = store.connections.secrets(connection_id)
                 scope = tests.with_entrances(scope, store.datastores.of_connection(connection_id))
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
             with self._context.writing() as store:
                 before = self._at_version(store, connection_id, before.version)
-                policy.require_same_target(self._context, before, changed)  # of the role of now
-                self._require_free(store, changed.values["name"], besides=connection_id)
+                changed = self._changed(store, before, given)  # of the role and the names of now
                 self._store(store, before, changed, action)
                 store.connections.record_detected(connection_id, detected)
-                return self._document(store, _required(store.connections.get(connection_id), connection_id))
+                return self._document(store, required(store.connections.get(connection_id), connection_id))
+
+    def replace(self, connection_id: int, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+        """Change a connection by a document of it, which a client may have read before: null keeps a secret.
+
+        `how` is as in `update`.
+
+        Raises:
+            InvalidInput: name or type is missing; or as in `update`.
+            NotFound, UsageError, NameTaken, TestFailed, VersionChanged: as in `update`.
+
+        """
+        return self.update(connection_id, as_replacement(given), **how)
+
+    def _changed(self, store: Store, before: Connection, given: Mapping[str, Any]) -> Draft:
+        changed = merge(before, as_patch(given), self._context.settings.plane)
+        policy.require_allowed(self._context.settings, changed)
+        policy.require_same_target(self._context, before, changed)
+        names.require_free(store, changed.values["name"], besides=before.id)
+        return changed
 
     def get(self, connection_id: int) -> dict[str, Any]:
         """Return the document of a connection, with the datastores that use it.
@@ -147,17 +163,7 @@ class Connections:
         """
         self._context.require(READ)
         store = self._context.store
-        return self._document(store, _required(store.connections.get(connection_id), connection_id))
-
-    def type_of(self, connection_id: int) -> str:
-        """Return the type of a connection.
-
-        Raises:
-            NotFound: there is none of that id.
-
-        """
-        self._context.require(READ)
-        return _required(self._context.store.connections.get(connection_id), connection_id).type
+        return self._document(store, required(store.connections.get(connection_id), connection_id))
 
     def find(self, name: str) -> int:
         """Return the id of the connection of that name; case and outer spaces do not count.
@@ -170,8 +176,7 @@ class Connections:
         store = self._context.store
         found = store.connections.named(validate.fold(name))
         if found is None:
-            names = (connection.name for connection in store.connections.select(Wanted(limit=1_000)))
-            guess = text.nearest(name, names)
+            guess = names.similar(store, name)
             hint = f"did you mean {guess!r}?" if guess else "qualytics connections list shows all"
             raise NotFound(f"there is no connection {name!r}", hint)
         return found.id
@@ -209,7 +214,7 @@ class Connections:
         from qualytics.service import audit
 
         self._context.require(READ)
-        found = _required(self._context.store.connections.get(connection_id), connection_id)
+        found = required(self._context.store.connections.get(connection_id), connection_id)
         versions = audit.versions(self._context, "connection", connection_id)
         return {"id": found.id, "created": found.created, "versions": versions}
 
@@ -222,11 +227,11 @@ class Connections:
         """
         self._context.require(READ)
         store = self._context.store
-        _required(store.connections.get(connection_id), connection_id)
+        required(store.connections.get(connection_id), connection_id)
         return [documents.datastore_document(datastore) for datastore in store.datastores.of_connection(connection_id)]
 
     def delete(self, connection_id: int, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
-        """Delete a connection that nothing uses; return `{id, name, deleted}`.
+        """Delete a connection that nothing uses; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
             NotFound: there is none of that id.
@@ -235,14 +240,13 @@ class Connections:
         """
         with (
             self._context.audited(WRITE, "connection.delete", connection_id) as action,
-            nullcontext(self._context.store) if dry_run else self._context.writing() as store,
+            self._context.writing(dry_run=dry_run) as store,
         ):
             found = self._at_version(store, connection_id, version)
             action.object_name = found.name
             require_unused(found.name, [documents.stub(user) for user in store.datastores.of_connection(connection_id)])
-            if not dry_run:
-                store.connections.delete(connection_id)
-                action.record(found.id, found.name)
+            store.connections.delete(connection_id)
+            action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
     def test(
@@ -264,10 +268,10 @@ class Connections:
 
         """
         with self._context.audited(TEST, "connection.test", connection_id) as action:
-            found, stored = stored_with_secrets(self._context.store, connection_id)
-            before = _required(found, connection_id)
+            before, stored = stored_with_secrets(self._context.store, connection_id)
             action.object_name = before.name
-            tested = merge(before, overrides or {}, self._context.settings.plane)
+            overrides = as_overrides(before.type, overrides or {})
+            tested = merge(before, overrides, self._context.settings.plane)
             policy.require_allowed(self._context.settings, tested)
             policy.require_same_target(self._context, before, tested)
             scope = tests.with_entrances(scope, self._context.store.datastores.of_connection(connection_id))
@@ -278,7 +282,7 @@ class Connections:
                     found = store.connections.get(connection_id)
                     if has_passed and found is not None and found.version == before.version:  # else another was tested
                         store.connections.record_detected(connection_id, detected)
-                    outcome, detail = _outcome(report, overrides or {})
+                    outcome, detail = _outcome(report, overrides)
                     action.record(before.id, before.name, outcome, **detail)
         return report
 
@@ -316,62 +320,25 @@ class Connections:
         tests.check_place(tested.connector, scope)
         return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope)
 
-    def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> dict[str, Any]:
+    def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> Document:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
         row |= {"name_key": validate.fold(str(row["name"]))}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
         store.connections.update(before.id, row, changed.secrets, dropped)
         values = {"name": before.name} | before.values
         if row["name"] != before.name:
-            self._warn_of_twins(store, str(row["name"]), before.id)
-        names = changed_names(values, changed.values, [*changed.secrets, *dropped])
-        action.record(before.id, str(row["name"]), version=before.version + 1, changed=names)
-        return self._document(store, _required(store.connections.get(before.id), before.id))
+            self.warnings += names.warnings(store, str(row["name"]), before.id)
+        differing = changed_names(values, changed.values, [*changed.secrets, *dropped])
+        action.record(before.id, str(row["name"]), version=before.version + 1, changed=differing)
+        return self._document(store, required(store.connections.get(before.id), before.id))
 
-    def _warn_of_twins(self, store: Store, name: str, connection_id: int) -> None:
-        self.warnings += similar_names.warnings(
-            "connection", name, store.connections.names(similar_names.MAX_COMPARED), connection_id
-        )
-
-    def _document(self, store: Store, connection: Connection) -> dict[str, Any]:
+    def _document(self, store: Store, connection: Connection) -> Document:
         return documents.connection_document(connection, store.datastores.of_connection(connection.id))
 
     def _at_version(self, store: Store, connection_id: int, version: int | None) -> Connection:
-        found = _required(store.connections.get(connection_id), connection_id)
+        found = required(store.connections.get(connection_id), connection_id)
         validate.require_version("connection", found, version)
         return found
-
-    def _require_free(self, store: Store, name: str | None, besides: int | None = None) -> None:
-        taken = store.connections.named(validate.fold(name)) if name else None
-        if taken is not None and taken.id != besides:
-            raise NameTaken(
-                f"the name {taken.name!r} is taken by connection {taken.id}",
-                f"choose another name, or change that one: qualytics connections update --id {taken.id}",
-            )
-
-    def _name_for(self, store: Store, new: Draft) -> str:
-        name: str | None = new.values.get("name")
-        if name is not None:
-            self._require_free(store, name)
-            return name
-        base = derived_name(new.connector, new.values)
-        key = validate.fold(base)
-        if not store.connections.has_name(key):
-            return base
-        # Doubling, then halving: ten thousand names of one host cost a few look-ups each.
-        taken, free = 1, 2
-        while store.connections.has_name(f"{key}-{free}"):
-            taken, free = free, 2 * free
-        while free - taken > 1:
-            middle = (taken + free) // 2
-            taken, free = (middle, free) if store.connections.has_name(f"{key}-{middle}") else (taken, middle)
-        return f"{base}-{free}"
-
-
-def _required(found: Connection | None, connection_id: int) -> Connection:
-    if found is None:
-        raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
-    return found
 
 
 def _outcome(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -386,11 +353,11 @@ def require_unused(name: str, users: Sequence[dict[str, Any]]) -> None:
     """Raise ConnectionInUse when datastores, as `{id, name, store_type, type}`, use the connection of a name."""
     if not users:
         return
-    names = ", ".join(f"{user['name']!r} (id {user['id']})" for user in users[:_MAX_NAMED])
+    listed = ", ".join(f"{user['name']!r} (id {user['id']})" for user in users[:_MAX_NAMED])
     more = f", and {len(users) - _MAX_NAMED:,} more" if len(users) > _MAX_NAMED else ""
     count = f"{len(users):,} datastore{'s' * (len(users) != 1)}"
     raise ConnectionInUse(
-        f"409: connection {name!r} is used by {count} that still reference it: {names}{more}",
+        f"409: connection {name!r} is used by {count} that still reference it: {listed}{more}",
         "remove or reassign those datastores first: "
         f"qualytics datastores delete --id {users[0]['id']}, or "
         f"qualytics datastores update --id {users[0]['id']} --connection-id OTHER",

@@ -5,15 +5,21 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem, QualyticsError
+from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotSignedIn, Problem, QualyticsError
 from qualytics.fields import MAX_NAME
 from qualytics.model import Scope
-from qualytics.service.datastores.fields import SETTINGS
+from qualytics.service.connections.drafts import allowed_draft, required
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Action, Undo
+from qualytics.service.datastores.fields import SETTINGS, checked, given_connection
+from qualytics.service.datastores.verbs import Datastores
+from qualytics.service.rights import TEST, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from qualytics.service.datastores.verbs import Datastores
+    from qualytics.service.context import Context
 
 _MAX_VALIDATED = 50
 _MAX_CREATED = 1_000
@@ -24,20 +30,39 @@ _ENDED = (NotSignedIn, NotAllowed)
 _SCHEMA = "{{schema}}"
 _CONNECTION = "{connection_name}"
 TEMPLATE = f"{_CONNECTION}_{_SCHEMA}"
+# What all the datastores of a call have in common.
+_COMMON = ("database", "description", "tags", "teams", "enrichment_only", *SETTINGS)
 
 
-def validate(given: Mapping[str, Any], test: Callable[[Scope], dict[str, Any]]) -> dict[str, Any]:
+def validate(
+    open_context: Callable[[], AbstractContextManager[Context]],
+    given: Mapping[str, Any],
+    connection_id: int | None = None,
+    *,
+    timeout_s: float | None = None,
+) -> dict[str, Any]:
     """Test every schema of a body; return `{results: [{schema_name, status, message}]}`.
 
+    On a stored connection, or on the settings in `connection`; each test has a context of its own, as it runs in a
+    thread of its own.
+
     Raises:
-        InvalidInput: there are none, or too many.
+        InvalidInput: there are no schemas, or too many.
 
     """
-    names = _texts(given, "schemas", _MAX_VALIDATED)
+    with open_context() as context, context.audited(TEST, "connection.test"):  # a refusal is recorded once
+        settings = given_connection(given) if connection_id is None else {}
+        names = _texts(given, "schemas", _MAX_VALIDATED)
 
     def one(name: str) -> dict[str, Any]:
+        scope = Scope(given.get("database"), name)
         try:
-            report = test(Scope(given.get("database"), name))
+            with open_context() as context:
+                connections = Connections(context)
+                if connection_id is None:
+                    report = connections.test_unsaved(settings, timeout_s=timeout_s, scope=scope)
+                else:
+                    report = connections.test(connection_id, timeout_s=timeout_s, scope=scope)
         except _ENDED:
             raise
         except QualyticsError as exc:
@@ -49,14 +74,46 @@ def validate(given: Mapping[str, Any], test: Callable[[Scope], dict[str, Any]]) 
         return {"results": list(threads.map(one, names))}
 
 
-def create(given: Mapping[str, Any], connection: Mapping[str, Any], datastores: Datastores) -> dict[str, Any]:
-    """Make a datastore for every schema or root path of a body; return `{created: [ids], errors}`; not atomic.
+def create(
+    context: Context, given: Mapping[str, Any], connection_id: int | None = None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Make a datastore for every schema or root path of a body; return `{created: [ids], errors}`, and warnings.
+
+    Those that break a rule are left out. With the fields of a new `connection` in place of the id of one, it is
+    stored with the first of them, and not at all where there is none.
 
     Raises:
-        InvalidInput: there are none, too many, or the template names all alike.
+        InvalidInput: there are no names, or too many, or the template names all alike; the connection breaks a rule.
+        NotFound: there is no such connection.
+        NameTaken: the name of the new connection is another's.
 
     """
-    field, names = _places(given)
+    connections = Connections(context)
+    datastores = Datastores(context, connections)
+    with context.audited(WRITE, "datastore.create"):  # a refusal is recorded once, not for each
+        inline = allowed_draft(given_connection(given), context.settings) if connection_id is None else None
+        template, (field, names) = _template(given), _places(given)
+        common = {name: given[name] for name in _COMMON if given.get(name) is not None}
+        made: list[int] = []
+        errors: list[dict[str, Any]] = []
+        with context.writing() as store:
+            if inline is not None:
+                connection_id = datastores.insert_connection(store, inline)
+            connection = required(store.connections.get(connection_id or 0), connection_id or 0)
+            for name in names:
+                full = template.replace(_CONNECTION, connection.name).replace(_SCHEMA, name)
+                one = common | {"name": full, "connection_id": connection.id, field: name}
+                try:
+                    clean = checked(one)
+                    made.append(datastores.insert(store, clean, Action(context, "datastore.create")).id)
+                except (InvalidInput, NameTaken) as exc:
+                    errors.append({"schema_name": name, "error": exc.message})
+            if not made:
+                raise Undo
+    return {"created": made, "errors": errors}, datastores.warnings if made else ()
+
+
+def _template(given: Mapping[str, Any]) -> str:
     template = given.get("name_template") or TEMPLATE
     # What is longer makes no name; a short one repeated thousands of times would fill the memory.
     if not isinstance(template, str) or len(template) > MAX_NAME:
@@ -64,23 +121,7 @@ def create(given: Mapping[str, Any], connection: Mapping[str, Any], datastores: 
         raise InvalidInput([Problem("name_template", message, f"as in {TEMPLATE}")])
     if _SCHEMA not in template:
         raise InvalidInput([Problem("name_template", f"name_template must hold {_SCHEMA}", f"as in {TEMPLATE}")])
-    common = {
-        key: given[key] for key in ("database", "description", "tags", "teams", "enrichment_only") if key in given
-    }
-    settings = {key: given[key] for key in SETTINGS if given.get(key) is not None}
-    made: list[int] = []
-    errors: list[dict[str, Any]] = []
-    for name in names:
-        full = template.replace(_CONNECTION, connection["name"]).replace(_SCHEMA, name)
-        row = {key: value for key, value in common.items() if value is not None}
-        row |= {"name": full, "connection_id": connection["id"], field: name, "settings": settings}
-        try:
-            made.append(datastores.create(row)["id"])
-        except _ENDED:
-            raise
-        except QualyticsError as exc:
-            errors.append({"schema_name": name, "error": exc.message})
-    return {"created": made, "errors": errors}
+    return template
 
 
 def _places(given: Mapping[str, Any]) -> tuple[str, Sequence[str]]:

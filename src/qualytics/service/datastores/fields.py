@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qualytics.fields import SCOPES
+from qualytics.errors import InvalidInput, Problem
+from qualytics.fields import DATASTORE_KEYS, SCOPES
 from qualytics.service import validate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _TEXTS = (*SCOPES, "description")
-_FIELDS = ("name", "connection_id", *_TEXTS, "tags", "teams", "enrichment_only", "settings")
+_FIELDS = ("name", "connection_id", *_TEXTS, "tags", "teams", "enrichment_only")
+# What null says nothing of in a whole document.
+_KEPT = ("name", "connection_id", "tags", "teams", "enrichment_only")
 _MAX_TEXT = 255
 _MAX_NAMES = 100
 
@@ -41,10 +44,61 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-def check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, Any]:
-    """Return the given fields in their stored form; None stands for a text to be unset."""
+# What a document holds beside fields: whoever sends one back changes nothing by it.
+_READ_ONLY = {*DATASTORE_KEYS, "global_tags", "enrich_datastore"} - {*_FIELDS}
+
+
+def as_new(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a new datastore: null stands for none."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def given_connection(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a connection that comes with a datastore.
+
+    Raises:
+        InvalidInput: it is no object.
+
+    """
+    connection = given.get("connection")
+    if not isinstance(connection, dict):
+        raise InvalidInput([Problem("connection", "connection must be an object", None, "missing-value")])
+    return connection
+
+
+def as_patch(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes in a document, as a client sends it back: nothing read-only."""
+    return {name: value for name, value in given.items() if name not in _READ_ONLY}
+
+
+def as_replacement(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes in a whole document: null clears texts and settings alone, what is unknown is ignored."""
+    known = {name: value for name, value in given.items() if name in _FIELDS or name in SETTINGS}
+    return {name: value for name, value in known.items() if not (value is None and name in _KEPT)}
+
+
+def checked(given: Mapping[str, Any], needed: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the given fields in their stored form, settings as one object; None stands for what is to be unset.
+
+    Raises:
+        InvalidInput: with every problem there is.
+
+    """
+    problems = validate.Problems()
+    row = _check(given, problems)
+    for name in needed:
+        if row.get(name) is None:
+            problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
+    problems.finish()
+    return row
+
+
+def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, Any]:
     clean: dict[str, Any] = {}
+    settings = {name: _check_setting(name, value, problems) for name, value in given.items() if name in SETTINGS}
     for name, value in given.items():
+        if name in SETTINGS:
+            continue
         if name not in _FIELDS:
             problems.add(name, "is not a field of a datastore", f"it takes {', '.join(_FIELDS)}", "unknown-field")
         elif name == "connection_id":
@@ -57,11 +111,9 @@ def check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, An
             if not isinstance(value, bool):
                 problems.add(name, "must be true or false")
             clean[name] = int(value is True)
-        elif name == "settings":
-            clean[name] = {key: _check_setting(key, setting, problems) for key, setting in value.items()}
         else:
             clean[name] = _check_text(name, value, problems)
-    return clean
+    return clean | ({"settings": settings} if settings else {})
 
 
 def _check_text(name: str, value: object, problems: validate.Problems) -> str | None:
@@ -92,6 +144,9 @@ def _check_setting(name: str, value: Any, problems: validate.Problems) -> Any:
 
 
 def _check_names(loc: str, value: object, problems: validate.Problems) -> list[str]:
+    value = [] if value is None else value
+    if isinstance(value, list):  # a reply has them as objects with a name, and a client may send them back
+        value = [entry.get("name") if isinstance(entry, dict) else entry for entry in value]
     if not isinstance(value, list) or len(value) > _MAX_NAMES or not all(isinstance(name, str) for name in value):
         problems.add(loc, f"must be a list of at most {_MAX_NAMES} texts", f"as in --{loc} finance,daily")
         return []

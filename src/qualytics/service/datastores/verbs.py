@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.errors import NameTaken, NotFound, UsageError
+from qualytics.errors import InvalidInput, NameTaken, NotFound, Problem, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import Scope, Wanted
 from qualytics.service import documents, similar_names, validate
 from qualytics.service.clock import now
-from qualytics.service.connections.drafts import allowed_draft
+from qualytics.service.connections.drafts import allowed_draft, required
 from qualytics.service.context import Action
 from qualytics.service.datastores import fields
 from qualytics.service.rights import READ, TEST, WRITE
@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection, Datastore
+    from qualytics.service.connections.drafts import Draft
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
     from qualytics.store.base import Store
+
+
+# What of a datastore decides whether it can be read.
+_PLACE = (*SCOPES, "connection_id")
 
 
 class Datastores:
@@ -37,8 +42,10 @@ class Datastores:
         self._connections = connections
         self.warnings: tuple[str, ...] = ()
 
-    def create(self, given: Mapping[str, Any], connection: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Store a new datastore and return its document; `connection` is one to store with it, both or neither.
+    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a new datastore and return its document; null stands for none.
+
+        With the fields of a new `connection` in place of a `connection_id` both are stored, or neither.
 
         Raises:
             InvalidInput: a value breaks a rule, or one that the connection's type needs is missing.
@@ -48,28 +55,46 @@ class Datastores:
         """
         self.warnings = ()
         with self._context.audited(WRITE, "datastore.create") as action:
-            draft = None if connection is None else allowed_draft(connection, self._context.settings)
-            problems = validate.Problems()
-            clean = fields.check(given, problems)
-            for name in ("name", "connection_id")[: 2 if draft is None else 1]:
-                if clean.get(name) is None:
-                    problems.add(name, "is missing", f"give it with --{name.replace('_', '-')}", "missing-value")
-            problems.finish()
+            row = fields.as_new(given)
+            inline = None
+            if "connection" in row:
+                inline = allowed_draft(fields.given_connection(row), self._context.settings)
+                del row["connection"]
+            row = fields.checked(row, needed=("name", "connection_id") if inline is None else ("name",))
+            if inline is not None and "connection_id" in row:
+                raise InvalidInput([Problem("connection", "give either connection or connection_id, not both")])
             with self._context.writing() as store:
-                if draft is not None:
-                    made = Action(self._context, "connection.create")
-                    clean["connection_id"] = self._connections.insert(store, draft, made)
-                self._check_place(store, clean)
-                self._require_free(store, clean["name"])
-                row = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None, "settings": {}} | clean
-                row |= {"name_key": validate.fold(clean["name"]), "created": now()}
-                found = store.datastores.insert(row)
-                self._warn_of_twins(store, clean["name"], found)
-                action.record(found, clean["name"], version=1, changed=sorted(clean))
-                return documents.datastore_document(_required(store.datastores.get(found), found))
+                if inline is not None:
+                    row["connection_id"] = self.insert_connection(store, inline)
+                datastore = self.insert(store, row, action)
+                self.warnings += self._warnings(store, datastore)
+                return documents.datastore_document(datastore)
 
-    def update(self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
-        """Change what is given, keep the rest, and return the document; None unsets a text.
+    def insert_connection(self, store: Store, draft: Draft) -> int:
+        """Store the connection of a new datastore and return its id, inside the transaction that stores both."""
+        connection_id = self._connections.insert(store, draft, Action(self._context, "connection.create"))
+        self.warnings = self._connections.warnings
+        return connection_id
+
+    def insert(self, store: Store, row: dict[str, Any], action: Action) -> Datastore:
+        """Store checked fields and return the datastore, inside a transaction that may do more.
+
+        Raises:
+            InvalidInput, NotFound, NameTaken: as in `create`.
+
+        """
+        self._check_place(store, row)
+        self._require_free(store, row["name"])
+        usual = {"tags": [], "teams": [], "enrichment_only": 0, "connected": None, "settings": {}}
+        keys = {"name_key": validate.fold(row["name"]), "created": now()}
+        datastore_id = store.datastores.insert(usual | row | keys)
+        action.record(datastore_id, row["name"], version=1, changed=sorted(row))
+        return _required(store.datastores.get(datastore_id), datastore_id)
+
+    def update(
+        self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Change what is given, keep the rest, and return the document; None unsets a text, a list or a setting.
 
         Raises:
             NotFound: there is no such datastore or connection.
@@ -79,30 +104,50 @@ class Datastores:
             UsageError: nothing is given.
 
         """
-        if not given:
+        changes = fields.as_patch(given)
+        if not changes:
             raise UsageError("nothing to update", "give at least one field, as in --schema public")
         self.warnings = ()
         with (
             self._context.audited(WRITE, "datastore.update", datastore_id) as action,
-            self._context.writing() as store,
+            self._context.writing(dry_run=dry_run) as store,
         ):
             before = _at_version(store, datastore_id, version)
-            problems = validate.Problems()
-            clean = fields.check(given, problems)
-            problems.finish()
-            place = {name: getattr(before, name) for name in (*SCOPES, "connection_id")}
-            self._check_place(store, place | clean, type_before=before.type)
-            if "name" in clean:
-                self._require_free(store, clean["name"], besides=datastore_id)
-                clean["name_key"] = validate.fold(clean["name"])
-            moved = any(name in clean and clean[name] != value for name, value in place.items())
-            clean["settings"] = before.settings | clean.get("settings", {})
-            store.datastores.update(datastore_id, clean | ({"connected": None} if moved else {}))
-            if clean.get("name", before.name) != before.name:
-                self._warn_of_twins(store, clean["name"], datastore_id)
-            changed = sorted(name for name in clean.keys() - {"name_key"} if clean[name] != getattr(before, name))
-            action.record(datastore_id, clean.get("name", before.name), version=before.version + 1, changed=changed)
-            return documents.datastore_document(_required(store.datastores.get(datastore_id), datastore_id))
+            row = fields.checked(changes)
+            self._require_fit(store, before, row)
+            self._store(store, before, row)
+            after = _required(store.datastores.get(datastore_id), datastore_id)
+            changed = sorted(name for name in row if row[name] != getattr(before, name))
+            action.record(datastore_id, after.name, version=after.version, changed=changed)
+            if after.name != before.name:
+                self.warnings = self._warnings(store, after)
+            document = documents.datastore_document(after)
+            document.version = before.version if dry_run else after.version
+            return document
+
+    def replace(self, datastore_id: int, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+        """Change a datastore by a document of it; what a datastore does not have is ignored; `how` is as in `update`.
+
+        Raises:
+            NotFound, InvalidInput, NameTaken, VersionChanged, UsageError: as in `update`.
+
+        """
+        return self.update(datastore_id, fields.as_replacement(given), **how)
+
+    def _require_fit(self, store: Store, before: Datastore, row: dict[str, Any]) -> None:
+        place = {name: getattr(before, name) for name in _PLACE}
+        self._check_place(store, place | row, type_before=before.type)
+        if "name" in row:
+            self._require_free(store, row["name"], besides=before.id)
+        if "settings" in row:
+            row["settings"] = before.settings | row["settings"]
+
+    def _store(self, store: Store, before: Datastore, row: Mapping[str, Any]) -> None:
+        is_elsewhere = any(row[name] != getattr(before, name) for name in _PLACE if name in row)
+        more: dict[str, Any] = {"connected": None} if is_elsewhere else {}
+        if "name" in row:
+            more["name_key"] = validate.fold(row["name"])
+        store.datastores.update(before.id, {**row, **more})
 
     def get(self, datastore_id: int) -> dict[str, Any]:
         """Return the document of a datastore.
@@ -157,8 +202,8 @@ class Datastores:
         wanted = Wanted(ids=tuple(datastore_ids))
         return self._context.store.datastores.select(wanted) if wanted.ids else iter(())
 
-    def delete(self, datastore_id: int, *, version: int | None = None) -> dict[str, Any]:
-        """Delete a datastore; return `{id, name, deleted}`.
+    def delete(self, datastore_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+        """Delete a datastore; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
             NotFound: there is none of that id.
@@ -166,12 +211,12 @@ class Datastores:
         """
         with (
             self._context.audited(WRITE, "datastore.delete", datastore_id) as action,
-            self._context.writing() as store,
+            self._context.writing(dry_run=dry_run) as store,
         ):
-            found = _at_version(store, datastore_id, version)
+            datastore = _at_version(store, datastore_id, version)
             store.datastores.delete(datastore_id)
-            action.record(found.id, found.name)
-        return {"id": found.id, "name": found.name, "deleted": True}
+            action.record(datastore.id, datastore.name)
+        return {"id": datastore.id, "name": datastore.name, "deleted": not dry_run}
 
     def verify(self, datastore_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
         """Run the staged test of the connection with this datastore's place; return the report.
@@ -193,7 +238,7 @@ class Datastores:
         return report
 
     def verify_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
-        """Test the place that a new datastore would have, on the connection that it names; return the report.
+        """Test the place that a new datastore would have, on a connection that is there or not; return the report.
 
         Raises:
             InvalidInput: a value breaks a rule, or one that the connection's type needs is missing.
@@ -201,18 +246,16 @@ class Datastores:
 
         """
         self._context.require(TEST)
-        problems = validate.Problems()
-        clean = fields.check(given, problems)
-        problems.finish()
-        self._check_place(self._context.store, clean)
-        scope = Scope(clean.get("database"), clean.get("schema"), clean.get("root_path"))
-        return self._connections.test(clean["connection_id"], timeout_s=timeout_s, scope=scope)
+        place = {name: given[name] for name in _PLACE if given.get(name) is not None}
+        row = fields.checked(place, needed=("connection_id",) if given.get("connection") is None else ())
+        scope = Scope(row.get("database"), row.get("schema"), row.get("root_path"))
+        if "connection_id" in row:
+            self._check_place(self._context.store, row)
+            return self._connections.test(row["connection_id"], timeout_s=timeout_s, scope=scope)
+        return self._connections.test_unsaved(fields.given_connection(given), timeout_s=timeout_s, scope=scope)
 
     def _check_place(self, store: Store, row: Mapping[str, Any], type_before: str | None = None) -> None:
-        connection = store.connections.get(row["connection_id"])
-        if connection is None:
-            message = f"there is no connection {row['connection_id']}"
-            raise NotFound(message, "qualytics connections list shows all")
+        connection = required(store.connections.get(row["connection_id"]), row["connection_id"])
         problems = validate.Problems()
         if type_before is not None and connection.type != type_before:
             message = f"is of type {connection.type}; a datastore of type {type_before} stays with that type"
@@ -221,10 +264,9 @@ class Datastores:
             _check_scope(connectors.get(connection.type), connection, row, problems)
         problems.finish()
 
-    def _warn_of_twins(self, store: Store, name: str, datastore_id: int) -> None:
-        self.warnings = similar_names.warnings(
-            "datastore", name, store.datastores.names(similar_names.MAX_COMPARED), datastore_id
-        )
+    def _warnings(self, store: Store, datastore: Datastore) -> tuple[str, ...]:
+        others = store.datastores.names(similar_names.MAX_COMPARED)
+        return similar_names.warnings("datastore", datastore.name, others, datastore.id)
 
     def _require_free(self, store: Store, name: str, besides: int | None = None) -> None:
         taken = store.datastores.named(validate.fold(name))
