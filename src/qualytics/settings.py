@@ -29,6 +29,11 @@ TEST_CLOSE_S = 0.5
 # RFC 8305 section 5: the pause before the next address of a host is dialled as well.
 DIAL_STAGGER_S = 0.25
 
+# In every reply a control plane says by this header how much of the API it has beyond what other servers have: 1 is
+# PATCH, dry runs, tests before changes, If-Match, and filters by whole name and by connection.
+API_LEVEL_HEADER = "api-level"
+API_LEVEL = 1
+
 _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 
 

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
+TOKEN = "a-token-that-nobody-else-sees"
+CONNECTION = {
+    "id": 7,
+    "name": "a",
+    "type": "postgresql",
+    "connection_type": "jdbc",
+    "host": "h",
+    "username": "u",
+    "parameters": {"application_name": "x", "ssl_mode": "verify"},
+    "secrets_manager": {"secret_url": "https://v"},
+}
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -91,3 +103,11 @@ def read(stream: Any) -> Asked | None:
         name, _, value = line.partition(": ")
         headers[name.lower()] = value
     return Asked(first[0], first[1], headers, stream.read(int(headers.get("content-length", 0))))
+
+
+def refused(result: Any, words: str, code: int = 1) -> None:
+    """Check that a command was refused with these words, and shows neither a traceback nor the token."""
+    assert (result.code, result.out) == (code, ""), result
+    assert words in result.err.splitlines()[0], result.err
+    assert "Traceback" not in result.err
+    assert TOKEN not in result.err

@@ -60,15 +60,15 @@ class Call:
         """Say what is run, with which options (never their values), and on what."""
         if not self.debug:
             return
-        from qualytics import client
+        from qualytics.client import backend
 
         version = sys.version.split()[0]
         self.note(f"qualytics {qualytics.__version__}, Python {version}, {sys.platform}, {sys.executable}")
         given = [param.opts[0] for param in ctx.command.params if _is_given(ctx, param)]
         self.note(f"run {ctx.command_path} with {' '.join(given) or 'no options'}")
-        place, secrets = client.place()
+        line, secrets = backend()
         self.remember(secrets)
-        self.note(place)
+        self.note(line)
 
     def note_report(self, report: dict[str, Any]) -> None:
         """Say how far a test came, stage by stage."""

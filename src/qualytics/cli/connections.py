@@ -14,7 +14,7 @@ from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._values import choose, collect, unset_fields
-from qualytics.client import connect, parse_types, type_document
+from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError
 from qualytics.fields import CREATE, TEST, UPDATE
 from qualytics.model import Scope
@@ -43,10 +43,10 @@ def create(
     scope = _scope(given)
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
     fields = collect(ctx, given)
+    if dry_run:
+        output.write_document(preview(fields), form)
+        return
     with connect() as client:
-        if dry_run:
-            output.write_document(client.connections.preview(fields), form)
-            return
         output.write_document(client.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope), form)
         warn(client.connections.warnings)
 

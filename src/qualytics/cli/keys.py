@@ -7,7 +7,7 @@ import click
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
-from qualytics.client import connect
+from qualytics.client import connect, new_key
 
 
 @click.group(cls=SuggestingGroup)
@@ -28,5 +28,4 @@ def rotate(*, form: str) -> None:
 @options.common_options(form=False)
 def generate() -> None:
     """Print a new key for QUALYTICS_KEY or QUALYTICS_NEW_KEY; nothing is stored."""
-    with connect() as client:
-        output.write_text(client.upkeep.new_key() + "\n")
+    output.write_text(new_key() + "\n")

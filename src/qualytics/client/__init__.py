@@ -1,17 +1,29 @@
-"""Clients: the one way for commands and programs to reach connections, wherever they are kept."""
+"""Clients: how commands and programs reach connections, wherever they are kept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qualytics.client.http.client import HttpClient
     from qualytics.client.local import LocalClient
     from qualytics.secret import Secret
 
     Client: TypeAlias = LocalClient | HttpClient
 
-__all__ = ["connect", "examine", "explain", "parse_types", "place", "type_document", "type_names"]
+__all__ = [
+    "backend",
+    "connect",
+    "examine",
+    "explain",
+    "new_key",
+    "parse_types",
+    "preview",
+    "type_document",
+    "type_names",
+]
 
 
 def connect() -> Client:
@@ -58,11 +70,30 @@ def type_document(name: str | None = None) -> Any:
     return types.document(name)
 
 
+def preview(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the masked payload that a create would send; nothing is stored or contacted.
+
+    Raises:
+        InvalidInput: a value breaks a rule.
+
+    """
+    from qualytics.service.connections import drafts
+
+    return drafts.preview(fields)
+
+
 def explain(name: str, text: str) -> dict[str, Any]:
-    """Return what an error message of a type's server or driver means; see `explaining.explain`."""
+    """Return what an error message of a type's server or driver means; see `service.connections.explain`."""
     from qualytics.service.connections import explain as explaining
 
     return explaining.explain(name, text)
+
+
+def new_key() -> str:
+    """Return a new key for a store, as text; nothing is stored."""
+    from qualytics.store.sealing.cipher import Key
+
+    return Key.generate().text()
 
 
 def examine(*, do_import: bool = False) -> dict[str, Any]:
@@ -72,15 +103,15 @@ def examine(*, do_import: bool = False) -> dict[str, Any]:
     from qualytics.settings import load
 
     settings = load()
-    found = doctor.examine(settings, do_import=do_import)
+    report = doctor.examine(settings, do_import=do_import)
     if config.is_configured(settings.home):
         from qualytics.client import checks
 
-        found["checks"] += checks.examine(settings.home)
-    return found
+        report["checks"] += checks.examine(settings.home)
+    return report
 
 
-def place() -> tuple[str, list[Secret]]:
+def backend() -> tuple[str, list[Secret]]:
     """Return what the commands work on, in one line for the log of a call, and what that log must not show."""
     from qualytics.client import config
     from qualytics.errors import QualyticsError
@@ -88,11 +119,11 @@ def place() -> tuple[str, list[Secret]]:
 
     settings = load()
     try:
-        found = config.find(settings.home)
-        if found is not None:
-            return f"control plane {found.url}, from {found.source}", [found.token] if found.token else []
+        plane = config.find(settings.home)
+        if plane is not None:
+            return f"control plane {plane.url}, from {plane.source}", [plane.token] if plane.token else []
         key = "QUALYTICS_KEY" if settings.key else str(settings.key_path)
-        there = "is there" if settings.store_path.exists() else "is not made yet"
+        state = "is there" if settings.store_path.exists() else "is not made yet"
     except QualyticsError as exc:
         return exc.message, []
-    return f"store {settings.store_path} ({there}), key from {key}", []
+    return f"store {settings.store_path} ({state}), key from {key}", []

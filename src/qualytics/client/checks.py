@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import qualytics
 from qualytics.client import config
 from qualytics.client.http.api import Api
+from qualytics.client.http.replies import URL_HINT
 from qualytics.client.sign_in.claims import expiry_of
 from qualytics.errors import QualyticsError
 from qualytics.transport import connect
@@ -32,19 +33,19 @@ def examine(home: Path) -> list[dict[str, Any]]:
         return [_check("config", exc.message, exc.hint, ok=False)]
     if control_plane is None:
         return []
-    found = [_check("config", f"{control_plane.url} from {control_plane.source}")]
+    checks = [_check("config", f"{control_plane.url} from {control_plane.source}")]
     api = Api(control_plane)
     try:
         for name, step in (("network", _network), ("health", _health), ("status", _status), ("token", _token)):
             try:
-                found += step(api)
+                checks += step(api)
             except QualyticsError as exc:
-                found.append(_check(name, exc.message, exc.hint, ok=False))
-            if not found[-1]["ok"]:  # what comes after it would fail as well
+                checks.append(_check(name, exc.message, exc.hint, ok=False))
+            if not checks[-1]["ok"]:  # what comes after it would fail as well
                 break
     finally:
         api.close()
-    return found
+    return checks
 
 
 def _network(api: Api) -> Iterator[dict[str, Any]]:
@@ -79,39 +80,41 @@ def _network(api: Api) -> Iterator[dict[str, Any]]:
 def _health(api: Api) -> Iterator[dict[str, Any]]:
     reply = api.send("GET", "/health", is_public=True)
     if reply.status >= 300:
-        hint = "check the URL, and QUALYTICS_API_PATH: usually the API is under /api"
-        yield _check("health", f"{api.control_plane.api_url}/health answered {reply.status}", hint, ok=False)
-        return
-    yield _check("health", f"answered {reply.status}")
-    skew = _skew(reply.headers.get("date", ""))
-    if skew is None:
-        yield _check("clock", "the control plane does not say its time")
-    elif abs(skew) > _MAX_SKEW_S:
-        yield _check(
-            "clock", f"this machine is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}", "set its clock", ok=False
-        )
+        yield _check("health", f"{api.control_plane.api_url}/health answered {reply.status}", URL_HINT, ok=False)
     else:
-        yield _check("clock", "the same, to a minute")
+        yield _check("health", f"answered {reply.status}")
+        yield _clock(reply.headers.get("date", ""))
+
+
+def _clock(date: str) -> dict[str, Any]:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        skew_s = time.time() - parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return _check("clock", "the control plane does not say its time")
+    if abs(skew_s) <= _MAX_SKEW_S:
+        return _check("clock", "the same, to a minute")
+    side = "ahead" if skew_s > 0 else "behind"
+    return _check("clock", f"this machine is {abs(skew_s):.0f} s {side}", "set its clock", ok=False)
 
 
 def _status(api: Api) -> Iterator[dict[str, Any]]:
     document, _ = api.call("GET", "/status", is_public=True)
     parts = document.items() if isinstance(document, dict) else ()
-    bad = [str(name) for name, state in parts if name.endswith("_connection") and state != "OK"]
-    yield _check(
-        "status",
-        f"{', '.join(bad)} not well" if bad else "well",
-        "see the log of the control plane" if bad else None,
-        ok=not bad,
-    )
+    if failing := [str(name) for name, state in parts if name.endswith("_connection") and state != "OK"]:
+        hint = "see the log of the control plane"
+        yield _check("status", f"not well: {', '.join(failing)}", hint, ok=False)
+        return
+    yield _check("status", "well")
     reply = api.send("GET", "/openapi.json")
     yield _check("version", f"control plane {_version(reply.body)}, this program {qualytics.__version__}")
 
 
 def _token(api: Api) -> Iterator[dict[str, Any]]:
-    who, _ = api.call("GET", "/users/me")
-    who = who if isinstance(who, dict) else {}
-    yield _check("token", f"of {who.get('name')}, with the role {who.get('role')}")
+    user, _ = api.call("GET", "/users/me")
+    user = user if isinstance(user, dict) else {}
+    yield _check("token", f"of {user.get('name')}, with the role {user.get('role')}")
     expires = expiry_of(api.control_plane.token.reveal()) if api.control_plane.token else None
     if expires is None:
         yield _check("expiry", "the token does not say when it ends")
@@ -120,21 +123,12 @@ def _token(api: Api) -> Iterator[dict[str, Any]]:
         yield _check("expiry", expires.warning or expires.text, hint, ok=expires.days_left > 0)
 
 
-def _skew(date: str) -> float | None:
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return time.time() - parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError):
-        return None
-
-
 def _version(body: bytes) -> str:
     try:
-        found = json.loads(body)["info"]["version"]
+        version = json.loads(body)["info"]["version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return "of an unknown version"
-    return str(found)[:100]
+    return str(version)[:100]
 
 
 def _check(name: str, found: str, hint: str | None = None, *, ok: bool = True) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The door to the embedded store: the same documents as over HTTP, through the same encoder."""
+"""A client of the embedded store: the documents of a control plane, without one."""
 
 from __future__ import annotations
 
@@ -7,28 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.service.connections.discovery import Discovery
-from qualytics.service.connections.drafts import preview
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.settings import Plane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from qualytics.client.local_accounts import LocalTokens, LocalUsers
+    from qualytics.service.accounts.tokens import Tokens
+    from qualytics.service.accounts.users import Users
     from qualytics.service.audit import Audit
     from qualytics.settings import Settings
-
-
-class LocalConnections(Connections):
-    """Connections of the embedded store; see the service for each verb."""
-
-    @staticmethod
-    def preview(given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the masked payload that a create would send."""
-        return preview(given)
 
 
 class LocalUpkeep:
@@ -58,7 +48,7 @@ class LocalUpkeep:
         return upkeep.backup(self._settings, target)
 
     def restore(self, source: Path, *, keep_tokens: bool = False) -> dict[str, Any]:
-        """Put a backup in the store's place."""
+        """Replace the store by a backup."""
         from qualytics.store.sqlite import upkeep
 
         self._context.release()  # it needs the store for itself
@@ -70,12 +60,6 @@ class LocalUpkeep:
 
         return copying.copy(self._settings, target, new_key_file)
 
-    def new_key(self) -> str:
-        """Return a new key as text; nothing is stored."""
-        from qualytics.store.sealing.cipher import Key
-
-        return Key.generate().text()
-
 
 class LocalClient:
     """A client of the embedded store, with a part for each kind of record; close it, or use `with`.
@@ -85,7 +69,7 @@ class LocalClient:
 
     def __init__(self, settings: Settings) -> None:
         self._context = Context(settings)
-        self.connections = LocalConnections(self._context)
+        self.connections = Connections(self._context)
         self.datastores = Datastores(self._context, self.connections)
         self.discovery = Discovery(self._context)
         self.upkeep = LocalUpkeep(self._context)
@@ -98,18 +82,18 @@ class LocalClient:
         return Audit(self._context)
 
     @property
-    def users(self) -> LocalUsers:
+    def users(self) -> Users:
         """Return the users of the control plane; the owner of its store may change them."""
-        from qualytics.client.local_accounts import LocalUsers
+        from qualytics.service.accounts.users import Users
 
-        return LocalUsers(self._shared())
+        return Users(self._shared())
 
     @property
-    def tokens(self) -> LocalTokens:
+    def tokens(self) -> Tokens:
         """Return the tokens of those users."""
-        from qualytics.client.local_accounts import LocalTokens
+        from qualytics.service.accounts.tokens import Tokens
 
-        return LocalTokens(self._shared())
+        return Tokens(self._shared())
 
     def _shared(self) -> Context:
         # What concerns the users of a control plane is written down there, from wherever it is done.

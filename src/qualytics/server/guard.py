@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 
 from qualytics.server import problems
 from qualytics.server.logs import write_request
+from qualytics.settings import API_LEVEL, API_LEVEL_HEADER
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,7 @@ _MAX_HEADERS = 16_384
 _MAX_PATH = 4_096
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 HEADERS = (
+    (API_LEVEL_HEADER.encode(), str(API_LEVEL).encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
 from qualytics.client.http.api import PAGE, Api, is_too_long
-from qualytics.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_NO_USER = "qualytics users list and service-accounts list show all"
 
 
 class HttpUsers:
@@ -22,45 +19,35 @@ class HttpUsers:
 
     def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Store a new user and return its document."""
-        return replies.record(*self._api.call("POST", "/users", None, given))
+        return replies.plain(*self._api.call("POST", "/users", None, given))
 
     def list(
         self, kind: str | None = None, name: str | None = None, limit: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield the documents of users, filtered by kind and by a part of the name."""
         if not is_too_long(name):
-            yield from self._api.listed("/users", [("kind", kind), ("name", name)], replies.record, limit)
+            yield from self._api.listed("/users", [("kind", kind), ("name", name)], replies.plain, limit)
 
     def get(self, user_id: int) -> dict[str, Any]:
         """Return the document of a user."""
-        return self._get(user_id)
+        return replies.plain(*self._api.call("GET", f"/users/{user_id}"))
 
     def find(self, name: str) -> int:
         """Return the id of the user of that name; case and outer spaces do not count."""
-        try:
-            return self._api.find("/users", "user", name, [("name", name.strip())])
-        except NotFound as exc:
-            raise NotFound(exc.message, _NO_USER) from None
+        hint = "qualytics users list and service-accounts list show all"
+        return self._api.find("/users", "user", name, [("name", name.strip())], hint)
 
     def me(self) -> dict[str, Any]:
-        """Return the document of whoever the token is of."""
-        return replies.record(*self._api.call("GET", "/users/me"))
+        """Return the document of the user that the token belongs to."""
+        return replies.plain(*self._api.call("GET", "/users/me"))
 
     def update(self, user_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given and return the document; None clears an address, a password or a link."""
-        if not given:
-            raise UsageError("nothing to update", "give at least one field, as in --role Manager")
-        return replies.record(*self._api.call("PATCH", f"/users/{user_id}", None, given, version=version))
+        return replies.plain(*self._api.call("PATCH", f"/users/{user_id}", None, given, version=version))
 
     def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a user, and with them every token of theirs; return `{id, name, deleted}`."""
-        found = self._get(user_id)
-        query = [("dry_run", True)] if dry_run else None
-        self._api.call("DELETE", f"/users/{user_id}", query, version=version)
-        return {"id": found["id"], "name": found["name"], "deleted": not dry_run}
-
-    def _get(self, user_id: int) -> replies.Document:
-        return replies.record(*self._api.call("GET", f"/users/{user_id}"))
+        return self._api.delete(f"/users/{user_id}", dry_run=dry_run, version=version)
 
 
 class HttpTokens:
@@ -73,28 +60,26 @@ class HttpTokens:
         """Make a token and return its document, with the token itself as `bearer_token`, once."""
         given = {"name": name, "expires_in_days": expires_in_days, "user": user}
         body = {key: value for key, value in given.items() if value is not None}
-        return replies.record(*self._api.call("POST", "/user-tokens", None, body))
+        return replies.plain(*self._api.call("POST", "/user-tokens", None, body))
 
     def list(
         self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield the documents of one's own tokens, of another user's, or of everybody's."""
         query = [("user", user), ("everybody", everybody or None)]
-        yield from self._api.listed("/user-tokens", query, replies.record, limit)
+        yield from self._api.listed("/user-tokens", query, replies.plain, limit)
 
     def get(self, token_id: int) -> dict[str, Any]:
         """Return the document of a token."""
-        return replies.record(*self._api.call("GET", f"/user-tokens/{token_id}"))
+        return replies.plain(*self._api.call("GET", f"/user-tokens/{token_id}"))
 
     def revoke(self, token_id: int, *, revoke: bool = True) -> dict[str, Any]:
         """End a token at once, or let it be good again, and return its document."""
-        return replies.record(*self._api.call("PUT", f"/user-tokens/{token_id}", None, {"revoke": revoke}))
+        return replies.plain(*self._api.call("PUT", f"/user-tokens/{token_id}", None, {"revoke": revoke}))
 
     def delete(self, token_id: int) -> dict[str, Any]:
         """Delete a revoked token; return `{id, name, deleted}`."""
-        found = self.get(token_id)
-        self._api.call("DELETE", f"/user-tokens/{token_id}")
-        return {"id": found["id"], "name": found["name"], "deleted": True}
+        return self._api.delete(f"/user-tokens/{token_id}")
 
 
 class HttpAudit:
@@ -108,8 +93,9 @@ class HttpAudit:
         entries: list[dict[str, Any]] = []
         while len(entries) < limit:
             size = min(PAGE, limit - len(entries))
-            found = self._api.call("GET", "/audit", [("before", before), ("action", action), ("size", size)])[0]
-            page = replies.items(found if isinstance(found, dict) else {"items": found})
+            page = replies.items(
+                self._api.call("GET", "/audit", [("before", before), ("action", action), ("size", size)])[0]
+            )
             entries += page
             if len(page) < size:
                 break

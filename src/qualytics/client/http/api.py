@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from qualytics.client.http import replies
+from qualytics.client.http.foreign import ApiTransport
 from qualytics.errors import InvalidInput, NotFound, NotSignedIn, Problem, Unreachable
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
 from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S, TEST_WAIT_S, TEST_WAY_S
-from qualytics.transport.http import Request, Transport
+from qualytics.transport.http import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from qualytics.client.config import ControlPlane
     from qualytics.masking import Masking
-    from qualytics.transport.http import Reply
+    from qualytics.transport.http import Reply, Transport
 
 Query = list[tuple[str, Any]]
 
 PAGE = 100
-# Of servers without a filter for the whole name, every page is looked through.
-NAMES_PAGE = 50
+# Servers that do not tell how many records there are may have pages of so many, whatever is asked for.
+_SMALL_PAGE = 50
 _MAX_FILTER = 1_000
 
 
@@ -34,7 +35,7 @@ class Api:
     def __init__(self, control_plane: ControlPlane, transport: Transport | None = None) -> None:
         self.warnings: tuple[str, ...] = ()
         self.control_plane = control_plane
-        self._transport = transport or Transport(control_plane.endpoint)
+        self._transport = transport or ApiTransport(control_plane.endpoint)
 
     @property
     def url(self) -> str:
@@ -50,40 +51,46 @@ class Api:
         *,
         version: int | None = None,
         wait_s: float = 0.0,
-        is_test: bool = False,
         is_public: bool = False,
-    ) -> tuple[Any, str | None]:
-        """Return the JSON of a reply, None when it has no body, and its ETag.
+    ) -> tuple[Any, int | None]:
+        """Return the JSON of a reply, None when it has no body, and the version of the record in it.
 
-        `is_test` says that a 400 without a code is the answer to a test, as other servers of this API give it;
-        `is_public` sends no token.
+        `version` is the one that the record must still have; `is_public` sends no token.
 
         Raises:
             QualyticsError: what the control plane answered, or why it did not.
 
         """
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        if method == "DELETE":
+            headers["Prefer"] = "return=representation"  # RFC 7240: with what was deleted, else it is read before
         shown = [(name, _as_text(value)) for name, value in query or () if value is not None]
-        where = f"{path}?{urlencode(shown, errors='surrogatepass')}" if shown else path
         reply = self.send(
             method,
-            where,
+            f"{path}?{urlencode(shown, errors='surrogatepass')}" if shown else path,
             body=None if body is None else _encode(body),
-            headers={} if version is None else {"If-Match": f'"{version}"'},
+            headers=headers,
             wait_s=wait_s,
             is_public=is_public,
         )
-        if is_test and reply.status == 400 and (found := replies.foreign_failure(reply)):
-            return replies.masked(found, self._masking(body)), None
         if reply.status >= 400:
+            from qualytics.client.http import problems  # what succeeds does not need it
+
             is_record = any(part.isdigit() for part in path.split("/"))
-            replies.raise_for(reply, self.url, self._masking(body), is_record=is_record)
-        found = replies.content(reply, self.url)
+            problems.raise_for(reply, self.url, self._masking(body), is_record=is_record)
+        content = replies.content(reply, self.url)
         self.warnings = replies.warnings(reply)
-        if is_test or self.warnings:
-            masking = self._masking(body)
-            self.warnings = tuple(map(masking.mask_own, self.warnings))
-            found = replies.masked(found, masking) if is_test else found
-        return found, reply.headers.get("etag")
+        if self.warnings:
+            self.warnings = tuple(map(self._masking(body).mask_own, self.warnings))
+        return content, replies.version(reply)
+
+    def test(
+        self, path: str, timeout_s: float | None, query: Query | None = None, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run a test and return its report; see `call`."""
+        query = [("timeout_s", timeout_s), *(query or ())]
+        report, _ = self.call("POST", path, query, body, wait_s=test_wait(timeout_s))
+        return replies.report(replies.masked_report(report, self._masking(body)))
 
     def send(
         self,
@@ -125,31 +132,39 @@ class Api:
         given = [value for name, value in sent.items() if name not in SECRETS]
         return Masking([token, *secrets] if token else secrets, given=given)
 
+    def delete(self, path: str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
+        """Delete the record of a path, or say what would be deleted: `{id, name, deleted}`."""
+        record, _ = self.call("DELETE", path, [("dry_run", dry_run or None)], version=version)
+        return replies.deleted(record, int(path.rpartition("/")[2]))
+
     def pages(self, path: str, query: Query, size: int = PAGE) -> Iterator[list[Any]]:
         """Yield the records of one page after the other."""
         number = 1
         while True:
             page, _ = self.call("GET", path, [*query, ("page", number), ("size", size)])
-            found = replies.items(page)
-            yield found
-            total = page.get("total")
-            is_last = number * size >= total if isinstance(total, int) else len(found) < size
-            if is_last or not found:
+            records = replies.items(page)
+            yield records
+            total, page_size = page.get("total"), page.get("size")
+            if isinstance(total, int):
+                is_last = number * (page_size if isinstance(page_size, int) else size) >= total
+            else:
+                is_last = len(records) < min(size, _SMALL_PAGE)
+            if is_last or not records:
                 return
             number += 1
 
     def listed(
         self, path: str, query: Query, view: Callable[[Any], dict[str, Any]], limit: int | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield records, each as `view` shows it, while the pages come."""
+        """Yield records, each as `view` shows it, while the pages come; `limit` is at most so many."""
         left = limit
         for page in self.pages(path, query, PAGE if limit is None else min(limit, PAGE)):
-            for found in page if left is None else page[:left]:
-                yield view(found)
+            for record in page if left is None else page[:left]:
+                yield view(record)
             if left is not None and (left := left - len(page)) <= 0:
                 return
 
-    def find(self, path: str, what: str, name: str, filters: Query) -> int:
+    def find(self, path: str, what: str, name: str, filters: Query, hint: str) -> int:
         """Return the id of the record of a name; case and outer spaces do not count, but the name as it is wins.
 
         Raises:
@@ -157,14 +172,14 @@ class Api:
 
         """
         similar: list[int] = []
-        if len(name) <= _MAX_FILTER:
-            for page in self.pages(path, filters, NAMES_PAGE):
-                for found in page:
-                    if found.get("name") == name:
-                        return replies.id_of(found)
-                similar += [replies.id_of(found) for found in page if _is_same(str(found.get("name")), name)]
+        if not is_too_long(name):
+            for page in self.pages(path, filters):
+                for record in page:
+                    if record.get("name") == name:
+                        return replies.id_of(record)
+                similar += [replies.id_of(record) for record in page if _is_same(str(record.get("name")), name)]
         if not similar:
-            raise NotFound(f"there is no {what} {name!r}")
+            raise NotFound(f"there is no {what} {name!r}", hint)
         return similar[0]
 
     def close(self) -> None:
@@ -191,10 +206,10 @@ def is_too_long(text: str | None) -> bool:
     return text is not None and len(text) > _MAX_FILTER
 
 
-def _is_same(found: str, wanted: str) -> bool:
+def _is_same(name: str, other: str) -> bool:
     from qualytics.service.validate import fold  # only where the spelling differs
 
-    return fold(found) == fold(wanted)
+    return fold(name) == fold(other)
 
 
 def _as_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The door to a control plane: the documents of the embedded store, over HTTP."""
+"""A client of a control plane: the documents of the embedded store, over HTTP."""
 
 from __future__ import annotations
 
@@ -10,53 +10,9 @@ from qualytics.client.http.datastores import HttpDatastores, HttpDiscovery
 from qualytics.errors import NotAllowed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qualytics.client.config import ControlPlane
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
     from qualytics.transport.http import Transport
-
-
-class HttpUpkeep:
-    """Care of a store and its key, which stay on the control plane's own host."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def rotate(self) -> NoReturn:
-        """Refuse."""
-        self._refuse("the key")
-
-    def check(self) -> NoReturn:
-        """Refuse."""
-        self._refuse("the store and its key")
-
-    def backup(self, target: Path) -> NoReturn:
-        """Refuse."""
-        del target
-        self._refuse("the store")
-
-    def restore(self, source: Path, *, keep_tokens: bool = False) -> NoReturn:
-        """Refuse."""
-        del source, keep_tokens
-        self._refuse("the store")
-
-    def copy(self, target: str, new_key_file: Path | None = None) -> NoReturn:
-        """Refuse."""
-        del target, new_key_file
-        self._refuse("the store")
-
-    def new_key(self) -> str:
-        """Return a new key as text; nothing is stored."""
-        from qualytics.store.sealing.cipher import Key
-
-        return Key.generate().text()
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise NotAllowed(
-            f"{what} of {self._url} cannot be reached from here: they never leave its host",
-            "run this on the host of the control plane, without QUALYTICS_URL and with QUALYTICS_CONTEXT=embedded",
-        )
 
 
 class HttpClient:
@@ -67,7 +23,6 @@ class HttpClient:
         self.connections = HttpConnections(self._api)
         self.datastores = HttpDatastores(self._api)
         self.discovery = HttpDiscovery(self._api)
-        self.upkeep = HttpUpkeep(self._api.url)
 
     @property
     def users(self) -> HttpUsers:
@@ -89,6 +44,19 @@ class HttpClient:
         from qualytics.client.http.accounts import HttpAudit
 
         return HttpAudit(self._api)
+
+    @property
+    def upkeep(self) -> NoReturn:
+        """Refuse: the store and its key never leave the control plane's own host.
+
+        Raises:
+            NotAllowed: always.
+
+        """
+        raise NotAllowed(
+            f"the store and the key of {self._api.url} cannot be reached from here: they never leave its host",
+            "run this on the host of the control plane, without QUALYTICS_URL and with QUALYTICS_CONTEXT=embedded",
+        )
 
     def close(self) -> None:
         """Close the connection to the control plane."""

@@ -1,21 +1,18 @@
-"""Connections of a control plane: the same verbs, and the requests that any server of this API understands."""
+"""Connections of a control plane: one request a verb."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
-from qualytics.client.http.api import Api, is_too_long, test_wait
-from qualytics.errors import NotAllowed, NotFound, UsageError, VersionChanged
-from qualytics.fields import SECRETS
+from qualytics.client.http.api import Api, Query, is_too_long, test_wait
+from qualytics.errors import NotFound
 from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _PATH = "/connections"
-# A change that lost a race is made again on what is there now, as the embedded store would have made it.
-_TRIES = 5
 # How many names are looked through for one that is like a misspelt one.
 _MAX_NAMES = 1_000
 
@@ -47,9 +44,8 @@ class HttpConnections:
         scope: Scope = EVERYWHERE,
     ) -> dict[str, Any]:
         """Store a new connection and return its document; with `test`, only if a test of it passes."""
-        wait_s = test_wait(timeout_s) if test else 0.0
-        made, version = self._api.call("POST", _PATH, _testing(test, timeout_s, scope), given, wait_s=wait_s)
-        return replies.connection(made, version)
+        query, wait_s = _testing(test, timeout_s, scope)
+        return replies.connection(*self._api.call("POST", _PATH, query, given, wait_s=wait_s))
 
     def update(  # noqa: PLR0913 - as the service's
         self,
@@ -63,42 +59,27 @@ class HttpConnections:
         version: int | None = None,
     ) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a field."""
-        if not given:
-            raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
-        query = [*_testing(test, timeout_s, scope), ("dry_run", dry_run or None)]
-        wait_s = test_wait(timeout_s) if test else 0.0
-        # Only a merge patch can clear a secret, or make it empty: a PUT keeps it then, and wants a name.
-        is_patch = any(not given[name] for name in (*SECRETS, "name") if name in given)
-        for left in reversed(range(_TRIES)):
-            before = self._get(connection_id)
-            if dry_run and before.version is None:
-                raise NotAllowed("this control plane has no dry run of an update", "leave out --dry-run")
-            method, body = ("PATCH", dict(given)) if is_patch else ("PUT", _changed(before, given))
-            wanted = before.version if version is None else version
-            try:
-                path = f"{_PATH}/{connection_id}"
-                found, etag = self._api.call(method, path, query, body, version=wanted, wait_s=wait_s)
-            except VersionChanged:
-                if version is not None or test or not left:
-                    raise
-            else:
-                return replies.connection(found, etag)
-        raise VersionChanged(f"connection {connection_id} changes all the time")
+        query, wait_s = _testing(test, timeout_s, scope)
+        query.append(("dry_run", dry_run or None))
+        path = f"{_PATH}/{connection_id}"
+        return replies.connection(*self._api.call("PATCH", path, query, given, version=version, wait_s=wait_s))
 
     def get(self, connection_id: int) -> dict[str, Any]:
         """Return the document of a connection, with the datastores that use it."""
-        return self._get(connection_id)
+        return replies.connection(*self._api.call("GET", f"{_PATH}/{connection_id}"))
 
     def find(self, name: str) -> int:
         """Return the id of the connection of that name; case and outer spaces do not count."""
         try:
-            return self._api.find(_PATH, "connection", name, [("name_exact", name)])
+            hint = "qualytics connections list shows all"
+            return self._api.find(_PATH, "connection", name, [("name_exact", name)], hint)
         except NotFound as exc:
             from qualytics import text
 
-            guess = text.nearest(name, tuple(str(found["name"]) for found in self.list(limit=_MAX_NAMES)))
-            hint = f"did you mean {guess!r}?" if guess else "qualytics connections list shows all"
-            raise NotFound(exc.message, hint) from None
+            guess = text.nearest(name, tuple(str(known["name"]) for known in self.list(limit=_MAX_NAMES)))
+            if guess is None:
+                raise
+            raise NotFound(exc.message, f"did you mean {guess!r}?") from None
 
     def list(
         self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
@@ -106,31 +87,23 @@ class HttpConnections:
         """Yield the documents of connections, filtered by a part of the name and by types."""
         if is_too_long(name):
             return
-        query = [("name", name), *(("type", kind) for kind in types), (f"sort_{sort}", "asc")]
-        yield from self._api.listed(_PATH, query, lambda found: replies.connection(found, in_list=True), limit)
+        query = [("name", name), *(("type", connection_type) for connection_type in types), (f"sort_{sort}", "asc")]
+        yield from self._api.listed(_PATH, query, lambda record: replies.connection(record, in_list=True), limit)
 
     def history(self, connection_id: int) -> dict[str, Any]:
         """Return who changed a connection and when, the newest first."""
-        found: dict[str, Any] = self._api.call("GET", f"{_PATH}/{connection_id}/history")[0]
-        return found
+        history: dict[str, Any] = self._api.call("GET", f"{_PATH}/{connection_id}/history")[0]
+        return history
 
     def usages(self, connection_id: int) -> Sequence[dict[str, Any]]:
         """Return the documents of the datastores that use a connection."""
-        if not self._get(connection_id)["datastores"]:
+        if not self.get(connection_id)["datastores"]:  # which says, too, that there is such a connection
             return []
-        found = self._api.listed("/datastores", [("connection_id", connection_id)], replies.datastore)
-        return [one for one in found if one["connection_id"] == connection_id]
+        return [*self._api.listed("/datastores", [("connection_id", connection_id)], replies.datastore)]
 
     def delete(self, connection_id: int, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete a connection that nothing uses; return `{id, name, deleted}`."""
-        found = self._get(connection_id)
-        if dry_run:
-            from qualytics.service.connections.verbs import require_unused
-
-            require_unused(found["name"], found["datastores"] or ())
-        else:
-            self._api.call("DELETE", f"{_PATH}/{connection_id}", version=version)
-        return {"id": found["id"], "name": found["name"], "deleted": not dry_run}
+        return self._api.delete(f"{_PATH}/{connection_id}", dry_run=dry_run, version=version)
 
     def test(
         self,
@@ -141,49 +114,19 @@ class HttpConnections:
         scope: Scope = EVERYWHERE,
     ) -> dict[str, Any]:
         """Test a stored connection, with `overrides` in place of stored values; return the report."""
-        test_wait(timeout_s)  # refuses a limit out of range before anything is asked
-        body = _changed(self._get(connection_id), overrides) if overrides else None
-        return self._tested(f"{_PATH}/{connection_id}/test", body, timeout_s, scope)
+        return self._api.test(f"{_PATH}/{connection_id}/test", timeout_s, _scope(scope), overrides or None)
 
     def test_unsaved(
         self, given: Mapping[str, Any], *, timeout_s: float | None = None, scope: Scope = EVERYWHERE
     ) -> dict[str, Any]:
         """Test settings that are not stored."""
-        return self._tested(f"{_PATH}/test", given, timeout_s, scope)
-
-    def _tested(
-        self, path: str, body: Mapping[str, Any] | None, timeout_s: float | None, scope: Scope
-    ) -> dict[str, Any]:
-        query = [("timeout_s", timeout_s), *_place(scope)]
-        found, _ = self._api.call("POST", path, query, body, wait_s=test_wait(timeout_s), is_test=True)
-        return replies.report(found)
-
-    def _get(self, connection_id: int) -> replies.Document:
-        return replies.connection(*self._api.call("GET", f"{_PATH}/{connection_id}"))
+        return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), given)
 
 
-def _testing(test: bool, timeout_s: float | None, scope: Scope) -> list[tuple[str, Any]]:
-    return [("test", True), ("timeout_s", timeout_s), *_place(scope)] if test else []
+def _testing(test: bool, timeout_s: float | None, scope: Scope) -> tuple[Query, float]:
+    # What asks for a test before a change, and how long that is waited for.
+    return ([("test", True), ("timeout_s", timeout_s), *_scope(scope)], test_wait(timeout_s)) if test else ([], 0.0)
 
 
-def _place(scope: Scope) -> list[tuple[str, Any]]:
+def _scope(scope: Scope) -> Query:
     return [("database", scope.database), ("schema", scope.schema)]
-
-
-def _changed(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body of a PUT: name and type, what is given, and the parameters that stay beside those given."""
-    body = {"name": before["name"], "type": before["type"]}
-    if before.get("secrets_manager") is not None:
-        body["secrets_manager"] = before["secrets_manager"]
-    old, new = before.get("parameters"), given.get("parameters")
-    if isinstance(old, dict) and isinstance(new, dict):
-        replaced = {_key(name) for name in new}
-        merged = {name: value for name, value in old.items() if _key(name) not in replaced} | new
-        return {**body, **given, "parameters": merged}
-    return {**body, **given}
-
-
-def _key(name: str) -> str:
-    from qualytics import text  # where parameters are changed alone
-
-    return text.folded(name, "NFKC") or name
