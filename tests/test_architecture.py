@@ -372,3 +372,43 @@ def test_whoever_asks_writes_through_a_context_which_reads_their_rights_again():
         assert writers == ({"self.store"} if name == "service/context.py" else set()), name
         is_system = any(verb == "system_writing" for _, verb in called)
         assert is_system == (name in {"service/context.py", "service/datastores/operations.py"}), name
+
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+# Where a test takes one of several statuses, and why it cannot be certain of one.
+EITHER = {
+    "server/test_bodies.py": "a server that refuses may close the connection before its answer is read",
+    "server/test_rights.py": "every route in turn, of which some answer with nothing",
+}
+
+
+def test_tests_assert_the_one_status_that_is_certain():
+    found = {
+        str(path.relative_to(ROOT / "tests")): node.lineno
+        for path in TESTS
+        for asserted in nodes(path)
+        if isinstance(asserted, ast.Assert)
+        for node in ast.walk(asserted.test)
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In)
+        if isinstance(node.comparators[0], ast.Set | ast.Tuple | ast.List)
+        for values in [[getattr(one, "value", "") for one in node.comparators[0].elts]]
+        if all(value is None or type(value) is int for value in values)
+    }
+    assert found.keys() == EITHER.keys(), found
+
+
+def test_tests_patch_nothing_of_our_own():
+    for path in TESTS:
+        ours = {
+            alias.asname or alias.name
+            for node in nodes(path)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "qualytics"
+            for alias in node.names
+        }
+        for node in nodes(path):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                imported = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
+                assert not [name for name in imported if name.startswith(("unittest.mock", "mock"))], path
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "monkeypatch.setattr":
+                patched = ast.unparse(node.args[0]).strip("'\"").partition(".")[0]
+                assert patched not in ours | {"qualytics"}, f"{path}:{node.lineno}"

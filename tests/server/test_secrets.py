@@ -9,13 +9,19 @@ from urllib.parse import quote
 import pytest
 
 MARKER = "M4rk3r/s3cr%t+pä ß"
-FORMS = (
-    MARKER,
-    json.dumps(MARKER)[1:-1],
-    quote(MARKER),
-    quote(MARKER, safe=""),
-    base64.b64encode(MARKER.encode()).decode().rstrip("="),
-    base64.urlsafe_b64encode(MARKER.encode()).decode().rstrip("="),
+# Keys of S3 become part of a header, so they are held to fewer characters.
+KEY = "M4rk3rOfAKeyThatAHeaderTakes"
+FORMS = tuple(
+    form
+    for marker in (MARKER, KEY)
+    for form in (
+        marker,
+        json.dumps(marker)[1:-1],
+        quote(marker),
+        quote(marker, safe=""),
+        base64.b64encode(marker.encode()).decode().rstrip("="),
+        base64.urlsafe_b64encode(marker.encode()).decode().rstrip("="),
+    )
 )
 
 
@@ -39,24 +45,21 @@ def assert_nowhere(plane, answers):
     ],
 )
 def test_a_secret_is_in_no_reply_no_log_and_no_entry(plane, admin, member, fresh, fields, secrets):
-    given = dict.fromkeys(secrets, MARKER)
+    given = dict.fromkeys(secrets, KEY if fields["type"] == "s3" else MARKER)
     created = admin("POST", "/connections", {**fields, **given, "name": fresh()})
-    assert created.status in {200, 422}, created
-    answers = [created]
-    if created.status == 200:
-        number = created.json["id"]
-        assert {created.json[name] for name in secrets} == {"********"}
-        body = {"name": created.json["name"], "type": fields["type"], **given}
-        answers += [
-            admin("PUT", f"/connections/{number}", body),
-            admin("PATCH", f"/connections/{number}", given),
-            admin("PATCH", f"/connections/{number}?dry_run=true", given),
-            admin("POST", f"/connections/{number}/test", given),
-            *(caller("GET", f"/connections/{number}{rest}") for caller in (admin, member) for rest in ("", "/history")),
-            member("GET", "/connections?size=100"),
-            member("GET", "/connections/listing"),
-        ]
-    answers += [
+    assert created.status == 200, created
+    number = created.json["id"]
+    assert {created.json[name] for name in secrets} == {"********"}
+    body = {"name": created.json["name"], "type": fields["type"], **given}
+    answers = [
+        created,
+        admin("PUT", f"/connections/{number}", body),
+        admin("PATCH", f"/connections/{number}", given),
+        admin("PATCH", f"/connections/{number}?dry_run=true", given),
+        admin("POST", f"/connections/{number}/test", given),
+        *(caller("GET", f"/connections/{number}{rest}") for caller in (admin, member) for rest in ("", "/history")),
+        member("GET", "/connections?size=100"),
+        member("GET", "/connections/listing"),
         admin("POST", "/connections/test", {**fields, **given}),
         admin("POST", "/connections/catalogs", {**fields, **given}),
         admin("POST", "/datastores/connection", {"name": "x", "database": "d", "connection": {**fields, **given}}),
@@ -67,7 +70,8 @@ def test_a_secret_is_in_no_reply_no_log_and_no_entry(plane, admin, member, fresh
     assert_nowhere(plane, answers)
     for file in plane.home.iterdir():
         if file.is_file():
-            assert MARKER.encode() not in file.read_bytes(), file.name
+            held = file.read_bytes()
+            assert not [marker for marker in (MARKER, KEY) if marker.encode() in held], file.name
 
 
 def test_a_mask_that_is_sent_back_keeps_the_secret_and_is_never_stored(admin, fresh):
