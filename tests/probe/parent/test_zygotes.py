@@ -84,7 +84,7 @@ def test_a_driver_that_is_not_to_be_forked_is_imported_by_each_test(pool):
     "at_import",
     [
         "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
-        "if 'IS_TEMPLATE': raise_once()",
+        "if 'IS_ZYGOTE': raise_once()",
         "os.abort() if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-zygote') else None",
         "os._exit(0) if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-zygote') else None",
         "1 / 0 if os.environ['HOME'].rpartition('/')[2].startswith('qualytics-zygote') else None",
