@@ -29,15 +29,15 @@ def mended(text: str, label: str) -> str:
     whole = _ESCAPED.sub("\n", text.lstrip("\ufeff"))
     blocks, others = [], []
     at = 0
-    while found := _BEGIN.search(whole, at):
-        footer = f"-----END {found[1]}-----"
-        at = whole.find(footer, found.end())
+    while header := _BEGIN.search(whole, at):
+        footer = f"-----END {header[1]}-----"
+        at = whole.find(footer, header.end())
         if at < 0:
             raise ValueError("has no footer: its end is missing")
-        if found[1].endswith(label):
-            blocks.append(_block(found[0], whole[found.end() : at], footer))
+        if header[1].endswith(label):
+            blocks.append(_block(header[0], whole[header.end() : at], footer))
         else:
-            others.append(found[1])
+            others.append(header[1])
     if not blocks and others:
         raise ValueError(f"holds a {others[0]}, not a {label}")
     if not blocks:
@@ -94,12 +94,12 @@ def certificates(text: str) -> str:
     """Return PEM certificates with their line ends in place; raises ValueError as `mended`, or where one is none."""
     import ssl
 
-    found = mended(text, "CERTIFICATE")
+    pem = mended(text, "CERTIFICATE")
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError):
         raise Unreadable("cannot be read as certificates: they were cut or changed") from None
-    return found
+    return pem
 
 
 _HINT = "give the text of a PEM file that begins with -----BEGIN PRIVATE KEY-----, as in --password-stdin < rsa_key.p8"  # pragma: allowlist secret

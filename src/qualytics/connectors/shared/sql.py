@@ -26,7 +26,7 @@ def as_text(name: bytes) -> str:
 
 def as_bytes(text: str) -> bytes:
     """Return the name that is shown so."""
-    return _ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), text.encode())
+    return _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode())
 
 
 # SQLSTATE (five characters) or its class (first two): ISO/IEC 9075-2, PostgreSQL's appendix A.
@@ -75,9 +75,9 @@ def rows(handle: Any, sql: str, arguments: tuple[Any, ...] = (), size: int = 1_0
     try:
         cursor.arraysize = size
         cursor.execute(sql, arguments) if arguments else cursor.execute(sql)
-        while found := cursor.fetchmany(size):
-            yield from found
-            del found  # before the next are fetched: a test may hold so much
+        while page := cursor.fetchmany(size):
+            yield from page
+            del page  # before the next is fetched: a test may hold so much
     finally:
         cursor.close()
 
@@ -88,9 +88,9 @@ def text_of(value: Any) -> str:
 
 
 def named(
-    found: Iterator[tuple[Any, ...]], kind: str, system: Collection[str] = (), starts: tuple[str, ...] = ()
+    names: Iterator[tuple[Any, ...]], kind: str, system: Collection[str] = (), starts: tuple[str, ...] = ()
 ) -> Iterator[Item]:
     """Yield an item a row by its first column; `system` names and names that start with `starts` are the engine's own."""
-    for row in found:
+    for row in names:
         name = text_of(row[0]).rstrip()  # fixed-width columns come padded
         yield Item(name, kind, name in system or name.startswith(starts))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # Db2 lets nobody in without a database; this one comes with many servers.
-_ENTRANCE = "SAMPLE"
+_USUAL_DATABASE = "SAMPLE"
 # An RDB name has letters, digits and these (DDM Reference, RDBNAM); it must not break out of its line of db2cli.ini.
 DATABASE = Chars(r"[A-Za-z0-9_@#$.-]{1,128}", "letters, digits and _ @ # $ . -")
 # What ibm-db sends whole; what stands behind a semicolon it cuts off.
@@ -43,7 +43,7 @@ def arguments(target: Target, port: int | None = None) -> dict[str, str]:
 
     `port` is that of a tunnel on this machine; without one the driver is given the target's address.
     """
-    database = target.database or next(iter(target.entrances), _ENTRANCE)
+    database = target.database or next(iter(target.entrances), _USUAL_DATABASE)
     if not DATABASE.fit(database):
         raise refuse("unknown_db", f"no Db2 database can be called {database!r}", "check --database", stage="database")
     return {
@@ -80,12 +80,12 @@ def credentials(target: Target) -> tuple[str, str]:
         Refusal: the driver would not send them as they are.
 
     """
-    found = target.username or "", target.password.reveal() if target.password is not None else ""
-    for name, value in zip(("user name", "password"), found, strict=True):
+    login = target.username or "", target.password.reveal() if target.password is not None else ""
+    for name, value in zip(("user name", "password"), login, strict=True):
         if not can_send(value):
             cause = f"ibm-db cannot send a {name} that holds a semicolon or a character beyond U+FFFF"
             raise refuse("config", cause, f"choose another {name}", stage="login")
-    return found
+    return login
 
 
 def connect(target: Target) -> Any:
@@ -95,7 +95,7 @@ def connect(target: Target) -> Any:
     tls, encrypted = target.tls, is_encrypted(target)
     if tls is not None:
         tls.active = encrypted
-    given = credentials(target)
+    login = credentials(target)
     arguments(target)  # refuses what can be no database before the server is asked
     leave_to_driver(target, "DRDA, Db2's protocol")
     describe(target, tunnel(target) if encrypted else None)
@@ -104,7 +104,7 @@ def connect(target: Target) -> Any:
 
     in_clear = encrypted or tls is None or tls.mode == "disable"
     try:
-        return ibm_db_dbi.Connection(_log_in(ibm_db.connect, given, in_clear=in_clear))
+        return ibm_db_dbi.Connection(_log_in(ibm_db.connect, login, in_clear=in_clear))
     except Exception as exc:  # noqa: BLE001 - the driver has no other class
         failed = exc
     verdict = classify(failed)
@@ -193,8 +193,8 @@ def classify(exc: BaseException) -> Verdict | None:
 
 
 def _communication(text: str) -> Verdict:
-    found = re.search(r'error code\(s\): "(\d+)"', text)
-    code = int(found[1]) if found else 0
+    first = re.search(r'error code\(s\): "(\d+)"', text)
+    code = int(first[1]) if first else 0
     if "SSL" in text and code in _GSKIT:
         return _GSKIT[code]
     return _SOCKET.get(code) or Verdict("tls" if "sqlccSSL" in text else "network")

@@ -35,11 +35,11 @@ def explain(text: str) -> Verdict | None:
 _SYSTEM = ("information_schema", "pg_catalog")
 
 
-def _rows(handle: Any, target: Target, sql: str, *given: str) -> Iterator[tuple[Any, ...]]:
-    result = handle.execute(sql, given)
-    while found := result.fetchmany(target.fetch_size):
-        yield from found
-        del found  # before the next are fetched: a test may hold so much
+def _rows(handle: Any, target: Target, sql: str, *arguments: str) -> Iterator[tuple[Any, ...]]:
+    result = handle.execute(sql, arguments)
+    while page := result.fetchmany(target.fetch_size):
+        yield from page
+        del page  # before the next is fetched: a test may hold so much
 
 
 def schemas(handle: Any, target: Target) -> Iterator[Item]:
@@ -55,8 +55,8 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
         "where table_catalog = current_database() and table_schema = ? and starts_with(table_name, ?) order by 1"
     )
     schema = target.schema or "main"
-    for found, kind in _rows(handle, target, sql, schema, prefix):
-        yield Item(found, "view" if kind == "VIEW" else "table", schema in _SYSTEM)
+    for name, table_type in _rows(handle, target, sql, schema, prefix):
+        yield Item(name, "view" if table_type == "VIEW" else "table", schema in _SYSTEM)
 
 
 # DuckDB documentation, "Securing DuckDB".

@@ -31,7 +31,7 @@ def arguments(target: Target) -> dict[str, Any]:
     """Return the keyword arguments of pymysql.connect."""
     from pymysql.cursors import SSCursor
 
-    found: dict[str, Any] = {
+    options: dict[str, Any] = {
         "host": target.host,
         "port": target.port,
         "user": target.username,
@@ -48,14 +48,14 @@ def arguments(target: Target) -> dict[str, Any]:
     }
     tls = target.tls
     if tls is not None and tls.active:
-        return found | {"ssl": tls.context}
-    found["ssl_disabled"] = True
+        return options | {"ssl": tls.context}
+    options["ssl_disabled"] = True
     if tls is not None and tls.mode == "auto":
-        found["auth_plugin_map"] = {
+        options["auth_plugin_map"] = {
             **dict.fromkeys(("mysql_clear_password", "dialog", "sha256_password", "mysql_old_password"), _NeedsTls),
             "caching_sha2_password": _FastSha2,
         }
-    return found
+    return options
 
 
 def _needs_tls() -> Refusal:
@@ -234,7 +234,7 @@ _WORDS = (
 
 def explain(text: str) -> Verdict | None:
     """Judge by the first known number in a text, else by the server's words, which Java's driver leaves alone."""
-    numbers = (int(found) for found in _NUMBER.findall(text))
+    numbers = (int(digits) for digits in _NUMBER.findall(text))
     return next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or by_text(text, _WORDS)
 
 
@@ -249,8 +249,8 @@ def select(handle: Any, target: Target) -> None:
 
 def catalogs(handle: Any, target: Target) -> Iterator[Item]:
     """Yield the databases that this user may see."""
-    found = rows(handle, "select schema_name from information_schema.schemata order by 1", size=target.fetch_size)
-    return named(found, "catalog", _SYSTEM)
+    names = rows(handle, "select schema_name from information_schema.schemata order by 1", size=target.fetch_size)
+    return named(names, "catalog", _SYSTEM)
 
 
 def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
@@ -259,8 +259,8 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
         "select table_name, table_type from information_schema.tables "
         "where table_schema = %s and left(table_name, %s) = %s order by 1"
     )
-    for found, kind in rows(handle, sql, (target.database, len(prefix), prefix), target.fetch_size):
-        yield Item(text_of(found), "view" if "VIEW" in text_of(kind) else "table", target.database in _SYSTEM)
+    for name, table_type in rows(handle, sql, (target.database, len(prefix), prefix), target.fetch_size):
+        yield Item(text_of(name), "view" if "VIEW" in text_of(table_type) else "table", target.database in _SYSTEM)
 
 
 def connect(target: Target) -> Any:

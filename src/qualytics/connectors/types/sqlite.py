@@ -109,9 +109,9 @@ def schemas(_handle: sqlite3.Connection, _target: Target) -> Iterator[Item]:
 def tables(handle: sqlite3.Connection, target: Target, prefix: str) -> Iterator[Item]:
     """Yield the tables and views whose names begin with a prefix."""
     sql = "select name, type from sqlite_schema where type in ('table', 'view') order by 1"
-    for found, kind in rows(handle, sql, size=target.fetch_size):
-        if found.startswith(prefix):  # as it is shown: it need not be text
-            yield Item(found, kind, found.startswith("sqlite_"))
+    for name, kind in rows(handle, sql, size=target.fetch_size):
+        if name.startswith(prefix):  # as it is shown: it need not be text
+            yield Item(name, kind, name.startswith("sqlite_"))
 
 
 CONNECTOR = Connector(

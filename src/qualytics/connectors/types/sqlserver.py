@@ -79,7 +79,7 @@ def arguments(target: Target) -> dict[str, Any]:
     The host goes in by name: Azure's gateways look at it.
     """
     parameters, mode = target.parameters, target.tls.mode if target.tls is not None else "disable"
-    found: dict[str, Any] = {
+    options: dict[str, Any] = {
         "Server": f"tcp:{target.host},{target.port}",
         "Encrypt": "Optional" if mode == "disable" else "Mandatory",
         "TrustServerCertificate": "Yes" if mode == "require" else "No",
@@ -90,10 +90,10 @@ def arguments(target: Target) -> dict[str, Any]:
         "timeout": max(1, int(target.timeout_s)),
     }
     if database := target.database or next(iter(target.entrances), None):
-        found["Database"] = database
+        options["Database"] = database
     if not _is_principal(target):
-        found |= {"UID": target.username, "PWD": target.password.reveal() if target.password is not None else ""}
-    return found
+        options |= {"UID": target.username, "PWD": target.password.reveal() if target.password is not None else ""}
+    return options
 
 
 def credential(target: Target) -> dict[str, Any]:
@@ -120,10 +120,10 @@ def connect(target: Target) -> Any:
     mssql_python.pooling(enabled=False)
     if target.tls is not None and target.tls.verified and target.tls.ca_file:
         os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # where the ODBC driver's OpenSSL looks for roots
-    found = arguments(target)
+    options = arguments(target)
     if _is_principal(target):
-        found["token_provider"] = _Provider(_token(target))
-    return mssql_python.connect(**found)
+        options["token_provider"] = _Provider(_token(target))
+    return mssql_python.connect(**options)
 
 
 def _is_principal(target: Target) -> bool:
@@ -172,14 +172,14 @@ def check(handle: Any, target: Target) -> Server:  # noqa: ARG001 - the contract
 
 def catalogs(handle: Any, target: Target) -> Iterator[Item]:
     """List the databases of the server."""
-    found = rows(handle, "select name from sys.databases order by name", size=target.fetch_size)
-    return named(found, "catalog", _SYSTEM_CATALOGS)
+    names = rows(handle, "select name from sys.databases order by name", size=target.fetch_size)
+    return named(names, "catalog", _SYSTEM_CATALOGS)
 
 
 def schemas(handle: Any, target: Target) -> Iterator[Item]:
     """List the schemas of the database; those of the fixed roles (db_owner …) are the engine's own."""
-    found = rows(handle, "select name from sys.schemas order by name", size=target.fetch_size)
-    return named(found, "schema", _SYSTEM_SCHEMAS, ("db_",))
+    names = rows(handle, "select name from sys.schemas order by name", size=target.fetch_size)
+    return named(names, "schema", _SYSTEM_SCHEMAS, ("db_",))
 
 
 def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:

@@ -77,7 +77,7 @@ def arguments(target: Target) -> dict[str, Any]:
     """
     mode = sslmode(target)
     port = "dbs_port" if mode == "DISABLE" else "https_port"
-    found: dict[str, Any] = {
+    options: dict[str, Any] = {
         "host": target.host if mode == "VERIFY-FULL" else target.address or target.host,
         port: str(target.port),
         "user": target.username,
@@ -92,16 +92,16 @@ def arguments(target: Target) -> dict[str, Any]:
         "logon_timeout": str(max(1, int(target.timeout_s))),
     }
     if mode == "VERIFY-FULL" and target.tls is not None and target.tls.ca_file:
-        found["sslca"] = target.tls.ca_file
+        options["sslca"] = target.tls.ca_file
     if "account" in target.parameters:
-        found["account"] = target.parameters["account"]
-    if any(str(found[name]).startswith(_FILES) for name in ("user", "password")):
+        options["account"] = target.parameters["account"]
+    if any(str(options[name]).startswith(_FILES) for name in ("user", "password")):
         raise refuse(
             "config",
             "the driver takes a user name or password that begins so for the names of files",
             "choose another password",
         )
-    return found
+    return options
 
 
 # docs.teradata.com, "Analytics Database Messages", one page a number.
@@ -135,8 +135,8 @@ def classify(exc: BaseException) -> Verdict | None:
     """Judge by the database's number, else by the words of the driver and of Go below them."""
     text = str(exc)
     number = re.search(r"\[Teradata Database\] \[Error (\d+)\]", text)
-    known = _NUMBERS.get(int(number[1])) if number else None
-    return known or (by_text(text, _MESSAGES) if "[Teradata " in text else None)
+    verdict = _NUMBERS.get(int(number[1])) if number else None
+    return verdict or (by_text(text, _MESSAGES) if "[Teradata " in text else None)
 
 
 def explain(text: str) -> Verdict | None:
@@ -184,13 +184,13 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
 
 def connect(target: Target) -> Any:
     """Log in, to the user's own database."""
-    found = arguments(target)
+    options = arguments(target)
     if target.tls is not None:
-        target.tls.active = found["sslmode"] != "DISABLE"
+        target.tls.active = options["sslmode"] != "DISABLE"
     leave_to_driver(target, "the Teradata protocol")
     import teradatasql  # takes a second: not for another kind of server
 
-    handle: Any = teradatasql.connect(**found)  # type: ignore[no-untyped-call]  # the driver has no types
+    handle: Any = teradatasql.connect(**options)  # type: ignore[no-untyped-call]  # the driver has no types
     return handle
 
 

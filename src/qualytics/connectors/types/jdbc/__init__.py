@@ -75,12 +75,12 @@ def check(handle: Any, target: Target) -> Server:
         statement.close()
     elif not handle.isValid(max(1, int(target.timeout_s))):
         raise refuse("network", "the driver says that the connection is not valid")
-    said = handle.getMetaData()
-    quiet = () if url.demands_tls else ("the connection may be unencrypted: the uri does not demand TLS",)
+    metadata = handle.getMetaData()
+    warnings = () if url.demands_tls else ("the connection may be unencrypted: the uri does not demand TLS",)
     return Server(
-        *(str(said.getDatabaseProductName()), str(said.getDatabaseProductVersion()), quiet),
-        driver_name=str(said.getDriverName()),
-        driver_version=str(said.getDriverVersion()),
+        *(str(metadata.getDatabaseProductName()), str(metadata.getDatabaseProductVersion()), warnings),
+        driver_name=str(metadata.getDriverName()),
+        driver_version=str(metadata.getDriverVersion()),
     )
 
 

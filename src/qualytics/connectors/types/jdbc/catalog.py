@@ -28,16 +28,16 @@ def select(handle: Any, target: Target) -> None:
         raise refuse("unknown_db", f"there is no schema {target.schema!r}", hint)
 
 
-def _rows(found: Any, target: Target, columns: int) -> Iterator[list[str | None]]:
-    with reported(), contextlib.closing(found):
-        found.setFetchSize(target.fetch_size)
-        while found.next():
-            values = (found.getString(number) for number in range(1, columns + 1))
+def _rows(result: Any, target: Target, columns: int) -> Iterator[list[str | None]]:
+    with reported(), contextlib.closing(result):
+        result.setFetchSize(target.fetch_size)
+        while result.next():
+            values = (result.getString(number) for number in range(1, columns + 1))
             yield [None if value is None else str(value) for value in values]
 
 
-def _column(found: Any, target: Target) -> Iterator[str]:
-    return (row[0] for row in _rows(found, target, 1) if row[0] is not None)
+def _column(result: Any, target: Target) -> Iterator[str]:
+    return (row[0] for row in _rows(result, target, 1) if row[0] is not None)
 
 
 def _is_system(name: str) -> bool:
@@ -58,15 +58,15 @@ def schemas(handle: Any, target: Target) -> Iterator[Item]:
 
 def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
     """List the tables and views of a schema; what else a driver calls a table is left out."""
-    said = handle.getMetaData()
-    escape = str(said.getSearchStringEscape() or "")
+    metadata = handle.getMetaData()
+    escape = str(metadata.getSearchStringEscape() or "")
 
     def pattern(text: str) -> str:
         return re.sub(f"[%_{re.escape(escape)}]", lambda found: escape + found[0], text) if escape else text
 
     schema = None if target.schema is None else pattern(target.schema)
-    found = said.getTables(handle.getCatalog(), schema, pattern(prefix) + "%", None)
-    for _, place, name, what in _rows(found, target, 4):
+    result = metadata.getTables(handle.getCatalog(), schema, pattern(prefix) + "%", None)
+    for _, place, name, what in _rows(result, target, 4):
         kind = (what or "").upper()
         inside = target.schema is None or place == target.schema
         if name is not None and name.startswith(prefix) and inside and re.search("TABLE|VIEW", kind):

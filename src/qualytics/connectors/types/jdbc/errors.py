@@ -20,7 +20,7 @@ _NO_CLASS = Verdict(
     "a class of the driver is in none of the jars",
     "check driver_class and jars in --parameters; some drivers need more than one jar",
 )
-_STRANGER = Verdict(
+_OTHER_PROTOCOL = Verdict(
     "config", "the server does not speak this driver's protocol", "check host, port and the name after jdbc:"
 )
 _NO_TLS = Verdict(
@@ -53,7 +53,7 @@ _CLASSES: dict[str, Verdict] = {
     "UnsupportedClassVersionError": _OLD_JAVA,
     "JVMNotFoundException": _JAVA,
     "JVMNotSupportedException": _OLD_JAVA,
-    **dict.fromkeys(("ArrayIndexOutOfBoundsException", "IndexOutOfBoundsException", "NegativeArraySizeException"), _STRANGER),
+    **dict.fromkeys(("ArrayIndexOutOfBoundsException", "IndexOutOfBoundsException", "NegativeArraySizeException"), _OTHER_PROTOCOL),
     "OutOfMemoryError": Verdict("internal", "the driver wants more memory than a test may have"),
     "SQLInvalidAuthorizationSpecException": Verdict("auth", stage="login"),
     "SQLTimeoutException": Verdict("timeout"),
@@ -97,7 +97,7 @@ _TEXTS: tuple[tuple[str, Verdict], ...] = (
     (r"No subject alternative|hostname .* could not be verified|doesn't match|not verified by hostnameverifier", Verdict("tls")),
     (r"connection authentication failure|Reason: userid or password invalid|invalid authorization specification|Wrong user name or password|Access denied for user|password authentication failed", Verdict("auth", stage="login")),
     (r"database '?.*'? (was )?not found|database alias does not exist|Unknown database|Database .* not found", _NO_DATABASE),
-    (r"Protocol error|unexpected status|is not a MariaDB|Unsupported protocol|network protocol (error|exception)|Incompatible client/server|Version of client software|error occurred while setting up the SSL connection|syntax error in the (communication )?data stream|Network exception.*protocol", _STRANGER),
+    (r"Protocol error|unexpected status|is not a MariaDB|Unsupported protocol|network protocol (error|exception)|Incompatible client/server|Version of client software|error occurred while setting up the SSL connection|syntax error in the (communication )?data stream|Network exception.*protocol", _OTHER_PROTOCOL),
     (r"Connection refused", Verdict("refused")),
     (r"connect(ion)? timed out|Read timed out|login timeout|connection attempt timed out", Verdict("timeout")),
     (r"Connection reset|Broken pipe|unexpected end of stream|Insufficient data while reading|Connection is broken|socket closed|closed by the server|The connection attempt failed", Verdict("network")),
@@ -138,12 +138,12 @@ def _text(link: Any) -> str:
 
 def links(exc: BaseException) -> Iterator[Any]:
     """Yield an exception and, of Java, its causes, the outermost first."""
-    found: Any = exc
+    link: Any = exc
     for _ in range(16):  # a cause may be its own
-        if found is None:
+        if link is None:
             return
-        yield found
-        found = found.getCause() if hasattr(found, "getCause") else None
+        yield link
+        link = link.getCause() if hasattr(link, "getCause") else None
 
 
 def classify(exc: BaseException) -> Verdict | None:
@@ -159,11 +159,11 @@ def classify(exc: BaseException) -> Verdict | None:
 
 def judge(name: str, text: str, state: str = "", number: int = 0) -> Verdict | None:
     """Return the verdict on one exception by its class, text, SQLSTATE and number."""
-    told = by_text(text, _TEXTS)
+    by_words = by_text(text, _TEXTS)
     if state in _STATES:
         return _STATES[state]
     if number in _NUMBERS and state[:2] in {"08", "28", "42", "HY"}:
         return _NUMBERS[number]
     if state and not state.startswith(_UMBRELLA):
-        return by_sqlstate(state) or told
-    return told or by_sqlstate(state) or _CLASSES.get(name.rpartition(".")[2])
+        return by_sqlstate(state) or by_words
+    return by_words or by_sqlstate(state) or _CLASSES.get(name.rpartition(".")[2])

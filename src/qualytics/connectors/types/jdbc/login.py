@@ -63,8 +63,8 @@ def _trust(roots: str, store: str) -> None:
         ) from exc
     keys = jpype.JClass("java.security.KeyStore").getInstance("PKCS12")
     keys.load(None, None)
-    found = jpype.JClass("java.security.cert.CertificateFactory").getInstance("X.509").generateCertificates(pem)
-    for number, certificate in enumerate(found):
+    certificates = jpype.JClass("java.security.cert.CertificateFactory").getInstance("X.509").generateCertificates(pem)
+    for number, certificate in enumerate(certificates):
         keys.setCertificateEntry(f"root{number}", certificate)
     with contextlib.closing(jpype.JClass("java.io.FileOutputStream")(store)) as out:
         keys.store(out, jpype.JString("roots").toCharArray())
@@ -78,10 +78,10 @@ def load(name: str) -> Any:
     import jpype
 
     loader = jpype.JClass("java.lang.ClassLoader").getSystemClassLoader()
-    found = jpype.JClass("java.lang.Class").forName(name, False, loader)  # noqa: FBT003 - Java has no keywords
-    if not jpype.JClass("java.sql.Driver").class_.isAssignableFrom(found):
+    driver = jpype.JClass("java.lang.Class").forName(name, False, loader)  # noqa: FBT003 - Java has no keywords
+    if not jpype.JClass("java.sql.Driver").class_.isAssignableFrom(driver):
         raise refuse("config", f"{name} is no JDBC driver", "check driver_class in --parameters", stage="login")
-    return jpype.JClass(found)()
+    return jpype.JClass(driver)()
 
 
 def arguments(target: Target) -> tuple[str, dict[str, str]]:
@@ -94,13 +94,13 @@ def arguments(target: Target) -> tuple[str, dict[str, str]]:
         cause = f"no database can be called {target.database!r}"
         raise refuse("unknown_db", cause, "check --database", stage="database") from None
     seconds = max(1, int(target.timeout_s))
-    found = url.fixed | dict.fromkeys(dialect.seconds, str(seconds))
-    found |= dict.fromkeys(dialect.millis, str(seconds * 1_000))
+    options = url.fixed | dict.fromkeys(dialect.seconds, str(seconds))
+    options |= dict.fromkeys(dialect.millis, str(seconds * 1_000))
     if target.username is not None:
-        found["user"] = target.username
+        options["user"] = target.username
     if target.password is not None:
-        found["password"] = target.password.reveal()
-    return text, found
+        options["password"] = target.password.reveal()
+    return text, options
 
 
 @reported()
@@ -117,11 +117,11 @@ def connect(target: Target) -> Any:
 
     start(target)
     driver = load(target.parameters["driver_class"])
-    given = jpype.JClass("java.util.Properties")()
+    info = jpype.JClass("java.util.Properties")()
     for key, value in properties.items():
-        given.setProperty(key, value)
+        info.setProperty(key, value)
     jpype.JClass("java.sql.DriverManager").setLoginTimeout(max(1, int(target.timeout_s)))
-    handle = driver.connect(text, given)
+    handle = driver.connect(text, info)
     if handle is None:
         cause = f"{target.parameters['driver_class']} does not take URLs of this kind"
         raise refuse("config", cause, "check driver_class and the name after jdbc: in --uri", stage="login")

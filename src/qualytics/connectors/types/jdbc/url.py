@@ -152,10 +152,10 @@ def parse(text: str) -> Url:
     """
     if not text.isascii():
         raise ValueError(f"{_FORM}; give only ASCII characters")
-    found = _URL.match(text)
-    if found is None:
+    match = _URL.match(text)
+    if match is None:
         raise ValueError(f"{_FORM}, without user or password")
-    scheme, host, port, database, properties = found.groups()
+    scheme, host, port, database, properties = match.groups()
     if scheme not in DIALECTS and (":" in scheme or scheme in _ELSEWHERE):
         raise ValueError(f"{_FORM}; files, memory, wrappers and directories are refused, as jdbc:{scheme}")
     dialect = DIALECTS.get(scheme, _UNKNOWN)
@@ -183,17 +183,17 @@ def _check_database(dialect: Dialect, name: str) -> None:
 
 
 def _properties(scheme: str, dialect: Dialect, text: str) -> dict[str, str]:
-    known = {name.lower(): name for name in (*dialect.allowed, *dialect.tls)}
-    found: dict[str, str] = {}
+    accepted = {name.lower(): name for name in (*dialect.allowed, *dialect.tls)}
+    properties: dict[str, str] = {}
     for part in filter(None, re.split("[&;]", text)):
         key, equals, value = part.partition("=")
-        name = known.get(key.lower())
+        name = accepted.get(key.lower())
         if name is None:
-            allowed = ", ".join(known.values()) or "none"
+            allowed = ", ".join(accepted.values()) or "none"
             # Without a value it may be the end of a password, after a sign that divides properties.
             shown = key if equals and re.fullmatch(r"[A-Za-z]\w{0,63}", key) else "something else"
             raise ValueError(f"holds the property {shown}; jdbc:{scheme} may have {allowed}")
-        if name in found or not _VALUE.match(value):
+        if name in properties or not _VALUE.match(value):
             raise ValueError(f"holds {name} twice, or with a value that is no word")
-        found[name] = value
-    return found
+        properties[name] = value
+    return properties
