@@ -77,7 +77,7 @@ _PINNED = {
     "socket": "The driver gets the very socket that was dialled, and opens none of its own.",
     "address": "The driver is given the address that was resolved and checked, in place of the name.",
     "resolver": "The process of the test answers the driver's look-ups with the address that was resolved and checked.",
-    "proxy": "The driver goes through a fence of the test, which dials that one address alone.",
+    "proxy": "The driver goes through a proxy of the test, which dials that one address alone.",
     None: "Nothing holds the driver to the address that was resolved and checked: it resolves the name anew by itself.",
 }
 _FILE = "It opens a file of this machine and dials nothing."

@@ -36,3 +36,9 @@ def places() -> list[str]:
 def _variable() -> list[str]:
     text = "" if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "")
     return text.split(os.pathsep) if text else []
+
+
+def leave_out(*modules: str) -> None:
+    """Let a driver find these modules absent in this process: what it loads for data frames and the like takes long."""
+    for name in modules:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # the import system's own word for "absent"

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from pyathena.error import OperationalError
 
 from qualytics.connectors import get
-from qualytics.connectors.types._athena_client import arguments
-from qualytics.connectors.types._athena_place import endpoint, region_of
+from qualytics.connectors.types.athena import arguments, endpoint, region_of
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from testbed.relay import relay

@@ -15,9 +15,8 @@ from google.auth.exceptions import RefreshError
 from hypothesis import given, settings
 
 from qualytics.connectors import Refusal, get
-from qualytics.connectors.shared.google_token import key_of
-from qualytics.connectors.shared.requests import pin
-from qualytics.connectors.types._bigquery_client import arguments
+from qualytics.connectors.shared.http import pin
+from qualytics.connectors.types.bigquery import arguments, key_of
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from testbed.reach import google_key

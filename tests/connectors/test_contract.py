@@ -16,7 +16,7 @@ import pytest
 import qualytics.connectors
 from qualytics import connectors
 from qualytics.connectors.contract import SSL_MODES
-from qualytics.connectors.shared.https import endpoint_of
+from qualytics.connectors.shared.http import endpoint_of
 from qualytics.fields import BY_NAME, KEYS, SCOPES
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.service.validate import Problems, check_grammar, check_values

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qualytics.connectors import Refusal, get
 from qualytics.connectors.shared.databricks import bearer
-from qualytics.connectors.types import _databricks_client, _unity_client
+from qualytics.connectors.types import databricks, databricks_native
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import cloud
 from tests.support import faults_suite as suite
@@ -29,7 +29,7 @@ M2M = {"authentication_type": "OAUTH_M2M"}
 
 def test_each_field_of_the_warehouse_becomes_its_argument():
     target = suite.target("databricks", tls=suite.encrypted(), port=443, parameters={"path": PATH}, timeout_s=7.0)
-    assert _databricks_client.arguments(target, "dapi123") == {
+    assert databricks.arguments(target, "dapi123") == {
         "server_hostname": "db.example.com",
         "_port": 443,
         "http_path": PATH,
@@ -45,12 +45,12 @@ def test_each_field_of_the_warehouse_becomes_its_argument():
         "_tls_no_verify": False,
     }
     target.tls = suite.encrypted("require")
-    assert _databricks_client.arguments(target, "dapi123")["_tls_no_verify"] is True
+    assert databricks.arguments(target, "dapi123")["_tls_no_verify"] is True
 
 
 def test_each_field_of_the_catalog_becomes_its_argument():
     target = suite.target("databricks_native", tls=suite.encrypted(), port=443, timeout_s=7.0)
-    assert _unity_client.arguments(target, "dapi123") == {
+    assert databricks_native.arguments(target, "dapi123") == {
         "host": "https://db.example.com",
         "token": "dapi123",
         "auth_type": "pat",
@@ -145,7 +145,7 @@ def test_the_paths_that_databricks_shows_are_taken(path):
         ({"password": None}, "password is needed for PAT"),
         ({"parameters": M2M}, "username is needed for OAUTH_M2M"),
         ({"parameters": M2M, "username": "client-id", "password": None}, "password is needed for OAUTH_M2M"),
-        ({"username": "ann"}, "username is of no use with a personal access token"),
+        ({"username": "ann"}, "username is not used with a personal access token"),
         ({"host": None}, "host is needed"),
     ],
     ids=str,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors import Refusal
-from qualytics.connectors.types import _dremio_client, _dremio_errors, _dremio_listing, dremio
+from qualytics.connectors.types import dremio
 from tests.support import faults
 from tests.support import faults_suite as suite
 from tests.support.flight_server import flight_server
@@ -38,8 +38,8 @@ def test_every_field_becomes_its_option_of_the_driver(tmp_path):
     roots = tmp_path / "roots.pem"
     roots.write_text("PEM")
     target = suite.target("dremio", tls=suite.encrypted("verify", str(roots)), parameters={"project_id": "p-1"})
-    assert _dremio_client.address(target) == "grpc+tls://db.example.com:1234"
-    assert _dremio_client.arguments(target) == {
+    assert dremio.address(target) == "grpc+tls://db.example.com:1234"
+    assert dremio.arguments(target) == {
         "adbc.flight.sql.rpc.timeout_seconds.fetch": "10",
         "adbc.flight.sql.rpc.timeout_seconds.query": "10",
         "adbc.flight.sql.rpc.timeout_seconds.update": "10",
@@ -54,27 +54,27 @@ def test_every_field_becomes_its_option_of_the_driver(tmp_path):
 
 def test_an_access_token_goes_out_as_a_header_and_no_user_with_it():
     parameters = {"authentication_type": "ACCESS_TOKEN"}
-    found = _dremio_client.arguments(suite.target("dremio", tls=suite.encrypted("require"), parameters=parameters))
+    found = dremio.arguments(suite.target("dremio", tls=suite.encrypted("require"), parameters=parameters))
     assert found["adbc.flight.sql.authorization_header"] == "Bearer secret"
     assert found["adbc.flight.sql.client_option.tls_skip_verify"] == "true"
     assert not {"username", "password"} & set(found)
 
 
 def test_an_address_of_ipv6_stands_in_brackets():
-    assert _dremio_client.address(suite.target("dremio", host="::1", tls=suite.plain())) == "grpc+tcp://[::1]:1234"
+    assert dremio.address(suite.target("dremio", host="::1", tls=suite.plain())) == "grpc+tcp://[::1]:1234"
 
 
 def test_a_secret_does_not_go_out_in_clear_text_unasked():
     with pytest.raises(Refusal) as refused:
-        _dremio_client.arguments(suite.target("dremio", tls=suite.plain("auto")))
+        dremio.arguments(suite.target("dremio", tls=suite.plain("auto")))
     assert refused.value.verdict.failure_class == "tls"
-    assert _dremio_client.arguments(suite.target("dremio", tls=suite.plain("disable")))["password"] == "secret"
+    assert dremio.arguments(suite.target("dremio", tls=suite.plain("disable")))["password"] == "secret"
 
 
 @given(suite.PASSWORDS)
 def test_any_password_reaches_the_driver_unchanged(password):
     target = suite.target("dremio", password=password, tls=suite.plain())
-    assert _dremio_client.arguments(target)["password"] == password
+    assert dremio.arguments(target)["password"] == password
 
 
 # Parameters ---------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def messages():
 
 @pytest.mark.parametrize(("exc", "failure_class"), messages(), ids=lambda value: str(value)[:50])
 def test_a_message_has_its_class(exc, failure_class):
-    assert _dremio_errors.classify(exc).failure_class == failure_class
+    assert dremio.classify(exc).failure_class == failure_class
 
 
 # gRPC's code and its names, the code of ADBC that the driver makes of it (driverbase, "adbcFromFlightStatus"), and its class.
@@ -166,7 +166,7 @@ def test_every_status_has_its_class_with_and_without_a_vendor_code(code, name, a
 
     text = f"[FlightSQL] something is wrong ({name}; ExecuteQuery)"
     exc = manager.OperationalError(text, status_code=adbc, vendor_code=code if vendor else None)
-    assert _dremio_errors.classify(exc).failure_class == failure_class
+    assert dremio.classify(exc).failure_class == failure_class
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_status_of_adbc_alone_has_its_class(status, failure_class):
 
     for code in (status, manager.AdbcStatusCode(status)):
         exc = manager.ProgrammingError("[FlightSQL] something is wrong", status_code=code)
-        assert _dremio_errors.classify(exc).failure_class == failure_class
+        assert dremio.classify(exc).failure_class == failure_class
 
 
 def test_an_unknown_status_is_judged_by_its_words():
@@ -195,9 +195,9 @@ def test_an_unknown_status_is_judged_by_its_words():
         ("dial tcp 127.0.0.1:1: connect: connection refused", "refused"),
     ):
         exc = manager.OperationalError(text, status_code=1, vendor_code=2)
-        assert _dremio_errors.classify(exc).failure_class == failure_class
+        assert dremio.classify(exc).failure_class == failure_class
     exc = manager.OperationalError("an internal matter was cancelled", status_code=1, vendor_code=2)
-    assert _dremio_errors.classify(exc) is None
+    assert dremio.classify(exc) is None
 
 
 # Arrow --------------------------------------------------------------------------------------------
@@ -220,10 +220,10 @@ def handle():
 
 
 def test_rows_of_arrow_are_read_batch_by_batch(handle):
-    rows = _dremio_listing.rows(handle, "select range as n, 'x' as t from range(5000) order by 1")
+    rows = dremio.rows(handle, "select range as n, 'x' as t from range(5000) order by 1")
     assert next(rows) == (0, "x")
     assert sum(1 for _ in rows) == 4_999
-    assert next(_dremio_listing.rows(handle, "select 1 from range(9)")) == (1,)
+    assert next(dremio.rows(handle, "select 1 from range(9)")) == (1,)
 
 
 def test_name_and_version_come_from_flight_sqls_info(handle):
@@ -234,17 +234,17 @@ def test_name_and_version_come_from_flight_sqls_info(handle):
 
 def test_discovery_reads_the_information_schema(handle):
     target = suite.target("dremio", schema="sales")
-    assert "sales" in {item.name for item in _dremio_listing.schemas(handle, target)}
-    assert [(item.name, item.kind) for item in _dremio_listing.tables(handle, target, "or")] == [
+    assert "sales" in {item.name for item in dremio.schemas(handle, target)}
+    assert [(item.name, item.kind) for item in dremio.tables(handle, target, "or")] == [
         ("or_v", "view"),
         ("orders", "table"),
     ]
-    _dremio_listing.select(handle, target)
+    dremio.select(handle, target)
 
 
 def test_an_unknown_schema_is_told_as_such(handle):
     with pytest.raises(Refusal) as refused:
-        _dremio_listing.select(handle, suite.target("dremio", schema="no'pe"))
+        dremio.select(handle, suite.target("dremio", schema="no'pe"))
     assert refused.value.verdict.failure_class == "unknown_db"
 
 

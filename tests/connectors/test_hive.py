@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors import get
-from qualytics.connectors.types import _hive_client
+from qualytics.connectors.types import hive
 from testbed import hive as servers
 from testbed.relay import relay
 from tests.support import faults
@@ -33,7 +33,7 @@ DANGEROUS = {
 
 def test_every_field_becomes_its_argument_of_the_driver():
     target = suite.target("hive", tls=suite.encrypted())
-    assert _hive_client.arguments(target) == {
+    assert hive.arguments(target) == {
         "host": "db.example.com",
         "port": 1234,
         "user": "ann",
@@ -53,7 +53,7 @@ def test_every_field_becomes_its_argument_of_the_driver():
 
 def test_http_has_a_path_and_no_timeout_of_the_driver():
     target = suite.target("hive", tls=suite.plain(), parameters={"transport": "http", "http_path": "/gateway/hive"})
-    found = _hive_client.arguments(target)
+    found = hive.arguments(target)
     wanted = {
         "use_http_transport": True,
         "http_path": "gateway/hive",
@@ -65,13 +65,13 @@ def test_http_has_a_path_and_no_timeout_of_the_driver():
 
 
 def test_unverified_tls_is_what_require_means():
-    found = _hive_client.arguments(suite.target("hive", tls=suite.encrypted("require")))
+    found = hive.arguments(suite.target("hive", tls=suite.encrypted("require")))
     assert (found["use_ssl"], found["ca_cert"], found["verify_cert"]) == (True, None, False)
 
 
 @given(suite.PASSWORDS)
 def test_any_password_reaches_the_driver_unchanged(password):
-    assert _hive_client.arguments(suite.target("hive", password=password, tls=suite.plain()))["password"] == password
+    assert hive.arguments(suite.target("hive", password=password, tls=suite.plain()))["password"] == password
 
 
 # Parameters ---------------------------------------------------------------------------------------

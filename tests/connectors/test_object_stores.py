@@ -21,8 +21,7 @@ from obstore.store import AzureStore, S3Store
 from qualytics import probe
 from qualytics.connectors import get
 from qualytics.connectors.contract import Target, Tls
-from qualytics.connectors.shared import objects as _objects
-from qualytics.connectors.shared.object_errors import verdict_of
+from qualytics.connectors.shared import object_store
 from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from testbed import objects, relay
@@ -397,7 +396,7 @@ def test_the_driver_goes_to_the_address_that_was_checked_whatever_the_name_is_by
             tls=Tls("verify", None, str(root_file), active=True) if scheme == "https" else None,
         )
         target.parameters["ssl_root_cert_file"] = str(root_file)
-        with pytest.raises(_objects.StoreError, match="403"):
+        with pytest.raises(object_store.StoreError, match="403"):
             get(kind).open(target)
     assert Called.hosts == [f"{'127.0.0.1' if scheme == 'http' else 'pinned.invalid'}:{port}"]
 
@@ -487,9 +486,9 @@ class EarlyStranger:
 @pytest.mark.parametrize(("unsent", "failure_class"), [(0, "config"), (1, "config"), (5, "config"), (6, "network")])
 def test_a_listing_that_was_never_sent_is_sent_again_a_few_times(unsent, failure_class):
     target = Target(type="s3", parameters={}, timeout_s=1.0, directory="")
-    with pytest.raises(_objects.StoreError) as failure:
-        _objects.first_page(EarlyStranger(*[EarlyStranger.UNSENT] * unsent), target, "")
-    assert verdict_of(failure.value.__cause__, "").failure_class == failure_class
+    with pytest.raises(object_store.StoreError) as failure:
+        object_store.first_page(EarlyStranger(*[EarlyStranger.UNSENT] * unsent), target, "")
+    assert object_store.classify("")(failure.value.__cause__).failure_class == failure_class
 
 
 @pytest.mark.slow

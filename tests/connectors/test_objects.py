@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qualytics.connectors import Refusal, Target, Tls, get
-from qualytics.connectors.shared.aws_role import sts_arguments
+from qualytics.connectors.shared.aws import role_call, sts_client
 from qualytics.connectors.shared.google import clean_service_account
-from qualytics.connectors.shared.objects import base_url, driver_options
-from qualytics.connectors.types.abfs import arguments as abfs_arguments
-from qualytics.connectors.types.gcs import arguments as gcs_arguments
-from qualytics.connectors.types.s3 import arguments as s3_arguments
+from qualytics.connectors.shared.http import base_url
+from qualytics.connectors.shared.object_store import driver_options
+from qualytics.connectors.types.abfs import config as abfs_config
+from qualytics.connectors.types.gcs import config as gcs_config
+from qualytics.connectors.types.s3 import config as s3_config
 from qualytics.secret import Secret
 from testbed.reach import google_key
 
@@ -116,10 +117,10 @@ def test_the_stages_reach_the_host_that_the_driver_speaks_to(kind, uri, paramete
 
 
 def test_every_field_of_s3_becomes_its_argument():
-    found = s3_arguments(
+    found = s3_config(
         target("s3", "s3://bucket/raw", {"access_key": "AKIA", "secret_key": "S"}, {"region": "eu-west-1"})
     )
-    assert found["config"] == {
+    assert found == {
         "bucket": "bucket",
         "endpoint": "https://s3.eu-west-1.amazonaws.com",
         "region": "eu-west-1",
@@ -133,18 +134,21 @@ def test_every_field_of_s3_becomes_its_argument():
 def test_the_parameters_of_a_role_become_those_of_sts():
     parameters = {"authentication_type": "IAM_ROLE", "role_arn": ROLE, "external_id": "7 of 9", "region": "eu-west-1"}
     keys = {"access_key": "AKIA", "secret_key": "S"}
-    session, client, call = sts_arguments(target("s3", "s3://bucket", keys, parameters), "eu-west-1")
-    assert session == {"aws_access_key_id": "AKIA", "aws_secret_access_key": "S", "region_name": "eu-west-1"}
-    assert call == {"RoleSessionName": "qualytics", "RoleArn": ROLE, "ExternalId": "7 of 9"}
-    assert "endpoint_url" not in client
+    role = target("s3", "s3://bucket", keys, parameters)
+    sts = sts_client(role, "eu-west-1", "AKIA", "S")
+    signer = sts._request_signer._credentials
+    assert (signer.access_key, signer.secret_key, signer.token) == ("AKIA", "S", None)
+    assert sts.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
+    assert role_call(parameters) == {"RoleSessionName": "qualytics", "RoleArn": ROLE, "ExternalId": "7 of 9"}
     elsewhere = {**parameters, "endpoint_url": "https://minio.example.com:9000"}
-    tls = Tls("verify", None, "/roots.pem")
-    _, client, _ = sts_arguments(target("s3", "s3://bucket", keys, elsewhere, tls=tls), "eu-west-1")
-    assert client == {"endpoint_url": "https://minio.example.com:9000", "verify": "/roots.pem"}
+    other = target("s3", "s3://bucket", keys, elsewhere, tls=Tls("verify", None, "/roots.pem"))
+    sts = sts_client(other, "eu-west-1", "AKIA", "S")
+    assert sts.meta.endpoint_url == "https://minio.example.com:9000"
+    assert sts._endpoint.http_session._verify == "/roots.pem"
 
 
 def test_every_field_of_gcs_becomes_its_argument():
-    found = gcs_arguments(target("gcs", "gs://bucket/raw", {"secret_key": json.dumps(GOOGLE_KEY)}))["config"]
+    found = gcs_config(target("gcs", "gs://bucket/raw", {"secret_key": json.dumps(GOOGLE_KEY)}))
     assert json.loads(found.pop("service_account_key")) == {
         name: GOOGLE_KEY[name] for name in ("type", "client_email", "private_key", "private_key_id", "token_uri")
     }
@@ -159,24 +163,24 @@ def test_every_field_of_abfs_becomes_its_argument():
         "authority_host": "https://login.microsoftonline.com",
         "skip_signature": False,
     }
-    by_key = abfs_arguments(target("abfs", f"{ABFS}/raw", {"access_key": "lake", "secret_key": "S"}))
-    assert by_key["config"] == common | {"credential_type": "access_key", "account_key": "S"}
+    by_key = abfs_config(target("abfs", f"{ABFS}/raw", {"access_key": "lake", "secret_key": "S"}))
+    assert by_key == common | {"credential_type": "access_key", "account_key": "S"}
     parameters = {"authentication_type": "SERVICE_PRINCIPAL", "tenant_id": "contoso.com"}
-    by_principal = abfs_arguments(target("abfs", ABFS, {"access_key": "client", "secret_key": "S"}, parameters))
+    by_principal = abfs_config(target("abfs", ABFS, {"access_key": "client", "secret_key": "S"}, parameters))
     principal = {"client_id": "client", "client_secret": "S", "tenant_id": "contoso.com"}
-    assert by_principal["config"] == common | {"credential_type": "client_secret", **principal}
+    assert by_principal == common | {"credential_type": "client_secret", **principal}
 
 
 def test_a_stored_account_name_that_is_not_in_the_uri_is_a_clear_error():
     with pytest.raises(Refusal, match="not the account in the uri"):
-        abfs_arguments(target("abfs", ABFS, {"access_key": "other", "secret_key": "S"}))
+        abfs_config(target("abfs", ABFS, {"access_key": "other", "secret_key": "S"}))
 
 
 @pytest.mark.parametrize(("kind", "uri"), [("s3", "s3://bucket"), ("gcs", "gs://bucket"), ("abfs", ABFS)])
 def test_without_its_keys_a_store_looks_for_no_other_ones(kind, uri):
-    arguments = {"s3": s3_arguments, "gcs": gcs_arguments, "abfs": abfs_arguments}[kind]
+    config = {"s3": s3_config, "gcs": gcs_config, "abfs": abfs_config}[kind]
     with pytest.raises(Refusal, match=r"no (access|secret)_key is set"):
-        arguments(target(kind, uri, {}))
+        config(target(kind, uri, {}))
 
 
 def test_the_deadline_and_the_roots_reach_the_driver(tmp_path):
@@ -212,15 +216,13 @@ def test_an_endpoint_reaches_the_driver_rebuilt(url, base):
 @settings(deadline=None)
 def test_keys_of_every_character_reach_the_driver_unchanged(access_key, secret_key):
     keys = {"access_key": access_key, "secret_key": secret_key}
-    s3 = s3_arguments(target("s3", "s3://bucket", keys))["config"]
+    s3 = s3_config(target("s3", "s3://bucket", keys))
     assert (s3["access_key_id"], s3["secret_access_key"]) == (access_key, secret_key)
-    session, _, _ = sts_arguments(target("s3", "s3://bucket", keys), "us-east-1")
-    assert (session["aws_access_key_id"], session["aws_secret_access_key"]) == (access_key, secret_key)
     principal = {"authentication_type": "SERVICE_PRINCIPAL", "tenant_id": "t"}
-    abfs = abfs_arguments(target("abfs", ABFS, keys, principal))["config"]
+    abfs = abfs_config(target("abfs", ABFS, keys, principal))
     assert (abfs["client_id"], abfs["client_secret"]) == (access_key, secret_key)
     key = json.dumps(GOOGLE_KEY | {"private_key_id": secret_key})
-    gcs = gcs_arguments(target("gcs", "gs://bucket", {"secret_key": key}))["config"]
+    gcs = gcs_config(target("gcs", "gs://bucket", {"secret_key": key}))
     assert json.loads(gcs["service_account_key"])["private_key_id"] == secret_key
 
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors import Refusal, get
-from qualytics.connectors.shared import presto as _presto
-from qualytics.connectors.shared import presto_listing
+from qualytics.connectors.shared.sql import identifier, literal
 from qualytics.connectors.types import presto, trino
 from tests.support import faults_suite as suite
 from tests.support.statement_server import Behaviour, statement_server
@@ -58,7 +57,7 @@ def test_without_tls_plain_http_is_spoken_and_a_password_is_not_sent():
     target = suite.target("trino", tls=suite.plain("auto"))
     assert trino.arguments(target)["http_scheme"] == "http"
     with pytest.raises(Refusal) as refused:
-        _presto.credentials(target)
+        trino.credentials(target)
     assert refused.value.verdict.failure_class == "tls"
 
 
@@ -68,7 +67,7 @@ def test_an_address_of_ipv6_stands_in_brackets():
 
 @given(suite.PASSWORDS)
 def test_any_password_goes_out_in_one_of_the_two_encodings_unchanged(password):
-    _, sent = _presto.credentials(suite.target("trino", password=password, tls=suite.encrypted()))
+    _, sent = trino.credentials(suite.target("trino", password=password, tls=suite.encrypted()))
     if isinstance(sent, bytes):
         assert sent.decode() == password
     else:
@@ -87,7 +86,7 @@ def test_any_password_goes_out_in_one_of_the_two_encodings_unchanged(password):
 def test_the_session_is_bound_to_one_server_and_to_nothing_of_the_machine(tls, verify):
     import requests
 
-    session = _presto.bind(requests.Session(), suite.target("trino", tls=tls, port=443))
+    session = trino.session_of(requests.Session(), suite.target("trino", tls=tls, port=443))
     assert session.verify == verify
     assert session.trust_env is False
     assert set(session.adapters) == {"https://db.example.com:443/", "https://db.example.com/"}
@@ -113,8 +112,8 @@ def test_a_truststore_of_java_is_answered_with_what_to_give_instead(run):
 
 
 def test_names_and_texts_are_quoted():
-    assert presto_listing.name('a"b') == '"a""b"'
-    assert presto_listing.literal("a'b") == "'a''b'"
+    assert identifier('a"b') == '"a""b"'
+    assert literal("a'b") == "'a''b'"
 
 
 # Messages -----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from qualytics.connectors import get
-from qualytics.connectors.shared import aws_role
+from qualytics.connectors.shared.aws import role_call
 from qualytics.connectors.types import redshift
 from testbed import objects, servers
 from testbed import redshift as stand_in
@@ -86,7 +86,7 @@ def test_the_warehouse_is_read_from_the_host_or_the_parameters(host, parameters,
 def test_the_role_is_assumed_with_the_external_id():
     target = suite.target("redshift", parameters={**IAM, "external_id": "tenant-7"})
     wanted = {"RoleArn": ROLE, "RoleSessionName": "qualytics", "ExternalId": "tenant-7"}
-    assert aws_role.role_call(target.parameters) == wanted
+    assert role_call(target.parameters) == wanted
 
 
 def test_each_kind_of_warehouse_has_its_call_for_a_login():

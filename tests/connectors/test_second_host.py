@@ -9,8 +9,8 @@ from tests.support import namespaces, tls_defects
 from tests.support.cloud import serving
 
 PURPOSES = {
-    "oauth2.googleapis.com": "where Google trades the key for a token",
-    "sts.eu-west-1.amazonaws.com": "where AWS lends the keys of the role",
+    "oauth2.googleapis.com": "where Google issues a token for the key",
+    "sts.eu-west-1.amazonaws.com": "where AWS issues the keys of the role",
     "login.microsoftonline.com": "where Microsoft Entra logs the service principal in",
 }
 CREDENTIALS = (

@@ -236,7 +236,7 @@ class Connector:
     `privileges` are the least rights that test and discovery need on the server, one sentence or statement each.
     `pinned` says how the driver is kept to the address that was resolved and checked: "socket" (it gets the
     dialled socket), "address" (it is given the address itself), "resolver" (its look-ups run in Python, where the
-    child answers them), "proxy" (it goes through a fence of ours), or None: nothing holds it.
+    child answers them), "proxy" (it goes through a proxy of ours), or None: nothing holds it.
     `forks` says that a process which has imported the driver may be forked; false where the driver brings threads
     or a runtime that a fork breaks (a JVM, Go, tokio), which the connector's line names.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.

@@ -1,14 +1,21 @@
-"""What both Databricks types share: personal access tokens, and OAuth for service principals."""
+"""What both Databricks types share: personal access tokens, OAuth for service principals, and the words of errors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Param, Target, refuse
-from qualytics.connectors.shared.databricks_errors import TokenRefusedError
-from qualytics.connectors.shared.grammar import TOKEN
-from qualytics.connectors.shared.objects import TLS_PARAMS, base_url
-from qualytics.connectors.shared.requests import pin, roots_of
+from qualytics.connectors.contract import Param, Target, Verdict, by_text, refuse
+from qualytics.connectors.shared.http import (
+    BASIC_USER,
+    HEADER,
+    TLS_PARAMS,
+    TOKEN,
+    base_url,
+    by_class,
+    by_status,
+    pin,
+    roots_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +31,7 @@ PARAMS = (
     ),
     *TLS_PARAMS,
 )
+GRAMMAR = {"password": HEADER, "username": BASIC_USER}
 AUTHENTICATION = (
     ("PAT", "password: a personal access token"),
     ("OAUTH_M2M", "username: a service principal's client id; password: its OAuth secret"),
@@ -47,7 +55,7 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
         yield "username", "is needed for OAUTH_M2M: the service principal's client id", "give it with --username"
     if mode == "PAT" and values.get("username"):
         hint = "leave it out, or set authentication_type to OAUTH_M2M for a service principal"
-        yield "username", "is of no use with a personal access token", hint
+        yield "username", "is not used with a personal access token", hint
 
 
 def bearer(target: Target) -> str:
@@ -60,14 +68,16 @@ def bearer(target: Target) -> str:
     secret = target.password.reveal() if target.password is not None else ""
     if not secret:  # the driver would open a browser
         raise refuse("config", "no password is set", "give a token, or a service principal's secret, with --password")
-    token = _exchange(target, secret) if target.parameters.get("authentication_type") == "OAUTH_M2M" else secret
+    token = (
+        _token_of_principal(target, secret) if target.parameters.get("authentication_type") == "OAUTH_M2M" else secret
+    )
     if not token.isascii() or not token.isprintable() or token != token.strip():
         raise refuse("config", "the token has characters that no HTTP header can carry", "check --password")
     return token
 
 
-def _exchange(target: Target, secret: str) -> str:
-    """Trade a service principal's secret for a token, at the workspace itself and nowhere else.
+def _token_of_principal(target: Target, secret: str) -> str:
+    """Return a token for a service principal's secret, from the workspace itself and nowhere else.
 
     Source: Databricks documentation, "Authorize service principal access with OAuth", manual generation.
     """
@@ -91,3 +101,87 @@ def _exchange(target: Target, secret: str) -> str:
         )
     answer.raise_for_status()
     return str(answer.json().get("access_token") or "")
+
+
+_PRINCIPAL = Verdict(
+    "auth",
+    "Databricks refused the service principal",
+    "check --username, the client id, and --password, its OAuth secret",
+    "login",
+)
+_TOKEN = Verdict(
+    "auth", "Databricks refused the token", "check --password: the token may have expired or been revoked", "login"
+)
+_MISSING = Verdict(
+    "unknown_db",
+    "there is no such catalog or schema, or this user may not see it",
+    "check the spelling of catalog and schema",
+    "database",
+)
+# Error classes and codes of Databricks: docs.databricks.com/en/error-messages and the REST API's error_code.
+_MESSAGES = (
+    (r"invalid_client|invalid_grant|client authentication failed", _PRINCIPAL),
+    (r"NO_SUCH_CATALOG|CATALOG_DOES_NOT_EXIST|SCHEMA_NOT_FOUND|SCHEMA_DOES_NOT_EXIST|CATALOG_NOT_FOUND|(catalog|schema|database) '.*' (does not exist|not found)", _MISSING),
+    (r"INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED|UNAUTHORIZED_ACCESS|does not have .* (permission|privilege|USE)|lacks? .*privilege", Verdict("permission")),
+    (r"(401\b.*unauthorized|unauthorized.*\b401|UNAUTHENTICATED|invalid access token|token is (invalid|expired)|credential was not sent)", _TOKEN),
+    (r"blocked by databricks ip acl", Verdict("permission", "an IP access list keeps this machine out", "ask an administrator to add the local_address of this report, or its public address")),
+    (r"BAD_REQUEST: .*(workspace|endpoint) .*(disabled|deleted)|warehouse .* (was deleted|is not active)", Verdict("config", "the warehouse was deleted or is switched off", "check path in --parameters")),
+    (r"TEMPORARILY_UNAVAILABLE|SERVICE_UNDER_MAINTENANCE|\b503\b|cluster .* (is starting|pending|terminated)", Verdict("transient", "the warehouse or cluster is not ready", "start it, and give it time with --timeout")),
+    (r"retry request would exceed retry policy", Verdict("transient", "the server is busy, or redirects to another address", "try again in a moment; check that the host is the workspace's own")),
+    (r"REQUEST_LIMIT_EXCEEDED|RESOURCE_EXHAUSTED|QUOTA_EXCEEDED|\b429\b|too many requests", Verdict("quota")),
+    (r"Databricks Runtime|SPARK_CLI_SERVICE_PROTOCOL|expected server to use a protocol", Verdict("config", "the server speaks another protocol than Databricks", "check host and path")),
+    (r"Reyden|databricks-sql-kernel|use_kernel", Verdict("config", "this kind of warehouse is not reached by the driver", "give the path of a pro, serverless or classic warehouse")),
+)  # fmt: skip
+# databricks/sdk/errors/platform.py and private_link.py, by the name of the class.
+_CLASSES = {
+    "Unauthenticated": _TOKEN,
+    "PermissionDenied": Verdict("permission"),
+    "NotFound": Verdict("unknown_db", "there is no such thing in the workspace", "check the spelling", "database"),
+    "ResourceDoesNotExist": _MISSING,
+    "TooManyRequests": Verdict("quota"),
+    "ResourceExhausted": Verdict("quota"),
+    "RequestLimitExceeded": Verdict("quota"),
+    "TemporarilyUnavailable": Verdict("transient"),
+    "DeadlineExceeded": Verdict("timeout"),
+    "InternalError": Verdict("transient"),
+    "Unknown": Verdict("transient"),
+    "BadRequest": Verdict("config"),
+    "InvalidParameterValue": Verdict("config"),
+    "InvalidState": Verdict("config"),
+    "NotImplemented": Verdict("config"),
+    "PrivateLinkValidationError": Verdict("permission", "the workspace is reached through Private Link alone", "test from inside its network"),
+}  # fmt: skip
+_STATUS = {
+    401: _TOKEN,
+    403: Verdict(
+        "permission",
+        "the workspace lets this user, or this machine's address, not in",
+        "ask an administrator for CAN USE on the warehouse, and about IP access lists",
+    ),
+    404: Verdict(
+        "unknown_db",
+        "there is no such warehouse or cluster",
+        "check path in --parameters: it stands in the warehouse's connection details",
+        "database",
+    ),
+}
+
+
+class TokenRefusedError(Exception):
+    """The workspace's words on why there is no token."""
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by SQLSTATE and error class in the words, the class of the SDK's exception, the HTTP status."""
+    text, status = str(exc), getattr(getattr(exc, "response", None), "status_code", None)
+    if isinstance(context := getattr(exc, "context", None), dict):
+        # databricks.sql.exc: what is not said to the user stands here
+        text, status = f"{text} {context.get('error-message') or ''}", context.get("http-code")
+    if verdict := by_text(text, _MESSAGES):
+        return verdict
+    if isinstance(exc, TokenRefusedError):
+        return _PRINCIPAL
+    if verdict := _CLASSES.get(type(exc).__name__):
+        return verdict
+    code = int(status or 0)
+    return _STATUS.get(code) or by_status(code) or by_class(exc)

@@ -1,4 +1,4 @@
-"""A service account's key of Google: JSON of which only known keys with known addresses pass."""
+"""A service account's key of Google: JSON of which only known members with known addresses pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json
-from qualytics.connectors.shared import pem as _pem
+from qualytics.connectors.contract import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,42 +40,57 @@ def clean_service_account(text: str) -> str:
             message names keys, never values.
 
     """
-    found = strict_json.loads(text.lstrip("\ufeff"))
-    if not isinstance(found, dict):
+    members = strict_json.loads(text.lstrip("\ufeff"))
+    if not isinstance(members, dict):
         raise ValueError("must be the JSON object of a service account's key file")  # noqa: TRY004 - one error for all
-    if found.get("type") != "service_account":
+    if members.get("type") != "service_account":
         raise ValueError('must have "type": "service_account"; no other kind of credential is taken')
-    if found.get("token_uri", TOKEN_URI) not in _TOKEN_URIS:
+    if members.get("token_uri", TOKEN_URI) not in _TOKEN_URIS:
         raise ValueError(f"must have Google's token_uri, which is {TOKEN_URI}, and no other")
-    if found.get("universe_domain", "googleapis.com") != "googleapis.com":
+    if members.get("universe_domain", "googleapis.com") != "googleapis.com":
         raise ValueError("must have the universe_domain googleapis.com and no other")
-    if strange := sorted(found.keys() - {"type", "token_uri", *_NEEDED, *_UNUSED}):
-        raise ValueError(f"holds {', '.join(strange)}, which no key file of Google has")
-    if lacking := [key for key in _NEEDED if not isinstance(found.get(key), str) or not found[key]]:
-        raise ValueError(f"has no {' and no '.join(lacking)}")
-    kept = {key: found[key] for key in _NEEDED} | {"private_key": _checked(found["private_key"])}
-    return json.dumps({"type": "service_account", **kept, "token_uri": TOKEN_URI})
+    if unknown := sorted(members.keys() - {"type", "token_uri", *_NEEDED, *_UNUSED}):
+        raise ValueError(f"holds {', '.join(unknown)}, which no key file of Google has")
+    if missing := [key for key in _NEEDED if not isinstance(members.get(key), str) or not members[key]]:
+        raise ValueError(f"has no {' and no '.join(missing)}")
+    needed = {key: members[key] for key in _NEEDED} | {"private_key": _checked_pem(members["private_key"])}
+    return json.dumps({"type": "service_account", **needed, "token_uri": TOKEN_URI})
 
 
-def _checked(pem: str) -> str:
+def _checked_pem(text: str) -> str:
     # What a driver says of a key that it cannot read may show its bytes, so it gets none.
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from qualytics.connectors.shared import pem
+
     try:
-        key = _pem.private_key(pem)
+        key = pem.private_key(text)
     except TypeError:
         raise ValueError("has a private_key that is encrypted; Google's key files hold an RSA key in clear") from None
     except ValueError as exc:
         raise ValueError(f"has a private_key that {exc}") from None
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("has a private_key of another kind; Google's service accounts sign with an RSA key")  # noqa: TRY004 - one error for all
-    return _pem.mended(pem, "PRIVATE KEY")
+    return pem.mended(text, "PRIVATE KEY")
 
 
-def key_problems(values: Mapping[str, Any], field: str, hint: str) -> Iterator[tuple[str, str, str]]:
+def key_problems(values: Mapping[str, Any], field: str) -> Iterator[tuple[str, str, str]]:
     """Yield what is wrong with a new key in a field; one that is stored already was checked then."""
     if text := values.get(field):
         try:
             clean_service_account(text)
         except ValueError as exc:
-            yield field, str(exc), hint
+            yield field, str(exc), key_hint(field)
+
+
+def checked_key(text: str, field: str) -> str:
+    """Return what `clean_service_account` does of a field, whose Refusal says what is wrong with it."""
+    try:
+        return clean_service_account(text)
+    except ValueError as exc:
+        raise refuse("config", f"the {field.replace('_', ' ')} {exc}", key_hint(field)) from exc
+
+
+def key_hint(field: str) -> str:
+    """Return the hint where a field lacks such a key."""
+    return f'give the key file of a service account, as in --{field.replace("_", "-")} "$(cat key.json)"'

@@ -75,11 +75,31 @@ def rows(handle: Any, sql: str, arguments: tuple[Any, ...] = (), size: int = 1_0
     try:
         cursor.arraysize = size
         cursor.execute(sql, arguments) if arguments else cursor.execute(sql)
-        while page := cursor.fetchmany(size):
-            yield from page
-            del page  # before the next is fetched: a test may hold so much
+        yield from fetched(cursor, size)
     finally:
         cursor.close()
+
+
+def fetched(cursor: Any, size: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a result, `size` fetched at a time."""
+    while page := cursor.fetchmany(size):
+        yield from page
+        del page  # before the next is fetched: a test may hold so much
+
+
+def like_escaped(text: str) -> str:
+    r"""Return a text as a pattern of LIKE, and of metadata calls, that fits nothing else; its escape is \."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def identifier(name: str) -> str:
+    """Return a name as standard SQL quotes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as standard SQL quotes it."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def text_of(value: Any) -> str:

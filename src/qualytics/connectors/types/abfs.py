@@ -2,44 +2,98 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Endpoint, Target
-from qualytics.connectors.shared import objects
-from qualytics.connectors.shared.grammar import HEADER, SEGMENT, TENANT
-from qualytics.connectors.shared.https import ENDPOINT_URL, endpoint_of
-from qualytics.connectors.types import _abfs_login, _abfs_uri
+from qualytics.connectors.contract import Connector, Endpoint, Param, Target, refuse
+from qualytics.connectors.shared import object_store
+from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, SEGMENT, TENANT, TLS_PARAMS, base_url, endpoint_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+_LOGIN_HOST = "login.microsoftonline.com"
+_EXAMPLE = "abfss://container@account.dfs.core.windows.net or the same with /path"
+# Azure "Naming and referencing containers" and "Storage account overview": 3 to 63, and 3 to 24 characters.
+_AUTHORITY = re.compile(r"(\$web|\$root|[a-z0-9](?:-?[a-z0-9]){2,62})@([a-z0-9]{3,24})\.dfs\.core\.windows\.net\Z")
+
+
+def split_uri(uri: str) -> tuple[str, str, str, str]:
+    """Return scheme, container, account and path of a uri.
+
+    Raises:
+        ValueError: it is not one of Azure Data Lake.
+
+    """
+    scheme, authority, path = object_store.split_uri(uri, ("abfs", "abfss"), _EXAMPLE)
+    names = _AUTHORITY.match(authority)
+    if names is None:
+        raise ValueError(f"must be such as {_EXAMPLE}")
+    return scheme, names[1], names[2], path
+
+
+def clean_uri(uri: str) -> str:
+    """Return the uri without a slash at its end; raises as `split_uri`."""
+    scheme, container, account, path = split_uri(uri)
+    return f"{scheme}://{container}@{account}.dfs.core.windows.net" + (f"/{path}" if path else "")
 
 
 def endpoint(values: Mapping[str, Any]) -> Endpoint:
     """Return the account's Blob endpoint, which the driver speaks to, else `endpoint_url`."""
-    return endpoint_of(values, f"{_abfs_uri.split(str(values.get('uri')))[2]}.blob.core.windows.net")
+    return endpoint_of(values, f"{split_uri(str(values.get('uri')))[2]}.blob.core.windows.net")
 
 
-def arguments(target: Target) -> dict[str, Any]:
-    """Return the arguments of obstore's AzureStore."""
-    _, container, account, _ = _abfs_uri.split(target.uri or "")
-    config = {
+def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    """Ask for an account key, or for a client id with its secret and tenant."""
+    parameters = values.get("parameters") or {}
+    if "secret_key" not in secrets_set:
+        yield "secret_key", "is needed for abfs", "give the account key, or a client secret, with --secret-key"
+    if parameters.get("authentication_type") != "SERVICE_PRINCIPAL":
+        if "tenant_id" in parameters:
+            yield "parameters.tenant_id", "is for SERVICE_PRINCIPAL alone", "set authentication_type, too"
+        if values.get("access_key") and values["access_key"] != split_uri(values["uri"])[2]:
+            yield "access_key", "is not the account in the uri", "leave it out, or give the account's name"
+        return
+    if "access_key" not in secrets_set:
+        yield "access_key", "is needed for SERVICE_PRINCIPAL", "give the client id with --access-key"
+    if not parameters.get("tenant_id"):
+        yield "parameters.tenant_id", "is needed for SERVICE_PRINCIPAL", "give the tenant's id or domain"
+
+
+def config(target: Target) -> dict[str, Any]:
+    """Return the settings of obstore's AzureStore."""
+    _, container, account, _ = split_uri(target.uri or "")
+    return {
         "container_name": container,
         "account_name": account,
-        "endpoint": objects.base_url(target),
-        "authority_host": f"https://{_abfs_login.LOGIN_HOST}",
+        "endpoint": base_url(target),
+        "authority_host": f"https://{_LOGIN_HOST}",
         "skip_signature": False,
-        **_abfs_login.credentials(target, account),
+        **_credentials(target, account),
     }
-    return {"config": config, **objects.driver_options(target)}
 
 
-def connect(target: Target) -> objects.Opened:
+def _credentials(target: Target, account: str) -> dict[str, str]:
+    # `credential_type` keeps the driver from looking for other credentials.
+    if target.parameters.get("authentication_type") == "SERVICE_PRINCIPAL":
+        return {
+            "credential_type": "client_secret",
+            "client_id": object_store.secret_of(target, "access_key"),
+            "client_secret": object_store.secret_of(target, "secret_key"),
+            "tenant_id": target.parameters.get("tenant_id", ""),
+        }
+    if target.access_key is not None and target.access_key.reveal() != account:
+        raise refuse("config", "the access key is not the account in the uri", "unset it, or give the account")
+    return {"credential_type": "access_key", "account_key": object_store.secret_of(target, "secret_key")}
+
+
+def connect(target: Target) -> object_store.OpenStore:
     """Build the store and list its first page."""
     from obstore.store import AzureStore
 
     principal = target.parameters.get("authentication_type") == "SERVICE_PRINCIPAL"
-    second = {_abfs_login.LOGIN_HOST: _abfs_login.PURPOSE} if principal else {}
-    return objects.opened(AzureStore, objects.fenced(arguments(target), target, second), target)
+    login_hosts = {_LOGIN_HOST: "Microsoft Entra logs the service principal in"} if principal else {}
+    return object_store.open_store(AzureStore, object_store.arguments(config(target), target, login_hosts), target)
 
 
 CONNECTOR = Connector(
@@ -52,19 +106,30 @@ CONNECTOR = Connector(
     fields=("uri", "access_key", "secret_key"),
     proof="the account key or client secret",
     required=("uri",),
-    params=(*_abfs_login.PARAMS, ENDPOINT_URL, *objects.TLS_PARAMS),
+    params=(
+        Param(
+            "authentication_type",
+            str,
+            "SHARED_KEY: the account's key; SERVICE_PRINCIPAL: a client id and its secret",
+            choices=("SHARED_KEY", "SERVICE_PRINCIPAL"),
+            default="SHARED_KEY",
+        ),
+        Param("tenant_id", str, "tenant of the service principal", max_length=253),
+        ENDPOINT_URL,
+        *TLS_PARAMS,
+    ),
     grammar={"access_key": SEGMENT, "secret_key": HEADER, "tenant_id": TENANT},
     scope=("root_path",),
     example="--uri abfss://container@account.dfs.core.windows.net/path --access-key account --secret-key '${AZURE_KEY}'",
-    clean_uri=_abfs_uri.clean,
+    clean_uri=clean_uri,
     endpoint=endpoint,
-    requires=_abfs_login.requires,
+    requires=requires,
     tls="direct",
     open=connect,
-    check=lambda handle, target: objects.check(handle, target, "Azure Blob Storage"),
+    check=lambda handle, target: object_store.check(handle, target, "Azure Blob Storage"),
     close=lambda _handle: None,
-    classify=_abfs_login.classify,
-    tables=objects.tables,
+    classify=object_store.classify("check --secret-key, and --access-key where a client id is in it"),
+    tables=object_store.tables,
     verified="emulator: azurite, which checks the account key; service principal: login never run",
     authentication=(
         ("SHARED_KEY", "secret_key: a key of the storage account; access_key may name the account"),

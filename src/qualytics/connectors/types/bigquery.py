@@ -1,22 +1,46 @@
-"""Google BigQuery through its own client, over its REST interface, with a service account's key."""
+"""Google BigQuery through its own client, over its REST interface, with a service account's key and nothing else."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target
-from qualytics.connectors.shared.google import PUBLIC, key_problems
-from qualytics.connectors.shared.google_errors import classify, explain
-from qualytics.connectors.shared.google_token import KEY_HINT
-from qualytics.connectors.shared.grammar import SEGMENT
-from qualytics.connectors.shared.https import ENDPOINT_URL, endpoint_of, is_loopback
-from qualytics.connectors.shared.objects import TLS_PARAMS
-from qualytics.connectors.types import _bigquery_listing
-from qualytics.connectors.types._bigquery_client import connect
+from qualytics.connectors.contract import (
+    Chars,
+    Connector,
+    Endpoint,
+    Item,
+    Param,
+    Server,
+    Target,
+    Verdict,
+    by_text,
+    refuse,
+)
+from qualytics.connectors.shared import google
+from qualytics.connectors.shared.http import (
+    ENDPOINT_URL,
+    SEGMENT,
+    TLS_PARAMS,
+    base_url,
+    by_class,
+    by_status,
+    endpoint_of,
+    is_loopback,
+    pin,
+    roots_of,
+    segment,
+)
+from qualytics.module_path import leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# What the client loads for data frames, notebooks, gRPC and traces; without it, it loads in a quarter of the time.
+_UNUSED = ("IPython", "db_dtypes", "geopandas", "grpc", "opentelemetry", "pandas", "pyarrow", "tqdm")
+_SCOPE = "https://www.googleapis.com/auth/bigquery"
 # Both are segments of the path of a URL; an old project may have a domain before its name.
 PROJECT = Chars(r"[A-Za-z0-9][A-Za-z0-9.:_-]*", "letters, digits and - _ . :")
 DATASET = Chars(r"[A-Za-z0-9_]{1,1024}", "letters, digits and _, and no project before it")
@@ -30,17 +54,203 @@ def endpoint(values: Mapping[str, Any]) -> Endpoint:
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
     """Ask for the key of a service account; only an emulator on this machine goes without one."""
     if "password" not in secrets_set and not is_loopback(endpoint(values).host):
-        yield "password", "is needed for bigquery", KEY_HINT
-    yield from key_problems(values, "password", KEY_HINT)
+        yield "password", "is needed for bigquery", google.key_hint("password")
+    yield from google.key_problems(values, "password")
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of bigquery.Client but for the session and its login.
+
+    Jobs run in the project of the key, which pays for them; the datastore's database may be another one.
+    """
+    project = key_of(target).get("project_id") or target.database
+    if not project:
+        raise refuse("config", "no project is known", "give one with --database")
+    return {
+        "project": project,
+        "location": target.parameters.get("location"),
+        "client_options": {"api_endpoint": base_url(target)},
+    }
+
+
+def connect(target: Target) -> Any:
+    """Trade the key for a token at Google's pinned address, then ask the service what the token may see."""
+    from qualytics.connectors.shared.preamble import expect_silence
+
+    expect_silence(target)
+    leave_out(*_UNUSED)
+    import requests
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import bigquery
+
+    options = arguments(target)
+    session = pin(requests.Session(), base_url(target), roots=roots_of(target))
+    if target.password is not None:
+        session.headers["Authorization"] = f"Bearer {token_of(target)}"
+    anonymous: Any = AnonymousCredentials
+    handle = bigquery.Client(**options, credentials=anonymous(), _http=session)
+    next(handle.list_projects(max_results=1, **limits(target)).pages, None)
+    return handle
+
+
+def key_of(target: Target) -> dict[str, str]:
+    """Return what of a service account's key the client gets, and the key's project; {} without a key."""
+    if target.password is None:
+        return {}
+    text = target.password.reveal()
+    clean = google.checked_key(text, "password")
+    return {**json.loads(clean), "project_id": json.loads(text.lstrip("\ufeff")).get("project_id", "")}
+
+
+def token_of(target: Target) -> str:
+    """Return a token for BigQuery that the key's signature was good for; nothing is kept or renewed."""
+    import requests
+    from google.auth.transport.requests import Request
+    from google.oauth2.service_account import Credentials
+
+    key: Any = Credentials
+    try:
+        credentials = key.from_service_account_info(key_of(target), scopes=[_SCOPE])
+    except ValueError as exc:
+        raise refuse(
+            "config", "the private_key in the password is not a PEM private key", google.key_hint("password")
+        ) from exc
+    origin = google.TOKEN_URI.removesuffix("/token")
+    session = pin(requests.Session(), origin, roots=_all_roots(target))
+
+    def ask(*positional: Any, **named: Any) -> Any:
+        return request(*positional, **{**named, "timeout": target.timeout_s})
+
+    request: Any = Request(session)
+    with target.asking(origin.removeprefix("https://"), "Google issues a token for the key"):
+        credentials.refresh(ask)
+    return str(credentials.token)
+
+
+def _all_roots(target: Target) -> str | bool:
+    """Return a file with the roots of the connection and the public ones: Google's own address needs these."""
+    import certifi
+
+    given = target.tls.ca_file if target.tls is not None else None
+    if given is None:
+        return True
+    path = os.path.join(target.directory, "token-roots.pem")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as out:
+        for source in (given, certifi.where()):
+            with open(source, encoding="utf-8") as text:
+                out.write(text.read() + "\n")
+    return path
+
+
+_KEY = "check --password: the key may have been deleted or disabled"
+_ROLE = "grant the service account roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the data"
+# errors[].reason: cloud.google.com/bigquery/docs/error-messages
+_REASONS = {
+    "accessDenied": Verdict("permission", hint=_ROLE),
+    "accessNotConfigured": Verdict("config", "the BigQuery API is not enabled in this project", "run: gcloud services enable bigquery.googleapis.com"),
+    "authError": Verdict("auth", stage="login"),
+    "backendError": Verdict("transient"),
+    "billingNotEnabled": Verdict("config", "billing is not enabled in this project", "turn billing on for the project"),
+    "billingTierLimitExceeded": Verdict("quota"),
+    "blocked": Verdict("permission", "the project or account is blocked for now"),
+    "internalError": Verdict("transient"),
+    "jobBackendError": Verdict("transient"),
+    "jobRateLimitExceeded": Verdict("quota"),
+    "quotaExceeded": Verdict("quota"),
+    "rateLimitExceeded": Verdict("quota"),
+    "required": Verdict("auth", "the service wants a login", "give the key of a service account with --password", "login"),
+    "resourcesExceeded": Verdict("quota"),
+    "timeout": Verdict("timeout"),
+}  # fmt: skip
+# Of Google's token endpoint, by way of google.auth's RefreshError: developers.google.com/identity/protocols/oauth2/service-account
+_TOKEN = (
+    (r"invalid_grant.*(short-lived token|reasonable timeframe|iat and exp)", Verdict("config", "the clock of this machine is wrong", "set the clock")),
+    (r"invalid_grant.*(account not found|not a valid email)", Verdict("auth", "the service account does not exist any more", _KEY)),
+    (r"invalid_grant", Verdict("auth", "Google refused the key", _KEY)),
+    (r"invalid_scope|unauthorized_client|access_denied", Verdict("permission", "the service account may not ask for a token")),
+    (r"disabled_client|account.*(disabled|deleted)", Verdict("auth", "the service account is disabled", _KEY)),
+    (r"internal_failure|backend error", Verdict("transient")),
+)  # fmt: skip
+_TEXT = (
+    (r"not found: (project|dataset)|has not enabled BigQuery|cannot parse .* as (project|dataset)", Verdict("unknown_db", "the project or dataset does not exist, or this account may not see it", "check --database and --schema", "database")),
+    (r"API has not been used in project|it is disabled", _REASONS["accessNotConfigured"]),
+    (r"invalid (project|dataset) id", Verdict("unknown_db", "this is not the name of a project or dataset", "check --database and --schema", "database")),
+    (r"location .* (is not supported|not found|does not support)|not found in location|invalid location", Verdict("config", "BigQuery does not have it in this location", "check location in --parameters")),
+)  # fmt: skip
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by the words that name what is missing, by the error's reason, by the HTTP status."""
+    text = str(exc)
+    if type(exc).__name__ == "RefreshError":
+        return by_text(text, _TOKEN) or Verdict("auth", "Google refused the key", _KEY)
+    status: Any = getattr(exc, "code", None)
+    if isinstance(status, int) and hasattr(exc, "errors"):
+        reasons = [error.get("reason", "") for error in exc.errors if isinstance(error, dict)]
+        known = next((_REASONS[reason] for reason in reasons if reason in _REASONS), None)
+        return by_text(text, _TEXT) or known or by_status(int(status))
+    return by_class(exc)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the words that name what is missing, by a reason, by an HTTP status."""
+    reason = next((verdict for name, verdict in _REASONS.items() if re.search(rf"\b{name}\b", text)), None)
+    status = re.search(r"(?:\bcode\W{1,4}|\bHTTPError |\bHTTP |exceptions\.\w+: )([45]\d\d)\b", text)
+    return by_text(text, _TEXT) or by_text(text, _TOKEN[:-2]) or reason or by_status(int(status[1]) if status else None)
+
+
+def limits(target: Target) -> dict[str, Any]:
+    """Return what every call takes: no retry, and what is left of the time."""
+    return {"retry": None, "timeout": target.timeout_s}
+
+
+def _datasets(handle: Any, target: Target, **more: Any) -> Any:
+    return handle.list_datasets(segment(target.database or handle.project), **more, **limits(target))
+
+
+def _dataset(handle: Any, project: str | None, name: str) -> Any:
+    from google.cloud.bigquery import DatasetReference
+
+    return DatasetReference(segment(project or handle.project), segment(name))
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the project, the dataset and the temporary dataset are there for this account."""
+    if target.schema is not None:
+        handle.get_dataset(_dataset(handle, target.database, target.schema), **limits(target))
+    elif target.database is not None:
+        next(iter(_datasets(handle, target, max_results=1)), None)
+    if name := target.parameters.get("temp_dataset"):
+        handle.get_dataset(_dataset(handle, None, name), **limits(target))
+
+
+def catalogs(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the projects that the account has a role in."""
+    for page in handle.list_projects(**limits(target)).pages:
+        for project in page.raw_page.get("projects", ()):
+            yield Item(project["projectReference"]["projectId"], "catalog")
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the datasets of a project; hidden ones begin with an underscore."""
+    for dataset in _datasets(handle, target, include_all=True):
+        yield Item(dataset.dataset_id, "schema", dataset.dataset_id.startswith("_"))
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views of a dataset whose names begin with a prefix."""
+    for table in handle.list_tables(_dataset(handle, target.database, target.schema or ""), **limits(target)):
+        if table.table_id.startswith(prefix):
+            yield Item(table.table_id, "view" if "VIEW" in (table.table_type or "") else "table")
 
 
 def check(handle: Any, target: Target) -> Server:
     """Run a query that reads no byte and so costs nothing; BigQuery has no version."""
     limit = target.timeout_s
-    found = handle.query_and_wait(
+    rows = handle.query_and_wait(
         "select 1", api_timeout=limit, wait_timeout=limit, retry=None, job_retry=None, page_size=target.fetch_size
     )
-    next(iter(found))
+    next(iter(rows))
     return Server("Google BigQuery", None)
 
 
@@ -69,20 +279,20 @@ CONNECTOR = Connector(
     requires=requires,
     tls="direct",
     open=connect,
-    select=_bigquery_listing.select,
+    select=select,
     check=check,
     close=lambda handle: handle._http.close(),  # noqa: SLF001 - the session that `connect` made
     classify=classify,
     explain=explain,
-    catalogs=_bigquery_listing.catalogs,
-    schemas=_bigquery_listing.schemas,
-    tables=_bigquery_listing.tables,
+    catalogs=catalogs,
+    schemas=schemas,
+    tables=tables,
     verified="emulator: bqemulator; Google's exchange of tokens against a server of the tests",
     authentication=(("service account", "password: the text of its JSON key file"),),
     privileges=(
         "roles/bigquery.jobUser on the key's project, for bigquery.jobs.create",
         "roles/bigquery.metadataViewer on the datasets or their project, for bigquery.datasets.get and bigquery.tables.list",
     ),
-    public_members=PUBLIC,
+    public_members=google.PUBLIC,
     pinned="resolver",  # requests, for Google's token endpoint too, which has a fixed name
 )  # fmt: skip

@@ -1,17 +1,13 @@
-"""Databricks SQL warehouses and clusters through Databricks' own connector."""
+"""Databricks SQL warehouses and clusters through Databricks' own connector, which gets a token and no login."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Server, Target
+from qualytics.connectors.contract import Connector, Item, Param, Server, Target
 from qualytics.connectors.shared import databricks
-from qualytics.connectors.shared.databricks_errors import classify
-from qualytics.connectors.shared.grammar import BASIC_USER, HEADER
-from qualytics.connectors.shared.sql import one_row
-from qualytics.connectors.types import _databricks_listing
-from qualytics.connectors.types._databricks_client import connect
+from qualytics.connectors.shared.sql import fetched, like_escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,8 +26,78 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
     yield from databricks.requires(values, secrets_set)
 
 
+def arguments(target: Target, token: str) -> dict[str, Any]:
+    """Return the keyword arguments of databricks.sql.connect.
+
+    Results come with the answers, never from addresses in an object store; a given token keeps the
+    driver from opening a browser.
+    """
+    tls = target.tls
+    return {
+        "server_hostname": target.host,
+        "_port": target.port,
+        "http_path": target.parameters["path"],
+        "access_token": token,
+        "user_agent_entry": "qualytics",
+        "use_cloud_fetch": False,
+        "enable_telemetry": False,
+        "_socket_timeout": target.timeout_s,
+        "_retry_stop_after_attempts_count": 1,
+        "_retry_stop_after_attempts_duration": target.timeout_s,
+        "_respect_server_retry_after_header": True,  # else any 5xx is asked again, and its words are lost
+        "_tls_trusted_ca_file": tls.ca_file if tls is not None else None,
+        "_tls_no_verify": tls is not None and not tls.verified,
+    }
+
+
+def connect(target: Target) -> Any:
+    """Get a token where a service principal logs in, and open a session."""
+    token = databricks.bearer(target)
+    from databricks import sql
+
+    return sql.connect(**arguments(target, token))
+
+
+def select(handle: Any, target: Target) -> None:
+    """Take the catalog and the schema in use."""
+    for kind, name in (("catalog", target.database), ("schema", target.schema)):
+        if name is not None:
+            with handle.cursor() as cursor:
+                cursor.execute(f"use {kind} {identifier(name)}")
+
+
+def identifier(name: str) -> str:
+    """Return a quoted identifier (Databricks SQL reference, "Names")."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def catalogs(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the catalogs, as the driver's metadata call tells them (TABLE_CAT)."""
+    with handle.cursor() as cursor:
+        for row in fetched(cursor.catalogs(), target.fetch_size):
+            yield Item(row[0], "catalog", row[0] in {"system", "samples"})
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the schemas of a catalog (TABLE_SCHEM)."""
+    with handle.cursor() as cursor:
+        for row in fetched(cursor.schemas(catalog_name=target.database), target.fetch_size):
+            yield Item(row[0], "schema", row[0] == "information_schema")
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views of a schema whose names begin with a prefix (TABLE_NAME, TABLE_TYPE)."""
+    wanted = {"catalog_name": target.database, "schema_name": like_escaped(target.schema or "")}
+    with handle.cursor() as cursor:
+        for row in fetched(cursor.tables(**wanted, table_name=like_escaped(prefix) + "%"), target.fetch_size):
+            if row[2].startswith(prefix):
+                yield Item(row[2], "view" if "VIEW" in (row[3] or "") else "table")
+
+
 def check(handle: Any, _target: Target) -> Server:
     """Ask for the version (Databricks SQL reference, "current_version function"); a cluster has only the second."""
+    from qualytics.connectors.shared.sql import one_row
+
     row = one_row(handle, "select current_version().dbsql_version, current_version().dbr_version")
     return Server("Databricks SQL" if row[0] else "Databricks", row[0] or row[1])
 
@@ -55,19 +121,19 @@ CONNECTOR = Connector(
         ),
         *databricks.PARAMS,
     ),
-    grammar={"password": HEADER, "username": BASIC_USER},
+    grammar=databricks.GRAMMAR,
     scope=("database", "schema"),
     example="""--host dbc-1234.cloud.databricks.com --password '${DATABRICKS_TOKEN}' --parameters '{"path": "/sql/1.0/warehouses/1234567890abcdef"}'""",
     requires=requires,
     tls="direct",
     open=connect,
-    select=_databricks_listing.select,
+    select=select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=classify,
-    catalogs=_databricks_listing.catalogs,
-    schemas=_databricks_listing.schemas,
-    tables=_databricks_listing.tables,
+    classify=databricks.classify,
+    catalogs=catalogs,
+    schemas=schemas,
+    tables=tables,
     verified="driver only: login and discovery never run",
     authentication=databricks.AUTHENTICATION,
     privileges=("CAN USE on the SQL warehouse, or CAN ATTACH TO on the cluster", *databricks.PRIVILEGES),

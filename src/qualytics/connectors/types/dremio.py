@@ -1,15 +1,24 @@
-"""Dremio through ADBC's driver for Arrow Flight SQL, on its low level: results come as Arrow, read by nanoarrow."""
+"""Dremio through ADBC's driver for Arrow Flight SQL, on its low level: results come as Arrow, read by nanoarrow.
+
+The driver gets the address that was checked, and the name that stands in the certificate.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Server, Target, tls_params
-from qualytics.connectors.shared.grammar import BASIC_USER, HEADER, SEGMENT, TOKEN
-from qualytics.connectors.types import _dremio_client, _dremio_errors, _dremio_listing
+from qualytics.connectors.contract import Connector, Item, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.shared.http import BASIC_USER, HEADER, SEGMENT, TOKEN, bracketed
+from qualytics.connectors.shared.sql import literal
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Mapping
+
+_OPTION = "adbc.flight.sql."
+_CLIENT = f"{_OPTION}client_option."
+_CLEAR = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -26,11 +35,202 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
         yield "parameters", "hold both ssl and ssl_mode", "keep one of them"
 
 
+def is_plain(answer: bytes) -> bool:
+    """Say whether an HTTP/2 server without TLS could have said so: SETTINGS (4), often before all else, or GOAWAY (7)."""
+    return answer[:2] == b"\0\0" and answer[3:4] in {b"\x04", b"\x07"}
+
+
+def greet(sock: socket.socket) -> bool:
+    """Ask whether the server speaks TLS."""
+    from qualytics.connectors.shared.preamble import offers_tls
+
+    return offers_tls(sock, "Arrow Flight", is_plain, may_begin=is_plain)
+
+
+def connect(target: Target) -> Any:
+    """Log in: without a password nothing would be sent before the first query."""
+    from qualytics.connectors.shared.preamble import expect_silence
+
+    expect_silence(target, "Arrow Flight", is_plain)
+    import adbc_driver_flightsql
+    import adbc_driver_manager
+
+    database = adbc_driver_flightsql.connect(address(target), db_kwargs=arguments(target))
+    handle = adbc_driver_manager.AdbcConnection(database)
+    next(rows(handle, "select 1"))
+    return handle
+
+
+def address(target: Target) -> str:
+    """Return where the driver connects, made of the dialled address and the port alone."""
+    scheme = "grpc+tls" if target.tls is not None and target.tls.active else "grpc+tcp"
+    return f"{scheme}://{bracketed(target.address or target.host)}:{target.port}"
+
+
+def arguments(target: Target) -> dict[str, str]:
+    """Return the options of the driver; the trusted roots go in as PEM text."""
+    parameters = target.parameters
+    seconds = f"{target.timeout_s:g}"
+    options = {f"{_OPTION}rpc.timeout_seconds.{call}": seconds for call in ("fetch", "query", "update")}
+    options[f"{_OPTION}rpc.with_cookie_middleware"] = "true"
+    if project := parameters.get("project_id"):
+        options[f"{_OPTION}rpc.call_header.project_id"] = project
+    return options | _login(target) | _security(target)
+
+
+def _login(target: Target) -> dict[str, str]:
+    tls = target.tls
+    secret = target.password.reveal() if target.password is not None else None
+    if secret is not None and tls is not None and not tls.active and tls.mode != "disable":
+        raise refuse("tls", "the server offers no TLS, and the secret would go out in clear text", _CLEAR)
+    if target.parameters.get("authentication_type") == "ACCESS_TOKEN":
+        return {f"{_OPTION}authorization_header": f"Bearer {secret}"}
+    return {"username": target.username or "", "password": secret or ""}
+
+
+def _security(target: Target) -> dict[str, str]:
+    # The name goes to the server as well: for its certificate and its authority with TLS, for its authority without.
+    tls = target.tls
+    if tls is None or not tls.active:
+        return {f"{_CLIENT}authority": f"{bracketed(target.host)}:{target.port}"}
+    options = {f"{_CLIENT}tls_override_hostname": target.host}
+    if not tls.verified:
+        options[f"{_CLIENT}tls_skip_verify"] = "true"
+    elif tls.ca_file:
+        options[f"{_CLIENT}tls_root_certs"] = Path(tls.ca_file).read_text(encoding="utf-8")
+    return options
+
+
+# Words of grpc-go (internal/transport, credentials) and of Go's crypto/tls inside "connection error: desc = …".
+_MESSAGES = (
+    (r"certificate|tls: (?!first record)|x509", Verdict("tls")),
+    (r"frame too large|first record does not look like|unexpected HTTP status|server preface: (?!connection|EOF)", Verdict("config", "the server does not speak Arrow Flight", "check host and port; Dremio's own JDBC port is another one")),
+    (r"connection refused", Verdict("refused")),
+    (r"zero addresses|no such host", Verdict("dns")),
+    (r"i/o timeout|deadline exceeded", Verdict("timeout")),
+    (r"reset by peer|EOF|broken pipe|closing", Verdict("network")),
+)  # fmt: skip
+_LOGIN = Verdict("auth", stage="login")
+_ABSENT = Verdict("unknown_db", stage="database")
+_NO_CALL = Verdict("config", "the server does not know the call", "check that this is Dremio's Arrow Flight endpoint")
+_LOST = Verdict("unknown", "the server says that data is lost or damaged", "ask the administrator of the server")
+# gRPC's status codes (grpc.io, "Status Codes") by their names; UNKNOWN says nothing.
+_STATUS = {
+    "CANCELED": (1, Verdict("transient")),
+    "INVALID_ARGUMENT": (3, Verdict("config")),
+    "DEADLINE_EXCEEDED": (4, Verdict("timeout")),
+    "NOT_FOUND": (5, _ABSENT),
+    "ALREADY_EXISTS": (6, Verdict("config")),
+    "PERMISSION_DENIED": (7, Verdict("permission")),
+    "RESOURCE_EXHAUSTED": (8, Verdict("quota")),
+    "FAILED_PRECONDITION": (9, Verdict("config")),
+    "ABORTED": (10, Verdict("transient")),
+    "OUT_OF_RANGE": (11, Verdict("config")),
+    "UNIMPLEMENTED": (12, _NO_CALL),
+    "INTERNAL": (13, Verdict("transient")),
+    "UNAVAILABLE": (14, Verdict("transient")),
+    "DATA_LOSS": (15, _LOST),
+    "UNAUTHENTICATED": (16, _LOGIN),
+}
+# The driver passes them on as the vendor code, and always has one of ADBC's own (adbc.h, ADBC_STATUS_…).
+_CODES = dict(_STATUS.values())
+_ADBC = {
+    2: _NO_CALL,
+    3: _ABSENT,
+    4: Verdict("config"),
+    5: Verdict("config"),
+    6: Verdict("config"),
+    7: _LOST,
+    8: _LOST,
+    9: Verdict("transient"),
+    10: Verdict("network"),
+    11: Verdict("transient"),
+    12: Verdict("timeout"),
+    13: _LOGIN,
+    14: Verdict("permission"),
+}
+# UNKNOWN and INTERNAL, which several codes of gRPC become.
+_VAGUE = {0, 1, 9}
+# Of both: what broke a connection stands in the words alone.
+_UNAVAILABLE, _IO = 14, 10
+# As clients write a name: UNAUTHENTICATED, Unauthenticated, PermissionDenied; plain words only where a code stands.
+_PLAIN = {"CANCELED", "ABORTED", "INTERNAL", "NOT_FOUND", "ALREADY_EXISTS", "OUT_OF_RANGE", "DATA_LOSS"}
+_CODE = r"(?:\bcode\W{1,3}|StatusCode\.|\()"
+
+
+def _pattern(name: str) -> str:
+    return (_CODE if name in _PLAIN else "") + name.replace("_", "[_ ]?").replace("CELED", "CELL?ED")
+
+
+_NAMES = tuple((_pattern(name), verdict) for name, (_, verdict) in _STATUS.items())
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by gRPC's code, by ADBC's where it says as much, by words last; a broken connection by its words first."""
+    if not type(exc).__module__.startswith("adbc_driver_manager"):
+        return None
+    text = str(exc)
+    vendor, status = (getattr(exc, name, None) or 0 for name in ("vendor_code", "status_code"))
+    if vendor == _UNAVAILABLE or (not vendor and status == _IO):
+        return by_text(text, _MESSAGES) or _CODES.get(vendor) or by_text(text, _NAMES) or _ADBC[_IO]
+    exact = None if status in _VAGUE else _ADBC.get(status)
+    return _CODES.get(vendor) or exact or explain(text) or _ADBC.get(status)
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge a broken connection by its words, all else by the name of gRPC's status code."""
+    code = by_text(text, _NAMES)
+    broken = by_text(text, _MESSAGES) if code is None or code is _CODES[_UNAVAILABLE] else None
+    return broken or code
+
+
+def rows(handle: Any, sql: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query, batch by batch as the server sends them."""
+    import adbc_driver_manager
+    import nanoarrow
+
+    with adbc_driver_manager.AdbcStatement(handle) as statement:
+        statement.set_sql_query(sql)
+        stream, _ = statement.execute_query()
+        with nanoarrow.ArrayStream(stream) as batches:
+            for batch in batches:
+                yield from (tuple(row.values()) for row in batch.to_pylist())
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the schema, a path such as space.folder, exists."""
+    if target.schema is None:
+        return
+    sql = f'select 1 from information_schema."SCHEMATA" where lower(schema_name) = {literal(target.schema.lower())}'  # noqa: S608 - quoted
+    if next(rows(handle, sql), None) is None:
+        raise refuse(
+            "unknown_db",
+            f"there is no schema {target.schema!r}",
+            "check --schema: source or space, and folders, with dots between",
+        )
+
+
+def schemas(handle: Any, _target: Target) -> Iterator[Item]:
+    """Yield sources, spaces and folders (Dremio documentation, INFORMATION_SCHEMA.SCHEMATA)."""
+    for (name,) in rows(handle, 'select schema_name from information_schema."SCHEMATA" order by 1'):
+        yield Item(name, "schema", name.split(".")[0].lower() in {"sys", "information_schema"})
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield tables and views (Dremio documentation, INFORMATION_SCHEMA."TABLES")."""
+    sql = (
+        f'select table_name, table_type from information_schema."TABLES" where table_schema = {literal(target.schema or "")} '  # noqa: S608 - quoted
+        f"and substr(table_name, 1, {len(prefix)}) = {literal(prefix)} order by 1"
+    )
+    for name, kind in rows(handle, sql):
+        yield Item(name, "view" if kind == "VIEW" else "table", kind == "SYSTEM_TABLE")
+
+
 def check(handle: Any, _target: Target) -> Server:
     """Run a query and ask for name and version as Flight SQL's SqlInfo 0 and 1."""
     import nanoarrow
 
-    next(_dremio_listing.rows(handle, "select 1"))
+    next(rows(handle, "select 1"))
     info = {row["info_name"]: row["info_value"] for row in nanoarrow.ArrayStream(handle.get_info([0, 1])).to_pylist()}
     return Server(info.get(0) or "Dremio", info.get(1))
 
@@ -58,17 +258,17 @@ CONNECTOR = Connector(
     scope=("schema",),
     example="--host dremio.example.com --port 32010 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="direct",
-    greet=_dremio_client.greet,
+    greet=greet,
     requires=requires,
     implied=lambda values: {"ssl": values["parameters"]["ssl_mode"] == "verify"},
-    open=_dremio_client.connect,
-    select=_dremio_listing.select,
+    open=connect,
+    select=select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=_dremio_errors.classify,
-    explain=_dremio_errors.explain,
-    schemas=_dremio_listing.schemas,
-    tables=_dremio_listing.tables,
+    classify=classify,
+    explain=explain,
+    schemas=schemas,
+    tables=tables,
     verified="driver only: login and discovery never run; TLS and refusals against another server of gRPC",
     authentication=(
         ("BASIC", "username and password of a user of Dremio Software"),

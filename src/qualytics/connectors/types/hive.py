@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Server, Target, tls_params
-from qualytics.connectors.shared.grammar import BASIC_USER, PATH
-from qualytics.connectors.types import _hive_client, _hive_errors, _hive_listing
+from qualytics.connectors.contract import Connector, Item, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.shared.http import BASIC_USER, PATH
+from qualytics.connectors.shared.sql import fetched, like_escaped
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator, Mapping
+
+_CLEAR = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
+# A login of SASL by a mechanism that does not exist (thrift_sasl: status 1 is START): it is refused in so many words.
+_QUESTION = b"\x01\x00\x00\x00\x04NONE"
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -24,9 +30,138 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
         yield "parameters.auth_mechanism", "must not be NOSASL with a password", hint
 
 
+def is_plain(answer: bytes) -> bool:
+    """Say whether a server without TLS could have answered a question for TLS so."""
+    from qualytics.connectors.shared.preamble import is_http
+
+    # SASL status 3 is BAD, 4 ERROR (thrift_sasl); is_http: the HTTP transport.
+    return answer[:1] in {b"\x03", b"\x04"} or is_http(answer)
+
+
+def greet(sock: socket.socket) -> bool:
+    """Ask whether the server speaks TLS; over sockets without TLS it hangs up, but not on a question of its own."""
+    from qualytics.connectors.shared.preamble import offers_tls
+
+    return offers_tls(sock, "Hive's protocol", is_plain, question=_QUESTION)
+
+
+def connect(target: Target) -> Any:
+    """Open a session: with HTTP, connecting alone sends nothing."""
+    from qualytics.connectors.shared.preamble import expect_silence
+
+    expect_silence(target, "Hive's protocol")
+    import impala.dbapi
+
+    tls = target.tls
+    if target.password is not None and tls is not None and not tls.active and tls.mode == "auto":
+        raise refuse("tls", "the server offers no TLS, and the password would go out in clear text", _CLEAR)
+    handle = impala.dbapi.connect(**arguments(target))
+    handle.cursor().close()  # opens the session
+    return handle
+
+
+def arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments of impala.dbapi.connect; it has no timeout over HTTP."""
+    tls, parameters = target.tls, target.parameters
+    http = parameters.get("transport") == "http"
+    encrypted = tls is not None and bool(tls.active)
+    return {
+        "host": target.host,
+        "port": target.port,
+        "user": target.username,
+        "password": target.password.reveal() if target.password is not None else None,
+        "auth_mechanism": parameters.get("auth_mechanism", "PLAIN"),
+        "kerberos_service_name": "hive",
+        "use_http_transport": http,
+        "http_path": parameters.get("http_path", "cliservice").lstrip("/") if http else "",
+        "use_ssl": encrypted,
+        "ca_cert": tls.ca_file if encrypted and tls is not None and tls.verified else None,
+        "verify_cert": encrypted and tls is not None and tls.verified,
+        "timeout": None if http else target.timeout_s,
+        "retries": 1,
+        "user_agent": "qualytics",
+    }
+
+
+_NOT_HIVE = Verdict(
+    "config",
+    "the server does not speak Hive's protocol as these settings say",
+    "check host and port, then transport, http_path and auth_mechanism in --parameters",
+)
+_MECHANISM = Verdict(
+    "config",
+    "the server asks for another way of logging in than auth_mechanism says, such as Kerberos, which is not offered here",
+    "set auth_mechanism in --parameters to what the server has, or ask for a HiveServer2 that takes a password (LDAP)",
+)
+_HUNG_UP = Verdict(
+    "network", None, "check host and port, then that transport and auth_mechanism in --parameters are the server's"
+)
+
+# Words of impyla, thrift_sasl and Thrift (their sources), of HiveServer2 (its runs), and of Spark's.
+_MESSAGES = (
+    (r"SCHEMA_NOT_FOUND|database .* (does not exist|not found)|NoSuchDatabaseException", Verdict("unknown_db", stage="database")),
+    (r"HTTP code 401|Error validating the login|Peer indicated failure|Bad status.*(auth|login|valid)", Verdict("auth")),
+    (r"HTTP code 403|permission denied|PERMISSION_DENIED|HiveAccessControlException|INSUFFICIENT_PRIVILEGES", Verdict("permission")),
+    (r"HTTP code (404|405)", Verdict("config", "there is no HiveServer2 under this http_path", "check http_path in --parameters")),
+    (r"HTTP code 429|too many (connections|sessions)|limit.* reached|Connection limit", Verdict("quota")),
+    (r"HTTP code 50[234]|not.*active passive|server is (starting|shutting)", Verdict("transient")),
+    (r"Unsupported mechanism|Bad status.*(GSS|Kerberos)", _MECHANISM),
+    (r"Bad SASL|invalid status|SASL", _NOT_HIVE),
+    (r"HTTP code 4", _NOT_HIVE),
+    (r"read 0 bytes|Connection reset|unexpected exception|closed|EOF", _HUNG_UP),
+)  # fmt: skip
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by class, then by words, last by the number of Thrift's exception (TTransport.py)."""
+    if isinstance(exc, struct.error) or type(exc).__name__ in {"TProtocolException", "BadStatusLine"}:
+        return _NOT_HIVE
+    if type(exc).__module__.startswith(("impala", "thrift", "puresasl")):
+        number = getattr(exc, "type", None)
+        return by_text(str(exc), _MESSAGES) or {3: Verdict("timeout"), 4: _HUNG_UP}.get(number or 0)
+    return None
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by words."""
+    return by_text(text, _MESSAGES)
+
+
+def rows(handle: Any, target: Target, sql: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query."""
+    with handle.cursor() as cursor:
+        cursor.arraysize = target.fetch_size
+        cursor.execute(sql)
+        yield from fetched(cursor, target.fetch_size)
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the database exists: Hive has one level, and calls it database or schema."""
+    for name in dict.fromkeys(filter(None, (target.database, target.schema))):
+        if not any(row[0].lower() == name.lower() for row in rows(handle, target, "show databases")):
+            raise refuse("unknown_db", f"there is no database {name!r}", "check --database and --schema")
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the databases."""
+    for name, *_ in rows(handle, target, "show databases"):
+        yield Item(name, "schema", name in {"information_schema", "sys"})
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield tables and views of a database whose names begin with a prefix, by the protocol's own call."""
+    schema = target.schema or target.database or "default"
+    with handle.cursor() as cursor:
+        cursor.arraysize = target.fetch_size
+        cursor.get_tables(like_escaped(schema))
+        for _, database, name, kind, *_ in fetched(cursor, target.fetch_size):
+            if database.lower() == schema.lower() and name.lower().startswith(prefix.lower()):
+                yield Item(name, "view" if "VIEW" in (kind or "") else "table")
+
+
 def check(handle: Any, target: Target) -> Server:
     """Read the version: "3.1.3 r4df4d75b…" in Hive and, with another number, in Spark."""
-    version = next(_hive_listing.rows(handle, target, "select version()"))[0]
+    version = next(rows(handle, target, "select version()"))[0]
     return Server("HiveServer2", version.split()[0])
 
 
@@ -51,16 +186,16 @@ CONNECTOR = Connector(
     scope_optional=("schema",),
     example="--host hive.example.com --port 10000 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="direct",
-    greet=_hive_client.greet,
+    greet=greet,
     requires=requires,
-    open=_hive_client.connect,
-    select=_hive_listing.select,
+    open=connect,
+    select=select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=_hive_errors.classify,
-    explain=_hive_errors.explain,
-    schemas=_hive_listing.schemas,
-    tables=_hive_listing.tables,
+    classify=classify,
+    explain=explain,
+    schemas=schemas,
+    tables=tables,
     verified="real server: Spark's HiveServer2, which takes any password; not Hive's own; Kerberos is not offered",
     authentication=(
         ("PLAIN", "username and password, which the server checks itself or by LDAP or PAM; no Kerberos"),

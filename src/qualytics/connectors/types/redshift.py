@@ -21,9 +21,8 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.shared import aws_role, postgresql
-from qualytics.connectors.shared.grammar import AWS_REGION, SEGMENT
-from qualytics.connectors.shared.https import ENDPOINT_URL, endpoint_of
+from qualytics.connectors.shared import aws, postgresql
+from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROXY, ServerError, at_login, log_in_to_first
 from qualytics.connectors.shared.sql import by_sqlstate, rows
 
@@ -40,7 +39,7 @@ _WORKGROUP = re.compile(
 
 PARAMS = (
     Param("authentication_type", str, "BASIC: user and password; IAM_ROLE: the AWS keys in username and password assume role_arn", choices=("BASIC", "IAM_ROLE"), default="BASIC"),
-    *aws_role.PARAMS,
+    *aws.PARAMS,
     Param("db_user", str, "database user to log in as, with IAM_ROLE on a cluster; else the role's own (our choice: the driver's name)", max_length=127),
     Param("region", str, "AWS region, when the host name does not tell it (our choice: the driver's name)", max_length=63),
     Param("cluster_identifier", str, "cluster, when the host name does not tell it (our choice: the driver's name)", max_length=63),
@@ -104,9 +103,9 @@ def implied(values: Mapping[str, Any]) -> dict[str, str]:
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
     """Say what IAM_ROLE lacks, and which of its parameters stand there without it."""
     parameters = values.get("parameters") or {}
-    yield from aws_role.lacking(parameters)
-    if not aws_role.is_role(parameters):
-        for name in sorted((parameters.keys() & _OF_A_ROLE) - {param.name for param in aws_role.PARAMS}):
+    yield from aws.role_problems(parameters)
+    if not aws.is_role(parameters):
+        for name in sorted((parameters.keys() & _OF_A_ROLE) - {param.name for param in aws.PARAMS}):
             yield f"parameters.{name}", "is for IAM_ROLE alone", 'add "authentication_type": "IAM_ROLE"'
         return
     yield from _lacks(values, parameters, secrets_set)
@@ -144,21 +143,15 @@ def login_call(target: Target, warehouse: Warehouse, database: str) -> tuple[str
 
 def _role_login(target: Target, database: str) -> tuple[str, str]:
     """Return user and password for a database: valid for minutes, asked anew each time."""
-    import boto3
-
     warehouse = warehouse_of(target.host, target.parameters)
     if warehouse is None or target.password is None:
         raise ValueError("IAM_ROLE lacks a region, a warehouse or a key")
-    common = {
-        "region_name": warehouse.region,
-        "config": aws_role.client_config(target.timeout_s),
-        "endpoint_url": target.parameters.get("endpoint_url"),
-    }
-    keys = {"aws_access_key_id": target.username, "aws_secret_access_key": target.password.reveal()}
-    role = aws_role.assumed(boto3.client("sts", **keys, **common), target)
+    keys = {"aws_access_key_id": target.username or "", "aws_secret_access_key": target.password.reveal()}
+    region, endpoint = warehouse.region, target.parameters.get("endpoint_url")
+    role = aws.assume_role(aws.client("sts", region, keys, target.timeout_s, endpoint_url=endpoint), target)
     service, operation, named = login_call(target, warehouse, database)
-    client = boto3.client(service, **{f"aws_{name}": key for name, key in role.items()}, **common)
-    with target.asking(aws_role.host_of(client), "AWS gives logins to Redshift"):
+    client = aws.client(service, region, role, target.timeout_s, endpoint_url=endpoint)
+    with aws.asking(client, target, "AWS gives logins to Redshift"):
         answer = getattr(client, operation)(**named)
     folded = {key.lower(): value for key, value in answer.items()}  # the two services write the keys differently
     return folded["dbuser"], folded["dbpassword"]
@@ -194,7 +187,7 @@ def _log_in(target: Target, database: str) -> Any:
 
 def login(target: Target, database: str) -> tuple[str | None, str | None]:
     """Return user and password for a database: the connection's own, or those that a role gives."""
-    if aws_role.is_role(target.parameters):
+    if aws.is_role(target.parameters):
         if target.tls is None or not target.tls.active:
             raise refuse("tls", "the server offers no TLS, which IAM_ROLE needs")
         return _role_login(target, database)
@@ -293,14 +286,14 @@ CONNECTOR = Connector(
             harmless="a name shown in the list of sessions; nobody receives the secret because of it",
         ),
     ),
-    grammar=dict.fromkeys(("cluster_identifier", "serverless_work_group"), SEGMENT) | {"region": AWS_REGION},
+    grammar=dict.fromkeys(("cluster_identifier", "serverless_work_group"), SEGMENT) | {"region": aws.REGION},
     scope=("database", "schema"),
     example="--host analytics.abc123.eu-west-1.redshift.amazonaws.com --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="preamble",
     greet=postgresql.greet,
     requires=requires,
     implied=implied,
-    default_credentials=aws_role.default_credentials("username", "password"),
+    default_credentials=aws.default_credentials("username", "password"),
     open=connect,
     select=select,
     check=check,

@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Target
-from qualytics.connectors.shared import aws_role, objects
-from qualytics.connectors.shared.grammar import AWS_KEY_ID, AWS_REGION, HEADER
-from qualytics.connectors.shared.https import ENDPOINT_URL
-from qualytics.connectors.shared.object_errors import verdict_of
-from qualytics.connectors.shared.object_uris import clean_bucket, split_bucket
-from qualytics.connectors.types._s3_place import endpoint, region_of, requires
+from qualytics.connectors.contract import Connector, Endpoint, Param, Target
+from qualytics.connectors.shared import aws, object_store
+from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, TLS_PARAMS, base_url, endpoint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_DEFAULT_REGION = "us-east-1"  # the first one of AWS
 
 
-def arguments(target: Target) -> dict[str, Any]:
-    """Return the arguments of obstore's S3Store with the connection's own keys."""
-    config = {
-        "bucket": split_bucket(target.uri or "", "s3")[0],
-        "endpoint": objects.base_url(target),
-        "region": region_of({"parameters": target.parameters}),
+def region_of(parameters: Mapping[str, Any]) -> str:
+    """Return the region in the parameters, else the default one."""
+    return str(parameters.get("region") or _DEFAULT_REGION)
+
+
+def endpoint(values: Mapping[str, Any]) -> Endpoint:
+    """Return the region's endpoint, else `endpoint_url`."""
+    return endpoint_of(values, aws.host_in(region_of(values.get("parameters") or {}), "s3"))
+
+
+def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    """Ask for both keys in each mode, and for a role with IAM_ROLE alone."""
+    for field in ("access_key", "secret_key"):
+        if field not in secrets_set:
+            option = f"--{field.replace('_', '-')}"
+            yield field, "is needed for s3", f"give it with {option}; no profile or role of this machine is used"
+    yield from aws.role_problems(values.get("parameters") or {})
+
+
+def config(target: Target) -> dict[str, Any]:
+    """Return the settings of obstore's S3Store with the connection's own keys."""
+    return {
+        "bucket": object_store.split_bucket(target.uri or "", "s3")[0],
+        "endpoint": base_url(target),
+        "region": region_of(target.parameters),
         "virtual_hosted_style_request": False,
         "skip_signature": False,
-        "access_key_id": objects.secret_of(target, "access_key"),
-        "secret_access_key": objects.secret_of(target, "secret_key"),
+        "access_key_id": object_store.secret_of(target, "access_key"),
+        "secret_access_key": object_store.secret_of(target, "secret_key"),
     }
-    return {"config": config, **objects.driver_options(target)}
 
 
-def connect(target: Target) -> objects.Opened:
+def connect(target: Target) -> object_store.OpenStore:
     """Assume the role where there is one, build the store and list its first page."""
     from obstore.store import S3Store
 
-    found = objects.fenced(arguments(target), target)
-    if aws_role.is_role(target.parameters):
-        found["config"] |= aws_role.assume(target, found["config"]["region"])
-    return objects.opened(S3Store, found, target)
+    arguments = object_store.arguments(config(target), target)
+    if aws.is_role(target.parameters):
+        settings = arguments["config"]
+        sts = aws.sts_client(target, settings["region"], settings["access_key_id"], settings["secret_access_key"])
+        role = aws.assume_role(sts, target)
+        settings |= {name.removeprefix("aws_"): key for name, key in role.items()}
+    return object_store.open_store(S3Store, arguments, target)
 
 
 CONNECTOR = Connector(
@@ -49,24 +71,24 @@ CONNECTOR = Connector(
     required=("uri",),
     params=(
         Param("authentication_type", str, "SHARED_KEY: the keys themselves; IAM_ROLE: a role that the keys may assume", choices=("SHARED_KEY", "IAM_ROLE"), default="SHARED_KEY"),
-        *aws_role.PARAMS,
+        *aws.PARAMS,
         Param("region", str, "region of the bucket (our choice of name)", default="us-east-1", max_length=63),
         ENDPOINT_URL,
-        *objects.TLS_PARAMS,
+        *TLS_PARAMS,
     ),
-    grammar={"access_key": AWS_KEY_ID, "secret_key": HEADER, "region": AWS_REGION},
+    grammar={"access_key": aws.KEY_ID, "secret_key": HEADER, "region": aws.REGION},
     scope=("root_path",),
     example="--uri s3://bucket/path --access-key '${AWS_ACCESS_KEY_ID}' --secret-key '${AWS_SECRET_ACCESS_KEY}'",
-    clean_uri=lambda uri: clean_bucket(uri, "s3"),
+    clean_uri=lambda uri: object_store.clean_bucket(uri, "s3"),
     endpoint=endpoint,
     requires=requires,
-    default_credentials=aws_role.default_credentials("access_key", "secret_key"),
+    default_credentials=aws.default_credentials("access_key", "secret_key"),
     tls="direct",
     open=connect,
-    check=lambda handle, target: objects.check(handle, target, "Amazon S3"),
+    check=lambda handle, target: object_store.check(handle, target, "Amazon S3"),
     close=lambda _handle: None,
-    classify=lambda exc: verdict_of(exc, "check --access-key and --secret-key"),
-    tables=objects.tables,
+    classify=object_store.classify("check --access-key and --secret-key"),
+    tables=object_store.tables,
     verified="emulator: moto, which checks keys, signatures and policies of users; role_arn is assumed unchecked",
     authentication=(
         ("SHARED_KEY", "access_key and secret_key of a user of IAM"),

@@ -20,7 +20,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.shared.grammar import TENANT
+from qualytics.connectors.shared.http import TENANT
 from qualytics.connectors.shared.sql import by_sqlstate, named, one_row, rows
 
 if TYPE_CHECKING:

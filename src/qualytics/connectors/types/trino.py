@@ -1,16 +1,110 @@
-"""Trino through its own client, over https, or plain http without a password."""
+"""Trino through its own client, over https, or plain http without a password; Presto is the same but for its client."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Server, Target
-from qualytics.connectors.shared import presto, presto_errors, presto_listing
-from qualytics.connectors.shared.preamble import expect_silence
+from qualytics.connectors.contract import Connector, Item, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.shared.http import (
+    BASIC_USER,
+    HEADER,
+    LATIN,
+    NOT_THIS_PROTOCOL,
+    bracketed,
+    by_class,
+    by_status,
+    pin,
+    roots_of,
+)
+from qualytics.connectors.shared.sql import fetched, identifier, like_escaped, literal
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Mapping
+
+# `source` binds: gateways choose a cluster by such headers (Trino Gateway, "Routing rules").
+PARAMS = (*tls_params(), Param("source", str, "name shown in the server's list of queries (our choice)", max_length=63))
+# Both become headers of each request; Python writes those as Latin-1.
+GRAMMAR = {"username": LATIN, "password": HEADER, "source": LATIN}
+# Both keep rules in files or in the catalogs (documentation, "File-based system access control").
+PRIVILEGES = (
+    "the right to execute queries, and read-only access to the catalog",
+    "GRANT SELECT ON main.sales.orders TO USER reader, for tables to show up",
+)
+AUTHENTICATION = (
+    ("BASIC", "username and password, over https alone"),
+    ("NONE", "username alone, for a server that checks nobody"),
+)
+
+
+def greet(sock: socket.socket) -> bool:
+    """Ask whether the server speaks https or plain http."""
+    from qualytics.connectors.shared.preamble import is_http, offers_tls
+
+    return offers_tls(sock, "HTTP", is_http)
+
+
+def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    """Refuse a password without encryption, as the servers and their clients do."""
+    mode = (values.get("parameters") or {}).get("ssl_mode")
+    if "password" in secrets_set and not BASIC_USER.fit(values.get("username") or ""):
+        yield "username", "must not have a colon with a password", "HTTP takes what follows it for the password"
+    if "password" in secrets_set and mode == "disable":
+        yield "parameters.ssl_mode", "must not be disable with a password", "the password goes over https only"
+
+
+def common_arguments(target: Target) -> dict[str, Any]:
+    """Return the keyword arguments that both clients' connect takes; the password is not among them."""
+    return {
+        "host": bracketed(target.host),
+        "port": target.port,
+        "user": target.username,
+        "source": target.parameters.get("source", "qualytics"),
+        "http_scheme": "https" if target.tls is not None and target.tls.active else "http",
+        "max_attempts": 1,
+        "request_timeout": target.timeout_s,
+    }
+
+
+def credentials(target: Target) -> tuple[str | bytes, str | bytes] | None:
+    """Return user and password for basic authentication, None without a password.
+
+    Text goes out as ISO-8859-1, which is how the servers read it; what that cannot hold goes as UTF-8.
+    """
+    if target.password is None:
+        return None
+    if target.tls is None or not target.tls.active:
+        raise refuse(
+            "tls",
+            "the server offers no TLS, and a password goes over https only",
+            "turn https on at the server, or leave the password out",
+        )
+    return _wire_text(target.username or ""), _wire_text(target.password.reveal())
+
+
+def _wire_text(text: str) -> str | bytes:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
+    return text
+
+
+def session_of(session: Any, target: Target) -> Any:
+    """Return a requests session that reaches this one server; a port that goes without saying may be left out."""
+    options = common_arguments(target)
+    scheme, port = options["http_scheme"], options["port"]
+    origins = [f"{scheme}://{options['host']}:{port}"]
+    if (scheme, port) in {("https", 443), ("http", 80)}:
+        origins.append(f"{scheme}://{options['host']}")
+    return pin(session, *origins, roots=roots_of(target))
 
 
 def connect(target: Target) -> Any:
     """Open a session and run the cheapest query: connecting alone sends nothing."""
+    from qualytics.connectors.shared.preamble import expect_silence
+
     expect_silence(target)
     import requests
     import trino.auth
@@ -18,10 +112,10 @@ def connect(target: Target) -> Any:
 
     dbapi: Any = trino.dbapi
     basic: Any = trino.auth.BasicAuthentication
-    login = presto.credentials(target)
-    session = presto.bind(requests.Session(), target)
+    login = credentials(target)
+    session = session_of(requests.Session(), target)
     handle = dbapi.connect(**arguments(target), auth=basic(*login) if login else None, http_session=session)
-    presto_listing.first(handle, "select 1")
+    first(handle, "select 1")
     return handle
 
 
@@ -30,12 +124,140 @@ def arguments(target: Target) -> dict[str, Any]:
 
     Without an encoding the server sends results itself, not by addresses in an object store.
     """
-    return {**presto.arguments(target), "encoding": None, "legacy_prepared_statements": True}
+    return {**common_arguments(target), "encoding": None, "legacy_prepared_statements": True}
+
+
+NOT_FOUND = "check the spelling; qualytics connections catalogs lists what there is"
+# By name, StandardErrorCode.java of presto-spi and trino-spi.
+_NAMES = {
+    "CATALOG_NOT_FOUND": Verdict("unknown_db", "there is no such catalog", NOT_FOUND, "database"),
+    "SCHEMA_NOT_FOUND": Verdict("unknown_db", "there is no such schema", NOT_FOUND, "database"),
+    "MISSING_CATALOG_NAME": Verdict("config", "the query needs a catalog", "give one with --database"),
+    "PERMISSION_DENIED": Verdict("permission"),
+    "QUERY_REJECTED": Verdict("quota"),
+    "QUERY_QUEUE_FULL": Verdict("quota", "the server's queue of queries is full"),
+    "CLUSTER_OUT_OF_MEMORY": Verdict("quota"),
+    "GENERIC_INSUFFICIENT_RESOURCES": Verdict("quota"),
+    "EXCEEDED_TIME_LIMIT": Verdict("timeout"),
+    "SERVER_STARTING_UP": Verdict("transient", "the server is starting up"),
+    "SERVER_SHUTTING_DOWN": Verdict("transient", "the server is shutting down"),
+    "NO_NODES_AVAILABLE": Verdict("transient", "the server has no worker that could answer"),
+    "REMOTE_TASK_ERROR": Verdict("transient"),
+    "TOO_MANY_REQUESTS_FAILED": Verdict("transient"),
+    "SYNTAX_ERROR": Verdict("config", "the server does not know the test's query", "check that it is the right kind of server"),
+    "NOT_SUPPORTED": Verdict("config"),
+}  # fmt: skip
+# By HTTP status, where it says more than with other servers; both clients say only "error 401: b'…'".
+_NO_STATEMENTS = Verdict(
+    "config", "the server has no statement endpoint", "check host and port: this may be another kind of server"
+)
+_STATUS = {
+    400: Verdict(
+        "config", "the server does not take the request", "check host and port: this may be another kind of server"
+    ),
+    403: Verdict("permission", "the server lets this user run nothing", "ask for the right to execute queries"),
+    404: _NO_STATEMENTS,
+    405: _NO_STATEMENTS,
+}
+_ELSEWHERE = Verdict(
+    "config",
+    "the server redirects to another address, which is not followed",
+    "give the address of the server itself; behind a proxy let it process the Forwarded headers",
+)
+# Class names that mean something else, or more, than with other servers.
+_CLASSES = {
+    "TooManyRedirects": _ELSEWHERE,
+    "InvalidSchema": _ELSEWHERE,
+    "UnicodeEncodeError": Verdict("config", "the username has characters that no HTTP header can carry", "check --username"),
+}  # fmt: skip
+_REFUSED = Verdict("auth", stage="login")
+# As the clients write them without a name (presto and trino: their command lines and JDBC drivers).
+_WORDS = (
+    (r"Authentication failed|Invalid credentials|Access Denied: Invalid", _REFUSED),
+    (r"Access Denied", _NAMES["PERMISSION_DENIED"]),
+    (r"Catalog .* (does not exist|not found)", _NAMES["CATALOG_NOT_FOUND"]),
+    (r"Schema .* does not exist", _NAMES["SCHEMA_NOT_FOUND"]),
+    (r"is still initializing", _NAMES["SERVER_STARTING_UP"]),
+)
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by the engine's error name, the HTTP status, the class of the exception, last by its words."""
+    if verdict := _NAMES.get(getattr(exc, "error_name", None) or ""):
+        return verdict
+    class_name, text = type(exc).__name__, str(exc)
+    if class_name.startswith("Http") and (status := re.match(r"error (\d{3})", text)):
+        return _by_status(int(status[1]))
+    if verdict := _CLASSES.get(class_name) or by_class(exc):
+        return verdict
+    return NOT_THIS_PROTOCOL if "empty response from server" in text else None
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the name of the engine's error, else by an HTTP status, else by the server's words."""
+    name = next((word for word in re.findall(r"[A-Z_]{8,}", text) if word in _NAMES), "")
+    status = re.search(r"\b(?:error|code|status|http)\W{1,3}(\d{3})\b", text, re.IGNORECASE)
+    return _NAMES.get(name) or _by_status(int(status[1]) if status else 0) or by_text(text, _WORDS)
+
+
+def _by_status(status: int) -> Verdict | None:
+    return _STATUS.get(status) or by_status(status)
+
+
+def rows(handle: Any, sql: str, size: int = 1_000) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query, fetched by `size`."""
+    cursor = handle.cursor()
+    cursor.arraysize = size
+    cursor.execute(sql)
+    yield from fetched(cursor, size)
+
+
+def first(handle: Any, sql: str, size: int = 1_000) -> Any:
+    """Return the first value of a query."""
+    return next(rows(handle, sql, size), (None,))[0]
+
+
+def select(handle: Any, target: Target) -> None:
+    """Check that the catalog exists, and the schema in it; both are kept in lower case."""
+    if target.database is None:
+        return
+    catalog = target.database.lower()
+    if target.schema is None:
+        if catalog not in {row[0] for row in rows(handle, "show catalogs")}:
+            raise refuse("unknown_db", f"there is no catalog {target.database!r}", NOT_FOUND)
+        return
+    where = f"where schema_name = {literal(target.schema.lower())}"
+    if not first(handle, f"select count(*) from {identifier(catalog)}.information_schema.schemata {where}"):  # noqa: S608 - quoted
+        raise refuse("unknown_db", f"there is no schema {target.schema!r} in {target.database!r}", "check --schema")
+
+
+def catalogs(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the catalogs; `system` is the engine's own."""
+    for (name,) in rows(handle, "show catalogs", target.fetch_size):
+        yield Item(name, "catalog", name in {"system", "jmx"})
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the schemas of a catalog."""
+    for (name,) in rows(handle, f"show schemas from {identifier(target.database or '')}", target.fetch_size):
+        yield Item(name, "schema", name == "information_schema")
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield the tables and views of a schema whose names begin with a prefix."""
+    schema = (target.schema or "").lower()
+    pattern = f"{like_escaped(prefix.lower())}%"
+    sql = (
+        f"select table_name, table_type from {identifier(target.database or '')}.information_schema.tables "  # noqa: S608 - quoted
+        f"where table_schema = {literal(schema)} and table_name like {literal(pattern)} escape '\\' order by 1"
+    )
+    for name, kind in rows(handle, sql, target.fetch_size):
+        yield Item(name, "view" if kind == "VIEW" else "table", schema == "information_schema")
 
 
 def check(handle: Any, target: Target) -> Server:
     """Read the version (Trino documentation, "System information")."""
-    return Server("Trino", presto_listing.first(handle, "select version()", target.fetch_size))
+    return Server("Trino", first(handle, "select version()", target.fetch_size))
 
 
 CONNECTOR = Connector(
@@ -48,24 +270,24 @@ CONNECTOR = Connector(
     distribution="trino",
     fields=("host", "port", "username", "password"),
     required=("host",),
-    params=presto.PARAMS,
-    grammar=presto.GRAMMAR,
+    params=PARAMS,
+    grammar=GRAMMAR,
     scope=("database", "schema"),
     example="--host trino.example.com --port 8443 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     tls="direct",
-    greet=presto.greet,
-    requires=presto.requires,
+    greet=greet,
+    requires=requires,
     open=connect,
-    select=presto_listing.select,
+    select=select,
     check=check,
     close=lambda handle: handle.close(),
-    classify=presto_errors.classify,
-    explain=presto_errors.explain,
-    catalogs=presto_listing.catalogs,
-    schemas=presto_listing.schemas,
-    tables=presto_listing.tables,
+    classify=classify,
+    explain=explain,
+    catalogs=catalogs,
+    schemas=schemas,
+    tables=tables,
     verified="driver only: login and discovery never run",
-    authentication=presto.AUTHENTICATION,
-    privileges=presto.PRIVILEGES,
+    authentication=AUTHENTICATION,
+    privileges=PRIVILEGES,
     pinned="resolver",
 )

@@ -1,4 +1,4 @@
-"""A fence around a driver that follows redirects: a proxy in the same process that lets it reach known hosts alone."""
+"""A proxy in the same process for a driver that follows redirects: it lets it reach known hosts alone."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ _MAX_HEAD_BYTES = 8_192
 _CHUNK_BYTES = 65_536
 
 
-def fence(places: Mapping[tuple[str, int], str], timeout_s: float, heard: Callable[[str], None]) -> str:
-    """Return the URL of a proxy that tunnels to `places` alone: (host, port) → the address to dial.
+def start_proxy(addresses: Mapping[tuple[str, int], str], timeout_s: float, tell: Callable[[str], None]) -> str:
+    """Return the URL of a proxy that tunnels to `addresses` alone: (host, port) → the address to dial.
 
-    `heard` is told the host of each tunnel before it is dialled.
+    `tell` gets the host of each tunnel before it is dialled.
 
     The address is the one that the stages checked and reached, whatever the name resolves to by
     now. The proxy lives as long as the process: that of one test.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, dict(places), timeout_s, heard), daemon=True).start()
+    threading.Thread(target=_accept, args=(listener, dict(addresses), timeout_s, tell), daemon=True).start()
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def _accept(
-    listener: socket.socket, places: dict[tuple[str, int], str], timeout_s: float, heard: Callable[[str], None]
+    listener: socket.socket, addresses: dict[tuple[str, int], str], timeout_s: float, tell: Callable[[str], None]
 ) -> None:
     while True:
         peer, _ = listener.accept()
-        threading.Thread(target=_serve, args=(peer, places, timeout_s, heard), daemon=True).start()
+        threading.Thread(target=_serve, args=(peer, addresses, timeout_s, tell), daemon=True).start()
 
 
 def _serve(
-    peer: socket.socket, places: dict[tuple[str, int], str], timeout_s: float, heard: Callable[[str], None]
+    peer: socket.socket, addresses: dict[tuple[str, int], str], timeout_s: float, tell: Callable[[str], None]
 ) -> None:
     with contextlib.suppress(OSError), peer:
         peer.settimeout(timeout_s)
-        host, port = _asked(peer)
-        address = places.get((host, port))
+        host, port = _destination(peer)
+        address = addresses.get((host, port))
         if address is None:
             peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
-        heard(host)
+        tell(host)
         with socket.create_connection((address, port), timeout_s) as server:
             peer.sendall(b"HTTP/1.1 200 Connection Established\r\n\r\n")
             back = threading.Thread(target=_pump, args=(server, peer), daemon=True)
@@ -54,7 +54,7 @@ def _serve(
             back.join()
 
 
-def _asked(peer: socket.socket) -> tuple[str, int]:
+def _destination(peer: socket.socket) -> tuple[str, int]:
     """Return host and port of a CONNECT request (RFC 9110 section 9.3.6); nothing else is served."""
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _MAX_HEAD_BYTES:
