@@ -184,7 +184,7 @@ def test_every_verb_that_writes_is_among_those():
             if (
                 inspect.isfunction(function)
                 and not name.startswith("_")
-                and "context.writing()" in inspect.getsource(function)
+                and "context.writing(" in inspect.getsource(function)
             ):
                 assert f"{service.__name__}.{name}" in writers
 
