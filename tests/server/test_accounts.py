@@ -96,7 +96,7 @@ def test_a_token_is_shown_once_listed_without_itself_and_revoked_at_once(person,
     assert (refused.status, refused.json["detail"]) == (401, "the token was revoked")
     assert refused.headers["www-authenticate"] == "Bearer"
     assert caller("DELETE", f"/user-tokens/{made['id']}").status == 204
-    assert other("GET", "/connections").json["detail"].startswith("the token is no longer known here")
+    assert other("GET", "/connections").json["detail"].startswith("the token no longer exists")
 
 
 @pytest.mark.parametrize(

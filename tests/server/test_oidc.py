@@ -126,7 +126,7 @@ def test_an_unverified_address_is_not_kept(opened):
 def test_who_is_unknown_is_refused_and_told_what_to_be_linked_by(closed, provider):
     done = sign_in(closed, "stranger")
     assert done.status == 403
-    assert f"nobody here is subject &#x27;stranger&#x27; of {provider.issuer}" in done.text
+    assert f"no user here is linked to subject &#x27;stranger&#x27; of {provider.issuer}" in done.text
     assert done.header("location") is None
     assert closed.api()("GET", "/users?name=stranger").json["total"] == 0
     entries = closed.api()("GET", "/audit?action=user.login").json["items"]
@@ -192,7 +192,7 @@ def test_an_answer_of_the_provider_is_good_once_and_in_its_browser_alone(opened)
     ("changes", "status", "words"),
     [
         ({"code": "made-up"}, 502, "invalid_grant"),
-        ({"iss": "http://127.0.0.1:1"}, 403, "the answer is of another provider"),
+        ({"iss": "http://127.0.0.1:1"}, 403, "the answer comes from another provider"),
         ({"code": "", "error": "access_denied"}, 403, "refused to sign you in: access_denied"),
         ({"code": "", "error": "<script>"}, 403, "refused to sign you in."),
     ],

@@ -66,7 +66,7 @@ def test_a_wrong_verifier_uses_the_code_up(plane, browser):
     for verifier in ("x" * 43, VERIFIER):
         answer = anybody("POST", "/cli/token", {"code": done.answer["code"], "code_verifier": verifier})
         assert answer.status == 401
-        assert "the code is not good" in answer.json["detail"]
+        assert "the code is not valid" in answer.json["detail"]
 
 
 @pytest.mark.parametrize(

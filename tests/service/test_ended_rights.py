@@ -295,7 +295,7 @@ def test_a_code_of_a_sign_in_is_void_once_the_user_has_changed(anywhere):
         }
         with context.writing():
             accounts = context.store.accounts
-            place = logins._finish(accounts, accounts.user(eve["id"]), asked, "provider")
+            place = logins._finish(accounts.user(eve["id"]), asked, "provider")
     code = parse_qs(urlsplit(place).query)["code"][0]
     with anywhere.context() as context:
         Users(context).update(eve["id"], {"role": "Manager"})

@@ -97,7 +97,7 @@ def test_a_user_ends_a_token_and_may_think_better_of_it_but_not_by_what_it_made(
     accounts.by(apart["bearer_token"], "revoke", first["id"])
     assert accounts.good(first, second, apart) == [False, False, True]
     accounts.by(apart["bearer_token"], "revoke", second["id"], revoke=False)
-    with pytest.raises(Conflict, match="has made the one that asks"):
+    with pytest.raises(Conflict, match="cannot be restored by a token that it made"):
         accounts.by(second["bearer_token"], "revoke", first["id"], revoke=False)
     accounts.by(apart["bearer_token"], "revoke", first["id"], revoke=False)
     assert accounts.good(first, second, apart) == [True, True, True]

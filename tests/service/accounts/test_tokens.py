@@ -105,9 +105,9 @@ def test_forged_tokens_are_refused_each_for_its_reason(shared, ada):
     head, body, signature = good.split(".")
     none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
     changed = base64.urlsafe_b64encode(json.dumps({**claims, "sub": "2"}).encode()).rstrip(b"=").decode()
-    not_right = "the token was changed since it was made: its signature is not right"
+    not_right = "the token was changed after it was made: its signature is wrong"
     not_ours = "the token is not signed the way this control plane signs"
-    elsewhere = "the token is of another control plane"
+    elsewhere = "the token belongs to another control plane"
     found = {
         "alg none": (f"{none}.{body}.", not_ours),
         "alg none with a signature": (f"{none}.{body}.{signature}", not_ours),
@@ -120,16 +120,16 @@ def test_forged_tokens_are_refused_each_for_its_reason(shared, ada):
         "another audience": (forged(shared, {**claims, "aud": "other"}), None),
         "no end": (
             forged(shared, {key: value for key, value in claims.items() if key != "exp"}),
-            "what was sent as the token is none",
+            "the value sent is not a token",
         ),
         "an end that is past": (forged(shared, {**claims, "exp": 1}), "the token has expired"),
         "never given out": (
             forged(shared, {**claims, "jti": "x"}),
-            "the token is no longer known here: it was deleted, or its user was",
+            "the token no longer exists: it or its user was deleted",
         ),
-        "no token": ("Basic", "what was sent as the token is none"),
-        "endless": ("a." * 100_000, "what was sent as the token is none"),
-        "odd": ("\udc80.\u202e.\0", "what was sent as the token is none"),
+        "no token": ("Basic", "the value sent is not a token"),
+        "endless": ("a." * 100_000, "the value sent is not a token"),
+        "odd": ("\udc80.\u202e.\0", "the value sent is not a token"),
     }
     for name, (bearer, reason) in found.items():
         told = refusal(shared, bearer)
@@ -149,7 +149,7 @@ def test_a_public_key_taken_for_the_secret_signs_nothing(shared, ada):
     ]
     text = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
     signature = base64.urlsafe_b64encode(hmac.digest(pem, text.encode(), "sha256")).rstrip(b"=").decode()
-    assert "signature is not right" in refusal(shared, f"{text}.{signature}")
+    assert "signature is wrong" in refusal(shared, f"{text}.{signature}")
 
 
 def test_an_expired_token_is_refused_though_its_signature_is_known_to_be_right(shared, ada):
@@ -162,14 +162,14 @@ def test_an_expired_token_is_refused_though_its_signature_is_known_to_be_right(s
 def test_a_token_of_another_control_plane_is_told_so(shared, ada, tmp_path):
     other = type(shared)(tmp_path / "other")
     made = other.make("Ada", "Admin")
-    assert refusal(shared, made["bearer_token"]) == "the token is of another control plane"
-    assert refusal(other, ada["bearer_token"]) == "the token is of another control plane"
+    assert refusal(shared, made["bearer_token"]) == "the token belongs to another control plane"
+    assert refusal(other, ada["bearer_token"]) == "the token belongs to another control plane"
     other.pool.close()
 
 
 def test_no_token_is_good_where_none_was_ever_made(shared):
     bearer = jwt.encode({"sub": "1", "iss": "x", "aud": "qualytics"}, "x" * 32, "HS256")
-    assert refusal(shared, bearer) == "the token is of another control plane"
+    assert refusal(shared, bearer) == "the token belongs to another control plane"
 
 
 def test_the_secret_that_signs_is_sealed_long_and_made_once(shared, second_worker, ada):
@@ -233,12 +233,12 @@ def test_only_a_revoked_token_can_be_deleted(shared, bob):
         assert service.delete(made["id"]) == {"id": made["id"], "name": "pipeline", "deleted": True}
         with pytest.raises(NotFound):
             service.get(made["id"])
-    assert "no longer known here" in refusal(shared, made["bearer_token"])
+    assert "no longer exists" in refusal(shared, made["bearer_token"])
 
 
 def test_the_owner_of_the_store_says_whose_token_it_is(shared, ada):
     with shared.context() as context:
-        with pytest.raises(UsageError, match="whose token it is is not said"):
+        with pytest.raises(UsageError, match="--user is missing"):
             Tokens(context).create("x")
         with pytest.raises(NotFound, match="there is no user 'Eve'"):
             Tokens(context).create("x", user="Eve")
@@ -252,7 +252,7 @@ def test_a_user_has_a_limited_number_of_good_tokens(shared, bob):
             for number in range(MAX_ACTIVE):
                 row = {"created": "2026-01-01T00:00:00.000Z", "expires": "2099-01-01T00:00:00.000Z"}
                 last = accounts.insert_token(Token(user_id=bob["id"], name="t", hash=str(number), **row))
-        with pytest.raises(Conflict, match="has 100 tokens that are good"):
+        with pytest.raises(Conflict, match="has 100 valid tokens"):
             Tokens(context).create("one more")
         Tokens(context).revoke(last)
         Tokens(context).create("one more")
@@ -347,7 +347,7 @@ def test_a_replica_whose_clock_is_up_to_a_minute_ahead_makes_good_tokens(shared,
             with shared.context() as context:
                 assert authenticate(context, bearer).name == "Ada"
         else:
-            assert refusal(shared, bearer) == "the token is not good yet: the clocks of the servers are apart"
+            assert refusal(shared, bearer) == "the token is not valid yet: the clocks of the servers differ"
 
 
 @pytest.mark.parametrize("ago_s", [0, 1, 30])

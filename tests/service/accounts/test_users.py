@@ -92,7 +92,7 @@ def test_names_are_unique_whatever_their_case(shared):
 def test_two_users_cannot_be_one_subject(shared):
     link = {"issuer": "https://i.example", "subject": "s1"}
     shared.make("Ada", **link)
-    with pytest.raises(Conflict, match="'Ada' is that subject already"):
+    with pytest.raises(Conflict, match="'Ada' is already linked to that subject"):
         shared.make("Bob", **link)
 
 
@@ -200,7 +200,7 @@ def test_deleting_a_user_ends_every_token_of_theirs(shared, second_worker):
         assert authenticate(context, bearer).name == "Bob"
     with shared.as_user(ada) as context:
         Users(context).delete(bob["id"])
-    with second_worker.context() as context, pytest.raises(NotSignedIn, match="no longer known here"):
+    with second_worker.context() as context, pytest.raises(NotSignedIn, match="no longer exists"):
         authenticate(context, bearer)
 
 

@@ -29,14 +29,14 @@ def current_actor(store: Store, actor: Actor) -> Actor:
         return replace(actor, name=found.user_name, role=found.role)
     user = accounts.user(actor.user_id or 0)
     if user is None:
-        raise NotSignedIn("the user is no longer known here", HINT)
+        raise NotSignedIn("the user no longer exists", HINT)
     return replace(actor, name=user.name, role=user.role)
 
 
 def require_good(found: SignedIn | None) -> SignedIn:
     """Raise NotSignedIn unless a token is stored, not revoked and not expired."""
     if found is None:
-        raise NotSignedIn("the token is no longer known here: it was deleted, or its user was", HINT)
+        raise NotSignedIn("the token no longer exists: it or its user was deleted", HINT)
     if found.revoked is not None:
         raise NotSignedIn("the token was revoked", HINT)
     if found.expires <= now():

@@ -20,25 +20,24 @@ if TYPE_CHECKING:
 _MAX_TRIES = 100
 
 
-def user_of(context: Context, accounts: Accounts, identity: Identity, provider: Provider) -> User:
+def user_of(context: Context, identity: Identity, provider: Provider) -> User:
     """Return the user that an identity is, linked or made where the provider's settings say so.
 
     Raises:
-        NotSignedIn: it is nobody here.
+        NotSignedIn: no user here is that, and none may be made.
 
     """
-    found = accounts.user_of(identity.issuer, identity.subject)
-    if found is not None:
-        return found
-    if (known := _by_email(accounts, identity, provider)) is not None:
-        accounts.update_user(known.id, {"issuer": identity.issuer, "subject": identity.subject})
-        Action(context, "user.update", known.id).record(known.id, known.name, changed=["issuer", "subject"])
-        return accounts.user(known.id) or known
+    accounts = context.store.accounts
+    if (linked := accounts.user_of(identity.issuer, identity.subject)) is not None:
+        return linked
+    if (user := _by_email(accounts, identity, provider)) is not None:
+        accounts.update_user(user.id, {"issuer": identity.issuer, "subject": identity.subject})
+        Action(context, "user.update", user.id).record(user.id, user.name, changed=["issuer", "subject"])
+        return accounts.user(user.id) or user
     if provider.default_role is None:
         who = f"subject {identity.subject!r} of {identity.issuer}"
-        raise NotSignedIn(
-            f"{provider.name} knows you, but nobody here is {who}", "ask an Admin to link your user to it"
-        )
+        message = f"{provider.name} knows you, but no user here is linked to {who}"
+        raise NotSignedIn(message, "ask an Admin to link your user to it")
     name = _free_name(accounts, identity)
     user = User(
         name=name,
@@ -59,9 +58,9 @@ def user_of(context: Context, accounts: Accounts, identity: Identity, provider: 
 def _by_email(accounts: Accounts, identity: Identity, provider: Provider) -> User | None:
     if not (provider.by_email and identity.email and identity.is_email_verified):
         return None
-    found = accounts.users_with_email(identity.email.casefold())
-    # An address that two share names nobody, and a user who is somebody else to the provider is not this one.
-    return found[0] if len(found) == 1 and found[0].kind == "user" and found[0].issuer is None else None
+    users = accounts.users_with_email(identity.email.casefold())
+    # An address that two users share tells nothing, and a user who is linked already is another.
+    return users[0] if len(users) == 1 and users[0].kind == "user" and users[0].issuer is None else None
 
 
 def _free_name(accounts: Accounts, identity: Identity) -> str:

@@ -90,5 +90,5 @@ def _hasher() -> PasswordHasher:
     try:
         from argon2 import PasswordHasher
     except ImportError as exc:
-        raise UsageError("passwords need what a control plane needs", "pip install 'qualytics[server]'") from exc
+        raise UsageError("passwords need the packages of a control plane", "pip install 'qualytics[server]'") from exc
     return PasswordHasher()

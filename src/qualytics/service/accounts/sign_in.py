@@ -58,7 +58,7 @@ class TryAgain(Exception):
 
     def __init__(self, step: Step) -> None:
         """Keep the step."""
-        super().__init__("the name or the password is not right")
+        super().__init__("the name or the password is wrong")
         self.step = step
 
 
@@ -80,9 +80,8 @@ class Logins:
         """
         asked = _checked(given)
         with self._context.writing():
-            accounts = self._context.store.accounts
-            accounts.drop_logins(now())
-            return self._step(accounts, asked, browser)
+            self._accounts.drop_logins(now())
+            return self._step(asked, browser)
 
     def with_password(self, key: str, browser: str, name: str, password: str) -> str:
         """Return where the browser goes once a user has said name and password.
@@ -96,29 +95,27 @@ class Logins:
         name, password = name[:512], password[: MAX_LENGTH + 1]
         tries = sign_in_limits.of(self._asking.address, validate.fold(name))
         with self._context.writing():
-            accounts = self._context.store.accounts
-            asked = self._taken(accounts, _ASKED, key, browser)
-            wait_s = sign_in_limits.count(accounts, tries)
+            asked = self._taken(_ASKED, key, browser)
+            wait_s = sign_in_limits.count(self._accounts, tries)
             if wait_s > 0:
-                self._tell(None, TooMany.code, asked)
+                self._record(None, TooMany.code, asked)
         if wait_s > 0:
             hint = f"try again in {max(1, round(wait_s / 60))} minutes, or ask an Admin"
             raise TooMany("too many tries to sign in", hint, wait_s)
-        user = accounts.user_named(validate.fold(name))
+        user = self._accounts.user_named(validate.fold(name))
         known = user.password_hash if user is not None else None
         self._context.release()  # nobody waits for the store while a password is verified
         is_right = self._passwords.verify(known, password)
         with self._context.writing():
-            accounts = self._context.store.accounts
-            user = accounts.user(user.id) if user is not None else None
+            user = self._accounts.user(user.id) if user is not None else None
             if not is_right or user is None or user.password_hash != known:
-                self._tell(user, NotSignedIn.code, asked)
-                another = self._step(accounts, asked, browser)
+                self._record(user, NotSignedIn.code, asked)
+                another = self._step(asked, browser)
             else:
-                sign_in_limits.forgive(accounts, tries)
+                sign_in_limits.forgive(self._accounts, tries)
                 if self._passwords.needs_rehash(str(known)):
-                    accounts.set_password_hash(user.id, self._passwords.hash(password))
-                return self._finish(accounts, user, asked, "password")
+                    self._accounts.set_password_hash(user.id, self._passwords.hash(password))
+                return self._finish(user, asked, "password")
         raise TryAgain(another)
 
     def to_provider(self, key: str, browser: str, callback: str) -> str:
@@ -131,9 +128,8 @@ class Logins:
         """
         state = secrets.token_urlsafe(32)
         with self._context.writing():
-            accounts = self._context.store.accounts
-            asked = self._taken(accounts, _ASKED, key, browser)
-            accounts.add_login(_hash(state), _AWAY, asked, later(STEP_S))
+            asked = self._taken(_ASKED, key, browser)
+            self._accounts.add_login(digest_of(state), _AWAY, asked, later(STEP_S))
             nonce, verifier = self._derived(state)
         self._context.release()
         return self._provider().authorization_url(callback, state, nonce, verifier)
@@ -148,11 +144,11 @@ class Logins:
         """
         openid, state = self._provider(), answer.get("state", "")
         with self._context.writing():
-            asked = self._taken(self._context.store.accounts, _AWAY, state, browser)
+            asked = self._taken(_AWAY, state, browser)
             nonce, verifier = self._derived(state)
         self._context.release()  # nobody waits for the store while the provider is asked
         if answer.get("iss", openid.provider.issuer) != openid.provider.issuer:  # RFC 9207
-            raise NotSignedIn("the answer is of another provider", _AGAIN)
+            raise NotSignedIn("the answer comes from another provider", _AGAIN)
         if not answer.get("code"):
             error = answer.get("error", "")
             words = f": {error}" if re.fullmatch(r"[a-z_]{1,40}", error) else ""
@@ -160,12 +156,11 @@ class Logins:
         try:
             identity = openid.identity(answer["code"], callback, nonce, verifier)
             with self._context.writing():
-                accounts = self._context.store.accounts
-                user = user_of(self._context, accounts, identity, openid.provider)
-                return self._finish(accounts, user, asked, "provider")
+                user = user_of(self._context, identity, openid.provider)
+                return self._finish(user, asked, "provider")
         except NotSignedIn:
             with self._context.writing():
-                self._tell(None, NotSignedIn.code, asked, "provider")
+                self._record(None, NotSignedIn.code, asked, "provider")
             raise
 
     def redeem(self, code: str, verifier: str) -> dict[str, Any]:
@@ -176,55 +171,58 @@ class Logins:
 
         """
         with self._context.writing():
-            found = self._context.store.accounts.take_login(_hash(code), _CODE, now())
+            found = self._accounts.take_login(digest_of(code), _CODE, now())
         is_right = found is not None and bool(_VERIFIER.fullmatch(verifier))
         if found is None or not is_right or challenge_of(verifier) != found["challenge"]:
-            raise NotSignedIn("the code is not good: it was used, is too old, or is for another program", _AGAIN)
+            raise NotSignedIn("the code is not valid: it was used, is too old, or is for another program", _AGAIN)
         with self._context.writing():
-            accounts = self._context.store.accounts
-            user = accounts.user(found["user_id"])
+            user = self._accounts.user(found["user_id"])
             if user is None or user.version != found["version"]:
                 raise NotSignedIn("the user was changed or deleted since this sign-in", _AGAIN)
-            return self._token(accounts, user, found["hostname"])
+            return self._token(user, found["hostname"])
+
+    @property
+    def _accounts(self) -> Accounts:
+        return self._context.store.accounts
 
     def _provider(self) -> OpenId:
         if self._openid is None:
-            raise NotSignedIn("this control plane has no provider to sign in with", "sign in with name and password")
+            raise NotSignedIn("single sign-on is not configured here", "sign in with name and password")
         return self._openid
 
-    def _step(self, accounts: Accounts, asked: Mapping[str, Any], browser: str) -> Step:
+    def _step(self, asked: Mapping[str, Any], browser: str) -> Step:
         key = secrets.token_urlsafe(32)
-        accounts.add_login(_hash(key), _ASKED, {**asked, "browser": _hash(browser)}, later(STEP_S))
+        self._accounts.add_login(digest_of(key), _ASKED, {**asked, "browser": digest_of(browser)}, later(STEP_S))
         return _as_step(key, asked)
 
-    def _taken(self, accounts: Accounts, kind: str, key: str, browser: str) -> dict[str, Any]:
-        found = accounts.take_login(_hash(key), kind, now())
-        if found is None or not hmac.compare_digest(found["browser"], _hash(browser)):
+    def _taken(self, kind: str, key: str, browser: str) -> dict[str, Any]:
+        found = self._accounts.take_login(digest_of(key), kind, now())
+        if found is None or not hmac.compare_digest(found["browser"], digest_of(browser)):
             raise NotSignedIn("this sign-in is over: it was used, is too old, or began in another browser", _AGAIN)
         return found
 
-    def _finish(self, accounts: Accounts, user: User, asked: Mapping[str, Any], how: str) -> str:
-        self._tell(user, "done", asked, how)
+    def _finish(self, user: User, asked: Mapping[str, Any], how: str) -> str:
+        self._record(user, "done", asked, how)
         if asked["challenge"] is None:
-            answer = {"token": self._token(accounts, user, asked["hostname"])["bearer_token"]}
+            answer = {"token": self._token(user, asked["hostname"])["bearer_token"]}
         else:
             answer = {"code": secrets.token_urlsafe(32)}
             kept = {"user_id": user.id, "version": user.version}
             kept |= {name: asked[name] for name in ("challenge", "hostname")}
-            accounts.add_login(_hash(answer["code"]), _CODE, kept, later(CODE_S))
+            self._accounts.add_login(digest_of(answer["code"]), _CODE, kept, later(CODE_S))
         return f"{asked['redirect_uri']}?{urlencode({'state': asked['state'], **answer})}"
 
-    def _token(self, accounts: Accounts, user: User, hostname: str) -> dict[str, Any]:
+    def _token(self, user: User, hostname: str) -> dict[str, Any]:
         self._become(user)
-        require_room(accounts, user.id, user.name)
+        require_room(self._accounts, user.id, user.name)
         return issue(self._context, user.id, user.name, f"cli on {hostname}" if hostname else "cli")
 
     def _become(self, user: User) -> None:
         asking = self._asking
         self._context.actor = Actor(user.name, user.role, user.id, None, asking.address, asking.request_id)
 
-    def _tell(self, user: User | None, outcome: str, asked: Mapping[str, Any], how: str = "password") -> None:
-        """Write a sign-in down; a name that is nobody's is not, as it may be a password typed in the wrong place."""
+    def _record(self, user: User | None, outcome: str, asked: Mapping[str, Any], how: str = "password") -> None:
+        """Record a sign-in; a name of no user is left out, as it may be a password typed in the wrong place."""
         if user is not None and outcome == "done":
             self._become(user)
         action = Action(self._context, "user.login")
@@ -262,7 +260,3 @@ def _as_step(key: str, asked: Mapping[str, Any]) -> Step:
     cancel = f"{redirect}?{urlencode({'state': asked['state'], 'error': 'access_denied'})}"
     match = _REDIRECT.fullmatch(redirect)
     return Step(key, asked["hostname"], match[1] if match else "", cancel)
-
-
-def _hash(key: str) -> str:
-    return digest_of(key)

@@ -50,7 +50,7 @@ def verify(context: Context, bearer: str) -> None:
     """
     jwt = _jwt()
     if len(bearer) > _MAX_TOKEN or not bearer.isascii():
-        raise NotSignedIn("what was sent as the token is none", HINT)
+        raise NotSignedIn("the value sent is not a token", HINT)
     try:
         try:
             _decode(context, bearer, _signing_secret(context))
@@ -61,13 +61,13 @@ def verify(context: Context, bearer: str) -> None:
     except jwt.ExpiredSignatureError as exc:
         raise NotSignedIn("the token has expired", HINT) from exc
     except jwt.ImmatureSignatureError as exc:
-        raise NotSignedIn("the token is not good yet: the clocks of the servers are apart", HINT) from exc
+        raise NotSignedIn("the token is not valid yet: the clocks of the servers differ", HINT) from exc
     except jwt.InvalidAlgorithmError as exc:
         raise NotSignedIn("the token is not signed the way this control plane signs", HINT) from exc
     except (jwt.InvalidSignatureError, jwt.InvalidIssuerError, jwt.InvalidAudienceError) as exc:
-        raise NotSignedIn(_stranger(context, bearer), HINT) from exc
+        raise NotSignedIn(_mismatch(context, bearer), HINT) from exc
     except (jwt.InvalidTokenError, RecursionError) as exc:
-        raise NotSignedIn("what was sent as the token is none", HINT) from exc
+        raise NotSignedIn("the value sent is not a token", HINT) from exc
 
 
 def _decode(context: Context, bearer: str, secret: bytes) -> None:
@@ -96,15 +96,15 @@ def decoded(
     return claims
 
 
-def _stranger(context: Context, bearer: str) -> str:
+def _mismatch(context: Context, bearer: str) -> str:
     jwt = _jwt()
     try:
         claims = jwt.decode(bearer, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
     except (jwt.InvalidTokenError, RecursionError):
-        return "what was sent as the token is none"
+        return "the value sent is not a token"
     if claims.get("iss") == context.store.store_id:
-        return "the token was changed since it was made: its signature is not right"
-    return "the token is of another control plane"
+        return "the token was changed after it was made: its signature is wrong"
+    return "the token belongs to another control plane"
 
 
 def _signing_secret(context: Context) -> bytes:
@@ -126,5 +126,5 @@ def _jwt() -> ModuleType:
     try:
         import jwt
     except ImportError as exc:
-        raise UsageError("tokens need what a control plane needs", "pip install 'qualytics[server]'") from exc
+        raise UsageError("tokens need the packages of a control plane", "pip install 'qualytics[server]'") from exc
     return jwt

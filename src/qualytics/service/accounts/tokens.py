@@ -41,7 +41,7 @@ class Tokens:
     def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:
         """Make a token and return its document, with the token itself as `bearer_token`, once.
 
-        It is good for 90 days by default, and never for longer than the token that asks for it; `user` is the
+        It expires in 90 days by default, and never later than the token that asks for it; `user` is the
         name or id of whom it is for: oneself by default.
 
         Raises:
@@ -53,9 +53,8 @@ class Tokens:
         with self._context.audited(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as action:
             name, days = _checked(name, DEFAULT_DAYS if expires_in_days is None else expires_in_days)
             with self._context.writing():
-                accounts = self._context.store.accounts
-                owner_id, owner = self._owner(accounts, user)
-                require_room(accounts, owner_id, owner)
+                owner_id, owner = self._owner(user)
+                require_room(self._accounts, owner_id, owner)
                 return issue(self._context, owner_id, owner, name, days, action)
 
     def list(
@@ -63,13 +62,13 @@ class Tokens:
     ) -> Iterator[dict[str, Any]]:
         """Yield the documents of one's own tokens, of another user's, or of everybody's."""
         owner_id = self._listed(user, everybody=everybody)
-        yield from map(_document, self._context.store.accounts.tokens(owner_id, limit=limit))
+        yield from map(_document, self._accounts.tokens(owner_id, limit=limit))
 
     def page(self, number: int, size: int, user: str | int | None = None, *, everybody: bool = False) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`."""
-        owner_id, accounts = self._listed(user, everybody=everybody), self._context.store.accounts
-        items = [_document(token) for token in accounts.tokens(owner_id, (number - 1) * size, size)]
-        return documents.page(items, accounts.count_tokens(owner_id), number, size)
+        owner_id = self._listed(user, everybody=everybody)
+        items = [_document(token) for token in self._accounts.tokens(owner_id, (number - 1) * size, size)]
+        return documents.page(items, self._accounts.count_tokens(owner_id), number, size)
 
     def get(self, token_id: int) -> dict[str, Any]:
         """Return the document of a token.
@@ -82,14 +81,14 @@ class Tokens:
         return _document(self._visible(token_id))
 
     def revoke(self, token_id: int, *, revoke: bool = True, dry_run: bool = False) -> dict[str, Any]:
-        """End a token at once, or let it be good again, and return its document.
+        """Revoke a token at once, or restore it, and return its document.
 
-        With it end those that it made for the same user, but neither the one that asks nor what that has made.
+        Revoked with it are those that it made for the same user, but neither the one that asks nor what that has made.
         A token that ends itself, as signing out does, ends alone. What an Admin has ended stays ended.
 
         Raises:
             NotFound: as in `get`.
-            Conflict: no Admin could sign in any more; it cannot be good again; or as in `create`.
+            Conflict: no Admin could sign in any more; it cannot be restored; or as in `create`.
 
         """
         name = "token.revoke" if revoke else "token.restore"
@@ -97,14 +96,14 @@ class Tokens:
             self._context.audited(OWN_TOKENS, name, token_id) as action,
             self._context.writing(dry_run=dry_run),
         ):
-            found = self._visible(token_id)
+            token = self._visible(token_id)
             if revoke:
-                with one_left(self._context.store.accounts, found.user_name):
-                    ended = self._end(found)
-                action.record(token_id, found.name, user=found.user_name, ended=ended)
+                with one_left(self._accounts, token.user_name):
+                    ended = self._revoke(token)
+                action.record(token_id, token.name, user=token.user_name, ended=ended)
             else:
-                self._restore(found)
-                action.record(token_id, found.name, user=found.user_name)
+                self._restore(token)
+                action.record(token_id, token.name, user=token.user_name)
             return _document(self._visible(token_id))
 
     def delete(self, token_id: int, *, dry_run: bool = False) -> dict[str, Any]:
@@ -119,45 +118,49 @@ class Tokens:
             self._context.audited(OWN_TOKENS, "token.delete", token_id) as action,
             self._context.writing(dry_run=dry_run),
         ):
-            found = self._visible(token_id)
-            if found.revoked is None:
+            token = self._visible(token_id)
+            if token.revoked is None:
                 hint = f"revoke it first: qualytics auth token revoke --id {token_id}"
-                raise Conflict(f"token {found.name!r} is not revoked", hint)
-            self._context.store.accounts.delete_token(token_id)
-            action.record(token_id, found.name, user=found.user_name)
-        return {"id": found.id, "name": found.name, "deleted": not dry_run}
+                raise Conflict(f"token {token.name!r} is not revoked", hint)
+            self._accounts.delete_token(token_id)
+            action.record(token_id, token.name, user=token.user_name)
+        return {"id": token.id, "name": token.name, "deleted": not dry_run}
 
-    def _end(self, found: Token) -> Sequence[int]:
-        accounts, asking = self._context.store.accounts, self._context.actor
-        lines = {found.id}
-        if asking.token_id != found.id:
-            known = list(accounts.tokens(found.user_id))
-            spared = _line(known, asking.token_id) if asking.token_id is not None else set()
-            lines |= _line(known, found.id) - spared
-        for token_id in sorted(lines):
-            accounts.end_token(token_id, now(), is_final=asking.is_admin)
-        return sorted(lines)
+    @property
+    def _accounts(self) -> Accounts:
+        return self._context.store.accounts
 
-    def _restore(self, found: Token) -> None:
-        if found.revoked is None:
+    def _revoke(self, token: Token) -> Sequence[int]:
+        asking = self._context.actor
+        revoked = {token.id}
+        if asking.token_id != token.id:
+            tokens = list(self._accounts.tokens(token.user_id))
+            spared = _with_descendants(tokens, asking.token_id) if asking.token_id is not None else set()
+            revoked |= _with_descendants(tokens, token.id) - spared
+        for token_id in sorted(revoked):
+            self._accounts.end_token(token_id, now(), is_final=asking.is_admin)
+        return sorted(revoked)
+
+    def _restore(self, token: Token) -> None:
+        if token.revoked is None:
             return
-        accounts, hint = self._context.store.accounts, "make a new one: qualytics auth token create --name NAME"
-        if found.is_final:
-            raise Conflict(f"token {found.name!r} was ended by an Admin or a new password, which is final", hint)
-        if self._context.actor.token_id in _line(list(accounts.tokens(found.user_id)), found.id):
-            raise Conflict(f"token {found.name!r} has made the one that asks for it to be good again", hint)
-        require_room(accounts, found.user_id, found.user_name)
-        accounts.restore_token(found.id)
+        hint = "make a new one: qualytics auth token create --name NAME"
+        if token.is_final:
+            raise Conflict(f"token {token.name!r} was revoked by an Admin or by a new password, which is final", hint)
+        if self._context.actor.token_id in _with_descendants(self._accounts.tokens(token.user_id), token.id):
+            raise Conflict(f"token {token.name!r} cannot be restored by a token that it made", hint)
+        require_room(self._accounts, token.user_id, token.user_name)
+        self._accounts.restore_token(token.id)
 
-    def _owner(self, accounts: Accounts, user: str | int | None) -> tuple[int, str]:
+    def _owner(self, user: str | int | None) -> tuple[int, str]:
         actor = self._context.actor
         if user is not None:
-            found = accounts.user(user) if isinstance(user, int) else named(accounts, user)
+            found = self._accounts.user(user) if isinstance(user, int) else named(self._accounts, user)
             if found is None:
                 raise NotFound(f"there is no user {user}", "qualytics users list shows all")
             return found.id, found.name
         if actor.user_id is None:
-            raise UsageError("whose token it is is not said", "name the user, as in --user NAME")
+            raise UsageError("--user is missing", "as in --user NAME")
         return actor.user_id, actor.name
 
     def _listed(self, user: str | int | None, *, everybody: bool) -> int | None:
@@ -166,22 +169,22 @@ class Tokens:
             self._context.require(ALL_TOKENS)
             return None
         self._context.require(OWN_TOKENS if user is None else ALL_TOKENS)
-        return self._owner(self._context.store.accounts, user)[0]
+        return self._owner(user)[0]
 
     def _visible(self, token_id: int) -> Token:
-        found, actor = self._context.store.accounts.token(token_id), self._context.actor
-        if found is None or (found.user_id != actor.user_id and actor.role not in ALL_TOKENS.roles):
-            # Another's token is as good as none: ids tell nothing.
+        token, actor = self._accounts.token(token_id), self._context.actor
+        if token is None or (token.user_id != actor.user_id and actor.role not in ALL_TOKENS.roles):
+            # Another's token is answered like a missing one, so that ids tell nothing.
             raise NotFound(f"there is no token {token_id} of yours", "qualytics auth token list shows them")
-        return found
+        return token
 
 
 def require_room(accounts: Accounts, user_id: int, user_name: str) -> None:
-    """Raise Conflict when a user has as many good tokens as one may have."""
+    """Raise Conflict when a user has as many valid tokens as one may have."""
     active = sum(_is_active(token) for token in accounts.tokens(user_id))
     if active >= MAX_ACTIVE:
-        hint = "revoke what is not used any more: qualytics auth token revoke --id N"
-        raise Conflict(f"{user_name!r} has {active} tokens that are good", hint)
+        hint = "revoke those that are no longer used: qualytics auth token revoke --id N"
+        raise Conflict(f"{user_name!r} has {active} valid tokens, and no more are allowed", hint)
 
 
 def end_others(context: Context, accounts: Accounts, user_id: int) -> int:
@@ -192,13 +195,13 @@ def end_others(context: Context, accounts: Accounts, user_id: int) -> int:
     return len(ended)
 
 
-def _line(tokens: Iterable[Token], token_id: int) -> set[int]:
+def _with_descendants(tokens: Iterable[Token], token_id: int) -> set[int]:
     """Return the ids of a token, of those that it made, of those that these made, and so on; by id, as they come."""
-    found = {token_id}
+    ids = {token_id}
     for token in tokens:
-        if token.made_by in found:
-            found.add(token.id)
-    return found
+        if token.made_by in ids:
+            ids.add(token.id)
+    return ids
 
 
 def issue(

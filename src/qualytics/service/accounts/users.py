@@ -51,14 +51,13 @@ class Users:
             password = values.pop("password", None)
             hashed = None if password is None else self._passwords.hash(password)
             with self._context.writing():
-                accounts = self._context.store.accounts
                 user = _new(values, hashed)
-                _require_free(accounts, user)
-                is_first = user.role == ADMIN and not accounts.count_role(ADMIN)
-                found = accounts.insert_user(user)
+                _require_free(self._accounts, user)
+                is_first = user.role == ADMIN and not self._accounts.count_role(ADMIN)
+                found = self._accounts.insert_user(user)
                 changed = changed_names({}, values, ["password"] if hashed else [])
                 action.record(found, user.name, version=1, changed=changed)
-                document = _document(_required(accounts.user(found), found))
+                document = _document(_required(self._accounts.user(found), found))
                 if is_first:
                     document["bearer_token"] = issue(self._context, found, user.name, "first token")["bearer_token"]
                 return document
@@ -69,14 +68,14 @@ class Users:
         """Yield the documents of users, filtered by kind and by a part of the name."""
         self._context.require(SEE_USERS)
         contains = validate.fold_part(name) if name else None
-        yield from map(_document, self._context.store.accounts.users(_kind(kind), contains, limit=limit))
+        yield from map(_document, self._accounts.users(_kind(kind), contains, limit=limit))
 
     def page(self, number: int, size: int, kind: str | None = None, name: str | None = None) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`."""
         self._context.require(SEE_USERS)
-        accounts, contains = self._context.store.accounts, validate.fold_part(name) if name else None
-        items = [_document(user) for user in accounts.users(_kind(kind), contains, (number - 1) * size, size)]
-        return documents.page(items, accounts.count_users(kind, contains), number, size)
+        contains = validate.fold_part(name) if name else None
+        items = [_document(user) for user in self._accounts.users(_kind(kind), contains, (number - 1) * size, size)]
+        return documents.page(items, self._accounts.count_users(kind, contains), number, size)
 
     def get(self, user_id: int) -> dict[str, Any]:
         """Return the document of a user.
@@ -86,7 +85,7 @@ class Users:
 
         """
         self._context.require(SEE_USERS)
-        return _document(_required(self._context.store.accounts.user(user_id), user_id))
+        return _document(_required(self._accounts.user(user_id), user_id))
 
     def find(self, name: str) -> int:
         """Return the id of the user of that name; case and outer spaces do not count.
@@ -96,13 +95,13 @@ class Users:
 
         """
         self._context.require(SEE_USERS)
-        return named(self._context.store.accounts, name).id
+        return named(self._accounts, name).id
 
     def me(self) -> dict[str, Any]:
         """Return the document of whoever asks."""
         actor = self._context.actor
         actor.require(OWN_TOKENS)
-        found = None if actor.user_id is None else self._context.store.accounts.user(actor.user_id)
+        found = None if actor.user_id is None else self._accounts.user(actor.user_id)
         return _document(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
 
     def update(
@@ -129,18 +128,17 @@ class Users:
                 password = row.pop("password")
                 row["password_hash"] = None if password is None else self._passwords.hash(password)
             with self._context.writing(dry_run=dry_run):
-                accounts = self._context.store.accounts
-                before = _at_version(accounts, user_id, version)
+                before = _at_version(self._accounts, user_id, version)
                 action.object_name = before.name
                 _require_fit(before, values)
                 row.pop("kind", None)
                 if "name" in row:
                     row["name_key"] = validate.fold(str(row["name"]))
-                _require_free(accounts, before, row)
-                with one_left(accounts, before.name):
-                    accounts.update_user(user_id, row)
-                    ended = end_others(self._context, accounts, user_id) if _signs_in_anew(before, values) else 0
-                after = _required(accounts.user(user_id), user_id)
+                _require_free(self._accounts, before, row)
+                with one_left(self._accounts, before.name):
+                    self._accounts.update_user(user_id, row)
+                    ended = end_others(self._context, self._accounts, user_id) if _signs_in_anew(before, values) else 0
+                after = _required(self._accounts.user(user_id), user_id)
                 secrets = ["password"] if "password" in values else []
                 changed = changed_names(_plain(before), _plain(after), secrets)
                 detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
@@ -161,13 +159,16 @@ class Users:
             self._context.audited(USERS, "user.delete", user_id) as action,
             self._context.writing(dry_run=dry_run),
         ):
-            accounts = self._context.store.accounts
-            found = _at_version(accounts, user_id, version)
+            found = _at_version(self._accounts, user_id, version)
             action.object_name = found.name
-            require_another(accounts, found)
-            accounts.delete_user(user_id)
+            require_another(self._accounts, found)
+            self._accounts.delete_user(user_id)
             action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
+
+    @property
+    def _accounts(self) -> Accounts:
+        return self._context.store.accounts
 
 
 def _checked(given: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
@@ -209,7 +210,7 @@ def _clean(name: str, value: str, problems: validate.Problems) -> str:
         return folded.get(value.casefold(), value)
     if name == "email":
         if len(value) > _MAX_EMAIL or not _EMAIL.match(value):
-            problems.add(name, "is not an address", "as in ada@example.com")
+            problems.add(name, "is not an email address", "as in ada@example.com")
         return value.casefold()
     if not value:
         problems.add(name, "is empty", "leave it out instead")
@@ -263,7 +264,7 @@ def _require_free(accounts: Accounts, user: User, row: Mapping[str, Any] | None 
         other = accounts.user_of(wanted["issuer"], wanted["subject"])
         if other is not None and other.id != user.id:
             raise Conflict(
-                f"user {other.name!r} is that subject already",
+                f"user {other.name!r} is already linked to that subject",
                 "unset that one first: qualytics users update --id N --unset subject",
             )
 
@@ -271,7 +272,7 @@ def _require_free(accounts: Accounts, user: User, row: Mapping[str, Any] | None 
 def _require_distinct(accounts: Accounts, name: str, besides: int | None) -> None:
     if (twin := twin_of(accounts, name, besides)) is not None:
         message = f"the name {name!r} looks like that of user {twin.name!r}"
-        raise NameTaken(message, "choose one that nobody takes for the other; both may hold letters of other alphabets")
+        raise NameTaken(message, "choose one that cannot be confused with it; both may hold letters of other alphabets")
 
 
 def _at_version(accounts: Accounts, user_id: int, version: int | None) -> User:
