@@ -325,7 +325,7 @@ class SealBroken(KeyProblem):
 
 def all_errors(root: type[QualyticsError] = QualyticsError) -> list[type[QualyticsError]]:
     """Return every error class, parents first, in the order of the tree above."""
-    found = [root]
+    errors = [root]
     for child in root.__subclasses__():
-        found += all_errors(child)
-    return found
+        errors += all_errors(child)
+    return errors

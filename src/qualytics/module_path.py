@@ -25,12 +25,12 @@ def places() -> list[str]:
         here = os.getcwd()
     except OSError:  # it was removed, and nothing can be found in it
         here = ""
-    found = sys.path.copy()
-    while found and found[0] in {"", here}:
-        del found[0]
+    paths = sys.path.copy()
+    while paths and paths[0] in {"", here}:
+        del paths[0]
     relative = {os.path.normpath(os.path.join(here, entry)) for entry in _variable() if not os.path.isabs(entry)}
-    found = [place for place in found if os.path.isabs(place) and place not in relative]
-    return found if _HOME in found else [*found, _HOME]
+    paths = [path for path in paths if os.path.isabs(path) and path not in relative]
+    return paths if _HOME in paths else [*paths, _HOME]
 
 
 def _variable() -> list[str]:

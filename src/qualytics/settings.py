@@ -114,13 +114,13 @@ def has_home(home: Path) -> bool:
     return not isinstance(home, _Nowhere)
 
 
-def _home(given: str | None, home: str | None) -> Path:
+def _home(config_home: str | None, home: str | None) -> Path:
     """Return the config directory, by QUALYTICS_CONFIG_HOME and HOME; see `has_home`."""
     from pathlib import Path
 
     try:
-        if given:
-            return Path(given).absolute()
+        if config_home:
+            return Path(config_home).absolute()
         if home is None:
             import pwd
 

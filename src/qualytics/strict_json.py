@@ -47,12 +47,12 @@ def check_depth(value: object, depth: int = 1) -> None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > _MAX_KEYS:
         raise ValueError(f"an object has more than {_MAX_KEYS:,} keys")
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
-    return found
+    return value
 
 
 def _check_characters(value: object) -> None:

@@ -31,12 +31,12 @@ _UNSEEN_RANGES = (
 )
 
 
-def normalized(text: str, form: str = "NFC", longest: int = MAX_LENGTH) -> str | None:
+def normalized(text: str, form: str = "NFC", max_length: int = MAX_LENGTH) -> str | None:
     """Return a text in a Unicode normal form (NFC or NFKC).
 
-    None when it has more than `longest` characters or more than 30 marks in a row: it is no text of people.
+    None when it has more than `max_length` characters or more than 30 marks in a row: it is no text of people.
     """
-    if len(text) > longest:
+    if len(text) > max_length:
         return None
     if text.isascii():
         return text
@@ -48,10 +48,10 @@ def normalized(text: str, form: str = "NFC", longest: int = MAX_LENGTH) -> str |
     return unicodedata.normalize(form, text)  # type: ignore[arg-type]  # either of the two
 
 
-def folded(text: str, form: str = "NFC", longest: int = MAX_LENGTH) -> str | None:
+def folded(text: str, form: str = "NFC", max_length: int = MAX_LENGTH) -> str | None:
     """Return what texts are compared by, in a normal form and without case; None as `normalized` does."""
-    found = normalized(text, form, longest)
-    return found if found is None else unicodedata.normalize(form, found.casefold())  # type: ignore[arg-type]
+    normal = normalized(text, form, max_length)
+    return normal if normal is None else unicodedata.normalize(form, normal.casefold())  # type: ignore[arg-type]
 
 
 def is_unseen(character: str) -> bool:
@@ -70,11 +70,11 @@ def has_unseen(text: str) -> bool:
 
 def unseen_fault(text: str) -> tuple[str, str] | None:
     """Return what is wrong with a text that holds a character nobody sees, and a hint; None when it holds none."""
-    found = next(filter(is_unseen, text), None) if has_unseen(text) else None
-    if found is None:
+    unseen = next(filter(is_unseen, text), None) if has_unseen(text) else None
+    if unseen is None:
         return None
     hint = "type it anew; such characters come along unseen"
-    return f"holds a character that cannot be seen (U+{ord(found):04X})", hint
+    return f"holds a character that cannot be seen (U+{ord(unseen):04X})", hint
 
 
 def visible(text: str) -> str:
@@ -135,15 +135,15 @@ def shown(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that a mistyped one most likely meant, None when none is near."""
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that a mistyped one most likely meant, None when none is near."""
     if len(name) > _MAX_GUESSED:
         return None
     import difflib
 
-    by_fold = {candidate.casefold(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
-    return by_fold[found[0]] if found else None
+    by_fold = {candidate.casefold(): candidate for candidate in names}
+    matches = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+    return by_fold[matches[0]] if matches else None
 
 
 def ascii_host(host: str) -> str | None:

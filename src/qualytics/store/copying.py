@@ -79,8 +79,8 @@ def _copy_table(source: Store, into: Store, table: str) -> None:
     while batch := list(islice(rows, _BATCH)):
         names = list(batch[0].keys())
         sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
-        found = ({name: row[name] for name in names} for row in batch)
-        into.execute_many(sql, [tuple(row.values()) for row in (_sealed_anew(source, into, sealed, found))])
+        values = ({name: row[name] for name in names} for row in batch)
+        into.execute_many(sql, [tuple(row.values()) for row in _sealed_anew(source, into, sealed, values)])
 
 
 def _sealed_anew(
@@ -90,10 +90,10 @@ def _sealed_anew(
         if table is None:
             yield row
             continue
-        found = (row[table.row_id], row[table.field], row["key_id"], row["sealed"])
-        secret = source.key().open(table.cell(source.store_id, found), row["sealed"])
+        selected = (row[table.row_id], row[table.field], row["key_id"], row["sealed"])
+        secret = source.key().open(table.cell(source.store_id, selected), row["sealed"])
         key = into.key()
-        yield row | {"key_id": key.id, "sealed": key.seal(table.cell(into.store_id, found), secret)}
+        yield row | {"key_id": key.id, "sealed": key.seal(table.cell(into.store_id, selected), secret)}
 
 
 def _verify(source: Store, into: Store, last: dict[str, int]) -> dict[str, int]:

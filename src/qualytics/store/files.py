@@ -25,15 +25,15 @@ def make_private_directory(path: Path) -> None:
     """
     with named_os_errors(path):
         _make_directories(path)
-        found = os.lstat(path)
-        if stat.S_ISLNK(found.st_mode):
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
             hint = f"set QUALYTICS_CONFIG_HOME to the directory itself: {os.path.realpath(path)}"
             raise StoreUnsafe(f"{path} is a symbolic link", hint)
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             raise StoreError(f"{path} is not a directory", "set QUALYTICS_CONFIG_HOME to a directory")
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise StoreUnsafe(f"{path} belongs to another user", "set QUALYTICS_CONFIG_HOME to a directory of your own")
-        if found.st_mode & 0o077:
+        if status.st_mode & 0o077:
             os.chmod(path, 0o700)
 
 
@@ -56,14 +56,14 @@ def check_own_file(path: Path) -> bool:
     """
     with named_os_errors(path):
         try:
-            found = os.lstat(path)
-            if stat.S_ISLNK(found.st_mode):
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
                 raise StoreUnsafe(f"{path} is a symbolic link", "put the file itself there")
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 raise StoreUnsafe(f"{path} is not a regular file", "put the store there, or choose another directory")
-            if found.st_uid != os.geteuid():
+            if status.st_uid != os.geteuid():
                 raise StoreUnsafe(f"{path} belongs to another user", "run as its owner, or use a directory of your own")
-            if found.st_mode & 0o077:
+            if status.st_mode & 0o077:
                 os.chmod(path, 0o600)
         except FileNotFoundError:  # also between the two calls: SQLite removes its log when the last user leaves
             return False

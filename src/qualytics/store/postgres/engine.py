@@ -131,18 +131,18 @@ class PostgresStore(Store):
     def writing(self) -> Iterator[Self]:
         """Run a write transaction: all or nothing, on the server's disk before this returns."""
         with self._named():
-            found = self._again_if_lost(lambda: self._begin(_BEGIN), is_read=True)
+            meta = self._again_if_lost(lambda: self._begin(_BEGIN), is_read=True)
         with self._transaction():
-            self._know(found)
+            self._check_meta(meta)
             yield self
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Self]:
         """Read one state of the store, whatever others write meanwhile."""
         with self._named():
-            found = self._again_if_lost(lambda: self._begin(_BEGIN_READING), is_read=True)
+            meta = self._again_if_lost(lambda: self._begin(_BEGIN_READING), is_read=True)
         with self._transaction():
-            self._know(found)
+            self._check_meta(meta)
             yield self
 
     @contextlib.contextmanager
@@ -185,12 +185,12 @@ class PostgresStore(Store):
 
     def last_ids(self) -> dict[str, int]:
         """Return the highest id that each table has ever given."""
-        found = dict[str, int]()
+        last_ids = dict[str, int]()
         for table in NUMBERED:
             sequence = self.execute(f"SELECT pg_get_serial_sequence('{table}', 'id')").all()[0][0]
             last, is_called = self.execute(f"SELECT last_value, is_called FROM {sequence}").all()[0]  # noqa: S608
-            found |= {table: last} if is_called else {}
-        return found
+            last_ids |= {table: last} if is_called else {}
+        return last_ids
 
     def keep_ids(self, last: dict[str, int]) -> None:
         """Let each table give higher ids than these from now on; a sequence is not part of a transaction."""
@@ -213,12 +213,12 @@ class PostgresStore(Store):
         cursor.nextset()
         return cursor.fetchall()
 
-    def _know(self, found: list[Any]) -> None:
+    def _check_meta(self, meta: list[Any]) -> None:
         """Take the identity that a transaction has read, if it is one of a store of this version."""
-        version = {row[0]: row[1] for row in found}.get("schema_version")
+        version = {row[0]: row[1] for row in meta}.get("schema_version")
         if version != str(VERSION):
             raise newer(self._place, version) if str(version).isdigit() else not_a_store(self._place)
-        self._take_identity(Identity.read(found, self._place))
+        self._take_identity(Identity.read(meta, self._place))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

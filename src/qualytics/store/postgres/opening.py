@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qualytics.store.sealing.cipher import Key
 
 _APPLICATION = "qualytics"
+_FORM = "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
 # "qlyt" as a number: who makes or migrates a store holds this lock of the database.
 _ADVISORY = 0x716C7974
 # What stands in the schema and was not put there by an extension.
@@ -52,25 +53,32 @@ class Address:
 
         """
         url = settings.store_url.reveal() if settings.store_url else ""
-        wanted = "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full"
         if not url.startswith(("postgresql://", "postgres://")):
-            raise UsageError("the store's address is not one of PostgreSQL", f"give it as {wanted}")
+            raise UsageError("the store's address is not one of PostgreSQL", f"give it as {_FORM}")
         try:
-            found: dict[str, Any] = dict(conninfo.conninfo_to_dict(url))
+            parameters: dict[str, Any] = dict(conninfo.conninfo_to_dict(url))
         except psycopg.ProgrammingError:
-            raise UsageError("the store's address cannot be read", f"give it as {wanted}") from None
-        if any("@" in str(found.get(name, "")) for name in ("host", "hostaddr", "port", "dbname")):
-            hint = f"write / as %2F, @ as %40, : as %3A and ? as %3F in its password; give it as {wanted}"
+            raise UsageError("the store's address cannot be read", f"give it as {_FORM}") from None
+        if any("@" in str(parameters.get(name, "")) for name in ("host", "hostaddr", "port", "dbname")):
+            hint = f"write / as %2F, @ as %40, : as %3A and ? as %3F in its password; give it as {_FORM}"
             raise UsageError("the store's address cannot be read: there is an @ behind its host", hint)
-        self.place = f"postgresql://{found.get('host', '')}:{found.get('port', '5432')}/{found.get('dbname', '')}"
+        self.place = (
+            f"postgresql://{parameters.get('host', '')}:{parameters.get('port', '5432')}/{parameters.get('dbname', '')}"
+        )
         if password := _password(settings):
-            found["password"] = password
-        own = {"target_session_attrs": "read-write", "application_name": "qualytics", "connect_timeout": _CONNECT_S}
-        kept = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
-        self.parameters: dict[str, Any] = own | kept | found | {"client_encoding": "utf8"}
-
-
-_CONNECT_S = int(STORE_CONNECT_S)
+            parameters["password"] = password
+        defaults = {
+            "target_session_attrs": "read-write",
+            "application_name": "qualytics",
+            "connect_timeout": int(STORE_CONNECT_S),
+        }
+        keepalives = {
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        }
+        self.parameters: dict[str, Any] = defaults | keepalives | parameters | {"client_encoding": "utf8"}
 
 
 def open_store(settings: Settings) -> PostgresStore:
@@ -181,18 +189,18 @@ def _hold(database: Database) -> None:
 
 def _version(address: Address, database: Database) -> int:
     """Return the number of the last migration, 0 for an empty schema."""
-    found = _meta(database)
-    others = [] if found else [row[0] for row in database.execute(_OTHERS)]
+    meta = _meta(database)
+    others = [] if meta else [row[0] for row in database.execute(_OTHERS)]
     if others:  # somebody may have made the store between the two looks
-        found = _meta(database)
-    if found.get("application") == _APPLICATION:
-        version = str(found.get("schema_version"))
+        meta = _meta(database)
+    if meta.get("application") == _APPLICATION:
+        version = str(meta.get("schema_version"))
         if not version.isdigit() or int(version) < 1:
             raise not_a_store(address.place)
         if int(version) > VERSION:
             raise newer(address.place, version)
         return int(version)
-    if found or others:
+    if meta or others:
         raise StoreError(
             f"{address.place} is in use by something else: it holds {', '.join(others) or 'another meta'}",
             "name an empty database, or a schema of its own: …?options=-csearch_path%3DSCHEMA",

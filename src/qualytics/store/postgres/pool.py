@@ -89,14 +89,14 @@ class PostgresPool:
             raise StoreUnreachable("the pool of the store is closed")
         try:
             with named_faults(self._place, self._settings.busy_s):
-                found = self._pool.getconn()
+                database = self._pool.getconn()
         except StoreUnreachable as exc:
             if self._out >= _MAX_CONNECTIONS:
                 raise busy(STORE_CONNECT_S) from exc
             raise
         with self._lock:
             self._out += 1
-        return found
+        return database
 
     def _make_ready(self) -> None:
         if os.getpid() != self._process:

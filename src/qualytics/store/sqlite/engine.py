@@ -54,7 +54,7 @@ class SqliteStore(Store):
         self._lock: Lock | None = lock
         self._process = os.getpid()
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
-        self._seen: tuple[int, int, int] | None = None
+        self._file_state: tuple[int, int, int] | None = None
         super().__init__(settings)
 
     @property
@@ -88,8 +88,8 @@ class SqliteStore(Store):
         self._cursors.clear()
         if self._database.in_transaction:
             return False
-        if self._seen is None:
-            self._seen = self._look()
+        if self._file_state is None:
+            self._file_state = self._read_file_state()
         self._lock.free()
         return True
 
@@ -107,10 +107,10 @@ class SqliteStore(Store):
         self._lock.take(exclusive=False, wait_s=self._busy_s if wait_s is None else wait_s)
         if not self._lock.is_in_place():
             return False
-        before, self._seen = self._seen, self._look()
-        if before is None or before[:2] != self._seen[:2]:  # another file: a backup was restored
+        before, self._file_state = self._file_state, self._read_file_state()
+        if before is None or before[:2] != self._file_state[:2]:  # another file: a backup was restored
             return False
-        if before != self._seen:
+        if before != self._file_state:
             if self.execute("PRAGMA user_version").all()[0][0] != VERSION:
                 return False
             self.reread()
@@ -118,9 +118,9 @@ class SqliteStore(Store):
 
     def state(self) -> object:
         """Return a value that is another after every change: of others, as of this lease's begin, and of its own."""
-        if self._seen is None or self._database.in_transaction:  # what is rolled back has counted, too
+        if self._file_state is None or self._database.in_transaction:  # what is rolled back has counted, too
             return None
-        return (*self._seen, self._database.total_changes)
+        return (*self._file_state, self._database.total_changes)
 
     def execute(self, sql: str, arguments: tuple[Any, ...] = ()) -> CursorRows:
         """Run one statement; SQLite's faults come out as the product's errors."""
@@ -195,13 +195,13 @@ class SqliteStore(Store):
                 self._database.execute("ROLLBACK")
             raise
 
-    def _look(self) -> tuple[int, int, int]:
+    def _read_file_state(self) -> tuple[int, int, int]:
         # The file's device and number, and a number that changes with every change of somebody else.
         try:
-            found = os.lstat(self._path)
+            status = os.lstat(self._path)
         except OSError:
             return (0, 0, 0)
-        return (found.st_dev, found.st_ino, self.execute("PRAGMA data_version").all()[0][0])
+        return (status.st_dev, status.st_ino, self.execute("PRAGMA data_version").all()[0][0])
 
     def _require_own(self) -> None:
         if os.getpid() != self._process:

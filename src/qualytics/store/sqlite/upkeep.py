@@ -196,7 +196,7 @@ def _count(store: Store, table: str) -> int:
 
 def _require_sound(copy: sqlite3.Connection, shown: Path, busy_s: float) -> None:
     with named_faults(shown, busy_s):
-        found = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
-        if found != ["ok"] or list(copy.execute("PRAGMA foreign_key_check")):
+        faults = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
+        if faults != ["ok"] or list(copy.execute("PRAGMA foreign_key_check")):
             raise not_a_store(shown)
         Identity.read(copy.execute("SELECT name, value FROM meta"), shown)
