@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from qualytics.model import Connection
     from qualytics.probe.egress import Policy
     from qualytics.secret import Secret
-    from qualytics.service.connections.drafts import Draft
     from qualytics.service.context import Context
+    from qualytics.service.draft import Draft
     from qualytics.settings import Plane, Settings
 
 

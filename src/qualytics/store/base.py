@@ -57,9 +57,6 @@ class StorePool(Protocol):
 
         """
 
-    def lease_now(self) -> contextlib.AbstractContextManager[Store] | None:
-        """Give an open store where that takes no waiting, neither for others nor for a network; else None."""
-
     def close(self) -> None:
         """Close what is idle; leases that are out close when they end."""
 

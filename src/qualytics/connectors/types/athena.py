@@ -226,7 +226,7 @@ CONNECTOR = Connector(
     ),
     grammar={"username": aws.KEY_ID, "password": HEADER, "region": aws.REGION, "work_group": WORK_GROUP},
     scope=("database", "schema"),
-    example="""--username '${aws.KEY_ID}' --password '${AWS_SECRET}' --parameters '{"region": "eu-west-1", "output": "s3://bucket/results/"}'""",
+    example="""--username '${AWS_KEY_ID}' --password '${AWS_SECRET}' --parameters '{"region": "eu-west-1", "output": "s3://bucket/results/"}'""",
     endpoint=endpoint,
     requires=requires,
     implied=implied,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector
     from qualytics.model import Datastore, Found, TestReport
-    from qualytics.service.connections.drafts import Draft
     from qualytics.service.context import Context
+    from qualytics.service.draft import Draft
 
 PAGE = 1_000
 MAX_NAMES = 10_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, text
@@ -10,6 +10,7 @@ from qualytics.errors import InvalidInput, NotFound, Problem, UsageError
 from qualytics.fields import BY_NAME, MAX_NAME, READ_ONLY, SECRETS
 from qualytics.secret import Secret
 from qualytics.service import documents, validate
+from qualytics.service.draft import Draft
 from qualytics.service.policy import lent, require_allowed
 
 if TYPE_CHECKING:
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
 
 # What "-2", "-3" … may take when a name is made for a connection that was given none.
 _SUFFIX = 10
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Draft:
-    """A checked connection that is not stored yet, or the changed form of one that is.
-
-    `secrets` are those given now; `kept` names stored ones that stay.
-    """
-
-    connector: Connector
-    values: dict[str, Any]
-    secrets: dict[str, Secret]
-    kept: frozenset[str] = frozenset()
 
 
 def draft(given: Mapping[str, Any], plane: Plane | None = None) -> Draft:

@@ -11,7 +11,7 @@ from qualytics.service import similar_names, validate
 from qualytics.service.connections.drafts import derived_name
 
 if TYPE_CHECKING:
-    from qualytics.service.connections.drafts import Draft
+    from qualytics.service.draft import Draft
     from qualytics.store.base import Store
 
 _MAX_GUESSED = 1_000

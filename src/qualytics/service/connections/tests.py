@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector
     from qualytics.model import Datastore, Listing, Scope, TestReport
-    from qualytics.service.connections.drafts import Draft
     from qualytics.service.context import Context
+    from qualytics.service.draft import Draft
 
 
 # As a query of the API may be.

@@ -12,7 +12,6 @@ from qualytics.service import documents, policy, validate
 from qualytics.service.clock import now
 from qualytics.service.connections import names, tests
 from qualytics.service.connections.drafts import (
-    Draft,
     allowed_draft,
     as_overrides,
     as_patch,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from qualytics.model import Connection
     from qualytics.service.context import Action, Context
     from qualytics.service.documents import Document
+    from qualytics.service.draft import Draft
     from qualytics.store.base import Store
 
 # A refusal names so many datastores; more would hide its hint.

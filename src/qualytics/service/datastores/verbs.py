@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection, Datastore
-    from qualytics.service.connections.drafts import Draft
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
+    from qualytics.service.draft import Draft
     from qualytics.store.base import Store
 
 

@@ -61,9 +61,6 @@ class PostgresPool:
             self._known = store.known
             store.close()
 
-    def lease_now(self) -> None:
-        """Give nothing: a server is asked over a network, and that takes waiting."""
-
     def close(self) -> None:
         """Close what is idle; leases that are out close when they end."""
         if os.getpid() == self._process and self._pool is not None:

@@ -93,10 +93,8 @@ class SqliteStore(Store):
         self._lock.free()
         return True
 
-    def wake(self, wait_s: float | None = None) -> bool:
+    def wake(self) -> bool:
         """Take the lock again; say whether this is still the store, with a key and schema that are known.
-
-        Others are waited for `wait_s`, or as long as the settings say.
 
         Raises:
             Busy: somebody has had the store for himself for too long.
@@ -104,7 +102,7 @@ class SqliteStore(Store):
         """
         if self._lock is None:
             return False
-        self._lock.take(exclusive=False, wait_s=self._busy_s if wait_s is None else wait_s)
+        self._lock.take(exclusive=False, wait_s=self._busy_s)
         if not self._lock.is_in_place():
             return False
         before, self._file_state = self._file_state, self._read_file_state()

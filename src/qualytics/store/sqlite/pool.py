@@ -13,7 +13,6 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from qualytics.errors import Busy
 from qualytics.store.sqlite.opening import open_store
 
 if TYPE_CHECKING:
@@ -41,23 +40,7 @@ class EmbeddedPool:
     @contextlib.contextmanager
     def lease(self) -> Iterator[Store]:
         """Give an open store for as long as the context lasts; see `StorePool`."""
-        with self._leased(self._take()) as store:
-            yield store
-
-    def lease_now(self) -> contextlib.AbstractContextManager[Store] | None:
-        """Give an idle store that nobody wants for himself; see `StorePool`."""
-        store = self._pop()
-        if store is None:
-            return None
-        with contextlib.ExitStack() as undo, contextlib.suppress(Busy):
-            undo.callback(store.close)
-            if store.wake(wait_s=0.0):
-                undo.pop_all()
-                return self._leased(store)
-        return None
-
-    @contextlib.contextmanager
-    def _leased(self, store: SqliteStore) -> Iterator[Store]:
+        store = self._take()
         try:
             yield store
         finally:
