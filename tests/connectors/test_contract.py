@@ -232,15 +232,8 @@ def test_a_type_that_is_not_on_the_list_is_never_imported(run, name):
     assert {module for module in set(sys.modules) - before if module.startswith("qualytics.connectors.")} == set()
 
 
-# Types of a service behind HTTP, whose own files and whose family's are still many.
-OVER_THREE = {
-    *("abfs", "athena", "bigquery", "databricks", "databricks_native", "dremio", "gcs", "hive", "presto"),
-    *("redshift", "s3", "snowflake", "trino"),
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(connectors.type_names()) - OVER_THREE))
+@pytest.mark.parametrize("name", connectors.type_names())
 def test_a_type_imports_at_most_three_modules_of_other_types_and_of_what_they_share(name):
     own = f"qualytics.connectors.types.{name}"
     program = f"import sys, {own}\nprint(*sys.modules)"
@@ -251,7 +244,8 @@ def test_a_type_imports_at_most_three_modules_of_other_types_and_of_what_they_sh
         if module.startswith(("qualytics.connectors.shared.", "qualytics.connectors.types."))
         and not f"{module}.".startswith(f"{own}.")
     }
-    assert len(others) <= 3, others
+    # Redshift speaks PostgreSQL, which takes two, and logs in through AWS, which takes two.
+    assert len(others) <= (4 if name == "redshift" else 3), others
 
 
 def test_the_registry_reads_one_folder():

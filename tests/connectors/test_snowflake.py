@@ -23,9 +23,9 @@ import trustme
 
 from qualytics.connectors import Refusal, Target, Tls, get
 from qualytics.connectors.contract import Connector
-from qualytics.connectors.types._snowflake_arguments import account, arguments, environment
-from qualytics.connectors.types._snowflake_names import identifier
 from qualytics.connectors.types.snowflake import CONNECTOR
+from qualytics.connectors.types.snowflake.arguments import account, arguments, environment
+from qualytics.connectors.types.snowflake.names import identifier
 from qualytics.secret import Secret
 from tests.support import faults, pins
 from tests.support import faults_suite as suite

@@ -131,7 +131,6 @@ CONNECTOR = Connector(
     fields=("host", "catalog", "catalog_type", "username", "password"),
     identity="client id",
     proof="the access token",
-    required=("host",),
     username_optional=True,
     params=(ENDPOINT_URL, *databricks.PARAMS),
     grammar=databricks.GRAMMAR | dict.fromkeys(("catalog", "database", "schema"), NAME),

@@ -243,9 +243,7 @@ CONNECTOR = Connector(
     extra="dremio",
     driver="adbc_driver_flightsql",
     distribution="adbc-driver-flightsql",
-    fields=("host", "port", "username", "password"),
     proof="the access token",
-    required=("host",),
     username_optional=True,
     params=(
         *tls_params(),
@@ -264,7 +262,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=classify,
     explain=explain,
     schemas=schemas,

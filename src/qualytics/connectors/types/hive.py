@@ -173,8 +173,6 @@ CONNECTOR = Connector(
     extra="hive",
     driver="impala",
     distribution="impyla",
-    fields=("host", "port", "username", "password"),
-    required=("host",),
     params=(
         *tls_params(),
         Param("transport", str, "binary, or http as through a gateway (our choice)", choices=("binary", "http"), default="binary"),
@@ -191,7 +189,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=classify,
     explain=explain,
     schemas=schemas,

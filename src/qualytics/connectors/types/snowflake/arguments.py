@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Param, refuse, tls_params
 from qualytics.connectors.shared.pem import private_key_der
-from qualytics.connectors.types._snowflake_names import PLAIN, identifier
+from qualytics.connectors.types.snowflake.names import PLAIN, identifier
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target

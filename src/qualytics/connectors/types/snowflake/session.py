@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Target, Verdict
-from qualytics.connectors.types._snowflake_errors import classify
-from qualytics.connectors.types._snowflake_names import identifier
+from qualytics.connectors.types.snowflake.errors import classify
+from qualytics.connectors.types.snowflake.names import identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Server
 from qualytics.connectors.shared.pem import key_fault
-from qualytics.connectors.types._snowflake_arguments import PARAMS
-from qualytics.connectors.types._snowflake_errors import classify, explain
-from qualytics.connectors.types._snowflake_login import connect
-from qualytics.connectors.types._snowflake_names import catalogs, schemas, tables
-from qualytics.connectors.types._snowflake_session import run, select
+from qualytics.connectors.types.snowflake.arguments import PARAMS
+from qualytics.connectors.types.snowflake.errors import classify, explain
+from qualytics.connectors.types.snowflake.login import connect
+from qualytics.connectors.types.snowflake.names import catalogs, schemas, tables
+from qualytics.connectors.types.snowflake.session import run, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +40,6 @@ CONNECTOR = Connector(
     driver="snowflake.connector",
     distribution="snowflake-connector-python",
     fields=("host", "port", "username", "password", "passphrase"),
-    required=("host",),
     params=PARAMS,
     session_params=("role", "warehouse"),
     scope=("database", "schema"),
@@ -51,7 +50,6 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    close=lambda handle: handle.close(),
     classify=classify,
     explain=explain,
     catalogs=catalogs,

@@ -6,9 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.types._snowflake_arguments import arguments, environment
-from qualytics.connectors.types._snowflake_errors import classify
-from qualytics.connectors.types._snowflake_session import blame_role
+from qualytics.connectors.types.snowflake.arguments import arguments, environment
+from qualytics.connectors.types.snowflake.errors import classify
+from qualytics.connectors.types.snowflake.session import blame_role
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target
