@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
 from qualytics.service.context import Context
-from qualytics.settings import Plane, Settings
+from qualytics.settings import ServerPolicy, Settings
 from testbed import servers
 from testbed.installing import install_debian, virtual_environment
 from testbed.needs import program
@@ -130,7 +130,7 @@ def token(settings: Settings, name: str = "bench", role: str = "Admin") -> str:
 
 def settings_of_plane(settings: Settings) -> Settings:
     """Return settings with which the service acts as a control plane's."""
-    return Settings(settings.home, plane=Plane(), store_url=settings.store_url)
+    return Settings(settings.home, policy=ServerPolicy(), store_url=settings.store_url)
 
 
 def wrk(url: str, bearer: str, seconds: float = 5, clients: int = CLIENTS) -> Load:

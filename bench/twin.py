@@ -18,7 +18,7 @@ from qualytics.model import Wanted
 from qualytics.service.accounts import tokens
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
-from qualytics.settings import Plane
+from qualytics.settings import ServerPolicy
 from qualytics.store import open_pool
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ConnectionPage(BaseModel):
 
 app = FastAPI(openapi_url=None)
 _found = settings.load()
-_settings = settings.Settings(_found.home, plane=Plane())
+_settings = settings.Settings(_found.home, policy=ServerPolicy())
 _pool = open_pool(_settings)
 
 

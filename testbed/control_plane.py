@@ -168,7 +168,7 @@ def make_accounts(
 ) -> dict[str, str]:
     """Make a store with one user of each role, named as the role in lower case; return a token of each."""
     found = settings.load({"QUALYTICS_CONFIG_HOME": str(home), **(environ or {})})
-    with Context(replace(found, plane=settings.Plane())) as context:
+    with Context(replace(found, policy=settings.ServerPolicy())) as context:
         tokens = {}
         for role in ROLES:
             user = {"name": role.lower(), "role": role} | ({"password": password} if password else {})

@@ -38,7 +38,7 @@ _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Plane:
+class ServerPolicy:
     """What a control plane allows beyond its defaults; a store of one user has no such limits.
 
     `targets` are names, addresses and networks that tests may reach though they are this machine's or
@@ -69,7 +69,7 @@ class Settings:
     key_file: Path | None = None
     url: str | None = None
     busy_s: float = STORE_BUSY_S
-    plane: Plane | None = None
+    policy: ServerPolicy | None = None
     store_url: Secret | None = None
     store_password: Secret | None = None
     store_password_file: Path | None = None

@@ -17,7 +17,7 @@ from qualytics.fields import BY_NAME, FIELDS
 from qualytics.service import policy as rules
 from qualytics.service.connections.drafts import draft
 from qualytics.service.validate import accepted
-from qualytics.settings import Plane
+from qualytics.settings import ServerPolicy
 from testbed.control_plane import MANY, serving
 from testbed.reach import WORD, reaching
 
@@ -107,7 +107,7 @@ def merged(base, change):
 
 def is_valid(given):
     try:
-        draft(given, Plane())
+        draft(given, ServerPolicy())
     except InvalidInput:
         return False
     return True

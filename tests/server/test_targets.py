@@ -10,7 +10,7 @@ import pytest
 from qualytics.connectors import get
 from qualytics.service import policy as rules
 from qualytics.service.connections.drafts import draft
-from qualytics.settings import Plane
+from qualytics.settings import ServerPolicy
 from testbed.control_plane import serving
 
 NEEDED = (409, "secret-needed-for-new-target")
@@ -110,9 +110,9 @@ def test_what_the_rest_says_already_is_no_change(fields, same):
     more = {"work_group": "w"} if connector.type == "athena" else {}
     given = {"host": "127.0.0.1", "username": "app", "password": "pw", **fields}
     given["parameters"] = {**more, **fields.get("parameters", {})}
-    before = draft(given, Plane()).values
+    before = draft(given, ServerPolicy()).values
     parameters = {**before.get("parameters", {}), **same.get("parameters", {})}
-    after = draft({**given, **same, "parameters": parameters}, Plane()).values
+    after = draft({**given, **same, "parameters": parameters}, ServerPolicy()).values
     assert rules.bound(connector, before) == rules.bound(connector, after)
 
 

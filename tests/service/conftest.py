@@ -5,7 +5,7 @@ import pytest
 from qualytics.service.accounts.users import Users
 from qualytics.service.context import Context
 from qualytics.service.rights import OWNER, Actor
-from qualytics.settings import Plane, Settings
+from qualytics.settings import ServerPolicy, Settings
 from qualytics.store import open_pool
 
 
@@ -13,7 +13,7 @@ class Shared:
     """One worker's share of a control plane: a pool of one store."""
 
     def __init__(self, home, settings=None):
-        self.settings = settings or Settings(home=home, plane=Plane())
+        self.settings = settings or Settings(home=home, policy=ServerPolicy())
         self.pool = open_pool(self.settings)
 
     def context(self, actor=OWNER):
@@ -56,7 +56,7 @@ def shared(home):
 @pytest.fixture(params=["embedded", pytest.param("postgresql", marks=pytest.mark.servers)])
 def anywhere(request, home):
     """Return one worker's share of a control plane on a fresh store of each engine."""
-    settings = Settings(home=home, plane=Plane())
+    settings = Settings(home=home, policy=ServerPolicy())
     found = Shared(home, settings if request.param == "embedded" else request.getfixturevalue("on_postgres")(settings))
     yield found
     found.pool.close()

@@ -50,8 +50,8 @@ def command(*, store: str | None, **given: Any) -> None:
     if store is not None:
         os.environ["QUALYTICS_STORE"] = store
     loaded = config.load()
-    if loaded.settings.plane is not None and loaded.settings.plane.targets:
-        output.say(f"tests may also reach {', '.join(loaded.settings.plane.targets)}")
+    if loaded.settings.policy is not None and loaded.settings.policy.targets:
+        output.say(f"tests may also reach {', '.join(loaded.settings.policy.targets)}")
     from qualytics.server import running
 
     running.serve(loaded, output.say)

@@ -10,7 +10,7 @@ from qualytics.service.connections.discovery import Discovery
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
 from qualytics.service.datastores.verbs import Datastores
-from qualytics.settings import Plane
+from qualytics.settings import ServerPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,7 @@ class LocalClient:
 
     def _shared(self) -> Context:
         # What concerns the users of a control plane is written down there, from wherever it is done.
-        settings = replace(self._context.settings, plane=self._context.settings.plane or Plane())
+        settings = replace(self._context.settings, policy=self._context.settings.policy or ServerPolicy())
         return Context(settings, lease=lambda: nullcontext(self._context.store))
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from qualytics.probe.egress import Policy
 from qualytics.secret import Secret
 from qualytics.service.accounts.oidc import DEFAULT_NAME, Provider
 from qualytics.service.policy import known_types
-from qualytics.settings import Plane
+from qualytics.settings import ServerPolicy
 from qualytics.urls import split
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     """
     env = {name: value for name, value in (environ if environ is not None else os.environ).items() if value}
     values = {setting.name: _read(setting, env.get(setting.variable)) for setting in SETTINGS}
-    plane = Plane(
+    policy = ServerPolicy(
         targets=_targets(values.pop("allow_target")),
         types=known_types(values.pop("allow_type")),
         identity=_identity(env),
@@ -145,7 +145,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         raise UsageError(
             "QUALYTICS_PUBLIC_URL must be a URL without query and fragment", "as in https://connections.example.com"
         )
-    config = Config(settings=replace(settings.load(env), url=None, plane=plane), environ=env, **values)
+    config = Config(settings=replace(settings.load(env), url=None, policy=policy), environ=env, **values)
     config = replace(config, provider=_provider(env, config.public_url))
     try:
         is_port = 0 < config.address[1] <= 65_535

@@ -76,7 +76,7 @@ class Context:
     @property
     def is_shared(self) -> bool:
         """Say whether many users share the store, which a control plane then guards."""
-        return self.settings.plane is not None
+        return self.settings.policy is not None
 
     @property
     def is_audited(self) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qualytics.secret import Secret
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
-    from qualytics.settings import Plane, Settings
+    from qualytics.settings import ServerPolicy, Settings
 
 
 def require_allowed(settings: Settings, draft: Draft) -> None:
@@ -32,7 +32,7 @@ def require_allowed(settings: Settings, draft: Draft) -> None:
         InvalidInput: with the code type-not-allowed, or for a path in a parameter.
 
     """
-    if settings.plane is None:
+    if settings.policy is None:
         return
     connector, values = draft.connector, draft.values
     parameters = values.get("parameters") or {}
@@ -43,30 +43,32 @@ def require_allowed(settings: Settings, draft: Draft) -> None:
             problems.add(f"parameters.{param.name}", "is a file, which a control plane does not read", hint)
     problems.finish()
     files = list(_files(connector, values, parameters))
-    if files and not all(_is_listed(settings.plane, path) for path in files):
+    if files and not all(_is_listed(settings.policy, path) for path in files):
         hint = "an Admin lists the directory of the file, or the driver's jar, with --allow-file when the server starts"
         raise _not_allowed(f"a {connector.type} connection reads a file that this control plane does not allow", hint)
     is_held = connector.pinned is not None or bool(files)
-    if not is_held and connector.type not in settings.plane.types:
+    if not is_held and connector.type not in settings.policy.types:
         hint = f"an Admin can allow it with --allow-type {connector.type} when the server starts"
         message = f"{connector.type} is off here: nothing holds its driver to the address that was checked"
         raise _not_allowed(message, hint)
 
 
-def lent(plane: Plane | None, connector: Connector, values: Mapping[str, Any]) -> dict[str, Secret]:
+def default_credentials(
+    policy: ServerPolicy | None, connector: Connector, values: Mapping[str, Any]
+) -> dict[str, Secret]:
     """Return what the control plane's own identity gives a connection that has none, by field."""
-    if plane is None or plane.identity is None or connector.default_credentials is None:
+    if policy is None or policy.identity is None or connector.default_credentials is None:
         return {}
-    return dict(zip(connector.default_credentials(values), plane.identity, strict=False))
+    return dict(zip(connector.default_credentials(values), policy.identity, strict=False))
 
 
 def policy_of(settings: Settings) -> Policy | None:
     """Return what tests may reach; None where nothing is forbidden."""
-    if settings.plane is None:
+    if settings.policy is None:
         return None
     from qualytics.probe.egress import Policy
 
-    return Policy(settings.plane.targets, tuple(own_store(settings)))
+    return Policy(settings.policy.targets, tuple(own_store(settings)))
 
 
 def own_store(settings: Settings) -> Iterator[tuple[str, int]]:
@@ -144,9 +146,9 @@ def _files(connector: Connector, values: Mapping[str, Any], parameters: Mapping[
     yield from parameters.get("jars") or ()
 
 
-def _is_listed(plane: Plane, path: str) -> bool:
+def _is_listed(policy: ServerPolicy, path: str) -> bool:
     real = os.path.realpath(path)  # a link must not lead out of what is allowed
-    return any(_holds(os.path.realpath(allowed), real) for allowed in plane.files)
+    return any(_holds(os.path.realpath(allowed), real) for allowed in policy.files)
 
 
 def _holds(allowed: str | Path, path: str) -> bool:

@@ -14,7 +14,7 @@ from qualytics.errors import Busy, Conflict, KeyMismatch, KeyMissing, NotSignedI
 from qualytics.service.accounts.tokens import Tokens, authenticate
 from qualytics.service.accounts.users import Users
 from qualytics.service.context import Context
-from qualytics.settings import Plane
+from qualytics.settings import ServerPolicy
 from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION
 from qualytics.store.sqlite.upkeep import backup, check, restore
@@ -240,7 +240,7 @@ def test_a_client_can_restore_and_go_on(changed, tmp_path):
 @pytest.fixture
 def signed_in(settings):
     """Return the settings of a store that a control plane serves, a token of it, and one that is revoked."""
-    shared = replace(settings, plane=Plane())
+    shared = replace(settings, policy=ServerPolicy())
     with Context(shared) as context:
         Users(context).create({"name": "ada", "role": "Admin"})
         good, ended = (Tokens(context).create("t", user="ada") for _ in range(2))

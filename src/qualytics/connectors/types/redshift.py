@@ -306,7 +306,7 @@ CONNECTOR = Connector(
         ("BASIC", "username and password"),
         (
             "IAM_ROLE",
-            "role_arn; an AWS access key id in username and its secret key in password, which assume it; a control plane may lend its keys to roles with an external_id",
+            "role_arn; an AWS access key id in username and its secret key in password, which assume it; a control plane may have keys of its own for roles with an external_id",
         ),
     ),
     # Amazon Redshift Database Developer Guide, "GRANT" and "SVV_TABLES"; Management Guide, "Using IAM authentication".

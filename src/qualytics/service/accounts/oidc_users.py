@@ -9,7 +9,7 @@ from qualytics.errors import NotSignedIn
 from qualytics.service import validate
 from qualytics.service.clock import now
 from qualytics.service.context import Action
-from qualytics.service.similar_names import twin_of
+from qualytics.service.similar_names import similar_user
 from qualytics.store.tables.accounts import User
 
 if TYPE_CHECKING:
@@ -67,6 +67,6 @@ def _free_name(accounts: Accounts, identity: Identity) -> str:
     base = text.visible(identity.name or "")[:200] or text.visible(identity.subject)[:200] or "user"
     for number in range(1, _MAX_TRIES):
         name = base if number == 1 else f"{base}-{number}"
-        if accounts.user_named(validate.fold(name)) is None and twin_of(accounts, name) is None:
+        if accounts.user_named(validate.fold(name)) is None and similar_user(accounts, name) is None:
             return name
     raise NotSignedIn(f"too many users are named {base!r}", "ask an Admin to make a user for you")

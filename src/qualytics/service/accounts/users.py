@@ -15,7 +15,7 @@ from qualytics.service.accounts.tokens import end_others, issue, named
 from qualytics.service.clock import now
 from qualytics.service.context import changed_names
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
-from qualytics.service.similar_names import twin_of
+from qualytics.service.similar_names import similar_user
 from qualytics.store.tables.accounts import Accounts, User
 
 if TYPE_CHECKING:
@@ -270,8 +270,8 @@ def _require_free(accounts: Accounts, user: User, row: Mapping[str, Any] | None 
 
 
 def _require_distinct(accounts: Accounts, name: str, besides: int | None) -> None:
-    if (twin := twin_of(accounts, name, besides)) is not None:
-        message = f"the name {name!r} looks like that of user {twin.name!r}"
+    if (similar := similar_user(accounts, name, besides)) is not None:
+        message = f"the name {name!r} looks like that of user {similar.name!r}"
         raise NameTaken(message, "choose one that cannot be confused with it; both may hold letters of other alphabets")
 
 

@@ -86,7 +86,7 @@ class Discovery:
         with self._context.audited(TEST, "connection.discover", connection_id) as action:
             connection, stored = stored_with_secrets(self._context.store, connection_id)
             action.object_name = connection.name
-            asked = merge(connection, _overrides(connectors.get(connection.type), scope), self._context.settings.plane)
+            asked = merge(connection, _overrides(connectors.get(connection.type), scope), self._context.settings.policy)
             policy.require_same_target(self._context, connection, asked)
             asked = with_secrets(asked, stored)
             datastores = list(self._context.store.datastores.of_connection(connection_id))
@@ -109,9 +109,9 @@ class Discovery:
         limit_s = tests.checked_timeout(timeout_s)
         with self._context.audited(TEST, "connection.discover") as action:
             listing, scope = Listing(what, limit=MAX_NAMES), Scope(catalog)
-            asked = draft(given, self._context.settings.plane)
+            asked = draft(given, self._context.settings.policy)
             if more := _overrides(asked.connector, scope):
-                asked = draft({**given, **more}, self._context.settings.plane)
+                asked = draft({**given, **more}, self._context.settings.policy)
             report = self._asked(asked, listing, scope, limit_s)
             action.record_alone("done", what=what)
         return [item.name for item in report.items]

@@ -11,21 +11,21 @@ from qualytics.fields import BY_NAME, MAX_NAME, READ_ONLY, SECRETS
 from qualytics.secret import Secret
 from qualytics.service import documents, validate
 from qualytics.service.draft import Draft
-from qualytics.service.policy import lent, require_allowed
+from qualytics.service.policy import default_credentials, require_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qualytics.connectors import Connector
     from qualytics.model import Connection
-    from qualytics.settings import Plane, Settings
+    from qualytics.settings import ServerPolicy, Settings
     from qualytics.store.base import Store
 
 # What "-2", "-3" … may take when a name is made for a connection that was given none.
 _SUFFIX = 10
 
 
-def draft(given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
+def draft(given: Mapping[str, Any], policy: ServerPolicy | None = None) -> Draft:
     """Check the fields of a new connection; null, and an empty secret, stand for none; needs no store.
 
     Raises:
@@ -40,7 +40,7 @@ def draft(given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
     problems = validate.Problems()
     clean = validate.check_values(connector, rest, problems, masks_keep=False)
     values = _with_parameters(clean, clean.get("parameters"))
-    _check_complete(connector, values, problems, frozenset(), plane)
+    _check_complete(connector, values, problems, frozenset(), policy)
     return _split(connector, values)
 
 
@@ -51,7 +51,7 @@ def allowed_draft(given: Mapping[str, Any], settings: Settings) -> Draft:
         InvalidInput: the type is unknown or not allowed, or a value breaks a rule.
 
     """
-    new = draft(given, settings.plane)
+    new = draft(given, settings.policy)
     require_allowed(settings, new)
     return new
 
@@ -111,7 +111,7 @@ def require_some(changes: Mapping[str, Any]) -> None:
         raise UsageError("nothing to update", "give at least one field, as in --host db.example.com")
 
 
-def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = None) -> Draft:
+def merge(before: Connection, given: Mapping[str, Any], policy: ServerPolicy | None = None) -> Draft:
     """Check changes to a stored connection and return its changed form.
 
     None unsets a field; `parameters` merge by key, None removes a key; a mask keeps the secret.
@@ -133,7 +133,7 @@ def merge(before: Connection, given: Mapping[str, Any], plane: Plane | None = No
         values = _with_parameters(values, {**before.values.get("parameters", {}), **clean["parameters"]})
     values = {name: value for name, value in values.items() if value is not None}
     kept = frozenset(before.secrets_set - clean.keys())
-    _check_complete(connector, values, problems, kept, plane)
+    _check_complete(connector, values, problems, kept, policy)
     return replace(_split(connector, values), kept=kept)
 
 
@@ -175,12 +175,14 @@ def _check_complete(
     values: Mapping[str, Any],
     problems: validate.Problems,
     kept: frozenset[str],
-    plane: Plane | None,
+    policy: ServerPolicy | None,
 ) -> None:
-    # What a control plane lends counts as set, but where the connection has its own.
-    loan = {name for name in lent(plane, connector, values) if values.get(name) is None and name not in kept}
-    plain = {name: str(name) for name in loan if not BY_NAME[name].is_secret}
-    validate.check_complete(connector, {**values, **plain}, problems, kept | (loan - plain.keys()))
+    # What a control plane gives counts as set, but where the connection has its own.
+    defaults = {
+        name for name in default_credentials(policy, connector, values) if values.get(name) is None and name not in kept
+    }
+    plain = {name: str(name) for name in defaults if not BY_NAME[name].is_secret}
+    validate.check_complete(connector, {**values, **plain}, problems, kept | (defaults - plain.keys()))
     problems.finish()
 
 

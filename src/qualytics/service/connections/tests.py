@@ -43,7 +43,7 @@ def discover(
     from qualytics import probe
 
     _check(tested, scope)
-    tested = _with_loan(context, tested)
+    tested = _with_default_credentials(context, tested)
     plan = probe.Plan(
         type=tested.connector.type,
         values=tested.values,
@@ -61,12 +61,12 @@ def discover(
     return documents.report_document(report), report
 
 
-def _with_loan(context: Context, tested: Draft) -> Draft:
-    loan = policy.lent(context.settings.plane, tested.connector, tested.values)
-    if not loan or any(name in tested.values or name in tested.secrets for name in loan):
+def _with_default_credentials(context: Context, tested: Draft) -> Draft:
+    defaults = policy.default_credentials(context.settings.policy, tested.connector, tested.values)
+    if not defaults or any(name in tested.values or name in tested.secrets for name in defaults):
         return tested
-    secrets = {name: secret for name, secret in loan.items() if BY_NAME[name].is_secret}
-    plain = {name: secret.reveal() for name, secret in loan.items() if name not in secrets}
+    secrets = {name: secret for name, secret in defaults.items() if BY_NAME[name].is_secret}
+    plain = {name: secret.reveal() for name, secret in defaults.items() if name not in secrets}
     return replace(tested, values={**tested.values, **plain}, secrets={**tested.secrets, **secrets})
 
 

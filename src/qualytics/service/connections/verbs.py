@@ -148,7 +148,7 @@ class Connections:
         return self.update(connection_id, as_replacement(given), **how)
 
     def _changed(self, store: Store, before: Connection, given: Mapping[str, Any]) -> Draft:
-        changed = merge(before, as_patch(given), self._context.settings.plane)
+        changed = merge(before, as_patch(given), self._context.settings.policy)
         policy.require_allowed(self._context.settings, changed)
         policy.require_same_target(self._context, before, changed)
         names.require_free(store, changed.values["name"], besides=before.id)
@@ -271,7 +271,7 @@ class Connections:
             before, stored = stored_with_secrets(self._context.store, connection_id)
             action.object_name = before.name
             overrides = as_overrides(before.type, overrides or {})
-            tested = merge(before, overrides, self._context.settings.plane)
+            tested = merge(before, overrides, self._context.settings.policy)
             policy.require_allowed(self._context.settings, tested)
             policy.require_same_target(self._context, before, tested)
             scope = tests.with_entrances(scope, self._context.store.datastores.of_connection(connection_id))

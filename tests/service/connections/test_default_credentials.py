@@ -1,4 +1,4 @@
-"""A control plane's own identity: lent to roles that name an external id, and to nothing else."""
+"""A control plane's own identity: given to roles that name an external id, and to nothing else."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from qualytics.secret import Secret
 from qualytics.server import config
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
-from qualytics.settings import Plane, Settings
+from qualytics.settings import ServerPolicy, Settings
 
 ROLE = {
     "authentication_type": "IAM_ROLE",
@@ -44,15 +44,15 @@ def plans():
 
 @pytest.fixture
 def connections(home, plans):
-    """Return the service of a control plane that lends its identity; the plans of its tests are kept, not run."""
-    plane = Plane(identity=(Secret(IDENTITY[0]), Secret(IDENTITY[1])))
+    """Return the service of a control plane that has default credentials; the plans of its tests are kept, not run."""
+    policy = ServerPolicy(identity=(Secret(IDENTITY[0]), Secret(IDENTITY[1])))
 
     def keep(plan):
         plans.append(plan)
         detected = dict.fromkeys(DETECTED)
         return TestReport(failure=None, stages=(), duration_ms=1.0, message="tested", detected=detected)
 
-    with Context(Settings(home=home, plane=plane)) as context:
+    with Context(Settings(home=home, policy=policy)) as context:
         context.run_with(keep)
         yield Connections(context)
 
@@ -91,7 +91,7 @@ def test_own_keys_win_over_the_identity(connections, plans):
 
 def test_a_store_of_ones_own_lends_nothing(connections):
     context = connections._context
-    context.settings = replace(context.settings, plane=None)
+    context.settings = replace(context.settings, policy=None)
     with pytest.raises(InvalidInput):
         connections.create(given("s3"))
 
@@ -99,7 +99,7 @@ def test_a_store_of_ones_own_lends_nothing(connections):
 def test_half_an_identity_is_refused_at_the_start():
     with pytest.raises(UsageError, match="belong together"):
         config.load({"QUALYTICS_BASE_ACCESS_KEY": "KEYID"})
-    plane = config.load({"QUALYTICS_BASE_ACCESS_KEY": "KEYID", "QUALYTICS_BASE_SECRET_KEY": "x"}).settings.plane
+    plane = config.load({"QUALYTICS_BASE_ACCESS_KEY": "KEYID", "QUALYTICS_BASE_SECRET_KEY": "x"}).settings.policy
     assert plane.identity[0].reveal() == "KEYID"
 
 
