@@ -242,7 +242,7 @@ CONNECTOR = Connector(
     verified="emulator: ministack, which checks keys and roles and runs the SQL",
     authentication=(
         ("BASIC", "username: the access key id; password: the secret access key"),
-        ("IAM_ROLE", "the same keys, and role_arn in parameters; external_id where the role's trust policy asks for it; a control plane may lend its keys to roles with one"),
+        ("IAM_ROLE", "the same keys, and role_arn in parameters; external_id where the role's trust policy asks for it; a control plane may have keys for roles with one"),
     ),
     privileges=(
         "athena:GetWorkGroup, StartQueryExecution, GetQueryExecution and GetQueryResults on the work group",

@@ -92,7 +92,7 @@ CONNECTOR = Connector(
     verified="emulator: moto, which checks keys, signatures and policies of users; role_arn is assumed unchecked",
     authentication=(
         ("SHARED_KEY", "access_key and secret_key of a user of IAM"),
-        ("IAM_ROLE", "the same keys, and role_arn in parameters; external_id where the role's trust policy asks for it; a control plane may lend its keys to roles with one"),
+        ("IAM_ROLE", "the same keys, and role_arn in parameters; external_id where the role's trust policy asks for it; a control plane may have keys for roles with one"),
     ),
     privileges=(
         "s3:ListBucket on arn:aws:s3:::BUCKET and s3:GetObject on arn:aws:s3:::BUCKET/PATH/*",
