@@ -25,7 +25,7 @@ from qualytics.connectors.shared import object_store
 from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from testbed import objects, relay
-from tests.connectors.test_objects import ABFS, GOOGLE_KEY, ROLE
+from tests.connectors.shared.test_object_store import ABFS, GOOGLE_KEY, ROLE
 from tests.support import faults
 from tests.support.faults_suite import limit_of
 from tests.support.keys import RSA

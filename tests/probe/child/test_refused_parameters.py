@@ -17,14 +17,13 @@ from qualytics.connectors import all_connectors, get
 from qualytics.probe import Plan, run
 from qualytics.secret import Secret
 from testbed.reach import reaching
-from tests.connectors import (
+from tests.connectors.shared import test_files, test_object_store
+from tests.connectors.types import (
     test_db2,
     test_dremio,
-    test_files,
     test_hive,
     test_jdbc,
     test_mysql,
-    test_objects,
     test_oracle,
     test_postgresql,
     test_presto,
@@ -72,9 +71,9 @@ DANGEROUS = {
     "presto": test_presto.DANGEROUS,
     "trino": test_presto.DANGEROUS,
     "dremio": test_dremio.DANGEROUS,
-    "s3": test_objects.S3_REFUSED,
-    "gcs": test_objects.GCS_REFUSED,
-    "abfs": test_objects.ABFS_REFUSED,
+    "s3": test_object_store.S3_REFUSED,
+    "gcs": test_object_store.GCS_REFUSED,
+    "abfs": test_object_store.ABFS_REFUSED,
     "jdbc": test_jdbc.DANGEROUS,
     "databricks": DATABRICKS,
     "databricks_native": DATABRICKS,
