@@ -148,3 +148,16 @@ def test_a_uri_is_not_repeated(kind, uri):
 def test_a_host_is_not_repeated(place):
     for host in (place, f"postgresql://{place}/x"):
         refusal(QualyticsError, draft, {"type": "postgresql", "host": host, "username": "app"})
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
+def test_hosts_that_are_this_machine(host):
+    assert urls.is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "localhost.example.com", "127.0.0.1.example.com", "128.0.0.1", "127.0.0", "0.0.0.0", "::", "::2", "::1%lo"],
+)
+def test_hosts_that_are_not(host):
+    assert not urls.is_loopback(host)

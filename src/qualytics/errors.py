@@ -218,7 +218,7 @@ class Abandoned(QualyticsError):
 
     code = "abandoned"
     http_status = 499
-    meaning = "whoever asked hung up before the answer, so what they asked for was ended"
+    meaning = "the client closed the connection before the answer, so what it asked for was ended"
 
 
 class AddressTaken(QualyticsError):
@@ -233,7 +233,7 @@ class Unreachable(QualyticsError):
 
     code = "unreachable"
     http_status = 502
-    meaning = "the control plane could not be reached, or what answered is none"
+    meaning = "the control plane could not be reached, or what answered is not a control plane"
 
 
 class Busy(QualyticsError):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
+
+_LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, in lower case and without brackets, is this machine."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def split(text: str) -> SplitResult:

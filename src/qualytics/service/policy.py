@@ -49,7 +49,7 @@ def require_allowed(settings: Settings, draft: Draft) -> None:
     is_held = connector.pinned is not None or bool(files)
     if not is_held and connector.type not in settings.policy.types:
         hint = f"an Admin can allow it with --allow-type {connector.type} when the server starts"
-        message = f"{connector.type} is off here: nothing holds its driver to the address that was checked"
+        message = f"{connector.type} is off here: its driver cannot be pinned to the address that was checked"
         raise _not_allowed(message, hint)
 
 

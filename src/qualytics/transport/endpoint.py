@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from qualytics.urls import is_loopback
+
 PORTS = {"https": 443, "http": 80}
-_LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -34,4 +34,4 @@ class Endpoint:
     @property
     def is_loopback(self) -> bool:
         """Say whether it is on this machine."""
-        return _LOOPBACK.fullmatch(self.host) is not None
+        return is_loopback(self.host)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from qualytics.connectors.contract import Chars, Endpoint, Param, Verdict, refuse, tls_params
-from qualytics.urls import split
+from qualytics.urls import is_loopback, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,16 +74,6 @@ def endpoint_of(values: Mapping[str, Any], default_host: str, default_port: int 
     if not https and not is_loopback(host):
         raise ValueError("must be https; plain http is for this machine only")
     return Endpoint(host, port or (443 if https else 80), https)
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def base_url(target: Target) -> str:

@@ -28,12 +28,12 @@ from qualytics.connectors.shared.http import (
     by_class,
     by_status,
     endpoint_of,
-    is_loopback,
     pin,
     roots_of,
     segment,
 )
 from qualytics.module_path import leave_out
+from qualytics.urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
