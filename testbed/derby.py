@@ -68,7 +68,7 @@ def derby(passwords: Mapping[str, str]) -> Iterator[Server]:
         control = ["org.apache.derby.drda.NetworkServerControl", "start", "-noSecurityManager"]
         command = ["java", f"-Dderby.system.home={directory}", "-cp", jars, *control]
         try:
-            server.start([*command, "-h", server.host, "-p", str(server.port)], lambda: _listens(server))
+            server.start([*command, "-h", server.host, "-p", str(server.port)], server.listens)
             yield server
         finally:
             server.stop()
@@ -78,14 +78,6 @@ def _property(value: str) -> str:
     # java.util.Properties: everything may be written by its number.
     units = value.encode("utf-16-be")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
-
-
-def _listens(server: Server) -> bool:
-    try:
-        socket.create_connection((server.host, server.port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from typing import TYPE_CHECKING
 
 from testbed import servers
@@ -69,15 +68,7 @@ def hive(transport: str = "binary") -> Iterator[servers.Server]:
         place = command.index("--hiveconf")
         command = [*command[:place], "spark-internal", *command[place:]]
         try:
-            server.start(command, lambda: _listens(server.port))
+            server.start(command, server.listens)
             yield server
         finally:
             server.stop()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True

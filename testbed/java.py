@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,15 +81,7 @@ def hsqldb(password: str) -> Iterator[Server]:
 
 def _run(server: Server, command: list[str]) -> Iterator[Server]:
     try:
-        server.start(command, lambda: _listens(server))
+        server.start(command, server.listens)
         yield server
     finally:
         server.stop()
-
-
-def _listens(server: Server) -> bool:
-    try:
-        socket.create_connection((server.host, server.port), 1).close()
-    except OSError:
-        return False
-    return True

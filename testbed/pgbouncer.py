@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from typing import TYPE_CHECKING, Any
 
 from testbed import servers
@@ -59,15 +58,7 @@ def pgbouncer(
         for path in (words, ini):
             servers.own(path)
         try:
-            front.start([command, str(ini)], lambda: _listens(front))
+            front.start([command, str(ini)], front.listens)
             yield front
         finally:
             front.stop()
-
-
-def _listens(server: servers.Server) -> bool:
-    try:
-        socket.create_connection((server.host, server.port)).close()
-    except OSError:
-        return False
-    return True

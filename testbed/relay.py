@@ -22,7 +22,7 @@ def relay(port: int, certificate: Any, host: str = "127.0.0.1") -> Iterator[int]
 
     `certificate` is (chain, key) of trustme; yields the relay's port.
     """
-    context = _context(*certificate)
+    context = server_context(*certificate)
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as peers:
         acceptor = threading.Thread(target=_accept, args=(listener, context, (host, port), peers), daemon=True)
         acceptor.start()
@@ -33,7 +33,8 @@ def relay(port: int, certificate: Any, host: str = "127.0.0.1") -> Iterator[int]
             acceptor.join(5)
 
 
-def _context(chain: Any, key: Any) -> ssl.SSLContext:
+def server_context(chain: Any, key: Any) -> ssl.SSLContext:
+    """Return the TLS of a server with a certificate of trustme: its chain and its key."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "server.pem"

@@ -96,6 +96,14 @@ class Server:
                 )
             time.sleep(0.02)
 
+    def listens(self) -> bool:
+        """Say whether somebody takes connections where the server is to listen."""
+        try:
+            socket.create_connection((self.host, self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
     def stop(self) -> None:
         """Stop the server and wait for its end."""
         if self.process is None:

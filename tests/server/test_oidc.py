@@ -30,20 +30,24 @@ def provider():
         yield server
 
 
+def settings_for(provider):
+    """Return the variables of a control plane that lets people in with a provider."""
+    return {
+        "QUALYTICS_PUBLIC_URL": PUBLIC,
+        "QUALYTICS_OIDC_ISSUER": provider.issuer,
+        "QUALYTICS_OIDC_CLIENT_ID": CLIENT["client_id"],
+        "QUALYTICS_OIDC_CLIENT_SECRET": SECRET,
+        "QUALYTICS_OIDC_NAME": "Example & Co",
+    }
+
+
 @pytest.fixture(scope="module")
 def control_plane(provider, tmp_path_factory):
     """Return a function that runs a control plane which lets people in with the provider."""
     with contextlib.ExitStack() as running:
 
         def run(**settings):
-            environ = {
-                "QUALYTICS_PUBLIC_URL": PUBLIC,
-                "QUALYTICS_OIDC_ISSUER": provider.issuer,
-                "QUALYTICS_OIDC_CLIENT_ID": CLIENT["client_id"],
-                "QUALYTICS_OIDC_CLIENT_SECRET": SECRET,
-                "QUALYTICS_OIDC_NAME": "Example & Co",
-            }
-            environ |= {f"QUALYTICS_OIDC_{name}": value for name, value in settings.items()}
+            environ = settings_for(provider) | {f"QUALYTICS_OIDC_{name}": value for name, value in settings.items()}
             home = tmp_path_factory.mktemp("oidc") / "home"
             return running.enter_context(serving(home, environ=environ))
 
@@ -228,12 +232,7 @@ def proxied(tmp_path_factory):
         oidc.provider([CLIENT], "login.invalid", authority.issue_cert("login.invalid")) as provider,
         tunnelling(log) as port,
     ):
-        environ = {
-            "QUALYTICS_PUBLIC_URL": PUBLIC,
-            "QUALYTICS_OIDC_ISSUER": provider.issuer,
-            "QUALYTICS_OIDC_CLIENT_ID": CLIENT["client_id"],
-            "QUALYTICS_OIDC_CLIENT_SECRET": SECRET,
-            "QUALYTICS_OIDC_NAME": "Example & Co",
+        environ = settings_for(provider) | {
             "QUALYTICS_OIDC_DEFAULT_ROLE": "Member",
             "HTTPS_PROXY": f"http://127.0.0.1:{port}",
             "SSL_CERT_FILE": str(folder / "ca.pem"),

@@ -13,6 +13,7 @@ from qualytics.store.schema import MIGRATIONS, VERSION
 from qualytics.store.sqlite import lock
 from qualytics.store.sqlite.opening import migrate
 from qualytics.store.sqlite.upkeep import backup, check, restore
+from tests.support.older_stores import undoing
 
 CREATE_FIFTY = """
 import json
@@ -87,17 +88,9 @@ with qualytics.connect() as client:
 
 def older_store(settings, version):
     """Turn a store into one of an older schema."""
-    newer_tables = ("tokens", "users", "logins", "own_secrets", "audit", "operations")
-    undo = {
-        2: ["DROP INDEX connections_by_type_and_name"],
-        3: [*(f"DROP TABLE {table}" for table in newer_tables), "ALTER TABLE datastores DROP COLUMN settings"],
-        4: [f"ALTER TABLE tokens DROP COLUMN {column}" for column in ("made_by", "is_final")],
-        5: ["DROP INDEX audit_refused"],
-    }
     with sqlite3.connect(settings.store_path) as database:
-        for number in range(VERSION, version, -1):
-            for statement in undo[number]:
-                database.execute(statement)
+        for statement in undoing(version):
+            database.execute(statement)
         database.execute(f"PRAGMA user_version = {version}")
     database.close()
 

@@ -6,11 +6,9 @@ import concurrent.futures
 import contextlib
 import http.server
 import multiprocessing
-import ssl
 import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from qualytics.connectors import get
@@ -19,6 +17,7 @@ from qualytics.probe import Plan, run
 from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from qualytics.service.validate import Problems, check_complete, check_values
+from testbed.relay import server_context
 from tests.support import faults
 from tests.support.faults_suite import FAULTS, limit_of
 
@@ -120,7 +119,7 @@ def serving(
 
     with Server(address, Handler) as server:
         if certificate is not None:
-            context = _context(*certificate)
+            context = server_context(*certificate)
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -130,13 +129,3 @@ def serving(
         finally:
             server.shutdown()
             thread.join(5)
-
-
-def _context(chain: Any, key: Any) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "server.pem"
-        path.touch(0o600)
-        path.write_bytes(key.bytes() + b"".join(blob.bytes() for blob in chain))
-        context.load_cert_chain(path)
-    return context

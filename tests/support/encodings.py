@@ -3,7 +3,6 @@
 import base64
 import html
 import json
-import random
 import textwrap
 from urllib.parse import quote, quote_plus
 
@@ -188,9 +187,3 @@ SURROUNDINGS = (
     ("https://h.example.com/login?p=", "&x=1"),
     ("x", "y"),
 )  # fmt: skip
-
-
-def surrounded(text, number=None):
-    """Return a text inside another."""
-    before, after = random.choice(SURROUNDINGS) if number is None else SURROUNDINGS[number % len(SURROUNDINGS)]
-    return f"{before}{text}{after}"

@@ -1,17 +1,18 @@
 """Threads that do the same again and again while a test does something to what they use."""
 
 import threading
+from abc import ABC, abstractmethod
 
 
-class Threads:
+class Threads(ABC):
     """Runs `once(number, count)` in each of some threads until the end; `done()` counts what went well."""
 
     def __init__(self, size):
         self._over, self._rounds = threading.Event(), threading.Semaphore(0)
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(size)]
 
-    def once(self, number, count):
-        raise NotImplementedError
+    @abstractmethod
+    def once(self, number, count): ...
 
     def done(self):
         self._rounds.release()

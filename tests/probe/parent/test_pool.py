@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import json
 import os
 import select
@@ -24,6 +23,7 @@ from qualytics.probe.egress import Policy
 from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
 from tests.support import faults
+from tests.support.pooled import HERE, server_plan, told
 from tests.support.processes import descendants, holds, parent, readable, watched
 from tests.support.trial import outcome
 
@@ -31,43 +31,6 @@ pytestmark = pytest.mark.slow  # each test starts processes
 
 
 KEY, CANARY = b"key-of-the-store-0d4c", "canary-77e1ac"
-HERE = Policy(("127.0.0.0/8", "::1"))
-
-
-@pytest.fixture
-def driver(driver):
-    """Write drivers whose plans may reach this machine."""
-    return functools.partial(driver, policy=HERE)
-
-
-@pytest.fixture
-def pool(private):
-    """Return a pool that must leave nothing behind."""
-    before = descendants(os.getpid())
-    with Pool(8, 100) as found:
-        yield found
-    assert list(private.iterdir()) == []
-    assert descendants(os.getpid()) <= before
-
-
-def server_plan(type_, port, timeout_s=20.0, policy=HERE, password="a password", **parameters):
-    values = {"host": "127.0.0.1", "port": port, "username": "somebody", "parameters": parameters}
-    return probe.Plan(type_, values, {"password": Secret(password)}, timeout_s, policy=policy)
-
-
-def told(report):
-    """Return what a driver raised as a JSON text."""
-    return json.loads(report.failure.detail.removeprefix("ValueError: "))
-
-
-WHO = "raise ValueError(json.dumps([os.getpid(), IMPORTED_BY, os.nice(0), os.getppid()]))"
-
-
-# What a child of a pool has: its parent's niceness and the pool's own, as far as the system goes.
-NICENESS = min(os.nice(0) + 10, 19)
-
-
-IMPORTED = "IMPORTED_BY = os.getpid()"
 
 
 @pytest.mark.servers
@@ -107,8 +70,8 @@ def test_many_tests_of_real_servers_are_connected(pool, postgres_server, mariadb
         ("open('big', 'wb').truncate(1 << 30)", "the server answered with an error"),
     ],
 )
-def test_a_driver_that_crashes_is_an_internal_failure_and_the_next_test_is_well(pool, driver, body, ending):
-    plan = driver(
+def test_a_driver_that_crashes_is_an_internal_failure_and_the_next_test_is_well(pool, pool_driver, body, ending):
+    plan = pool_driver(
         f"if os.path.exists(HERE + '/well'): raise ValueError('well')\nopen(HERE + '/well', 'w').close()\n{body}"
     )
     assert pool.run(plan, "ann").failure.message.startswith(ending)
@@ -133,16 +96,16 @@ FIRST = """if not os.path.exists(HERE + "/first"):
         "os.kill(os.getppid(), signal.SIGSTOP)\ntime.sleep(60)",
     ],
 )
-def test_a_driver_that_hangs_ends_at_the_deadline(pool, driver, body):
-    plan = driver(FIRST + body, timeout_s=1.5)
+def test_a_driver_that_hangs_ends_at_the_deadline(pool, pool_driver, body):
+    plan = pool_driver(FIRST + body, timeout_s=1.5)
     assert pool.run(dataclasses.replace(plan, timeout_s=20.0), "ann").failure.detail == "ValueError: first"
     began = time.monotonic()
     assert outcome(pool.run(plan, "ann")) == ("open", "timeout")
     assert time.monotonic() - began <= 2.5
 
 
-def test_a_hanging_test_delays_no_other(private, driver):
-    hanging = driver("time.sleep(60)", timeout_s=120.0)
+def test_a_hanging_test_delays_no_other(private, pool_driver):
+    hanging = pool_driver("time.sleep(60)", timeout_s=120.0)
     with faults.silent() as silent, faults.closed() as closed, ThreadPoolExecutor(5) as threads:
         with Pool(8, 100) as pool:
             reports = [threads.submit(pool.run, hanging, "ann") for _ in range(2)]
@@ -153,7 +116,7 @@ def test_a_hanging_test_delays_no_other(private, driver):
         assert {outcome(report.result(30))[1] for report in reports} == {"transient"}
 
 
-def test_the_childs_surroundings_are_clean_and_its_own(pool, driver, monkeypatch):
+def test_the_childs_surroundings_are_clean_and_its_own(pool, pool_driver, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", CANARY)
     monkeypatch.setenv("QUALYTICS_KEY", CANARY)
     monkeypatch.setenv("SSL_CERT_FILE", "/roots.pem")
@@ -165,7 +128,7 @@ fds = sorted(int(n) for n in os.listdir("/proc/self/fd"))
 kinds = [os.readlink(f"/proc/self/fd/{n}").partition(":")[0] for n in fds if os.path.exists(f"/proc/self/fd/{n}")]
 raise ValueError(json.dumps([*found, HOME_THEN, os.path.exists(HOME_THEN), "socket" in kinds, "anon_inode" in kinds]))
 """
-    plan = driver(body, "HOME_THEN = tempfile.gettempdir()\nopen(HOME_THEN + '/left', 'w').close()")
+    plan = pool_driver(body, "HOME_THEN = tempfile.gettempdir()\nopen(HOME_THEN + '/left', 'w').close()")
     seen = set()
     for _ in range(2):
         environment, directory, files, mode, temporary, then, is_there, has_socket, has_inode = told(
@@ -187,7 +150,7 @@ raise ValueError(json.dumps([*found, HOME_THEN, os.path.exists(HOME_THEN), "sock
     ("last", "failure_class"),
     [("raise ValueError('bred')", "unknown"), ("os._exit(5)", "internal"), ("time.sleep(60)", "timeout")],
 )
-def test_nothing_that_a_driver_starts_outlives_the_test(pool, driver, last, failure_class):
+def test_nothing_that_a_driver_starts_outlives_the_test(pool, pool_driver, last, failure_class):
     body = """
 for leave in (False, True):
     if os.fork() == 0:
@@ -196,26 +159,26 @@ for leave in (False, True):
         os._exit(0)
 subprocess.Popen(["sleep", "61"], start_new_session=True)
 """
-    plan = driver(FIRST + body + last, timeout_s=3.0)
+    plan = pool_driver(FIRST + body + last, timeout_s=3.0)
     assert pool.run(plan, "ann").failure.detail == "ValueError: first"
     before = descendants(os.getpid())
     assert outcome(pool.run(plan, "ann")) == ("open", failure_class)
     assert descendants(os.getpid()) <= before
 
 
-def test_the_policy_holds_in_the_pool(pool, driver):
+def test_the_policy_holds_in_the_pool(pool, pool_driver):
     with faults.silent() as port:
         assert outcome(pool.run(server_plan("postgresql", port, policy=Policy()), "ann")) == ("resolve", "blocked")
     body = "from socket import create_connection\ncreate_connection(('127.0.0.1', 9))"
-    plan = driver(body)
+    plan = pool_driver(body)
     blocked = probe.Plan(plan.type, plan.values, {}, 20.0, policy=Policy())
     assert outcome(pool.run(blocked, "ann")) == ("open", "blocked")
     assert outcome(pool.run(plan, "ann")) == ("open", "refused")  # one test's policy is not another's
 
 
-def test_too_many_are_refused_and_the_rest_are_served(private, driver, started, tmp_path):
+def test_too_many_are_refused_and_the_rest_are_served(private, pool_driver, started, tmp_path):
     os.mkfifo(tmp_path / "go")
-    plan = driver("open(HERE + '/started', 'w').write('x')\nopen(HERE + '/go').read()\nraise ValueError('gone')")
+    plan = pool_driver("open(HERE + '/started', 'w').write('x')\nopen(HERE + '/go').read()\nraise ValueError('gone')")
     with Pool(1, 0) as pool, ThreadPoolExecutor(1) as threads:
         running = threads.submit(pool.run, plan, "ann")
         started.wait()
@@ -226,9 +189,9 @@ def test_too_many_are_refused_and_the_rest_are_served(private, driver, started, 
 
 
 @pytest.mark.parametrize(("where", "failure_class"), [("connect", "transient"), ("import", "internal")])
-def test_closing_ends_what_runs(private, driver, started, tmp_path, where, failure_class):
+def test_closing_ends_what_runs(private, pool_driver, started, tmp_path, where, failure_class):
     hang = f"open({str(tmp_path)!r} + '/started', 'w').write('x')\ntime.sleep(600)"
-    plan = driver(hang, timeout_s=120.0) if where == "connect" else driver("pass", hang, timeout_s=120.0)
+    plan = pool_driver(hang, timeout_s=120.0) if where == "connect" else pool_driver("pass", hang, timeout_s=120.0)
     before = descendants(os.getpid())
     pool = Pool(2, 2)
     with ThreadPoolExecutor(1) as threads:
@@ -338,7 +301,7 @@ def has_ended(pid):
         os.close(descriptor)
 
 
-def test_what_a_stopped_test_has_started_ends_at_its_deadline(pool, driver, tmp_path):
+def test_what_a_stopped_test_has_started_ends_at_its_deadline(pool, pool_driver, tmp_path):
     body = """
 pids = [os.getppid(), subprocess.Popen(["sleep", "61"], start_new_session=True).pid]
 if (child := os.fork()) == 0:
@@ -348,5 +311,5 @@ open(HERE + "/pids", "w").write(json.dumps([*pids, child]))
 os.kill(os.getppid(), signal.SIGSTOP)
 time.sleep(60)
 """
-    assert outcome(pool.run(driver(body, timeout_s=3.0), "ann"))[1] == "timeout"
+    assert outcome(pool.run(pool_driver(body, timeout_s=3.0), "ann"))[1] == "timeout"
     assert all(map(has_ended, json.loads((tmp_path / "pids").read_text())))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 import select
 import signal
@@ -14,56 +12,16 @@ import pytest
 from qualytics import connectors, probe
 from qualytics.probe.egress import Policy
 from qualytics.probe.parent.pool import Pool
-from qualytics.secret import Secret
 from tests.probe.child.test_stages import plan_for
 from tests.support import faults
-from tests.support.processes import descendants
+from tests.support.pooled import IMPORTED, NICENESS, WHO, server_plan, told
 from tests.support.trial import outcome
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
 
-HERE = Policy(("127.0.0.0/8", "::1"))
-
-
-@pytest.fixture
-def driver(driver):
-    """Write drivers whose plans may reach this machine."""
-    return functools.partial(driver, policy=HERE)
-
-
-@pytest.fixture
-def pool(private):
-    """Return a pool that must leave nothing behind."""
-    before = descendants(os.getpid())
-    with Pool(8, 100) as found:
-        yield found
-    assert list(private.iterdir()) == []
-    assert descendants(os.getpid()) <= before
-
-
-def server_plan(type_, port, timeout_s=20.0, policy=HERE, password="a password", **parameters):
-    values = {"host": "127.0.0.1", "port": port, "username": "somebody", "parameters": parameters}
-    return probe.Plan(type_, values, {"password": Secret(password)}, timeout_s, policy=policy)
-
-
-def told(report):
-    """Return what a driver raised as a JSON text."""
-    return json.loads(report.failure.detail.removeprefix("ValueError: "))
-
-
-WHO = "raise ValueError(json.dumps([os.getpid(), IMPORTED_BY, os.nice(0), os.getppid()]))"
-
-
-# What a child of a pool has: its parent's niceness and the pool's own, as far as the system goes.
-NICENESS = min(os.nice(0) + 10, 19)
-
-
-IMPORTED = "IMPORTED_BY = os.getpid()"
-
-
-def test_a_driver_is_imported_once_for_all_its_tests(pool, driver):
-    plan = driver(WHO, IMPORTED)
+def test_a_driver_is_imported_once_for_all_its_tests(pool, pool_driver):
+    plan = pool_driver(WHO, IMPORTED)
     found = [told(pool.run(plan, "ann")) for _ in range(3)]
     assert len({child for child, *_ in found}) == 3
     assert len({imported for _, imported, *_ in found}) == 1
@@ -91,8 +49,8 @@ def test_a_driver_that_is_not_to_be_forked_is_imported_by_each_test(pool):
     ],
     ids=["thread", "name", "abort", "exit", "error"],
 )
-def test_a_driver_whose_import_cannot_be_shared_is_tested_all_the_same(pool, driver, at_import):
-    plan = driver(WHO, f"raise_once = lambda: None\n{at_import}\n{IMPORTED}")
+def test_a_driver_whose_import_cannot_be_shared_is_tested_all_the_same(pool, pool_driver, at_import):
+    plan = pool_driver(WHO, f"raise_once = lambda: None\n{at_import}\n{IMPORTED}")
     for _ in range(2):
         report = pool.run(plan, "ann")
         child, imported, niceness, _ = told(report)
@@ -100,14 +58,14 @@ def test_a_driver_whose_import_cannot_be_shared_is_tested_all_the_same(pool, dri
         assert niceness == NICENESS
 
 
-def test_a_thread_that_an_import_needs_for_a_moment_does_no_harm(pool, driver):
-    plan = driver(WHO, f"threading.Thread(target=time.sleep, args=(0.05,)).start()\n{IMPORTED}")
+def test_a_thread_that_an_import_needs_for_a_moment_does_no_harm(pool, pool_driver):
+    plan = pool_driver(WHO, f"threading.Thread(target=time.sleep, args=(0.05,)).start()\n{IMPORTED}")
     child, imported, *_ = told(pool.run(plan, "ann"))
     assert child != imported
 
 
-def test_a_zygote_that_crashed_is_started_again(pool, driver):
-    plan = driver(WHO, IMPORTED)
+def test_a_zygote_that_crashed_is_started_again(pool, pool_driver):
+    plan = pool_driver(WHO, IMPORTED)
     first = told(pool.run(plan, "ann"))[1]
     process = os.pidfd_open(first)
     os.kill(first, signal.SIGKILL)
@@ -117,14 +75,14 @@ def test_a_zygote_that_crashed_is_started_again(pool, driver):
     assert second not in {first, child}
 
 
-def test_a_test_outlasts_the_zygote_that_it_came_from(pool, driver, started, tmp_path):
+def test_a_test_outlasts_the_zygote_that_it_came_from(pool, pool_driver, started, tmp_path):
     os.mkfifo(tmp_path / "go")
     body = """
 with open(HERE + "/started", "w") as out: out.write(str(IMPORTED_BY))
 open(HERE + "/go").read()
 raise ValueError("gone")
 """
-    plan = driver(body, IMPORTED)
+    plan = pool_driver(body, IMPORTED)
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(pool.run, plan, "ann")
         os.kill(int(started.wait()), signal.SIGKILL)
@@ -176,7 +134,7 @@ def test_no_driver_leaves_anything_where_it_was_imported(private):
             assert list(private.iterdir()) == [], type_
 
 
-def test_a_name_that_a_driver_took_of_a_look_up_at_its_import_is_guarded_as_well(pool, driver):
-    plan = driver("look_up('localhost', 9)", "from socket import getaddrinfo as look_up")
+def test_a_name_that_a_driver_took_of_a_look_up_at_its_import_is_guarded_as_well(pool, pool_driver):
+    plan = pool_driver("look_up('localhost', 9)", "from socket import getaddrinfo as look_up")
     blocked = probe.Plan(plan.type, plan.values, {}, 20.0, policy=Policy())
     assert outcome(pool.run(blocked, "ann")) == ("open", "blocked")

@@ -25,6 +25,7 @@ from qualytics.store.postgres import dialect
 from qualytics.store.schema import MIGRATIONS, TABLES, VERSION
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import check
+from tests.support.older_stores import undoing
 
 CREATE = ("connections", "create", "--type", "postgresql", "--host", "h", "--username", "u", "--password", "p")
 PARTS = {"host": "h", "username": "u", "type": "postgresql", "password": "p"}
@@ -149,16 +150,8 @@ def test_a_newer_store_is_refused_at_the_start_and_before_a_change(filled, raw):
 
 
 def older(raw, settings, version):
-    newer_tables = ("tokens", "users", "logins", "own_secrets", "audit", "operations")
-    undo = {
-        2: ["DROP INDEX connections_by_type_and_name"],
-        3: [*(f"DROP TABLE {table}" for table in newer_tables), "ALTER TABLE datastores DROP COLUMN settings"],
-        4: [f"ALTER TABLE tokens DROP COLUMN {column}" for column in ("made_by", "is_final")],
-        5: ["DROP INDEX audit_refused"],
-    }
-    for number in range(VERSION, version, -1):
-        for sql in undo[number]:
-            raw(settings, sql)
+    for sql in undoing(version):
+        raw(settings, sql)
     raw(settings, "UPDATE meta SET value = ? WHERE name = 'schema_version'", str(version))
 
 

@@ -13,6 +13,8 @@ from qualytics.connectors.contract import refuse
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Refusal
 
+AUTHENTICATION = (("NONE", "no login: the file is opened by the user who runs the test"),)
+PRIVILEGES = ("the right to read the file and to enter its directory, for that user",)
 SQLITE, DUCKDB = "a SQLite database", "a DuckDB database"
 TOO_SHORT, EMPTY = "too short for a database", "an empty file"
 _HEAD_BYTES = 4_096

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Item, Server, Target, Verdict, by_text, refuse
-from qualytics.connectors.shared.files import DUCKDB, clean_path, require_file
-from qualytics.connectors.shared.sql import named, one_row
+from qualytics.connectors.shared.files import AUTHENTICATION, DUCKDB, PRIVILEGES, clean_path, require_file
+from qualytics.connectors.shared.sql import fetched, named, one_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,17 +35,10 @@ def explain(text: str) -> Verdict | None:
 _SYSTEM = ("information_schema", "pg_catalog")
 
 
-def _rows(handle: Any, target: Target, sql: str, *arguments: str) -> Iterator[tuple[Any, ...]]:
-    result = handle.execute(sql, arguments)
-    while page := result.fetchmany(target.fetch_size):
-        yield from page
-        del page  # before the next is fetched: a test may hold so much
-
-
 def schemas(handle: Any, target: Target) -> Iterator[Item]:
     """Yield the schemas of the file."""
     sql = "select schema_name from information_schema.schemata where catalog_name = current_database() order by 1"
-    return named(_rows(handle, target, sql), "schema", _SYSTEM)
+    return named(fetched(handle.execute(sql), target.fetch_size), "schema", _SYSTEM)
 
 
 def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
@@ -55,7 +48,7 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
         "where table_catalog = current_database() and table_schema = ? and starts_with(table_name, ?) order by 1"
     )
     schema = target.schema or "main"
-    for name, table_type in _rows(handle, target, sql, schema, prefix):
+    for name, table_type in fetched(handle.execute(sql, (schema, prefix)), target.fetch_size):
         yield Item(name, "view" if table_type == "VIEW" else "table", schema in _SYSTEM)
 
 
@@ -111,6 +104,6 @@ CONNECTOR = Connector(
     schemas=schemas,
     tables=tables,
     verified="the real engine",
-    authentication=(("NONE", "no login: the file is opened by the user who runs the test"),),
-    privileges=("the right to read the file and to enter its directory, for that user",),
+    authentication=AUTHENTICATION,
+    privileges=PRIVILEGES,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from qualytics.connectors.contract import Connector, Item, Server, Target, Verdict, refuse
-from qualytics.connectors.shared.files import EMPTY, SQLITE, clean_path, require_file
+from qualytics.connectors.shared.files import AUTHENTICATION, EMPTY, PRIVILEGES, SQLITE, clean_path, require_file
 from qualytics.connectors.shared.sql import as_text, rows
 
 if TYPE_CHECKING:
@@ -133,6 +133,6 @@ CONNECTOR = Connector(
     schemas=schemas,
     tables=tables,
     verified="the real engine",
-    authentication=(("NONE", "no login: the file is opened by the user who runs the test"),),
-    privileges=("the right to read the file and to enter its directory, for that user",),
+    authentication=AUTHENTICATION,
+    privileges=PRIVILEGES,
 )

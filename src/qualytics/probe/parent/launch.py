@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 from qualytics.probe.interpreter import child_command, environment
@@ -38,7 +39,7 @@ def open_pipes() -> Iterator[Pipes]:
         ours.pop_all()
 
 
-class Child:
+class Child(ABC):
     """A child process, which leads a process group, by its number and our ends of its pipes."""
 
     def __init__(self, pid: int, pipes: Pipes) -> None:
@@ -55,11 +56,11 @@ class Child:
             self._wait(None)
         os.close(self.stdout)
 
-    def _wake(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _wake(self) -> None: ...
 
-    def _wait(self, timeout_s: float | None) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _wait(self, timeout_s: float | None) -> bool: ...
 
 
 class Spawned(Child):

@@ -1,0 +1,16 @@
+"""What turns the tables of a store back into those of an older version."""
+
+from qualytics.store.schema import VERSION
+
+_NEWER_TABLES = ("tokens", "users", "logins", "own_secrets", "audit", "operations")
+_UNDO = {
+    2: ["DROP INDEX connections_by_type_and_name"],
+    3: [*(f"DROP TABLE {table}" for table in _NEWER_TABLES), "ALTER TABLE datastores DROP COLUMN settings"],
+    4: [f"ALTER TABLE tokens DROP COLUMN {column}" for column in ("made_by", "is_final")],
+    5: ["DROP INDEX audit_refused"],
+}
+
+
+def undoing(version):
+    """Return the statements that take a store of the newest version back to an older one."""
+    return [statement for number in range(VERSION, version, -1) for statement in _UNDO[number]]
