@@ -142,6 +142,11 @@ def fold_part(part: str) -> str:
     return "\0" if folded is None else _SURROGATE.sub("\0", folded)
 
 
+def folded_key(key: str) -> str:
+    """Return the key of a parameter so that its spellings are equal."""
+    return text.folded(key, "NFKC", _MAX_KEY) or key
+
+
 def folded(wanted: Wanted) -> Wanted:
     """Return what a list asks for with its names as they are compared."""
     contains = fold_part(wanted.contains) if wanted.contains else None
@@ -188,7 +193,7 @@ def check_parameters(connector: Connector, given: dict[str, Any], problems: Prob
     clean: dict[str, Any] = {}
     known = {param.name: param for param in connector.params}
     for key, value in given.items():
-        name = text.folded(str(key), "NFKC", _MAX_KEY) or str(key)
+        name = folded_key(str(key))
         param = known.get(name)
         if param is None:
             _unknown_parameter(connector, str(key), name, problems)

@@ -46,6 +46,8 @@ class ApiTransport(Transport):
             Unreachable, UsageError: as of any transport.
 
         """
+        if self._is_ours:
+            return self._send(request)
         path, query = _split(request.target)
         if self._is_ours is None and _promise(query):
             # A server that ignores the promise would do it for good, so that it is asked for something harmless first.
@@ -137,15 +139,12 @@ def _whole(path: str, record: Mapping[str, Any], changes: Mapping[str, Any]) -> 
         body = {"secrets_manager": record["secrets_manager"], **body}
     before, after = record.get("parameters"), changes.get("parameters")
     if isinstance(before, dict) and isinstance(after, dict):
-        replaced = {_folded(name) for name in after}
-        body["parameters"] = {name: value for name, value in before.items() if _folded(name) not in replaced} | after
+        from qualytics.service.validate import folded_key  # where parameters are changed alone
+
+        replaced = {folded_key(name) for name in after}
+        kept = {name: value for name, value in before.items() if folded_key(name) not in replaced}
+        body["parameters"] = kept | after
     return body
-
-
-def _folded(name: str) -> str:
-    from qualytics import text  # where parameters are changed alone
-
-    return text.folded(name, "NFKC") or name
 
 
 def _translated(request: Request, reply: Reply) -> Reply:
