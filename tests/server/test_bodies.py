@@ -54,6 +54,19 @@ def test_two_hundred_megabytes_that_are_announced_are_refused_before_they_are_re
     assert b"connection: close" in found.lower()
 
 
+@pytest.mark.parametrize(("method", "path", "status"), [("PATCH", "/users/me", 405), ("POST", "/nowhere", 404)])
+@pytest.mark.parametrize("length", ["Content-Length: 2", "Transfer-Encoding: chunked"])
+def test_who_is_answered_before_the_body_came_is_told_that_the_connection_ends(plane, method, path, status, length):
+    answered, found = raw(plane, head(plane, length, method=method, path=path))
+    assert answered == status
+    assert b"connection: close" in found.lower()
+
+
+def test_a_connection_is_kept_after_a_body_that_was_read(plane):
+    _, found = raw(plane, head(plane, "Content-Length: 2"), [b"{}"])
+    assert b"connection: close" not in found.lower()
+
+
 def test_two_hundred_megabytes_in_chunks_are_refused_at_the_limit(plane):
     before = plane.memory()
     chunk = b"%x\r\n%s\r\n" % (MB, b" " * MB)

@@ -55,6 +55,8 @@ class Guard:
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = request_id
         status = 0
+        config = self._runtime.config
+        body = _Body(receive, config.request_s)
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -62,16 +64,18 @@ class Guard:
                 status = message["status"]
                 had = {name for name, _ in message["headers"]}
                 more = HEADERS if _NAMES.isdisjoint(had) else [pair for pair in HEADERS if pair[0] not in had]
-                own = (b"x-request-id", request_id.encode())
-                message = {**message, "headers": [*message["headers"], own, *more]}
+                own = [(b"x-request-id", request_id.encode())]
+                if not body.is_read and _has_body(scope) and b"connection" not in had:
+                    # The server closes then, as the rest would be read as the next request (RFC 9112, 9.6).
+                    own.append((b"connection", b"close"))
+                message = {**message, "headers": [*message["headers"], *own, *more]}
             await send(message)
 
-        config = self._runtime.config
         if problem := _refused(scope, config.body_bytes):
             await _answer(problem, sending)
         else:
             try:
-                await self._inner(scope, _in_time(receive, config.request_s), sending)
+                await self._inner(scope, body.receive, sending)
             except Exception as exc:
                 # It must still be answered, whatever was wrong; raised again where an answer has begun.
                 _log_fault.error("internal fault", exc_info=exc)
@@ -83,25 +87,31 @@ class Guard:
         write_request(scope["method"], scope["path"], status, seconds, request_id)
 
 
-def _in_time(receive: Receive, request_s: float) -> Receive:
-    # Only the body is waited for so long; what follows is the wait for the answer.
-    until = time.monotonic() + request_s
-    is_whole = False
+class _Body:
+    """Receives a request's body, which must be whole in time; what follows it is the wait for the answer."""
 
-    async def receiving() -> Any:
-        nonlocal is_whole
-        if is_whole:
-            return await receive()
+    def __init__(self, receive: Receive, limit_s: float) -> None:
+        self._receive = receive
+        self._until = time.monotonic() + limit_s
+        self.is_read = False
+
+    async def receive(self) -> Any:
+        """Return the next message of the request."""
+        if self.is_read:
+            return await self._receive()
         try:
-            message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._until - time.monotonic()))
         except TimeoutError:
             raise HTTPException(status_code=408) from None
         if message["type"] != "http.request":  # its chunks are none, or the client left in the middle of it
             raise HTTPException(status_code=400)
-        is_whole = not message.get("more_body")
+        self.is_read = not message.get("more_body")
         return message
 
-    return receiving
+
+def _has_body(scope: Any) -> bool:
+    found = dict(scope["headers"])
+    return b"transfer-encoding" in found or found.get(b"content-length", b"0") != b"0"
 
 
 def _refused(scope: Any, body_bytes: int) -> dict[str, Any] | None:
