@@ -26,6 +26,23 @@ def plane(tmp_path_factory):
         yield found
 
 
+@pytest.fixture(scope="session")
+def proxied(tmp_path_factory):
+    """Return a control plane behind a proxy on this machine, with a short patience."""
+    home = tmp_path_factory.mktemp("proxied") / "home"
+    with serving(home, "--trusted-proxy", "127.0.0.1", "--idle-s", "2") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def strict(tmp_path_factory):
+    """Return a control plane with small limits."""
+    home = tmp_path_factory.mktemp("strict") / "home"
+    small = ("--request-s", "1", "--idle-s", "2", "--requests-per-minute", "60", "--body-bytes", "2000")
+    with serving(home, *small) as found:
+        yield found
+
+
 @pytest.fixture
 def admin(plane):
     return plane.api("Admin")

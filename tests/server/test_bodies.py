@@ -8,6 +8,8 @@ import socket
 
 import pytest
 
+LARGE = ("/connections", "/connections/test", "/datastores", "/users", "/connections/datastores/bulk", "/cli/token")
+
 CREATE = ("POST", "/connections")
 GOOD = {"type": "postgresql", "host": "127.0.0.1", "username": "app"}
 MB = 1 << 20
@@ -193,3 +195,29 @@ def test_a_request_that_two_servers_could_read_in_two_ways_is_never_obeyed(plane
     assert status in {400, 411, 413, 415, 422, 501, None}, found
     assert found.count(b"HTTP/1.1 2") == 0
     assert admin("GET", "/connections?size=1").json["total"] == before
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "json"])
+def test_a_body_of_another_type_is_refused(admin, kind):
+    answer = admin("POST", "/connections", b'{"type": "postgresql", "host": "h"}', Content_Type=kind)
+    assert (answer.status, answer.json["code"]) == (415, "unsupported-media-type")
+
+
+def test_a_large_body_is_read_for_nobody_unknown(plane):
+    for path in LARGE:
+        large = b"{" + b" " * 20_000 + b"no JSON"
+        unknown, known = (plane.api(who)("POST", path, large) for who in (None, "Member"))
+        assert (unknown.status, unknown.json["code"]) == (401, "not-signed-in"), path
+        assert (known.status, known.json["errors"][0]["loc"]) == (422, ["body", "body"]), path
+        assert plane.api(None)("POST", path, b"{no JSON").status == 422, path  # a small one costs nothing
+
+
+def test_the_limit_of_a_body_is_a_setting(strict):
+    answer = strict.api("Admin")("POST", "/connections", b" " * 2_001)
+    assert (answer.status, answer.json["code"]) == (413, "too-large")
+
+
+def test_an_if_match_that_is_no_etag_is_not_repeated(plane, admin, made):
+    answer = admin("PATCH", f"/connections/{made()['id']}", {"username": "x"}, If_Match='"M4rk3r"')
+    assert answer.status == 422
+    assert b"M4rk3r" not in answer.body

@@ -92,16 +92,3 @@ def test_a_deletion_answers_with_what_it_deleted_where_that_is_preferred(made, a
         document = {"id": connection["id"], "name": connection["name"], "deleted": True}
         assert (answer.status, answer.json) == (200, document)
     assert admin("GET", f"/connections/{connection['id']}").status == 404
-
-
-def test_a_patch_of_a_datastore_merges_and_null_clears(made, admin, fresh):
-    given = {"connection_id": made()["id"], "database": "d", "schema": "s", "tags": ["a"], "description": "x"}
-    datastore = admin("POST", "/datastores", given | {"name": fresh(), "enrichment_prefix": "p", "group_id": 7}).json
-    path = f"/datastores/{datastore['id']}"
-    sent_back = admin("PATCH", path, datastore | {"description": "y"})
-    assert (sent_back.status, sent_back.json) == (200, datastore | {"description": "y"})
-    cleared = admin("PATCH", path, {"tags": None, "description": None, "enrichment_prefix": None}).json
-    assert cleared == datastore | {"tags": [], "global_tags": [], "description": None, "enrichment_prefix": None}
-    assert admin("PATCH", path, {"name": None}).status == 422
-    assert admin("PATCH", path, {"colour": "red"}).json["errors"][0]["type"] == "unknown-field"
-    assert admin("PATCH", path, {"id": 9}).json["code"] == "usage"

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import re
 import threading
+import time
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -322,3 +324,16 @@ def test_sign_ins_are_in_the_audit_log_without_what_was_typed(plane, browser, so
     assert (done["actor"], done["object_name"]) == ("member", "member")
     failed = next(entry for entry in entries if entry["address"] == somewhere["X_Forwarded_For"])
     assert (failed["actor"], failed["object_name"], failed["outcome"]) == ("nobody", None, "not-signed-in")
+
+
+@pytest.mark.slow
+def test_nobody_fills_the_store_with_sign_ins_that_are_never_ended(proxied):
+    query = urlencode({"redirect_uri": REDIRECT, "state": STATE})
+    ask = f"{proxied.url}/api/cli/authorize?{query}"
+    began, answered = time.monotonic(), 0
+    while (page := Browser().open(ask, X_Forwarded_For="198.51.100.7")).status == 200:
+        answered += 1
+        assert answered <= 301 + 5 * (time.monotonic() - began)  # 300 at once, and 300 a minute
+    assert page.status == 429
+    assert 1 <= int(page.header("retry-after")) <= 60
+    assert Browser().open(ask, X_Forwarded_For="198.51.100.8").status == 200

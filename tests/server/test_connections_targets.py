@@ -13,6 +13,15 @@ from qualytics.service.connections.drafts import draft
 from qualytics.settings import ServerPolicy
 from testbed.control_plane import serving
 
+DOWNGRADES = [
+    ("oracle", {"service_name": "X"}, {"protocol": "TCP"}),
+    ("oracle", {"service_name": "X", "protocol": "TCPS", "ssl_mode": "auto"}, {"protocol": None}),
+    ("dremio", {"authentication_type": "ACCESS_TOKEN"}, {"authentication_type": None}),
+    ("dremio", {}, {"ssl": False}),
+    ("db2", {}, {"ssl": False}),
+    ("mysql", {}, {"ssl_mode": "disable"}),
+]
+
 NEEDED = (409, "secret-needed-for-new-target")
 
 
@@ -224,3 +233,18 @@ def test_an_allowed_directory_opens_its_files_alone_and_closing_it_ends_tests(tm
     with serving(home, tokens=tokens) as plane:
         answer = plane.api()("POST", f"/connections/{good.json['id']}/test")
         assert (answer.status, answer.json["errors"][0]["type"]) == (422, "type-not-allowed")
+
+
+@pytest.mark.parametrize(("kind", "parameters", "change"), DOWNGRADES, ids=str)
+def test_a_stored_secret_keeps_its_protection_and_its_meaning(manager, admin, made, kind, parameters, change):
+    found = made(type=kind, password="pw", **({"parameters": parameters} if parameters else {}))
+    address = f"/connections/{found['id']}"
+    for answer in (
+        manager("PATCH", address, {"parameters": change}),
+        manager("PATCH", f"{address}?test=true", {"parameters": change}),
+        manager("PUT", address, {"name": found["name"], "type": kind, "parameters": change}),
+        manager("POST", f"{address}/test", {"parameters": change}),
+    ):
+        assert (answer.status, answer.json["code"]) == NEEDED, answer
+    assert admin("PATCH", f"{address}?dry_run=true", {"parameters": change}).status == 200
+    assert manager("PATCH", f"{address}?dry_run=true", {"parameters": change, "password": "new"}).status == 200

@@ -11,6 +11,24 @@ import pytest
 
 from testbed.control_plane import make_accounts
 
+HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
+
+
+def encoded(raw):
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+ODD_TOKENS = [
+    (HEADER, b"[]"),
+    (HEADER, b"[" * 2_900),
+    (HEADER, b'{"exp":' + b"9" * 2_500 + b"}"),
+    (HEADER, b'{"iss":[1],"aud":{}}'),
+    (encoded(b"[" * 2_900), b"{}"),
+    (encoded(b'{"alg":["HS256"]}'), b"{}"),
+    (encoded(b'{"alg":"HS256","b64":false}'), b"{}"),
+    (encoded(b'{"alg":"HS256","kid":5}'), b"{}"),
+]
+
 FAR = int(time.time()) + 86_400
 
 
@@ -19,7 +37,7 @@ def claims_of(token):
 
 
 def part(value):
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    return encoded(json.dumps(value).encode())
 
 
 def forged(plane, header=None, key="x" * 32, **changes):
@@ -135,3 +153,26 @@ def test_a_token_is_shown_once_and_kept_nowhere(plane, admin):
             assert signature.encode() not in file.read_bytes(), file.name
             assert bearer.encode() not in file.read_bytes(), file.name
     assert not [line for line in plane.log if signature in line]
+
+
+@pytest.mark.parametrize(
+    "token",
+    [*(f"{head}.{encoded(payload)}.{encoded(b'x' * 32)}" for head, payload in ODD_TOKENS), "..", "x" * 5_000],
+    ids=lambda token: token[:40],
+)
+def test_whatever_is_sent_as_a_token_is_refused_and_is_no_fault_of_ours(plane, token):
+    answer = plane.api(token)("GET", "/users/me")
+    assert (answer.status, answer.json["code"]) == (401, "not-signed-in"), answer
+
+
+def test_tokens_that_are_restored_count_as_those_that_are_made(plane, admin, fresh):
+    user = admin("POST", "/users", {"name": fresh(), "role": "Member"}).json["id"]
+    made = [admin("POST", "/user-tokens", {"name": "t", "user": user}).json for _ in range(100)]
+    own, ended = plane.api(made[2]["bearer_token"]), f"/user-tokens/{made[0]['id']}"
+    assert own("PUT", ended, {"revoke": True}).status == 200
+    assert own("POST", "/user-tokens", {"name": "one more"}).status == 200
+    answer = own("PUT", ended, {"revoke": False})
+    assert (answer.status, answer.json["code"]) == (409, "conflict")
+    assert own("GET", ended).json["active"] is False
+    assert own("PUT", f"/user-tokens/{made[1]['id']}", {"revoke": True}).status == 200
+    assert own("PUT", ended, {"revoke": False}).json["active"] is True

@@ -1,82 +1,21 @@
-"""Limits of time and number: slow senders, too many requests, memory, and an end that finishes what has begun."""
+"""What the requests of a worker share: who asks and how often, the tests that run for them, and what is tidied."""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import re
 import socket
-import threading
 import time
 
 import pytest
 
+from qualytics import settings
 from qualytics.server.config import SETTINGS
 from qualytics.service.clock import now
-from testbed.control_plane import serving
-
-
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory):
-    """Return a control plane with small limits."""
-    home = tmp_path_factory.mktemp("strict") / "home"
-    small = ("--request-s", "1", "--idle-s", "2", "--requests-per-minute", "60", "--body-bytes", "2000")
-    with serving(home, *small) as found:
-        yield found
-
-
-def head(plane, *lines, method="POST", path="/connections"):
-    first = [f"{method} /api{path} HTTP/1.1", "Host: x", f"Authorization: Bearer {plane.tokens['Member']}"]
-    return "\r\n".join([*first, *lines, "\r\n"]).encode()
-
-
-def test_a_body_that_trickles_is_given_up_and_delays_nobody(strict):
-    with socket.create_connection(("127.0.0.1", strict.port), timeout=30) as slow:
-        slow.sendall(head(strict, "Content-Type: application/json", "Content-Length: 1000"))
-        began = time.monotonic()
-        stop = threading.Event()
-
-        def trickle():
-            while not stop.wait(0.2):
-                try:
-                    slow.sendall(b" ")
-                except OSError:
-                    return
-
-        sender = threading.Thread(target=trickle)
-        sender.start()
-        try:
-            assert strict.api(None)("GET", "/health").status == 204
-            assert slow.recv(65_536).startswith(b"HTTP/1.1 408 ")
-            assert time.monotonic() - began < 2  # the limit is 1 s
-        finally:
-            stop.set()
-            sender.join()
-
-
-def test_headers_that_trickle_are_given_up(strict):
-    with socket.create_connection(("127.0.0.1", strict.port), timeout=30) as slow:
-        slow.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n")
-        began = time.monotonic()
-        answer = slow.recv(65_536)
-        assert time.monotonic() - began < 3  # the limit is 2 s
-        assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
-
-
-def test_a_client_that_asks_every_ten_seconds_keeps_its_connection():
-    """What closes a silent connection at the moment of the next question loses that question."""
-    assert next(setting for setting in SETTINGS if setting.name == "idle_s").default > 60
-
-
-def test_hundreds_of_silent_connections_delay_nobody(strict):
-    silent = [socket.create_connection(("127.0.0.1", strict.port), timeout=30) for _ in range(300)]
-    try:
-        for sock in silent:
-            sock.sendall(b"POST /api/connections HTTP/1.1\r\n")
-        assert strict.api(None)("GET", "/health").status == 204
-    finally:
-        for sock in silent:
-            sock.close()
+from qualytics.service.context import Context
+from testbed.control_plane import make_accounts, serving
 
 
 def test_a_user_who_asks_too_often_is_told_when_to_come_again_and_others_are_not(strict):
@@ -89,59 +28,6 @@ def test_a_user_who_asks_too_often_is_told_when_to_come_again_and_others_are_not
     assert all(1 <= int(answer.headers["retry-after"]) <= 60 for answer in refused)
     assert second("GET", "/users/me").status == 429  # more tokens are not more requests
     assert other("GET", "/users/me").status == 200
-
-
-def test_the_limit_of_a_body_is_a_setting(strict):
-    answer = strict.api("Admin")("POST", "/connections", b" " * 2_001)
-    assert (answer.status, answer.json["code"]) == (413, "too-large")
-
-
-def test_an_end_waits_for_a_request_that_has_begun(tmp_path):
-    with serving(tmp_path / "home") as plane, socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        given = {"type": "postgresql", "host": "127.0.0.1", "port": port, "username": "u"}
-        answers = []
-        caller = plane.api("Admin")
-        asking = threading.Thread(target=lambda: answers.append(caller("POST", "/connections/test?timeout_s=3", given)))
-        asking.start()
-        dialled, _ = silent.accept()  # the test runs now
-        plane.process.terminate()
-        asking.join(60)
-        dialled.close()
-        assert [answer.status for answer in answers] == [200]
-        assert answers[0].json["class"] == "timeout"
-        assert plane.process.wait(30) == 0
-        with pytest.raises(OSError, match="refused"):
-            socket.create_connection(("127.0.0.1", plane.port), timeout=5)
-
-
-def test_memory_is_flat_over_twenty_thousand_requests(tmp_path):
-    with serving(tmp_path / "home", "--requests-per-minute", "100000000") as plane:
-        admin = plane.api("Admin")
-        given = {"type": "postgresql", "host": "h", "username": "u", "password": "x"}
-        for number in range(20):
-            admin("POST", "/connections", given | {"name": f"c{number}"})
-        paths = ("/connections?size=20", "/connections/1", "/connections/999", "/datastores", "/users/me")
-
-        def ask(times):
-            caller = plane.api("Admin")
-            for number in range(times):
-                path = paths[number % len(paths)]
-                assert caller("GET", path).status == (404 if path == "/connections/999" else 200)
-
-        def round_of(times):
-            threads = [threading.Thread(target=ask, args=(times // 4,)) for _ in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            return plane.memory()
-
-        warm = round_of(5_000)
-        grown = round_of(20_000) - warm
-        assert grown < 8 << 20, f"{grown:,} bytes"
-        last = json.loads(plane.log[-1])
-        assert last["status"] == (404 if last["path"].endswith("/connections/999") else 200)
 
 
 @pytest.fixture
@@ -304,3 +190,59 @@ def test_a_client_that_hangs_up_ends_its_test(few, silent, what):
         assert time.monotonic() < began + 10, entries
     assert admin("GET", f"/connections?name_exact=new {what}".replace(" ", "+")).json["total"] == 0
     assert admin("GET", f"/connections/{number}").json["username"] == "u"
+
+
+def address_noted(plane, *forwarded):
+    """Send a change with these headers of a proxy; return the address that the audit log has of it."""
+    admin = plane.api("Admin")
+    given = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app"}
+    connection = admin("POST", "/connections", given).json["id"]
+    sender = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=30)
+    body = b'{"username": "other"}'
+    sender.putrequest("PATCH", f"/api/connections/{connection}")
+    headers = [("X-Forwarded-For", value) for value in forwarded]
+    headers += [("Authorization", f"Bearer {admin.token}"), ("Content-Type", "application/json")]
+    for name, value in [*headers, ("Content-Length", str(len(body)))]:
+        sender.putheader(name, value)
+    sender.endheaders(body)
+    assert sender.getresponse().status == 200
+    sender.close()
+    (entry, *_) = admin("GET", "/audit?size=1&action=connection.update").json["items"]
+    assert entry["object_id"] == connection
+    return entry["address"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        (["6.6.6.6", "203.0.113.9"], "203.0.113.9"),  # a proxy may add a header of its own behind the client's
+        (["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
+        (["6.6.6.6", "203.0.113.9, 127.0.0.1"], "203.0.113.9"),
+        (["203.0.113.9:4711"], "203.0.113.9"),
+        (["[2001:db8::1]:4711"], "2001:db8::1"),
+        (["::ffff:203.0.113.9"], "203.0.113.9"),
+        (["6.6.6.6, <script>alert(1)</script>"], "127.0.0.1"),
+        (["6.6.6.6, "], "127.0.0.1"),
+        ([], "127.0.0.1"),
+    ],
+    ids=str,
+)
+def test_nobody_chooses_the_address_that_is_noted_of_them(proxied, forwarded, address):
+    assert address_noted(proxied, *forwarded) == address
+
+
+def test_a_server_that_starts_drops_old_tests_and_refusals_and_no_changes(tmp_path):
+    home = tmp_path / "home"
+    tokens = make_accounts(home)
+    row = (
+        "INSERT INTO audit (created, actor, action, object_type, outcome, detail) VALUES ('2020', 'a', ?, 'x', ?, '{}')"
+    )
+    with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(home)})) as context, context.writing():
+        for action, outcome in (("connection.test", "done"), ("user.create", "not-allowed"), ("user.create", "done")):
+            context.store.execute(row, (action, outcome))
+    with serving(home, tokens=tokens) as plane:
+        admin, until = plane.api(), time.monotonic() + 30
+        while len(found := [entry for entry in admin("GET", "/audit").json["items"] if entry["actor"] == "a"]) > 1:
+            assert time.monotonic() < until
+    assert [(entry["action"], entry["outcome"]) for entry in found] == [("user.create", "done")]

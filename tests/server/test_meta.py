@@ -1,0 +1,41 @@
+"""/api/status: whether the store can be read, and what those who are not signed in hear of it."""
+
+from __future__ import annotations
+
+import threading
+from urllib.parse import urlencode
+
+import pytest
+
+from testbed.control_plane import serving
+from tests.support.browser import REDIRECT, STATE
+
+
+def test_the_store_is_healthy(nobody):
+    assert nobody("GET", "/status").json == {"database_connection": "OK"}
+
+
+@pytest.mark.slow
+def test_nobody_unknown_hears_where_the_store_is(tmp_path):
+    home = tmp_path / "home"
+    with serving(home) as plane:
+        (home / "store.db").rename(home / "elsewhere.db")
+        (home / "store.db").write_bytes(b"no store" * 1_000)
+
+        def ask(path):
+            answers.append(plane.api(None)("GET", path))
+
+        answers = []
+        begin = f"/cli/authorize?{urlencode({'redirect_uri': REDIRECT, 'state': STATE})}"
+        threads = [threading.Thread(target=ask, args=(path,)) for path in ("/status", begin) * 20]
+        for thread in threads:  # many at once need more than the one store that is open already
+            thread.start()
+        for thread in threads:
+            thread.join()
+        failed = [answer for answer in answers if answer.status >= 500]
+        assert failed
+        for answer in failed:
+            assert b"store.db" not in answer.body
+            assert b"not a store" in answer.body
+        plane.stop()
+        assert any("store.db is not a whole store" in line for line in plane.log)
