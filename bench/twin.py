@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from qualytics import settings
 from qualytics.errors import QualyticsError
-from qualytics.model import Wanted
+from qualytics.model import ListQuery
 from qualytics.service.accounts import tokens
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
@@ -105,7 +105,7 @@ def list_connections(
     authorization: Authorization = "",
 ) -> Any:
     """List connections, a page at a time."""
-    wanted = Wanted(contains=name, types=tuple(wanted_types or ()))
+    wanted = ListQuery(contains=name, types=tuple(wanted_types or ()))
     with signed_in(authorization) as context:
         return Connections(context).page(wanted, page, size)
 

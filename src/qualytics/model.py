@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+# No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
+MAX_ID = 2**53
+
+
+class Document(dict[str, Any]):
+    """A record as a document; `version` travels beside it, never as a key."""
+
+    version: int | None = None
+
+    @classmethod
+    def of(cls, keys: dict[str, Any], version: int | None) -> Self:
+        """Return the document of a version of a record."""
+        document = cls(keys)
+        document.version = version
+        return document
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -49,11 +65,11 @@ class Datastore:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Wanted:
+class ListQuery:
     """Which records a list asks for, and in which order.
 
-    `contains` is a part of the folded name, `name_key` the whole; `types` and `ids` name those wanted, all
-    when empty; `sort` is id, name or type; `skip` and `limit` count records.
+    `contains` is a part of the folded name, `name_key` the whole; `types` and `ids` select none when empty;
+    `sort` is id, name or type; `skip` and `limit` count records.
     """
 
     contains: str | None = None
@@ -94,6 +110,10 @@ class Failure:
     trace: str | None = None
 
 
+# Items of a page of discovery: by default, and at most.
+LISTING_SIZE, MAX_LISTING_SIZE = 1_000, 10_000
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Listing:
     """What discovery asks for: `what` is catalogs, schemas or tables; `skip` and `limit` count items."""
@@ -101,15 +121,18 @@ class Listing:
     what: str
     prefix: str = ""
     skip: int = 0
-    limit: int = 1_000
+    limit: int = LISTING_SIZE
 
 
-class Found(NamedTuple):
-    """One thing that discovery found."""
+class Item(NamedTuple):
+    """One item of a listing: `kind` is catalog, schema, table, view, prefix or object.
+
+    `is_system` marks what the engine itself keeps; it is shown, not hidden.
+    """
 
     name: str
     kind: str
-    is_system: bool
+    is_system: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -146,5 +169,5 @@ class TestReport:
     local_address: str | None = None
     tls: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
-    items: tuple[Found, ...] = ()
+    items: tuple[Item, ...] = ()
     more: bool = False

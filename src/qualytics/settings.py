@@ -29,6 +29,12 @@ TEST_CLOSE_S = 0.5
 # RFC 8305 section 5: the pause before the next address of a host is dialled as well.
 DIAL_STAGGER_S = 0.25
 
+# Records of a page of the API: by default, and at most; and how long a text in a query may be.
+PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
+MAX_QUERY_TEXT = 1_000
+# How many days a token is valid: by default, and at most.
+TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 365
+
 # In every reply a control plane says by this header how much of the API it has beyond what other servers have: 1 is
 # PATCH, dry runs, tests before changes, If-Match, and filters by whole name and by connection.
 API_LEVEL_HEADER = "api-level"

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from qualytics.model import Found, Listing
+from qualytics.model import Item, Listing
 from qualytics.probe.egress import Policy
 from qualytics.probe.protocol import (
     MAX_DETAIL,
@@ -52,7 +52,7 @@ MESSAGES = [
     SecondHost(None),
     Memory(0),
     Warned("x" * MAX_TEXT),
-    Items((Found("a" * MAX_ITEM, "table", is_system=False), Found("\0\n", "view", is_system=True))),
+    Items((Item("a" * MAX_ITEM, "table", is_system=False), Item("\0\n", "view", is_system=True))),
     Failed("auth", "c" * MAX_TEXT, "h" * MAX_TEXT, "d" * MAX_DETAIL, "t" * MAX_TRACE),
     Failed("internal"),
     Passed(),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from qualytics.model import Wanted
+from qualytics.model import ListQuery
 from qualytics.store import open_pool, open_store
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite import lock
@@ -40,13 +40,13 @@ def test_after_a_rotation_the_secrets_open_with_the_new_key(pool, filled):
 
 def counted_after_an_insert(store):
     store.connections.insert("y", "y", "mysql", {}, {}, "now")
-    assert store.connections.count(Wanted()) == 5
+    assert store.connections.count(ListQuery()) == 5
 
 
 def test_a_count_is_that_of_now_after_changes_of_others_of_its_own_and_one_that_was_taken_back(pool, filled):
     def count():
         with pool.lease() as store:
-            return store.connections.count(Wanted()), store.connections.count(Wanted(types=("mysql",)))
+            return store.connections.count(ListQuery()), store.connections.count(ListQuery(types=("mysql",)))
 
     assert count() == count() == count() == (3, 0)
     with open_store(filled) as other, other.writing():
@@ -58,5 +58,5 @@ def test_a_count_is_that_of_now_after_changes_of_others_of_its_own_and_one_that_
     with pool.lease() as store:
         with store.writing():
             store.connections.delete(3)
-        assert store.connections.count(Wanted()) == 3
+        assert store.connections.count(ListQuery()) == 3
     assert count() == (3, 1)

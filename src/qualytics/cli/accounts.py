@@ -15,6 +15,7 @@ from qualytics.cli._values import choose, collect
 from qualytics.client import connect
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
+from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,6 @@ _USER, _SERVICE = "user", "service"
 _ROLES = ("admin", "manager", "member")
 _UNSET = {"email": ("email",), "password": ("password",), "subject": ("issuer", "subject")}
 _LISTING = {_USER: "qualytics users list", _SERVICE: "qualytics service-accounts list"}
-_MAX_DAYS = 365
 _ONCE = "note: the token is shown this once; keep it where no one else reads it"
 
 
@@ -67,7 +67,7 @@ _new_name = click.option("--new-name", type=Text(), help="New name.")
 _id = options.id_option("ID.")
 _found = options.name_option("Name.")
 _token = click.option("--token", "with_token", is_flag=True, help="Make a token as well, and show it once.")
-_days = click.option("--expires-in-days", type=Whole(1), help="Days until the token expires.  [default: 90]")
+_days = click.option("--expires-in-days", type=Whole(1), help=f"Days until the token expires.  [default: {TOKEN_DAYS}]")
 _part = options.name_option("Filter by name: a part of it.")
 _limit = click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
 
@@ -132,8 +132,8 @@ def _create(ctx: click.Context, kind: str, form: str, given: dict[str, Any]) -> 
     with_token, days = given.pop("with_token"), given.pop("expires_in_days")
     if days is not None and not with_token:
         raise UsageError("--expires-in-days is for --token", "add --token, or leave out --expires-in-days")
-    if days is not None and days > _MAX_DAYS:  # before the user is made
-        raise UsageError(f"--expires-in-days must be 1 to {_MAX_DAYS}", "leave it out for 90")
+    if days is not None and days > MAX_TOKEN_DAYS:  # before the user is made
+        raise UsageError(f"--expires-in-days must be 1 to {MAX_TOKEN_DAYS}", f"leave it out for {TOKEN_DAYS}")
     fields = {"kind": kind} | _fields(ctx, given)
     with connect() as client:
         document = client.users.create(fields)

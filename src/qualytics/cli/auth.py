@@ -16,6 +16,7 @@ from qualytics.client import connect
 from qualytics.client.sign_in import login as signing_in
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
+from qualytics.settings import TOKEN_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +120,7 @@ def contexts(*, form: str) -> None:
 
 @token.command()
 @click.option("--name", "-n", type=Text(), required=True, help="What the token is for.")
-@click.option("--expires-in-days", type=Whole(1), default=90, show_default=True, help="Days until it expires.")
+@click.option("--expires-in-days", type=Whole(1), default=TOKEN_DAYS, show_default=True, help="Days until it expires.")
 @click.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
 @options.common_options()
 def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> None:

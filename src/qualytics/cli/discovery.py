@@ -16,7 +16,7 @@ from qualytics.cli._values import choose
 from qualytics.client import connect
 from qualytics.client import explain as explain_message
 from qualytics.errors import UsageError
-from qualytics.model import Listing
+from qualytics.model import LISTING_SIZE, Listing
 
 _MAX_BYTES = 1 << 20
 _TOKEN = re.compile(r"[0-9]{1,12}")
@@ -56,7 +56,7 @@ def schemas(
 @_catalog
 @click.option("--schema", type=Text(), help="Schema to look into.")
 @click.option("--prefix", type=Text(), help="What names begin with; of an object store, the folder.")
-@click.option("--limit", type=Whole(1), default=1_000, show_default=True, help="Show at most so many.")
+@click.option("--limit", type=Whole(1), default=LISTING_SIZE, show_default=True, help="Show at most so many.")
 @click.option("--after", type=Text(), metavar="TOKEN", help="Go on where an earlier call stopped: its `next`.")
 @options.timeout_option()
 @options.common_options()

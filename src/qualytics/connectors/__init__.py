@@ -12,7 +12,6 @@ from qualytics.connectors.contract import (
     SSL_MODE,
     Connector,
     Endpoint,
-    Item,
     Param,
     Refusal,
     Server,
@@ -21,6 +20,7 @@ from qualytics.connectors.contract import (
     Verdict,
 )
 from qualytics.errors import InvalidInput, Problem
+from qualytics.model import Item
 
 __all__ = [
     "CLASSES",

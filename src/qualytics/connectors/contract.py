@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping
 
+    from qualytics.model import Item
     from qualytics.secret import Secret
 
 CLASSES = (
@@ -120,18 +121,6 @@ class Endpoint:
     host: str
     port: int
     https: bool = True
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Item:
-    """One thing that discovery found: `kind` is catalog, schema, table, view, prefix or object.
-
-    `is_system` marks what the engine itself keeps; it is shown, not hidden.
-    """
-
-    name: str
-    kind: str
-    is_system: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qualytics.connectors import CLASSES, get
-from qualytics.model import Found, Listing
+from qualytics.model import Item, Listing
 from qualytics.secret import Secret
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Warned(NamedTuple):
 class Items(NamedTuple):
     """A part of what discovery found."""
 
-    items: tuple[Found, ...]
+    items: tuple[Item, ...]
 
 
 class Failed(NamedTuple):
@@ -311,7 +311,7 @@ def _are_items(value: Any) -> bool:
 
 
 def _items(rows: list[Any]) -> Items:
-    return Items(tuple(Found(*row) for row in rows))
+    return Items(tuple(Item(*row) for row in rows))
 
 
 _NAME, _ITEM, _TEXT = _text(MAX_NAME), _text(MAX_ITEM), _text(MAX_TEXT)

@@ -8,12 +8,14 @@ from litestar import delete, get, patch, post, put
 from litestar.params import Parameter
 
 from qualytics.errors import InvalidInput, Problem
+from qualytics.model import MAX_ID
 from qualytics.server import bodies
-from qualytics.server.parameters import MAX_ID, AnyRequest, DryRun, Page, Reply, Size, Text
+from qualytics.server.parameters import AnyRequest, DryRun, Page, Reply, Size, Text
 from qualytics.server.runtime import opened
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
 from qualytics.service.rights import OWN_TOKENS, SEE_USERS, USERS
+from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +28,9 @@ _TOKEN_FIELDS = ("name", "expires_in_days", "user", "scim_endpoints_only")
 
 
 @get("/users", sync_to_thread=True, opt={"reply": "UserPage", "right": SEE_USERS})
-def list_users(request: AnyRequest, kind: Kind = None, name: Text = None, page: Page = 1, size: Size = 50) -> Reply:
+def list_users(
+    request: AnyRequest, kind: Kind = None, name: Text = None, page: Page = 1, size: Size = PAGE_SIZE
+) -> Reply:
     """List users and service accounts, a page at a time; `name` is a part of it."""
     with opened(request) as context:
         return bodies.reply(Users(context).page(page, size, kind, name))
@@ -100,7 +104,7 @@ def delete_user(request: AnyRequest, user_id: int, dry_run: DryRun = False) -> R
 
 @get("/user-tokens", sync_to_thread=True, opt={"reply": "TokenPage", "right": OWN_TOKENS})
 def list_tokens(
-    request: AnyRequest, user: Text = None, everybody: bool = False, page: Page = 1, size: Size = 50
+    request: AnyRequest, user: Text = None, everybody: bool = False, page: Page = 1, size: Size = PAGE_SIZE
 ) -> Reply:
     """List one's own tokens; an Admin also those of a `user`, or of `everybody`."""
     with opened(request) as context:

@@ -15,6 +15,7 @@ from qualytics.server.runtime import opened
 from qualytics.service import documents
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, WRITE
+from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,13 +80,13 @@ def assign_group(request: AnyRequest, datastore_id: int, body: bytes) -> Reply:
 
 
 @get("/containers", sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
-def list_containers(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
+def list_containers(request: AnyRequest, page: Page = 1, size: Size = PAGE_SIZE) -> Reply:
     """Return an empty page: this product holds connections and datastores, and no containers."""
     return _empty(request, page, size)
 
 
 @get("/quality-checks", sync_to_thread=True, opt={"reply": "EmptyPage", "right": READ})
-def list_checks(request: AnyRequest, page: Page = 1, size: Size = 50) -> Reply:
+def list_checks(request: AnyRequest, page: Page = 1, size: Size = PAGE_SIZE) -> Reply:
     """Return an empty page: this product holds connections and datastores, and no checks."""
     return _empty(request, page, size)
 

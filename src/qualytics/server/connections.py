@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import delete, get, patch, post, put
 
-from qualytics.model import Scope, Wanted
+from qualytics.model import ListQuery, Scope
 from qualytics.server import bodies
 from qualytics.server.parameters import (
     AnyRequest,
@@ -25,6 +25,7 @@ from qualytics.server.parameters import (
 from qualytics.server.runtime import answer, opened
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, WRITE
+from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,11 +45,11 @@ def list_connections(
     sort_name: Order = None,
     sort_type: Order = None,
     page: Page = 1,
-    size: Size = 50,
+    size: Size = PAGE_SIZE,
 ) -> Reply:
     """List connections, a page at a time; `name` is a part of it, `name_exact` the whole."""
     sort, direction = order(id=sort_id or sort_created, name=sort_name, type=sort_type)
-    wanted = Wanted(
+    wanted = ListQuery(
         contains=name,
         name_key=name_exact,
         types=types_of(wanted_types),

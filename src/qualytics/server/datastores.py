@@ -11,11 +11,10 @@ from litestar.params import QueryParameter
 
 from qualytics.errors import TestFailed
 from qualytics.fields import DATASTORE_KEYS
-from qualytics.model import Wanted
+from qualytics.model import MAX_ID, Document, ListQuery
 from qualytics.server import bodies
 from qualytics.server.operations import service_of, start
 from qualytics.server.parameters import (
-    MAX_ID,
     AnyRequest,
     DryRun,
     Ids,
@@ -34,6 +33,7 @@ from qualytics.service.datastores import bulk
 from qualytics.service.datastores.fields import SETTINGS
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.service.rights import READ, TEST, WRITE
+from qualytics.settings import PAGE_SIZE
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
@@ -56,11 +56,11 @@ def list_datastores(
     sort_name: Order = None,
     sort_created: Order = None,
     page: Page = 1,
-    size: Size = 50,
+    size: Size = PAGE_SIZE,
 ) -> Reply:
     """List datastores, a page at a time; `name` is the whole name, `search` a part of it."""
     sort, direction = order(id=sort_created, name=sort_name)
-    wanted = Wanted(
+    wanted = ListQuery(
         contains=search,
         name_key=name,
         types=types_of(wanted_types),
@@ -230,7 +230,7 @@ def change(
 
 def _reply(service: Datastores, document: Any, status: int = 200) -> Reply:
     shown = next(iter(_as_replies(service, [document])))
-    return bodies.reply(document.like(shown), status, service.warnings)
+    return bodies.reply(Document.of(shown, document.version), status, service.warnings)
 
 
 def _as_replies(service: Datastores, documents: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from litestar import get, post
 from litestar.params import Parameter
 
-from qualytics.model import Listing
+from qualytics.model import LISTING_SIZE, MAX_LISTING_SIZE, Listing
 from qualytics.server import bodies
 from qualytics.server.parameters import AnyRequest, Reply, Seconds, Text
 from qualytics.server.runtime import answer
-from qualytics.service.connections.discovery import MAX_NAMES, PAGE, Discovery
+from qualytics.service.connections.discovery import Discovery
 from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_NAMES, description="names of a page")]
+Limit = Annotated[int, Parameter(ge=1, le=MAX_LISTING_SIZE, description="names of a page")]
 After = Annotated[int, Parameter(ge=0, le=1_000_000_000, description="`next` of the page before")]
 
 
@@ -49,7 +49,7 @@ async def list_tables(
     schema: Text = None,
     prefix: Text = None,
     after: After = 0,
-    limit: Limit = PAGE,
+    limit: Limit = LISTING_SIZE,
     timeout_s: Seconds = None,
 ) -> Reply:
     """List the tables and views of a schema, or the prefixes and objects of an object store."""

@@ -9,11 +9,13 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import Parameter
 
+from qualytics.model import MAX_ID
 from qualytics.server import bodies, openapi
-from qualytics.server.parameters import MAX_ID, AnyRequest, Reply, Size, Text
+from qualytics.server.parameters import AnyRequest, Reply, Size, Text
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service.audit import Audit
 from qualytics.service.rights import AUDIT, PRUNE, READ
+from qualytics.settings import MAX_PAGE_SIZE
 
 Before = Annotated[int | None, Parameter(ge=1, le=MAX_ID, description="`next` of the page before")]
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -33,7 +35,7 @@ def get_status(request: AnyRequest) -> Reply:
 
 
 @get("/audit", sync_to_thread=True, opt={"reply": "Entries", "right": AUDIT})
-def list_audit(request: AnyRequest, before: Before = None, action: Text = None, size: Size = 100) -> Reply:
+def list_audit(request: AnyRequest, before: Before = None, action: Text = None, size: Size = MAX_PAGE_SIZE) -> Reply:
     """List the audit log, the newest entry first."""
     with opened(request) as context:
         items = Audit(context).list(before=before, limit=size, action=action)

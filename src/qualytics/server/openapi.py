@@ -99,7 +99,7 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 1, "maximum": 2**53},
+            "schema": schemas.ID,
         }
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from litestar import get, post
 
 from qualytics.errors import InvalidInput, Problem
+from qualytics.model import MAX_ID
 from qualytics.server import bodies
-from qualytics.server.parameters import MAX_ID, AnyRequest, Reply
+from qualytics.server.parameters import AnyRequest, Reply
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context

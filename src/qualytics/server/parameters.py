@@ -10,19 +10,19 @@ from litestar.datastructures import State
 from litestar.params import Parameter, QueryParameter
 
 from qualytics import connectors
+from qualytics.model import MAX_ID
+from qualytics.settings import MAX_PAGE_SIZE, MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S
 
 AnyRequest = Request[Any, Any, State]
 Reply = Response[bytes]
-# No record has a greater number, and no store can hold one that is much greater.
-MAX_ID = 2**53
 Page = Annotated[int, Parameter(ge=1, le=1_000_000_000, description="number of the page, from 1")]
-Size = Annotated[int, Parameter(ge=1, le=100, description="records of a page")]
+Size = Annotated[int, Parameter(ge=1, le=MAX_PAGE_SIZE, description="records of a page")]
 Order = Annotated[str | None, Parameter(pattern="^(asc|desc)$", description="asc or desc")]
 Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Ids = Annotated[list[Id] | None, QueryParameter(name="id", max_items=100, description="ids that are wanted")]
 Types = Annotated[list[str] | None, QueryParameter(name="type", max_items=100, description="types that are wanted")]
-Text = Annotated[str | None, Parameter(max_length=1_000)]
-Seconds = Annotated[float | None, Parameter(gt=0, le=300, description="seconds from the start of the test")]
+Text = Annotated[str | None, Parameter(max_length=MAX_QUERY_TEXT)]
+Seconds = Annotated[float | None, Parameter(gt=0, le=TEST_TIMEOUT_MAX_S, description="seconds from a test's start")]
 DryRun = Annotated[bool, Parameter(description="check all of it and answer as it would be, but store nothing")]
 
 

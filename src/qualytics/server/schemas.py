@@ -6,20 +6,21 @@ from typing import Any
 
 from qualytics import connectors
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, READ_ONLY, SECRETS, Field
+from qualytics.model import MAX_ID
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.secret import MASK
 from qualytics.service.accounts.passwords import MAX_LENGTH, MIN_LENGTH
-from qualytics.service.accounts.tokens import MAX_DAYS
 from qualytics.service.accounts.users import KINDS
 from qualytics.service.datastores.fields import SETTINGS, Setting
 from qualytics.service.rights import ROLES
+from qualytics.settings import MAX_TOKEN_DAYS
 
 Schema = dict[str, Any]
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
 _TEXT: Schema = {"type": "string"}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
-_ID: Schema = {"type": "integer", "minimum": 1, "maximum": 2**53}
+ID: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _FLAG: Schema = {"type": "boolean"}
 _SECONDS: Schema = {"type": "number", "minimum": 0}
@@ -39,9 +40,9 @@ def components() -> dict[str, Schema]:
         "ConnectionPut": _closed(_changes() | _read_only(), "name", "type"),
         "ConnectionPatch": _closed(_changes() | _read_only()),
         "ConnectionStubs": _list(
-            _closed(dict.fromkeys(("created", "name", "connection_type", "type"), _TEXT) | {"id": _ID})
+            _closed(dict.fromkeys(("created", "name", "connection_type", "type"), _TEXT) | {"id": ID})
         ),
-        "History": _closed({"id": _ID, "created": _TIME, "versions": _list(_OBJECT)}, "id", "created", "versions"),
+        "History": _closed({"id": ID, "created": _TIME, "versions": _list(_OBJECT)}, "id", "created", "versions"),
         "TestReport": _report(),
         "Names": _list(_closed({"name": _TEXT, "is_system": _FLAG, "existing_datastores": _list(_OBJECT)}, "name")),
         "Strings": _list(_TEXT),
@@ -51,9 +52,9 @@ def components() -> dict[str, Schema]:
         "DatastoreCreate": _closed(_datastore_fields() | {"connection": _ref("ConnectionCreate")}, "name"),
         "DatastorePut": {"type": "object", "properties": {k: _or_null(v) for k, v in _datastore_fields().items()}},
         "DatastorePatch": {"type": "object", "properties": {k: _or_null(v) for k, v in _datastore_fields().items()}},
-        "Deleted": _closed({"id": _ID, "name": _NAME, "deleted": _FLAG}, "id", "name", "deleted"),
+        "Deleted": _closed({"id": ID, "name": _NAME, "deleted": _FLAG}, "id", "name", "deleted"),
         "Favorite": _closed({"favorite": _FLAG}, "favorite"),
-        "Group": _closed({"group_id": _or_null(_ID)}),
+        "Group": _closed({"group_id": _or_null(ID)}),
         "Validate": _closed(_validate(), "schemas"),
         "Validated": _closed(
             {
@@ -63,10 +64,10 @@ def components() -> dict[str, Schema]:
             }
         ),
         "Bulk": _closed(_bulk()),
-        "BulkMade": _closed({"created": _list(_ID), "errors": _list(_closed({"schema_name": _TEXT, "error": _TEXT}))}),
+        "BulkMade": _closed({"created": _list(ID), "errors": _list(_closed({"schema_name": _TEXT, "error": _TEXT}))}),
         "OperationRun": {
             "type": "object",
-            "properties": {"type": _words("sync"), "datastore_id": _ID},
+            "properties": {"type": _words("sync"), "datastore_id": ID},
             "required": ["type", "datastore_id"],
         },
         "Operation": _operation(),
@@ -74,19 +75,19 @@ def components() -> dict[str, Schema]:
         "Status": _closed({"database_connection": _words("OK")}, "database_connection"),
         "AuditPrune": _closed({"before": _TEXT | {"description": "a day, or a moment as of RFC 3339"}}, "before"),
         "AuditPruned": _closed({"before": _TIME, "deleted": {"type": "integer", "minimum": 0}}, "before", "deleted"),
-        "Entries": _closed({"items": _list(_OBJECT), "next": _or_null(_ID)}, "items", "next"),
+        "Entries": _closed({"items": _list(_OBJECT), "next": _or_null(ID)}, "items", "next"),
         **_accounts(),
     }
 
 
 def _connection_properties() -> dict[str, Schema]:
     known: dict[str, Schema] = {
-        "id": _ID,
+        "id": ID,
         "name": _NAME,
         "type": _words(*connectors.type_names()),
         "connection_type": _words(*KEYS),
         "secrets_manager": {"type": "null"},
-        "datastores": _or_null(_list(_closed({"id": _ID, "name": _NAME, "store_type": _words(*KEYS), "type": _TEXT}))),
+        "datastores": _or_null(_list(_closed({"id": ID, "name": _NAME, "store_type": _words(*KEYS), "type": _TEXT}))),
         "created": _TIME,
     }
     keys = dict.fromkeys(key for of_kind in KEYS.values() for key in of_kind)
@@ -127,11 +128,11 @@ def _datastore_properties() -> dict[str, Schema]:
     texts = {name: _or_null(_TEXT) for name in ("database", "schema", "root_path", "description")}
     named = _list({"type": "object", "properties": {"name": _TEXT}, "required": ["name"]})
     return {
-        "id": _ID,
+        "id": ID,
         "name": _NAME,
         "type": _words(*connectors.type_names()),
         "store_type": _words(*KEYS),
-        "connection_id": _ID,
+        "connection_id": ID,
         "connection_name": _NAME,
         **texts,
         "tags": _list(_TEXT),
@@ -141,7 +142,7 @@ def _datastore_properties() -> dict[str, Schema]:
         "created": _TIME,
         **{name: _or_null(_setting(SETTINGS[name])) for name in SETTINGS if name != "enrichment_datastore_id"},
         "global_tags": named,
-        "enrich_datastore": _or_null(_closed({"id": _ID, "name": _NAME})),
+        "enrich_datastore": _or_null(_closed({"id": ID, "name": _NAME})),
     }
 
 
@@ -150,7 +151,7 @@ def _datastore_fields() -> dict[str, Schema]:
     names = {"type": ["array", "null"], "items": {"type": ["string", "object"]}, "maxItems": 100}
     return {
         "name": _NAME,
-        "connection_id": _ID,
+        "connection_id": ID,
         **{name: _or_null(text) for name in ("database", "schema", "root_path", "description")},
         "tags": names,
         "teams": names,
@@ -211,12 +212,12 @@ def _report() -> Schema:
 
 def _operation() -> Schema:
     properties: dict[str, Schema] = {
-        "id": _ID,
+        "id": ID,
         "type": _words("sync"),
-        "datastore_id": _ID,
+        "datastore_id": ID,
         "result": _words("running", "success", "failure"),
         "message": _or_null(_TEXT),
-        "user_id": _or_null(_ID),
+        "user_id": _or_null(ID),
         "created": _TIME,
         "start_time": _or_null(_TIME),
         "end_time": _or_null(_TIME),
@@ -226,7 +227,7 @@ def _operation() -> Schema:
 
 def _accounts() -> dict[str, Schema]:
     user: dict[str, Schema] = {
-        "id": _or_null(_ID),
+        "id": _or_null(ID),
         "name": _NAME,
         "kind": _or_null(_words(*KINDS)),
         "role": _words(*ROLES),
@@ -244,9 +245,9 @@ def _accounts() -> dict[str, Schema]:
         name: {"readOnly": True, "description": "ignored: a client may send a reply back"} for name in ("id", "created")
     }
     token: dict[str, Schema] = {
-        "id": _ID,
+        "id": ID,
         "name": _NAME,
-        "user": _closed({"id": _ID, "name": _NAME}, "id", "name"),
+        "user": _closed({"id": ID, "name": _NAME}, "id", "name"),
         "active": _FLAG,
         "expiration": _TIME,
         "last_used": _or_null(_TIME),
@@ -256,7 +257,7 @@ def _accounts() -> dict[str, Schema]:
     }
     wanted: dict[str, Schema] = {
         "name": _NAME,
-        "expires_in_days": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS},
+        "expires_in_days": {"type": "integer", "minimum": 1, "maximum": MAX_TOKEN_DAYS},
         "user": {
             "type": ["string", "integer", "null"],
             "description": "name or id of whom it is for: oneself by default",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, KEYS, SECRETS
+from qualytics.model import Document
 from qualytics.secret import MASK
 
 if TYPE_CHECKING:
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 MAX_DETAIL = 4_096
 
 
-class Document(dict[str, Any]):
-    """A record as a document; `version` travels beside it, never as a key."""
-
-    version: int | None = None
-
-    def like(self, keys: dict[str, Any]) -> Document:
-        """Return a document of the same version with other keys."""
-        return _versioned(keys, self.version)
-
-
 class Report(dict[str, Any]):
     """A test report; `trace`, the whole text of the driver, stays on this machine and is no key."""
 
@@ -37,7 +28,7 @@ class Report(dict[str, Any]):
 def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> Document:
     """Return a connection as a document; `datastores` is null in lists."""
     blank = _blank(connection.type)
-    document = _versioned(blank, connection.version)
+    document = Document.of(blank, connection.version)
     document["id"] = connection.id
     document["name"] = connection.name
     for known in (connection.values, connection.detected):
@@ -61,12 +52,6 @@ def _blank(kind_of: str) -> dict[str, Any]:
     return dict.fromkeys(keys) | {"type": kind_of, "connection_type": connector.kind}
 
 
-def _versioned(keys: dict[str, Any], version: int | None) -> Document:
-    document = Document(keys)
-    document.version = version
-    return document
-
-
 def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a create would send: the given fields in order, secrets masked."""
     shown = {"type": connector.type} | {
@@ -86,7 +71,7 @@ def datastore_document(datastore: Datastore) -> Document:
     """Return a datastore as a document."""
     kind = get(datastore.type).kind
     keys = {key: kind if key == "store_type" else getattr(datastore, key) for key in DATASTORE_KEYS}
-    return _versioned(keys, datastore.version)
+    return Document.of(keys, datastore.version)
 
 
 def page(items: Sequence[Mapping[str, Any]], total: int, number: int, size: int) -> dict[str, Any]:

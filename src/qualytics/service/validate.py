@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from qualytics.connectors import Connector, Param
     from qualytics.fields import Field
-    from qualytics.model import Connection, Datastore, Wanted
+    from qualytics.model import Connection, Datastore, ListQuery
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF8_HINT = "check the encoding of the terminal or file it comes from"
@@ -147,7 +147,7 @@ def folded_key(key: str) -> str:
     return text.folded(key, "NFKC", _MAX_KEY) or key
 
 
-def folded(wanted: Wanted) -> Wanted:
+def folded(wanted: ListQuery) -> ListQuery:
     """Return what a list asks for with its names as they are compared."""
     contains = fold_part(wanted.contains) if wanted.contains else None
     return replace(wanted, contains=contains, name_key=None if wanted.name_key is None else fold(wanted.name_key))

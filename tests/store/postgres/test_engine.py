@@ -17,7 +17,7 @@ from qualytics.errors import (
     StoreNewer,
     StoreUnreachable,
 )
-from qualytics.model import Wanted
+from qualytics.model import ListQuery
 from qualytics.secret import Secret
 from qualytics.settings import load
 from qualytics.store import open_pool, open_store
@@ -60,7 +60,7 @@ def test_names_are_sorted_as_in_the_embedded_store(settings):
     with open_store(settings) as store, store.writing():
         for name in ("b", "A", "ä", "_", "a", "🔑", "\uffff"):
             store.connections.insert(name, name, "mysql", {}, {}, "now")
-        assert "".join(one.name for one in store.connections.select(Wanted(sort="name"))) == "A_abä\uffff🔑"
+        assert "".join(one.name for one in store.connections.select(ListQuery(sort="name"))) == "A_abä\uffff🔑"
 
 
 def test_commands_work_on_it_and_no_message_shows_its_password(settings, run):

@@ -11,7 +11,7 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Busy, QualyticsError, StoreDamaged, StoreError, StoreNewer, StoreUnsafe
-from qualytics.model import Wanted
+from qualytics.model import ListQuery
 from qualytics.settings import Settings
 from qualytics.store import open_store
 from qualytics.store.schema import VERSION
@@ -241,7 +241,7 @@ def test_flipped_bits_anywhere_are_found_or_harmless_but_never_a_fault_of_the_pr
         try:
             problems = check(filled)["problems"]
             with open_store(filled) as store:
-                found = list(store.connections.select(Wanted(sort="name")))
+                found = list(store.connections.select(ListQuery(sort="name")))
                 assert problems or len(found) == 53
         except QualyticsError as error:
             assert error.code in {"store-damaged", "store-newer", "store-error", "seal-broken", "key-mismatch"}  # noqa: PT017

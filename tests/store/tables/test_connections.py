@@ -8,7 +8,7 @@ import pytest
 
 from qualytics.client.local import LocalClient
 from qualytics.errors import Conflict, ConnectionInUse, NotFound, StoreError
-from qualytics.model import Wanted
+from qualytics.model import ListQuery
 from qualytics.store import open_store
 from qualytics.store.sqlite.opening import migrate
 from qualytics.store.tables.connections import ConnectionTable
@@ -93,7 +93,7 @@ def test_lists_are_sorted_filtered_and_limited(settings):
                 store.connections.insert(name, name, kind, {}, {}, "now")
 
         def ids(**wanted):
-            return [one.id for one in store.connections.select(Wanted(**wanted))]
+            return [one.id for one in store.connections.select(ListQuery(**wanted))]
 
         assert ids() == [1, 2, 3, 4, 5]
         assert ids(sort="name", limit=2) == [5, 4]
@@ -124,7 +124,7 @@ def plans():
 @pytest.mark.parametrize("sort", ["id", "name", "type"])
 def test_no_list_sorts_what_it_does_not_show(plans, sort, types):
     connections, _, steps = plans
-    list(connections.select(Wanted(types=types, sort=sort, limit=100)))
+    list(connections.select(ListQuery(types=types, sort=sort, limit=100)))
     assert len(steps) == 1
     assert not [step for step in steps[0] if "TEMP B-TREE" in step]
     if types:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
-from qualytics.client.http.api import PAGE, Api, is_too_long
+from qualytics.client.http.api import Api, is_too_long
+from qualytics.settings import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,7 +93,7 @@ class HttpAudit:
         """Return entries, the newest first; `before` is the id of the last one that is known already."""
         entries: list[dict[str, Any]] = []
         while len(entries) < limit:
-            size = min(PAGE, limit - len(entries))
+            size = min(MAX_PAGE_SIZE, limit - len(entries))
             page = replies.items(
                 self._api.call("GET", "/audit", [("before", before), ("action", action), ("size", size)])[0]
             )

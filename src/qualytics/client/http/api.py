@@ -11,7 +11,15 @@ from qualytics.client.http.foreign import ApiTransport
 from qualytics.errors import InvalidInput, NotFound, NotSignedIn, Problem, Unreachable
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
-from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S, TEST_WAIT_S, TEST_WAY_S
+from qualytics.settings import (
+    MAX_PAGE_SIZE,
+    MAX_QUERY_TEXT,
+    PAGE_SIZE,
+    TEST_TIMEOUT_MAX_S,
+    TEST_TIMEOUT_S,
+    TEST_WAIT_S,
+    TEST_WAY_S,
+)
 from qualytics.transport.http import Request
 
 if TYPE_CHECKING:
@@ -22,11 +30,6 @@ if TYPE_CHECKING:
     from qualytics.transport.http import Reply, Transport
 
 Query = list[tuple[str, Any]]
-
-PAGE = 100
-# Servers that do not tell how many records there are may have pages of so many, whatever is asked for.
-_SMALL_PAGE = 50
-_MAX_FILTER = 1_000
 
 
 class Api:
@@ -137,7 +140,7 @@ class Api:
         record, _ = self.call("DELETE", path, [("dry_run", dry_run or None)], version=version)
         return replies.deleted(record, int(path.rpartition("/")[2]))
 
-    def pages(self, path: str, query: Query, size: int = PAGE) -> Iterator[list[Any]]:
+    def pages(self, path: str, query: Query, size: int = MAX_PAGE_SIZE) -> Iterator[list[Any]]:
         """Yield the records of one page after the other."""
         number = 1
         while True:
@@ -148,7 +151,7 @@ class Api:
             if isinstance(total, int):
                 is_last = number * (page_size if isinstance(page_size, int) else size) >= total
             else:
-                is_last = len(records) < min(size, _SMALL_PAGE)
+                is_last = len(records) < min(size, PAGE_SIZE)  # which some servers have, whatever is asked for
             if is_last or not records:
                 return
             number += 1
@@ -158,7 +161,7 @@ class Api:
     ) -> Iterator[dict[str, Any]]:
         """Yield records, each as `view` shows it, while the pages come; `limit` is at most so many."""
         left = limit
-        for page in self.pages(path, query, PAGE if limit is None else min(limit, PAGE)):
+        for page in self.pages(path, query, MAX_PAGE_SIZE if limit is None else min(limit, MAX_PAGE_SIZE)):
             for record in page if left is None else page[:left]:
                 yield view(record)
             if left is not None and (left := left - len(page)) <= 0:
@@ -203,7 +206,7 @@ def test_wait(timeout_s: float | None) -> float:
 
 def is_too_long(text: str | None) -> bool:
     """Say whether a filter is longer than any name, so that nothing can match it."""
-    return text is not None and len(text) > _MAX_FILTER
+    return text is not None and len(text) > MAX_QUERY_TEXT
 
 
 def _is_same(name: str, other: str) -> bool:

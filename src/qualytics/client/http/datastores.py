@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
 from qualytics.client.http.api import Api, Query, is_too_long, test_wait
-from qualytics.model import Listing
+from qualytics.model import MAX_LISTING_SIZE, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _PATH = "/datastores"
-_MAX_TABLES = 10_000
 
 
 class HttpDatastores:
@@ -89,7 +88,7 @@ class HttpDiscovery:
     ) -> dict[str, Any]:
         """Return the tables and views of a schema, or the prefixes and objects of an object store."""
         asked = listing or Listing("tables")
-        if not 0 < asked.limit <= _MAX_TABLES:
+        if not 0 < asked.limit <= MAX_LISTING_SIZE:
             from qualytics.service.connections.discovery import check_limit
 
             check_limit(asked.limit)  # which says so

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import Unreachable
 from qualytics.fields import DATASTORE_KEYS, DETECTED, KEYS, SECRETS
+from qualytics.model import Document
 from qualytics.secret import MASK
 
 if TYPE_CHECKING:
@@ -24,12 +25,6 @@ _REPORT_KEYS = (
 )
 # What a report holds of the words of servers and drivers.
 _FREE_TEXT = ("message", "hint", "detail", *DETECTED, "tls", "warnings")
-
-
-class Document(dict[str, Any]):
-    """A record as a document; `version` travels beside it, never as a key."""
-
-    version: int | None = None
 
 
 def content(reply: Reply, url: str) -> Any:
@@ -73,15 +68,15 @@ def connection(record: Any, version: int | None = None, *, in_list: bool = False
     shown = _masked(_record(record, "id", "name", "type"))
     kind = shown.get("connection_type")
     if kind not in KEYS:
-        return _document(shown, version)
+        return Document.of(shown, version)
     keys = {key: shown.get(key) for key in KEYS[str(kind)] if key != "uri" or kind != "jdbc" or "uri" in shown}
-    return _document(keys | {"datastores": None} if in_list else keys, version)
+    return Document.of(keys | {"datastores": None} if in_list else keys, version)
 
 
 def datastore(record: Any, version: int | None = None) -> Document:
     """Return a datastore with its keys in order."""
     keys = {key: _record(record, "id", "name").get(key) for key in DATASTORE_KEYS}
-    return _document(keys | {"tags": names(keys["tags"]), "teams": names(keys["teams"])}, version)
+    return Document.of(keys | {"tags": names(keys["tags"]), "teams": names(keys["teams"])}, version)
 
 
 def names(entries: Any) -> list[Any]:
@@ -92,7 +87,7 @@ def names(entries: Any) -> list[Any]:
 
 def plain(record: Any, version: int | None = None) -> Document:
     """Return a record whose keys are shown as they come: a user, a token."""
-    return _document(_record(record, "id", "name"), version)
+    return Document.of(_record(record, "id", "name"), version)
 
 
 def deleted(record: Any, record_id: int) -> dict[str, Any]:
@@ -167,12 +162,6 @@ def _masked(record: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(manager, dict) and manager.get("credentials_payload") is not None:
         shown["secrets_manager"] = manager | {"credentials_payload": MASK}
     return shown
-
-
-def _document(keys: dict[str, Any], version: int | None) -> Document:
-    document = Document(keys)
-    document.version = version
-    return document
 
 
 def _refuse(name: str) -> Any:

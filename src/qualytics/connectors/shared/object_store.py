@@ -9,7 +9,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Server, Target, Verdict, by_text, refuse, second_host
+from qualytics.connectors.contract import Server, Target, Verdict, by_text, refuse, second_host
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Refusal, Target, Verdict, by_text, refuse
+from qualytics.connectors.contract import Refusal, Target, Verdict, by_text, refuse
 from qualytics.connectors.shared.sql import by_sqlstate, named, one_row, rows
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     import socket

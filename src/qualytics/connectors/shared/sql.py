@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Verdict
+from qualytics.connectors.contract import Verdict
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -6,20 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import (
-    Chars,
-    Connector,
-    Endpoint,
-    Item,
-    Param,
-    Server,
-    Target,
-    Verdict,
-    by_text,
-    refuse,
-)
+from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
 from qualytics.connectors.shared import aws
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, TLS_PARAMS, base_url, endpoint_of, roots_of
+from qualytics.model import Item
 from qualytics.module_path import leave_out
 
 if TYPE_CHECKING:

@@ -7,18 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import (
-    Chars,
-    Connector,
-    Endpoint,
-    Item,
-    Param,
-    Server,
-    Target,
-    Verdict,
-    by_text,
-    refuse,
-)
+from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
 from qualytics.connectors.shared import google
 from qualytics.connectors.shared.http import (
     ENDPOINT_URL,
@@ -32,6 +21,7 @@ from qualytics.connectors.shared.http import (
     roots_of,
     segment,
 )
+from qualytics.model import Item
 from qualytics.module_path import leave_out
 from qualytics.urls import is_loopback
 

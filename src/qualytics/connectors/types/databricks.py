@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Item, Param, Server, Target
+from qualytics.connectors.contract import Connector, Param, Server, Target
 from qualytics.connectors.shared import databricks
 from qualytics.connectors.shared.sql import fetched, like_escaped
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

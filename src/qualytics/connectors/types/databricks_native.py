@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Chars, Connector, Item, Server, Target, refuse
+from qualytics.connectors.contract import Chars, Connector, Server, Target, refuse
 from qualytics.connectors.shared import databricks
 from qualytics.connectors.shared.http import ENDPOINT_URL, base_url, endpoint_of, pin, roots_of, segment
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

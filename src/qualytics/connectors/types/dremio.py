@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Item, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
 from qualytics.connectors.shared.http import BASIC_USER, HEADER, SEGMENT, TOKEN, bracketed
 from qualytics.connectors.shared.sql import literal
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     import socket

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Item, Server, Target, Verdict, by_text, refuse
+from qualytics.connectors.contract import Connector, Server, Target, Verdict, by_text, refuse
 from qualytics.connectors.shared.files import AUTHENTICATION, DUCKDB, PRIVILEGES, clean_path, require_file
 from qualytics.connectors.shared.sql import fetched, named, one_row
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

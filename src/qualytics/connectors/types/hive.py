@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Item, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
 from qualytics.connectors.shared.http import BASIC_USER, PATH
 from qualytics.connectors.shared.sql import fetched, like_escaped
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     import socket

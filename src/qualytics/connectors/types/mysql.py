@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import (
     Connector,
-    Item,
     Param,
     Refusal,
     Server,
@@ -20,6 +19,7 @@ from qualytics.connectors.contract import (
 )
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.shared.sql import by_sqlstate, named, rows, text_of
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

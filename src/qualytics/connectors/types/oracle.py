@@ -5,20 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import (
-    Chars,
-    Connector,
-    Item,
-    Param,
-    Server,
-    Target,
-    Verdict,
-    by_text,
-    refuse,
-    tls_params,
-)
+from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row, rows
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

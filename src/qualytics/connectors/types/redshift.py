@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import (
     Connector,
-    Item,
     Param,
     Refusal,
     Server,
@@ -25,6 +24,7 @@ from qualytics.connectors.shared import aws, postgresql
 from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROXY, ServerError, at_login, log_in_to_first
 from qualytics.connectors.shared.sql import by_sqlstate, rows
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

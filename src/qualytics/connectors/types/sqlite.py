@@ -7,9 +7,10 @@ import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from qualytics.connectors.contract import Connector, Item, Server, Target, Verdict, refuse
+from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse
 from qualytics.connectors.shared.files import AUTHENTICATION, EMPTY, PRIVILEGES, SQLITE, clean_path, require_file
 from qualytics.connectors.shared.sql import as_text, rows
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

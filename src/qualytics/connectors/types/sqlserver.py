@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.contract import (
     SSL_MODES,
     Connector,
-    Item,
     Param,
     Refusal,
     Server,
@@ -22,6 +21,7 @@ from qualytics.connectors.contract import (
 )
 from qualytics.connectors.shared.http import TENANT
 from qualytics.connectors.shared.sql import by_sqlstate, named, one_row, rows
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

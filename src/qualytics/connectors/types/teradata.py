@@ -9,7 +9,6 @@ from qualytics.connectors.contract import (
     Chars,
     Connector,
     Endpoint,
-    Item,
     Param,
     Server,
     Target,
@@ -20,6 +19,7 @@ from qualytics.connectors.contract import (
 )
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row, rows
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Item, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -18,6 +18,7 @@ from qualytics.connectors.shared.http import (
     roots_of,
 )
 from qualytics.connectors.shared.sql import fetched, identifier, like_escaped, literal
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     import socket

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from qualytics.model import Found
 from qualytics.probe.protocol import MAX_ITEM, MAX_LINE_BYTES, MAX_LISTING_BYTES, Items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qualytics.connectors import Connector, Item, Target
-    from qualytics.model import Listing
+    from qualytics.connectors import Connector, Target
+    from qualytics.model import Item, Listing
 
 # Well below what the parent takes: escapes of JSON and the frame of a message come on top.
 _MESSAGE_BYTES = MAX_LINE_BYTES // 3
@@ -44,7 +43,7 @@ def send_page(items: Iterator[Item], listing: Listing, send: Callable[[Items], N
         if number >= listing.skip + listing.limit or batch.sent > _PAGE_BYTES:
             batch.flush()
             return True
-        batch.add(Found(str(item.name)[:MAX_ITEM], item.kind, item.is_system))
+        batch.add(item._replace(name=str(item.name)[:MAX_ITEM]))
     batch.flush()
     return False
 
@@ -54,11 +53,11 @@ class _Batch:
 
     def __init__(self, send: Callable[[Items], None]) -> None:
         self._send = send
-        self._items: list[Found] = []
+        self._items: list[Item] = []
         self._bytes = 0
         self.sent = 0
 
-    def add(self, item: Found) -> None:
+    def add(self, item: Item) -> None:
         size = len(json.dumps(item, ensure_ascii=False).encode(errors="replace")) + 2
         if self._bytes + size > _MESSAGE_BYTES:
             self.flush()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
-    from qualytics.connectors import Connector, Item, Target, Tls
-    from qualytics.model import Listing
+    from qualytics.connectors import Connector, Target, Tls
+    from qualytics.model import Item, Listing
     from qualytics.probe.child.dns_guard import DnsGuard
     from qualytics.probe.protocol import Message
 

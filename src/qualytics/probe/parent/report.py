@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
 from qualytics.fields import DETECTED
-from qualytics.model import Failure, Found, StageResult, TestReport
+from qualytics.model import Failure, Item, StageResult, TestReport
 from qualytics.probe.parent.secret_edges import edges_hint
 from qualytics.probe.protocol import (
     Began,
@@ -47,7 +47,7 @@ class Progress:
     held_bytes: int = 0
     warnings: list[str] = field(default_factory=list)
     stages: list[StageResult] = field(default_factory=list)
-    items: list[Found] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     open_stage: str | None = None
     open_since: float = 0.0
     last_end: float | None = None

@@ -15,6 +15,7 @@ from qualytics.service.accounts.last_admin import one_left
 from qualytics.service.clock import now
 from qualytics.service.context import Action, Context
 from qualytics.service.rights import ALL_TOKENS, OWN_TOKENS, Actor
+from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS
 from qualytics.store.tables.accounts import Accounts, Token
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from qualytics.service.accounts.token_usage import TokenUsage
     from qualytics.store.tables.accounts import User
 
-DEFAULT_DAYS = 90
-MAX_DAYS = 365
 MAX_ACTIVE = 100
 _DAY_S = 86_400
 # Hashes of tokens whose signature was right, with the id of the store: rows tell the rest at each request.
@@ -51,7 +50,7 @@ class Tokens:
 
         """
         with self._context.audited(OWN_TOKENS if user is None else ALL_TOKENS, "token.create") as action:
-            name, days = _checked(name, DEFAULT_DAYS if expires_in_days is None else expires_in_days)
+            name, days = _checked(name, TOKEN_DAYS if expires_in_days is None else expires_in_days)
             with self._context.writing():
                 owner_id, owner = self._owner(user)
                 require_room(self._accounts, owner_id, owner)
@@ -205,7 +204,7 @@ def _with_descendants(tokens: Iterable[Token], token_id: int) -> set[int]:
 
 
 def issue(
-    context: Context, user_id: int, user_name: str, name: str, days: int = DEFAULT_DAYS, action: Action | None = None
+    context: Context, user_id: int, user_name: str, name: str, days: int = TOKEN_DAYS, action: Action | None = None
 ) -> dict[str, Any]:
     """Make a token for a user, inside a transaction of the store, and return its document with `bearer_token`.
 
@@ -274,8 +273,8 @@ def _checked(name: object, days: object) -> tuple[str, int]:
         problems.add("name", "must be a text", "as in --name pipeline", "invalid-value" if name else "missing-value")
     else:
         name = validate.check_name("name", name, problems)
-    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MAX_DAYS:
-        problems.add("expires_in_days", f"must be 1 to {MAX_DAYS}", f"leave it out for {DEFAULT_DAYS}")
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MAX_TOKEN_DAYS:
+        problems.add("expires_in_days", f"must be 1 to {MAX_TOKEN_DAYS}", f"leave it out for {TOKEN_DAYS}")
     problems.finish()
     return str(name), int(str(days))
 

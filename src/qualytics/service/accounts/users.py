@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import text
 from qualytics.errors import Conflict, NameTaken, NotFound, UsageError, VersionChanged
+from qualytics.model import Document
 from qualytics.service import documents, validate
 from qualytics.service.accounts import passwords
 from qualytics.service.accounts.last_admin import one_left, require_another
@@ -300,7 +301,5 @@ def _plain(user: User) -> dict[str, Any]:
     return {key: getattr(user, key) for key in _KEYS}
 
 
-def _document(user: User) -> documents.Document:
-    document = documents.Document(_plain(user))
-    document.version = user.version
-    return document
+def _document(user: User) -> Document:
+    return Document.of(_plain(user), user.version)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.errors import Conflict, InvalidInput, Problem, TestFailed
-from qualytics.model import EVERYWHERE, Listing, Scope
+from qualytics.model import EVERYWHERE, MAX_LISTING_SIZE, Listing, Scope
 from qualytics.service import policy, validate
 from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import draft, merge, stored_with_secrets, with_secrets
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from qualytics.connectors import Connector
-    from qualytics.model import Datastore, Found, TestReport
+    from qualytics.model import Datastore, Item, TestReport
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
 
-PAGE = 1_000
-MAX_NAMES = 10_000
 # What a level of names is called by the commands, and by datastores.
 _OPTIONS = {"database": "catalog", "schema": "schema"}
 # What a database file has, whether a datastore says so or not.
@@ -45,7 +43,7 @@ class Discovery:
             TestFailed: the server could not be asked.
 
         """
-        return self._listed(connection_id, Listing("catalogs", limit=MAX_NAMES), EVERYWHERE, timeout_s)
+        return self._listed(connection_id, Listing("catalogs", limit=MAX_LISTING_SIZE), EVERYWHERE, timeout_s)
 
     def schemas(
         self, connection_id: int, *, catalog: str | None = None, timeout_s: float | None = None
@@ -57,7 +55,7 @@ class Discovery:
             NotFound, Conflict, TestFailed: as in `catalogs`.
 
         """
-        return self._listed(connection_id, Listing("schemas", limit=MAX_NAMES), Scope(catalog), timeout_s)
+        return self._listed(connection_id, Listing("schemas", limit=MAX_LISTING_SIZE), Scope(catalog), timeout_s)
 
     def tables(
         self,
@@ -77,7 +75,7 @@ class Discovery:
             NotFound, Conflict, TestFailed: as in `catalogs`.
 
         """
-        listing = listing or Listing("tables", limit=PAGE)
+        listing = listing or Listing("tables")
         check_limit(listing.limit)
         return self._listed(connection_id, listing, Scope(catalog, schema), timeout_s)
 
@@ -108,7 +106,7 @@ class Discovery:
         """
         limit_s = tests.checked_timeout(timeout_s)
         with self._context.audited(TEST, "connection.discover") as action:
-            listing, scope = Listing(what, limit=MAX_NAMES), Scope(catalog)
+            listing, scope = Listing(what, limit=MAX_LISTING_SIZE), Scope(catalog)
             asked = draft(given, self._context.settings.policy)
             if more := _overrides(asked.connector, scope):
                 asked = draft({**given, **more}, self._context.settings.policy)
@@ -137,8 +135,8 @@ def _overrides(connector: Connector, scope: Scope) -> dict[str, str]:
 
 def check_limit(limit: int) -> None:
     """Raise InvalidInput when a page would hold too much, or nothing."""
-    if not 0 < limit <= MAX_NAMES:
-        message = f"limit must be from 1 to {MAX_NAMES:,}"
+    if not 0 < limit <= MAX_LISTING_SIZE:
+        message = f"limit must be from 1 to {MAX_LISTING_SIZE:,}"
         raise InvalidInput([Problem("limit", message, "--after shows what is behind the limit")])
 
 
@@ -183,7 +181,7 @@ def _lacks(connector: Connector, what: str, level: str, scope: Scope) -> bool:
 
 
 def _documents(
-    connector: Connector, what: str, scope: Scope, items: Sequence[Found], datastores: Iterable[Datastore]
+    connector: Connector, what: str, scope: Scope, items: Sequence[Item], datastores: Iterable[Datastore]
 ) -> list[dict[str, Any]]:
     keys = ("name", "kind", "is_system") if what == "tables" else ("name", "is_system")
     users: dict[str, list[dict[str, Any]]] = {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qualytics import text
 from qualytics.errors import NameTaken
-from qualytics.model import Wanted
+from qualytics.model import ListQuery
 from qualytics.service import similar_names, validate
 from qualytics.service.connections.drafts import derived_name
 
@@ -54,7 +54,7 @@ def name_for(store: Store, new: Draft) -> str:
 
 def similar(store: Store, name: str) -> str | None:
     """Return the name that is most like a misspelt one, None when none is."""
-    return text.nearest(name, (record.name for record in store.connections.select(Wanted(limit=_MAX_GUESSED))))
+    return text.nearest(name, (record.name for record in store.connections.select(ListQuery(limit=_MAX_GUESSED))))
 
 
 def warnings(store: Store, name: str, connection_id: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from qualytics.connectors import SHARED_SSL_MODE, SSL_MODE
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
 from qualytics.service import documents, policy, validate
-from qualytics.settings import TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
+from qualytics.settings import MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from qualytics.model import Datastore, Listing, Scope, TestReport
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
-
-
-# As a query of the API may be.
-_MAX_PLACE = 1_000
 
 
 # More would be logins that nobody waits for.
@@ -83,7 +79,7 @@ def _check(tested: Draft, scope: Scope) -> None:
         if value is not None and not isinstance(value, str):
             problems.add(name, "must be a text")
         elif value is not None:
-            validate.check_text(name, value, problems, max_length=_MAX_PLACE)
+            validate.check_text(name, value, problems, max_length=MAX_QUERY_TEXT)
             validate.check_grammar(tested.connector, name, value, problems)
     problems.finish()
 

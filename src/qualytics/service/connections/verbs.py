@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import ConnectionInUse, NotFound, TestFailed
 from qualytics.fields import SECRETS
-from qualytics.model import EVERYWHERE, Scope, Wanted
+from qualytics.model import EVERYWHERE, ListQuery, Scope
 from qualytics.service import documents, policy, validate
 from qualytics.service.clock import now
 from qualytics.service.connections import names, tests
@@ -28,9 +28,8 @@ from qualytics.service.rights import READ, TEST, WRITE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.model import Connection
+    from qualytics.model import Connection, Document
     from qualytics.service.context import Action, Context
-    from qualytics.service.documents import Document
     from qualytics.service.draft import Draft
     from qualytics.store.base import Store
 
@@ -187,11 +186,11 @@ class Connections:
         """Yield the documents of connections, filtered by a part of the name and by types."""
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
-        wanted = Wanted(contains=contains, types=tuple(types), sort=sort, limit=limit)
+        wanted = ListQuery(contains=contains, types=tuple(types), sort=sort, limit=limit)
         for connection in self._context.store.connections.select(wanted):
             yield documents.connection_document(connection)
 
-    def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
+    def page(self, wanted: ListQuery, number: int, size: int) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
         self._context.require(READ)
         store = self._context.store

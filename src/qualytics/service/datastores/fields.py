@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import DATASTORE_KEYS, SCOPES
+from qualytics.model import MAX_ID
 from qualytics.service import validate
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Setting:
 
     type: type
     minimum: int = 0
-    maximum: int = 2**53
+    maximum: int = MAX_ID
     words: tuple[str, ...] = ()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics import connectors
 from qualytics.errors import InvalidInput, NameTaken, NotFound, Problem, UsageError
 from qualytics.fields import SCOPES
-from qualytics.model import Scope, Wanted
+from qualytics.model import ListQuery, Scope
 from qualytics.service import documents, similar_names, validate
 from qualytics.service.clock import now
 from qualytics.service.connections.drafts import allowed_draft, required
@@ -176,11 +176,11 @@ class Datastores:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
-        wanted = Wanted(connection_id=connection_id, contains=contains)
+        wanted = ListQuery(connection_id=connection_id, contains=contains)
         for datastore in self._context.store.datastores.select(wanted):
             yield documents.datastore_document(datastore)
 
-    def page(self, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
+    def page(self, wanted: ListQuery, number: int, size: int) -> dict[str, Any]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
         self._context.require(READ)
         store = self._context.store
@@ -199,7 +199,7 @@ class Datastores:
 
     def _some(self, datastore_ids: Sequence[int]) -> Iterator[Datastore]:
         self._context.require(READ)
-        wanted = Wanted(ids=tuple(datastore_ids))
+        wanted = ListQuery(ids=tuple(datastore_ids))
         return self._context.store.datastores.select(wanted) if wanted.ids else iter(())
 
     def delete(self, datastore_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:

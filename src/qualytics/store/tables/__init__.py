@@ -10,12 +10,12 @@ from qualytics.store.faults import unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from qualytics.model import Wanted
+    from qualytics.model import ListQuery
 
 T = TypeVar("T")
 
 # Integers of the store have 64 bits; no id is as large as the largest.
-MAX_ID = 2**63 - 1
+_MAX_INTEGER = 2**63 - 1
 # Columns that connections and datastores have in common.
 HEAD = ("id", "version", "name", "name_key", "created")
 
@@ -64,7 +64,7 @@ class Filters:
         self.arguments += arguments
 
 
-def named_filters(alias: str, wanted: Wanted) -> Filters:
+def named_filters(alias: str, wanted: ListQuery) -> Filters:
     """Return the filters that connections and datastores have in common."""
     filters = Filters()
     if wanted.contains:
@@ -81,7 +81,7 @@ def marks(values: tuple[Any, ...]) -> str:
     return ", ".join("?" * len(values))
 
 
-def ordered(wanted: Wanted) -> str:
+def ordered(wanted: ListQuery) -> str:
     """Return the end of a statement for a list; its arguments are those of `window`."""
     direction = " DESC" if wanted.is_descending else ""
     return f"ORDER BY {', '.join(name + direction for name in _SORTS[wanted.sort])} LIMIT ? OFFSET ?"
@@ -99,7 +99,7 @@ def only(rows: Iterator[T]) -> T | None:
 
 def bounded(number: int | None) -> int:
     """Return a number that the store can hold, the largest for None."""
-    return MAX_ID if number is None else min(number, MAX_ID)
+    return _MAX_INTEGER if number is None else min(number, _MAX_INTEGER)
 
 
 def decoded(table: str, row: Any, column: str) -> Any:

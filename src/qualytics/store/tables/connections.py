@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import DETECTED
-from qualytics.model import Connection, Wanted
+from qualytics.model import Connection, ListQuery
 from qualytics.store.schema import CONNECTION_VALUES
 from qualytics.store.sealing.cipher import Cell
 from qualytics.store.sealing.values import SECRETS, opened
@@ -68,9 +68,9 @@ class ConnectionTable(Table):
         """Say whether a connection has that folded name."""
         return bool(self._execute("SELECT 1 FROM connections WHERE name_key = ?", (name_key,)).all())
 
-    def select(self, wanted: Wanted | None = None) -> Iterator[Connection]:
+    def select(self, wanted: ListQuery | None = None) -> Iterator[Connection]:
         """Yield the connections that a list asks for, or all."""
-        wanted = wanted or Wanted()
+        wanted = wanted or ListQuery()
         filters = named_filters("c", wanted)
         # One branch a type, merged by the database: each is read in order from its index, and no more than asked for.
         types = tuple(dict.fromkeys(wanted.types))
@@ -79,7 +79,7 @@ class ConnectionTable(Table):
         sql = f"{' UNION ALL '.join(branches)} {ordered(wanted)}"
         return self._read(sql, (*arguments, *window(wanted.limit, wanted.skip)))
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: ListQuery) -> int:
         """Count the connections that a list asks for, without regard to its window."""
         filters = named_filters("c", wanted)
         if wanted.types:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from qualytics.model import Datastore, Wanted
+from qualytics.model import Datastore, ListQuery
 from qualytics.store.schema import DATASTORE_VALUES
 from qualytics.store.tables import (
     HEAD,
@@ -41,7 +41,7 @@ class DatastoreTable(Table):
         """Return the datastore of that folded name, None when there is none."""
         return only(self._read(f"{_SELECT} d.name_key = ?", (name_key,)))
 
-    def select(self, wanted: Wanted) -> Iterator[Datastore]:
+    def select(self, wanted: ListQuery) -> Iterator[Datastore]:
         """Yield the datastores that a list asks for."""
         filters = _filters(wanted)
         sql = f"{_SELECT} {filters.where} {ordered(wanted)}"
@@ -49,9 +49,9 @@ class DatastoreTable(Table):
 
     def of_connection(self, connection_id: int) -> Iterator[Datastore]:
         """Yield the datastores of a connection, by id."""
-        return self.select(Wanted(connection_id=connection_id))
+        return self.select(ListQuery(connection_id=connection_id))
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: ListQuery) -> int:
         """Count the datastores that a list asks for, without regard to its window."""
         filters = _filters(wanted)
         return int(self._first(f"SELECT count(*) {_FROM} {filters.where}", filters.arguments))
@@ -82,7 +82,7 @@ class DatastoreTable(Table):
             yield Datastore(**values, **{name: row[name] for name in _SAME})
 
 
-def _filters(wanted: Wanted) -> Filters:
+def _filters(wanted: ListQuery) -> Filters:
     filters = named_filters("d", wanted)
     if wanted.types:
         filters.add(f"c.type IN ({marks(wanted.types)})", *wanted.types)

@@ -6,8 +6,9 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Target, refuse
+from qualytics.connectors.contract import Target, refuse
 from qualytics.connectors.types.jdbc.errors import reported
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

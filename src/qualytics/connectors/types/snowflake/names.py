@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Item, Target
 from qualytics.connectors.shared.sql import rows
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from qualytics.connectors.contract import Target
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 # SHOW returns no more rows at once (Snowflake documentation, "SHOW OBJECTS").
