@@ -55,7 +55,7 @@ class World:
         """Return a context of Eve, whose token was found good a moment ago."""
         context = self.shared.context()
         context.actor = authenticate(context, self.token["bearer_token"])
-        context.run_with(passed)
+        context.run_test = passed
         return context
 
     def ending(self, how):
@@ -219,7 +219,7 @@ def test_a_test_that_outlives_the_right_stores_nothing(world, how, verb):
 
     before = []
     with world.as_eve() as context:
-        context.run_with(pass_late)
+        context.run_test = pass_late
         with pytest.raises(ENDINGS[how][1]):
             VERBS[f"Connections.{verb} tested"](context, world)
     assert world.rows() == before[0]
@@ -231,7 +231,7 @@ def test_a_test_that_ran_is_told_though_the_token_ended_meanwhile(world):
         return passed()
 
     with world.as_eve() as context:
-        context.run_with(pass_late)
+        context.run_test = pass_late
         with pytest.raises(NotSignedIn, match="the token was revoked"):
             Connections(context).test(world.free)
     last = world.shared.audit()[-1]
@@ -244,7 +244,7 @@ def test_a_new_target_for_a_stored_secret_needs_the_role_of_the_moment_it_is_wri
         return passed()
 
     with world.as_eve() as context:
-        context.run_with(pass_late)
+        context.run_test = pass_late
         with pytest.raises(SecretNeeded):
             Connections(context).update(world.free, {"host": "evil.example.com"}, test=True)
     with world.shared.context() as context:
@@ -259,7 +259,7 @@ def test_a_test_whose_turn_comes_after_the_right_has_ended_does_not_run(world, h
             world.ending(how)  # while it waits
             return pool.run(plan, "eve", context.require_still)
 
-        context.run_with(run)
+        context.run_test = run
         with pytest.raises(ENDINGS[how][1]):
             Connections(context).test_unsaved({**GIVEN, "host": "127.0.0.1", "port": 1})
 
@@ -273,7 +273,7 @@ def test_a_sync_writes_nothing_but_its_own_end_once_the_token_is_revoked(world):
             world.ending("revoked")
             return passed()
 
-        context.run_with(pass_late)
+        context.run_test = pass_late
         operations.run(number, datastores(context).verify)
     with world.shared.context() as context:
         assert datastores(context).get(world.datastore)["connected"] is None

@@ -16,7 +16,7 @@ from qualytics.errors import InvalidInput
 from qualytics.probe import Plan, run
 from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
-from qualytics.service.validate import Problems, check_complete, check_values
+from qualytics.service.connections.drafts import draft
 from testbed.relay import server_context
 from tests.support import faults
 from tests.support.faults_suite import FAULTS, limit_of
@@ -59,12 +59,8 @@ def _discover(type_, call, values, password, more, options):
 
 def problems(type_: str, **given: Any) -> list[str]:
     """Return where a connection with these fields has problems when it is stored."""
-    found = Problems()
-    connector = get(type_)
-    values = check_values(connector, given, found, masks_keep=False)
-    check_complete(connector, values, found)
     try:
-        found.finish()
+        draft({"type": type_} | given)
     except InvalidInput as exc:
         return [problem.message for problem in exc.problems]
     return []

@@ -74,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
         if argv is None:  # the process ends here: looking for cycles once more would take an eighth of a call
             gc.freeze()
     exit_code = code if isinstance(code, int) else 0
-    call.note(f"exit code {exit_code}")
+    if call.debug:
+        call.note(f"exit code {exit_code}")
     return exit_code
 
 

@@ -202,7 +202,8 @@ for command in discovery.COMMANDS:
 
 def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str) -> None:
     """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
-    current(ctx).note_report(report)
+    if current(ctx).debug:
+        current(ctx).note_report(report)
     output.write_document(report, form)
     warn(report["warnings"])
     if not report["connected"]:

@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING
 from qualytics.probe.protocol import Plan
 
 if TYPE_CHECKING:
-    from qualytics.model import TestReport
+    from qualytics.probe.parent.child_process import run_test as run
 
 __all__ = ["Plan", "run"]
 
 
-def run(plan: Plan) -> TestReport:
-    """Test a connection and return what was found; takes at most the plan's timeout and a moment.
+def __getattr__(name: str) -> object:
+    if name != "run":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from qualytics.probe.parent.child_process import run_test  # only now, as the child imports this package, too
 
-    The child gets the plan over a pipe, a clean environment and an empty home directory. At the
-    deadline it ends with everything that it started; nothing of it stays behind.
-    """
-    # Here, as the child imports this package, too.
-    from qualytics.probe.parent.child_process import run_test
-    from qualytics.probe.parent.launch import spawn
-
-    return run_test(plan, spawn)
+    return run_test

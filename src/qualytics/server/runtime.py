@@ -78,7 +78,7 @@ class Runtime:
         With the `caller`, where there is one, tests end.
         """
         context = Context(self.settings, actor=actor, lease=self._lease)
-        context.run_with(lambda plan: self._tested(plan, context, caller))
+        context.run_test = lambda plan: self._tested(plan, context, caller)
         return context
 
     def _tested(self, plan: Plan, context: Context, caller: Cancellation | None) -> TestReport:

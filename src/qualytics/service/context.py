@@ -67,7 +67,7 @@ class Context:
         self.settings = settings
         self.actor = actor
         self._lease = lease or (lambda: open_store(settings))
-        self._run_test: Callable[[Plan], TestReport] | None = None
+        self.run_test: Callable[[Plan], TestReport] | None = None  # where a test is not run in a fresh child process
         self._leased: contextlib.AbstractContextManager[Store] | None = None
         self._store: Store | None = None
         self._required: set[Right] = set()
@@ -116,19 +116,6 @@ class Context:
         if self._leased is not None:
             leased, self._leased, self._store = self._leased, None, None
             leased.__exit__(None, None, None)
-
-    def run_with(self, run_test: Callable[[Plan], TestReport]) -> None:
-        """Run tests in another way than each in a fresh child process."""
-        self._run_test = run_test
-
-    def run_test(self, plan: Plan) -> TestReport:
-        """Run a test in a child process, without holding the store."""
-        self.release()  # a test may take long; nobody waits for the store meanwhile
-        if self._run_test is not None:
-            return self._run_test(plan)
-        from qualytics import probe
-
-        return probe.run(plan)
 
     def require_still(self) -> None:
         """Require again, once a test's turn has come, what it was let in with.

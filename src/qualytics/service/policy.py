@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from qualytics.settings import ServerPolicy, Settings
 
 
-def require_allowed(settings: Settings, draft: Draft) -> None:
-    """Refuse what would read files of the server, or reach out of what holds a driver.
+def require_allowed(settings: Settings, connector: Connector, values: Mapping[str, Any]) -> None:
+    """Refuse a connection that would read files of the server, or whose driver could reach anywhere.
 
     Raises:
         InvalidInput: with the code type-not-allowed, or for a path in a parameter.
@@ -34,7 +34,6 @@ def require_allowed(settings: Settings, draft: Draft) -> None:
     """
     if settings.policy is None:
         return
-    connector, values = draft.connector, draft.values
     parameters = values.get("parameters") or {}
     problems = Problems()
     for param in connector.params:

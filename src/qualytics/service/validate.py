@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json, text
 from qualytics.errors import InvalidInput, Problem, VersionChanged
-from qualytics.fields import BY_NAME, KEYS, MAX_NAME, SECRETS
+from qualytics.fields import BY_NAME, KEYS, MAX_NAME
 from qualytics.secret import MASKS
 from qualytics.service import hosts
 
@@ -92,11 +92,12 @@ def check_grammar(connector: Connector, name: str, value: Any, problems: Problem
 
 
 def check_complete(
-    connector: Connector, values: Mapping[str, Any], problems: Problems, kept: frozenset[str] = frozenset()
+    connector: Connector, values: Mapping[str, Any], problems: Problems, secrets: frozenset[str]
 ) -> None:
-    """Note what a type cannot do without; `kept` names the secrets that are stored and stay."""
+    """Note what a type cannot do without; `secrets` names those that the connection has."""
+    settled = secrets | {problem.loc for problem in problems.found}
     for name in connector.required:
-        if values.get(name) is None and name not in kept and not any(problem.loc == name for problem in problems.found):
+        if values.get(name) is None and name not in settled:
             problems.add(
                 name, f"is needed for {connector.type}", f"give it with {BY_NAME[name].option}", "missing-value"
             )
@@ -107,7 +108,7 @@ def check_complete(
         except ValueError as exc:
             problems.add("parameters.endpoint_url", str(exc), "as in https://s3.example.com:9000")
     if connector.requires is not None and not problems.found:
-        for loc, message, hint in connector.requires(values, kept | {name for name in SECRETS if name in values}):
+        for loc, message, hint in connector.requires(values, secrets):
             problems.add(loc, message, hint, "missing-value")
     both = [param.name for param in connector.params if param.name in parameters and param.name.startswith("ssl_root")]
     if len(both) > 1:

@@ -53,7 +53,7 @@ def connections(home, plans):
         return TestReport(failure=None, stages=(), duration_ms=1.0, message="tested", detected=detected)
 
     with Context(Settings(home=home, policy=policy)) as context:
-        context.run_with(keep)
+        context.run_test = keep
         yield Connections(context)
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from qualytics.probe.parent.launch import spawn
 from qualytics.probe.parent.report import Progress, report_of
 from qualytics.probe.protocol import MAX_LISTING_BYTES, MAX_REPORT_BYTES, Failed, Lines, Unreadable, decode
 from qualytics.settings import TEST_CLOSE_S
@@ -28,14 +29,15 @@ _STOPPED = Failed("transient", "the test was stopped")
 
 def run_test(
     plan: Plan,
-    start: Callable[[str], Child],
+    start: Callable[[str], Child] = spawn,
     stops: Sequence[int] = (),
     may_hold: Callable[[int], bool] = lambda _: True,
 ) -> TestReport:
-    """Run a plan in the child that `start` makes in a directory of its own, and return what was found.
+    """Test a connection and return what was found; takes at most the plan's timeout and a moment.
 
-    The time counts from when the child was started. The test ends when one of `stops` becomes readable, or when
-    `may_hold` says no to the bytes of memory that its child has come to hold.
+    The child that `start` makes gets the plan over a pipe, a clean environment and an empty home directory. The time
+    counts from its start. The test ends at the deadline, when one of `stops` becomes readable, or when `may_hold` says
+    no to the bytes of memory that its child has come to hold; nothing that the child started stays behind.
     """
     import shutil
     import tempfile

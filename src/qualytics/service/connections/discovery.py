@@ -119,7 +119,7 @@ class Discovery:
     ) -> TestReport:
         subject = "these settings" if connection_id is None else f"connection {connection_id}"
         connector = asked.connector
-        policy.require_allowed(self._context.settings, asked)
+        policy.require_allowed(self._context.settings, connector, asked.values)
         _require(connector, listing.what, connection_id)
         _check_scope(connector, listing.what, scope, connection_id)
         document, report = tests.discover(self._context, asked, limit_s, scope, listing)

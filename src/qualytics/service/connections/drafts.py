@@ -39,9 +39,7 @@ def draft(given: Mapping[str, Any], policy: ServerPolicy | None = None) -> Draft
     connector = connectors.get(type_name)
     problems = validate.Problems()
     clean = validate.check_values(connector, rest, problems, masks_keep=False)
-    values = _with_parameters(clean, clean.get("parameters"))
-    _check_complete(connector, values, problems, frozenset(), policy)
-    return _split(connector, values)
+    return _complete(connector, _with_parameters(clean, clean.get("parameters")), problems, policy)
 
 
 def allowed_draft(given: Mapping[str, Any], settings: Settings) -> Draft:
@@ -52,7 +50,7 @@ def allowed_draft(given: Mapping[str, Any], settings: Settings) -> Draft:
 
     """
     new = draft(given, settings.policy)
-    require_allowed(settings, new)
+    require_allowed(settings, new.connector, new.values)
     return new
 
 
@@ -133,8 +131,7 @@ def merge(before: Connection, given: Mapping[str, Any], policy: ServerPolicy | N
         values = _with_parameters(values, {**before.values.get("parameters", {}), **clean["parameters"]})
     values = {name: value for name, value in values.items() if value is not None}
     kept = frozenset(before.secrets_set - clean.keys())
-    _check_complete(connector, values, problems, kept, policy)
-    return replace(_split(connector, values), kept=kept)
+    return _complete(connector, values, problems, policy, kept)
 
 
 def derived_name(connector: Connector, values: Mapping[str, Any]) -> str:
@@ -170,30 +167,32 @@ def stored_with_secrets(store: Store, connection_id: int) -> tuple[Connection, d
         return connection, store.connections.secrets(connection_id)
 
 
-def _check_complete(
+def _complete(
     connector: Connector,
-    values: Mapping[str, Any],
+    clean: Mapping[str, Any],
     problems: validate.Problems,
-    kept: frozenset[str],
     policy: ServerPolicy | None,
-) -> None:
+    kept: frozenset[str] = frozenset(),
+) -> Draft:
+    """Return the draft of checked values, once nothing is missing; `kept` names the secrets that are stored and stay.
+
+    Raises:
+        InvalidInput: with every problem there is.
+
+    """
+    values = {name: value for name, value in clean.items() if not BY_NAME[name].is_secret}
+    secrets = {name: Secret(value) for name, value in clean.items() if BY_NAME[name].is_secret}
+    held = kept | secrets.keys()
     # What a control plane gives counts as set, but where the connection has its own.
-    defaults = {
-        name for name in default_credentials(policy, connector, values) if values.get(name) is None and name not in kept
-    }
+    defaults = default_credentials(policy, connector, values).keys() - held - values.keys()
     plain = {name: str(name) for name in defaults if not BY_NAME[name].is_secret}
-    validate.check_complete(connector, {**values, **plain}, problems, kept | (defaults - plain.keys()))
+    validate.check_complete(connector, values | plain, problems, held | (defaults - plain.keys()))
     problems.finish()
+    return Draft(connector, values, secrets, kept)
 
 
 def _is_empty_secret(name: str, value: Any) -> bool:
     return value == "" and name in SECRETS and name != "password"  # which some servers take empty
-
-
-def _split(connector: Connector, values: dict[str, Any]) -> Draft:
-    plain = {name: value for name, value in values.items() if not BY_NAME[name].is_secret}
-    secrets = {name: Secret(value) for name, value in values.items() if BY_NAME[name].is_secret}
-    return Draft(connector, plain, secrets)
 
 
 def _with_parameters(values: dict[str, Any], parameters: dict[str, Any] | None) -> dict[str, Any]:

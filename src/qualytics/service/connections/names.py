@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qualytics import text
 from qualytics.errors import NameTaken
@@ -11,7 +11,9 @@ from qualytics.service import similar_names, validate
 from qualytics.service.connections.drafts import derived_name
 
 if TYPE_CHECKING:
-    from qualytics.service.draft import Draft
+    from collections.abc import Mapping
+
+    from qualytics.connectors import Connector
     from qualytics.store.base import Store
 
 _MAX_GUESSED = 1_000
@@ -27,18 +29,18 @@ def require_free(store: Store, name: str | None, besides: int | None = None) -> 
         )
 
 
-def name_for(store: Store, new: Draft) -> str:
+def name_for(store: Store, connector: Connector, values: Mapping[str, Any]) -> str:
     """Return the name of a new connection: the given one, or a free one made of its type and host.
 
     Raises:
         NameTaken: the given one is another's.
 
     """
-    name: str | None = new.values.get("name")
+    name: str | None = values.get("name")
     if name is not None:
         require_free(store, name)
         return name
-    base = derived_name(new.connector, new.values)
+    base = derived_name(connector, values)
     key = validate.fold(base)
     if not store.connections.has_name(key):
         return base

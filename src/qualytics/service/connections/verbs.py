@@ -85,7 +85,7 @@ class Connections:
             NameTaken: the name is another's.
 
         """
-        name = names.name_for(store, new)
+        name = names.name_for(store, new.connector, new.values)
         values = {key: value for key, value in new.values.items() if key != "name"}
         found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
         self.warnings += names.warnings(store, name, found)
@@ -148,7 +148,7 @@ class Connections:
 
     def _changed(self, store: Store, before: Connection, given: Mapping[str, Any]) -> Draft:
         changed = merge(before, as_patch(given), self._context.settings.policy)
-        policy.require_allowed(self._context.settings, changed)
+        policy.require_allowed(self._context.settings, changed.connector, changed.values)
         policy.require_same_target(self._context, before, changed)
         names.require_free(store, changed.values["name"], besides=before.id)
         return changed
@@ -271,7 +271,7 @@ class Connections:
             action.object_name = before.name
             overrides = as_overrides(before.type, overrides or {})
             tested = merge(before, overrides, self._context.settings.policy)
-            policy.require_allowed(self._context.settings, tested)
+            policy.require_allowed(self._context.settings, tested.connector, tested.values)
             policy.require_same_target(self._context, before, tested)
             scope = tests.with_entrances(scope, self._context.store.datastores.of_connection(connection_id))
             report, detected = self._run(with_secrets(tested, stored), timeout_s, scope)
