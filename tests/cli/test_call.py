@@ -1,10 +1,12 @@
-"""--debug tells what was done, and neither it nor anything else ever shows a secret."""
+"""What a call knows of itself: --debug, whose words show no secret, and an interrupt in the middle of a test."""
 
 import base64
 import itertools
 import json
 import os
 import re
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.support import faults
+
+PROGRAM = [sys.executable, "-m", "qualytics"]
 
 PG = ("connections", "create", "-t", "postgresql")
 CANARY = "kAnari+/=vogel%geheim ä1"
@@ -133,3 +137,40 @@ def test_a_canary_shows_in_no_output_no_error_no_log_and_no_file(home, tmp_path)
     assert len(files) >= 2
     for path in files:
         assert shown(path.read_bytes()) == [], path
+
+
+def children(pid):
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc names the children")
+def test_an_interrupt_during_a_hanging_test_ends_with_130_and_leaves_no_child(home):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        words = [
+            "connections",
+            "test",
+            "-t",
+            "postgresql",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--username",
+            "u",
+        ]
+        program = subprocess.Popen(
+            [*PROGRAM, *words, "--timeout", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        listener.settimeout(30)
+        peer, _ = listener.accept()
+        with peer:  # connected and never answered: the test hangs
+            found = children(program.pid)
+            program.send_signal(signal.SIGINT)
+            out, err = program.communicate(timeout=30)
+    assert found
+    assert (program.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
+    assert not [child for child in found if Path(f"/proc/{child}").exists()]

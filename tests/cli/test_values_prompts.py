@@ -1,0 +1,89 @@
+"""At a terminal: prompts that show nothing of what is typed."""
+
+import json
+import os
+import pty
+import select
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.slow  # each test starts processes
+
+SECRET = "tippsel-geheim-7"
+PROGRAM = [sys.executable, "-m", "qualytics"]
+
+
+class Terminal:
+    """A program on a terminal of its own; what it shows is collected in `shown`."""
+
+    def __init__(self, *words):
+        self.shown = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(sys.executable, [*PROGRAM, *words])
+
+    def read_until(self, text):
+        while text not in self.shown:
+            if not select.select([self.fd], [], [], 30)[0]:
+                raise AssertionError(self.shown)
+            self.shown += os.read(self.fd, 4096)
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        while True:
+            try:
+                chunk = os.read(self.fd, 4096)
+            except OSError:  # Linux says so when the other side has gone
+                chunk = b""
+            if not chunk:
+                break
+            self.shown += chunk
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def stored_secrets():
+    from qualytics.service.context import Context
+    from qualytics.settings import load
+
+    with Context(load()) as context:
+        return {name: secret.reveal() for name, secret in context.store.connections.secrets(1).items()}
+
+
+def test_a_password_is_asked_for_without_showing_it(home):
+    terminal = Terminal("connections", "create", "-t", "postgresql", "--host", "h", "--password", "-", "-f", "json")
+    terminal.read_until(b"Password: ")
+    terminal.type("  ${HOME} " + SECRET + "\n")
+    assert terminal.end() == 0
+    assert SECRET.encode() not in terminal.shown
+    assert json.loads(terminal.shown.split(b"Password: ")[1])["password"] == "********"
+    assert stored_secrets() == {"password": "  ${HOME} " + SECRET}
+    assert not any(SECRET.encode() in path.read_bytes() for path in home.iterdir())
+
+
+def test_a_bad_reference_is_told_before_anything_is_asked(home):
+    terminal = Terminal("connections", "create", "-t", "postgresql", "--host", "${NO}", "--password", "-")
+    assert terminal.end() == 2
+    assert b"${NO} is not set" in terminal.shown
+    assert b"Password" not in terminal.shown
+
+
+@pytest.mark.parametrize(("key", "code", "said"), [("\x03", 130, b""), ("\x04", 2, b"error: no password was typed")])
+def test_a_prompt_that_is_left_ends_the_command_and_stores_nothing(home, key, code, said):
+    terminal = Terminal("connections", "create", "-t", "postgresql", "--host", "h", "--password", "-")
+    terminal.read_until(b"Password: ")
+    terminal.type(key)
+    assert terminal.end() == code
+    assert said in terminal.shown
+    assert b"Traceback" not in terminal.shown
+    assert not home.exists()
+
+
+def test_standard_input_is_not_read_from_a_terminal_where_it_would_show(home):
+    terminal = Terminal("connections", "create", "-t", "postgresql", "--host", "h", "--password-stdin")
+    assert terminal.end() == 2
+    assert b"standard input is a terminal" in terminal.shown
+    assert b"--password - asks for it without showing it" in terminal.shown
