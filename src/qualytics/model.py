@@ -98,7 +98,7 @@ class StageResult:
 class Failure:
     """Where and why a test failed, in words that show no secret.
 
-    `trace` is the text of the driver that `detail` is made of.
+    `code` is the driver's or server's own; `trace` is the text of the driver that `detail` is made of.
     """
 
     stage: str
@@ -108,6 +108,7 @@ class Failure:
     hint: str
     detail: str | None
     trace: str | None = None
+    code: str | None = None
 
 
 # Items of a page of discovery: by default, and at most.

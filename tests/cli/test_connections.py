@@ -19,7 +19,18 @@ KEYS = {
     ],
 }
 REPORT = [
-    *("connected", "stage", "class", "retryable", "message", "hint", "detail", "product_name", "product_version"),
+    *(
+        "connected",
+        "stage",
+        "class",
+        "code",
+        "retryable",
+        "message",
+        "hint",
+        "detail",
+        "product_name",
+        "product_version",
+    ),
     *("driver_name", "driver_version", "address", "local_address", "tls", "stages", "duration_ms", "warnings"),
 ]
 DATASTORE = [
@@ -274,7 +285,7 @@ def test_a_test_of_a_stored_connection_keeps_what_it_saw_unless_something_was_ov
     assert make(run, "connections", "test", "--name", "SQLITE-sales.sqlite", "--timeout", "9.5")["connected"] is True
     assert make(run, "connections", "get", "--id", "1")["product_name"] == "SQLite"
     assert [name for name in overridden if overridden[name] is None] == [
-        *("stage", "class", "retryable", "hint", "detail", "address", "local_address", "tls"),
+        *("stage", "class", "code", "retryable", "hint", "detail", "address", "local_address", "tls"),
     ]
 
 

@@ -252,6 +252,45 @@ OLD_CLIENTS = [
 ]  # fmt: skip
 
 
+# A code alone, with and without the type, and codes in the forms of many drivers: class and code.
+CODES = [
+    ("postgresql", "28P01", "auth", "28P01"),
+    ("postgresql", "sqlstate 3D000", "unknown_db", "3D000"),
+    ("timescale", "53300", "quota", "53300"),
+    ("redshift", "57014", "timeout", "57014"),
+    (None, "28P01", "auth", "28P01"),
+    (None, "SQLSTATE 3D000", "unknown_db", "3D000"),
+    ("postgresql", "FATAL:  28P01: Passwort-Authentifizierung für Benutzer »app« fehlgeschlagen", "auth", "28P01"),
+    ("postgresql", 'failed SASL auth (FATAL: password authentication failed for user "app" (SQLSTATE 28P01))', "auth", "28P01"),
+    ("postgresql", "org.postgresql.util.PSQLException: ВАЖНО: база данных не существует; SQLState: 3D000", "unknown_db", "3D000"),
+    ("postgresql", "Npgsql.PostgresException (0x80004005): 53300: sorry, too many clients already", "quota", "53300"),
+    ("postgresql", "{ severity: 'FATAL', code: '28P01', routine: 'auth_failed' }", "auth", "28P01"),
+    ("postgresql", "[28000] [psqlODBC] Rolle darf sich nicht anmelden", "auth", "28000"),
+    ("postgresql", 'PgDatabaseError { severity: Fatal, code: "3D000", message: "x" }', "unknown_db", "3D000"),
+    ("postgresql", "SqlState(E28P01)", "auth", "28P01"),
+    ("postgresql", "SQLSTATE[08006] [7] timeout expired", "timeout", "08006"),
+    ("postgresql", "ERROR: 58030: could not read file", "internal", "58030"),
+    ("postgresql", "FATAL: XX000: Tenant or user not found", "auth", "XX000"),
+    ("postgresql", "Error: connect ECONNREFUSED 127.0.0.1:5432 { errno: -111, code: 'ECONNREFUSED' }", "refused", "ECONNREFUSED"),
+    ("postgresql", "Error: getaddrinfo ENOTFOUND db.exmaple.com", "dns", "ENOTFOUND"),
+    ("postgresql", "something else [10061] (54321)", "refused", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "message", "wanted", "code"), CODES)
+def test_a_code_is_found_and_decides(run, kind, message, wanted, code):
+    named = () if kind is None else ("-t", kind)
+    document = run("connections", "explain", *named, "-f", "json", stdin=message.encode()).json
+    assert (document["class"], document["code"]) == (wanted, code)
+
+
+@pytest.mark.parametrize("message", ["1045", "18456", "the cat sat on the mat", "8017"])
+def test_without_a_type_what_may_be_of_many_is_refused(run, message):
+    result = run("connections", "explain", stdin=message.encode())
+    assert (result.code, result.out) == (2, "")
+    assert "--type" in result.err
+
+
 def class_of(run, kind, message):
     return run("connections", "explain", "-t", kind, "-f", "json", stdin=message.encode()).json["class"]
 
@@ -271,7 +310,7 @@ def test_other_clients_attempts_and_old_clients_get_their_class(run, kind, messa
 def test_a_pasted_message_gets_its_class(run, kind, message, wanted):
     result = run("connections", "explain", "--type", kind, "--format", "json", stdin=message.encode())
     assert result.code == 0, result.err
-    assert list(result.json) == ["class", "retryable", "cause", "hint"]
+    assert list(result.json) == ["class", "code", "retryable", "cause", "hint"]
     assert result.json["class"] == wanted
     assert result.json["retryable"] is CLASSES[wanted].retryable
     assert result.json["cause"]

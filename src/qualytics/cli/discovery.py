@@ -83,17 +83,22 @@ def tables(
 
 @click.command(cls=Command)
 @click.option(
-    "--type", "-t", "kind", type=Text(), required=True, help="Connection type.", shell_complete=options.complete_types
+    "--type",
+    "-t",
+    "connector_type",
+    type=Text(),
+    help="Connection type; not needed where a code tells it, as ORA-12514.",
+    shell_complete=options.complete_types,
 )
 @click.argument("message", required=False, type=Text(), metavar="[MESSAGE | -]")
 @options.common_options()
-def explain(*, kind: str, message: str | None, form: str) -> None:
-    """Say what an error message means that any other tool wrote: psql, a Java or Python trace, a log.
+def explain(*, connector_type: str | None, message: str | None, form: str) -> None:
+    """Say what an error message means that any other tool wrote: psql, a Java or Python trace, a log; or a code alone.
 
     Without MESSAGE, or with -, it is read from standard input. It is never shown again.
     """
     text = _pasted() if message in {None, "-"} else str(message)
-    output.write_document(explain_message(kind, text), form)
+    output.write_document(explain_message(connector_type, text), form)
 
 
 COMMANDS = (catalogs, schemas, tables, explain)

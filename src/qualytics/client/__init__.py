@@ -82,8 +82,8 @@ def preview(fields: Mapping[str, Any]) -> dict[str, Any]:
     return drafts.preview(fields)
 
 
-def explain(name: str, text: str) -> dict[str, Any]:
-    """Return what an error message of a type's server or driver means; see `service.connections.explain`."""
+def explain(name: str | None, text: str) -> dict[str, Any]:
+    """Return what an error message, or a code, means; asks no server. See `service.connections.explain`."""
     from qualytics.service.connections import explain as explaining
 
     return explaining.explain(name, text)

@@ -66,7 +66,7 @@ class Verdict:
 
     `stage` overrides the stage in which the exception surfaced (a driver that logs in and selects a
     database in one call), `cause` and `hint` the texts of the class. `authenticated` says that the server had
-    taken user and password before it said so.
+    taken user and password before it said so. `code` is the driver's or server's own code of the error.
     """
 
     failure_class: str
@@ -74,6 +74,7 @@ class Verdict:
     hint: str | None = None
     stage: str | None = None
     authenticated: bool = False
+    code: str | None = None
 
 
 class Refusal(Exception):
@@ -218,7 +219,7 @@ class Connector:
     it went without TLS; the stage is inferred from the verdict). `greet(sock)` asks the server
     whether it offers TLS.
     `explain(text)` judges words of this engine that another tool wrote; it is needed only where `classify`
-    asks for more of an exception than its text.
+    asks for more of an exception than its text; `signature` is a pattern of codes that no other engine has.
     `needs_java` says that the driver runs on Java, which must be installed as well.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
     `authentication` lists each way to log in as (name, what it takes); the first is the default one.
@@ -251,6 +252,7 @@ class Connector:
     select: Callable[[Any, Target], None] | None = None
     classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
     explain: Callable[[str], Verdict | None] | None = None
+    signature: str = ""
     greet: Callable[[socket.socket], bool] | None = None
     clean_uri: Callable[[str], str] | None = None
     endpoint: Callable[[Mapping[str, Any]], Endpoint] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,7 @@ MAX_ITEM = 1_000
 MAX_TEXT = 1_000
 MAX_DETAIL = 4_096
 MAX_TRACE = 8_192
+_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 _MAX_ADDRESS = 64
 _MAX_MS = 3_600_000
 _MAX_BYTES = 1 << 48
@@ -175,7 +177,8 @@ class Items(NamedTuple):
 class Failed(NamedTuple):
     """The test has failed; None leaves cause and hint to the common texts of the class.
 
-    `detail` is what is worth reading of the driver's own text, `trace` the whole of it.
+    `detail` is what is worth reading of the driver's own text, `trace` the whole of it. `code` is the driver's or
+    server's own.
     """
 
     failure_class: str
@@ -183,6 +186,7 @@ class Failed(NamedTuple):
     hint: str | None = None
     detail: str | None = None
     trace: str | None = None
+    code: str | None = None
 
 
 class Passed(NamedTuple):
@@ -314,6 +318,11 @@ def _items(rows: list[Any]) -> Items:
     return Items(tuple(Item(*row) for row in rows))
 
 
+def is_code(value: Any) -> bool:
+    """Say whether a value is the code of an error, as a report may show it."""
+    return isinstance(value, str) and _CODE.fullmatch(value) is not None
+
+
 _NAME, _ITEM, _TEXT = _text(MAX_NAME), _text(MAX_ITEM), _text(MAX_TEXT)
 _NAME_OR_NONE, _TEXT_OR_NONE = _or_none(_NAME), _or_none(_TEXT)
 _DETAIL_OR_NONE, _TRACE_OR_NONE = _or_none(_text(MAX_DETAIL)), _or_none(_text(MAX_TRACE))
@@ -328,7 +337,10 @@ _MESSAGES: dict[str, tuple[Any, ...]] = {
     "Memory": (Memory, _whole(0, _MAX_BYTES)),
     "Warned": (Warned, _TEXT),
     "Items": (_items, _are_items),
-    "Failed": (Failed, CLASSES.__contains__, _TEXT_OR_NONE, _TEXT_OR_NONE, _DETAIL_OR_NONE, _TRACE_OR_NONE),
+    "Failed": (
+        *(Failed, CLASSES.__contains__, _TEXT_OR_NONE, _TEXT_OR_NONE, _DETAIL_OR_NONE, _TRACE_OR_NONE),
+        _or_none(is_code),
+    ),
     "Passed": (Passed, _is_bool),
     "WorkerEnded": (WorkerEnded, _NAME),
     "Imported": (Imported, _TEXT_OR_NONE),

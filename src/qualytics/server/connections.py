@@ -23,6 +23,7 @@ from qualytics.server.parameters import (
     types_of,
 )
 from qualytics.server.runtime import answer, opened
+from qualytics.service.connections.explain import explain
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.settings import PAGE_SIZE
@@ -194,7 +195,19 @@ async def try_connection(
     return await answer(request, work, is_test=True)
 
 
+@post("/connections/explain", status_code=200, opt={"body": "Message", "reply": "Explanation", "right": READ})
+async def explain_message(request: AnyRequest, body: bytes) -> Reply:
+    """Say what an error message, or a code, of any other tool means; nothing is stored, and no server is asked."""
+    message = await bodies.read(request, body)
+
+    def work(context: Context) -> Reply:
+        context.require(READ)
+        return bodies.reply(explain(message.get("type"), message.get("message")))
+
+    return await answer(request, work)
+
+
 ROUTES: list[Callable[..., Any]] = [
     *(list_connections, create_connection, get_connection, put_connection, patch_connection),
-    *(delete_connection, get_history, try_unsaved, try_connection),
+    *(delete_connection, get_history, try_unsaved, try_connection, explain_message),
 ]

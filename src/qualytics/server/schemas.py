@@ -55,6 +55,8 @@ def components() -> dict[str, Schema]:
         "Deleted": _closed({"id": ID, "name": _NAME, "deleted": _FLAG}, "id", "name", "deleted"),
         "Favorite": _closed({"favorite": _FLAG}, "favorite"),
         "Group": _closed({"group_id": _or_null(ID)}),
+        "Message": _closed({"message": _TEXT, "type": _or_null(_NAME)}, "message"),
+        "Explanation": _explanation(),
         "Validate": _closed(_validate(), "schemas"),
         "Validated": _closed(
             {
@@ -192,7 +194,7 @@ def _setting(setting: Setting) -> Schema:
 
 
 def _report() -> Schema:
-    texts = ("stage", "hint", "detail", *DETECTED)
+    texts = ("stage", "code", "hint", "detail", *DETECTED)
     stage = _closed({"name": _TEXT, "ok": _FLAG, "ms": _SECONDS}, "name", "ok", "ms")
     properties: dict[str, Schema] = {
         "connected": _FLAG,
@@ -206,6 +208,17 @@ def _report() -> Schema:
         "stages": _list(stage),
         "duration_ms": _SECONDS,
         "warnings": _list(_TEXT),
+    }
+    return _closed(properties, *properties)
+
+
+def _explanation() -> Schema:
+    properties: dict[str, Schema] = {
+        "class": _words(*CLASSES),
+        "code": _or_null(_TEXT),
+        "retryable": _FLAG,
+        "cause": _TEXT,
+        "hint": _TEXT,
     }
     return _closed(properties, *properties)
 

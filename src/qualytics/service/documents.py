@@ -95,6 +95,7 @@ def report_document(report: TestReport) -> Report:
         "connected": failure is None,
         "stage": failure.stage if failure else None,
         "class": failure.failure_class if failure else None,
+        "code": failure.code if failure else None,
         "retryable": failure.retryable if failure else None,
         "message": line(report.message),
         "hint": line(failure.hint) if failure else None,

@@ -86,6 +86,7 @@ def test_a_missing_username_is_said_before_anybody_is_called(tested):
         report = trial("postgresql", port, username=None)
     assert outcome(report) == ("login", "config")
     assert report.failure.message == "no username is set"
+    assert report.failure.code is None
 
 
 def test_an_expired_role_and_one_without_login_are_refused(tested, role, admin):
@@ -104,6 +105,7 @@ def test_a_limit_of_connections_is_a_quota(tested, role, postgres_server):
     ):
         report = tested(username=name, password="secret 1")
     assert outcome(report) == ("login", "quota")
+    assert report.failure.code == "53300"
     assert report.failure.retryable
     assert outcome(tested(username=name, password="secret 1")) is None
 
@@ -162,6 +164,7 @@ def test_a_dangerous_parameter_is_refused_before_any_packet(run, key):
 def test_an_unknown_database_is_named_as_such(tested):
     report = tested(place=("no such database", None))
     assert outcome(report) == ("database", "unknown_db")
+    assert report.failure.code == "3D000"
     assert [stage.name for stage in report.stages if stage.ok] == ["resolve", "tcp", "tls", "login"]
 
 

@@ -34,7 +34,7 @@ def test_a_server_that_starts_or_is_a_cold_standby_is_transient(state, settings)
         report = report_of(server)
     assert outcome(report) == ("login", "transient")
     assert report.failure.retryable
-    assert report.failure.detail.startswith("CannotConnectNow: ")
+    assert report.failure.detail.startswith("57P03: CannotConnectNow: ")
 
 
 def test_a_server_that_shuts_down_is_transient():

@@ -64,6 +64,7 @@ def test_every_outcome_of_a_login_is_the_same_in_every_language(speaking, transl
         assert verdict(translated_postgres, **change) == wanted, change
     report = tested(password="wrong")
     assert outcome(report) == ("login", "auth")
+    assert report.failure.code == "28P01"
     assert SPOKEN[language] in report.failure.detail
 
 
@@ -80,6 +81,6 @@ def test_a_server_without_the_usual_database_lets_in_by_another(speaking, transl
 
 def test_what_the_server_said_is_shown_without_the_place_in_its_source(speaking):
     detail = speaking("de_DE")(place=("forbidden", None)).failure.detail
-    assert detail.startswith("InsufficientPrivilege: ")
+    assert detail.startswith("42501: InsufficientPrivilege: ")
     assert detail.splitlines()[1:] == ["DETAIL:  Benutzer hat das CONNECT-Privileg nicht."]
     assert "42501" not in detail

@@ -20,8 +20,8 @@ CANARY = "canary-b4a6e1"
 @pytest.mark.parametrize(
     "word",
     [
-        ["Failed", "auth", CANARY, f"try {CANARY}", f"it is {CANARY}", CANARY],
-        ["Failed", "auth", None, None, CANARY.encode().hex(" "), None],
+        ["Failed", "auth", CANARY, f"try {CANARY}", f"it is {CANARY}", CANARY, CANARY],
+        ["Failed", "auth", None, None, CANARY.encode().hex(" "), None, CANARY.encode().hex()],
         ["Detected", {"product_name": CANARY, "product_version": CANARY}],
         ["Connected", f"fe80::1%{CANARY}", 1, f"fe80::1%{CANARY}", 1],
         ["Encrypted", CANARY, CANARY[::-1], True, CANARY],

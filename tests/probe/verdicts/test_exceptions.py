@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ssl
 
+import psycopg
 import pytest
 
 from qualytics import connectors
+from qualytics.connectors import Verdict
+from qualytics.probe.child.stages import failed
 from qualytics.probe.verdicts.exceptions import judge
 
 
@@ -14,3 +17,31 @@ from qualytics.probe.verdicts.exceptions import judge
 def test_a_connection_that_ends_within_a_handshake_is_class_network(error):
     # Which of them OpenSSL raises depends on its version and on how the peer closed.
     assert judge(connectors.get("postgresql"), error("closed")).failure_class == "network"
+
+
+def test_a_code_stands_beside_the_class_that_a_deeper_cause_decides():
+    refused = psycopg.OperationalError("connection failed")
+    refused.sqlstate = "08006"
+    refused.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    verdict = judge(connectors.get("postgresql"), refused)
+    assert (verdict.failure_class, verdict.code) == ("refused", "08006")
+
+
+def test_a_code_that_nobody_knows_is_told_all_the_same():
+    strange = psycopg.Error("quelque chose")
+    strange.sqlstate = "ZZ123"
+    verdict = judge(connectors.get("postgresql"), strange)
+    assert (verdict.failure_class, verdict.code) == ("unknown", "ZZ123")
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"), [("28P01", "28P01: Error: no"), ("two words", "Error: no"), (None, "Error: no")]
+)
+def test_a_code_stands_before_the_words_where_a_report_can_hold_it(code, shown):
+    message = failed(Verdict("auth", code=code), psycopg.Error("no"))
+    assert (message.detail, message.code) == (shown, code if shown.startswith("28") else None)
+
+
+def test_a_code_that_the_words_begin_with_is_not_told_twice():
+    message = failed(Verdict("auth", code="ORA-01017"), ValueError("ORA-01017: no"))
+    assert message.detail == "ValueError: ORA-01017: no"

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 MAX_SHOWN = 500
 URL_HINT = "check the URL, and QUALYTICS_API_PATH: usually the API is under /api"
 _REPORT_KEYS = (
-    *("connected", "stage", "class", "retryable", "message", "hint", "detail"),
+    *("connected", "stage", "class", "code", "retryable", "message", "hint", "detail"),
     *("product_name", "product_version", "driver_name", "driver_version"),
     *("address", "local_address", "tls", "stages", "duration_ms", "warnings"),
 )
 # What a report holds of the words of servers and drivers.
-_FREE_TEXT = ("message", "hint", "detail", *DETECTED, "tls", "warnings")
+_FREE_TEXT = ("code", "message", "hint", "detail", *DETECTED, "tls", "warnings")
 
 
 def content(reply: Reply, url: str) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Refusal, Target, Verdict, by_text, refuse
-from qualytics.connectors.shared.sql import by_sqlstate, named, one_row, rows
+from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code
+from qualytics.connectors.contract import Refusal, Target, Verdict, refuse
+from qualytics.connectors.shared.sql import named, one_row, rows
 from qualytics.model import Item
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ MESSAGES = (
     (r"authentication method requirement .* failed|requires? a cleartext password", _CLEAR_TEXT),
     (r"(ident|peer) authentication failed", _IDENT),
     (r"channel binding (check failed|negotiation)", _OTHER_TLS),
-    (r"authentication failed|no password (supplied|was provided)|no such user|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
+    (r"authentication failed|no password (supplied|was provided)|no such user|user not found|role .* does not exist|SCRAM|password is empty", Verdict("auth")),
     (r"no such database|database .* does not exist", Verdict("unknown_db", stage="database")),
     (r"permission denied for database|does not have CONNECT privilege", Verdict("permission", stage="database")),
     (r"database .* is not currently accepting connections", Verdict("permission", stage="database")),
@@ -135,7 +136,23 @@ MESSAGES = (
     (r"received invalid response to (SSL|GSS)|expected authentication request from server", Verdict("config", "the server does not speak the PostgreSQL protocol", "check host and port")),
 )  # fmt: skip
 
-# A pooler has this one for all that it says itself, in English alone.
+# Words decide on what libpq and poolers (08P01, XX000) say, in English alone, and on 28000, which has many causes.
+ERRORS = ErrorTable(
+    codes=by_code({
+        "57P03": _CLOSED,
+        "28P01": Verdict("auth", stage="login"),
+    }),
+    words=MESSAGES,
+    states=True,
+    inside=STATE,
+    alone=STATE_ALONE,
+)  # fmt: skip
+# A SQLSTATE alone that a letter tells from a number of another server, and the names of drivers and files.
+SIGNATURE = (
+    r"\A(?:SQLSTATE\W{0,3})?(?:(?=\d{1,4}[A-Z])\w{5}|XX\d{3})\Z"
+    r"|\bpsql:|psycopg|asyncpg|npgsql|org\.postgresql\.|tokio_postgres|\bpg_hba\.conf|\bpgbouncer|\bpq: |\bFATAL:  "
+)
+# A pooler has this one for all that it says itself.
 PROXY = "08P01"
 # By SQLSTATE, or SQLSTATE and the routine of the server that said so (auth.c, auth-scram.c, miscinit.c, postinit.c).
 _AT_LOGIN: dict[str, Verdict] = {
@@ -145,7 +162,6 @@ _AT_LOGIN: dict[str, Verdict] = {
     "28000 read_client_final_message": _OTHER_TLS,
     "42501": Verdict("permission", stage="database"),
     "55000": Verdict("permission", "the database takes no connections", stage="database"),
-    "57P03": _CLOSED,
 }
 # Both run after the password was found right.
 _PAST_LOGIN = frozenset({"InitPostgres", "CheckMyDatabase"})
@@ -165,16 +181,15 @@ def at_login(error: ServerError, tls: Tls | None = None) -> Verdict | None:
     """Judge by the fields of an error, which are the same in every language; None when they do not say enough."""
     if error.state == "28000" and "pg_hba.conf" in error.text:  # a file has one name in every language
         if tls is None:
-            return by_text(error.text, MESSAGES)
-        return _DEMANDS_TLS if tls.mode == "disable" else _NO_HBA_HINT
+            return ERRORS.judge([error.state], error.text)
+        return replace(_DEMANDS_TLS if tls.mode == "disable" else _NO_HBA_HINT, code=error.state)
     if error.state == "28000" and error.routine == "auth_failed" and not error.used_password:
-        return _IDENT
+        return replace(_IDENT, code=error.state)
     verdict = _AT_LOGIN.get(f"{error.state} {error.routine}") or _AT_LOGIN.get(error.state or "")
-    if verdict is None and error.state in {None, PROXY}:
-        verdict = by_text(error.text, MESSAGES)
-    verdict = verdict or by_sqlstate(error.state)
-    if verdict is None:
-        return None
+    verdict = verdict and replace(verdict, code=error.state)
+    verdict = verdict or ERRORS.judge([error.state], error.text)
+    if verdict is None or verdict.failure_class == "unknown":
+        return verdict
     # A pooler says what it has no database for, or lets into none, once it has asked for the password.
     asked_password = error.routine is None and error.used_password and verdict.stage == "database"
     return replace(verdict, authenticated=asked_password or error.routine in _PAST_LOGIN)
@@ -182,8 +197,7 @@ def at_login(error: ServerError, tls: Tls | None = None) -> Verdict | None:
 
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by SQLSTATE where there is one that says something, else by libpq's or a pooler's words."""
-    state = getattr(exc, "sqlstate", None)
-    return (by_text(str(exc), MESSAGES) if state in {None, PROXY} else None) or by_sqlstate(state)
+    return ERRORS.judge([getattr(exc, "sqlstate", None)], str(exc))
 
 
 def select(handle: Any, target: Target) -> None:

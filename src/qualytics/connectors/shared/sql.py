@@ -1,11 +1,10 @@
-"""What SQL connectors share: verdicts by SQLSTATE, rows and names over DB-API 2.0."""
+"""What SQL connectors share: rows and names over DB-API 2.0."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Verdict
 from qualytics.model import Item
 
 if TYPE_CHECKING:
@@ -28,36 +27,6 @@ def as_text(name: bytes) -> str:
 def as_bytes(text: str) -> bytes:
     """Return the name that is shown so."""
     return _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode())
-
-
-# SQLSTATE (five characters) or its class (first two): ISO/IEC 9075-2, PostgreSQL's appendix A.
-_STATES: dict[str, Verdict] = {
-    "28": Verdict("auth", stage="login"),
-    "3D": Verdict("unknown_db", stage="database"),
-    "3F": Verdict("unknown_db", stage="database"),
-    "42501": Verdict("permission"),
-    "53": Verdict("quota"),
-    "54": Verdict("quota"),
-    "55P03": Verdict("transient"),
-    "57014": Verdict("timeout"),
-    "57P": Verdict("transient"),
-    "58": Verdict("internal"),
-    "08P01": Verdict("config"),
-    "08": Verdict("network"),
-    "0A": Verdict("config"),
-    "22": Verdict("config"),
-    "42": Verdict("config"),
-    "40": Verdict("transient"),
-    "HYT": Verdict("timeout"),
-}
-
-
-def by_sqlstate(state: str | None) -> Verdict | None:
-    """Return the verdict of a SQLSTATE, the longest matching prefix first; None when there is none."""
-    for length in (5, 3, 2):
-        if state and state[:length] in _STATES:
-            return _STATES[state[:length]]
-    return None
 
 
 def one_row(handle: Any, sql: str, arguments: tuple[Any, ...] = ()) -> tuple[Any, ...]:

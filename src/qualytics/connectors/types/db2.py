@@ -6,9 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.codes import by_sqlstate
 from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
-from qualytics.connectors.shared.sql import by_sqlstate, one_row, rows
+from qualytics.connectors.shared.sql import one_row, rows
 from qualytics.model import Item
 
 if TYPE_CHECKING:

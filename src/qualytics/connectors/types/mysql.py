@@ -6,6 +6,7 @@ import re
 import struct
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.codes import by_sqlstate
 from qualytics.connectors.contract import (
     Connector,
     Param,
@@ -18,7 +19,7 @@ from qualytics.connectors.contract import (
     tls_params,
 )
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
-from qualytics.connectors.shared.sql import by_sqlstate, named, rows, text_of
+from qualytics.connectors.shared.sql import named, rows, text_of
 from qualytics.model import Item
 
 if TYPE_CHECKING:

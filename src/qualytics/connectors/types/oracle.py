@@ -221,6 +221,7 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
+    signature=r"\b(?:ORA|TNS)-\d{5}\b|\bDP[YI]-\d{4}\b",
     schemas=schemas,
     tables=tables,
     authentication=(("BASIC", "username and password"),),

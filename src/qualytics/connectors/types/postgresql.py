@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, Refusal, Server, Verdict, tls_params
 from qualytics.connectors.shared.postgresql import (
+    ERRORS,
+    SIGNATURE,
     ServerError,
     at_login,
     catalogs,
@@ -140,7 +142,7 @@ def _refusal(pgconn: Any, target: Target) -> Refusal:
     except KeyError:
         error = OperationalError
     cause = error(reported.text)
-    verdict = at_login(reported, target.tls) or classify(cause) or Verdict("unknown")
+    verdict = at_login(reported, target.tls) or Verdict("unknown")
     refusal = Refusal(verdict)
     refusal.__cause__ = cause
     return refusal
@@ -271,6 +273,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
+    explain=ERRORS.explain,
+    signature=SIGNATURE,
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

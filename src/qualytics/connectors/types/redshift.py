@@ -16,14 +16,13 @@ from qualytics.connectors.contract import (
     Server,
     Target,
     Verdict,
-    by_text,
     refuse,
     tls_params,
 )
 from qualytics.connectors.shared import aws, postgresql
 from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROXY, ServerError, at_login, log_in_to_first
-from qualytics.connectors.shared.sql import by_sqlstate, rows
+from qualytics.connectors.shared.sql import rows
 from qualytics.model import Item
 
 if TYPE_CHECKING:
@@ -225,6 +224,9 @@ _MESSAGES = (
 )
 
 
+ERRORS = replace(postgresql.ERRORS, words=(*_MESSAGES, *MESSAGES))
+
+
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by the fields of the server's error; by words where a proxy says 08P01 to everything, or the driver speaks."""
     if type(exc).__name__ == "ScramException":
@@ -239,7 +241,7 @@ def classify(exc: BaseException) -> Verdict | None:
     if state == _NO_SUCH_SETTING:
         return _POSTGRESQL
     if state in {None, PROXY}:
-        return by_text(text, (*_MESSAGES, *MESSAGES)) or by_sqlstate(state)
+        return ERRORS.judge([state], text)
     return at_login(ServerError(state, fields.get("R"), text))
 
 
@@ -298,6 +300,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
+    explain=ERRORS.explain,
+    signature=r"redshift",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.codes import by_sqlstate
 from qualytics.connectors.contract import (
     SSL_MODES,
     Connector,
@@ -20,7 +21,7 @@ from qualytics.connectors.contract import (
     tls_params,
 )
 from qualytics.connectors.shared.http import TENANT
-from qualytics.connectors.shared.sql import by_sqlstate, named, one_row, rows
+from qualytics.connectors.shared.sql import named, one_row, rows
 from qualytics.model import Item
 
 if TYPE_CHECKING:

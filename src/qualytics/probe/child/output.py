@@ -53,12 +53,13 @@ def masked(message: Message, masking: Masking) -> Message:
         return text and masking.mask_own(text)[:max_length]
 
     match message:
-        case Failed(failure_class, cause, hint, detail):
+        case Failed(failure_class, cause, hint, detail, _, code):
             from qualytics.probe.verdicts.stack_traces import without_stack_traces
 
             trace = detail and masking.mask(detail)
             detail = trace and without_stack_traces(trace)[:MAX_DETAIL]
-            return Failed(failure_class, own(cause, MAX_TEXT), own(hint, MAX_TEXT), detail, trace and trace[:MAX_TRACE])
+            cause, hint, trace = own(cause, MAX_TEXT), own(hint, MAX_TEXT), trace and trace[:MAX_TRACE]
+            return Failed(failure_class, cause, hint, detail, trace, code)
         case Detected(facts):
             return Detected({key: own(text, MAX_NAME) for key, text in facts.items()})
         case SecondHost(host):

@@ -13,7 +13,18 @@ from qualytics.errors import DriverMissing
 from qualytics.probe.child.dial import dial
 from qualytics.probe.child.listing import items_of, send_page
 from qualytics.probe.child.tls import describe, ended_for, handshake, watch
-from qualytics.probe.protocol import Began, Connected, Detected, Encrypted, Ended, Failed, Passed, SecondHost, Warned
+from qualytics.probe.protocol import (
+    Began,
+    Connected,
+    Detected,
+    Encrypted,
+    Ended,
+    Failed,
+    Passed,
+    SecondHost,
+    Warned,
+    is_code,
+)
 from qualytics.probe.verdicts.exceptions import judge, words
 from qualytics.probe.verdicts.tls_faults import GAVE_ROOT, GIVE_HINTS
 
@@ -271,11 +282,15 @@ class Stages:
         looks = (kind == "own" and verdict.failure_class == "tls") or (kind in _LOOKED_AT and vague)
         if encrypted and looks and self._stage in {"tls", "login"} and left_s > 2 * _LOOK_S:
             greet = self._connector.greet if kind == "preamble" else None
-            verdict = ended_for(target, greet, _LOOK_S) or verdict
+            seen = ended_for(target, greet, _LOOK_S)
+            verdict = replace(seen, code=verdict.code) if seen else verdict
         has_roots = target.parameters.keys() & {"ssl_root_cert", "ssl_root_cert_file"}
         return replace(verdict, hint=GAVE_ROOT) if has_roots and verdict.hint in GIVE_HINTS else verdict
 
 
 def failed(verdict: Verdict, exc: BaseException) -> Failed:
-    """Return the message on what failed, by an exception and the verdict on it."""
-    return Failed(verdict.failure_class, verdict.cause, verdict.hint, words(exc))
+    """Return the message on what failed, by an exception and the verdict on it; its code stands before the detail."""
+    detail, code = words(exc), verdict.code if is_code(verdict.code) else None
+    if detail and code and code not in detail.partition("\n")[0]:
+        detail = f"{code}: {detail}"
+    return Failed(verdict.failure_class, verdict.cause, verdict.hint, detail, code=code)

@@ -146,4 +146,5 @@ def _failure(plan: Plan, progress: Progress, stages: list[StageResult], masking:
         hint=f"{edges}; {hint}" if edges else hint,
         detail=masking.mask(failed.detail) if failed.detail else None,
         trace=masking.mask(failed.trace) if failed.trace else None,
+        code=failed.code if failed.code and masking.mask(failed.code) == failed.code else None,
     )

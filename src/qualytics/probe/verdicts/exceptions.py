@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import Connector, Refusal, Verdict
 from qualytics.errors import DriverMissing
 from qualytics.probe.verdicts.certificates import by_code, by_reason
 from qualytics.probe.verdicts.failure_classes import TOO_MUCH_HINT
-from qualytics.probe.verdicts.network_faults import by_errno, by_words, refined
+from qualytics.probe.verdicts.network_faults import by_errno, by_words, is_unknown, refined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,17 +31,23 @@ def judge(connector: Connector, exc: BaseException) -> Verdict:
     """Return the verdict on an exception: a Refusal's own, else what Python or the connector makes of it.
 
     The innermost exception that anybody knows decides: a driver's umbrella code says less than the
-    refused connection it was raised from.
+    refused connection it was raised from. A code comes from the innermost that has one.
     """
     links = tuple(chain(exc))
+    by_driver = [verdict for link in reversed(links) if (verdict := connector.classify(link)) and verdict.code]
+    verdict = _judged(connector, links)
+    return verdict if verdict.code or not by_driver else replace(verdict, code=by_driver[0].code)
+
+
+def _judged(connector: Connector, links: tuple[BaseException, ...]) -> Verdict:
     for link in links:
         if isinstance(link, Refusal):
             return link.verdict
     for inner in reversed(links):
         if verdict := _standard(inner):
             return verdict
-        if verdict := connector.classify(inner):
-            return refined(verdict, str(inner))
+        if (verdict := connector.classify(inner)) and not is_unknown(verdict := refined(verdict, str(inner))):
+            return verdict
     return by_words("\n".join(map(str, links))) or Verdict("unknown")
 
 

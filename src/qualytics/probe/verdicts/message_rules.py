@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from qualytics.connectors import Connector, Verdict
+from qualytics.connectors import Connector, Verdict, all_connectors
+from qualytics.connectors.codes import STATE, by_sqlstate
 from qualytics.connectors.contract import by_text
-from qualytics.connectors.shared.sql import by_sqlstate
-from qualytics.probe.verdicts.network_faults import WORDS, furthest, refined
+from qualytics.probe.verdicts.network_faults import WORDS, furthest, is_unknown, refined
 
 # What servers of every kind say once they were reached.
 _ANSWERS = (
@@ -36,8 +37,6 @@ _STATUS = {
 _HTTP = re.compile(
     r"\b(?:HTTP(?:/\d(?:\.\d)?)?(?: status)?(?: code)?|status(?: ?code)?|HTTPError)\W{1,3}(\d{3})\b", re.IGNORECASE
 )
-# psql with verbosity, ODBC ("[28000]"), JDBC ("SQLState: 28000"), mysql ("ERROR 1045 (28000)"), Db2 ("SQLSTATE=28000").
-_STATES = re.compile(r"(?:SQL ?STATE\W{0,3}|\bERROR:? +(?:\d+ \()?|\[)([0-9A-Z]{5})(?=[\s\])\":,;]|\Z)", re.IGNORECASE)
 # How clients begin what they say of each attempt, where they tried several addresses, hosts, or TLS and none: libpq,
 # psycopg, pgx ("10.0.0.5:5432 (db): …"), Node.js, Go, lib/pq, Java, those of MySQL, and PostgreSQL's own answers.
 _ATTEMPT = re.compile(
@@ -52,22 +51,39 @@ _ATTEMPT = re.compile(
 _WRAPPER_STATE = re.compile(r"(?:SQL ?STATE)?\[[0-9A-Z]{5}\]")
 
 
-def verdict_on(connector: Connector, text: str) -> Verdict:
-    """Return the verdict on a message about a type; where it tells of several attempts, on the one that got furthest."""
+_STATE = re.compile(STATE, re.IGNORECASE)
+# What systems and Node.js call failures, where nothing else has a code.
+_NAME = re.compile(
+    r"\b(?:E(?:AI_)?[A-Z]{4,14}|ERR_[A-Z_]{4,40}|[A-Z]{3,10}(?:_[A-Z]{1,12}){1,5}_(?:CERT|CHAIN|SIGNATURE|EXPIRED))\b"
+)
+
+
+def connector_of(text: str) -> Connector | None:
+    """Return the type whose codes a message has, where no other type's look like them."""
+    return next((one for one in all_connectors() if one.signature and re.search(one.signature, text)), None)
+
+
+def verdict_on(connector: Connector | None, text: str) -> Verdict:
+    """Return the verdict on a message; where it tells of several attempts, on the one that got furthest."""
     head, *attempts = _ATTEMPT.split(_WRAPPER_STATE.sub("", text))
     verdicts = [_verdict(connector, attempt) for attempt in dict.fromkeys(attempts)]
     if attempts and (wrapper := _verdict(connector, head)).failure_class != "network":  # "communications link failure"
         verdicts.append(wrapper)
     certain = [verdict for verdict in verdicts if verdict.failure_class != "unknown"]
-    return furthest(certain) if certain else _verdict(connector, text)
+    verdict = furthest(certain) if certain else _verdict(connector, text)
+    return verdict if verdict.code else replace(verdict, code=_verdict(connector, text).code)
 
 
-def _verdict(connector: Connector, text: str) -> Verdict:
+def _verdict(connector: Connector | None, text: str) -> Verdict:
     # By the type's own tables, SQLSTATE, the words of all systems, HTTP status.
-    verdict = connector.explain(text) if connector.explain is not None else connector.classify(Exception(text))
-    verdict = verdict or next(filter(None, map(by_sqlstate, _STATES.findall(text.upper()))), None)
-    if verdict is not None:
-        return refined(verdict, text)
-    status = _HTTP.search(text)
-    answer = by_text(text, _ANSWERS) or (_STATUS.get(int(status[1])) if status else None)
-    return by_text(text, WORDS) or answer or Verdict("unknown")
+    judge = connector and (connector.explain or (lambda words: connector.classify(Exception(words))))
+    own = judge(text) if judge else None
+    states = (match[match.lastindex or 0].upper() for match in _STATE.finditer(text))
+    verdict = own if own and not is_unknown(own) else next(filter(None, map(by_sqlstate, states)), None)
+    code = (own and own.code) or (verdict and verdict.code)
+    if verdict is None or is_unknown(verdict := refined(verdict, text)):
+        status = _HTTP.search(text)
+        answer = by_text(text, _ANSWERS) or (_STATUS.get(int(status[1])) if status else None)
+        verdict = by_text(text, WORDS) or answer or Verdict("unknown")
+    name = _NAME.search(text)
+    return replace(verdict, code=code or (name and name[0]) or None)

@@ -121,7 +121,13 @@ def refined(verdict: Verdict, text: str) -> Verdict:
         return verdict
     if plainer.cause is None and plainer.failure_class in {failure_class, "network"}:
         return verdict
-    return replace(plainer, hint=plainer.hint or verdict.hint, stage=plainer.stage or verdict.stage)
+    stage, hint = plainer.stage or verdict.stage, plainer.hint or verdict.hint
+    return replace(plainer, hint=hint, stage=stage, code=verdict.code)
+
+
+def is_unknown(verdict: Verdict) -> bool:
+    """Say whether nothing is known of an error beyond its code."""
+    return verdict.failure_class == "unknown" and verdict.cause is None
 
 
 def furthest(verdicts: list[Verdict]) -> Verdict:
@@ -132,6 +138,6 @@ def furthest(verdicts: list[Verdict]) -> Verdict:
 def _step(verdict: Verdict) -> str:
     if verdict.stage == "database":
         return "unknown_db"
-    if verdict == _NAME_SERVER:
+    if verdict.cause == _NAME_SERVER.cause:
         return "dns"
     return "unreached" if verdict.hint in _HINTS.values() else verdict.failure_class

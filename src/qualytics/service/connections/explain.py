@@ -23,29 +23,45 @@ _CAUSES = {
 }
 _UNKNOWN_HINT = "test the connection itself: qualytics connections test --type {type} …"
 _WORDS = {"the local_address of this report": "this machine's address", "in detail": "in the message"}
+# What the common texts say where no type was named.
+_ANY_TYPE = {
+    "credentials": "--username and --password",
+    "owned": "database",
+    "type": "TYPE",
+    "extra": "TYPE",
+}
 
 
-def explain(name: str, text: str) -> dict[str, Any]:
-    """Return `{class, retryable, cause, hint}` of a message about a server of a type; nothing of it is repeated.
+def explain(name: Any, text: Any) -> dict[str, Any]:
+    """Return `{class, code, retryable, cause, hint}` of a message, or of a code alone; nothing else of it is repeated.
+
+    Without the name of a type, the form of the codes in it tells one, else the words of all systems count.
 
     Raises:
-        InvalidInput: there is no such type, or no message.
+        InvalidInput: there is no such type, or no message; or none was named, and the message is understood for none.
 
     """
     from qualytics.probe.verdicts.failure_classes import CLASSES
-    from qualytics.probe.verdicts.message_rules import verdict_on
+    from qualytics.probe.verdicts.message_rules import connector_of, verdict_on
     from qualytics.probe.verdicts.messages import type_placeholders
 
-    connector = connectors.get(name)
+    for key, value in (("type", "" if name is None else name), ("message", text)):
+        if not isinstance(value, str):
+            raise InvalidInput([Problem(key, f"{key} must be a text")])
+    connector = connectors.get(name) if name is not None else None
     words = " ".join((text if len(text) <= 2 * _END else f"{text[:_END]} {text[-_END:]}").split())
     if not words:
         raise InvalidInput([Problem("message", "message is empty", "paste the error that the other tool showed")])
+    connector = connector or connector_of(words)
     verdict = verdict_on(connector, words)
-    found = verdict.failure_class
-    usual = CLASSES[found]
-    fill = type_placeholders(connector, {"username": "given"}) | {"host_field": "--host"}
-    cause = verdict.cause or _CAUSES.get(found) or usual.cause.format(**fill)
-    hint = verdict.hint or (_UNKNOWN_HINT if found == "unknown" else usual.hint).format(**fill)
+    failure_class = verdict.failure_class
+    if connector is None and failure_class == "unknown":
+        raise InvalidInput([Problem("type", "the message does not tell the type of the connection", "name it: --type")])
+    usual = CLASSES[failure_class]
+    fill = (type_placeholders(connector, {"username": "given"}) if connector else _ANY_TYPE) | {"host_field": "--host"}
+    cause = verdict.cause or _CAUSES.get(failure_class) or usual.cause.format(**fill)
+    hint = verdict.hint or (_UNKNOWN_HINT if failure_class == "unknown" else usual.hint).format(**fill)
     for ours, theirs in _WORDS.items():
         hint = hint.replace(ours, theirs)
-    return {"class": found, "retryable": usual.retryable, "cause": cause, "hint": hint}
+    keys = {"class": failure_class, "code": verdict.code, "retryable": usual.retryable}
+    return keys | {"cause": cause, "hint": hint}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.codes import by_sqlstate
 from qualytics.connectors.contract import Verdict, by_text
-from qualytics.connectors.shared.sql import by_sqlstate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

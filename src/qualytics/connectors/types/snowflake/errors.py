@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from qualytics.connectors.codes import by_sqlstate
 from qualytics.connectors.contract import Verdict, by_text
-from qualytics.connectors.shared.sql import by_sqlstate
 
 _POLICY_HINT = "ask for the public address of this machine to be allowed by the network policy"
 _HOST_HINT = "check --host: <account>.snowflakecomputing.com or <account>.<region>.snowflakecomputing.com"
