@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CREATE, UPDATE, TEST = "create", "update", "test"
-EVERY = frozenset({CREATE, UPDATE, TEST})
+# The last is a create together with a datastore, which has a name of its own.
+CREATE, UPDATE, TEST, INLINE = "create", "update", "test", "inline"
+EVERY = frozenset({CREATE, UPDATE, TEST, INLINE})
 
 # Generous, but bounded: the longest real value is a service account's JSON or a PEM chain.
 MAX_TEXT = 2_000
@@ -71,12 +72,12 @@ _SENT_ALREADY = "the access key beside it goes where it went before"
 _DEFAULT_HINT = "leave it out for the default, or drop a stored one: --unset max_parallelization"
 
 FIELDS: tuple[Field, ...] = (
-    Field("type", str, "type", _TYPE_HELP, verbs=frozenset({CREATE, TEST}), short="-t", max_length=MAX_NAME),
+    Field("type", str, "type", _TYPE_HELP, verbs=EVERY - {UPDATE}, short="-t", max_length=MAX_NAME),
     Field(
         "name",
         str,
         "connection name",
-        verbs=frozenset({CREATE, UPDATE}),
+        verbs=EVERY - {TEST, INLINE},
         short="-n",
         max_length=MAX_NAME,
         harmless=_UNHEARD,

@@ -10,6 +10,7 @@ from qualytics.errors import QualyticsError
 
 PG = "connections create -t postgresql --host 127.0.0.1 --port 1 --username app --password geheim"
 SQLITE = "connections create -t sqlite --name files --uri FILES/sales.sqlite"
+NEW = "datastores create --type postgresql --host h --username u --password geheim --database d --schema s"
 STORE = "datastores create --name d --connection-id 1 --database sales --schema public"
 
 STORIES = {
@@ -146,6 +147,11 @@ STORIES = {
         "datastores update --id 1 --unset name",
         "datastores update --id 1 --unset schema --schema x",
         "datastores update --id 1 --name E",
+        "datastores update --id 1 --schema then --dry-run -f json",
+        "datastores update --id 1 --schema then --name E --dry-run",
+        "datastores delete --id 1 --dry-run",
+        "datastores delete --name nobody --dry-run",
+        "datastores get --id 1",
         "datastores update --id 1 --connection-id 2",
         "datastores update --id 1",
         "datastores update --id 9 --schema x",
@@ -169,6 +175,22 @@ STORIES = {
         "datastores delete --name d",
         "connections delete --id 1",
         "connections delete --id 1",
+    ],
+    "a connection that comes with its datastore": [
+        f"{NEW} --name d --connection-name c --dry-run",
+        f"{NEW} --name d --connection-name c -f json",
+        f"{NEW} --name D --connection-name other",
+        f"{NEW} --name e --connection-name C",
+        f"{NEW} --name e --port 0",
+        f"{NEW} --name e --root-path /x",
+        f"{NEW} --name e --connection-id 1",
+        f"{NEW} --name e --password '${{NOT_SET}}'",
+        f"{NEW} --name e --password '********'",
+        "datastores create --name e --type sqlite --uri FILES/sales.sqlite",
+        "datastores create --name f --connection-id 1 --database d --schema s --host h",
+        "datastores create --name f --connection-name c --database d --schema s --dry-run -f json",
+        "datastores list",
+        "connections list",
     ],
     "tests": [
         *(PG, SQLITE),

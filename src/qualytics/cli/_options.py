@@ -9,13 +9,14 @@ import click
 from qualytics.cli._kinds import OneOf, Seconds, Text, Whole
 from qualytics.cli._output import FORMATS
 from qualytics.cli._values import STDIN_FIELDS
-from qualytics.fields import BY_NAME, CREATE, FIELDS, PARAMETER_OPTIONS, TEST, UPDATE, Field
+from qualytics.fields import BY_NAME, CREATE, FIELDS, INLINE, PARAMETER_OPTIONS, TEST, UPDATE, Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Command = Callable[..., Any]
 
+_TYPE_NOTES = {TEST: "for settings that are not stored", INLINE: "for a new connection, made of the options below"}
 # The fields of a connection that an update can unset.
 UNSETTABLE = (*(field.name for field in FIELDS if UPDATE in field.verbs), *PARAMETER_OPTIONS)
 
@@ -111,8 +112,8 @@ def _field_option(field: Field, verb: str) -> Command:
 def _help(field: Field, verb: str) -> str:
     text = field.help or field.noun
     notes = [field.note] if field.note else []
-    if verb == TEST and field.name == "type":
-        notes.append("for settings that are not stored")
+    if field.name == "type" and verb in _TYPE_NOTES:
+        notes.append(_TYPE_NOTES[verb])
     elif verb == TEST:
         text = f"override {field.noun} for testing"
     elif verb == UPDATE and field.type is not dict:

@@ -10,11 +10,11 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
-from qualytics.cli._values import choose, unset_fields
+from qualytics.cli._values import choose, collect, unset_fields
 from qualytics.cli.connections import show_report, warn
-from qualytics.client import connect
+from qualytics.client import connect, preview_datastore
 from qualytics.errors import UsageError
-from qualytics.fields import SCOPES
+from qualytics.fields import INLINE, SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qualytics.client import Client
 
 _UNSETTABLE = (*SCOPES, "description")
+_OWN = (*_UNSETTABLE, "name", "tags", "connection_id", "connection_name")
 
 
 @click.group(cls=SuggestingGroup)
@@ -36,7 +37,7 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--root-path": "Folder, for object stores.",
         "--schema": "Schema.",
         "--database": "Database.",
-        "--connection-name": "Name of the connection it uses.",
+        "--connection-name": "Name of the connection it uses, or of a new one.",
     }
     for name, text in helps.items():
         command = click.option(name, type=Text(), help=text)(command)
@@ -46,11 +47,26 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @group.command()
 @click.option("--name", "-n", required=True, type=Text(), help="Datastore name.")
 @_place_options
+@options.field_options(INLINE)
+@click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
 @options.common_options()
-def create(*, form: str, **given: Any) -> None:
-    """Create a datastore on the connection that --connection-id or --connection-name names."""
+@click.pass_context
+def create(ctx: click.Context, /, *, dry_run: bool, form: str, **given: Any) -> None:
+    """Create a datastore on the connection that --connection-id or --connection-name names.
+
+    With --type, create the connection as well; --connection-name is then its name. Both are stored, or neither.
+    """
+    fields = _fields({name: given.pop(name) for name in _OWN})
+    if given["type"] is not None:
+        fields = _with_new_connection(fields, collect(ctx, given))
+    elif surplus := [name for name, value in given.items() if value is not None and value is not False]:
+        option = f"--{surplus[0].replace('_', '-')}"
+        raise UsageError(f"{option} is for a new connection", f"add --type, or leave out {option}")
+    if dry_run:
+        output.write_document(preview_datastore(fields), form)
+        return
     with connect() as client:
-        output.write_document(client.datastores.create(_fields(client, given)), form)
+        output.write_document(client.datastores.create(_with_id(client, fields)), form)
         warn(client.datastores.warnings)
 
 
@@ -59,13 +75,15 @@ def create(*, form: str, **given: Any) -> None:
 @click.option("--name", "-n", type=Text(), help="New datastore name.")
 @_place_options
 @options.unset_option(_UNSETTABLE)
+@click.option("--dry-run", is_flag=True, help="Print the datastore as it would become; store nothing.")
 @options.common_options()
-def update(*, record_id: int, unset: tuple[str, ...], form: str, **given: Any) -> None:
+def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: str, **given: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
+    fields = _fields(given)
+    fields |= unset_fields(unset, fields, _UNSETTABLE)
     with connect() as client:
-        fields = _fields(client, given)
-        fields |= unset_fields(unset, fields, _UNSETTABLE)
-        output.write_document(client.datastores.update(record_id, fields), form)
+        document = client.datastores.update(record_id, _with_id(client, fields), dry_run=dry_run)
+        output.write_document(document, form)
         warn(client.datastores.warnings)
 
 
@@ -93,12 +111,13 @@ def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
 @group.command()
 @options.id_option("Datastore ID to delete.")
 @options.name_option("Datastore name.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
-def delete(*, record_id: int | None, name: str | None, form: str) -> None:
+def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str) -> None:
     """Delete a datastore; its connection stays."""
     with connect() as client:
-        found = _chosen(client, record_id, name)
-        output.write_document(client.datastores.delete(found), form)
+        datastore_id = _chosen(client, record_id, name)
+        output.write_document(client.datastores.delete(datastore_id, dry_run=dry_run), form)
 
 
 @group.command()
@@ -119,14 +138,26 @@ def _chosen(client: Client, record_id: int | None, name: str | None) -> int:
     return choose(record_id, name, client.datastores.find, "qualytics datastores list")
 
 
-def _fields(client: Client, given: dict[str, Any]) -> dict[str, Any]:
-    fields = {name: value for name, value in given.items() if value is not None}
-    connection_name = fields.pop("connection_name", None)
-    if connection_name is not None:
-        if "connection_id" in fields:
-            message = "give either --connection-id or --connection-name, not both"
-            raise UsageError(message, "qualytics connections list shows ids and names")
-        fields["connection_id"] = client.connections.find(connection_name)
+def _fields(options: dict[str, Any]) -> dict[str, Any]:
+    fields = {name: value for name, value in options.items() if value is not None}
+    if {"connection_id", "connection_name"} <= fields.keys():
+        message = "give either --connection-id or --connection-name, not both"
+        raise UsageError(message, "qualytics connections list shows ids and names")
     if "tags" in fields:
         fields["tags"] = [tag.strip() for tag in fields["tags"].split(",") if tag.strip()]
+    return fields
+
+
+def _with_new_connection(fields: dict[str, Any], connection: dict[str, Any]) -> dict[str, Any]:
+    if "connection_id" in fields:
+        message = "--connection-id is for an existing connection, --type for a new one"
+        raise UsageError(message, "drop one of the two")
+    if "connection_name" in fields:
+        connection["name"] = fields.pop("connection_name")
+    return fields | {"connection": connection}
+
+
+def _with_id(client: Client, fields: dict[str, Any]) -> dict[str, Any]:
+    if "connection_name" in fields:
+        fields["connection_id"] = client.connections.find(fields.pop("connection_name"))
     return fields

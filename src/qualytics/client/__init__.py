@@ -21,6 +21,7 @@ __all__ = [
     "new_key",
     "parse_types",
     "preview",
+    "preview_datastore",
     "type_document",
     "type_names",
 ]
@@ -80,6 +81,18 @@ def preview(fields: Mapping[str, Any]) -> dict[str, Any]:
     from qualytics.service.connections import drafts
 
     return drafts.preview(fields)
+
+
+def preview_datastore(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the masked payload that a create of a datastore would send; nothing is stored or contacted.
+
+    Raises:
+        InvalidInput: a value breaks a rule.
+
+    """
+    from qualytics.service.datastores import fields as rules
+
+    return rules.preview(fields)
 
 
 def explain(name: str | None, text: str) -> dict[str, Any]:

@@ -91,6 +91,15 @@ def test_secrets_that_a_server_sends_are_masked(run):
         assert (result.json["password"], result.json["passphrase"]) == ("********", "********")
 
 
+@pytest.mark.parametrize("body", [{"password": "geheim1234"}, {"connection": {"password": "geheim1234"}}])
+def test_a_secret_that_an_error_repeats_is_masked_wherever_the_request_held_it(body):
+    with scripted(reply(400, {"message": "no entry for geheim1234", "hint": "geheim1234"})) as server:
+        control_plane = make({"url": server.url, "token": TOKEN}, "the test", {})
+        with HttpClient(control_plane) as client, pytest.raises(QualyticsError) as caught:
+            client.datastores.create({"name": "d", **body})
+    assert (caught.value.message, caught.value.hint) == ("no entry for ********", "********")
+
+
 @pytest.mark.slow
 def test_every_error_is_one_of_ours_whatever_bytes_come(run):
     numbers = random.Random(7)

@@ -69,6 +69,11 @@ def test_a_verb_on_connections_is_one_request(ask, line, code, request_):
     ("line", "code", "request_"),
     [
         (f"create --name new {PLACE}", 0, ("POST", "", {}, {**STORED, "name": "new"})),
+        (
+            f"create --name new {PG} --connection-name c --database d --schema s",
+            0,
+            ("POST", "", {}, {"name": "new", "connection": {**FIELDS, "name": "c"}, "database": "d", "schema": "s"}),
+        ),
         ("get --id 1", 0, ("GET", "/1", {}, None)),
         ("list", 0, ("GET", "", {"page": "1", "size": "100"}, None)),
         ("update --id 1 --schema t", 0, ("PATCH", "/1", {}, {"schema": "t"})),
@@ -91,15 +96,24 @@ def test_a_name_is_one_request_more(ask):
     assert ask("connections delete --name A") == [named, ("DELETE", "/connections/1", {}, None)]
 
 
+def known_of(collection):
+    return ("GET", f"/{collection}", {"size": "1"}, None)
+
+
 def test_what_is_promised_is_asked_of_a_server_that_is_known(ask):
     ask(f"connections create {PG} --name a")
-    known = ("GET", "/connections", {"size": "1"}, None)
+    known = known_of("connections")
     update = ("PATCH", "/connections/1", {"dry_run": "true"}, {"port": 2})
     assert ask("connections update --id 1 --port 2 --dry-run") == [known, update]
     assert ask("connections delete --id 1 --dry-run") == [
         known,
         ("DELETE", "/connections/1", {"dry_run": "true"}, None),
     ]
+    ask(f"datastores create --name d {PLACE}")
+    changed = ("PATCH", "/datastores/1", {"dry_run": "true"}, {"schema": "t"})
+    assert ask("datastores update --id 1 --schema t --dry-run") == [known_of("datastores"), changed]
+    deleted = ("DELETE", "/datastores/1", {"dry_run": "true"}, None)
+    assert ask("datastores delete --id 1 --dry-run") == [known_of("datastores"), deleted]
     requests = ask(f"connections create {PG} --name b --test", 6)
     assert requests == [known, ("POST", "/connections", {"test": "true"}, FIELDS | {"name": "b"})]
     assert ask("connections get --id 2", 3) == [("GET", "/connections/2", {}, None)]

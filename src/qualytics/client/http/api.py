@@ -131,9 +131,11 @@ class Api:
         from qualytics.masking import Masking  # no listing needs it
 
         token, sent = self.control_plane.token, body or {}
-        secrets = [Secret(sent[name]) for name in SECRETS if isinstance(sent.get(name), str)]
-        given = [value for name, value in sent.items() if name not in SECRETS]
-        return Masking([token, *secrets] if token else secrets, given=given)
+        inline = sent.get("connection")  # of a new datastore
+        fields = [*sent.items(), *(inline.items() if isinstance(inline, dict) else ())]
+        secrets = [Secret(value) for name, value in fields if name in SECRETS and isinstance(value, str)]
+        public = [value for name, value in fields if name not in {*SECRETS, "connection"}]
+        return Masking([token, *secrets] if token else secrets, given=public)
 
     def delete(self, path: str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete the record of a path, or say what would be deleted: `{id, name, deleted}`."""

@@ -28,13 +28,6 @@ class HttpConnections:
         """Return the warnings of the last create or update; see the service."""
         return self._api.warnings
 
-    @staticmethod
-    def preview(given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the masked payload that a create would send; nothing is contacted."""
-        from qualytics.service.connections import drafts
-
-        return drafts.preview(given)
-
     def create(
         self,
         given: Mapping[str, Any],

@@ -26,7 +26,7 @@ class HttpDatastores:
         return self._api.warnings
 
     def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a new datastore and return its document."""
+        """Store a new datastore, and the new `connection` that may come with it, and return its document."""
         return replies.datastore(*self._api.call("POST", _PATH, None, given))
 
     def update(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import DATASTORE_KEYS, SCOPES
 from qualytics.model import MAX_ID
 from qualytics.service import validate
+from qualytics.service.connections import drafts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from qualytics.connectors import Connector
 
 _TEXTS = (*SCOPES, "description")
 _FIELDS = ("name", "connection_id", *_TEXTS, "tags", "teams", "enrichment_only")
@@ -49,9 +53,44 @@ SETTINGS: dict[str, Setting] = {
 _READ_ONLY = {*DATASTORE_KEYS, "global_tags", "enrich_datastore"} - {*_FIELDS}
 
 
-def as_new(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a new datastore: null stands for none."""
-    return {name: value for name, value in given.items() if value is not None}
+def as_new(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the fields of a new datastore, null standing for none, and those of the new connection it comes with.
+
+    Raises:
+        InvalidInput: a connection that is there is given as well.
+
+    """
+    row = {name: value for name, value in given.items() if value is not None}
+    if "connection" not in row:
+        return row, None
+    if "connection_id" in row:
+        raise InvalidInput([Problem("connection", "give either connection or connection_id, not both")])
+    connection = given_connection(row)
+    del row["connection"]
+    return row, connection
+
+
+def preview(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the masked payload that a create would send; needs no store and contacts nothing.
+
+    A connection that is there may be given as `connection_name`, too.
+
+    Raises:
+        InvalidInput: a value breaks a rule.
+
+    """
+    row, new_connection = as_new(given)
+    shown: dict[str, Any] = {name: row[name] for name in ("connection_id", "connection_name") if name in row}
+    row.pop("connection_name", None)
+    if new_connection is not None:
+        connection = drafts.preview(new_connection)
+        problems = validate.Problems()
+        check_scope(connectors.get(connection["type"]), connection["name"], row, problems)
+        problems.finish()
+        shown["connection"] = connection
+    clean = checked(row, needed=("name",) if shown else ("name", "connection_id"))
+    settings = clean.pop("settings", {})
+    return {"name": clean["name"], **shown, **clean, **settings}
 
 
 def given_connection(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +154,21 @@ def _check(given: Mapping[str, Any], problems: validate.Problems) -> dict[str, A
         else:
             clean[name] = _check_text(name, value, problems)
     return clean | ({"settings": settings} if settings else {})
+
+
+def check_scope(
+    connector: Connector, connection_name: str, row: Mapping[str, Any], problems: validate.Problems
+) -> None:
+    """Note what a datastore on a connection of this type lacks, or what it cannot have."""
+    for name in SCOPES:
+        option = "--" + name.replace("_", "-")
+        if row.get(name) is None and name in connector.scope:
+            problems.add(name, f"is needed on a {connector.type} connection", f"give it with {option}", "missing-value")
+        elif row.get(name) is not None and name not in {*connector.scope, *connector.scope_optional}:
+            hint = f"connection {connection_name!r} is {connector.type}; leave {option} out"
+            problems.add(name, f"is not part of a {connector.type} datastore", hint, "field-not-accepted")
+        else:
+            validate.check_grammar(connector, name, row.get(name), problems)
 
 
 def _check_text(name: str, value: object, problems: validate.Problems) -> str | None:

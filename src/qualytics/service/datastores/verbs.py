@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.errors import InvalidInput, NameTaken, NotFound, Problem, UsageError
+from qualytics.errors import NameTaken, NotFound, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import ListQuery, Scope
 from qualytics.service import documents, similar_names, validate
@@ -19,8 +19,7 @@ from qualytics.service.rights import READ, TEST, WRITE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.connectors import Connector
-    from qualytics.model import Connection, Datastore
+    from qualytics.model import Datastore
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
@@ -55,14 +54,9 @@ class Datastores:
         """
         self.warnings = ()
         with self._context.audited(WRITE, "datastore.create") as action:
-            row = fields.as_new(given)
-            inline = None
-            if "connection" in row:
-                inline = allowed_draft(fields.given_connection(row), self._context.settings)
-                del row["connection"]
+            row, connection = fields.as_new(given)
+            inline = None if connection is None else allowed_draft(connection, self._context.settings)
             row = fields.checked(row, needed=("name", "connection_id") if inline is None else ("name",))
-            if inline is not None and "connection_id" in row:
-                raise InvalidInput([Problem("connection", "give either connection or connection_id, not both")])
             with self._context.writing() as store:
                 if inline is not None:
                     row["connection_id"] = self.insert_connection(store, inline)
@@ -72,6 +66,7 @@ class Datastores:
 
     def insert_connection(self, store: Store, draft: Draft) -> int:
         """Store the connection of a new datastore and return its id, inside the transaction that stores both."""
+        self._connections.warnings = ()
         connection_id = self._connections.insert(store, draft, Action(self._context, "connection.create"))
         self.warnings = self._connections.warnings
         return connection_id
@@ -261,7 +256,7 @@ class Datastores:
             message = f"is of type {connection.type}; a datastore of type {type_before} stays with that type"
             problems.add("connection_id", message, f"qualytics connections list --type {type_before}")
         else:
-            _check_scope(connectors.get(connection.type), connection, row, problems)
+            fields.check_scope(connectors.get(connection.type), connection.name, row, problems)
         problems.finish()
 
     def _warnings(self, store: Store, datastore: Datastore) -> tuple[str, ...]:
@@ -272,20 +267,6 @@ class Datastores:
         taken = store.datastores.named(validate.fold(name))
         if taken is not None and taken.id != besides:
             raise NameTaken(f"the name {taken.name!r} is taken by datastore {taken.id}", "choose another name")
-
-
-def _check_scope(
-    connector: Connector, connection: Connection, row: Mapping[str, Any], problems: validate.Problems
-) -> None:
-    for name in SCOPES:
-        option = "--" + name.replace("_", "-")
-        if row.get(name) is None and name in connector.scope:
-            problems.add(name, f"is needed on a {connector.type} connection", f"give it with {option}", "missing-value")
-        elif row.get(name) is not None and name not in {*connector.scope, *connector.scope_optional}:
-            hint = f"connection {connection.name!r} is {connector.type}; leave {option} out"
-            problems.add(name, f"is not part of a {connector.type} datastore", hint, "field-not-accepted")
-        else:
-            validate.check_grammar(connector, name, row.get(name), problems)
 
 
 def _required(found: Datastore | None, datastore_id: int) -> Datastore:
