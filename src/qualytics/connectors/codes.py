@@ -72,7 +72,8 @@ class ErrorTable:
 
     `umbrellas` are codes that stand for many failures: they count after the `words`, patterns whose case is ignored.
     `states` says that what is in neither is judged as a SQLSTATE. `inside` finds the codes in a text, each in the group
-    that took part; `alone` fits a text that is a code and nothing else; `spell` makes of either what a report shows.
+    that took part; one named `weak` may be any number, and counts only when it is known. `alone` fits a text that is a
+    code and nothing else; `spell` makes of either what a report shows.
     """
 
     codes: Mapping[str, Verdict] = field(default_factory=dict)
@@ -98,8 +99,11 @@ class ErrorTable:
         """Return the verdict on words of another tool, or on a code alone."""
         if alone := re.fullmatch(self.alone, text.strip(), re.IGNORECASE):
             return self.judge([alone[alone.lastindex or 0]], "")
-        matches = re.finditer(self.inside, text, re.IGNORECASE)
-        return self.judge([match[match.lastindex or 0] for match in matches], text)
+        matches = [(one.lastgroup, one[one.lastindex or 0]) for one in re.finditer(self.inside, text, re.IGNORECASE)]
+        return self.judge([code for group, code in matches if group != "weak" or self._is_known(code)], text)
+
+    def _is_known(self, code: str) -> bool:
+        return self.spell(code) in self.codes or self.spell(code) in self.umbrellas
 
     def _exact(self, code: str) -> Verdict | None:
         is_state = self.states and code not in self.umbrellas and not code.startswith(_VAGUE_STATES)

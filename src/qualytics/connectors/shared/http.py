@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from qualytics.connectors.codes import ErrorTable, by_code
 from qualytics.connectors.contract import Chars, Endpoint, Param, Verdict, refuse, tls_params
 from qualytics.urls import is_loopback, split
 
@@ -126,6 +127,22 @@ def roots_of(target: Target) -> str | bool:
     return tls is None or ((tls.ca_file or True) if tls.verified else False)
 
 
+# learn.microsoft.com, "Microsoft Entra authentication and authorization error codes".
+ENTRA = ErrorTable(
+    codes=by_code({
+        "AADSTS90002 AADSTS900021 AADSTS900023": Verdict("auth", "there is no tenant with this tenant_id", "check tenant_id in --parameters"),
+        "AADSTS700016": Verdict("auth", "the tenant has no application with this client id", "check the client id, and tenant_id in --parameters"),
+        "AADSTS7000222": Verdict("auth", "the client secret has expired", "make a new client secret"),
+        "AADSTS7000215": Verdict("auth", "the client secret is wrong", "give the secret's value, not its id"),
+        "AADSTS7000112": Verdict("auth", "the application is disabled in its tenant"),
+        "AADSTS53003 AADSTS530034 AADSTS53000": Verdict("permission", "a conditional access policy blocks this sign-in"),
+        "AADSTS65001 AADSTS50105 AADSTS500011 AADSTS650052": Verdict("permission", "the application lacks a consent or a role for this service", "ask an administrator of the tenant"),
+        "AADSTS90033 AADSTS90024 AADSTS90055 AADSTS50196": Verdict("transient"),
+    }),
+    words=((r"AADSTS", Verdict("auth", "Microsoft Entra refused the service principal")),),
+    inside=r"\b(AADSTS\d{4,8})\b",
+    alone=r"AADSTS\d{4,8}",
+)  # fmt: skip
 NOT_THIS_PROTOCOL = Verdict("config", "the server does not speak the protocol of this type", "check host and port")
 _ELSEWHERE = Verdict(
     "config", "the server redirects to another address, which is not followed", "give the address of the server itself"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.codes import by_sqlstate
+from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import (
     Connector,
     Param,
@@ -136,69 +136,72 @@ _MESSAGES = (
     ),
 )
 
-# Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; below 1000 and from 2000 to 2999 they
-# are the client's own. From 9001 on: ProxySQL, and TiDB's "Error Codes".
-_NUMBERS: dict[int, Verdict] = {
-    1037: Verdict("quota"),  # out of memory
-    1040: Verdict("quota", "the server has too many connections"),
-    1041: Verdict("quota"),  # out of resources
-    1042: Verdict("config"),  # cannot resolve our address
-    1043: Verdict("config"),  # bad handshake
-    1044: Verdict("permission", stage="database"),
-    1045: Verdict("auth"),
-    1047: Verdict("transient", "this node answers no commands now; of a Galera cluster: it is not in step with the others"),
-    1049: Verdict("unknown_db", stage="database"),
-    1053: Verdict("transient", "the server is shutting down"),
-    1102: Verdict("unknown_db", stage="database"),  # a name that no database can have
-    1129: Verdict("permission", "the server blocks this host after many failed connections", "run on the server: flush hosts"),
-    1130: Verdict("permission", "the server lets nobody in from this address", "ask for an account for the local_address of this report"),
-    1135: Verdict("quota"),  # cannot make a thread
-    1142: Verdict("permission"),
-    1143: Verdict("permission"),
-    1152: Verdict("network"),
-    1158: Verdict("network"),
-    1159: Verdict("timeout"),
-    1160: Verdict("network"),
-    1161: Verdict("timeout"),
-    1184: Verdict("network"),
-    1203: Verdict("quota", "the user has too many connections"),
-    1205: Verdict("transient"),
-    1213: Verdict("transient"),
-    1226: Verdict("quota", "the user is at a limit of the server"),
-    1227: Verdict("permission"),
-    1251: _PLUGIN,
-    1275: _PLUGIN,
-    1524: _PLUGIN,
-    1370: Verdict("permission"),
-    1698: Verdict("auth"),
-    1820: _EXPIRED,
-    1862: _EXPIRED,
-    1461: Verdict("quota"),
-    1836: Verdict("transient"),  # it runs in read-only mode
-    1927: Verdict("network", "the server ended the connection"),
-    1969: Verdict("timeout"),
-    2006: Verdict("network"),
-    2013: Verdict("network"),
-    2026: Verdict("tls"),
-    2059: _PLUGIN,
-    2061: _PLUGIN,
-    3024: Verdict("timeout"),
-    3032: Verdict("transient", "the server is in offline mode", "wait, or ask for offline_mode = off on the server"),
-    3118: _LOCKED,
-    3159: Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
-    3168: Verdict("transient"),  # the server is not available
-    3169: Verdict("network", "the server ended the connection"),
-    3955: _LOCKED,
-    4031: Verdict("network", "the server ended the connection"),
-    4150: _LOCKED,
-    4151: _LOCKED,
-    9001: Verdict("timeout", "the proxy reached no server behind it in time", "wait, or ask whether its servers are online"),
-    9002: Verdict("timeout"),
-    9003: Verdict("transient"),
-    9005: Verdict("transient"),
-}  # fmt: skip
+_LOGIN = Verdict("auth")
+_QUOTA = Verdict("quota")
+_PERMISSION = Verdict("permission")
+_BUSY = Verdict("transient")
+_GONE = Verdict("network")
+_NOT_SO = Verdict("config")
+# Numbers of MySQL's "Server Error Message Reference" and MariaDB's "Error Codes"; from 2000 to 2999 they are the client's
+# own. From 8000 on: TiDB's "Error Codes", and ProxySQL's.
+_NUMBERS = by_code({
+    "1045 1698 1873": _LOGIN,
+    "1820 1862": _EXPIRED,
+    "3118 3955 4150 4151": _LOCKED,
+    "1044": Verdict("permission", stage="database"),
+    "1131 1132 1142 1143 1211 1227 1370 1410 1419 1449": _PERMISSION,
+    "1129": Verdict("permission", "the server blocks this host after many failed connections", "run on the server: flush hosts"),
+    "1130": Verdict("permission", "the server lets nobody in from this address", "ask for an account for the local_address of this report"),
+    "1049 1102": Verdict("unknown_db", stage="database"),  # 1102: a name that no database can have
+    "1021 1037 1038 1041 1114 1135 1206 1461 1637 2008 8001": _QUOTA,
+    "1040": Verdict("quota", "the server has too many connections"),
+    "1203": Verdict("quota", "the user has too many connections"),
+    "1226": Verdict("quota", "the user is at a limit of the server"),
+    "1047": Verdict("transient", "this node answers no commands now; of a Galera cluster: it is not in step with the others"),
+    "1053": Verdict("transient", "the server is shutting down"),
+    "1077 1079 1205 1213 1223 1317 1614 1836 3058 3168 3572 9003 9005 9006": _BUSY,
+    "3032": Verdict("transient", "the server is in offline mode", "wait, or ask for offline_mode = off on the server"),
+    "1152 1158 1160 1184 2001 2004 2006 2013 2055": _GONE,
+    "1927 3169 4031": Verdict("network", "the server ended the connection"),
+    "1159 1161 1907 1969 3024 9002": Verdict("timeout"),
+    "9001": Verdict("timeout", "the proxy reached no server behind it in time", "wait, or ask whether its servers are online"),
+    "2005 2070": Verdict("dns"),
+    "3159": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
+    "1251 1275 1524 2049 2054 2058 2059 2061": _PLUGIN,
+    "2067": _KERBEROS,
+    "1042 1043 1046 1054 1064 1115 1146 1153 1156 1157 1193 1231 1273 1290 1792 2007 2012 2019 2020 2047 2064 2065 2066 2068": _NOT_SO,
+    "1030 1034 1035 1194 1195 1815": SERVER_FAULT,
+})  # fmt: skip
+# Numbers that many failures have: what happened stands in the words.
+_UMBRELLAS = by_code(
+    {
+        "1105 2000": Verdict("unknown"),
+        "2002 2003": Verdict("network"),
+        "2026": Verdict("tls"),
+        "2027": _NONSENSE,
+    }
+)
 # In a server's answer this number of a client is MySQL Router's; of a client it says many things.
-_ROUTER = {2003: Verdict("transient", "the router could not reach a server behind it")}
+_ROUTER = {"2003": Verdict("transient", "the router could not reach a server behind it")}
+_SERVER_WORDS = (
+    (r"access denied for user .* to database", _NUMBERS["1044"]),
+    (r"access denied for user", _LOGIN),
+    (r"unknown database", _NUMBERS["1049"]),
+    (r"too many connections", _NUMBERS["1040"]),
+    (r"is not allowed to connect to this", _NUMBERS["1130"]),
+    (
+        r"authentication plugin .* cannot be loaded|public key retrieval is not allowed|does not support authentication protocol|authentication method unknown to the client|authentication plugin is not supported",
+        _PLUGIN,
+    ),
+)
+ERRORS = ErrorTable(
+    codes=_NUMBERS,
+    umbrellas=_UMBRELLAS,
+    words=(*_MESSAGES, _GSSAPI, *_SERVER_WORDS),
+    # As mysql ("ERROR 1045 (28000)"), drivers ("(1045, ", "Error Code: 1045", "[1045]", "(HY000/1045)") and logs write them.
+    inside=r"(?:\berror(?: code)?:? |\berrno\W{1,3}|\bcode\W{1,3}|#|\(|\[|\(\w{5}/|: (?=\d{4} \(\w{5}\)))(?P<weak>\d{4})\b",
+    alone=r"(?:error )?(\d{4})",
+)
 
 
 def classify(exc: BaseException) -> Verdict | None:
@@ -212,31 +215,11 @@ def classify(exc: BaseException) -> Verdict | None:
     number = exc.args[0] if exc.args else None
     if not isinstance(number, int):
         return _NONSENSE
-    if _NUMBERS.get(number) is _PLUGIN and (kerberos := by_text(str(exc), (_GSSAPI,))):
-        return kerberos
-    return _NUMBERS.get(number) or _ROUTER.get(number) or by_sqlstate(getattr(exc, "sqlstate", None))
-
-
-# As mysql ("ERROR 1045 (28000)"), drivers ("(1045, …", "Error Code: 1045") and logs ("errno: 1045") write numbers.
-_NUMBER = re.compile(r"(?:\berror(?: code)?:? |\berrno\W{1,3}|\bcode\W{1,3}|#|\()(\d{4})\b", re.IGNORECASE)
-_WORDS = (
-    *_MESSAGES,
-    (r"access denied for user .* to database", _NUMBERS[1044]),
-    (r"access denied for user", _NUMBERS[1045]),
-    (r"unknown database", _NUMBERS[1049]),
-    (r"too many connections", _NUMBERS[1040]),
-    (r"is not allowed to connect to this", _NUMBERS[1130]),
-    (
-        r"authentication plugin .* cannot be loaded|public key retrieval is not allowed|does not support authentication protocol|authentication method unknown to the client|authentication plugin is not supported",
-        _PLUGIN,
-    ),
-)
-
-
-def explain(text: str) -> Verdict | None:
-    """Judge by the first known number in a text, else by the server's words, which Java's driver leaves alone."""
-    numbers = (int(digits) for digits in _NUMBER.findall(text))
-    return next((_NUMBERS[number] for number in numbers if number in _NUMBERS), None) or by_text(text, _WORDS)
+    code = str(number)
+    if _NUMBERS.get(code) is _PLUGIN and (kerberos := by_text(str(exc), (_GSSAPI,))):
+        return replace(kerberos, code=code)
+    verdict = _NUMBERS.get(code) or _ROUTER.get(code) or by_sqlstate(getattr(exc, "sqlstate", None))
+    return replace(verdict, code=code) if verdict else ERRORS.judge([code], str(exc))
 
 
 _SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
@@ -310,7 +293,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
-    explain=explain,
+    explain=ERRORS.explain,
+    signature=r"pymysql|mysql|mariadb|\bERROR \d{4} \(\w{5}\)|proxysql",
     catalogs=catalogs,
     tables=tables,
     verified="sibling: MariaDB 10.11; caching_sha2_password against a script of the protocol",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
+from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row, rows
 from qualytics.model import Item
@@ -100,59 +101,108 @@ _FULL = Verdict("quota", "the database is at its limit of sessions or processes"
 _GONE = Verdict("network")
 _OTHER_PROTOCOL = Verdict("config", "the server does not speak Oracle Net", "check host and port")
 
-# docs.oracle.com/error-help/db, one page a number.
-_ORA: dict[int, Verdict] = {
-    **dict.fromkeys((1004, 1005, 1017, 1040), Verdict("auth", stage="login")),
-    28000: Verdict("auth", "the account is locked", "run on the server: alter user … account unlock"),
-    28001: Verdict("auth", "the password has expired", "set a new password on the server"),
-    28003: Verdict("auth"),
-    1045: Verdict("permission", "the user may not log in", "run on the server: grant create session to the user"),
-    1035: Verdict("permission", "the database is open to administrators only"),
-    12526: Verdict("permission", "the database is open to administrators only"),
-    **dict.fromkeys((942, 1031, 1924), Verdict("permission")),
-    **dict.fromkeys((12505, 12514), _SERVICE),
-    1435: Verdict("unknown_db", stage="database"),
-    1918: Verdict("unknown_db", stage="database"),
-    **dict.fromkeys((1033, 1034, 1089, 1090, 1109, 1219, 12527, 12528, 27101), _STARTING),
-    **dict.fromkeys((18, 20, 2391, 12516, 12518, 12519, 12520, 12540), _FULL),
-    **dict.fromkeys((28, 31, 2396), Verdict("network", "the server ended the session")),
-    **dict.fromkeys((3113, 3114, 3135, 12537, 12547, 12560, 12570, 12571, 12583), _GONE),
-    **dict.fromkeys((1013, 12170, 12535, 12606, 12609), Verdict("timeout")),
-    12541: Verdict("refused"),
-    12545: Verdict("dns"),
-    28040: Verdict("config", "the server accepts no login of this driver's version", "see SQLNET.ALLOWED_LOGON_VERSION_SERVER on the server"),
-    12660: Verdict("config", "the server demands Oracle's native network encryption, which this driver has not", "use a TCPS listener: protocol=TCPS in --parameters"),
-    **dict.fromkeys((28759, 28860, 29002, 29024), _WALLET),
-}  # fmt: skip
-# The driver's own numbers (oracledb/errors.py). 6005 and 6000 are umbrellas: what they were raised from decides.
-_DPY: dict[int, Verdict] = {
-    4001: Verdict("auth", "no password is set", "give one with --password"),
-    4011: _GONE,
-    4024: Verdict("timeout"),
-    6000: Verdict("config", "the listener refused the connection"),
-    6001: _SERVICE,
-    6002: Verdict("tls", "the server's certificate is for another name"),
-    6003: _SERVICE,
-    6006: Verdict("tls", "the server's certificate is for another host name", "check --host; the driver compares names alone, no addresses"),
-    3010: Verdict("config", "the database is older than 12.1, which this driver does not speak to"),
-    3015: Verdict("config", "the user's password is kept in a form from before Oracle 12c", "set the password anew on the server"),
-    **dict.fromkeys((4035, 5000, 5001, 5002, 5004, 5005, 5006), _OTHER_PROTOCOL),
-}  # fmt: skip
-_MESSAGES = (
-    (r"timed out|timeout", Verdict("timeout")),
-    (r"certificate", _WALLET),
-    (r"DPY-6005", _GONE),
+_LOGIN = Verdict("auth", stage="login")
+_LOCKED = Verdict("auth", "the account is locked", "run on the server: alter user … account unlock")
+_EXPIRED = Verdict("auth", "the password has expired", "set a new password on the server")
+_ADMINS = Verdict("permission", "the database is open to administrators only")
+_NAME = Verdict(
+    "config", "the name of the connection cannot be resolved or read", "give --host, --port and service_name"
 )
+_OLD = Verdict("config", "the database is older than 12.1, which this driver does not speak to")
+_VERIFIER = Verdict(
+    "config", "the user's password is kept in a form from before Oracle 12c", "set the password anew on the server"
+)
+_ENDED = Verdict("network", "the server ended the session")
+_OTHER_NAME = Verdict(
+    "tls",
+    "the server's certificate is for another host name",
+    "check --host; the driver compares names alone, no addresses",
+)
+_NO_CLIENT = Verdict(
+    "driver_missing",
+    "the tool that said this did not find Oracle's client libraries",
+    "install Oracle Instant Client there, or use its thin mode",
+)
+# docs.oracle.com/error-help/db, one page a number; Oracle Net writes the same numbers with TNS in front.
+_ORA = {
+    "1004 1005 1017 1040 988 1988 9925 28003 28007 28030 12638": _LOGIN,
+    "28000": _LOCKED,
+    "28001": _EXPIRED,
+    "1045": Verdict("permission", "the user may not log in", "run on the server: grant create session to the user"),
+    "1035 12526": _ADMINS,
+    "942 1031 1039 1720 1749 1924 24247 28201 12546 12529": Verdict("permission"),
+    "12505 12514 12521": _SERVICE,
+    "1435 1918 65011": Verdict("unknown_db", stage="database"),
+    "1033 1034 1089 1090 1109 1219 12527 12528 27101 65054": _STARTING,
+    "54 60 1092 1147 8177 4021 12513 25408": Verdict("transient"),
+    "18 19 20 2391 12516 12518 12519 12520 12540": _FULL,
+    "257 1000 1536 1555 1652 1653 1654 2020 4030 4031 27102": Verdict("quota"),
+    "28 31 1012 2396 2399": _ENDED,
+    "3113 3114 3135 12537 12543 12547 12564 12570 12571 12583 12592 12637 25401": _GONE,
+    "1013 3136 12170 12525 12535 12606 12608 12609": Verdict("timeout"),
+    "12541": Verdict("refused"),
+    "12545": Verdict("dns"),
+    "12154 12162 12504 12533 12538 12557": _NAME,
+    "28040 3134": Verdict("config", "the server accepts no login of this driver's version", "see SQLNET.ALLOWED_LOGON_VERSION_SERVER on the server"),
+    "12660": Verdict("config", "the server demands Oracle's native network encryption, which this driver has not", "use a TCPS listener: protocol=TCPS in --parameters"),
+    "900 904 911 923 933 936 1756 3106 12532 12542 12544 12566 12569 12599 12649 12650 28009 28547": Verdict("config"),
+    "28750 28759 28791 28857 28858 28859 28860 28862 28864 28865 29002 29003 29019 29024 29034 29106": _WALLET,
+    "600 7445 4045": SERVER_FAULT,
+}  # fmt: skip
+# The driver's own numbers (oracledb/errors.py), those of ODPI-C (dpiErrorMessages.h) and of Node.js' driver (errors.js).
+_DRIVERS = {
+    "DPY-4001 NJS-101": Verdict("auth", "no password is set", "give one with --password"),
+    "DPY-2033 NJS-084 NJS-087": _LOGIN,
+    "DPY-1001 DPY-4011 DPY-4033 DPI-1010 DPI-1080 NJS-003 NJS-500 NJS-501 NJS-521": _GONE,
+    "DPY-4024 DPI-1067 NJS-040 NJS-123 NJS-510": Verdict("timeout"),
+    "DPY-4005 NJS-076": Verdict("quota"),
+    "DPY-6001 DPY-6003 NJS-518 NJS-519": _SERVICE,
+    "DPY-6002": Verdict("tls", "the server's certificate is for another name"),
+    "DPY-6006 NJS-507 NJS-508": _OTHER_NAME,
+    "DPY-4032 DPY-6009 NJS-505 NJS-506": _WALLET,
+    "DPY-6008": Verdict("auth", "the server did not prove that it knows the password"),
+    "NJS-511": Verdict("refused"),
+    "DPY-3010 NJS-138": _OLD,
+    "DPY-3015 NJS-116": _VERIFIER,
+    "DPY-4000 DPY-4017 DPY-4018 DPY-4021 DPY-4026 DPY-4027 NJS-125 NJS-512 NJS-514 NJS-515 NJS-516 NJS-517 NJS-520": _NAME,
+    "DPY-3016 DPI-1047 DPI-1050 DPI-1072 NJS-045 NJS-067 NJS-069": _NO_CLIENT,
+    "DPY-3001 DPY-4019 DPY-4022 DPY-4028 DPY-6004 NJS-089 NJS-504": Verdict("config"),
+    "DPY-4035 DPY-5000 DPY-5001 DPY-5002 DPY-5003 DPY-5004 DPY-5005 DPY-5006 DPY-5009 NJS-099 NJS-102 NJS-103 NJS-111 NJS-112 NJS-113 NJS-509": _OTHER_PROTOCOL,
+}  # fmt: skip
+
+
+def _numbered(prefix: str) -> dict[str, Verdict]:
+    # Five digits, as servers write them.
+    return {f"{prefix}-{number:0>5}": verdict for number, verdict in by_code(_ORA).items()}
+
+
+def _spelled(code: str) -> str:
+    prefix, _, number = code.upper().partition("-")
+    return f"{prefix}-{number:0>5}" if prefix in {"ORA", "TNS"} else f"{prefix}-{number}"
+
+
+# Umbrellas: no connection (DPY-6005, NJS-503; of Java 17002, 17410, 17800), within a recursion, and of the protocol.
+ERRORS = ErrorTable(
+    codes={**_numbered("ORA"), **_numbered("TNS"), **by_code(_DRIVERS)},
+    umbrellas=by_code({
+        "DPY-6005 NJS-503 ORA-12560 TNS-12560 ORA-17002 ORA-17008 ORA-17410 ORA-17800 ORA-17820 ORA-17868": _GONE,
+        "DPY-6000": Verdict("config", "the listener refused the connection"),
+    }),
+    words=(
+        (r"timed out|timeout", Verdict("timeout")),
+        (r"(DPY|DPI|NJS)-[\s\S]*certificate", _WALLET),
+        (r"DPY-[123]\d{3}\b|NJS-[01]\d\d\b", Verdict("config")),  # the first digits of what a program did wrong
+    ),
+    inside=r"\b((?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3})\b",
+    alone=r"(?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3}",
+    spell=_spelled,
+)  # fmt: skip
 
 
 def classify(exc: BaseException) -> Verdict | None:
-    """Judge by the database's number, then by the driver's, last by words."""
+    """Judge by the first number of the database or the driver that says something, last by words."""
     text = str(exc)
-    for pattern, table in ((r"ORA-(\d{5})", _ORA), (r"DPY-(\d{4})", _DPY)):
-        for number in re.findall(pattern, text):
-            if int(number) in table:
-                return table[int(number)]
-    return by_text(text, _MESSAGES) if "DPY-" in text else None
+    return ERRORS.explain(text) if re.search(r"\b(ORA|DPY|DPI)-\d", text) else None
 
 
 def select(handle: Any, target: Target) -> None:
@@ -221,7 +271,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
-    signature=r"\b(?:ORA|TNS)-\d{5}\b|\bDP[YI]-\d{4}\b",
+    explain=ERRORS.explain,
+    signature=r"(?i)\b(?:(?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3})\b|oracledb|\boracle\.jdbc",
     schemas=schemas,
     tables=tables,
     authentication=(("BASIC", "username and password"),),

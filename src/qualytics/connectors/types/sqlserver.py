@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.codes import by_sqlstate
+from qualytics.connectors.codes import SERVER_FAULT, STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import (
     SSL_MODES,
     Connector,
@@ -16,11 +16,10 @@ from qualytics.connectors.contract import (
     Server,
     Target,
     Verdict,
-    by_text,
     refuse,
     tls_params,
 )
-from qualytics.connectors.shared.http import TENANT
+from qualytics.connectors.shared.http import ENTRA, TENANT
 from qualytics.connectors.shared.sql import named, one_row, rows
 from qualytics.model import Item
 
@@ -152,7 +151,7 @@ def _token(target: Target) -> Any:
         try:
             return ClientSecretCredential(**credential(target)).get_token(_SCOPE)
         except AzureError as exc:
-            if verdict := by_text(str(exc), ENTRA):
+            if verdict := ENTRA.explain(str(exc)):
                 raise Refusal(replace(verdict, stage="login")) from exc
             raise
 
@@ -196,27 +195,90 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
 _RETRY = "try again in a moment; paused databases take about a minute to wake"
 _FIREWALL = "allow the local_address of this report, as the service sees it, in the server's firewall"
 
+_SUSPENDED = Verdict("transient", None, _RETRY)
+_LOGIN = Verdict(
+    "auth", None, "check --username and --password; a user of one database alone needs --database", "login"
+)
+_KIND = Verdict("auth", "the server takes no login of this kind")
+_EXPIRED = Verdict("auth", "the password has expired", "set a new password on the server")
+_CHANGE = Verdict("auth", "the password must be changed", "set a new password on the server")
+_LOCKED = Verdict("auth", "the account is locked", "run on the server: alter login … with password = … unlock")
+_DISABLED = Verdict("auth", "the account is disabled", "run on the server: alter login … enable")
+_NO_DATABASE = Verdict("unknown_db", "the database does not exist, or this user may not open it", stage="database")
+_NO_DEFAULT = Verdict("unknown_db", "the user's default database cannot be opened", "name one with --database", "database", authenticated=True)  # fmt: skip
+_CLOSED = Verdict("permission", "the server's firewall does not let this address in", _FIREWALL)
+_PRIVATE = Verdict("permission", "the server takes no connections from public networks", "use its private endpoint")
+_OTHER_SERVER = Verdict("config", "the service knows no server of this name", "check --host")
+_NOT_TDS = Verdict("config", "the server does not speak the TDS protocol", "check host and port")
+# sys.messages (learn.microsoft.com, "Database engine events and errors"); "Troubleshoot transient connection errors in SQL
+# Database" and "Resource limits" (4xxxx, 10928); "SqlException.Number" (negative, and Windows' own, in the umbrellas);
+# DB-Library (200xx).
+_NUMBERS = by_code({
+    "18456": _LOGIN,
+    "17806 18450 18452 18463 18464 18465 18466 18467 18468 40607": _KIND,
+    "18470": _DISABLED,
+    "18486": _LOCKED,
+    "18487": _EXPIRED,
+    "18488": _CHANGE,
+    "229 230 262 297 300 15151 15247 17892 18451 40914": Verdict("permission"),
+    "916": Verdict("permission", stage="database"),
+    "40615": _CLOSED,
+    "47073": _PRIVATE,
+    "911 2702 4063": Verdict("unknown_db", stage="database"),
+    "4060": _NO_DATABASE,
+    "4064": _NO_DEFAULT,
+    "40532": _OTHER_SERVER,
+    "701 802 1105 1204 8651 8657 9002 10928 10929 10930 10936 17809 17810 18458 18459 18460 18461": Verdict("quota"),
+    "40544 40549 40550 40551 40552 40553 49918 49919 49920 45168 45169 45170": Verdict("quota"),
+    "615 921 922 924 927 942 952 954 976 979 982 983 1205 1222 4221 18401 6005 6006 17142 17147 17148": Verdict("transient"),
+    "40143 40166 40197 40501 40540 40613 40627 40671 40675 42108 42109": _SUSPENDED,
+    "-2 8645 20003": Verdict("timeout"),
+    "17835": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
+    "978 102 104 156 207 208 195": Verdict("config"),
+    "17828 17832 17836 20017": _NOT_TDS,
+    "823 824 825 926 945": SERVER_FAULT,
+    "11001 11004": Verdict("dns"),
+    "10060": Verdict("timeout"),
+    "10061": Verdict("refused"),
+    "10051 10053 10054 10065": Verdict("network"),
+})  # fmt: skip
+_UMBRELLAS = by_code(
+    {
+        "ELOGIN": _LOGIN,
+        "ETIMEOUT": Verdict("timeout"),
+        "ESOCKET EINSTLOOKUP ECONNCLOSED -1 2 53 64 121 233 258 20002 20004 20006 20009 20047": Verdict("network"),
+    }
+)
+# What a log of the server adds to 18456 (learn.microsoft.com, "MSSQLSERVER_18456"); clients are told 1 alone.
+_STATES = by_code({
+    "7": _DISABLED,
+    "11 12": Verdict("permission", "the login is right, but may not connect to this server", "run on the server: grant connect sql to …"),
+    "13 23": Verdict("transient", "the server is paused or shutting down"),
+    "16 27 38 40 46 126": _NO_DATABASE,
+    "18": _CHANGE,
+    "6 58": _KIND,
+})  # fmt: skip
+
 # mssql-python passes neither the server's error number nor, after login, a SQLSTATE: the words decide. They are those of
-# sys.messages (learn.microsoft.com, "Database engine events and errors", number in the comment), of "Troubleshoot
-# transient connection errors in SQL Database" (40xxx, 49xxx, 10928), and of the ODBC driver itself (msodbcsqlr18.rll).
+# sys.messages (number in the comment) and of the ODBC driver itself (msodbcsqlr18.rll).
 _MESSAGES = (
-    (r"is not allowed to access the server", Verdict("permission", "the server's firewall does not let this address in", _FIREWALL)),  # 40615
-    (r"Deny Public Network Access", Verdict("permission", "the server takes no connections from public networks", "use its private endpoint")),  # 47073
-    (r"password of the account has expired", Verdict("auth", "the password has expired", "set a new password on the server")),  # 18487
-    (r"password of the account must be changed", Verdict("auth", "the password must be changed", "set a new password on the server")),  # 18488
-    (r"account is currently locked out", Verdict("auth", "the account is locked", "run on the server: alter login … with password = … unlock")),  # 18486
-    (r"account is disabled", Verdict("auth", "the account is disabled", "run on the server: alter login … enable")),  # 18470
+    (r"is not allowed to access the server", _CLOSED),  # 40615
+    (r"Deny Public Network Access", _PRIVATE),  # 47073
+    (r"password of the account has expired", _EXPIRED),  # 18487
+    (r"password of the account must be changed", _CHANGE),  # 18488
+    (r"account is currently locked out", _LOCKED),  # 18486
+    (r"account is disabled", _DISABLED),  # 18470
     (r"Only one administrator can connect|maximum number of .* user connections", Verdict("quota")),  # 18461, 17809
-    (r"server .* requested by the login", Verdict("config", "the service knows no server of this name", "check --host")),  # 40532
-    (r"database .* requested by the login", Verdict("unknown_db", "the database does not exist, or this user may not open it", stage="database")),  # 4060
-    (r"Cannot open user default database", Verdict("unknown_db", "the user's default database cannot be opened", "name one with --database", "database", authenticated=True)),  # 4064
+    (r"server .* requested by the login", _OTHER_SERVER),  # 40532
+    (r"database .* requested by the login", _NO_DATABASE),  # 4060
+    (r"Cannot open user default database", _NO_DEFAULT),  # 4064
     (r"Database .* does not exist", Verdict("unknown_db", stage="database")),  # 911
     (r"is not able to access the database", Verdict("permission", stage="database")),  # 916
-    (r"is not currently available|service is currently busy|encountered an error processing your request", Verdict("transient", None, _RETRY)),  # 40613, 40501, 40197
+    (r"is not currently available|service is currently busy|encountered an error processing your request", _SUSPENDED),  # 40613, 40501, 40197
     (r"service has been paused|is (shutting down|being recovered)|in recovery", Verdict("transient")),  # 17142, 6005, 922
     (r"(limit|quota) .*has been reached|Not enough resources to process|Too many (create|operations)", Verdict("quota")),  # 10928, 40544, 49918-49920
-    (r"untrusted domain|Windows logins are not supported", Verdict("auth", "the server takes no login of this kind")),  # 18452, 40607
-    (r"Login failed", Verdict("auth", None, "check --username and --password; a user of one database alone needs --database", "login")),  # 18456
+    (r"untrusted domain|Windows logins are not supported", _KIND),  # 18452, 40607
+    (r"Login failed", _LOGIN),  # 18456
     (r"permission was denied|permission denied", Verdict("permission")),  # 229, 262
     (r"deadlocked on lock", Verdict("transient")),  # 1205
     (r"certificate|Encryption not supported|SSL Provider|SSL Security error|The target principal name is incorrect", Verdict("tls")),
@@ -224,11 +286,11 @@ _MESSAGES = (
     (r"Error code 0x(2749|274D)\b", Verdict("refused")),  # WSAENOTCONN, WSAECONNREFUSED
     (r"Timeout error \[258\]|Login timeout expired|Query timeout expired|Error code 0x274C", Verdict("timeout")),
     (r"error was encountered during handshakes before login|Communication link failure|Error code 0x(2746|68|20)\b", Verdict("network")),
-    (r"Protocol error in TDS stream|Unknown token received", Verdict("config", "the server does not speak the TDS protocol", "check host and port")),
+    (r"Protocol error in TDS stream|Unknown token received", _NOT_TDS),
     (r"Failed to load the driver", Verdict("driver_missing", "a library that mssql-python needs is not installed", "apt-get install libltdl7 libgssapi-krb5-2")),
 )  # fmt: skip
 # Of a SQLSTATE the driver leaves its own English (mssql_python/exceptions.py); the server's words may be in any language.
-_STATES = {
+_ENGLISH = {
     "Invalid authorization specification": "28000",
     "Server rejected the connection": "08004",
     "Communication link failure": "08S01",
@@ -236,30 +298,31 @@ _STATES = {
     "Timeout expired": "HYT00",
     "Connection timeout expired": "HYT01",
 }
-
-# learn.microsoft.com, "Microsoft Entra authentication and authorization error codes".
-ENTRA = (
-    (r"AADSTS(90002|900021|900023)\b", Verdict("auth", "there is no tenant with this tenant_id", "check tenant_id in --parameters")),
-    (r"AADSTS700016\b", Verdict("auth", "the tenant has no application with this client id", "check --username and tenant_id")),
-    (r"AADSTS7000222\b", Verdict("auth", "the client secret has expired", "make a new client secret")),
-    (r"AADSTS7000215\b", Verdict("auth", "the client secret is wrong", "give the secret's value with --password, not its id")),
-    (r"AADSTS7000112\b", Verdict("auth", "the application is disabled in its tenant")),
-    (r"AADSTS53003\b", Verdict("permission", "a conditional access policy blocks this sign-in")),
-    (r"AADSTS", Verdict("auth", "Microsoft Entra refused the service principal")),
-)  # fmt: skip
+ERRORS = ErrorTable(
+    codes=_NUMBERS,
+    umbrellas=_UMBRELLAS,
+    words=_MESSAGES,
+    states=True,
+    # As sqlcmd ("Msg 18456"), ODBC ("(18456)"), JDBC ("ErrorCode(18456)"), .NET ("Error Number:18456"), tedious ("number:
+    # 18456", "code: 'ELOGIN'") and logs write them.
+    inside=rf"(?:\bMsg |\bError(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\()(?P<weak>-?\d{{1,5}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
+    alone=rf"(?:error )?(-?\d{{1,5}}|E[A-Z]{{4,12}})|({STATE_ALONE})",
+)
 
 
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by the words, else by the SQLSTATE that the driver's inner error starts with."""
     text = str(exc)
     state = re.match(r"SQLSTATE:(\w{5}):", text)
-    known = state[1] if state else _STATES.get(str(getattr(exc, "driver_error", "")))
-    return by_text(text, _MESSAGES) or by_sqlstate(known)
+    return ERRORS.judge([state[1] if state else _ENGLISH.get(str(getattr(exc, "driver_error", "")))], text)
 
 
 def explain(text: str) -> Verdict | None:
-    """Judge by the words of Microsoft Entra, too."""
-    return by_text(text, ENTRA) or classify(Exception(text))
+    """Judge by the codes of Microsoft Entra, a login's state in the log of a server, then by the server's numbers."""
+    entra, state = ENTRA.explain(text), re.search(r"\b18456\b.{0,60}?\bState:? ?(\d+)", text, re.IGNORECASE)
+    if entra is not None or state is None or state[1] not in _STATES:
+        return entra or ERRORS.explain(text)
+    return replace(_STATES[state[1]], code="18456")
 
 
 CONNECTOR = Connector(
@@ -283,6 +346,7 @@ CONNECTOR = Connector(
     check=check,
     classify=classify,
     explain=explain,
+    signature=r"\bMsg \d{3,5}, Level|sqlserver|SQL Server|\bmssql|tedious|SqlClient|\bAADSTS\d+|\bErrorCode\(\d{4,5}\)",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,
