@@ -186,7 +186,8 @@ def _complete(
     # What a control plane gives counts as set, but where the connection has its own.
     defaults = default_credentials(policy, connector, values).keys() - held - values.keys()
     plain = {name: str(name) for name in defaults if not BY_NAME[name].is_secret}
-    validate.check_complete(connector, values | plain, problems, held | (defaults - plain.keys()))
+    # Some types look at a secret, too: whether it is a private key, or the name of an account.
+    validate.check_complete(connector, {**clean, **plain}, problems, held | (defaults - plain.keys()))
     problems.finish()
     return Draft(connector, values, secrets, kept)
 
