@@ -11,10 +11,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pymysql
 import pytest
 
 import qualytics.connectors
 from qualytics import connectors
+from qualytics.connectors import get
 from qualytics.connectors.contract import SSL_MODES
 from qualytics.connectors.shared.http import endpoint_of
 from qualytics.fields import BY_NAME, KEYS, SCOPES
@@ -373,3 +375,28 @@ def test_a_user_with_a_colon_has_no_password_over_http(connector):
     values = {"username": "a:b", "parameters": {"transport": "http"}}
     found = [loc for loc, *_ in connector.requires(values, frozenset({"password"}))]
     assert "username" in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "exc", "wanted"),
+    [
+        (
+            "mysql",
+            pymysql.OperationalError(2059, "Authentication plugin 'b'auth_gssapi_client'' not configured"),
+            "config",
+        ),
+        ("hive", "Bad status: 3 (b'Unsupported mechanism type PLAIN')", "config"),
+        ("redshift", "Authentication method 7 not supported by redshift_connector.", "config"),
+        ("jdbc", "org.postgresql.util.PSQLException: The authentication type 7 is not supported.", "config"),
+        ("postgresql", "could not initiate GSSAPI security context: No credentials were supplied", "config"),
+    ],
+)
+def test_kerberos_is_named_for_every_type_that_may_be_asked_for_it(run, kind, exc, wanted):
+    if isinstance(exc, Exception):
+        verdict = get(kind).classify(exc)
+        assert (verdict.failure_class, "Kerberos" in verdict.cause) == (wanted, True)
+        return
+    told = run("connections", "explain", "--type", kind, exc, "--format", "json").json
+    assert told["class"] == wanted
+    assert "Kerberos" in told["cause"]
+    assert "disable" not in told["hint"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from qualytics.client import connect
 from qualytics.service.accounts.users import Users
 from qualytics.service.context import Context
 from qualytics.service.rights import OWNER, Actor
@@ -68,3 +69,10 @@ def second_worker(shared, home):
     found = Shared(home)
     yield found
     found.pool.close()
+
+
+@pytest.fixture
+def client(home):
+    """Return a client of a fresh store."""
+    with connect() as found:
+        yield found

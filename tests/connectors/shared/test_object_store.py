@@ -18,23 +18,8 @@ from qualytics.connectors.types.abfs import config as abfs_config
 from qualytics.connectors.types.gcs import config as gcs_config
 from qualytics.connectors.types.s3 import config as s3_config
 from qualytics.secret import Secret
-from testbed.reach import google_key
+from tests.support.object_stores import ABFS, GOOGLE_KEY, ROLE
 
-ABFS = "abfss://data@lake.dfs.core.windows.net"
-ROLE = "arn:aws:iam::123456789012:role/team/reader"
-GOOGLE_KEY = {
-    "type": "service_account",
-    "project_id": "p",
-    "private_key_id": "1",
-    "private_key": json.loads(google_key())["private_key"],
-    "client_email": "reader@p.iam.gserviceaccount.com",
-    "client_id": "2",
-    "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-    "token_uri": "https://oauth2.googleapis.com/token",
-    "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
-    "client_x509_cert_url": "https://www.googleapis.com/robot/v1/metadata/x509/reader",
-    "universe_domain": "googleapis.com",
-}
 KEYS = ("--access-key", "AKIA", "--secret-key", "SECRET")
 PASSWORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60)
 

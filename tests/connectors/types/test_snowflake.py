@@ -8,7 +8,6 @@ HTTPS server, word for word as users report it; it goes through the real driver 
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import ssl
@@ -21,12 +20,9 @@ import time
 import pytest
 import trustme
 
-from qualytics.connectors import Refusal, Target, Tls, get
+from qualytics.connectors import get
 from qualytics.connectors.contract import Connector
 from qualytics.connectors.types.snowflake import CONNECTOR
-from qualytics.connectors.types.snowflake.arguments import account, arguments, environment
-from qualytics.connectors.types.snowflake.names import identifier
-from qualytics.secret import Secret
 from tests.support import faults, pins
 from tests.support import faults_suite as suite
 from tests.support.snowflake_service import Service, failure, new_key, pem, serving
@@ -95,9 +91,6 @@ def tested(run, root_file):
 @pytest.fixture(scope="session")
 def key():
     return new_key()
-
-
-# On the emulator ----------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -207,9 +200,6 @@ def test_a_certificate_of_a_stranger_is_not_trusted(tested, fakesnow_server, tmp
     assert (code, report["stage"], report["class"]) == (6, "tls", "tls")
 
 
-# The words of the real service, through the real driver -------------------------------------------
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "stage", "failure_class", "words"),
@@ -317,9 +307,6 @@ def test_a_refused_key_pair_is_told_apart(tested, service, key):
     assert "RSA_PUBLIC_KEY" in report["hint"]
 
 
-# Servers that behave badly ------------------------------------------------------------------------
-
-
 @pytest.mark.slow
 def test_a_plain_port_is_another_protocol(tested):
     with serving(Service(), None) as plain:
@@ -364,8 +351,6 @@ def test_a_server_that_closes_after_its_handshake_is_a_matter_of_the_network(tes
     code, report = tested(service.port)
     assert (code, report["stage"], report["class"]) == (6, "login", "network")
 
-
-# Traces -------------------------------------------------------------------------------------------
 
 _WATCHED = """
 import json, os, sys
@@ -466,108 +451,6 @@ def test_a_dangerous_parameter_is_refused_before_any_packet(run, key):
     suite.check_refused(run, "snowflake", {key: DANGEROUS[key]}, key)
 
 
-# Arguments, field by field ------------------------------------------------------------------------
-
-
-def target(**given):
-    base = {"host": "acme.eu-1.snowflakecomputing.com", "port": 443, "username": "ann", "password": Secret("pw")}
-    return Target("snowflake", **{"parameters": {}, "timeout_s": 9.5, "directory": "/private", **base, **given})
-
-
-def test_the_arguments_are_these_and_no_more():
-    assert arguments(target()) == {
-        "account": "acme.eu-1",
-        "host": "acme.eu-1.snowflakecomputing.com",
-        "port": 443,
-        "protocol": "https",
-        "user": "ann",
-        "application": "qualytics",
-        "authenticator": "SNOWFLAKE",
-        "password": "pw",
-        "login_timeout": 11,
-        "network_timeout": 11,
-        "socket_timeout": 11,
-        "disable_ocsp_checks": True,
-        "cert_revocation_check_mode": "DISABLED",
-        "platform_detection_timeout_seconds": 0.0,
-        "client_session_keep_alive": False,
-        "client_store_temporary_credential": False,
-        "log_imported_packages_in_telemetry": False,
-        "session_parameters": {"CLIENT_TELEMETRY_ENABLED": False},
-    }
-
-
-@pytest.mark.slow
-def test_every_argument_is_one_that_the_driver_knows():
-    known = importlib.import_module("snowflake.connector.connection").DEFAULT_CONFIGURATION
-    given = arguments(target(parameters={"role": "R"}, max_parallelization=4))
-    assert set(given) <= set(known)
-    for name, value in given.items():
-        assert isinstance(value, known[name][1]), name
-
-
-def test_parallelization_and_role_are_handed_over():
-    given = arguments(target(parameters={"role": "analyst", "warehouse": "W"}, max_parallelization=4, database="D"))
-    assert (given["client_prefetch_threads"], given["role"]) == (4, "analyst")
-    assert not {"warehouse", "database", "schema"} & set(given)
-
-
-@pytest.mark.parametrize("password", [None, Secret("")])
-def test_a_login_without_a_password_is_refused_before_anything_is_sent(password):
-    with pytest.raises(Refusal) as caught:
-        arguments(target(password=password))
-    assert (caught.value.verdict.failure_class, caught.value.verdict.cause) == ("config", "no password is set")
-
-
-def test_the_environment_holds_the_trusted_roots_and_turns_the_rest_off():
-    found = environment(target(tls=Tls("verify", None, "/private/roots.pem")))
-    assert found["REQUESTS_CA_BUNDLE"] == found["SSL_CERT_FILE"] == "/private/roots.pem"
-    assert (found["SNOWFLAKE_HOME"], found["NO_PROXY"]) == ("/private", "*")
-    assert found["MAX_CON_RETRY_ATTEMPTS"] == found["JWT_CNXN_RETRY_ATTEMPTS"] == "0"
-    assert "REQUESTS_CA_BUNDLE" not in environment(target(tls=Tls("verify", None, None)))
-
-
-@pytest.mark.parametrize(
-    ("host", "wanted"),
-    [
-        ("acme.snowflakecomputing.com", "acme"),
-        ("ACME.SnowflakeComputing.com", "ACME"),
-        ("acme.eu-central-1.snowflakecomputing.com.", "acme.eu-central-1"),
-        ("acme-prod.privatelink.snowflakecomputing.com", "acme-prod.privatelink"),
-        ("acme.cn-north-1.snowflakecomputing.cn", "acme"),
-        ("snow.example.com", "snow"),
-        ("localhost", "localhost"),
-        ("127.0.0.1", "127"),
-    ],
-)
-def test_the_account_comes_from_the_host(host, wanted):
-    assert account(host) == wanted
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        ("ANALYST", '"ANALYST"'),
-        ("analyst", '"ANALYST"'),
-        ("_a$1", '"_A$1"'),
-        ("order", '"ORDER"'),
-        ("1st", '"1st"'),
-        ("two words", '"two words"'),
-        ("dash-ed", '"dash-ed"'),
-        ('"Mixed"', '"Mixed"'),
-        ('"a""b"', '"a""b"'),
-        ('a"b', '"a""b"'),
-        ('"', '""""'),
-        ('""', '""""""'),
-        ('"a"; drop role x; --"', '"""a""; drop role x; --"""'),
-        ("Größe", '"Größe"'),
-        ("x\n", '"x\n"'),
-    ],
-)
-def test_a_name_becomes_an_identifier(name, wanted):
-    assert identifier(name) == wanted
-
-
 @pytest.mark.slow
 def test_a_wrong_passphrase_is_reported_at_login(tested, service, key):
     code, report = tested(
@@ -576,9 +459,6 @@ def test_a_wrong_passphrase_is_reported_at_login(tested, service, key):
     assert (code, report["stage"], report["class"]) == (6, "login", "auth")
     assert "passphrase" in report["message"]
     assert service.asked == []
-
-
-# The connector itself -----------------------------------------------------------------------------
 
 
 def test_plain_and_unverified_connections_are_not_on_offer(run):
