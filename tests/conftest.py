@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ from testbed import fakesnow, servers
 if TYPE_CHECKING:
     from qualytics.settings import Settings
 
+# A folder in memory, and what servers and stores of a whole run need at most.
+MEMORY = "/dev/shm"
+MEMORY_BYTES = 2 << 30
 NUMBERS = itertools.count(1)
 SERVER_FIXTURES = {
     *("postgres_server", "mariadb_server", "fakesnow_server"),
@@ -38,6 +42,20 @@ SLOW_FIXTURES = {"shell"}
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs so; what the tests start must be open to Ctrl-C all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _has_memory() -> bool:
+    try:
+        status = os.statvfs(MEMORY)
+    except OSError:
+        return False
+    may_run = not status.f_flag & os.ST_NOEXEC  # tests write programs, too
+    return may_run and os.access(MEMORY, os.W_OK) and status.f_bavail * status.f_frsize >= MEMORY_BYTES
+
+
+if "TMPDIR" not in os.environ and _has_memory():
+    # Every new store and server waits for the disk many times; nothing that a test writes has to outlive it.
+    os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
 
 
 # As `make test-fast` says it.
