@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.codes import by_sqlstate
+from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row, rows
@@ -122,9 +123,14 @@ def _log_in(dial: Any, credentials: tuple[str, str], *, in_clear: bool) -> Any:
         return dial(ENCRYPTED, *credentials)
     except Exception as exc:  # noqa: BLE001 - the driver has no other class
         failed = exc
-    if not in_clear or classify(failed) != OTHER_WAY:
+    if not in_clear or not _takes_other_way(failed):
         raise failed
     return dial(CLEAR, *credentials)
+
+
+def _takes_other_way(exc: Exception) -> bool:
+    verdict = classify(exc)
+    return verdict is not None and verdict.cause == OTHER_WAY.cause
 
 
 OTHER_WAY = Verdict(
@@ -138,20 +144,41 @@ _OTHER_PROTOCOL = Verdict(
     "config", "the server does not speak DRDA, Db2's protocol, as Db2 does", "check host and port"
 )
 
-# ibm.com/docs, "SQL messages", one page a code: SQL30082N is -30082.
-_CODES: dict[int, Verdict] = {
-    **dict.fromkeys((-204, -332), Verdict("config")),
-    **dict.fromkeys((-551, -552), Verdict("permission")),
-    -1060: Verdict("permission", "the user may not connect to this database", "run on the server: grant connect on database to the user", "database", authenticated=True),
-    **dict.fromkeys((-1013, -1031, -30061), Verdict("unknown_db", stage="database")),
-    **dict.fromkeys((-911, -913, -1032, -1224, -20157), Verdict("transient")),
-    **dict.fromkeys((-1040, -1226), Verdict("quota")),
-    -952: Verdict("timeout"),
-    -1336: Verdict("dns"),
-    -1598: Verdict("config", "this kind of Db2 wants a Db2 Connect licence in the driver", "ask IBM for one, or for a server-side licence"),
-    **dict.fromkeys((-30020, -30021, -30070), _OTHER_PROTOCOL),
-    -20576: Verdict("tls", "the server's certificate is for another host name", "check --host"),
-}  # fmt: skip
+_LOGIN = Verdict("auth", stage="login")
+_QUOTA = Verdict("quota")
+
+
+def _spelled(code: str) -> str:
+    number = re.sub(r"\D", "", code)
+    # Those of IBM's JDBC driver are no messages of Db2.
+    return f"-{number}" if number.startswith("4") and len(number) == 4 else f"SQL{number:0>4}N"
+
+
+# ibm.com/docs, "SQL messages", one page a code: SQL30082N is -30082; of z/OS, too (-904 to -950); and "Error codes issued by
+# the IBM Data Server Driver for JDBC" (-42xx to -44xx).
+ERRORS = ErrorTable(
+    codes={_spelled(number): verdict for number, verdict in by_code({
+        "30082 1403 922 567 4214": _LOGIN,
+        "551 552 553 1092": Verdict("permission"),
+        "1060": Verdict("permission", "the user may not connect to this database", "run on the server: grant connect on database to the user", "database", authenticated=True),
+        "950 1001 1013 1031 30061": Verdict("unknown_db", stage="database"),
+        "904 911 913 923 924 1015 1032 1035 1116 1117 1119 1224 1229 1490 1768 1776 20157 4498": Verdict("transient"),
+        "289 905 906 930 954 955 956 957 964 968 1040 1084 1220 1226 1585": _QUOTA,
+        "952 4210 4211": Verdict("timeout"),
+        "1336": Verdict("dns"),
+        "900 1024 30080 30108 4212 4213 4470": Verdict("network"),
+        "1598 8001 4472": Verdict("config", "this kind of Db2 wants a Db2 Connect licence in the driver", "ask IBM for one, or for a server-side licence"),
+        "30020 30021 30070": _OTHER_PROTOCOL,
+        "104 199 204 206 332 440 443 805 818 1097 30050 30071 30072 30073 30090 30104 4220 4223 4450 4460 4461": Verdict("config"),
+        "20576": Verdict("tls", "the server's certificate is for another host name", "check --host"),
+        "901 902 1034 1042": SERVER_FAULT,
+    }).items()},
+    umbrellas={"SQL30081N": Verdict("network"), "-4499": Verdict("network"), "-4221": Verdict("tls")},
+    words=((r"authorization failure|user ?id or password invalid", _LOGIN),),
+    inside=r"\bSQLCODE\W{0,3}(-?\d{2,5})\b|\bSQL(\d{4,5})[NCW]\b|\bERRORCODE=(-\d{4})\b",
+    alone=r"(?:SQL|SQLCODE\W{0,3})?-?(\d{3,5})[NCW]?",
+    spell=_spelled,
+)  # fmt: skip
 
 # The reasons of SQL30082N; all that are not here are plain refusals of user or password.
 _REASONS: dict[int, Verdict] = {
@@ -178,20 +205,25 @@ _GSKIT: dict[int, Verdict] = {
 }  # fmt: skip
 
 
-def classify(exc: BaseException) -> Verdict | None:
+def explain(text: str) -> Verdict | None:
     """Judge by SQLCODE and what stands below it, else by SQLSTATE."""
-    text = str(exc)
-    code = re.search(r"SQLCODE=(-?\d+)", text) or re.search(r"SQL(\d{4,5})N\b", text)
-    if code is None:
-        return None
-    number = -abs(int(code[1]))
-    if number == -30082:
+    verdict = ERRORS.explain(text)
+    code = verdict.code if verdict is not None else None
+    if code == "SQL30082N":
         reason = re.search(r'reason "(\d+)"', text)
-        return _REASONS.get(int(reason[1]) if reason else 0, Verdict("auth", stage="login"))
-    if number == -30081:
-        return _communication(text)
-    state = re.search(r"SQLSTATE=(\w{5})", text)
-    return _CODES.get(number) or by_sqlstate(state[1] if state else None)
+        return replace(_REASONS.get(int(reason[1]) if reason else 0, _LOGIN), code=code)
+    if code == "SQL30081N":
+        return replace(_communication(text), code=code)
+    if verdict is not None and verdict.failure_class == "unknown":
+        state = re.search(r"SQLSTATE=(\w{5})", text)
+        return replace((state and by_sqlstate(state[1])) or verdict, code=code)
+    return verdict
+
+
+def classify(exc: BaseException) -> Verdict | None:
+    """Judge by the words of IBM's driver, which have all that it knows."""
+    text = str(exc)
+    return explain(text) if re.search(r"SQLCODE|SQL\d{4,5}N\b", text) else None
 
 
 def _communication(text: str) -> Verdict:
@@ -259,6 +291,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
+    explain=explain,
+    signature=r"(?i)\bSQL\d{4,5}[NCW]\b|\bSQLCODE\b|\bibm_db|com\.ibm\.db2",
     schemas=schemas,
     tables=tables,
     authentication=(

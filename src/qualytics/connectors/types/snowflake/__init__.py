@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.contract import Connector, Server
 from qualytics.connectors.shared.pem import key_fault
 from qualytics.connectors.types.snowflake.arguments import PARAMS
-from qualytics.connectors.types.snowflake.errors import classify, explain
+from qualytics.connectors.types.snowflake.errors import ERRORS, classify
 from qualytics.connectors.types.snowflake.login import connect
 from qualytics.connectors.types.snowflake.names import catalogs, schemas, tables
 from qualytics.connectors.types.snowflake.session import run, select
@@ -51,7 +51,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
-    explain=explain,
+    explain=ERRORS.explain,
+    signature=r"(?i)snowflake|\A(?:25|26|29|39)\d{4}\Z|\b\d{6} \(\w{5}\): ",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,
