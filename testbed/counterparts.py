@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import trustme
 
-from testbed import cloud, derby, fakesnow, hive, java, objects, redshift, relay, roapi, servers
+from testbed import (
+    cloud,
+    derby,
+    fakesnow,
+    hive,
+    java,
+    mysql,
+    objects,
+    redshift,
+    relay,
+    roapi,
+    servers,
+    timescaledb,
+)
 from testbed.reach import reaching
 
 if TYPE_CHECKING:
@@ -94,6 +107,20 @@ def postgresql(place: Place, kind: str) -> Iterator[Case]:
         version = said(str(servers.postgres_programs() / "postgres"), "--version")
         lists = ("schemas", {"catalog": "postgres"})
         yield Case("PostgreSQL", version, _login(kind, server, **place.trusting()), lists)
+
+
+@contextlib.contextmanager
+def timescale(place: Place, kind: str) -> Iterator[Case]:
+    with timescaledb.timescaledb(place.certificate) as server:
+        scope = {"database": "metrics", "schema": "public"}
+        lists = ("tables", {"catalog": "metrics", "schema": "public"})
+        yield Case("TimescaleDB", None, _login(kind, server, **place.trusting()), lists, scope)
+
+
+@contextlib.contextmanager
+def oracles_mysql(place: Place, kind: str) -> Iterator[Case]:
+    with mysql.mysql(place.certificate) as server:
+        yield Case("MySQL", None, _login(kind, server, **place.trusting()), ("catalogs", {}))
 
 
 @contextlib.contextmanager
@@ -271,12 +298,12 @@ def _jdbc(engine: str, scheme: str, database: str, start: Callable[[], Any]) -> 
 
 _ENGINES = {"h2": "H2", "hsqldb": "HSQLDB", "derby": "Derby", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
 
-# Every type that has a counterpart here, with each that it has.
+# Every type that has a counterpart here, with each that it has; where the first may be absent, the next stands in.
 COUNTERPARTS: dict[str, tuple[Any, ...]] = {
     "postgresql": (postgresql,),
-    "timescale": (postgresql,),
+    "timescale": (timescale, postgresql),
     "redshift": (pooled,),
-    "mysql": (mariadb,),
+    "mysql": (oracles_mysql, mariadb),
     "mariadb": (mariadb,),
     "db2": (drda,),
     "dremio": (flight,),

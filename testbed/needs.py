@@ -1,4 +1,4 @@
-"""What the targets fetch, in one table: Debian packages, Python environments and npm packages, with their sizes.
+"""What the targets fetch, in one table, with sizes: Debian packages, Python environments and npm packages.
 
 `python -m testbed.needs TARGET VENV` tells what a target of the Makefile is about to fetch, before anything is
 installed; so it needs nothing but Python. `python -m testbed.needs --sizes` compares the table with the cache.
@@ -71,6 +71,21 @@ class Npm(Need):
     def place(self, name: str) -> Path:
         """Return its folder in the cache."""
         return place_of(name, platform.machine(), self.wanted)
+
+
+@dataclass(frozen=True)
+class Unpacked(Need):
+    """Debian packages of a suite, which are only unpacked; `programs` are those to run of them."""
+
+    title: str
+    suite: str
+    packages: tuple[str, ...]
+    programs: tuple[str, ...]
+    may_be_absent: bool = False
+
+    def place(self, name: str) -> Path:
+        """Return its folder in the cache."""
+        return place_of(name, platform.machine(), self.suite, *self.packages)
 
 
 def program(name: str) -> str | None:
@@ -167,9 +182,23 @@ NPM = {
     "oidc-provider": Npm(4, 5, "oidc-provider@9.13.3"),
 }
 
+# With the lists of their suites.
+UNPACKED = {
+    "timescaledb": Unpacked(
+        108,
+        410,
+        "TimescaleDB",
+        "trixie",
+        ("postgresql-17-timescaledb",),
+        ("usr/lib/postgresql/17/bin/initdb", "usr/lib/postgresql/17/bin/postgres"),
+    ),
+    # Debian has it in no other suite; what it has there changes every day.
+    "mysql": Unpacked(72, 335, "MySQL", "sid", ("mysql-server-core",), ("usr/sbin/mysqld",), may_be_absent=True),
+}
+
 # What no test wants, and what only a benchmark does.
 _BENCH = {"wrk", "bench-twin"}
-_TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *NPM) if name not in _BENCH)
+_TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *NPM, *UNPACKED) if name not in _BENCH)
 # All targets want the environment of this tree.
 _TARGETS = {
     "demo": ("postgresql",),
@@ -200,6 +229,8 @@ def _missing(target: str, venv: Path) -> Iterator[tuple[str, str, Need]]:
             yield "Python", name, ENVIRONMENTS[name]
         elif name in NPM and not is_kept(NPM[name].place(name)):
             yield "npm", name, NPM[name]
+        elif name in UNPACKED and not is_kept(UNPACKED[name].place(name)) and shutil.which("apt-get"):
+            yield "Debian, unpacked only", name, UNPACKED[name]
 
 
 def _is_current(stamp: Path) -> bool:
@@ -229,7 +260,7 @@ def _size(needs: Iterable[Need]) -> str:
 def differing_sizes() -> list[str]:
     """Return how far the table is from what is in the cache; rough is a third of the size, or 10 MB."""
     found = []
-    for name, need in (ENVIRONMENTS | NPM).items():
+    for name, need in (ENVIRONMENTS | NPM | UNPACKED).items():
         place = need.place(name)
         if is_kept(place):
             disk_mb = sum(path.lstat().st_blocks for path in place.rglob("*")) * 512 / 1e6

@@ -8,10 +8,12 @@ import sys
 from testbed import (
     cloud,
     control_plane,
+    debian,
     derby,
     fakesnow,
     hive,
     java,
+    mysql,
     objects,
     odbc,
     oidc,
@@ -20,6 +22,7 @@ from testbed import (
     redshift,
     roapi,
     servers,
+    timescaledb,
 )
 from testbed.installing import Missing
 
@@ -27,6 +30,8 @@ NEEDS = (
     servers.postgres_programs,
     servers.locales,
     servers.mariadb_programs,
+    mysql.program,
+    timescaledb.programs,
     fakesnow.fakesnow_programs,
     redshift.programs,
     roapi.program,
@@ -48,6 +53,8 @@ def main() -> int:
     for need in NEEDS:
         try:
             need()
+        except debian.Absent as exc:
+            print(f"prepare: {exc}", file=sys.stderr)
         except (Missing, subprocess.CalledProcessError) as exc:
             missing.append(str(exc))
     for line in missing:

@@ -212,6 +212,7 @@ def postgres(
     locale: str = "C",
     encoding: str | None = "UTF8",
     state: str = "ready",
+    programs: Path | None = None,
     **settings: str,
 ) -> Iterator[Server]:
     """Run a PostgreSQL whose administrator is `admin`; `certificate` is (chain, key) of trustme for TLS.
@@ -219,8 +220,9 @@ def postgres(
     `hba` lines stand before the rule that lets everybody in with scram-sha-256. A `locale` other than C is one of
     LOCALES in UTF-8; without an `encoding` initdb takes what the locale has. `settings` are those of postgresql.conf.
     In another `state` than ready it stays: standby or, with a restore_command that takes long, starting.
+    `programs` is the folder of another build of it.
     """
-    programs = postgres_programs()
+    programs = programs or postgres_programs()
     with server_directory("pg") as directory:
         server = Server(free_port(), "admin", secrets.token_urlsafe(12), directory, stop_signal=signal.SIGINT)
         password_file = directory / "pw"
@@ -369,13 +371,14 @@ def mariadb(certificate: Any = None, options: tuple[str, ...] = ()) -> Iterator[
             cert_file, key_file = write_certificate(directory, *certificate)
             flags += [f"--ssl-cert={cert_file}", f"--ssl-key={key_file}"]
         try:
-            server.start([daemon, *flags], lambda: _mariadb_ready(server))
+            server.start([daemon, *flags], lambda: mariadb_ready(server))
             yield server
         finally:
             server.stop()
 
 
-def _mariadb_ready(server: Server) -> bool:
+def mariadb_ready(server: Server) -> bool:
+    """Say whether MariaDB, or MySQL, lets its administrator in."""
     try:
         mariadb_admin(server).close()
     except Exception:

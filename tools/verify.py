@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bench.hosts import dropping, silent
 from qualytics import connectors
 from testbed.counterparts import COUNTERPARTS, Case, Place
+from testbed.debian import Absent
 from testbed.reach import reaching
 
 if TYPE_CHECKING:
@@ -72,8 +73,11 @@ def verify(kind: str, place: Place) -> dict[str, Any]:
     entry: dict[str, Any] = {"driver": connector.distribution or connector.driver, "runs": []}
     entry["driver_version"] = connector.driver_version()
     for counterpart in COUNTERPARTS.get(kind, ()):
-        with counterpart(place, kind) as case:
-            entry["runs"].append(_run(case))
+        try:
+            with counterpart(place, kind) as case:
+                entry["runs"].append(_run(case))
+        except Absent as exc:
+            print(f"{kind}: {exc}", file=sys.stderr)
     if not entry["runs"]:
         entry["met"] = _meet_dead_port(kind)
     return entry

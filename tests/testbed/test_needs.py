@@ -14,6 +14,7 @@ _CALLS = {
     "install_debian": needs.DEBIAN,
     "virtual_environment": needs.ENVIRONMENTS,
     "npm_package": needs.NPM,
+    "unpacked": needs.UNPACKED,
 }
 # Folders of the trees that Python programs and tests stand in.
 _SOURCES = [path for folder in ("testbed", "bench", "tools", "tests") for path in (servers.ROOT / folder).rglob("*.py")]
@@ -52,7 +53,8 @@ def test_the_table_names_all_that_is_installed_and_nothing_else(function):
 
 
 def test_every_size_is_known():
-    every = [needs.VENV, *needs.DEBIAN.values(), *needs.ENVIRONMENTS.values(), *needs.NPM.values()]
+    tables = (needs.DEBIAN, needs.ENVIRONMENTS, needs.NPM, needs.UNPACKED)
+    every = [needs.VENV, *(need for table in tables for need in table.values())]
     assert all(need.fetch_mb > 0 and need.disk_mb > 0 for need in every)
 
 
@@ -95,7 +97,7 @@ def test_nothing_is_told_when_nothing_is_missing(tmp_path):
 
 def test_a_target_wants_only_what_the_table_has():
     assert {name for names in needs._TARGETS.values() for name in names} <= (
-        needs.DEBIAN.keys() | needs.ENVIRONMENTS.keys() | needs.NPM.keys()
+        needs.DEBIAN.keys() | needs.ENVIRONMENTS.keys() | needs.NPM.keys() | needs.UNPACKED.keys()
     )
 
 

@@ -85,6 +85,3 @@ def test_discovery_lists_schemas_and_tables(server):
 def test_an_awkward_password_arrives_unchanged(password):
     with roapi.roapi(TABLES, password=password) as server:
         assert suite.probe("dremio", server.port, ssl_mode="disable", password=password).failure is None
-        # Not one character more: ROAPI only looks whether what it gets begins with what it knows.
-        wrong = suite.probe("dremio", server.port, ssl_mode="disable", password="x" + password)
-        assert suite.verdict(wrong) == ("login", "auth")

@@ -297,7 +297,7 @@ CONNECTOR = Connector(
     signature=r"pymysql|mysql|mariadb|\bERROR \d{4} \(\w{5}\)|proxysql",
     catalogs=catalogs,
     tables=tables,
-    verified="sibling: MariaDB 10.11; caching_sha2_password against a script of the protocol",
+    verified="real server: MySQL 9.7, and MariaDB 10.11",
     authentication=(("BASIC", "username and password; no Kerberos, no client certificate"),),
     # MySQL Reference Manual, "INFORMATION_SCHEMA Introduction": it shows what an account has some privilege on.
     privileges=(

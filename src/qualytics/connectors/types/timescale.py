@@ -6,11 +6,31 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Server
+from qualytics.connectors.shared import postgresql as shared
 from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.types import postgresql
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qualytics.connectors.contract import Target
+    from qualytics.model import Item
+
+# How the extension's own schemas begin (its sql/pre_install/schemas.sql).
+_OWN = ("_timescaledb_", "timescaledb_")
+
+
+def schemas(handle: Any, target: Target) -> Iterator[Item]:
+    """Yield the schemas of the database; those of the extension are the engine's own."""
+    for item in shared.schemas(handle, target):
+        yield item._replace(is_system=item.is_system or item.name.startswith(_OWN))
+
+
+def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
+    """Yield tables, hypertables among them, and views whose names begin with a prefix."""
+    is_own = (target.schema or "").startswith(_OWN)
+    for item in shared.tables(handle, target, prefix):
+        yield item._replace(is_system=item.is_system or is_own)
 
 
 def check(handle: Any, target: Target) -> Server:
@@ -30,5 +50,7 @@ CONNECTOR = replace(
     aliases=("timescaledb",),
     extra="timescale",
     check=check,
-    verified="sibling: PostgreSQL without the extension",
+    schemas=schemas,
+    tables=tables,
+    verified="real server: TimescaleDB 2.19 (Apache build) on PostgreSQL 17, and PostgreSQL 15 without it",
 )
