@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def retry_is_right(message: Message, connector_type: str | None) -> bool:
     return _judged(message, connector_type)[1] == message.retryable
 
 
+@functools.cache
 def _judged(message: Message, connector_type: str | None) -> tuple[str | None, bool | None]:
     try:
         told = explain(connector_type, message.message)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent / "tests" / "data" / "messages"
 HALVES = {"rules": Path("rules", "messages.jsonl"), "measure": Path("measure", "messages.jsonl.gz")}
-_SALT = "explain-1"  # never change it: messages would change sides
+# Never change the salt, nor what is left out: messages would change sides.
+_SALT = "explain-1"
 # What differs from one server to the next, and so does not make another message.
 _VARIABLE = re.compile(
     r"'[^']{1,80}'|\"[^\"]{1,80}\"|`[^`]{1,80}`|«[^»]{1,80}»|»[^«]{1,80}«"  # names in quotes
