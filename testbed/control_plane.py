@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
 from qualytics.service.context import Context
 from qualytics.service.rights import ADMIN, ROLES
+from qualytics.structs import replace
 from testbed.installing import virtual_environment
 from testbed.servers import START_S, _die_with_parent, free_port
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +22,7 @@ import yaml
 
 from qualytics.cli import main
 from qualytics.secret import Secret
+from qualytics.structs import replace
 from testbed import fakesnow, servers
 
 if TYPE_CHECKING:

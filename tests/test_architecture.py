@@ -19,7 +19,7 @@ FILES = sorted(SRC.rglob("*.py"))
 # Package or module → its layer; what a layer may import beside what is below it stands in ALLOWED.
 LAYERS = {
     **dict.fromkeys(
-        ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "text", "urls"),
+        ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "structs", "text", "urls"),
         0,
     ),
     **dict.fromkeys(("digests", "module_path", "hiding"), 0),
@@ -75,6 +75,15 @@ def may_import(importer, imported):
     if importer == "store" and imported == "connectors":
         return False
     return below < above or (below == above == 0)
+
+
+def test_plain_data_is_defined_without_compiling_methods():
+    users = [
+        str(path.relative_to(SRC))
+        for path in FILES
+        if re.search(r"^\s*(from|import) dataclasses", path.read_text(), re.MULTILINE)
+    ]
+    assert users == []
 
 
 def test_imports_go_one_way_only():

@@ -33,15 +33,15 @@ QualyticsError            internal              exit 1  500
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, eq=True):
     """One bad value: where it stands, what is wrong, and what to do.
 
     `code` is kebab-case and never changes; the list is `PROBLEM_CODES`.

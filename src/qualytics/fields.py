@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +19,7 @@ MAX_SECRET = 65_536
 MAX_NAME = 255
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Field:
+class Field(Struct):
     """One field of a connection.
 
     `type` is the JSON type of its value; `noun` is what sentences call it, `help` the first words of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
+
+from qualytics.structs import Struct, field
 
 # No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
 MAX_ID = 2**53
@@ -22,8 +23,7 @@ class Document(dict[str, Any]):
         return document
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Connection:
+class Connection(Struct):
     """A stored connection without its secrets; `secrets_set` names those that are set.
 
     `values` holds the set non-secret fields by name; `detected` what its last good test found out.
@@ -39,8 +39,7 @@ class Connection:
     version: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Datastore:
+class Datastore(Struct):
     """A stored datastore: one database, schema or folder that is read over a connection.
 
     `settings` are kept for others and returned as given; nothing here depends on them.
@@ -64,8 +63,7 @@ class Datastore:
     version: int
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ListQuery:
+class ListQuery(Struct):
     """Which records a list asks for, and in which order.
 
     `contains` is a part of the folded name, `name_key` the whole; `types` and `ids` select none when empty;
@@ -85,8 +83,7 @@ class ListQuery:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StageResult:
+class StageResult(Struct):
     """One stage of a test: its name, whether it passed, and how long it took in milliseconds."""
 
     name: str
@@ -94,8 +91,7 @@ class StageResult:
     ms: float
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Failure:
+class Failure(Struct):
     """Where and why a test failed, in words that show no secret.
 
     `code` is the driver's or server's own; `trace` is the text of the driver that `detail` is made of.
@@ -115,8 +111,7 @@ class Failure:
 LISTING_SIZE, MAX_LISTING_SIZE = 1_000, 10_000
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Listing:
+class Listing(Struct):
     """What discovery asks for: `what` is catalogs, schemas or tables; `skip` and `limit` count items."""
 
     what: str
@@ -136,8 +131,7 @@ class Item(NamedTuple):
     is_system: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Scope:
+class Scope(Struct):
     """What of a connection a test looks at, beside the login.
 
     `entrances` are databases that may be entered where none is named: those of the connection's datastores.
@@ -152,8 +146,7 @@ class Scope:
 EVERYWHERE = Scope()
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class TestReport:
+class TestReport(Struct):
     """What a test of a connection found; `failure` is None when connected.
 
     `items` is what discovery found, where it was asked for, and `more` says whether there is more of it.

@@ -50,14 +50,15 @@ class Secret:
 
 
 # `$${` is the one escape; anything else that starts with `${` must be a reference.
-_TOKEN = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Patterns are compiled where they are used first, which most calls never do.
+_REFERENCE = r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*\Z"
 # What a name may have been meant by: `${ DB_PASS }`, `${DB-PASS}`, `${DB_PASS:-x}`, `${env:DB_PASS}`.
 _MAX_NAME = 128
-_WORD = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z_][A-Za-z0-9_]*")
-_FIRST = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9])")
-_JOINED = re.compile(r"\s*[A-Za-z_][A-Za-z0-9_]*(?:[-. ][A-Za-z_][A-Za-z0-9_]*)*\s*")
-_CAPITALS = re.compile(r"[A-Z_][A-Z0-9_]{2,}")
+_WORD = r"(?<![A-Za-z0-9_])[A-Za-z_][A-Za-z0-9_]*"
+_FIRST = r"\s*([A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9])"
+_JOINED = r"\s*[A-Za-z_][A-Za-z0-9_]*(?:[-. ][A-Za-z_][A-Za-z0-9_]*)*\s*"
+_CAPITALS = r"[A-Z_][A-Z0-9_]{2,}"
 
 
 class References:
@@ -78,7 +79,7 @@ class References:
         Problems are kept for `finish()`; `loc` names the option in them.
         """
         if isinstance(value, str):
-            return _TOKEN.sub(lambda match: self._one(loc, match, may_be_empty=may_be_empty), value)
+            return re.sub(_REFERENCE, lambda match: self._one(loc, match, may_be_empty=may_be_empty), value)
         if isinstance(value, dict):
             return {key: self.resolve(loc, item) for key, item in value.items()}
         if isinstance(value, list):
@@ -94,7 +95,7 @@ class References:
         name = match["name"]
         if name is None:
             return "${"
-        if not match["end"] or not _NAME.match(name):
+        if not match["end"] or not re.match(_NAME, name):
             self._add(loc, "malformed-reference", *self._malformed(match))
         elif name not in self._variables:
             self._add(loc, "unset-reference", f"${{{name}}} is not set", f"export {name}=… or use --env-file")
@@ -112,12 +113,12 @@ class References:
         where the value begins with it and it is written as such names are, in capitals.
         """
         text, is_closed = match["name"][:_MAX_NAME], bool(match["end"])
-        words = _WORD.findall(text)
-        joined = "_".join(words) if is_closed and _JOINED.fullmatch(text) else ""
-        first = _FIRST.match(text)
+        words = re.findall(_WORD, text)
+        joined = "_".join(words) if is_closed and re.fullmatch(_JOINED, text) else ""
+        first = re.match(_FIRST, text)
         likely = [name for name in (joined, *words) if name in self._variables]
         if not match.start():
-            likely += [name for name in (joined, first[1] if first else "") if _CAPITALS.fullmatch(name)]
+            likely += [name for name in (joined, first[1] if first else "") if re.fullmatch(_CAPITALS, name)]
         if not likely:
             return "holds a malformed reference", _MALFORMED_HINT
         meant = likely[0]

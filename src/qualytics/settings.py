@@ -1,13 +1,13 @@
-"""Settings: environment over default, in one frozen dataclass; paths, and every time limit of the product."""
+"""Settings: environment over default, in one frozen object; paths, and every time limit of the product."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +43,7 @@ API_LEVEL = 1
 _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ServerPolicy:
+class ServerPolicy(Struct):
     """What a control plane allows beyond its defaults; a store of one user has no such limits.
 
     `targets` are names, addresses and networks that tests may reach though they are this machine's or
@@ -59,8 +58,7 @@ class ServerPolicy:
     identity: tuple[Secret, Secret] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Settings:
+class Settings(Struct):
     """What the environment decides.
 
     `home` is the config directory; `key` (QUALYTICS_KEY) wins over `key_file` (QUALYTICS_KEY_FILE),

@@ -6,7 +6,6 @@ import itertools
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from qualytics.service import policy as rules
 from qualytics.service.connections.drafts import draft
 from qualytics.service.validate import accepted
 from qualytics.settings import ServerPolicy
+from qualytics.structs import replace
 from testbed.control_plane import MANY, serving
 from testbed.reach import WORD, reaching
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import asdict
 
 import pytest
 
@@ -146,7 +145,7 @@ def test_open_and_closed_refused_targets_look_the_same():
         reports = [attempt("127.0.0.1", port, Policy()) for port in (living, dead)]
     assert [outcome(report) for report in reports] == [("resolve", "blocked")] * 2
     one, other = (
-        (asdict(r.failure), r.address, r.local_address, r.warnings, [s.name for s in r.stages]) for r in reports
+        (vars(r.failure), r.address, r.local_address, r.warnings, [s.name for s in r.stages]) for r in reports
     )
     assert one == other
     assert one[1] is None

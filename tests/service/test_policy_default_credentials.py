@@ -1,7 +1,5 @@
 """A control plane's own identity: given to roles that name an external id, and to nothing else."""
 
-from dataclasses import replace
-
 import pytest
 
 from qualytics.errors import InvalidInput, UsageError
@@ -12,6 +10,7 @@ from qualytics.server import config
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
 from qualytics.settings import ServerPolicy, Settings
+from qualytics.structs import replace
 
 ROLE = {
     "authentication_type": "IAM_ROLE",

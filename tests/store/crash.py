@@ -12,7 +12,6 @@ import random
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from qualytics.store import open_store
 from qualytics.store.sealing.keys import Keys
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import check, restore
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

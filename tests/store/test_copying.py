@@ -3,7 +3,6 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -16,6 +15,7 @@ from qualytics.store.postgres.opening import _ADVISORY
 from qualytics.store.schema import TABLES
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import backup, check
+from qualytics.structs import replace
 from testbed import servers
 from tests.support.threads import Threads
 

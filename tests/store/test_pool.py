@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from qualytics.store.schema import VERSION
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite import lock
 from qualytics.store.sqlite.upkeep import backup, check, restore
+from qualytics.structs import replace
 from tests.support.threads import Threads
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ import click
 import qualytics
 from qualytics.cli import _output as output
 from qualytics.errors import QualyticsError
+from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from qualytics.secret import Secret
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Call:
+class Call(Struct, frozen=False):
     """One run of the program: its secrets, what was `given` beside them; `began` is on the monotonic clock."""
 
     debug: bool = False

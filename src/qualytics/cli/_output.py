@@ -18,16 +18,15 @@ _WIDTH = 2**31 - 1  # libyaml counts in a C int
 
 # Controls (C0, DEL, C1), line separators and the bidirectional controls of UAX #9: a terminal acts on them.
 _UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
-_UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")
+# `re` compiles these where they are used first; most calls write nothing unsafe and need none.
+_UNSAFE = f"[{_UNSAFE_CLASS}]"
 # In a finished document line ends and tabs are its own.
-_UNSAFE_IN_DOCUMENT = re.compile(f"[{_UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
+_UNSAFE_IN_DOCUMENT = _UNSAFE.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f")
 # Plain scalars that some YAML reader (1.1 or 1.2) takes for something else than a text.
-_AMBIGUOUS = re.compile(
-    r"""(?ix) y | n | yes | no | on | off | true | false | null | ~ | <<? | =
-      | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]*) (e[-+]?\d+)?
-      | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.\d*)? | [-+]? \.(inf|nan)
-      | \d{4}-\d\d?-\d\d? .* """
-)
+_AMBIGUOUS = r"""(?ix) y | n | yes | no | on | off | true | false | null | ~ | <<? | =
+  | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]*) (e[-+]?\d+)?
+  | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.\d*)? | [-+]? \.(inf|nan)
+  | \d{4}-\d\d?-\d\d? .* """
 
 
 class OutputClosed(Exception):
@@ -36,7 +35,7 @@ class OutputClosed(Exception):
 
 def escape(text: str) -> str:
     """Return foreign text with everything that a terminal would act on shown as an escape."""
-    return _UNSAFE.sub(_as_escape, text)
+    return text if text.isprintable() else re.sub(_UNSAFE, _as_escape, text)  # all of the class are unprintable
 
 
 def write_document(document: Any, form: str) -> None:
@@ -127,7 +126,7 @@ def _json(document: Any, indent: int | None = None) -> str:
 
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
     # Unsafe characters can only stand inside strings, where \uXXXX means the same.
-    return _UNSAFE_IN_DOCUMENT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _escape_document(text)
 
 
 def _json_items(batch: list[dict[str, Any]]) -> str:
@@ -141,7 +140,13 @@ def _dump_yaml(document: Any) -> str:
         document, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False
     )
     # Texts with such characters are double-quoted by the dumper below, where \uXXXX means the same.
-    return _UNSAFE_IN_DOCUMENT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return _escape_document(text)
+
+
+def _escape_document(text: str) -> str:
+    if text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_UNSAFE_IN_DOCUMENT, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _dumper() -> Any:
@@ -157,8 +162,8 @@ def _dumper() -> Any:
 
     def represent(dumper: Any, text: str) -> Any:
         # A space of any kind at an end would be seen by nobody without quotes.
-        doubtful = _AMBIGUOUS.fullmatch(text) or text != text.strip()
-        style = '"' if _UNSAFE.search(text) else "'" if doubtful else None
+        doubtful = re.fullmatch(_AMBIGUOUS, text) or text != text.strip()
+        style = '"' if escape(text) != text else "'" if doubtful else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, represent)

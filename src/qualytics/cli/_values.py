@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STDIN_FIELDS = ("password", "secret_key")
 _MAX_FILE = 1_048_576
-_ENV_LINE = re.compile(r"(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)\Z", re.DOTALL)
+_ENV_LINE = r"(?s)(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)\Z"
 
 
 def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def read_env_file(path: str) -> dict[str, str]:
         text = line.strip(" \t")
         if not text or text.startswith("#"):
             continue
-        match = _ENV_LINE.match(text)
+        match = re.match(_ENV_LINE, text)
         if match is None:
             hint = "a line is NAME=VALUE, a comment after #, or empty"
             raise UsageError(f"--env-file: line {number} of {path} is not NAME=VALUE", hint)

@@ -19,7 +19,7 @@ from qualytics.errors import UsageError
 from qualytics.model import LISTING_SIZE, Listing
 
 _MAX_BYTES = 1 << 20
-_TOKEN = re.compile(r"[0-9]{1,12}")
+_DIGITS = r"[0-9]{1,12}"
 _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to look into.")
 
 
@@ -121,6 +121,6 @@ def _write(page: dict[str, Any], form: str) -> None:
 
 
 def _offset(token: str | None) -> int:
-    if token is not None and not _TOKEN.fullmatch(token):
+    if token is not None and not re.fullmatch(_DIGITS, token):
         raise UsageError("--after takes what an earlier call showed as next", "leave it out to begin at the start")
     return int(token or 0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import UsageError
 from qualytics.secret import Secret
 from qualytics.settings import has_home
+from qualytics.structs import Struct, replace
 from qualytics.urls import split
 
 if TYPE_CHECKING:
@@ -33,12 +33,11 @@ _FORMS = dict.fromkeys(("url", "token", "ca_file"), str) | {
 }
 KEYS = tuple(_FORMS)
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_IPV6 = re.compile(r"[0-9a-f:.]{2,45}(%[\w.-]{1,32})?")
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_IPV6 = r"[0-9a-f:.]{2,45}(%[\w.-]{1,32})?"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ControlPlane:
+class ControlPlane(Struct):
     """A control plane as it is configured: where it is and the token for it.
 
     `url` has neither the path of the API nor a slash at its end; `prefix` is the path of the API;
@@ -193,8 +192,8 @@ def parse_url(text: str, name: str) -> tuple[str, Endpoint, str]:
 
 def _is_host(host: str) -> bool:
     if ":" in host:
-        return _IPV6.fullmatch(host) is not None
-    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
+        return re.fullmatch(_IPV6, host) is not None
+    return len(host) <= 253 and all(re.fullmatch(_LABEL, label) for label in host.removesuffix(".").split("."))
 
 
 def read(home: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.service.connections.discovery import Discovery
@@ -11,6 +10,7 @@ from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.settings import ServerPolicy
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qualytics.connectors.contract import Verdict, by_text
+from qualytics.structs import Struct, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,8 +66,7 @@ def by_sqlstate(state: str | None) -> Verdict | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ErrorTable:
+class ErrorTable(Struct):
     """What the errors of a driver and its server mean: by their codes first, by words where these say too little.
 
     `umbrellas` are codes that stand for many failures: they count after the `words`, patterns whose case is ignored.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import DriverMissing
+from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
     import socket
@@ -24,8 +24,7 @@ CLASSES = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Param:
+class Param(Struct):
     """One type-specific parameter: `type` is its JSON type; `max_length` counts characters.
 
     `is_path` marks a file of the user's own machine, `is_pem` a PEM text. `shared_default` is the default on a
@@ -48,8 +47,7 @@ class Param:
     same: Callable[[Any], Any] = lambda value: value
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Chars:
+class Chars(Struct):
     """What a value may be that becomes part of a string with a grammar; `words` say it after "may have"."""
 
     pattern: str
@@ -60,8 +58,7 @@ class Chars:
         return re.fullmatch(self.pattern, value, re.DOTALL) is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Verdict:
+class Verdict(Struct):
     """What a connector makes of an exception; None leaves a part to the common default.
 
     `stage` overrides the stage in which the exception surfaced (a driver that logs in and selects a
@@ -95,8 +92,7 @@ def by_text(text: str, table: tuple[tuple[str, Verdict], ...]) -> Verdict | None
     return next((verdict for pattern, verdict in table if re.search(pattern, text, re.IGNORECASE)), None)
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Tls:
+class Tls(Struct, frozen=False):
     """How this connection is encrypted.
 
     `mode` is one of auto, verify, require, disable; `context` is a ready client context, `ca_file`
@@ -115,8 +111,7 @@ class Tls:
         return self.mode in {"auto", "verify"}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Endpoint:
+class Endpoint(Struct):
     """Where an HTTPS type is reached; `https` is false for plain http, which only loopback may be."""
 
     host: str
@@ -124,8 +119,7 @@ class Endpoint:
     https: bool = True
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Target:
+class Target(Struct, frozen=False):
     """All that `open` may use, ready to be handed to a driver as keyword arguments.
 
     `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has;
@@ -180,8 +174,7 @@ def second_host(host: str, purpose: str) -> str:
     return f"{host}, where {purpose}"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Server:
+class Server(Struct):
     """What the server says of itself; `warnings` are what a passed check must still tell.
 
     `driver_name` and `driver_version` are of a driver inside the driver, which knows them only when it runs.
@@ -194,8 +187,7 @@ class Server:
     driver_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Connector:
+class Connector(Struct, kw_only=True):
     """One connection type.
 
     Data: `kind` (jdbc, dfs, native, embedded) decides the keys of its documents; `fields` are the

@@ -6,12 +6,12 @@ import contextlib
 import functools
 import re
 import socket
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Verdict
 from qualytics.probe.resolver import look_up
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,8 +55,7 @@ class Blocked(Refusal, PermissionError):
         super().__init__(Verdict("blocked"))
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, eq=True):
     """What a control plane lets tests reach.
 
     `allowed` are networks, addresses and host names as the settings give them, each with `:port` or without; an
@@ -67,14 +66,15 @@ class Policy:
     allowed: tuple[str, ...] = ()
     own: tuple[tuple[str, int], ...] = ()
 
-    def __post_init__(self) -> None:
+    def __init__(self, allowed: tuple[str, ...] = (), own: tuple[tuple[str, int], ...] = ()) -> None:
         """Check every entry.
 
         Raises:
             ValueError: one is not a network, an address or a host name.
 
         """
-        _entries(self.allowed)
+        super().__init__(allowed, own)
+        _entries(allowed)
 
     def check(self, host: str, addresses: Iterable[Any]) -> None:
         """Check the addresses of `host`, as getaddrinfo returns them; one bad address condemns the name.
@@ -102,8 +102,7 @@ class Policy:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, eq=True):
     """One target that the settings allow: a network or a name."""
 
     network: Network | None

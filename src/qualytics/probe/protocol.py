@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qualytics.connectors import CLASSES, get
 from qualytics.model import Item, Listing
 from qualytics.secret import Secret
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +42,7 @@ _MAX_BYTES = 1 << 48
 _MAX_PID = 1 << 22  # of 64-bit Linux
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, eq=True):
     """One test: the type, its non-secret values, its secrets, and what to look at.
 
     `entrances` are databases that may be entered where none is named. `ssl_mode` is what a connection without one of
@@ -83,11 +82,9 @@ class Plan:
 
     def encode(self, directory: str) -> bytes:
         """Return the plan as the line that the child reads; `directory` is its own to use and remove."""
-        document = {field.name: getattr(self, field.name) for field in fields(self)}
-        document["listing"] = asdict(self.listing) if self.listing else None
-        document["policy"] = asdict(self.policy) if self.policy else None
-        document["secrets"] = {name: secret.reveal() for name, secret in self.secrets.items()}
-        return json.dumps(document | {"directory": directory}).encode() + b"\n"
+        secrets = {name: secret.reveal() for name, secret in self.secrets.items()}
+        document = {**vars(self), "secrets": secrets, "directory": directory}
+        return json.dumps(document, default=vars).encode() + b"\n"
 
 
 def read_plan(descriptor: int) -> tuple[Plan, str] | None:

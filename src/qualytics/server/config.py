@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from qualytics.secret import Secret
 from qualytics.service.accounts.oidc import DEFAULT_NAME, Provider
 from qualytics.service.policy import known_types
 from qualytics.settings import ServerPolicy
+from qualytics.structs import Struct, field, replace
 from qualytics.urls import split
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, eq=True):
     """One setting: its variable is QUALYTICS_ and its name in capitals, its option the name with hyphens.
 
     `kind` is str, int, float or tuple (a comma list in the variable, an option that may be repeated).
@@ -93,8 +92,7 @@ AWS_SETTINGS: tuple[Setting, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Config:
+class Config(Struct):
     """Everything a worker needs to know; see SETTINGS for the meaning of each."""
 
     settings: settings.Settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -22,6 +21,7 @@ from qualytics.service.accounts.passwords import Passwords
 from qualytics.service.accounts.sign_in import STEP_S, Logins, TryAgain
 from qualytics.service.accounts.sign_in_limits import place_of
 from qualytics.service.rights import Actor
+from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +38,7 @@ _ASKS = ("redirect_uri", "state", "hostname", "code_challenge", "code_challenge_
 _HIDDEN = {"public": True, "hidden": True}
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class SignInConfig:
+class SignInConfig(Struct, frozen=False):
     """What the sign-ins of one worker share."""
 
     openid: OpenId | None

@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, module_path
@@ -20,6 +19,7 @@ from qualytics.probe.trusted_roots import hashed_roots, system_roots
 from qualytics.settings import has_home
 from qualytics.store.faults import named_os_errors
 from qualytics.store.sealing.keys import Keys
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +37,7 @@ _LOOK_UP = "import socket, sys; socket.getaddrinfo(sys.argv[1], None)"
 _IMPORT = "import importlib, sys; sys.path[:] = sys.argv[2:]; importlib.import_module(sys.argv[1])"
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
+class _Check(Struct, eq=True):
     """One finding; `ok` is False where something must be done, which `hint` names.
 
     A finding that is well and has a hint is a warning.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from qualytics.connectors import Connector
     from qualytics.secret import Secret
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Draft:
+class Draft(Struct):
     """A checked connection that is not stored yet, or the changed form of one that is.
 
     `secrets` are those given now; `kept` names stored ones that stay.

@@ -7,7 +7,7 @@ import re
 from qualytics import text
 from qualytics.fields import BY_NAME
 
-_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z"
 
 # In the order in which they are looked for: a URL also has a colon and a slash.
 _FAULTS: tuple[tuple[str, str, str], ...] = (
@@ -40,7 +40,7 @@ def clean(value: str) -> tuple[str, tuple[str, str] | None]:
     if fault := _found(host):
         return value, fault
     labels = host.removesuffix(".").split(".")
-    if len(host) > BY_NAME["host"].max_length or not all(_LABEL.match(label) for label in labels):
+    if len(host) > BY_NAME["host"].max_length or not all(re.match(_LABEL, label) for label in labels):
         return value, ("is not a host name", _NAME_HINT)
     return host, None
 

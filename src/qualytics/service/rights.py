@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from qualytics.errors import NotAllowed
+from qualytics.structs import Struct
 
 ADMIN, MANAGER, MEMBER = "Admin", "Manager", "Member"
 ROLES = (ADMIN, MANAGER, MEMBER)
@@ -14,8 +13,7 @@ _CHANGERS = frozenset({ADMIN, MANAGER})
 _ADMINS = frozenset({ADMIN})
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(Struct, eq=True):
     """One right: what it lets a caller do, in words that follow "may", and the roles that have it."""
 
     words: str
@@ -34,8 +32,7 @@ PRUNE = Right("prune the audit log", _ADMINS)
 KEYS = Right("rotate the key", _ADMINS)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, eq=True):
     """Who asks: a user of a control plane, or the owner of a store of their own.
 
     `user_id` is None for the owner and for the program itself; `address` and `request_id` say where the

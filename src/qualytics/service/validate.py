@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json, text
@@ -12,6 +11,7 @@ from qualytics.errors import InvalidInput, Problem, VersionChanged
 from qualytics.fields import BY_NAME, KEYS, MAX_NAME
 from qualytics.secret import MASKS
 from qualytics.service import hosts
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qualytics.fields import Field
     from qualytics.model import Connection, Datastore, ListQuery
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 _UTF8_HINT = "check the encoding of the terminal or file it comes from"
 # The longest key of a parameter, before it is folded.
 _MAX_KEY = 64
@@ -122,7 +122,7 @@ def check_name(loc: str, value: str, problems: Problems) -> str:
     name = value if normal is None else normal.strip()
     if len(value) > text.MAX_LENGTH or not 1 <= len(name) <= MAX_NAME:
         problems.add(loc, f"must have 1 to {MAX_NAME} characters", f"this one has {len(name):,}")
-    elif _SURROGATE.search(name):
+    elif re.search(_SURROGATE, name):
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif normal is None:
         problems.add(loc, "holds more than 30 marks in a row", "no language writes so many on one letter")
@@ -140,7 +140,7 @@ def fold_part(part: str) -> str:
     """Return a part of a name as `fold` has it in the whole one: outer spaces count."""
     folded = text.folded(part)
     # No name holds either, but a store can be asked for this one.
-    return "\0" if folded is None else _SURROGATE.sub("\0", folded)
+    return "\0" if folded is None else re.sub(_SURROGATE, "\0", folded)
 
 
 def folded_key(key: str) -> str:
@@ -167,7 +167,7 @@ def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any
     """Return a text that is within its length and, unless any character may stand in it, has no controls."""
     if len(value) > max_length:
         problems.add(loc, f"has {len(value):,} characters", f"{max_length:,} is the most")
-    elif _SURROGATE.search(value):
+    elif re.search(_SURROGATE, value):
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif "\0" in value:
         problems.add(loc, "holds a NUL character", "no server takes one")

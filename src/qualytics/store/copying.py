@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from qualytics.secret import Secret
 from qualytics.store import open_store
 from qualytics.store.schema import TABLES
 from qualytics.store.sealing.values import SEALED, SealedTable, sealed_values
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from qualytics.structs import Struct
 from qualytics.urls import is_loopback
 
 PORTS = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Endpoint:
+class Endpoint(Struct):
     """A server that speaks HTTP, and how it is reached; `timeout_s` is for a request with its reply."""
 
     scheme: str

@@ -7,11 +7,11 @@ import io
 import select
 import socket
 import ssl
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import qualytics
 from qualytics.errors import Unreachable
+from qualytics.structs import Struct, field
 from qualytics.transport import connect
 from qualytics.transport.connect import Deadline
 
@@ -25,8 +25,7 @@ _CHUNK = 1 << 20
 _DOCTOR = "qualytics doctor looks at each step on the way"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Request:
+class Request(Struct):
     """A request; `target` is path and query, `wait_s` is waited for if it is more than the usual time."""
 
     method: str
@@ -36,8 +35,7 @@ class Request:
     wait_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Reply:
+class Reply(Struct):
     """What was answered, whatever its status; names of headers are in lower case."""
 
     status: int

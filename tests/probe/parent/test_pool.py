@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import select
@@ -22,6 +21,7 @@ from qualytics.errors import TooMany
 from qualytics.probe.egress import Policy
 from qualytics.probe.parent.pool import Pool
 from qualytics.secret import Secret
+from qualytics.structs import replace
 from tests.support import faults
 from tests.support.pooled import HERE, server_plan, told
 from tests.support.processes import descendants, holds, parent, readable, watched
@@ -98,7 +98,7 @@ FIRST = """if not os.path.exists(HERE + "/first"):
 )
 def test_a_driver_that_hangs_ends_at_the_deadline(pool, pool_driver, body):
     plan = pool_driver(FIRST + body, timeout_s=1.5)
-    assert pool.run(dataclasses.replace(plan, timeout_s=20.0), "ann").failure.detail == "ValueError: first"
+    assert pool.run(replace(plan, timeout_s=20.0), "ann").failure.detail == "ValueError: first"
     began = time.monotonic()
     assert outcome(pool.run(plan, "ann")) == ("open", "timeout")
     assert time.monotonic() - began <= 2.5

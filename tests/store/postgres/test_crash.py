@@ -1,7 +1,6 @@
 """Kill -9 of workers and of PostgreSQL itself: what was acknowledged stays, and the same pool goes on."""
 
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -10,6 +9,7 @@ from qualytics.secret import Secret
 from qualytics.settings import Settings
 from qualytics.store import open_pool, open_store
 from qualytics.store.sqlite.upkeep import check
+from qualytics.structs import replace
 from testbed import servers
 from tests.support.threads import Threads
 

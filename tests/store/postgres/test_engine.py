@@ -2,7 +2,6 @@
 
 import threading
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -25,6 +24,7 @@ from qualytics.store.postgres import dialect
 from qualytics.store.schema import MIGRATIONS, TABLES, VERSION
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import check
+from qualytics.structs import replace
 from tests.support.older_stores import undoing
 
 CREATE = ("connections", "create", "--type", "postgresql", "--host", "h", "--username", "u", "--password", "p")

@@ -2,7 +2,6 @@
 
 import base64
 import sqlite3
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from qualytics.secret import Secret
 from qualytics.store import open_store
 from qualytics.store.sealing.cipher import Cell, Key
 from qualytics.store.sqlite.upkeep import check
+from qualytics.structs import replace
 
 PLACE = Cell("store", "connections", 1, "password")
 

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from dataclasses import replace
 
 import pytest
 
@@ -10,6 +9,7 @@ from qualytics.errors import KeyInvalid, KeyMismatch, KeyMissing
 from qualytics.secret import Secret
 from qualytics.store.sealing.cipher import Key
 from qualytics.store.sqlite.upkeep import check
+from qualytics.structs import replace
 
 
 def spoil_missing(path):

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from qualytics.store import open_store
 from qualytics.store.sealing.cipher import Cell, Key
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import backup, check, restore
+from qualytics.structs import replace
 
 pytestmark = pytest.mark.slow  # each waits for the disk many times
 

@@ -5,7 +5,6 @@ import random
 import re
 import sqlite3
 import stat
-from dataclasses import replace
 
 import pytest
 
@@ -17,6 +16,7 @@ from qualytics.store import open_store
 from qualytics.store.schema import VERSION
 from qualytics.store.sqlite import lock
 from qualytics.store.sqlite.upkeep import backup, check
+from qualytics.structs import replace
 
 CREATE = ("connections", "create", "--type", "postgresql", "--host", "h", "--username", "u", "--password", "p")
 

@@ -1,7 +1,6 @@
 """A store that is leased again sees what others changed meanwhile: rows, counts and keys."""
 
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -9,6 +8,7 @@ from qualytics.model import ListQuery
 from qualytics.store import open_pool, open_store
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite import lock
+from qualytics.structs import replace
 
 
 @pytest.fixture

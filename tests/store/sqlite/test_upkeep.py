@@ -5,7 +5,6 @@ import random
 import shutil
 import sqlite3
 import stat
-from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from qualytics.settings import ServerPolicy
 from qualytics.store import files, open_store
 from qualytics.store.schema import VERSION
 from qualytics.store.sqlite.upkeep import backup, check, restore
+from qualytics.structs import replace
 
 pytestmark = pytest.mark.slow  # each waits for the disk many times
 

@@ -1,7 +1,5 @@
 """The store's own secrets: sealed, rotated, checked and restored like those of connections."""
 
-from dataclasses import replace
-
 import pytest
 
 from qualytics.errors import SealBroken
@@ -9,6 +7,7 @@ from qualytics.secret import Secret
 from qualytics.store import open_store
 from qualytics.store.sealing.rotation import rotate
 from qualytics.store.sqlite.upkeep import backup, check, restore
+from qualytics.structs import replace
 
 
 def give(settings, name, text):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +16,7 @@ from qualytics.client.http import replies
 from qualytics.errors import NotAllowed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.settings import API_LEVEL_HEADER
+from qualytics.structs import replace
 from qualytics.transport.http import Reply, Request, Transport
 
 if TYPE_CHECKING:

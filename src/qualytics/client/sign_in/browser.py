@@ -6,13 +6,13 @@ import hmac
 import secrets
 import threading
 import webbrowser
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from qualytics.digests import challenge_of
 from qualytics.errors import NotSignedIn
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Answer:
+class Answer(Struct):
     """A token, as servers of this API give it without PKCE, or the body that a code is exchanged with."""
 
     token: str | None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from qualytics.structs import Struct
 
 WARN_DAYS = 7
 _DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Expiry:
+class Expiry(Struct, eq=True):
     """When a token ends."""
 
     text: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 from datetime import timedelta
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Server, Target, Verdict, by_text, refuse, second_host
 from qualytics.model import Item
+from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -75,8 +75,7 @@ def clean_path(path: str) -> str:
     return path
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class OpenStore:
+class OpenStore(Struct, eq=True):
     """A store that answered: `path` is where its connection begins, `page` the first objects under it."""
 
     store: Any
@@ -284,7 +283,7 @@ def classify(keys_hint: str) -> Callable[[BaseException], Verdict | None]:
             verdict = _STATUS.get(status[1] + status[2]) or _STATUS.get(status[1])
         if verdict is not None and verdict.failure_class == "auth":
             cause = verdict.cause or "the store refused the access key or the secret key"
-            return dataclasses.replace(verdict, cause=cause, hint=verdict.hint or keys_hint)
+            return replace(verdict, cause=cause, hint=verdict.hint or keys_hint)
         return verdict
 
     return classify

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import Refusal, Target, Verdict, refuse
 from qualytics.connectors.shared.sql import named, one_row, rows
 from qualytics.model import Item
+from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
     import socket
@@ -167,8 +167,7 @@ _AT_LOGIN: dict[str, Verdict] = {
 _PAST_LOGIN = frozenset({"InitPostgres", "CheckMyDatabase"})
 
 
-@dataclass(frozen=True, slots=True)
-class ServerError:
+class ServerError(Struct, eq=True):
     """What a server said of a login that failed; `routine` is the function of its source that said so."""
 
     state: str | None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Chars, Connector, Server, Target, refuse
 from qualytics.connectors.shared import databricks
 from qualytics.connectors.shared.http import ENDPOINT_URL, base_url, endpoint_of, pin, roots_of, segment
 from qualytics.model import Item
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 NAME = Chars(r"[^./ \x00-\x1f\x7f]+", "everything but dots, slashes, blanks and control characters")
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogs:
+class Catalogs(Struct, eq=True):
     """The parts of the SDK that are used, over one session of HTTPS."""
 
     session: Any

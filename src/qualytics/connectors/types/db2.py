@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
@@ -12,6 +11,7 @@ from qualytics.connectors.contract import Chars, Connector, Param, Server, Targe
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row, rows
 from qualytics.model import Item
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

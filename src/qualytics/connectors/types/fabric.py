@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from qualytics.connectors.types import sqlserver
+from qualytics.structs import replace
 
 CONNECTOR = replace(
     sqlserver.CONNECTOR,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from qualytics.connectors.types import mysql
+from qualytics.structs import replace
 
 CONNECTOR = replace(
     mysql.CONNECTOR,

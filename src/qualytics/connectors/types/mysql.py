@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
@@ -21,6 +20,7 @@ from qualytics.connectors.contract import (
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.shared.sql import named, rows, text_of
 from qualytics.model import Item
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

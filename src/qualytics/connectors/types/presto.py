@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from qualytics.connectors.contract import Server, Target
 from qualytics.connectors.types import trino
+from qualytics.structs import replace
 
 
 def connect(target: Target) -> Any:
@@ -36,7 +36,7 @@ def check(handle: Any, target: Target) -> Server:
     return Server("Presto", trino.first(handle, sql, target.fetch_size))
 
 
-CONNECTOR = dataclasses.replace(
+CONNECTOR = replace(
     trino.CONNECTOR,
     type="presto",
     title="Presto",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import struct
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROXY, ServerError, at_login, log_in_to_first
 from qualytics.connectors.shared.sql import rows
 from qualytics.model import Item
+from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,8 +68,7 @@ _CODES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Warehouse:
+class Warehouse(Struct, eq=True):
     """Which warehouse a login is for: a cluster, or a workgroup when `serverless`."""
 
     name: str

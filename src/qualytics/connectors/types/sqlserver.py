@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, STATE, STATE_ALONE, ErrorTable, by_code
@@ -22,6 +21,7 @@ from qualytics.connectors.contract import (
 from qualytics.connectors.shared.http import ENTRA, TENANT
 from qualytics.connectors.shared.sql import named, one_row, rows
 from qualytics.model import Item
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Server
 from qualytics.connectors.shared import postgresql as shared
 from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.types import postgresql
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import Refusal, Verdict
@@ -27,6 +26,7 @@ from qualytics.probe.protocol import (
 )
 from qualytics.probe.verdicts.exceptions import judge, words
 from qualytics.probe.verdicts.tls_faults import GAVE_ROOT, GIVE_HINTS
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     import ssl

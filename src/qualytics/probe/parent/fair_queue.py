@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qualytics.errors import TooMany
+from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
     from qualytics.probe.parent.cancellation import Cancellation
@@ -19,8 +19,7 @@ _WEIGHT = 0.1
 _MAX_RETRY_S = 60.0
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(Struct, frozen=False):
     """One test's place in the queue: it waits, then it runs, or it is refused."""
 
     owner: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
@@ -27,6 +26,7 @@ from qualytics.probe.protocol import (
 )
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.probe.verdicts.messages import cause_and_hint
+from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
     from typing import Any
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from qualytics.probe.protocol import Message, Plan
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct, frozen=False, eq=True):
     """What the child has sent so far."""
 
     began: float

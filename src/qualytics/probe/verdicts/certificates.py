@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import Verdict
 from qualytics.probe.verdicts import tls_faults
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +58,7 @@ _WEAK = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
+class Roots(Struct, eq=True):
     """What a test trusts: a file, and whether that is a parameter of the connection."""
 
     file: str | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import Connector, Refusal, Verdict
@@ -12,6 +11,7 @@ from qualytics.errors import DriverMissing
 from qualytics.probe.verdicts.certificates import by_code, by_reason
 from qualytics.probe.verdicts.failure_classes import TOO_MUCH_HINT
 from qualytics.probe.verdicts.network_faults import by_errno, by_words, is_unknown, refined
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from qualytics.structs import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ClassText:
+class ClassText(Struct, eq=True):
     """The common words of a class; `naming.py` fills in `{where}`, the address or file, `{login}` and the others."""
 
     retryable: bool

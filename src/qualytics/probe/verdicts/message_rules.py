@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from qualytics.connectors import Connector, Verdict, all_connectors
 from qualytics.connectors.codes import STATE, by_sqlstate
 from qualytics.connectors.contract import by_text
 from qualytics.probe.verdicts.network_faults import WORDS, furthest, is_unknown, refined
+from qualytics.structs import replace
 
 # What servers of every kind say once they were reached.
 _ANSWERS = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
-from dataclasses import replace
 
 from qualytics.connectors import Verdict
 from qualytics.connectors.contract import by_text
 from qualytics.probe.verdicts import tls_faults
+from qualytics.structs import replace
 
 _ROUTE = "check the host; a VPN, a route or a network interface of this machine may be missing or down"
 _FAMILY = "this machine has no way to addresses of this kind: check the host, and whether IPv6 is set up here"

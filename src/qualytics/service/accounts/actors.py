@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qualytics.errors import NotSignedIn
 from qualytics.service.clock import now
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from qualytics.service.rights import Actor

@@ -7,7 +7,6 @@ import hmac
 import json
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -15,6 +14,7 @@ from qualytics.digests import challenge_of
 from qualytics.errors import NotSignedIn, QualyticsError, Unreachable, UsageError
 from qualytics.service.accounts.signatures import decoded
 from qualytics.service.rights import ROLES
+from qualytics.structs import Struct
 from qualytics.transport.connect import proxy_of
 from qualytics.transport.endpoint import PORTS, Endpoint
 from qualytics.transport.http import Request, Transport
@@ -37,8 +37,7 @@ _DEADLINE_S = 10.0
 _MAX_BYTES = 262_144
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Provider:
+class Provider(Struct):
     """An OpenID provider as an Admin has set it.
 
     `default_role` is given to users who are not known yet, who are refused without it; `by_email` lets a
@@ -70,8 +69,7 @@ class Provider:
         return self
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Identity:
+class Identity(Struct):
     """Whom a provider says somebody is."""
 
     issuer: str

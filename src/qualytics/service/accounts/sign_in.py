@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -21,6 +20,7 @@ from qualytics.service.accounts.tokens import issue, require_room
 from qualytics.service.clock import later, now
 from qualytics.service.context import Action
 from qualytics.service.rights import Actor
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +43,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _AGAIN = "start again in the terminal: qualytics auth login"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Step:
+class Step(Struct):
     """A page that waits for an answer: the key that leads back, who is let in, and where a refusal goes."""
 
     key: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, text
@@ -12,6 +11,7 @@ from qualytics.secret import Secret
 from qualytics.service import documents, validate
 from qualytics.service.draft import Draft
 from qualytics.service.policy import default_credentials, require_allowed
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import SHARED_SSL_MODE, SSL_MODE
@@ -10,6 +9,7 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
 from qualytics.service import documents, policy, validate
 from qualytics.settings import MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

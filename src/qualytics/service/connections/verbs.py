@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import ConnectionInUse, NotFound, TestFailed
@@ -24,6 +23,7 @@ from qualytics.service.connections.drafts import (
 )
 from qualytics.service.context import changed_names
 from qualytics.service.rights import READ, TEST, WRITE
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

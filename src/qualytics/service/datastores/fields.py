@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
@@ -11,6 +10,7 @@ from qualytics.fields import DATASTORE_KEYS, SCOPES
 from qualytics.model import MAX_ID
 from qualytics.service import validate
 from qualytics.service.connections import drafts
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +25,7 @@ _MAX_TEXT = 255
 _MAX_NAMES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, eq=True):
     """One setting: its JSON type, and its bounds: a range of numbers, a length of texts, or words."""
 
     type: type

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
@@ -15,6 +14,7 @@ from qualytics.service.connections.drafts import allowed_draft, required
 from qualytics.service.context import Action
 from qualytics.service.datastores import fields
 from qualytics.service.rights import READ, TEST, WRITE
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

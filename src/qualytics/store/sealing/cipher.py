@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.errors import KeyInvalid, SealBroken
 from qualytics.secret import Secret
 from qualytics.store.faults import not_a_store
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,7 @@ _NONCE_BYTES = 12  # NIST SP 800-38D section 8.2: 96 bits, random
 _CHECK = "key-check"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Cell:
+class Cell(Struct):
     """A field of a row that holds a sealed value; a value moved to another one does not open."""
 
     store_id: str
@@ -114,8 +113,7 @@ class Key:
         return self._cipher
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Identity:
+class Identity(Struct):
     """What a store says about itself in `meta`: its id, the id of its key, and a sealed value that proves the key."""
 
     store_id: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qualytics.store.faults import unreadable
 from qualytics.store.sealing.cipher import Cell
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,8 +19,7 @@ _BATCH = 1_000
 _TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class SealedTable:
+class SealedTable(Struct, eq=True):
     """A table with `key_id` and `sealed`; `owner` is the table that a cell names, `row_id` and `field` are columns."""
 
     name: str

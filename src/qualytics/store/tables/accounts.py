@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from qualytics.store.tables import Filters, Table, bounded, only, window
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,8 +19,7 @@ _SELECT_TOKENS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class User:
+class User(Struct, kw_only=True):
     """Somebody who signs in: `kind` is user or service; `issuer` and `subject` are who they are to a provider."""
 
     name: str
@@ -36,8 +35,7 @@ class User:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class Token:
+class Token(Struct, kw_only=True):
     """A token of a user: times are texts that sort as they pass.
 
     `made_by` is the id of the token that asked for it; one whose end `is_final` cannot be good again.
@@ -56,8 +54,7 @@ class Token:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SignedIn:
+class SignedIn(Struct):
     """A token and its user, read together at every request."""
 
     token_id: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qualytics.store.tables import Filters, Table, bounded
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,7 @@ _REFUSED = "outcome <> 'done' AND outcome <> 'failed'"
 _TESTS = "action IN ('connection.test', 'connection.discover', 'operation.run')"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, eq=True, kw_only=True):
     """One entry: `outcome` is done, failed or the code of the error that refused it; `detail` holds no secret."""
 
     created: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+
+from qualytics.structs import Struct, field
 
 _FORM = "must be such as jdbc:name://host:port/database"
 _URL = re.compile(
@@ -25,8 +26,7 @@ _PATH = re.compile(r"(?:mem:|nio:|nioMapped:)?[\w$@#.+~/ -]{1,512}\Z")  # of an 
 _VALUE = re.compile(r"[\w.*-]{1,128}\Z")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Dialect:
+class Dialect(Struct):
     """What is known of one kind of URL.
 
     `allowed` are the properties that a URL may hold, those in `tls` turn encryption on; `fixed` are ours,
@@ -99,8 +99,7 @@ _TLS_ON = frozenset({"ssl", "sslmode", "encrypt", "usessl", "requiressl"})
 _TLS_OFF = frozenset({"false", "off", "disable", "disabled", "no", "prefer", "allow", "preferred", "optional"})
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(Struct, eq=True):
     """The parts of a URL; `host` is without brackets."""
 
     scheme: str

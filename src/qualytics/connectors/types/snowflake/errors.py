@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from qualytics.connectors.codes import ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import Verdict
+from qualytics.structs import replace
 
 _POLICY_HINT = "ask for the public address of this machine to be allowed by the network policy"
 _HOST_HINT = "check --host: <account>.snowflakecomputing.com or <account>.<region>.snowflakecomputing.com"
