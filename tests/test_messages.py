@@ -101,3 +101,13 @@ def test_a_message_of_a_type_is_scored_by_its_class_and_by_the_advice_to_retry()
     assert [explain.class_is_right(message, "postgresql") for message in (right, wrong)] == [True, False]
     assert [explain.retry_is_right(message, "postgresql") for message in (right, wrong)] == [True, False]
     assert explain.share([True, True, False, False]) == 50
+
+
+@pytest.mark.slow
+def test_the_score_names_each_type_and_no_message(halves, everything):
+    figures = list(explain.explained(None))
+    assert [figure.limit for figure in figures[:2]] == [explain.CLASS_GOAL, explain.RETRY_GOAL]
+    assert {figure.what.split(", ")[2].split(":")[0] for figure in figures[4:]} == {
+        message.type or "any type" for message in halves["measure"]
+    }
+    assert not [message for message in everything if any(message.message in str(figure) for figure in figures)]
