@@ -313,6 +313,14 @@ CODES = [
     (None, "390100", "auth", "390100"),
     (None, "250001 (08001): Failed to connect to DB: x. Incorrect username or password was specified.", "auth", "250001"),
     ("snowflake", "002003 (02000): SQL compilation error", "unknown_db", "002003"),
+    ("athena", "UnrecognizedClientException", "auth", "UnrecognizedClientException"),
+    ("s3", "An error occurred (SlowDown) when calling the ListObjectsV2 operation: Reduce your request rate", "quota", "SlowDown"),
+    ("s3", "operation error S3: ListObjectsV2, https response error StatusCode: 404, api error NoSuchBucket: x", "unknown_db", "NoSuchBucket"),
+    (None, "An error occurred (SignatureDoesNotMatch) when calling the AssumeRole operation: x", "auth", "SignatureDoesNotMatch"),
+    ("redshift", "An error occurred (ClusterNotFound) when calling the DescribeClusters operation: x", "unknown_db", "ClusterNotFound"),
+    ("athena", "An error occurred (InvalidRequestException) when calling the StartQueryExecution operation: what", "config", "InvalidRequestException"),
+    ("abfs", "ErrorCode:AuthorizationPermissionMismatch", "permission", "AuthorizationPermissionMismatch"),
+    ("abfs", "AADSTS700016: Application with identifier 'x' was not found", "auth", "AADSTS700016"),
     ("oracle", "ORA-99999: new", "unknown", "ORA-99999"),
 ]  # fmt: skip
 

@@ -30,6 +30,12 @@ def by_code(lines: Mapping[str, Verdict]) -> dict[str, Verdict]:
     return table
 
 
+def spelled_as(*tables: Mapping[str, Verdict]) -> Callable[[str], str]:
+    """Return what writes a code as these tables do, whatever the case of its letters."""
+    spellings = {code.lower(): code for table in tables for code in table}
+    return lambda code: spellings.get(code.lower(), code)
+
+
 # SQLSTATE by its class, the first two characters, and by the whole where that says more: ISO/IEC 9075-2 section 24,
 # 9075-3 (HY), 9075-9 (HV), 9075-13 (46); PostgreSQL's appendix A (53 to 58, F0, P0, XX); ODBC's appendix A (IM, HYT).
 STATES = by_code({

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Chars, Param, Target, Verdict
 from qualytics.connectors.shared.http import base_url, by_class, roots_of
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -132,41 +134,39 @@ _EXPIRED = Verdict(
     "auth", "the keys have expired", "give keys that do not expire, or IAM_ROLE with a role_arn", "login"
 )
 _CLOCK = Verdict("config", "the clock of this machine is wrong", "set the clock")
-# AWS General Reference, "Common error types"; AWS STS API Reference, "AssumeRole".
-CODES = {
-    "UnrecognizedClientException": _KEY,
-    "InvalidClientTokenId": _KEY,
-    "InvalidAccessKeyId": _KEY,
-    "InvalidSignatureException": _SECRET,
-    "SignatureDoesNotMatch": _SECRET,
-    "IncompleteSignature": _SECRET,
-    "IncompleteSignatureException": _SECRET,
-    "MissingAuthenticationToken": _KEY,
-    "MissingAuthenticationTokenException": _KEY,
-    "ExpiredToken": _EXPIRED,
-    "ExpiredTokenException": _EXPIRED,
-    "RequestExpired": _CLOCK,
-    "RequestTimeTooSkewed": _CLOCK,
+_ANOTHER = Verdict("config", "the server is another service of AWS", "check endpoint_url in --parameters")
+_ACTION = "ask the owner of the account for the action named in detail"
+# AWS General Reference, "Common error types"; API references of STS ("AssumeRole"), Redshift and its Serverless, and Athena.
+_CODES = by_code({
+    "UnrecognizedClientException InvalidClientTokenId InvalidAccessKeyId MissingAuthenticationToken MissingAuthenticationTokenException": _KEY,
+    "InvalidSignatureException SignatureDoesNotMatch IncompleteSignature IncompleteSignatureException": _SECRET,
+    "ExpiredToken ExpiredTokenException InvalidToken TokenRefreshRequired": _EXPIRED,
+    "AuthFailure NotAuthorized InvalidIdentityToken IDPRejectedClaim UnauthorizedException": Verdict("auth", stage="login"),
+    "RequestExpired RequestTimeTooSkewed": _CLOCK,
     "AccessDenied": Verdict("permission", "AWS does not allow it: the role's trust policy, its external id, or a policy", "ask the owner of the role or account for the action named in detail"),
-    "AccessDeniedException": Verdict("permission", hint="ask the owner of the account for the action named in detail"),
-    "UnauthorizedOperation": Verdict("permission"),
-    "OptInRequired": Verdict("permission", "the account is not signed up for this service or region"),
+    "AccessDeniedException": Verdict("permission", hint=_ACTION),
+    "UnauthorizedOperation NotAuthorizedException KMSAccessDeniedException": Verdict("permission"),
+    "OptInRequired SubscriptionRequiredException": Verdict("permission", "the account is not signed up for this service or region"),
+    "ClusterNotFound ClusterNotFoundFault": Verdict("unknown_db", "there is no such cluster in this region", "check cluster_identifier and region in --parameters"),
+    "ResourceNotFoundException": Verdict("unknown_db", "there is no such workgroup or resource in this region", "check the names and the region in --parameters"),
+    "EntityNotFoundException NoSuchBucket": Verdict("unknown_db"),
     "RegionDisabledException": Verdict("config", "STS is not active in this region", "check region in --parameters"),
-    "InvalidAction": Verdict("config", "the server is another service of AWS", "check endpoint_url in --parameters"),
-    "UnknownOperationException": Verdict("config", "the server is another service of AWS", "check endpoint_url in --parameters"),
-    "ValidationError": Verdict("config"),
-    "ValidationException": Verdict("config"),
-    "LimitExceededException": Verdict("quota"),
-    "RequestLimitExceeded": Verdict("quota"),
-    "Throttling": Verdict("quota"),
-    "ThrottlingException": Verdict("quota"),
-    "TooManyRequestsException": Verdict("quota"),
-    "InternalFailure": Verdict("transient"),
-    "InternalServerException": Verdict("transient"),
-    "InternalServerError": Verdict("transient"),
-    "ServiceUnavailable": Verdict("transient"),
-    "ServiceUnavailableException": Verdict("transient"),
-}  # fmt: skip
+    "InvalidAction UnknownOperationException": _ANOTHER,
+    "ValidationError ValidationException InvalidParameterValue InvalidParameterException InvalidParameterCombination MalformedPolicyDocument MalformedQueryString MissingParameter MissingAction SerializationException": Verdict("config"),
+    "LimitExceededException RequestLimitExceeded Throttling ThrottlingException ThrottledException TooManyRequestsException SlowDown ServiceQuotaExceededException ProvisionedThroughputExceededException PriorRequestNotComplete": Verdict("quota"),
+    "InternalFailure InternalServerException InternalServerError InternalError InternalServiceException ServiceUnavailable ServiceUnavailableException ClusterNotAvailable InvalidClusterState InvalidClusterStateFault ConflictException": Verdict("transient"),
+    "RequestTimeout RequestTimeoutException": Verdict("timeout"),
+})  # fmt: skip
+ERRORS = ErrorTable(
+    codes=_CODES,
+    words=(
+        (r"(unable to locate|could not load|no valid providers|partial) credentials|NoCredentialProviders|NoCredentials|PartialCredentials|CredentialsProviderError|SSO (token|session)", Verdict("auth", "no keys were found, or they have expired", "give the access key and its secret")),
+        (r"ParamValidationError|InvalidRegion|NoRegion|must specify a region|MissingRegion|incorrect region", Verdict("config")),
+    ),
+    inside=r"(?-i:An error occurred \((\w+)\)|\b(?:ErrorCode|error_code|Error Code|Code)\W{1,3}([A-Z][a-z]+[A-Z]\w+)|\b(?P<weak>[A-Z][A-Za-z]+)\b)",
+    alone=r"[A-Za-z]{6,60}",
+    spell=spelled_as(_CODES),
+)  # fmt: skip
 _NOT_AWS = Verdict("config", "the server does not speak the protocol of AWS", "check host, port and endpoint_url")
 # botocore/exceptions.py; those that wrap another exception are judged by that one first.
 _CLASSES = {
@@ -194,14 +194,17 @@ def classify(exc: BaseException) -> Verdict | None:
     if not code:
         return _CLASSES.get(type(exc).__name__) or by_class(exc)
     if "Signature expired" in str(exc) or "Signature not yet current" in str(exc):  # under the codes of a wrong key
-        return _CLOCK
-    if code in CODES:
-        return CODES[code]
+        return replace(_CLOCK, code=code)
     if code.isdigit():  # botocore's own, where the answer held no error document
-        return Verdict("transient") if int(code) >= 500 else _NOT_AWS
-    return None
+        return Verdict(
+            "transient" if int(code) >= 500 else "config", None if int(code) >= 500 else _NOT_AWS.cause, code=code
+        )
+    return ERRORS.judge([code], "")
 
 
 def explain(text: str) -> Verdict | None:
-    """Judge by the first of AWS's error codes in a text."""
-    return next((CODES[word] for word in re.findall(r"\b[A-Z][A-Za-z]+\b", text) if word in CODES), None)
+    """Judge by the first of AWS's error codes in a text, and by botocore's words."""
+    verdict = ERRORS.explain(text)
+    return (
+        replace(_CLOCK, code=verdict.code) if verdict and re.search(r"Signature (expired|not yet)", text) else verdict
+    )

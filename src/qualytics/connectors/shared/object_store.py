@@ -8,7 +8,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Server, Target, Verdict, by_text, refuse, second_host
+from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
+from qualytics.connectors.contract import Server, Target, Verdict, refuse, second_host
+from qualytics.connectors.shared.http import ENTRA
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
 
@@ -227,43 +229,59 @@ _NOT_A_STORE = Verdict(
     "config", "the server does not speak the protocol of this store", "check endpoint_url in --parameters"
 )
 
-# Codes: Amazon S3 "Error responses", AWS STS "Common errors", Azure "Blob service error codes" and "Common REST API
-# error codes", Microsoft Entra "AADSTS error codes", Google Cloud Storage "HTTP status and error codes (XML)".
-# The rest are the driver's words (object_store, reqwest, rustls) with its dump of the inner error.
-_MESSAGES = (
-    (r"InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClientException", Verdict("auth", "the access key does not exist")),
-    (r"SignatureDoesNotMatch|IncompleteSignature|InvalidSecurity\b", Verdict("auth", "the secret key does not belong to the access key")),
-    (r"ExpiredToken|InvalidToken|TokenRefreshRequired", Verdict("auth", "the temporary credentials are no longer valid")),
-    (r"RequestTimeTooSkewed|is too far in the past|Token used too (early|late)", Verdict("config", "the clock of this machine is wrong", "set the clock; signed requests are good for minutes only")),
-    (r"Server failed to authenticate the request|AuthenticationFailed|InvalidAuthenticationInfo|AuthenticationRequired", Verdict("auth")),
-    (r"AADSTS7000222|AADSTS7000215", Verdict("auth", "the client secret is wrong or has expired", "check --secret-key: it is the secret's value, not its id")),
-    (r"AADSTS700016|AADSTS700027", Verdict("auth", "there is no such application in this tenant", "check --access-key, the client id, and tenant_id in --parameters")),
-    (r"AADSTS90002|AADSTS900023", Verdict("auth", "there is no such tenant", "check tenant_id in --parameters")),
-    (r"invalid_grant|invalid_client|InvalidAuthentication\b", Verdict("auth")),
-    (r"KeyBasedAuthenticationNotPermitted", Verdict("config", "the account takes no shared keys", 'use a service principal: {"authentication_type": "SERVICE_PRINCIPAL"}')),
-    (r"Invalid Access Key: ", Verdict("config", "the secret key is not an account key, which is base64 text", "check --secret-key")),
-    (r"Invalid RSA key|No RSA key found|Error reading pem file|service account file|InvalidKey \{", Verdict("config", "the private key in the service account's JSON cannot be read", 'give the key file as Google made it, as in --secret-key "$(cat key.json)"')),
-    (r"sts:AssumeRole|AssumeRole operation: .*AccessDenied|\(AccessDenied\) when calling the AssumeRole", Verdict("permission", "these keys may not assume the role", "check role_arn and external_id, and the trust policy of the role", "login")),
-    (r"RegionDisabledException", Verdict("config", "STS is not active in this region", "activate the region, or choose another in --parameters")),
-    (r"lacked the necessary privileges to complete for path", Verdict("permission", "objects can be listed here, but not read", "grant the right to read objects: s3:GetObject, storage.objects.get or Storage Blob Data Reader", "list")),
-    (r"AccountProblem|AccountIsDisabled|AccountDisabled|AllAccessDisabled|NotSignedUp", Verdict("permission", "the account is disabled", "ask the owner of the account", "list")),
-    (r"UserProjectMissing", Verdict("config", "the bucket wants the caller's project to pay", "use a bucket without requester pays", "list")),
-    (r"AccessDenied|AuthorizationFailure|AuthorizationPermissionMismatch|InsufficientAccountPermissions|AuthorizationSourceIPMismatch|PublicAccessNotPermitted|UnauthorizedBlobOverwrite", Verdict("permission", "these keys may not list the path", "grant the right to list: s3:ListBucket, storage.objects.list or Storage Blob Data Reader", "list")),
-    (r"NoSuchBucket|ContainerNotFound|FilesystemNotFound|ContainerBeingDeleted|no bucket named|specified bucket does not exist", _NO_BUCKET),
-    (r"PermanentRedirect|TemporaryRedirect|AuthorizationHeaderMalformed|IllegalLocationConstraint|redirect without LOCATION", _REGION),
-    (r"InvalidBucketName|InvalidResourceName|InvalidUri|UnsupportedHeader", Verdict("config", "the store does not take this name", "check --uri", "list")),
-    (r"SlowDown|RequestLimitExceeded|Throttling|TooManyRequests|rateLimitExceeded|EgressIsOverAccountLimit", Verdict("quota", stage="list")),
-    (r"ServerBusy|ServiceUnavailable|InternalError|OperationTimedOut|RequestTimeout\b", Verdict("transient", stage="list")),
-    (r"InvalidCertificate\(|invalid peer certificate|certificate verify failed", Verdict("tls")),
-    (r"InvalidContentType|UnexpectedMessage|hyper::Error\(\s*Parse\(|invalid list response|BadStatusLine|Unable to parse response", _NOT_A_STORE),
-    (r"BadScheme|URL scheme is not allowed|TunnelUnsuccessful", Verdict("config", "the server sends its callers to another host", "check endpoint_url and region in --parameters")),
-    (r"dns error|failed to lookup address", Verdict("dns")),
-    (r"ConnectionRefused|Connection refused", Verdict("refused")),
-    (r"kind: Timeout|TimedOut|operation timed out|[Tt]imeout on endpoint", Verdict("timeout")),
-    (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|Connection was closed|connection was not ready", Verdict("network")),
+_LIST = Verdict("permission", "these keys may not list the path", "grant the right to list: s3:ListBucket, storage.objects.list or Storage Blob Data Reader", "list")  # fmt: skip
+_READ = Verdict("permission", "objects can be listed here, but not read", "grant the right to read objects: s3:GetObject, storage.objects.get or Storage Blob Data Reader", "list")  # fmt: skip
+_RSA = Verdict("config", "the private key in the service account's JSON cannot be read", 'give the key file as Google made it, as in --secret-key "$(cat key.json)"')  # fmt: skip
+_LOGIN = Verdict("auth")
+# Amazon S3 "Error responses", AWS STS "Common errors", Azure "Blob service error codes" and "Common REST API error codes",
+# Google Cloud Storage "HTTP status and error codes".
+_CODES = by_code({
+    "InvalidAccessKeyId InvalidClientTokenId UnrecognizedClientException": Verdict("auth", "the access key does not exist"),
+    "SignatureDoesNotMatch IncompleteSignature InvalidSecurity InvalidSignatureException": Verdict("auth", "the secret key does not belong to the access key"),
+    "ExpiredToken ExpiredTokenException InvalidToken TokenRefreshRequired": Verdict("auth", "the temporary credentials are no longer valid"),
+    "AuthenticationFailed InvalidAuthenticationInfo AuthenticationRequired NoAuthenticationInformation InvalidAuthentication AuthFailure CredentialsNotSupported MissingSecurityHeader invalid_grant invalid_client authError": _LOGIN,
+    "RequestTimeTooSkewed RequestExpired": Verdict("config", "the clock of this machine is wrong", "set the clock; signed requests are good for minutes only"),
+    "KeyBasedAuthenticationNotPermitted": Verdict("config", "the account takes no shared keys", 'use a service principal: {"authentication_type": "SERVICE_PRINCIPAL"}'),
+    "RegionDisabledException": Verdict("config", "STS is not active in this region", "activate the region, or choose another in --parameters"),
+    "AccountProblem AccountIsDisabled AccountDisabled AllAccessDisabled NotSignedUp": Verdict("permission", "the account is disabled", "ask the owner of the account", "list"),
+    "UserProjectMissing UserProjectInconsistent": Verdict("config", "the bucket wants the caller's project to pay", "use a bucket without requester pays", "list"),
+    "AccessDenied AccessDeniedException AuthorizationPermissionMismatch InsufficientAccountPermissions AuthorizationSourceIPMismatch AuthorizationProtocolMismatch AuthorizationServiceMismatch AuthorizationResourceTypeMismatch PublicAccessNotPermitted UnauthorizedBlobOverwrite InvalidObjectState BlobArchived insufficientPermissions": _LIST,
+    "NoSuchBucket ContainerNotFound FilesystemNotFound ContainerBeingDeleted ContainerDisabled ResourceNotFound NoSuchKey BlobNotFound PathNotFound": _NO_BUCKET,
+    "PermanentRedirect TemporaryRedirect AuthorizationHeaderMalformed IllegalLocationConstraint IllegalLocationConstraintException BucketRegionError": _REGION,
+    "InvalidBucketName InvalidResourceName InvalidUri UnsupportedHeader": Verdict("config", "the store does not take this name", "check --uri", "list"),
+    "InvalidRequest InvalidArgument InvalidHeaderValue InvalidQueryParameterValue UnsupportedHttpVerb MethodNotAllowed FeatureNotSupported": Verdict("config"),
+    "SlowDown RequestLimitExceeded Throttling ThrottlingException TooManyRequests TooManyRequestsException rateLimitExceeded userRateLimitExceeded quotaExceeded EgressIsOverAccountLimit IngressIsOverAccountLimit": Verdict("quota", stage="list"),
+    "ServerBusy ServiceUnavailable InternalError OperationTimedOut RequestTimeout OperationAborted backendError": Verdict("transient", stage="list"),
+})  # fmt: skip
+_UMBRELLAS = by_code({"AuthorizationFailure": _LIST})  # of a signature, too
+# The driver's words (object_store, reqwest, rustls) with its dump of the inner error; those of other tools at the end.
+ERRORS = ErrorTable(
+    codes=_CODES,
+    umbrellas=_UMBRELLAS,
+    words=(
+        (r"is too far in the past|Token used too (early|late)", _CODES["RequestTimeTooSkewed"]),
+        (r"Server failed to authenticate the request", _LOGIN),
+        (r"Invalid Access Key: ", Verdict("config", "the secret key is not an account key, which is base64 text", "check --secret-key")),
+        (r"Invalid RSA key|No RSA key found|Error reading pem file|service account file|InvalidKey \{|MalformedError|Could not deserialize key data", _RSA),
+        (r"no bucket named|specified bucket does not exist|(filesystem|bucket|container) \S{0,80} ?does not exist|not found: 404", _NO_BUCKET),
+        (r"redirect without LOCATION|incorrect region", _REGION),
+        (r"InvalidCertificate\(|invalid peer certificate|certificate verify failed", Verdict("tls")),
+        (r"InvalidContentType|UnexpectedMessage|hyper::Error\(\s*Parse\(|invalid list response|BadStatusLine|Unable to parse response", _NOT_A_STORE),
+        (r"BadScheme|URL scheme is not allowed|TunnelUnsuccessful", Verdict("config", "the server sends its callers to another host", "check endpoint_url and region in --parameters")),
+        (r"dns error|failed to lookup address", Verdict("dns")),
+        (r"ConnectionRefused|Connection refused", Verdict("refused")),
+        (r"kind: Timeout|TimedOut|operation timed out|timeout on endpoint", Verdict("timeout")),
+        (r"IncompleteMessage|ConnectionReset|BrokenPipe|UnexpectedEof|ConnectionAborted|Unreachable|Connection was closed|connection was not ready", Verdict("network")),
+        (r"(Import|ModuleNotFound)Error|please install|Install (adlfs|s3fs|gcsfs)", Verdict("driver_missing")),
+        (r"(locate|load|determine|default|provider|valid|found in) \S{0,20} ?credentials|credentials (from|found)|CredentialProvider|CredentialsProvider|SSO (token|session)|Anonymous caller|(az|gcloud auth|aws sso) login|active account selected", Verdict("auth", "the tool that said this found no credentials, or they have expired")),
+        (r"(connection string|account info|configuration (property|value)|bucket name|storage account) .{0,80}(malformed|expected format|not found|invalid|must match)|invalid (bucket name|configuration)|connection string", Verdict("config")),
+    ),
+    inside=r"(?-i:An error occurred \((\w+)\)|\b(?:ErrorCode|Error Code|Code)\W{1,3}([A-Z][a-z]+[A-Z]\w+)|\b(?P<weak>[A-Za-z]+_?[A-Za-z]+)\b)",
+    alone=r"[A-Za-z]+_?[A-Za-z]+",
+    spell=spelled_as(_CODES, _UMBRELLAS),
 )  # fmt: skip
 _STATUS = {
-    "401": Verdict("auth"),
+    "401": _LOGIN,
     "403": Verdict("permission", stage="list"),
     "404": _NO_BUCKET,
     "429": Verdict("quota", stage="list"),
@@ -271,19 +289,33 @@ _STATUS = {
     "4": Verdict("config"),
     "5": Verdict("transient"),
 }
+# Two things that the same code says of other requests.
+_ROLE = re.compile(r"sts:AssumeRole|AssumeRole operation: .*AccessDenied|\(AccessDenied\) when calling the AssumeRole")
+_NO_ROLE = Verdict("permission", "these keys may not assume the role", "check role_arn and external_id, and the trust policy of the role", "login")  # fmt: skip
+_CHECKED = "lacked the necessary privileges to complete for path"
+_HTTP = re.compile(r"(?:non-2xx status code: |error occurred \(|Exception: )(\d)(\d\d)\b")
 
 
 def classify(keys_hint: str) -> Callable[[BaseException], Verdict | None]:
     """Return what judges errors of the driver, of the store behind it and of STS; the hint is for refused keys."""
 
     def classify(exc: BaseException) -> Verdict | None:
-        text = str(exc)
-        verdict = by_text(text, _MESSAGES)
-        if verdict is None and (status := re.search(r"(?:non-2xx status code: |error occurred \()(\d)(\d\d)\b", text)):
-            verdict = _STATUS.get(status[1] + status[2]) or _STATUS.get(status[1])
+        verdict = _judged(str(exc))
         if verdict is not None and verdict.failure_class == "auth":
             cause = verdict.cause or "the store refused the access key or the secret key"
             return replace(verdict, cause=cause, hint=verdict.hint or keys_hint)
         return verdict
 
     return classify
+
+
+def _judged(text: str) -> Verdict | None:
+    verdict = ENTRA.explain(text) or ERRORS.explain(text)
+    code = verdict.code if verdict is not None else None
+    if special := _NO_ROLE if _ROLE.search(text) else _READ if _CHECKED in text else None:
+        return replace(special, code=code)
+    status = _HTTP.search(text)
+    if status is None or (verdict is not None and verdict.failure_class != "unknown"):
+        return verdict
+    by_status = _STATUS.get(status[1] + status[2]) or _STATUS.get(status[1])
+    return by_status and replace(by_status, code=code or status[1] + status[2])

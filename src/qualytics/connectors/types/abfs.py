@@ -129,6 +129,7 @@ CONNECTOR = Connector(
     check=lambda handle, target: object_store.check(handle, target, "Azure Blob Storage"),
     close=lambda _handle: None,
     classify=object_store.classify("check --secret-key, and --access-key where a client id is in it"),
+    signature=r"(?i)abfss?://|dfs\.core\.windows|blob\.core\.windows|\bErrorCode:\w+|adlfs|\A(?:ContainerNotFound|AuthorizationPermissionMismatch)\Z",
     tables=object_store.tables,
     verified="emulator: azurite, which checks the account key; service principal: login never run",
     authentication=(

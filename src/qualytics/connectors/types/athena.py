@@ -11,6 +11,7 @@ from qualytics.connectors.shared import aws
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, TLS_PARAMS, base_url, endpoint_of, roots_of
 from qualytics.model import Item
 from qualytics.module_path import leave_out
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,23 +132,32 @@ _MESSAGES = (
     (r"NoSuchBucket|bucket does not exist", Verdict("config", "the bucket in output does not exist", "check output in --parameters")),
     (r"(database|schema|catalog|datacatalog)\b.*(not found|does not exist|was not found)|(SCHEMA|CATALOG)_NOT_FOUND", _MISSING),
     (r"insufficient permissions|insufficient lake formation|PERMISSION_DENIED|access denied|not authorized", Verdict("permission")),
-    (r"exhausted resources|throttl|slow ?down|rate exceeded|too many", Verdict("quota")),
+    (r"exhausted resources|limit was exceeded|throttl|slow ?down|rate exceeded|too many", Verdict("quota")),
     (r"INTERNAL_ERROR|GENERIC_INTERNAL_ERROR", Verdict("transient")),
 )  # fmt: skip
+
+
+# Codes that Athena has for many faults: its words decide.
+_UMBRELLAS = ("InvalidRequestException", "MetadataException")
 
 
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by AWS's code; requests that Athena calls invalid, and failed queries, by their words."""
     code = aws.code_of(exc)
-    verdict = None if code in {"InvalidRequestException", "MetadataException"} else aws.classify(exc)
-    if verdict is None and (code or type(exc).__module__ == "pyathena.error"):
+    verdict = None if code in _UMBRELLAS else aws.classify(exc)
+    if (verdict is None or verdict.failure_class == "unknown") and (code or type(exc).__module__ == "pyathena.error"):
         verdict = by_text(str(exc), _MESSAGES) or (Verdict("config") if code else None)
+        return verdict and replace(verdict, code=code or None)
     return verdict
 
 
 def explain(text: str) -> Verdict | None:
     """Judge by AWS's code, else by Athena's words."""
-    return aws.explain(text) or by_text(text, _MESSAGES)
+    verdict = aws.explain(text)
+    if verdict is not None and verdict.failure_class != "unknown":
+        return verdict
+    by_words = by_text(text, _MESSAGES) or (Verdict("config") if verdict and verdict.code in _UMBRELLAS else None)
+    return replace(by_words, code=verdict.code if verdict else None) if by_words else verdict
 
 
 def select(handle: Any, target: Target) -> None:
@@ -226,6 +236,7 @@ CONNECTOR = Connector(
     check=check,
     classify=classify,
     explain=explain,
+    signature=r"(?i)athena|botocore|An error occurred \(\w+\)|\A(?:InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClientException)\Z",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

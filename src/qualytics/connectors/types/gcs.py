@@ -61,6 +61,7 @@ CONNECTOR = Connector(
     check=lambda handle, target: object_store.check(handle, target, "Google Cloud Storage"),
     close=lambda _handle: None,
     classify=object_store.classify("check --secret-key: the key may have been deleted or disabled"),
+    signature=r"(?i)\bgs://|gcloud\.storage|storage\.googleapis|gcsfs",
     tables=object_store.tables,
     verified="emulator: fake-gcs-server, which checks no credentials",
     authentication=(("service account", "secret_key: the text of its JSON key file"),),

@@ -47,26 +47,6 @@ PARAMS = (
 )  # fmt: skip
 _OF_A_ROLE = frozenset(param.name for param in PARAMS) - {"authentication_type"}
 
-# botocore's error codes: AWS STS API Reference, "Common Errors" and "AssumeRole"; Redshift API Reference.
-_CODES = {
-    "InvalidClientTokenId": Verdict("auth", "AWS does not know the access key", "check --username, the access key id"),
-    "SignatureDoesNotMatch": Verdict("auth", "the secret access key is wrong", "check --password, the secret access key"),
-    "IncompleteSignature": Verdict("auth"),
-    "ExpiredToken": Verdict("auth", "the access key has expired"),
-    "RegionDisabledException": Verdict("config", "STS is not active in this region"),
-    "AccessDenied": Verdict("permission", "AWS does not allow it: the role's trust policy, its external id, or a policy", "ask the owner of role_arn to trust these keys with this external_id, and to allow redshift:GetClusterCredentials"),
-    "AccessDeniedException": Verdict("permission"),
-    "ClusterNotFound": Verdict("unknown_db", "there is no such cluster in this region", "check cluster_identifier and region in --parameters"),
-    "ClusterNotFoundFault": Verdict("unknown_db", "there is no such cluster in this region", "check cluster_identifier and region in --parameters"),
-    "ResourceNotFoundException": Verdict("unknown_db", "there is no such workgroup in this region", "check serverless_work_group and region in --parameters"),
-    "ValidationError": Verdict("config"),
-    "ValidationException": Verdict("config"),
-    "Throttling": Verdict("quota"),
-    "ThrottlingException": Verdict("quota"),
-    "RequestTimeTooSkewed": Verdict("config", "the clock of this machine is wrong", "set the clock"),
-    "ServiceUnavailable": Verdict("transient"),
-}  # fmt: skip
-
 
 class Warehouse(Struct, eq=True):
     """Which warehouse a login is for: a cluster, or a workgroup when `serverless`."""
@@ -213,6 +193,7 @@ _OTHER_PROTOCOL = Verdict("config", "the server does not speak Redshift's protoc
 
 _NO_SUCH_SETTING = "42704"  # of those that the driver sends at the start of a session
 
+
 # The driver's own words (core.py, scramp) and a pooler's, before those that Redshift shares with PostgreSQL.
 _MESSAGES = (
     (r"unrecognized configuration parameter|unsupported startup parameter", _POSTGRESQL),
@@ -220,6 +201,8 @@ _MESSAGES = (
     (r"server socket closed", Verdict("network")),
     (r"no password was provided", Verdict("auth")),
     (r"connection time out", Verdict("timeout")),
+    (r"connection limit .* exceeded", Verdict("quota")),
+    (r"Invalid connection property setting|must be provided when IAM", Verdict("config")),
 )
 
 
@@ -234,7 +217,7 @@ def classify(exc: BaseException) -> Verdict | None:
         return _OTHER_PROTOCOL
     response = getattr(exc, "response", None)  # of AWS, through botocore
     if isinstance(response, dict):
-        return _CODES.get(str((response.get("Error") or {}).get("Code")))
+        return aws.classify(exc)
     fields = exc.args[0] if exc.args and isinstance(exc.args[0], dict) else {}
     text, state = fields.get("M") or str(exc), fields.get("C")
     if state == _NO_SUCH_SETTING:
@@ -242,6 +225,12 @@ def classify(exc: BaseException) -> Verdict | None:
     if state in {None, PROXY}:
         return ERRORS.judge([state], text)
     return at_login(ServerError(state, fields.get("R"), text))
+
+
+def explain(text: str) -> Verdict | None:
+    """Judge by the codes of AWS, of the server, and by words."""
+    by_aws = aws.explain(text)
+    return by_aws if by_aws and by_aws.failure_class != "unknown" else ERRORS.explain(text)
 
 
 catalogs = partial(postgresql.catalogs, system=("padb_harvest",))
@@ -299,7 +288,7 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
-    explain=ERRORS.explain,
+    explain=explain,
     signature=r"redshift",
     catalogs=catalogs,
     schemas=schemas,

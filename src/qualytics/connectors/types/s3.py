@@ -88,6 +88,7 @@ CONNECTOR = Connector(
     check=lambda handle, target: object_store.check(handle, target, "Amazon S3"),
     close=lambda _handle: None,
     classify=object_store.classify("check --access-key and --secret-key"),
+    signature=r"(?i)\bs3[:.]|s3fs|ListObjectsV2|\bNoSuchBucket\b",
     tables=object_store.tables,
     verified="emulator: moto, which checks keys, signatures and policies of users; role_arn is assumed unchecked",
     authentication=(
