@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import trustme
 
 from testbed import (
+    buenavista,
     cloud,
     derby,
     fakesnow,
@@ -210,6 +211,15 @@ def flight(place: Place, kind: str) -> Iterator[Case]:
 
 
 @contextlib.contextmanager
+def statements(place: Place, kind: str) -> Iterator[Case]:
+    with buenavista.buenavista(place.certificate) as server:
+        scope = {"database": buenavista.CATALOG, "schema": buenavista.SCHEMA}
+        lists = ("tables", {"catalog": buenavista.CATALOG, "schema": buenavista.SCHEMA})
+        version = packaged(buenavista.python(), "buenavista")
+        yield Case("BuenaVista", version, _login(kind, server, **place.trusting()), lists, scope)
+
+
+@contextlib.contextmanager
 def drda(_place: Place, kind: str) -> Iterator[Case]:
     with derby.derby({"ann": "secret"}) as server:
         version = said("dpkg-query", "-W", "-f", "${Version}", "libderby-java")
@@ -312,6 +322,8 @@ COUNTERPARTS: dict[str, tuple[Any, ...]] = {
     "athena": (athena,),
     "databricks_native": (lake,),
     "hive": (spark,),
+    "presto": (statements,),
+    "trino": (statements,),
     "s3": (s3,),
     "gcs": (gcs,),
     "abfs": (abfs,),

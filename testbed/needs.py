@@ -161,6 +161,17 @@ ENVIRONMENTS = {
     ),
     "ministack": Environment(64, 227, ("ministack[full]==1.5.33",)),
     "minilake": Environment(100, 368, ("minilake==1.9.0",)),
+    # The whole resolution: BuenaVista itself says little of what it works with.
+    "buenavista": Environment(
+        85,
+        290,
+        (
+            *("buenavista==0.5.0", "annotated-doc==0.0.7", "annotated-types==0.8.0", "anyio==4.16.0", "click==8.5.1"),
+            *("duckdb==1.3.2", "fastapi==0.165.0", "h11==0.16.0", "idna==3.20", "opentelemetry-api==1.45.2"),
+            *("pyarrow==26.0.1", "pydantic==2.14.4", "pydantic_core==2.50.5", "sqlglot==30.30.0", "starlette==1.10.0"),
+            *("typing-inspection==0.4.5", "typing_extensions==4.16.0", "uvicorn==0.54.0"),
+        ),
+    ),
     "roapi": Environment(37, 127, ("roapi==0.12.7",)),
     "pyspark": Environment(450, 543, ("pyspark==4.3.0",)),
     "jpype": Environment(1, 30, ("jpype1==1.7.1",)),

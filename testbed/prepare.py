@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from testbed import (
+    buenavista,
     cloud,
     control_plane,
     debian,
@@ -35,6 +36,7 @@ NEEDS = (
     fakesnow.fakesnow_programs,
     redshift.programs,
     roapi.program,
+    buenavista.python,
     hive.programs,
     derby.programs,
     java.programs,
