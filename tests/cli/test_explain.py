@@ -321,6 +321,15 @@ CODES = [
     ("athena", "An error occurred (InvalidRequestException) when calling the StartQueryExecution operation: what", "config", "InvalidRequestException"),
     ("abfs", "ErrorCode:AuthorizationPermissionMismatch", "permission", "AuthorizationPermissionMismatch"),
     ("abfs", "AADSTS700016: Application with identifier 'x' was not found", "auth", "AADSTS700016"),
+    ("trino", "CATALOG_NOT_FOUND", "unknown_db", "CATALOG_NOT_FOUND"),
+    ("presto", "{'message': 'x', 'errorName': 'EXCEEDED_GLOBAL_MEMORY_LIMIT'}", "quota", "EXCEEDED_GLOBAL_MEMORY_LIMIT"),
+    ("trino", "error 401: b'Unauthorized'", "auth", "401"),
+    ("dremio", "UNAUTHENTICATED", "auth", "UNAUTHENTICATED"),
+    ("dremio", 'rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial tcp: lookup x: no such host"', "dns", "UNAVAILABLE"),
+    ("hive", "HTTP Response code: 401", "auth", "401"),
+    ("hive", "FAILED: SemanticException [Error 10072]: 数据库不存在", "unknown_db", "10072"),
+    ("bigquery", "{'reason': 'quotaExceeded', 'message': 'x'}", "quota", "quotaExceeded"),
+    ("bigquery", "accessDenied", "permission", "accessDenied"),
     ("oracle", "ORA-99999: new", "unknown", "ORA-99999"),
 ]  # fmt: skip
 

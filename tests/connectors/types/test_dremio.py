@@ -9,6 +9,7 @@ from hypothesis import given
 
 from qualytics.connectors import Refusal
 from qualytics.connectors.types import dremio
+from qualytics.probe.verdicts.exceptions import judge
 from tests.support import faults
 from tests.support import faults_suite as suite
 from tests.support.flight_server import flight_server
@@ -136,7 +137,7 @@ def messages():
 
 @pytest.mark.parametrize(("exc", "failure_class"), messages(), ids=lambda value: str(value)[:50])
 def test_a_message_has_its_class(exc, failure_class):
-    assert dremio.classify(exc).failure_class == failure_class
+    assert judge(dremio.CONNECTOR, exc).failure_class == failure_class
 
 
 # gRPC's code and its names, the code of ADBC that the driver makes of it (driverbase, "adbcFromFlightStatus"), and its class.
@@ -166,7 +167,7 @@ def test_every_status_has_its_class_with_and_without_a_vendor_code(code, name, a
 
     text = f"[FlightSQL] something is wrong ({name}; ExecuteQuery)"
     exc = manager.OperationalError(text, status_code=adbc, vendor_code=code if vendor else None)
-    assert dremio.classify(exc).failure_class == failure_class
+    assert judge(dremio.CONNECTOR, exc).failure_class == failure_class
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_a_status_of_adbc_alone_has_its_class(status, failure_class):
 
     for code in (status, manager.AdbcStatusCode(status)):
         exc = manager.ProgrammingError("[FlightSQL] something is wrong", status_code=code)
-        assert dremio.classify(exc).failure_class == failure_class
+        assert judge(dremio.CONNECTOR, exc).failure_class == failure_class
 
 
 def test_an_unknown_status_is_judged_by_its_words():
@@ -195,7 +196,7 @@ def test_an_unknown_status_is_judged_by_its_words():
         ("dial tcp 127.0.0.1:1: connect: connection refused", "refused"),
     ):
         exc = manager.OperationalError(text, status_code=1, vendor_code=2)
-        assert dremio.classify(exc).failure_class == failure_class
+        assert judge(dremio.CONNECTOR, exc).failure_class == failure_class
     exc = manager.OperationalError("an internal matter was cancelled", status_code=1, vendor_code=2)
     assert dremio.classify(exc) is None
 

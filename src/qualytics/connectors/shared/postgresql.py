@@ -130,12 +130,37 @@ MESSAGES = (
     (r"query_wait_timeout", Verdict("timeout", "the pooler had no connection to its server to give in time", "the pool may be full, or the server behind it down")),
     (r"client_login_timeout|query_timeout", Verdict("timeout")),
     (r"certificate verify failed|server certificate|root certificate|does not support SSL|tlsv1 alert|refused TLS connection|SSL is not enabled", Verdict("tls")),
+    (r"terminating connection due to", Verdict("transient")),
+    (r"unsupported startup parameter|invalid (dsn|connection option|port)", Verdict("config")),
     (r"server closed the connection unexpectedly|connection reset|unexpected eof|SSL SYSCALL error: EOF|connection has been closed unexpectedly|Remote host (terminated|closed)|peer shut down", Verdict("network")),
     (r"SSL error", Verdict("tls")),
     (r"timeout expired|connection timeout", Verdict("timeout")),
     (r"received invalid response to (SSL|GSS)|expected authentication request from server", Verdict("config", "the server does not speak the PostgreSQL protocol", "check host and port")),
 )  # fmt: skip
 
+# What psycopg and asyncpg call their exceptions (PostgreSQL's errcodes.txt).
+_NAMED = {
+    "InvalidPassword": "28P01",
+    "InvalidAuthorizationSpecification": "28000",
+    "InvalidCatalogName": "3D000",
+    "InvalidSchemaName": "3F000",
+    "InsufficientPrivilege": "42501",
+    "UndefinedTable": "42P01",
+    "TooManyConnections": "53300",
+    "DiskFull": "53100",
+    "OutOfMemory": "53200",
+    "ConfigurationLimitExceeded": "53400",
+    "SerializationFailure": "40001",
+    "DeadlockDetected": "40P01",
+    "LockNotAvailable": "55P03",
+    "QueryCanceled": "57014",
+    "AdminShutdown": "57P01",
+    "CrashShutdown": "57P02",
+    "CannotConnectNow": "57P03",
+    "IdleSessionTimeout": "57P05",
+    "ProtocolViolation": "08P01",
+}
+_STATES_OF_NAMES = {name.lower(): state for name, state in _NAMED.items()}
 # Words decide on what libpq and poolers (08P01, XX000) say, in English alone, and on 28000, which has many causes.
 ERRORS = ErrorTable(
     codes=by_code({
@@ -144,7 +169,8 @@ ERRORS = ErrorTable(
     }),
     words=MESSAGES,
     states=True,
-    inside=STATE,
+    inside=rf"{STATE}|\b({'|'.join(_NAMED)})(?:Error)?\b",
+    spell=lambda code: _STATES_OF_NAMES.get(code.lower(), code.upper()),
     alone=STATE_ALONE,
 )  # fmt: skip
 # A SQLSTATE alone that a letter tells from a number of another server, and the names of drivers and files.

@@ -7,6 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
 from qualytics.connectors.shared import google
 from qualytics.connectors.shared.http import (
@@ -23,6 +24,7 @@ from qualytics.connectors.shared.http import (
 )
 from qualytics.model import Item
 from qualytics.module_path import leave_out
+from qualytics.structs import replace
 from qualytics.urls import is_loopback
 
 if TYPE_CHECKING:
@@ -134,24 +136,24 @@ def _all_roots(target: Target) -> str | bool:
 
 _KEY = "check --password: the key may have been deleted or disabled"
 _ROLE = "grant the service account roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the data"
+_NOT_ENABLED = Verdict(
+    "config", "the BigQuery API is not enabled in this project", "run: gcloud services enable bigquery.googleapis.com"
+)
+_NOT_FOUND = Verdict("unknown_db", "the project or dataset does not exist, or this account may not see it", "check --database and --schema", "database")  # fmt: skip
 # errors[].reason: cloud.google.com/bigquery/docs/error-messages
-_REASONS = {
+_REASONS = by_code({
     "accessDenied": Verdict("permission", hint=_ROLE),
-    "accessNotConfigured": Verdict("config", "the BigQuery API is not enabled in this project", "run: gcloud services enable bigquery.googleapis.com"),
-    "authError": Verdict("auth", stage="login"),
-    "backendError": Verdict("transient"),
-    "billingNotEnabled": Verdict("config", "billing is not enabled in this project", "turn billing on for the project"),
-    "billingTierLimitExceeded": Verdict("quota"),
-    "blocked": Verdict("permission", "the project or account is blocked for now"),
-    "internalError": Verdict("transient"),
-    "jobBackendError": Verdict("transient"),
-    "jobRateLimitExceeded": Verdict("quota"),
-    "quotaExceeded": Verdict("quota"),
-    "rateLimitExceeded": Verdict("quota"),
+    "accessNotConfigured SERVICE_DISABLED": _NOT_ENABLED,
+    "authError ACCESS_TOKEN_EXPIRED": Verdict("auth", stage="login"),
     "required": Verdict("auth", "the service wants a login", "give the key of a service account with --password", "login"),
-    "resourcesExceeded": Verdict("quota"),
-    "timeout": Verdict("timeout"),
-}  # fmt: skip
+    "billingNotEnabled": Verdict("config", "billing is not enabled in this project", "turn billing on for the project"),
+    "blocked": Verdict("permission", "the project or account is blocked for now"),
+    "billingTierLimitExceeded jobRateLimitExceeded quotaExceeded rateLimitExceeded userRateLimitExceeded resourcesExceeded responseTooLarge": Verdict("quota"),
+    "backendError internalError jobBackendError jobInternalError tableUnavailable resourceInUse": Verdict("transient"),
+    "timeout stopped": Verdict("timeout"),
+})  # fmt: skip
+# Reasons of several faults: what is missing, or wrong, stands in the words.
+_UMBRELLAS = by_code({"notFound": _NOT_FOUND, "invalid invalidQuery badRequest parseError invalidUser notImplemented duplicate": Verdict("config")})  # fmt: skip
 # Of Google's token endpoint, by way of google.auth's RefreshError: developers.google.com/identity/protocols/oauth2/service-account
 _TOKEN = (
     (r"invalid_grant.*(short-lived token|reasonable timeframe|iat and exp)", Verdict("config", "the clock of this machine is wrong", "set the clock")),
@@ -162,10 +164,27 @@ _TOKEN = (
     (r"internal_failure|backend error", Verdict("transient")),
 )  # fmt: skip
 _TEXT = (
-    (r"not found: (project|dataset)|has not enabled BigQuery|cannot parse .* as (project|dataset)", Verdict("unknown_db", "the project or dataset does not exist, or this account may not see it", "check --database and --schema", "database")),
-    (r"API has not been used in project|it is disabled", _REASONS["accessNotConfigured"]),
+    (r"not found: (project|dataset)|has not enabled BigQuery|cannot parse .* as (project|dataset)", _NOT_FOUND),
+    (r"API has not been used in project|it is disabled", _NOT_ENABLED),
     (r"invalid (project|dataset) id", Verdict("unknown_db", "this is not the name of a project or dataset", "check --database and --schema", "database")),
     (r"location .* (is not supported|not found|does not support)|not found in location|invalid location", Verdict("config", "BigQuery does not have it in this location", "check location in --parameters")),
+)  # fmt: skip
+
+
+ERRORS = ErrorTable(
+    codes=_REASONS,
+    umbrellas=_UMBRELLAS,
+    words=(
+        *_TEXT,
+        *_TOKEN[:-2],
+        (r"quota ?exceeded|exceeded (your )?quota|rate limits?\b", Verdict("quota")),
+        (r"default credentials|automatically determine credentials", Verdict("auth", "the tool that said this found no credentials")),
+        (r"Could not deserialize key data|not in the expected format|MalformedError", Verdict("config", "the key is not one of Google's key files")),
+    ),
+    # A reason may be any word, so that its key must stand before it.
+    inside=r"\breason['\"]?\W{1,4}(?-i:([a-z]+[A-Z]?\w{3,40}|[A-Z_]{6,40}))\b|(?-i:\b(?P<weak>[a-z]+[A-Z]\w+)\b)",
+    alone=r"[A-Za-z_]{5,40}",
+    spell=spelled_as(_REASONS, _UMBRELLAS),
 )  # fmt: skip
 
 
@@ -177,16 +196,23 @@ def classify(exc: BaseException) -> Verdict | None:
     status: Any = getattr(exc, "code", None)
     if isinstance(status, int) and hasattr(exc, "errors"):
         reasons = [error.get("reason", "") for error in exc.errors if isinstance(error, dict)]
-        known = next((_REASONS[reason] for reason in reasons if reason in _REASONS), None)
-        return by_text(text, _TEXT) or known or by_status(int(status))
+        verdict = ERRORS.judge(reasons, "")
+        code = verdict.code if verdict is not None else str(int(status))
+        # A reason may stand for several, and its words name the one.
+        known = verdict if verdict and verdict.failure_class != "unknown" and code not in _UMBRELLAS else None
+        verdict = by_text(text, _TEXT) or known or by_status(int(status))
+        return verdict and replace(verdict, code=code)
     return by_class(exc)
 
 
 def explain(text: str) -> Verdict | None:
-    """Judge by the words that name what is missing, by a reason, by an HTTP status."""
-    reason = next((verdict for name, verdict in _REASONS.items() if re.search(rf"\b{name}\b", text)), None)
-    status = re.search(r"(?:\bcode\W{1,4}|\bHTTPError |\bHTTP |exceptions\.\w+: )([45]\d\d)\b", text)
-    return by_text(text, _TEXT) or by_text(text, _TOKEN[:-2]) or reason or by_status(int(status[1]) if status else None)
+    """Judge by a reason, by the words that name what is missing, by an HTTP status."""
+    verdict = ERRORS.explain(text)
+    if verdict is not None and verdict.failure_class != "unknown":
+        return verdict
+    status = re.search(r"(?:\bcode\W{1,4}|\bHTTPError |\bHTTP |exceptions\.\w+: |Exception: )([45]\d\d)\b", text)
+    by_http = by_status(int(status[1])) if status else None
+    return replace(by_http, code=status[1]) if by_http and status else verdict
 
 
 def limits(target: Target) -> dict[str, Any]:
@@ -274,6 +300,7 @@ CONNECTOR = Connector(
     close=lambda handle: handle._http.close(),  # noqa: SLF001 - the session that `connect` made
     classify=classify,
     explain=explain,
+    signature=r"(?i)bigquery",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

@@ -158,7 +158,7 @@ def _spelled(code: str) -> str:
 # the IBM Data Server Driver for JDBC" (-42xx to -44xx).
 ERRORS = ErrorTable(
     codes={_spelled(number): verdict for number, verdict in by_code({
-        "30082 1403 922 567 4214": _LOGIN,
+        "30082 1403 922 567": _LOGIN,
         "551 552 553 1092": Verdict("permission"),
         "1060": Verdict("permission", "the user may not connect to this database", "run on the server: grant connect on database to the user", "database", authenticated=True),
         "950 1001 1013 1031 30061": Verdict("unknown_db", stage="database"),
@@ -173,8 +173,13 @@ ERRORS = ErrorTable(
         "20576": Verdict("tls", "the server's certificate is for another host name", "check --host"),
         "901 902 1034 1042": SERVER_FAULT,
     }).items()},
-    umbrellas={"SQL30081N": Verdict("network"), "-4499": Verdict("network"), "-4221": Verdict("tls")},
-    words=((r"authorization failure|user ?id or password invalid", _LOGIN),),
+    umbrellas={"SQL30081N": Verdict("network"), "-4499": Verdict("network"), "-4221": Verdict("tls"), "-4214": _LOGIN, "SQL10013N": Verdict("driver_missing")},
+    words=(
+        (r"security mechanism not supported", Verdict("config")),
+        (r"authorization failure|user ?id or password invalid", _LOGIN),
+        (r"database.{0,80}not found", Verdict("unknown_db", stage="database")),
+        (r"GSKit", Verdict("tls")),
+    ),
     inside=r"\bSQLCODE\W{0,3}(-?\d{2,5})\b|\bSQL(\d{4,5})[NCW]\b|\bERRORCODE=(-\d{4})\b",
     alone=r"(?:SQL|SQLCODE\W{0,3})?-?(\d{3,5})[NCW]?",
     spell=_spelled,

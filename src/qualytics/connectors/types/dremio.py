@@ -12,6 +12,7 @@ from qualytics.connectors.contract import Connector, Param, Server, Target, Verd
 from qualytics.connectors.shared.http import BASIC_USER, HEADER, SEGMENT, TOKEN, bracketed
 from qualytics.connectors.shared.sql import literal
 from qualytics.model import Item
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     import socket
@@ -102,15 +103,18 @@ def _security(target: Target) -> dict[str, str]:
     return options
 
 
-# Words of grpc-go (internal/transport, credentials) and of Go's crypto/tls inside "connection error: desc = …".
+# Words of grpc-go (internal/transport, credentials) inside "connection error: desc = …", and Dremio's own; all else that
+# breaks a connection has the words of all systems.
 _MESSAGES = (
-    (r"certificate|tls: (?!first record)|x509", Verdict("tls")),
     (r"frame too large|first record does not look like|unexpected HTTP status|server preface: (?!connection|EOF)", Verdict("config", "the server does not speak Arrow Flight", "check host and port; Dremio's own JDBC port is another one")),
-    (r"connection refused", Verdict("refused")),
-    (r"zero addresses|no such host", Verdict("dns")),
-    (r"i/o timeout|deadline exceeded", Verdict("timeout")),
-    (r"reset by peer|EOF|broken pipe|closing", Verdict("network")),
+    (r"reset by peer|broken pipe|(is|are) closing|[^:]: EOF", Verdict("network")),
 )  # fmt: skip
+_WORDS = (
+    (
+        r"schema \[.{0,255}\] is not valid with respect|Object '.{0,255}' not found",
+        Verdict("unknown_db", stage="database"),
+    ),
+)
 _LOGIN = Verdict("auth", stage="login")
 _ABSENT = Verdict("unknown_db", stage="database")
 _NO_CALL = Verdict("config", "the server does not know the call", "check that this is Dremio's Arrow Flight endpoint")
@@ -134,7 +138,7 @@ _STATUS = {
     "UNAUTHENTICATED": (16, _LOGIN),
 }
 # The driver passes them on as the vendor code, and always has one of ADBC's own (adbc.h, ADBC_STATUS_…).
-_CODES = dict(_STATUS.values())
+_CODES = {number: replace(verdict, code=name) for name, (number, verdict) in _STATUS.items()}
 _ADBC = {
     2: _NO_CALL,
     3: _ABSENT,
@@ -163,7 +167,7 @@ def _pattern(name: str) -> str:
     return (_CODE if name in _PLAIN else "") + name.replace("_", "[_ ]?").replace("CELED", "CELL?ED")
 
 
-_NAMES = tuple((_pattern(name), verdict) for name, (_, verdict) in _STATUS.items())
+_NAMES = tuple((_pattern(name), _CODES[number]) for name, (number, _) in _STATUS.items())
 
 
 def classify(exc: BaseException) -> Verdict | None:
@@ -173,16 +177,24 @@ def classify(exc: BaseException) -> Verdict | None:
     text = str(exc)
     vendor, status = (getattr(exc, name, None) or 0 for name in ("vendor_code", "status_code"))
     if vendor == _UNAVAILABLE or (not vendor and status == _IO):
-        return by_text(text, _MESSAGES) or _CODES.get(vendor) or by_text(text, _NAMES) or _ADBC[_IO]
+        return _broken(text, _CODES.get(vendor) or by_text(text, _NAMES) or _ADBC[_IO])
     exact = None if status in _VAGUE else _ADBC.get(status)
     return _CODES.get(vendor) or exact or explain(text) or _ADBC.get(status)
 
 
 def explain(text: str) -> Verdict | None:
     """Judge a broken connection by its words, all else by the name of gRPC's status code."""
+    if text.upper().strip() in _STATUS:
+        return _CODES[_STATUS[text.upper().strip()][0]]
     code = by_text(text, _NAMES)
-    broken = by_text(text, _MESSAGES) if code is None or code is _CODES[_UNAVAILABLE] else None
-    return broken or code
+    if code is None or code.code == "UNAVAILABLE":
+        return _broken(text, code)
+    return code
+
+
+def _broken(text: str, code: Verdict | None) -> Verdict | None:
+    verdict = by_text(text, _MESSAGES) or (by_text(text, _WORDS) if code is None else code)
+    return verdict and replace(verdict, code=code.code if code else None)
 
 
 def rows(handle: Any, sql: str) -> Iterator[tuple[Any, ...]]:
@@ -265,6 +277,7 @@ CONNECTOR = Connector(
     check=check,
     classify=classify,
     explain=explain,
+    signature=r"(?i)dremio|arrow[._]flight|FlightSQL",
     schemas=schemas,
     tables=tables,
     verified="sibling: ROAPI, a Flight SQL server that checks passwords and tokens; Dremio's own words from its documentation",

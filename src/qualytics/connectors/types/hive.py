@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.codes import ErrorTable, by_code
+from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.http import BASIC_USER, PATH
 from qualytics.connectors.shared.sql import fetched, like_escaped
 from qualytics.model import Item
@@ -98,18 +99,33 @@ _HUNG_UP = Verdict(
     "network", None, "check host and port, then that transport and auth_mechanism in --parameters are the server's"
 )
 
-# Words of impyla, thrift_sasl and Thrift (their sources), of HiveServer2 (its runs), and of Spark's.
-_MESSAGES = (
-    (r"SCHEMA_NOT_FOUND|database .* (does not exist|not found)|NoSuchDatabaseException", Verdict("unknown_db", stage="database")),
-    (r"HTTP code 401|Error validating the login|Peer indicated failure|Bad status.*(auth|login|valid)", Verdict("auth")),
-    (r"HTTP code 403|permission denied|PERMISSION_DENIED|HiveAccessControlException|INSUFFICIENT_PRIVILEGES", Verdict("permission")),
-    (r"HTTP code (404|405)", Verdict("config", "there is no HiveServer2 under this http_path", "check http_path in --parameters")),
-    (r"HTTP code 429|too many (connections|sessions)|limit.* reached|Connection limit", Verdict("quota")),
-    (r"HTTP code 50[234]|not.*active passive|server is (starting|shutting)", Verdict("transient")),
-    (r"Unsupported mechanism|Bad status.*(GSS|Kerberos)", _MECHANISM),
-    (r"Bad SASL|invalid status|SASL", _NOT_HIVE),
-    (r"HTTP code 4", _NOT_HIVE),
-    (r"read 0 bytes|Connection reset|unexpected exception|closed|EOF", _HUNG_UP),
+_NO_DATABASE = Verdict("unknown_db", stage="database")
+_NO_PATH = Verdict("config", "there is no HiveServer2 under this http_path", "check http_path in --parameters")
+# Hive's ErrorMsg.java and its SQLSTATEs (08S01 stands for all that breaks), and the status of the HTTP transport.
+# The words are of impyla, thrift_sasl and Thrift (their sources), of HiveServer2 (its runs), and of Spark's.
+ERRORS = ErrorTable(
+    codes=by_code({
+        "401": Verdict("auth", stage="login"),
+        "403": Verdict("permission"),
+        "404 405": _NO_PATH,
+        "429": Verdict("quota"),
+        "502 503 504": Verdict("transient"),
+        "10072": _NO_DATABASE,
+        "10001 10003 10004": Verdict("config"),
+    }),
+    words=(
+        (r"SCHEMA_NOT_FOUND|database .* (does not exist|not found)|NoSuchDatabaseException|Database not found", _NO_DATABASE),
+        (r"No valid credentials provided|no Kerberos credentials|GSS initiate failed|find any Kerberos tgt", Verdict("auth", "the tool that said this found no ticket of Kerberos")),
+        (r"Unsupported (authentication )?mechanism|Bad status.*(GSS|Kerberos)", _MECHANISM),
+        (r"Error validating the login|Peer indicated failure|Bad status.*(auth|login|valid)", Verdict("auth")),
+        (r"permission denied|PERMISSION_DENIED|AccessControlException|INSUFFICIENT_PRIVILEGES|No valid privileges|not allowed to impersonate|does not have (the )?privilege|proxy privilege", Verdict("permission")),
+        (r"too many (connections|sessions)|limit.* reached|Connection limit", Verdict("quota")),
+        (r"not.*active passive|server is (starting|shutting)|safe ?mode", Verdict("transient")),
+        (r"Length exceeded max|Bad SASL|invalid status|SASL|HTTP code 4", _NOT_HIVE),
+        (r"read 0 bytes|Connection reset|unexpected exception|closed|EOF", _HUNG_UP),
+    ),
+    inside=r"\bHTTP (?:response )?code:? ?(?P<weak>\d{3})\b|\[Error (\d{5})\]",
+    alone=r"\d{3}|\d{5}",
 )  # fmt: skip
 
 
@@ -119,13 +135,8 @@ def classify(exc: BaseException) -> Verdict | None:
         return _NOT_HIVE
     if type(exc).__module__.startswith(("impala", "thrift", "puresasl")):
         number = getattr(exc, "type", None)
-        return by_text(str(exc), _MESSAGES) or {3: Verdict("timeout"), 4: _HUNG_UP}.get(number or 0)
+        return ERRORS.explain(str(exc)) or {3: Verdict("timeout"), 4: _HUNG_UP}.get(number or 0)
     return None
-
-
-def explain(text: str) -> Verdict | None:
-    """Judge by words."""
-    return by_text(text, _MESSAGES)
 
 
 def rows(handle: Any, target: Target, sql: str) -> Iterator[tuple[Any, ...]]:
@@ -191,7 +202,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
-    explain=explain,
+    explain=ERRORS.explain,
+    signature=r"(?i)\bhive|impyla|\bimpala\.|beeline|TTransport",
     schemas=schemas,
     tables=tables,
     verified="real server: Spark's HiveServer2, which takes any password; not Hive's own; Kerberos is not offered",

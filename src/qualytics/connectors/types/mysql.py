@@ -163,7 +163,7 @@ _NUMBERS = by_code({
     "3032": Verdict("transient", "the server is in offline mode", "wait, or ask for offline_mode = off on the server"),
     "1152 1158 1160 1184 2001 2004 2006 2013 2055": _GONE,
     "1927 3169 4031": Verdict("network", "the server ended the connection"),
-    "1159 1161 1907 1969 3024 9002": Verdict("timeout"),
+    "1159 1161 1907 1969 3024": Verdict("timeout"),
     "9001": Verdict("timeout", "the proxy reached no server behind it in time", "wait, or ask whether its servers are online"),
     "2005 2070": Verdict("dns"),
     "3159": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
@@ -176,6 +176,7 @@ _NUMBERS = by_code({
 _UMBRELLAS = by_code(
     {
         "1105 2000": Verdict("unknown"),
+        "9002": Verdict("timeout"),
         "2002 2003": Verdict("network"),
         "2026": Verdict("tls"),
         "2027": _NONSENSE,
@@ -184,6 +185,9 @@ _UMBRELLAS = by_code(
 # In a server's answer this number of a client is MySQL Router's; of a client it says many things.
 _ROUTER = {"2003": Verdict("transient", "the router could not reach a server behind it")}
 _SERVER_WORDS = (
+    (r"SSL connection is required|insecure transport", _NUMBERS["3159"]),
+    (r"code = Unavailable|no healthy tablet", _BUSY),
+    (r"RSA public key is not available|Could not load plugin|plugin .{0,40}could not be loaded", _PLUGIN),
     (r"access denied for user .* to database", _NUMBERS["1044"]),
     (r"access denied for user", _LOGIN),
     (r"unknown database", _NUMBERS["1049"]),

@@ -130,7 +130,7 @@ _ORA = {
     "28001": _EXPIRED,
     "1045": Verdict("permission", "the user may not log in", "run on the server: grant create session to the user"),
     "1035 12526": _ADMINS,
-    "942 1031 1039 1720 1749 1924 24247 28201 12546 12529": Verdict("permission"),
+    "942 1031 1039 1720 1749 1924 24247 28201 41900 12546 12529": Verdict("permission"),
     "12505 12514 12521": _SERVICE,
     "1435 1918 65011": Verdict("unknown_db", stage="database"),
     "1033 1034 1089 1090 1109 1219 12527 12528 27101 65054": _STARTING,
@@ -145,7 +145,7 @@ _ORA = {
     "12154 12162 12504 12533 12538 12557": _NAME,
     "28040 3134": Verdict("config", "the server accepts no login of this driver's version", "see SQLNET.ALLOWED_LOGON_VERSION_SERVER on the server"),
     "12660": Verdict("config", "the server demands Oracle's native network encryption, which this driver has not", "use a TCPS listener: protocol=TCPS in --parameters"),
-    "900 904 911 923 933 936 1756 3106 12532 12542 12544 12566 12569 12599 12649 12650 28009 28547": Verdict("config"),
+    "900 904 911 923 933 936 1756 3106 12532 12542 12544 12566 12569 12599 12649 12650 28009 28547 17957 17067": Verdict("config"),
     "28750 28759 28791 28857 28858 28859 28860 28862 28864 28865 29002 29003 29019 29024 29034 29106": _WALLET,
     "600 7445 4045": SERVER_FAULT,
 }  # fmt: skip
@@ -154,6 +154,7 @@ _DRIVERS = {
     "DPY-4001 NJS-101": Verdict("auth", "no password is set", "give one with --password"),
     "DPY-2033 NJS-084 NJS-087": _LOGIN,
     "DPY-1001 DPY-4011 DPY-4033 DPI-1010 DPI-1080 NJS-003 NJS-500 NJS-501 NJS-521": _GONE,
+    "NJS-530": Verdict("dns"),
     "DPY-4024 DPI-1067 NJS-040 NJS-123 NJS-510": Verdict("timeout"),
     "DPY-4005 NJS-076": Verdict("quota"),
     "DPY-6001 DPY-6003 NJS-518 NJS-519": _SERVICE,
@@ -164,7 +165,7 @@ _DRIVERS = {
     "NJS-511": Verdict("refused"),
     "DPY-3010 NJS-138": _OLD,
     "DPY-3015 NJS-116": _VERIFIER,
-    "DPY-4000 DPY-4017 DPY-4018 DPY-4021 DPY-4026 DPY-4027 NJS-125 NJS-512 NJS-514 NJS-515 NJS-516 NJS-517 NJS-520": _NAME,
+    "DPY-4000 DPY-4017 DPY-4018 DPY-4021 DPY-4026 DPY-4027 NJS-125 NJS-512 NJS-514 NJS-515 NJS-516 NJS-520": _NAME,
     "DPY-3016 DPI-1047 DPI-1050 DPI-1072 NJS-045 NJS-067 NJS-069": _NO_CLIENT,
     "DPY-3001 DPY-4019 DPY-4022 DPY-4028 DPY-6004 NJS-089 NJS-504": Verdict("config"),
     "DPY-4035 DPY-5000 DPY-5001 DPY-5002 DPY-5003 DPY-5004 DPY-5005 DPY-5006 DPY-5009 NJS-099 NJS-102 NJS-103 NJS-111 NJS-112 NJS-113 NJS-509": _OTHER_PROTOCOL,
@@ -187,8 +188,10 @@ ERRORS = ErrorTable(
     umbrellas=by_code({
         "DPY-6005 NJS-503 ORA-12560 TNS-12560 ORA-17002 ORA-17008 ORA-17410 ORA-17800 ORA-17820 ORA-17868": _GONE,
         "DPY-6000": Verdict("config", "the listener refused the connection"),
+        "NJS-517": _NAME,  # of an alias; in earlier versions of a SID
     }),
     words=(
+        (r"not registered with the listener", _SERVICE),
         (r"timed out|timeout", Verdict("timeout")),
         (r"(DPY|DPI|NJS)-[\s\S]*certificate", _WALLET),
         (r"DPY-[123]\d{3}\b|NJS-[01]\d\d\b", Verdict("config")),  # the first digits of what a program did wrong

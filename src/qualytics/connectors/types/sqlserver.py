@@ -277,6 +277,7 @@ _MESSAGES = (
     (r"is not currently available|service is currently busy|encountered an error processing your request", _SUSPENDED),  # 40613, 40501, 40197
     (r"service has been paused|is (shutting down|being recovered)|in recovery", Verdict("transient")),  # 17142, 6005, 922
     (r"(limit|quota) .*has been reached|Not enough resources to process|Too many (create|operations)", Verdict("quota")),  # 10928, 40544, 49918-49920
+    (r"SSPI Provider|No Kerberos credentials|Failed to authenticate the user .* in Active Directory", _KIND),
     (r"untrusted domain|Windows logins are not supported", _KIND),  # 18452, 40607
     (r"Login failed", _LOGIN),  # 18456
     (r"permission was denied|permission denied", Verdict("permission")),  # 229, 262
@@ -305,7 +306,7 @@ ERRORS = ErrorTable(
     states=True,
     # As sqlcmd ("Msg 18456"), ODBC ("(18456)"), JDBC ("ErrorCode(18456)"), .NET ("Error Number:18456"), tedious ("number:
     # 18456", "code: 'ELOGIN'") and logs write them.
-    inside=rf"(?:\bMsg |\bError(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\()(?P<weak>-?\d{{1,5}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
+    inside=rf"(?:\bMsg |\bError(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\(|[:\uff1a] ?(?=\d{{3,5}}\)))(?P<weak>-?\d{{1,5}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
     alone=rf"(?:error )?(-?\d{{1,5}}|E[A-Z]{{4,12}})|({STATE_ALONE})",
 )
 

@@ -130,6 +130,8 @@ ERRORS = ErrorTable(
     umbrellas=_UMBRELLAS,
     words=(
         (r"Invalid (user )?password", Verdict("auth", stage="login")),  # Security Administration, "Using Logon Error Handling Options"
+        (r"TDGSS_ERR|GSSException", Verdict("auth", stage="login")),
+        (r"BADLOGON|Invalid (argument|connection parameter)|Unable to parse|unknown field|too many colons", Verdict("config")),
         (r"no such host", Verdict("dns")),
         (r"connection refused", Verdict("refused")),
         (r"i/o timeout|deadline exceeded|timed out", Verdict("timeout")),

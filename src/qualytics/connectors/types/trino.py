@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
+from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -19,6 +20,7 @@ from qualytics.connectors.shared.http import (
 )
 from qualytics.connectors.shared.sql import fetched, identifier, like_escaped, literal
 from qualytics.model import Item
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     import socket
@@ -129,25 +131,28 @@ def arguments(target: Target) -> dict[str, Any]:
 
 
 NOT_FOUND = "check the spelling; qualytics connections catalogs lists what there is"
+_DENIED = Verdict("permission")
+_NO_CATALOG = Verdict("unknown_db", "there is no such catalog", NOT_FOUND, "database")
+_NO_SCHEMA = Verdict("unknown_db", "there is no such schema", NOT_FOUND, "database")
+_STARTING = Verdict("transient", "the server is starting up")
 # By name, StandardErrorCode.java of presto-spi and trino-spi.
-_NAMES = {
-    "CATALOG_NOT_FOUND": Verdict("unknown_db", "there is no such catalog", NOT_FOUND, "database"),
-    "SCHEMA_NOT_FOUND": Verdict("unknown_db", "there is no such schema", NOT_FOUND, "database"),
-    "MISSING_CATALOG_NAME": Verdict("config", "the query needs a catalog", "give one with --database"),
-    "PERMISSION_DENIED": Verdict("permission"),
-    "QUERY_REJECTED": Verdict("quota"),
+_NAMES = by_code({
+    "CATALOG_NOT_FOUND": _NO_CATALOG,
+    "SCHEMA_NOT_FOUND": _NO_SCHEMA,
+    "NOT_FOUND": Verdict("unknown_db"),
+    "MISSING_CATALOG_NAME MISSING_SCHEMA_NAME": Verdict("config", "the query needs a catalog, or a schema", "give them with --database and --schema"),
+    "PERMISSION_DENIED": _DENIED,
     "QUERY_QUEUE_FULL": Verdict("quota", "the server's queue of queries is full"),
-    "CLUSTER_OUT_OF_MEMORY": Verdict("quota"),
-    "GENERIC_INSUFFICIENT_RESOURCES": Verdict("quota"),
-    "EXCEEDED_TIME_LIMIT": Verdict("timeout"),
-    "SERVER_STARTING_UP": Verdict("transient", "the server is starting up"),
+    "QUERY_REJECTED CLUSTER_OUT_OF_MEMORY GENERIC_INSUFFICIENT_RESOURCES EXCEEDED_GLOBAL_MEMORY_LIMIT EXCEEDED_LOCAL_MEMORY_LIMIT EXCEEDED_MEMORY_LIMIT EXCEEDED_CPU_LIMIT EXCEEDED_SPILL_LIMIT EXCEEDED_SCAN_LIMIT EXCEEDED_SCAN_RAW_BYTES_READ_LIMIT EXCEEDED_OUTPUT_SIZE_LIMIT EXCEEDED_OUTPUT_POSITIONS_LIMIT CLUSTER_HAS_TOO_MANY_RUNNING_TASKS EXCEEDED_TASK_DESCRIPTOR_STORAGE_CAPACITY EXCEEDED_REVOCABLE_MEMORY_LIMIT": Verdict("quota"),
+    "EXCEEDED_TIME_LIMIT PAGE_TRANSPORT_TIMEOUT": Verdict("timeout"),
+    "SERVER_STARTING_UP": _STARTING,
     "SERVER_SHUTTING_DOWN": Verdict("transient", "the server is shutting down"),
     "NO_NODES_AVAILABLE": Verdict("transient", "the server has no worker that could answer"),
-    "REMOTE_TASK_ERROR": Verdict("transient"),
-    "TOO_MANY_REQUESTS_FAILED": Verdict("transient"),
+    "REMOTE_TASK_ERROR REMOTE_TASK_MISMATCH REMOTE_TASK_FAILED REMOTE_HOST_GONE TOO_MANY_REQUESTS_FAILED PAGE_TRANSPORT_ERROR ABANDONED_QUERY ABANDONED_TASK USER_CANCELED ADMINISTRATIVELY_KILLED ADMINISTRATIVELY_PREEMPTED CATALOG_UNAVAILABLE TRANSACTION_CONFLICT": Verdict("transient"),
     "SYNTAX_ERROR": Verdict("config", "the server does not know the test's query", "check that it is the right kind of server"),
-    "NOT_SUPPORTED": Verdict("config"),
-}  # fmt: skip
+    "NOT_SUPPORTED GENERIC_USER_ERROR INVALID_SESSION_PROPERTY INVALID_CATALOG_PROPERTY UNKNOWN_TRANSACTION TABLE_NOT_FOUND COLUMN_NOT_FOUND FUNCTION_NOT_FOUND TYPE_NOT_FOUND ROLE_NOT_FOUND TYPE_MISMATCH INVALID_ARGUMENTS INVALID_PARAMETER_USAGE CONFIGURATION_INVALID CONFIGURATION_UNAVAILABLE EXCHANGE_MANAGER_NOT_CONFIGURED": Verdict("config"),
+    "GENERIC_INTERNAL_ERROR COMPILER_ERROR": SERVER_FAULT,
+})  # fmt: skip
 # By HTTP status, where it says more than with other servers; both clients say only "error 401: b'…'".
 _NO_STATEMENTS = Verdict(
     "config", "the server has no statement endpoint", "check host and port: this may be another kind of server"
@@ -172,23 +177,34 @@ _CLASSES = {
     "UnicodeEncodeError": Verdict("config", "the username has characters that no HTTP header can carry", "check --username"),
 }  # fmt: skip
 _REFUSED = Verdict("auth", stage="login")
-# As the clients write them without a name (presto and trino: their command lines and JDBC drivers).
-_WORDS = (
-    (r"Authentication failed|Invalid credentials|Access Denied: Invalid", _REFUSED),
-    (r"Access Denied", _NAMES["PERMISSION_DENIED"]),
-    (r"Catalog .* (does not exist|not found)", _NAMES["CATALOG_NOT_FOUND"]),
-    (r"Schema .* does not exist", _NAMES["SCHEMA_NOT_FOUND"]),
-    (r"is still initializing", _NAMES["SERVER_STARTING_UP"]),
-)
+# A name as the server and its clients write it, and an HTTP status; the words are of the command lines and JDBC drivers.
+ERRORS = ErrorTable(
+    codes={**_NAMES, **{str(status): verdict for status, verdict in _STATUS.items()}},
+    words=(
+        (r"No valid credentials provided|Kerberos", Verdict("auth", "the tool that said this found no ticket of Kerberos")),
+        (r"(password|authentication) not allowed for insecure|only allowed (over|via) (https|ssl|tls)|requires? (https|ssl|tls)", Verdict("tls", "the server takes no login without TLS")),
+        (r"Authentication failed|Invalid credentials|Access Denied: Invalid", _REFUSED),
+        (r"Access Denied", _DENIED),
+        (r"Catalog .* (does not exist|not found)", _NO_CATALOG),
+        (r"Schema .* (does not exist|not found)", _NO_SCHEMA),
+        (r"is still initializing", _STARTING),
+        (r"memory (limit|size)|Too many queued queries|exceeded .{0,40}(limit of \d+\.?\d*[kMGT]?B|cpu)", Verdict("quota")),
+        (r"maximum (execution|run) time|exceeded the maximum time", Verdict("timeout")),
+        (r"No nodes available", _NAMES["NO_NODES_AVAILABLE"]),
+        (r"Failed to connect to \S+:\d+", Verdict("refused")),
+    ),
+    inside=r"(?-i:\b(?P<weak>[A-Z]+_[A-Z_]+)\b)|\b(?:error|code|status|http)\W{1,3}([45]\d\d)\b",
+    alone=r"[A-Z_]{8,60}|\d{3}",
+)  # fmt: skip
 
 
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by the engine's error name, the HTTP status, the class of the exception, last by its words."""
-    if verdict := _NAMES.get(getattr(exc, "error_name", None) or ""):
-        return verdict
+    if name := getattr(exc, "error_name", None):
+        return ERRORS.judge([name], "")
     class_name, text = type(exc).__name__, str(exc)
     if class_name.startswith("Http") and (status := re.match(r"error (\d{3})", text)):
-        return _by_status(int(status[1]))
+        return _by_status(status[1])
     if verdict := _CLASSES.get(class_name) or by_class(exc):
         return verdict
     return NOT_THIS_PROTOCOL if "empty response from server" in text else None
@@ -196,13 +212,15 @@ def classify(exc: BaseException) -> Verdict | None:
 
 def explain(text: str) -> Verdict | None:
     """Judge by the name of the engine's error, else by an HTTP status, else by the server's words."""
-    name = next((word for word in re.findall(r"[A-Z_]{8,}", text) if word in _NAMES), "")
-    status = re.search(r"\b(?:error|code|status|http)\W{1,3}(\d{3})\b", text, re.IGNORECASE)
-    return _NAMES.get(name) or _by_status(int(status[1]) if status else 0) or by_text(text, _WORDS)
+    verdict = ERRORS.explain(text)
+    code = verdict.code if verdict is not None else None
+    unknown = verdict is not None and verdict.failure_class == "unknown"
+    return _by_status(code) if unknown and code and code.isdigit() else verdict
 
 
-def _by_status(status: int) -> Verdict | None:
-    return _STATUS.get(status) or by_status(status)
+def _by_status(status: str) -> Verdict | None:
+    verdict = _STATUS.get(int(status)) or by_status(int(status))
+    return verdict and replace(verdict, code=status)
 
 
 def rows(handle: Any, sql: str, size: int = 1_000) -> Iterator[tuple[Any, ...]]:
@@ -281,6 +299,7 @@ CONNECTOR = Connector(
     check=check,
     classify=classify,
     explain=explain,
+    signature=r"(?i)\btrino|presto|\bprestodb",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
 from qualytics.connectors import Connector, Verdict, all_connectors
 from qualytics.connectors.codes import STATE, by_sqlstate
 from qualytics.connectors.contract import by_text
 from qualytics.probe.verdicts.network_faults import WORDS, furthest, is_unknown, refined
+from qualytics.probe.verdicts.translations import TRANSLATIONS
 from qualytics.structs import replace
 
-# What servers of every kind say once they were reached.
+# What tools of every kind say of themselves, and servers once they were reached.
 _ANSWERS = (
-    (r"no suitable driver|ClassNotFoundException|NoClassDefFoundError|can't open lib|data source name not found|No module named|Can't load plugin", Verdict("driver_missing")),
-    (r"(unsupported|unknown|unrecogni[sz]ed) authentication (type|method|protocol|plugin|response)|authentication (type|method|plugin|protocol)\b.{0,60}\bnot (supported|recogni[sz]ed)|requires libpq version", Verdict("config")),
-    (r"(access denied for user|authentication failed|login failed|log ?on failed|log ?on denied|invalid (username|user name|credentials|password|token|api key)|incorrect (username|password)|wrong password|bad credentials|password (has )?expired|unauthenticated|unauthorized)", Verdict("auth")),
-    (r"permission denied|access (is )?denied|not authorized|insufficient[_ ]privilege|lacks? .*privilege|forbidden", Verdict("permission")),
-    (r"(database|schema|catalog|bucket|container|warehouse)\b.{0,255}(does not exist|not found|doesn't exist)|unknown database|no such (database|schema|catalog|bucket|container)", Verdict("unknown_db")),
-    (r"too many (connections|clients|requests|sessions)|quota|rate limit|throttl|limit (exceeded|reached)|resources? exhausted", Verdict("quota")),
-    (r"service unavailable|temporarily unavailable|shutting down|starting up|try again|in recovery|bad gateway|deadlock", Verdict("transient")),
-    (r"unsupported protocol|protocol (error|version)|bad request|invalid (argument|parameter|option|url)", Verdict("config")),
+    (r"no suitable driver|ClassNotFoundException|NoClassDefFoundError|class \S{1,120} not found|can't open lib|data source name not found|No module named|Can't load plugin|(Import|ModuleNotFound)Error|DLL load failed|cannot open shared object|(unknown|no known|no) driver|could not locate the bindings|driver \S{0,60} ?(was )?(not (found|installed)|could not be (found|loaded))|requires? (the )?.{0,40}(odbc driver|client software|client librar)|(please|pip|npm) install|\binstall \w+ to access", Verdict("driver_missing")),
+    (r"(unsupported|unknown|unrecogni[sz]ed) authentication (type|method|mechanism|protocol|plugin|response)|authentication (type|method|plugin|protocol)\b.{0,60}\bnot (supported|recogni[sz]ed)|requires libpq version|(native password|clear ?text|old password)s? authentication|plugin .{0,80}could not be loaded|could not load plugin", Verdict("config")),
+    (r"does(n't| not) support (ssl|tls)|(ssl|tls) (is )?not enabled|no ssl enabled|(ssl|tls)( connection)? (is )?(required|requested)|(requires?|only allow\w*) .{0,30}(secure|encrypted|ssl|tls)\b|insecure (transport|authentication)|private key file|x509: |encryption errors", Verdict("tls")),
+    (r"(access denied for user|authentication failed|fail(ed|ure)? to authenticate|login failed|log ?on failed|log ?on denied|(invalid|incorrect|wrong|bad) (username|user name|user|credentials?|password|token|api key|access token|login)|password (has )?expired|unauthenticated|unauthorized|not authenticated|token (is |has )?(been )?(invalid|expired|revoked)|password (must be specified|is empty|is required))", Verdict("auth")),
+    (r"(could not|cannot|unable to|failed to) (automatically )?(load|find|locate|determine|configure|obtain|get) .{0,30}(credential|access token)|no (valid )?(kerberos |aws )?credentials|GSS initiate|GSSException|Kerberos (error|ticket|tgt)|default auth:|\b(az|gcloud auth|aws sso) login\b|anonymous caller", Verdict("auth")),
+    (r"permission denied|access (is |was )?denied|not authorized|insufficient[_ ](privilege|permission)|lacks? .{0,60}(privilege|permission)|forbidden|must be owner|do(es)? not have .{0,60}(permission|privilege|access|USE |right)|missing \w+ privilege|(is |are )?not (allowed|permitted) to|disabled (through|by) configuration|SecurityException|AccessControlException", Verdict("permission")),
+    (r"(database|schema|catalog|bucket|container|filesystem|dataset|warehouse|keyspace)\b.{0,255}(does not exist|not found|doesn't exist|is not valid with respect)|unknown (database|schema|catalog)|no such (database|schema|catalog|bucket|container)|no catalog \+ schema", Verdict("unknown_db")),
+    (r"too many (connections|clients|requests|sessions|open|queued|concurrent)|quota|rate limit|throttl|limit (was |has been |is )?(exceeded|reached)|(exceeds?|exceeded) .{0,60}(limit|memory)|connection limit|resources? exhausted|out of memory|could not allocate|(disk|device) (is )?full|no space left|pool (is )?(exhausted|full)", Verdict("quota")),
+    (r"service unavailable|temporarily unavailable|shutting down|starting up|try again|in recovery|bad gateway|deadlock|terminating connection due to|backend error|code = unavailable|safe mode|not (yet )?(ready|available)|server is (busy|unavailable)", Verdict("transient")),
+    (r"unsupported (protocol|startup)|protocol (error|version)|bad request|(invalid|malformed|unrecogni[sz]ed|unknown|unsupported|illegal) .{0,30}(argument|parameter|option|url|dsn|port|property|properties|setting|setting name|value|field|connection string|descriptor|configuration|host ?name|type)|(is|are|was|were) not (valid|recogni[sz]ed)\b|unable to parse|(missing|must specify|requires?) .{0,40}(parameter|argument|option|property|host|field)|cannot use .{0,80} with|connection string|ValueError|ParamValidationError", Verdict("config")),
 )  # fmt: skip
 _STATUS = {
     400: Verdict("config"),
@@ -52,9 +56,10 @@ _WRAPPER_STATE = re.compile(r"(?:SQL ?STATE)?\[[0-9A-Z]{5}\]")
 
 
 _STATE = re.compile(STATE, re.IGNORECASE)
-# What systems and Node.js call failures, where nothing else has a code.
+# What systems, Node.js and OpenSSL call failures, where nothing else has a code.
 _NAME = re.compile(
-    r"\b(?:E(?:AI_)?[A-Z]{4,14}|ERR_[A-Z_]{4,40}|[A-Z]{3,10}(?:_[A-Z]{1,12}){1,5}_(?:CERT|CHAIN|SIGNATURE|EXPIRED))\b"
+    rf"\b(?:{'|'.join(sorted(errno.errorcode.values()))}|ENOTFOUND|ESOCKETTIMEDOUT|EAI_[A-Z]{{4,12}}|ERR_[A-Z_]{{4,40}}"
+    r"|[A-Z]{3,10}(?:_[A-Z]{1,12}){1,5}_(?:CERT|CHAIN|SIGNATURE|EXPIRED))\b"
 )
 
 
@@ -67,7 +72,8 @@ def verdict_on(connector: Connector | None, text: str) -> Verdict:
     """Return the verdict on a message; where it tells of several attempts, on the one that got furthest."""
     head, *attempts = _ATTEMPT.split(_WRAPPER_STATE.sub("", text))
     verdicts = [_verdict(connector, attempt) for attempt in dict.fromkeys(attempts)]
-    if attempts and (wrapper := _verdict(connector, head)).failure_class != "network":  # "communications link failure"
+    # A wrapper that says no more than that something broke, as in "communications link failure", counts for nothing.
+    if attempts and (wrapper := _verdict(connector, head)).failure_class not in {"network", "transient"}:
         verdicts.append(wrapper)
     certain = [verdict for verdict in verdicts if verdict.failure_class != "unknown"]
     verdict = furthest(certain) if certain else _verdict(connector, text)
@@ -84,6 +90,6 @@ def _verdict(connector: Connector | None, text: str) -> Verdict:
     if verdict is None or is_unknown(verdict := refined(verdict, text)):
         status = _HTTP.search(text)
         answer = by_text(text, _ANSWERS) or (_STATUS.get(int(status[1])) if status else None)
-        verdict = by_text(text, WORDS) or answer or Verdict("unknown")
+        verdict = by_text(text, WORDS) or answer or by_text(text, TRANSLATIONS) or Verdict("unknown")
     name = _NAME.search(text)
     return replace(verdict, code=code or (name and name[0]) or None)
