@@ -330,6 +330,15 @@ CODES = [
     ("hive", "FAILED: SemanticException [Error 10072]: 数据库不存在", "unknown_db", "10072"),
     ("bigquery", "{'reason': 'quotaExceeded', 'message': 'x'}", "quota", "quotaExceeded"),
     ("bigquery", "accessDenied", "permission", "accessDenied"),
+    ("oracle", "1017", "auth", "ORA-01017"),
+    ("sqlite", "SQLITE_NOTADB", "config", "SQLITE_NOTADB"),
+    ("sqlite", "SQLITE_READONLY_DIRECTORY: nein", "permission", "SQLITE_READONLY"),
+    ("sqlite", "Error: stepping, (5)", "transient", "SQLITE_BUSY"),
+    ("duckdb", "IO Error: Could not set lock on file", "transient", "IOException"),
+    ("duckdb", "_duckdb.PermissionException: Permission Error: no", "permission", "PermissionException"),
+    ("databricks", "[NO_SUCH_CATALOG_EXCEPTION] x", "unknown_db", "NO_SUCH_CATALOG_EXCEPTION"),
+    ("databricks_native", '{"error_code":"PERMISSION_DENIED","message":"x"}', "permission", "PERMISSION_DENIED"),
+    ("jdbc", "java.sql.SQLException: x [SQLSTATE 28000]", "auth", "28000"),
     ("oracle", "ORA-99999: new", "unknown", "ORA-99999"),
 ]  # fmt: skip
 

@@ -103,7 +103,7 @@ class ErrorTable(Struct):
     def explain(self, text: str) -> Verdict | None:
         """Return the verdict on words of another tool, or on a code alone."""
         if alone := re.fullmatch(self.alone, text.strip(), re.IGNORECASE):
-            return self.judge([alone[alone.lastindex or 0]], "")
+            return self.judge([alone[alone.lastindex or 0]], text)
         matches = [(one.lastgroup, one[one.lastindex or 0]) for one in re.finditer(self.inside, text, re.IGNORECASE)]
         return self.judge([code for group, code in matches if group != "weak" or self._is_known(code)], text)
 

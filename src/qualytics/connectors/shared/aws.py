@@ -161,6 +161,7 @@ ERRORS = ErrorTable(
     codes=_CODES,
     words=(
         (r"(unable to locate|could not load|no valid providers|partial) credentials|NoCredentialProviders|NoCredentials|PartialCredentials|CredentialsProviderError|SSO (token|session)", Verdict("auth", "no keys were found, or they have expired", "give the access key and its secret")),
+        (r"Access Key Id you provided does not exist", _KEY),
         (r"ParamValidationError|InvalidRegion|NoRegion|must specify a region|MissingRegion|incorrect region", Verdict("config")),
     ),
     inside=r"(?-i:An error occurred \((\w+)\)|\b(?:ErrorCode|error_code|Error Code|Code)\W{1,3}([A-Z][a-z]+[A-Z]\w+)|\b(?P<weak>[A-Z][A-Za-z]+)\b)",

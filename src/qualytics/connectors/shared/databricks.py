@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Param, Target, Verdict, by_text, refuse
+from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code, spelled_as
+from qualytics.connectors.contract import Param, Target, Verdict, refuse
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -16,6 +17,7 @@ from qualytics.connectors.shared.http import (
     pin,
     roots_of,
 )
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,20 +120,43 @@ _MISSING = Verdict(
     "check the spelling of catalog and schema",
     "database",
 )
+_NOT_READY = Verdict("transient", "the warehouse or cluster is not ready", "start it, and give it time with --timeout")
 # Error classes and codes of Databricks: docs.databricks.com/en/error-messages and the REST API's error_code.
+_CODES = by_code({
+    "NO_SUCH_CATALOG_EXCEPTION NO_SUCH_CATALOG CATALOG_DOES_NOT_EXIST CATALOG_NOT_FOUND SCHEMA_NOT_FOUND SCHEMA_DOES_NOT_EXIST RESOURCE_DOES_NOT_EXIST": _MISSING,
+    "INSUFFICIENT_PERMISSIONS PERMISSION_DENIED UNAUTHORIZED_ACCESS UC_COMMAND_NOT_SUPPORTED": Verdict("permission"),
+    "UNAUTHENTICATED CUSTOMER_UNAUTHORIZED": _TOKEN,
+    "invalid_client invalid_grant": _PRINCIPAL,
+    "TEMPORARILY_UNAVAILABLE SERVICE_UNDER_MAINTENANCE": _NOT_READY,
+    "REQUEST_LIMIT_EXCEEDED RESOURCE_EXHAUSTED QUOTA_EXCEEDED RESOURCE_LIMIT_EXCEEDED": Verdict("quota"),
+    "DEADLINE_EXCEEDED": Verdict("timeout"),
+    "INTERNAL_ERROR ABORTED": Verdict("transient"),
+    "INVALID_PARAMETER_VALUE MALFORMED_REQUEST INVALID_STATE FEATURE_DISABLED ENDPOINT_NOT_FOUND TABLE_OR_VIEW_NOT_FOUND PARSE_SYNTAX_ERROR": Verdict("config"),
+})  # fmt: skip
+# Names of several faults: the words decide.
+_UMBRELLAS = by_code({"BAD_REQUEST INVALID_REQUEST": Verdict("config"), "NOT_FOUND": _MISSING})
 _MESSAGES = (
-    (r"invalid_client|invalid_grant|client authentication failed", _PRINCIPAL),
-    (r"NO_SUCH_CATALOG|CATALOG_DOES_NOT_EXIST|SCHEMA_NOT_FOUND|SCHEMA_DOES_NOT_EXIST|CATALOG_NOT_FOUND|(catalog|schema|database) '.*' (does not exist|not found)", _MISSING),
-    (r"INSUFFICIENT_PERMISSIONS|PERMISSION_DENIED|UNAUTHORIZED_ACCESS|does not have .* (permission|privilege|USE)|lacks? .*privilege", Verdict("permission")),
-    (r"(401\b.*unauthorized|unauthorized.*\b401|UNAUTHENTICATED|invalid access token|token is (invalid|expired)|credential was not sent)", _TOKEN),
+    (r"client authentication failed", _PRINCIPAL),
+    (r"(catalog|schema|database) '.*' (does not exist|not found)", _MISSING),
+    (r"does not have .* (permission|privilege|USE)|lacks? .*privilege|SecurityException", Verdict("permission")),
+    (r"(401\b.*unauthorized|unauthorized.*\b401|invalid access token|token is (invalid|expired)|credential was not sent)", _TOKEN),
     (r"blocked by databricks ip acl", Verdict("permission", "an IP access list keeps this machine out", "ask an administrator to add the local_address of this report, or its public address")),
     (r"BAD_REQUEST: .*(workspace|endpoint) .*(disabled|deleted)|warehouse .* (was deleted|is not active)", Verdict("config", "the warehouse was deleted or is switched off", "check path in --parameters")),
-    (r"TEMPORARILY_UNAVAILABLE|SERVICE_UNDER_MAINTENANCE|\b503\b|cluster .* (is starting|pending|terminated)", Verdict("transient", "the warehouse or cluster is not ready", "start it, and give it time with --timeout")),
+    (r"\b503\b|cluster .* (is starting|pending|terminated)", _NOT_READY),
     (r"retry request would exceed retry policy", Verdict("transient", "the server is busy, or redirects to another address", "try again in a moment; check that the host is the workspace's own")),
-    (r"REQUEST_LIMIT_EXCEEDED|RESOURCE_EXHAUSTED|QUOTA_EXCEEDED|\b429\b|too many requests", Verdict("quota")),
+    (r"\b429\b|too many requests", Verdict("quota")),
     (r"Databricks Runtime|SPARK_CLI_SERVICE_PROTOCOL|expected server to use a protocol", Verdict("config", "the server speaks another protocol than Databricks", "check host and path")),
     (r"Reyden|databricks-sql-kernel|use_kernel", Verdict("config", "this kind of warehouse is not reached by the driver", "give the path of a pro, serverless or classic warehouse")),
 )  # fmt: skip
+ERRORS = ErrorTable(
+    codes=_CODES,
+    umbrellas=_UMBRELLAS,
+    words=_MESSAGES,
+    states=True,
+    inside=rf"(?-i:\[([A-Z]+_[A-Z_]+)(?:\.[A-Z_]+)?\]|\berror_?[cC]ode\W{{1,5}}([A-Z]+_[A-Z_]+))|\b(?P<weak>[a-z]+_[a-z_]+)\b|{STATE}",
+    alone=rf"[a-z]+_[a-z_]+|UNAUTHENTICATED|ABORTED|{STATE_ALONE}",
+    spell=spelled_as(_CODES, _UMBRELLAS),
+)
 # databricks/sdk/errors/platform.py and private_link.py, by the name of the class.
 _CLASSES = {
     "Unauthenticated": _TOKEN,
@@ -177,11 +202,10 @@ def classify(exc: BaseException) -> Verdict | None:
     if isinstance(context := getattr(exc, "context", None), dict):
         # databricks.sql.exc: what is not said to the user stands here
         text, status = f"{text} {context.get('error-message') or ''}", context.get("http-code")
-    if verdict := by_text(text, _MESSAGES):
-        return verdict
-    if isinstance(exc, TokenRefusedError):
-        return _PRINCIPAL
-    if verdict := _CLASSES.get(type(exc).__name__):
-        return verdict
+    own = ERRORS.explain(text)
+    if own is not None and own.failure_class != "unknown":
+        return own
+    verdict = _PRINCIPAL if isinstance(exc, TokenRefusedError) else _CLASSES.get(type(exc).__name__)
     code = int(status or 0)
-    return _STATUS.get(code) or by_status(code) or by_class(exc)
+    verdict = verdict or _STATUS.get(code) or by_status(code) or by_class(exc)
+    return replace(verdict, code=own.code if own else str(code) if code else None) if verdict else own

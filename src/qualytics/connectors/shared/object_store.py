@@ -260,6 +260,7 @@ ERRORS = ErrorTable(
     umbrellas=_UMBRELLAS,
     words=(
         (r"is too far in the past|Token used too (early|late)", _CODES["RequestTimeTooSkewed"]),
+        (r"Access Key Id you provided does not exist", _CODES["InvalidAccessKeyId"]),
         (r"Server failed to authenticate the request", _LOGIN),
         (r"Invalid Access Key: ", Verdict("config", "the secret key is not an account key, which is base64 text", "check --secret-key")),
         (r"Invalid RSA key|No RSA key found|Error reading pem file|service account file|InvalidKey \{|MalformedError|Could not deserialize key data", _RSA),

@@ -129,6 +129,7 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=databricks.classify,
+    signature=r"(?i)databricks|\berror_code\b",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

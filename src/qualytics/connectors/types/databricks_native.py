@@ -144,6 +144,7 @@ CONNECTOR = Connector(
     check=check,
     close=lambda handle: handle.session.close(),
     classify=databricks.classify,
+    signature=r"(?i)databricks|\berror_code\b",
     catalogs=catalogs,
     schemas=schemas,
     tables=tables,

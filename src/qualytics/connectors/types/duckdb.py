@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Server, Target, Verdict, by_text, refuse
+from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, spelled_as
+from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse
 from qualytics.connectors.shared.files import AUTHENTICATION, DUCKDB, PRIVILEGES, clean_path, require_file
 from qualytics.connectors.shared.sql import fetched, named, one_row
 from qualytics.model import Item
@@ -12,25 +14,58 @@ from qualytics.model import Item
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_DAMAGED = Verdict("config", "the DuckDB database is damaged", "restore the file from a backup")
 _MESSAGES = (
     (r"could not set lock|conflicting lock", Verdict("transient", "another program has the database open for writing", "close it there, or try again")),
     (r"not a valid DuckDB database|not a DuckDB database", Verdict("config", "the file is not a DuckDB database", "check --uri")),
     (r"newer version of DuckDB|older version of DuckDB|version number", Verdict("config", "the file was written by another version of DuckDB", "pip install --upgrade duckdb, or export and import the data")),
     (r"encrypted database|encryption key", Verdict("config", "the DuckDB database is encrypted", "encrypted files cannot be opened here; copy it into one that is not")),
     (r"could not read enough bytes", Verdict("config", "the DuckDB file is cut off", "copy it again, or restore it from a backup")),
-    (r"corrupt|checksum|serializ", Verdict("config", "the DuckDB database is damaged", "restore the file from a backup")),
+    (r"corrupt|checksum|serializ", _DAMAGED),
     (r"permission denied", Verdict("permission", "the file or its folder is closed to this program", "check the modes of both")),
 )  # fmt: skip
 
 
+# What DuckDB calls its exceptions (exception.hpp): "IO Error: …" in texts is IOException in Python. Words say more of those
+# that many faults have.
+_CODES = by_code(
+    {
+        "PermissionException": Verdict("permission"),
+        "OutOfMemoryException": Verdict("quota"),
+        "TransactionException": Verdict("transient"),
+        "InterruptException": Verdict("timeout"),
+        "HTTPException": Verdict("network"),
+        "FatalException InternalException": SERVER_FAULT,
+    }
+)
+_UMBRELLAS = by_code({
+    "IOException": Verdict("unknown"),
+    "CatalogException": Verdict("unknown_db"),
+    "BinderException ConnectionException ConversionException InvalidInputException InvalidTypeException NotImplementedException ParserException SettingsException SyntaxException": Verdict("config"),
+    "SerializationException": _DAMAGED,
+    "DependencyException": Verdict("driver_missing"),
+})  # fmt: skip
+_SPELL = spelled_as(_CODES, _UMBRELLAS)
+ERRORS = ErrorTable(
+    codes=_CODES,
+    umbrellas=_UMBRELLAS,
+    words=(
+        *_MESSAGES,
+        (r"external extensions|operations are disabled|is disabled", Verdict("permission")),
+        (r"could not establish connection|connection error for http", Verdict("network")),
+    ),
+    inside=r"(?-i:\b((?:[A-Z]\w* ){1,3}Error): |\b(?P<weak>[A-Z]\w+Exception)\b)",
+    alone=r"[A-Za-z]+Exception",
+    spell=lambda code: _SPELL(
+        re.sub("(error|exception)$", "", code.replace(" ", ""), flags=re.IGNORECASE) + "Exception"
+    ),
+)
+
+
 def classify(exc: BaseException) -> Verdict | None:
-    """Judge by DuckDB's words."""
-    return explain(str(exc)) if type(exc).__module__.startswith(("duckdb", "_duckdb")) else None
-
-
-def explain(text: str) -> Verdict | None:
-    """Judge by DuckDB's words."""
-    return by_text(text, _MESSAGES)
+    """Judge by the class of the exception, and DuckDB's words."""
+    name = type(exc).__name__
+    return ERRORS.judge([name], str(exc)) if type(exc).__module__.startswith(("duckdb", "_duckdb")) else None
 
 
 _SYSTEM = ("information_schema", "pg_catalog")
@@ -101,7 +136,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
-    explain=explain,
+    explain=ERRORS.explain,
+    signature=r"(?i)duckdb",
     schemas=schemas,
     tables=tables,
     verified="the real engine",

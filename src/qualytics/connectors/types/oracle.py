@@ -146,7 +146,7 @@ _ORA = {
     "28040 3134": Verdict("config", "the server accepts no login of this driver's version", "see SQLNET.ALLOWED_LOGON_VERSION_SERVER on the server"),
     "12660": Verdict("config", "the server demands Oracle's native network encryption, which this driver has not", "use a TCPS listener: protocol=TCPS in --parameters"),
     "900 904 911 923 933 936 1756 3106 12532 12542 12544 12566 12569 12599 12649 12650 28009 28547 17957 17067": Verdict("config"),
-    "28750 28759 28791 28857 28858 28859 28860 28862 28864 28865 29002 29003 29019 29024 29034 29106": _WALLET,
+    "28750 28759 28791 28857 28858 28859 28860 28862 28864 28865 29002 29003 29019 29024 29034 29106 17965": _WALLET,
     "600 7445 4045": SERVER_FAULT,
 }  # fmt: skip
 # The driver's own numbers (oracledb/errors.py), those of ODPI-C (dpiErrorMessages.h) and of Node.js' driver (errors.js).
@@ -178,7 +178,7 @@ def _numbered(prefix: str) -> dict[str, Verdict]:
 
 
 def _spelled(code: str) -> str:
-    prefix, _, number = code.upper().partition("-")
+    prefix, _, number = (code if "-" in code else f"ORA-{code}").upper().partition("-")  # "errorNum: 1017" of Node.js
     return f"{prefix}-{number:0>5}" if prefix in {"ORA", "TNS"} else f"{prefix}-{number}"
 
 
@@ -196,8 +196,8 @@ ERRORS = ErrorTable(
         (r"(DPY|DPI|NJS)-[\s\S]*certificate", _WALLET),
         (r"DPY-[123]\d{3}\b|NJS-[01]\d\d\b", Verdict("config")),  # the first digits of what a program did wrong
     ),
-    inside=r"\b((?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3})\b",
-    alone=r"(?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3}",
+    inside=r"\b((?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3})\b|\berrorNum\W{1,3}(?P<weak>\d{1,5})\b",
+    alone=r"\d{3,5}|(?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3}",
     spell=_spelled,
 )  # fmt: skip
 

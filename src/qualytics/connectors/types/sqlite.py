@@ -7,10 +7,12 @@ import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse
 from qualytics.connectors.shared.files import AUTHENTICATION, EMPTY, PRIVILEGES, SQLITE, clean_path, require_file
 from qualytics.connectors.shared.sql import as_text, rows
 from qualytics.model import Item
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,36 +38,58 @@ _BESIDE = {
     sqlite3.SQLITE_READONLY_RECOVERY: _WAL,
     sqlite3.SQLITE_READONLY_ROLLBACK: _HALF_WRITTEN,
 }
-_CODES = {
-    sqlite3.SQLITE_NOTADB: Verdict("config", "the file is not a SQLite database", "check --uri"),
-    sqlite3.SQLITE_CORRUPT: Verdict("config", "the SQLite database is damaged", "restore the file from a backup"),
-    sqlite3.SQLITE_BUSY: Verdict("transient", "another program holds the database locked", "try again in a moment"),
-    sqlite3.SQLITE_LOCKED: Verdict("transient"),
-    sqlite3.SQLITE_CANTOPEN: Verdict("permission", "the file cannot be opened", "check its mode and its directory's"),
-    sqlite3.SQLITE_PERM: _CLOSED,
-    sqlite3.SQLITE_READONLY: _CLOSED,
-}
-# The English of the codes: sqlite3ErrStr in SQLite's main.c.
-_WORDS = {
-    "file is not a database": sqlite3.SQLITE_NOTADB,
-    "database disk image is malformed": sqlite3.SQLITE_CORRUPT,
-    "database is locked": sqlite3.SQLITE_BUSY,
-    "database table is locked": sqlite3.SQLITE_LOCKED,
-    "unable to open database": sqlite3.SQLITE_CANTOPEN,
-    "access permission denied": sqlite3.SQLITE_PERM,
-    "attempt to write a readonly database": sqlite3.SQLITE_READONLY,
-}
+_LOCKED = Verdict("transient", "another program holds the database locked", "try again in a moment")
+_NOT_SQLITE = Verdict("config", "the file is not a SQLite database", "check --uri")
+_DAMAGED = Verdict("config", "the SQLite database is damaged", "restore the file from a backup")
+_UNOPENED = Verdict("permission", "the file cannot be opened", "check its mode and its directory's")
+# https://sqlite.org/rescode.html; the words are the English of the codes: sqlite3ErrStr in SQLite's main.c.
+_CODES = by_code(
+    {
+        "SQLITE_NOTADB": _NOT_SQLITE,
+        "SQLITE_CORRUPT SQLITE_FORMAT": _DAMAGED,
+        "SQLITE_BUSY SQLITE_LOCKED SQLITE_PROTOCOL SQLITE_ABORT SQLITE_SCHEMA": _LOCKED,
+        "SQLITE_CANTOPEN": _UNOPENED,
+        "SQLITE_PERM SQLITE_READONLY SQLITE_AUTH": _CLOSED,
+        "SQLITE_FULL SQLITE_NOMEM SQLITE_TOOBIG": Verdict("quota"),
+        "SQLITE_INTERRUPT": Verdict("timeout"),
+        "SQLITE_NOTFOUND SQLITE_MISUSE SQLITE_RANGE SQLITE_MISMATCH SQLITE_CONSTRAINT SQLITE_NOLFS": Verdict("config"),
+        "SQLITE_INTERNAL SQLITE_IOERR": SERVER_FAULT,
+    }
+)
+_NAMES = {str(getattr(sqlite3, name)): name for name in _CODES} | {"1": "SQLITE_ERROR"}
+
+
+def _spelled(code: str) -> str:
+    # The first two words of an extended code are its primary one.
+    return _NAMES.get(code) or "_".join(code.upper().split("_")[:2])
+
+
+ERRORS = ErrorTable(
+    codes=_CODES,
+    umbrellas={"SQLITE_ERROR": Verdict("unknown")},
+    words=(
+        (r"is not a database|file is encrypted", _NOT_SQLITE),
+        (r"disk image is malformed", _DAMAGED),
+        (r"database (table )?is locked", _LOCKED),
+        (r"(could not find|no such) file|FileNotFound", Verdict("unknown_db", "there is no such file", "check --uri")),
+        (r"unable to open database", _UNOPENED),
+        (r"access permission denied|attempt to write a readonly", _CLOSED),
+        (r"no such (access mode|vfs)|invalid uri", Verdict("config")),
+    ),
+    inside=r"\b(SQLITE_[A-Z]+)|\((?P<weak>\d{1,2})\)|\b(?:code|error):? (\d{1,2})\b",
+    alone=r"SQLITE_[A-Z_]+|\d{1,2}",
+    spell=_spelled,
+)
 
 
 def classify(exc: BaseException) -> Verdict | None:
     """Judge by the result code; the file itself was found readable before."""
     code = getattr(exc, "sqlite_errorcode", None)
-    return None if code is None else _BESIDE.get(code) or _CODES.get(code & 0xFF)
-
-
-def explain(text: str) -> Verdict | None:
-    """Judge by the words of a result code."""
-    return next((_CODES[code] for words, code in _WORDS.items() if words in text.lower()), None)
+    if code is None:
+        return None
+    if beside := _BESIDE.get(code):
+        return replace(beside, code=getattr(exc, "sqlite_errorname", None))
+    return ERRORS.judge([str(code & 0xFF)], "")
 
 
 def connect(target: Target) -> sqlite3.Connection:
@@ -130,7 +154,8 @@ CONNECTOR = Connector(
     select=select,
     check=check,
     classify=classify,
-    explain=explain,
+    explain=ERRORS.explain,
+    signature=r"(?i)sqlite",
     schemas=schemas,
     tables=tables,
     verified="the real engine",

@@ -234,7 +234,7 @@ _NUMBERS = by_code({
     "40143 40166 40197 40501 40540 40613 40627 40671 40675 42108 42109": _SUSPENDED,
     "-2 8645 20003": Verdict("timeout"),
     "17835": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
-    "978 102 104 156 207 208 195": Verdict("config"),
+    "978 102 156 207 208 195": Verdict("config"),
     "17828 17832 17836 20017": _NOT_TDS,
     "823 824 825 926 945": SERVER_FAULT,
     "11001 11004": Verdict("dns"),

@@ -67,7 +67,7 @@ _NAME_SERVER = Verdict("transient", "the name server did not answer", "try again
 # The words of the C library, libpq, OpenSSL, Java, Go, Node.js, Python, Windows and curl for the same few failures.
 WORDS = (
     (r"temporary failure in name resolution|EAI_AGAIN|try again later.*resolv", _NAME_SERVER),
-    (r"name or service not known|nodename nor servname|getaddrinfo|\bENOTFOUND|unknown ?host|unknown \w+ server host|no such host|could not (resolve|translate) host|failed to resolve|name ?resolution|dns error|no address associated|zero addresses|dns resolution failed|domain name not found|unresolvable|host name lookup", Verdict("dns")),
+    (r"name or service not known|nodename nor servname|getaddrinfo|\bENOTFOUND|unknown ?host|unknown \w+ server host|no such host|could not (resolve|translate) host|failed to resolve|name ?resolution|dns error|no address associated|zero addresses|nxdomain|non-existing domain|dns lookup failed|dns resolution failed|domain name not found|unresolvable|host name lookup", Verdict("dns")),
     (r"connection (to \S{1,300} )?refused|ECONNREFUSED|actively refused|(\berrno:? |\bos error |\()(111|61)\b|\b10061\b|failed to connect: refused", Verdict("refused")),
     *_numbers(),
     (r"certificate[_ ]?required|client certificate|peer did not return a certificate|empty (client )?certificate chain|certificate authentication is required|requires a valid client cert", tls_faults.CLIENT_CERTIFICATE),
@@ -90,7 +90,7 @@ WORDS = (
     (r"(ssl|tls)\w*\b.{0,60}?(unexpected[ _]eof|EOF detected|EOF occurred|closed unexpectedly|shut down incorrectly|Remote host (terminated|closed))", Verdict("network")),
     (r"SSLHandshakeException|handshake[_ ]failure|ssl error|SSLError|tls: |tlsv1 alert|SSL connection error|sslv3 alert", Verdict("tls")),
     (r"timed? ?out|i/o timeout|period of time|did not properly respond|(maximum|exceeded) .{0,20}(execution|run) time|ETIMEDOUT|ESOCKETTIMEDOUT|deadline exceeded|timeout expired|\bHYT0[01]\b|(\berrno:? |\bos error |\()(110|60)\b|\b10060\b", Verdict("timeout")),
-    (r"connection (was )?(reset|closed|aborted|terminated|lost)|ECONNRESET|broken pipe|EPIPE|\b1005[34]\b|closed the connection|lost connection|hung up|EOFException|unexpected(ly)? (EOF|end of)|remote end closed|forcibly closed|other end of the pipe|minus one from a read|did not return a response|NoRouteToHost|unreachable (host|network)|host is unreachable|\b100(13|4[79]|5[01]|65)\b|communications? link failure", Verdict("network")),
+    (r"connection (was )?(reset|closed|aborted|terminated|lost)|ECONNRESET|broken pipe|EPIPE|\b1005[34]\b|closed the connection|lost connection|hung up|EOFException|unexpected(ly)? (EOF|end of)|remote end closed|forcibly closed|channel closed|conn crashed|tcp recv|could not establish connection|\bP1017\b|other end of the pipe|minus one from a read|did not return a response|NoRouteToHost|unreachable (host|network)|host is unreachable|\b100(13|4[79]|5[01]|65)\b|communications? link failure", Verdict("network")),
 )  # fmt: skip
 # How far a client got, the furthest first: past the login, to the server's answer, to TLS, to its port, to its name.
 _ORDER = (

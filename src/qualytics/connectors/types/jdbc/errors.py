@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import by_sqlstate
 from qualytics.connectors.contract import Verdict, by_text
+from qualytics.connectors.types import mysql
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,20 +75,6 @@ _STATES: dict[str, Verdict] = {
     "90096": Verdict("permission"),
     "90098": Verdict("transient"),
     "28501": Verdict("auth", stage="login"),  # HSQLDB
-}
-
-# The number of MySQL and MariaDB ("Server Error Message Reference"), where their state says too little.
-_NUMBERS: dict[int, Verdict] = {
-    1040: Verdict("quota"),
-    1044: Verdict("permission", stage="database"),
-    1045: Verdict("auth", stage="login"),
-    1047: Verdict("transient", "this node of a cluster answers no commands now"),
-    1049: _NO_DATABASE,
-    1130: Verdict("permission", "the server lets nobody in from this machine"),
-    1203: Verdict("quota"),
-    1226: Verdict("quota"),
-    3032: Verdict("transient", "the server is in offline mode"),
-    9001: Verdict("timeout", "the proxy reached no server behind it in time"),
 }
 
 _TEXTS: tuple[tuple[str, Verdict], ...] = (
@@ -161,9 +149,10 @@ def judge(name: str, text: str, state: str = "", number: int = 0) -> Verdict | N
     """Return the verdict on one exception by its class, text, SQLSTATE and number."""
     by_words = by_text(text, _TEXTS)
     if state in _STATES:
-        return _STATES[state]
-    if number in _NUMBERS and state[:2] in {"08", "28", "42", "HY"}:
-        return _NUMBERS[number]
+        return replace(_STATES[state], code=state)
+    # The number of MySQL and MariaDB, where their state says too little.
+    if str(number) in mysql.ERRORS.codes and state[:2] in {"08", "28", "42", "HY"}:
+        return replace(mysql.ERRORS.codes[str(number)], code=str(number))
     if state and not state.startswith(_UMBRELLA):
         return by_sqlstate(state) or by_words
     return by_words or by_sqlstate(state) or _CLASSES.get(name.rpartition(".")[2])
