@@ -221,11 +221,12 @@ def statements(place: Place, kind: str) -> Iterator[Case]:
 
 @contextlib.contextmanager
 def drda(_place: Place, kind: str) -> Iterator[Case]:
-    with derby.derby({"ann": "secret"}) as server:
+    with derby.derby({"ann": "secret"}) as server, derby.rewriting(server.port) as port:
         version = said("dpkg-query", "-W", "-f", "${Version}", "libderby-java")
-        given = _login(kind, server, ssl_mode="disable") | {"password": "wrong"}
-        scope = {"database": derby.DATABASE, "schema": "APP"}
-        yield Case("DRDA server of Derby", version, given, scope=scope, ends=("login", "auth"))
+        given = _login(kind, server, ssl_mode="disable") | {"port": port}
+        scope = {"database": derby.DATABASE, "schema": "SALES"}
+        lists = ("tables", {"catalog": derby.DATABASE, "schema": "SALES"})
+        yield Case("DRDA server of Derby", version, given, lists, scope)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""Runs Apache Derby's network server, which speaks DRDA as Db2 does up to a login, and a proxy that helps it.
+"""Runs Apache Derby's network server, which speaks DRDA as Db2 does, and a proxy by which ibm-db gets along with it.
 
-ibm-db gets from it what Db2 says to a wrong password. Derby cannot read the driver's name for itself, though, and
-knows one encoding only: with the proxy, which rewrites both, it also says what Db2 says to an unknown database.
+Without the proxy the driver gets as far as what Db2 says to a wrong password: Derby cannot read the driver's name for
+itself, and knows one encoding only.
 """
 
 from __future__ import annotations
@@ -24,22 +24,44 @@ DATABASE = "SALES"  # ibm-db folds the name to upper case
 _JARS = Path("/usr/share/java")
 _MAKE = """
 import sys, jpype
-home, database, user, password = sys.argv[1:]
+home, database, user, password, *statements = sys.argv[1:]
 jpype.startJVM(f"-Dderby.system.home={home}", classpath=["/usr/share/java/derby.jar"])
 jpype.JClass("org.apache.derby.jdbc.EmbeddedDriver")()
 connect = jpype.JClass("java.sql.DriverManager").getConnection
-connect(f"jdbc:derby:{database};create=true", user, password).close()
+made = connect(f"jdbc:derby:{database};create=true", user, password)
+for statement in statements:
+    made.createStatement().execute(statement)
+made.close()
 try:
     connect("jdbc:derby:;shutdown=true", user, password)
 except jpype.JException as exc:  # how Derby says that it is down
     assert exc.getSQLState() == "XJ015", exc
 """
-# DDM Reference: the level of the manager of Unicode, 1208 (UTF-8), becomes none, so that all texts are EBCDIC; and the
-# client's product id becomes that of Derby's own client, in either encoding.
+# What Db2's catalog says, in a schema whose name is as long as SYSCAT, which Derby keeps for itself; and some tables.
+# The driver cannot parse Derby's columns of the type CHAR.
+_OWNER = "cast(case when schemaname in ('APP', 'SALES') then 'ANN' else 'SYSIBM' end as varchar(128)) as owner"
+_FILL = (
+    f"create view db2cat.schemata as select schemaname, {_OWNER} from sys.sysschemas",
+    f"""create view db2cat.tables as
+    select tablename as tabname, cast(tabletype as varchar(1)) as type, schemaname as tabschema, {_OWNER}
+    from sys.systables join sys.sysschemas using (schemaid)""",
+    "create table sales.orders (id int)",
+    "create table sales.parts (id int)",
+    "create view sales.orders_today as select 1 as id from sysibm.sysdummy1",
+)
+_PREFIX = b"and left(tabname, length(cast(? as varchar(128)))) = ? order by tabname"
+# All of one length, as the protocol counts bytes.
 _REWRITES = (
+    # DDM Reference: the level of the manager of Unicode, 1208 (UTF-8), becomes none, so that all texts are EBCDIC.
     (b"\x1c\x08\x04\xb8", b"\x1c\x08\x00\x00"),
+    # The client's product id becomes that of Derby's own client, in either encoding.
     ("SQL12014".encode("cp500"), "DNC10030".encode("cp500")),
     (b"SQL12014", b"DNC10030"),
+    # TRGDFTRT: the target's defaults are not asked for (false in place of true); ibm-db cannot parse them.
+    (b"\x00\x05\x21\x3b\xf1", b"\x00\x05\x21\x3b\xf0"),
+    # Derby has another catalog, and no LEFT.
+    (b"syscat.", b"db2cat."),
+    (_PREFIX, b"and substr(tabname, 1, length(cast(? as varchar(128)))) = ? order by 1".ljust(len(_PREFIX))),
 )
 
 
@@ -59,7 +81,7 @@ def derby(passwords: Mapping[str, str]) -> Iterator[Server]:
         lines = ["derby.connection.requireAuthentication=true", "derby.authentication.provider=BUILTIN"]
         lines += [f"derby.user.{name}={_property(value)}" for name, value in passwords.items()]
         (directory / "derby.properties").write_text("\n".join(lines) + "\n")
-        make = [str(python), "-c", _MAKE, str(directory), DATABASE, user, password]
+        make = [str(python), "-c", _MAKE, str(directory), DATABASE, user, password, *_FILL]
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(directory)}
         subprocess.run(make, check=True, cwd=directory, env=environment, stdin=subprocess.DEVNULL)
         for path in directory.rglob("*"):

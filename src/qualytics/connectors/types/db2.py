@@ -270,7 +270,7 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
 def check(handle: Any, target: Target) -> Server:
     """Read one row; the server told its name and version at login."""
     next(rows(handle, "select 1 from sysibm.sysdummy1", size=target.fetch_size))
-    return Server(handle.dbms_name, handle.dbms_ver)
+    return Server(handle.dbms_name or "Db2", handle.dbms_ver)
 
 
 CONNECTOR = Connector(
@@ -288,7 +288,7 @@ CONNECTOR = Connector(
     grammar={"database": DATABASE, "username": USER},
     scope=("database", "schema"),
     example="--host db.example.com --port 50000 --username '${DB_USER}' --password '${DB_PASSWORD}'",
-    verified="sibling: Derby's DRDA server, as far as wrong password and unknown database; discovery never run",
+    verified="sibling behind a relay: Derby's DRDA server, with the names of Db2's catalog",
     tls="own",
     requires=requires,
     implied=lambda values: {"ssl": values["parameters"]["ssl_mode"] == "verify"},
