@@ -124,6 +124,7 @@ _NOT_READY = Verdict("transient", "the warehouse or cluster is not ready", "star
 # Error classes and codes of Databricks: docs.databricks.com/en/error-messages and the REST API's error_code.
 _CODES = by_code({
     "NO_SUCH_CATALOG_EXCEPTION NO_SUCH_CATALOG CATALOG_DOES_NOT_EXIST CATALOG_NOT_FOUND SCHEMA_NOT_FOUND SCHEMA_DOES_NOT_EXIST RESOURCE_DOES_NOT_EXIST": _MISSING,
+    "42704": _MISSING,
     "INSUFFICIENT_PERMISSIONS PERMISSION_DENIED UNAUTHORIZED_ACCESS UC_COMMAND_NOT_SUPPORTED": Verdict("permission"),
     "UNAUTHENTICATED CUSTOMER_UNAUTHORIZED": _TOKEN,
     "invalid_client invalid_grant": _PRINCIPAL,
@@ -131,15 +132,15 @@ _CODES = by_code({
     "REQUEST_LIMIT_EXCEEDED RESOURCE_EXHAUSTED QUOTA_EXCEEDED RESOURCE_LIMIT_EXCEEDED": Verdict("quota"),
     "DEADLINE_EXCEEDED": Verdict("timeout"),
     "INTERNAL_ERROR ABORTED": Verdict("transient"),
-    "INVALID_PARAMETER_VALUE MALFORMED_REQUEST INVALID_STATE FEATURE_DISABLED ENDPOINT_NOT_FOUND TABLE_OR_VIEW_NOT_FOUND PARSE_SYNTAX_ERROR": Verdict("config"),
+    "INVALID_PARAMETER_VALUE MALFORMED_REQUEST INVALID_STATE FEATURE_DISABLED TABLE_OR_VIEW_NOT_FOUND PARSE_SYNTAX_ERROR": Verdict("config"),
 })  # fmt: skip
 # Names of several faults: the words decide.
-_UMBRELLAS = by_code({"BAD_REQUEST INVALID_REQUEST": Verdict("config"), "NOT_FOUND": _MISSING})
+_UMBRELLAS = by_code({"BAD_REQUEST INVALID_REQUEST": Verdict("config"), "NOT_FOUND ENDPOINT_NOT_FOUND": _MISSING})
 _MESSAGES = (
     (r"client authentication failed", _PRINCIPAL),
     (r"(catalog|schema|database) '.*' (does not exist|not found)", _MISSING),
     (r"does not have .* (permission|privilege|USE)|lacks? .*privilege|SecurityException", Verdict("permission")),
-    (r"(401\b.*unauthorized|unauthorized.*\b401|invalid access token|token is (invalid|expired)|credential was not sent)", _TOKEN),
+    (r"(401\b.*unauthorized|unauthorized.*\b401|invalid access token|token is (invalid|expired)|invalid status 401|credential was not sent)", _TOKEN),
     (r"blocked by databricks ip acl", Verdict("permission", "an IP access list keeps this machine out", "ask an administrator to add the local_address of this report, or its public address")),
     (r"BAD_REQUEST: .*(workspace|endpoint) .*(disabled|deleted)|warehouse .* (was deleted|is not active)", Verdict("config", "the warehouse was deleted or is switched off", "check path in --parameters")),
     (r"\b503\b|cluster .* (is starting|pending|terminated)", _NOT_READY),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code
@@ -130,8 +131,14 @@ MESSAGES = (
     (r"query_wait_timeout", Verdict("timeout", "the pooler had no connection to its server to give in time", "the pool may be full, or the server behind it down")),
     (r"client_login_timeout|query_timeout", Verdict("timeout")),
     (r"certificate verify failed|server certificate|root certificate|does not support SSL|tlsv1 alert|refused TLS connection|SSL is not enabled", Verdict("tls")),
+    (r"due to (idle|statement|transaction|authentication)\S* ?\S{0,20} ?timeout|canceling authentication", Verdict("timeout")),
+    (r"PAM authentication failed|Invalid Username specified", Verdict("auth")),
+    (r"compute time quota|max client connections reached", Verdict("quota")),
+    (r"endpoint ID is not specified|frontend protocol|startup packet", Verdict("config")),
+    (r"session is (not )?read-only|server is (not )?in hot standby|targetServerType|could not connect to any server|DbHandler", Verdict("transient")),
+    (r"(certificate|private key) file|crl file", Verdict("tls")),
     (r"terminating connection due to", Verdict("transient")),
-    (r"unsupported startup parameter|invalid (dsn|connection option|port)", Verdict("config")),
+    (r"unsupported startup parameter|invalid (dsn|uri|url|sslmode|connection option|port|integer value)|missing \"=\"", Verdict("config")),
     (r"server closed the connection unexpectedly|connection reset|unexpected eof|SSL SYSCALL error: EOF|connection has been closed unexpectedly|Remote host (terminated|closed)|peer shut down", Verdict("network")),
     (r"SSL error", Verdict("tls")),
     (r"timeout expired|connection timeout", Verdict("timeout")),
@@ -160,6 +167,8 @@ _NAMED = {
     "IdleSessionTimeout": "57P05",
     "ProtocolViolation": "08P01",
 }
+# As exceptions (InvalidPassword) and conditions (invalid_password) are called.
+_SPELLINGS = [re.sub(r"(?<!^)(?=[A-Z])", "_?", name) for name in _NAMED]
 _STATES_OF_NAMES = {name.lower(): state for name, state in _NAMED.items()}
 # Words decide on what libpq and poolers (08P01, XX000) say, in English alone, and on 28000, which has many causes.
 ERRORS = ErrorTable(
@@ -169,8 +178,8 @@ ERRORS = ErrorTable(
     }),
     words=MESSAGES,
     states=True,
-    inside=rf"{STATE}|\b({'|'.join(_NAMED)})(?:Error)?\b",
-    spell=lambda code: _STATES_OF_NAMES.get(code.lower(), code.upper()),
+    inside=rf"{STATE}|\b({'|'.join(_SPELLINGS)})(?:Error)?\b",
+    spell=lambda code: _STATES_OF_NAMES.get(code.lower().replace("_", ""), code.upper()),
     alone=STATE_ALONE,
 )  # fmt: skip
 # A SQLSTATE alone that a letter tells from a number of another server, and the names of drivers and files.

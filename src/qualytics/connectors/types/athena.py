@@ -132,7 +132,8 @@ _MESSAGES = (
     (r"NoSuchBucket|bucket does not exist", Verdict("config", "the bucket in output does not exist", "check output in --parameters")),
     (r"(database|schema|catalog|datacatalog)\b.*(not found|does not exist|was not found)|(SCHEMA|CATALOG)_NOT_FOUND", _MISSING),
     (r"insufficient permissions|insufficient lake formation|PERMISSION_DENIED|access denied|not authorized", Verdict("permission")),
-    (r"exhausted resources|limit was exceeded|throttl|slow ?down|rate exceeded|too many", Verdict("quota")),
+    (r"exhausted resources|limit was exceeded|exceeded the limit|throttl|slow ?down|rate exceeded|too many", Verdict("quota")),
+    (r"query timeout|timed out", Verdict("timeout")),
     (r"INTERNAL_ERROR|GENERIC_INTERNAL_ERROR", Verdict("transient")),
 )  # fmt: skip
 

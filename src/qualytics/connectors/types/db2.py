@@ -158,7 +158,7 @@ def _spelled(code: str) -> str:
 # the IBM Data Server Driver for JDBC" (-42xx to -44xx).
 ERRORS = ErrorTable(
     codes={_spelled(number): verdict for number, verdict in by_code({
-        "30082 1403 922 567": _LOGIN,
+        "30082 1403 1639 922 567": _LOGIN,
         "551 552 553 1092": Verdict("permission"),
         "1060": Verdict("permission", "the user may not connect to this database", "run on the server: grant connect on database to the user", "database", authenticated=True),
         "950 1001 1013 1031 30061": Verdict("unknown_db", stage="database"),
@@ -166,19 +166,20 @@ ERRORS = ErrorTable(
         "289 905 906 930 954 955 956 957 964 968 1040 1084 1220 1226 1585": _QUOTA,
         "952 4210 4211": Verdict("timeout"),
         "1336": Verdict("dns"),
-        "900 1024 30080 30108 4212 4213 4470": Verdict("network"),
+        "900 1024 1101 30080 30108 4212 4213 4470": Verdict("network"),
         "1598 8001 4472": Verdict("config", "this kind of Db2 wants a Db2 Connect licence in the driver", "ask IBM for one, or for a server-side licence"),
         "30020 30021 30070": _OTHER_PROTOCOL,
-        "104 199 204 206 332 440 443 805 818 1097 30050 30071 30072 30073 30090 30104 4220 4223 4450 4460 4461": Verdict("config"),
+        "104 199 1390 1531 204 206 332 440 443 805 818 1097 30050 30071 30072 30073 30090 30104 4220 4223 4450 4460 4461": Verdict("config"),
         "20576": Verdict("tls", "the server's certificate is for another host name", "check --host"),
         "901 902 1034 1042": SERVER_FAULT,
     }).items()},
-    umbrellas={"SQL30081N": Verdict("network"), "-4499": Verdict("network"), "-4221": Verdict("tls"), "-4214": _LOGIN, "SQL10013N": Verdict("driver_missing")},
+    umbrellas={"SQL30081N": Verdict("network"), "-4499": Verdict("network"), "-4221": Verdict("tls"), "-4214": _LOGIN, "SQL10010N": Verdict("driver_missing"), "SQL10013N": Verdict("driver_missing")},
     words=(
         (r"security mechanism not supported", Verdict("config")),
         (r"authorization failure|user ?id or password invalid", _LOGIN),
         (r"database.{0,80}not found", Verdict("unknown_db", stage="database")),
-        (r"GSKit", Verdict("tls")),
+        (r"GSKit|KeyStore|SSL", Verdict("tls")),
+        (r"\bCLI\d{4}E\b", Verdict("config")),
     ),
     inside=r"\bSQLCODE\W{0,3}(-?\d{2,5})\b|\bSQL(\d{4,5})[NCW]\b|\bERRORCODE=(-\d{4})\b",
     alone=r"(?:SQL|SQLCODE\W{0,3})?-?(\d{3,5})[NCW]?",

@@ -34,12 +34,12 @@ _CODES = by_code(
         "OutOfMemoryException": Verdict("quota"),
         "TransactionException": Verdict("transient"),
         "InterruptException": Verdict("timeout"),
-        "HTTPException": Verdict("network"),
         "FatalException InternalException": SERVER_FAULT,
     }
 )
 _UMBRELLAS = by_code({
     "IOException": Verdict("unknown"),
+    "HTTPException": Verdict("network"),
     "CatalogException": Verdict("unknown_db"),
     "BinderException ConnectionException ConversionException InvalidInputException InvalidTypeException NotImplementedException ParserException SettingsException SyntaxException": Verdict("config"),
     "SerializationException": _DAMAGED,
@@ -51,6 +51,12 @@ ERRORS = ErrorTable(
     umbrellas=_UMBRELLAS,
     words=(
         *_MESSAGES,
+        (r"(HTTP |: )(401|403)\b|forbidden", Verdict("permission")),
+        (r"(catalog|schema|database) .{0,80}does not exist|no such file|(HTTP |: )404\b", Verdict("unknown_db")),
+        (r"(HTTP |: )50[0234]\b", Verdict("transient")),
+        (r"in-memory database in read-only", Verdict("config")),
+        (r"extension .{0,120}(not found|could not be loaded|not installed)", Verdict("driver_missing")),
+        (r"no space left", Verdict("quota")),
         (r"external extensions|operations are disabled|is disabled", Verdict("permission")),
         (r"could not establish connection|connection error for http", Verdict("network")),
     ),

@@ -116,6 +116,10 @@ ERRORS = ErrorTable(
     words=(
         (r"SCHEMA_NOT_FOUND|database .* (does not exist|not found)|NoSuchDatabaseException|Database not found", _NO_DATABASE),
         (r"No valid credentials provided|no Kerberos credentials|GSS initiate failed|find any Kerberos tgt", Verdict("auth", "the tool that said this found no ticket of Kerberos")),
+        (r"LDAP.{0,20}error code 49|validating LDAP user|Invalid status 401", Verdict("auth")),
+        (r"Server not found in Kerberos|Clock skew|client_protocol|principal should have|Cannot modify .{0,80} at runtime", Verdict("config")),
+        (r"(connect to|MetaException).{0,80}meta ?store|meta ?store.{0,40}(unavailable|connect)", Verdict("transient")),
+        (r"HiveServer2 configs from ZooKeeper|TTransportException: null|Tried all existing", Verdict("network")),
         (r"Unsupported (authentication )?mechanism|Bad status.*(GSS|Kerberos)", _MECHANISM),
         (r"Error validating the login|Peer indicated failure|Bad status.*(auth|login|valid)", Verdict("auth")),
         (r"permission denied|PERMISSION_DENIED|AccessControlException|INSUFFICIENT_PRIVILEGES|No valid privileges|not allowed to impersonate|does not have (the )?privilege|proxy privilege", Verdict("permission")),

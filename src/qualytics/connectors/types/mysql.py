@@ -167,7 +167,7 @@ _NUMBERS = by_code({
     "9001": Verdict("timeout", "the proxy reached no server behind it in time", "wait, or ask whether its servers are online"),
     "2005 2070": Verdict("dns"),
     "3159": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
-    "1251 1275 1524 2049 2054 2058 2059 2061": _PLUGIN,
+    "1251 1275 1524 2049 2054 2058 2059": _PLUGIN,
     "2067": _KERBEROS,
     "1042 1043 1046 1054 1064 1115 1146 1153 1156 1157 1193 1231 1273 1290 1792 2007 2012 2019 2020 2047 2064 2065 2066 2068": _NOT_SO,
     "1030 1034 1035 1194 1195 1815": SERVER_FAULT,
@@ -176,6 +176,7 @@ _NUMBERS = by_code({
 _UMBRELLAS = by_code(
     {
         "1105 2000": Verdict("unknown"),
+        "2061": _PLUGIN,
         "9002": Verdict("timeout"),
         "2002 2003": Verdict("network"),
         "2026": Verdict("tls"),
@@ -185,7 +186,23 @@ _UMBRELLAS = by_code(
 # In a server's answer this number of a client is MySQL Router's; of a client it says many things.
 _ROUTER = {"2003": Verdict("transient", "the router could not reach a server behind it")}
 _SERVER_WORDS = (
-    (r"SSL connection is required|insecure transport", _NUMBERS["3159"]),
+    (
+        r"requires? (a )?secure connection",
+        Verdict(
+            "tls", "the account's plugin gives the password over TLS alone", "turn TLS on with ssl_mode in --parameters"
+        ),
+    ),
+    (r"through socket .{0,160}\((2|111)\)", Verdict("refused")),
+    (r"many connection errors", _NUMBERS["1129"]),
+    (r"has exceeded the '", _NUMBERS["1226"]),
+    (r"Max connect timeout reached", _NUMBERS["9001"]),
+    (r"WSREP has not yet prepared", _NUMBERS["1047"]),
+    (r"PROTOCOL_CONNECTION_LOST|server has gone away|lost connection to", _GONE),
+    (r"PROTOCOL_SEQUENCE_TIMEOUT|inactivity timeout", Verdict("timeout")),
+    (r"queue limit reached|no connections available", _QUOTA),
+    (r"time zone value|secure-auth", _NOT_SO),
+    (r"ssl not enabled", Verdict("tls", "the server does not offer TLS")),
+    (r"SSL connection is required|insecure transport|insecure connections", _NUMBERS["3159"]),
     (r"code = Unavailable|no healthy tablet", _BUSY),
     (r"RSA public key is not available|Could not load plugin|plugin .{0,40}could not be loaded", _PLUGIN),
     (r"access denied for user .* to database", _NUMBERS["1044"]),

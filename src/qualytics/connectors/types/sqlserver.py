@@ -274,6 +274,10 @@ _MESSAGES = (
     (r"Cannot open user default database", _NO_DEFAULT),  # 4064
     (r"Database .* does not exist", Verdict("unknown_db", stage="database")),  # 911
     (r"is not able to access the database", Verdict("permission", stage="database")),  # 916
+    (r"capacity .{0,60}(exceeded|limit|throttl)|CapacityLimitExceeded|concurrency slot", Verdict("quota")),
+    (r"(is|was|been|currently) paused|capacity is not active|is (offline|warming up|resuming)|currently unavailable", Verdict("transient")),
+    (r"Content of directory|cannot be (opened|listed) because|Cannot find the CREDENTIAL", Verdict("permission")),
+    (r"Could not login because|token-identified principal", _LOGIN),
     (r"is not currently available|service is currently busy|encountered an error processing your request", _SUSPENDED),  # 40613, 40501, 40197
     (r"service has been paused|is (shutting down|being recovered)|in recovery", Verdict("transient")),  # 17142, 6005, 922
     (r"(limit|quota) .*has been reached|Not enough resources to process|Too many (create|operations)", Verdict("quota")),  # 10928, 40544, 49918-49920
@@ -287,6 +291,7 @@ _MESSAGES = (
     (r"Error code 0x(2749|274D)\b", Verdict("refused")),  # WSAENOTCONN, WSAECONNREFUSED
     (r"Timeout error \[258\]|Login timeout expired|Query timeout expired|Error code 0x274C", Verdict("timeout")),
     (r"error was encountered during handshakes before login|Communication link failure|Error code 0x(2746|68|20)\b", Verdict("network")),
+    (r"network-related or instance-specific", Verdict("network")),
     (r"Protocol error in TDS stream|Unknown token received", _NOT_TDS),
     (r"Failed to load the driver", Verdict("driver_missing", "a library that mssql-python needs is not installed", "apt-get install libltdl7 libgssapi-krb5-2")),
 )  # fmt: skip

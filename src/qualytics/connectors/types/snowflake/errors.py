@@ -40,7 +40,7 @@ _CODES = by_code({
     "251001 251009 260008 290403 290404 390190": _NO_ACCOUNT,
     "251005 251006": Verdict("auth", "no username or no password is set"),
     "251008": Verdict("config", "the private key is of a kind that Snowflake does not take", "use an RSA key"),
-    "250004 250007 250008 250009 250012 251007 251013 251020 001003 000904 390400": Verdict("config"),
+    "260000 260001 260002 260003 260004 260005 404001 404002 404003 404004 250004 250007 250008 250009 250012 251007 251013 251020 001003 000904 390400": Verdict("config"),
     "251002 251003 255002 255004 255006": Verdict("driver_missing"),
     "290429 290500 290502 290503 290504": _RETRY,
     "250011 " + " ".join(map(str, range(254001, 254021))): Verdict("tls"),
@@ -51,6 +51,10 @@ _MESSAGES = (
     (r"is not allowed to access Snowflake|network policy", _POLICY),
     (r"JWT token", _KEY_PAIR),
     (r"multi-?factor|\bMFA\b|\bDuo\b|single-factor|authentication policy", Verdict("auth", "the account's policy does not take a password alone", _FACTOR_HINT)),
+    (r"OCSP|certificate .{0,40}did not match", Verdict("tls")),
+    (r"SAML|IDP|external ?browser|OAuth .{0,40}(expired|invalid)", Verdict("auth")),
+    (r"does not have a current (database|schema)|account must be specified", Verdict("config")),
+    (r"statement or warehouse timeout|execution canceled", Verdict("timeout")),
     (r"incorrect username or password|temporarily locked|user access disabled|password (has )?expired", Verdict("auth")),
     (r"account .*(locked|suspended|disabled)|trial has ended", Verdict("permission", "the account is suspended", "ask the account's administrator")),
     (r"role .*(connect string|is not granted|is not assigned)", _ROLE),
@@ -78,7 +82,7 @@ _INNER = {
 ERRORS = ErrorTable(
     codes=_CODES,
     # Of the connector, for when nothing inside says more; 390201 is of the service.
-    umbrellas=by_code({"250001 250003 250005 250006 251011 251004 252010 290000": Verdict("network"), "251012": _RETRY, "390201": _MISSING}),
+    umbrellas=by_code({"250001 250003 250005 250006 251011 251004 252010 290000": Verdict("network"), "261000 261001 261004 261005 261006 401001 407001 407002": Verdict("network"), "401002": Verdict("timeout"), "251012": _RETRY, "390201": _MISSING}),
     words=_MESSAGES,
     inside=r"(?<![\w.-])(\d{6})(?= \(\w{5}\)|: )|(?<![\w.-])(?P<weak>\d{6})\b",
     alone=r"0*(\d{3,6})",
