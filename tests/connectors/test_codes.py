@@ -12,6 +12,7 @@ import pytest
 import qualytics.connectors
 from qualytics.connectors import CLASSES, codes
 from qualytics.connectors.contract import Verdict
+from tools import unknown_codes
 
 
 def tables():
@@ -34,6 +35,14 @@ def test_every_code_has_a_class_and_is_found_alone_and_in_a_text(table):
     for pattern, verdict in table.words:
         re.compile(pattern)
         assert verdict.failure_class in CLASSES, pattern
+
+
+@pytest.mark.slow  # reads the sources of drivers
+@pytest.mark.parametrize("connector_type", unknown_codes.SOURCES)
+def test_every_code_of_an_installed_driver_is_judged(connector_type):
+    count, missing = unknown_codes.unknown(connector_type)
+    assert count
+    assert missing == []
 
 
 def test_every_class_of_sqlstate_has_a_class():

@@ -46,9 +46,10 @@ STATES = by_code({
     "28": Verdict("auth", stage="login"),
     "0L 0P 2B 42501": Verdict("permission"),
     "3D 3F 57P04": Verdict("unknown_db", stage="database"),
-    "40 55006 55P03 57 HZ": Verdict("transient"),
+    "40 55006 55P03 57 72 HY008 HY018 HZ": Verdict("transient"),
     "25P03 25P04 57014 57P05 HYT": Verdict("timeout"),
-    "53 54": Verdict("quota"),
+    "53 54 HY001 HY013 HY014": Verdict("quota"),
+    "HY011 HY017 HY024 HY090 HY092 HY096 HY103 HY110 HYC": Verdict("config"),
     "58 XX": SERVER_FAULT,
     "IM": Verdict("driver_missing"),
 })  # fmt: skip

@@ -140,21 +140,21 @@ _ACTION = "ask the owner of the account for the action named in detail"
 _CODES = by_code({
     "UnrecognizedClientException InvalidClientTokenId InvalidAccessKeyId MissingAuthenticationToken MissingAuthenticationTokenException": _KEY,
     "InvalidSignatureException SignatureDoesNotMatch IncompleteSignature IncompleteSignatureException": _SECRET,
-    "ExpiredToken ExpiredTokenException InvalidToken TokenRefreshRequired": _EXPIRED,
+    "ExpiredToken ExpiredTokenException ExpiredTradeInTokenException InvalidToken TokenRefreshRequired": _EXPIRED,
     "AuthFailure NotAuthorized InvalidIdentityToken IDPRejectedClaim UnauthorizedException": Verdict("auth", stage="login"),
     "RequestExpired RequestTimeTooSkewed": _CLOCK,
     "AccessDenied": Verdict("permission", "AWS does not allow it: the role's trust policy, its external id, or a policy", "ask the owner of the role or account for the action named in detail"),
     "AccessDeniedException": Verdict("permission", hint=_ACTION),
-    "UnauthorizedOperation NotAuthorizedException KMSAccessDeniedException": Verdict("permission"),
+    "UnauthorizedOperation SessionDurationEscalationException NotAuthorizedException KMSAccessDeniedException": Verdict("permission"),
     "OptInRequired SubscriptionRequiredException": Verdict("permission", "the account is not signed up for this service or region"),
     "ClusterNotFound ClusterNotFoundFault": Verdict("unknown_db", "there is no such cluster in this region", "check cluster_identifier and region in --parameters"),
     "ResourceNotFoundException": Verdict("unknown_db", "there is no such workgroup or resource in this region", "check the names and the region in --parameters"),
     "EntityNotFoundException NoSuchBucket": Verdict("unknown_db"),
     "RegionDisabledException": Verdict("config", "STS is not active in this region", "check region in --parameters"),
     "InvalidAction UnknownOperationException": _ANOTHER,
-    "ValidationError ValidationException InvalidParameterValue InvalidParameterException InvalidParameterCombination MalformedPolicyDocument MalformedQueryString MissingParameter MissingAction SerializationException": Verdict("config"),
+    "DryRunException Ipv6CidrBlockNotFoundException TooManyTagsException PackedPolicyTooLarge InvalidPaginationException InvalidAuthorizationMessageException ValidationError ValidationException InvalidParameterValue InvalidParameterException InvalidParameterCombination MalformedPolicyDocument MalformedQueryString MissingParameter MissingAction SerializationException": Verdict("config"),
     "LimitExceededException RequestLimitExceeded Throttling ThrottlingException ThrottledException TooManyRequestsException SlowDown ServiceQuotaExceededException ProvisionedThroughputExceededException PriorRequestNotComplete": Verdict("quota"),
-    "InternalFailure InternalServerException InternalServerError InternalError InternalServiceException ServiceUnavailable ServiceUnavailableException ClusterNotAvailable InvalidClusterState InvalidClusterStateFault ConflictException": Verdict("transient"),
+    "IDPCommunicationError InsufficientCapacityException InternalFailure InternalServerException InternalServerError InternalError InternalServiceException ServiceUnavailable ServiceUnavailableException ClusterNotAvailable InvalidClusterState InvalidClusterStateFault ConflictException": Verdict("transient"),
     "RequestTimeout RequestTimeoutException": Verdict("timeout"),
 })  # fmt: skip
 ERRORS = ErrorTable(
@@ -165,7 +165,7 @@ ERRORS = ErrorTable(
         (r"ParamValidationError|InvalidRegion|NoRegion|must specify a region|MissingRegion|incorrect region", Verdict("config")),
     ),
     inside=r"(?-i:An error occurred \((\w+)\)|\b(?:ErrorCode|error_code|Error Code|Code)\W{1,3}([A-Z][a-z]+[A-Z]\w+)|\b(?P<weak>[A-Z][A-Za-z]+)\b)",
-    alone=r"[A-Za-z]{6,60}",
+    alone=r"[A-Za-z][A-Za-z0-9]{5,59}",
     spell=spelled_as(_CODES),
 )  # fmt: skip
 _NOT_AWS = Verdict("config", "the server does not speak the protocol of AWS", "check host, port and endpoint_url")

@@ -32,7 +32,7 @@ _CODES = by_code(
     {
         "PermissionException": Verdict("permission"),
         "OutOfMemoryException": Verdict("quota"),
-        "TransactionException": Verdict("transient"),
+        "TransactionException ResourceInUseException": Verdict("transient"),
         "InterruptException": Verdict("timeout"),
         "FatalException InternalException": SERVER_FAULT,
     }
@@ -41,7 +41,7 @@ _UMBRELLAS = by_code({
     "IOException": Verdict("unknown"),
     "HTTPException": Verdict("network"),
     "CatalogException": Verdict("unknown_db"),
-    "BinderException ConnectionException ConversionException InvalidInputException InvalidTypeException NotImplementedException ParserException SettingsException SyntaxException": Verdict("config"),
+    "BinderException ConnectionException ConversionException InvalidInputException InvalidTypeException NotImplementedException ParserException SequenceException SettingsException SyntaxException": Verdict("config"),
     "SerializationException": _DAMAGED,
     "DependencyException": Verdict("driver_missing"),
 })  # fmt: skip

@@ -26,7 +26,7 @@ _POLICY = Verdict("permission", "a network policy keeps this machine out", _POLI
 # Numbers of the connector (its errorcode.py) and of the service, which has no complete public list:
 # these are from the connector's network.py and from messages that users report.
 _CODES = by_code({
-    "390100 390101 390102 390106 390110 390195 390303 390318 290401 251017 251018": Verdict("auth"),
+    "390100 390101 390102 390106 390110 390195 390303 390318 290401 251014 251015 251017 251018": Verdict("auth"),
     "390144 394300 394301 394302 394303 394304 394305 394306": _KEY_PAIR,
     "003001 003003 003013 003007 003041": Verdict("permission"),
     "390186 390189": _ROLE,
@@ -40,7 +40,7 @@ _CODES = by_code({
     "251001 251009 260008 290403 290404 390190": _NO_ACCOUNT,
     "251005 251006": Verdict("auth", "no username or no password is set"),
     "251008": Verdict("config", "the private key is of a kind that Snowflake does not take", "use an RSA key"),
-    "260000 260001 260002 260003 260004 260005 404001 404002 404003 404004 250004 250007 250008 250009 250012 251007 251013 251020 001003 000904 390400": Verdict("config"),
+    "260000 260001 260002 260003 260004 260005 404001 404002 404003 404004 251019 251021 250004 250007 250008 250009 250012 251007 251013 251020 001003 000904 390400": Verdict("config"),
     "251002 251003 255002 255004 255006": Verdict("driver_missing"),
     "290429 290500 290502 290503 290504": _RETRY,
     "250011 " + " ".join(map(str, range(254001, 254021))): Verdict("tls"),
