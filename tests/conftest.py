@@ -24,6 +24,7 @@ from qualytics.cli import main
 from qualytics.secret import Secret
 from qualytics.structs import replace
 from testbed import fakesnow, servers
+from tests.support import children
 
 if TYPE_CHECKING:
     from qualytics.settings import Settings
@@ -95,6 +96,10 @@ def pytest_fixture_setup(fixturedef, request):
     marks = {mark.name for mark in item.iter_markers()}
     if fixturedef.argname in SERVER_FIXTURES and not marks & {"servers", "slow"}:
         pytest.fail(f"{item.nodeid} starts a server: mark it with pytest.mark.servers", pytrace=False)
+
+
+def pytest_sessionfinish():
+    children.close()
 
 
 def pytest_terminal_summary(terminalreporter):

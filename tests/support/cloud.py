@@ -13,12 +13,12 @@ from typing import Any
 
 from qualytics.connectors import get
 from qualytics.errors import InvalidInput
-from qualytics.probe import Plan, run
+from qualytics.probe import Plan
 from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from qualytics.service.connections.drafts import draft
 from testbed.relay import server_context
-from tests.support import faults
+from tests.support import children, faults
 from tests.support.faults_suite import FAULTS, limit_of
 
 # Beside those that every type meets.
@@ -36,7 +36,7 @@ def plan_of(type_: str, values: dict[str, Any], password: str | None, **options:
 
 def trial(type_: str, values: dict[str, Any], password: str | None = "secret", **options: Any) -> Any:
     """Test a connection in the real child."""
-    return run(plan_of(type_, values, password, **options))
+    return children.run(plan_of(type_, values, password, **options))
 
 
 def discovered(type_: str, call: str, values: dict[str, Any], password: str | None, *more: str, **options: Any) -> Any:

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import strategies
 
 from qualytics.connectors import Target, Tls
-from qualytics.probe import Plan, run
+from qualytics.probe import Plan
 from qualytics.secret import Secret
-from tests.support import faults
+from tests.support import children, faults
 
 # Any text that a field may hold: no NUL, no half of a surrogate pair.
 PASSWORDS = strategies.text(strategies.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1)
@@ -61,7 +61,7 @@ def probe(type_: str, port: int, *, host: str = "127.0.0.1", password: str | Non
     plan = {"timeout_s": 30.0, **{name: options.pop(name) for name in known if name in options}}
     username = plan.pop("username", "ann")
     values = {"host": host, "port": port, "username": username, "parameters": options}
-    return run(Plan(type_, values, {"password": Secret(password)} if password is not None else {}, **plan))
+    return children.run(Plan(type_, values, {"password": Secret(password)} if password is not None else {}, **plan))
 
 
 def verdict(report: Any) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""One test of a connection as the service runs it, and its outcome in short."""
+"""One test of a connection as a control plane runs it, and its outcome in short."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import probe
 from qualytics.secret import Secret
+from tests.support import children
 
 if TYPE_CHECKING:
     from qualytics.model import TestReport
@@ -31,7 +32,7 @@ def trial(
         database=place[0],
         schema=place[1],
     )
-    return probe.run(plan)
+    return children.run(plan)
 
 
 def outcome(report: TestReport) -> tuple[str, str] | None:

@@ -1,0 +1,35 @@
+"""The pool in whose children the tests of drivers run: each has the driver imported already, as on a control plane.
+
+What a fresh interpreter does with a driver is known from the tests of the command line and of `probe`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING
+
+from qualytics.probe.parent.pool import Pool
+
+if TYPE_CHECKING:
+    from qualytics.model import TestReport
+    from qualytics.probe import Plan
+
+_MANY = 64
+
+
+@functools.cache
+def _pool(process: int) -> Pool:  # noqa: ARG001 - a process that was forked has none yet
+    return Pool(_MANY, _MANY, niceness=0)
+
+
+def run(plan: Plan) -> TestReport:
+    """Test a connection in a child of the pool, which the first test starts."""
+    return _pool(os.getpid()).run(plan, "tests")
+
+
+def close() -> None:
+    """End the pool of this process, if there is one."""
+    if _pool.cache_info().currsize:
+        _pool(os.getpid()).close()
+        _pool.cache_clear()
