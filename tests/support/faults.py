@@ -17,6 +17,7 @@ def serving(behave: Callable[[socket.socket, threading.Event], None], host: str 
     """Run `behave(peer, over)` for each connection, in a thread of its own; `over` is set at the end."""
     over = threading.Event()
     threads: list[threading.Thread] = []
+    peers: list[socket.socket] = []
 
     def one(peer: socket.socket) -> None:
         with peer, contextlib.suppress(OSError):
@@ -28,6 +29,7 @@ def serving(behave: Callable[[socket.socket, threading.Event], None], host: str 
                 peer, _ = listener.accept()
                 thread = threading.Thread(target=one, args=(peer,), daemon=True)
                 threads.append(thread)
+                peers.append(peer)
                 thread.start()
 
     with socket.create_server((host, 0)) as listener:
@@ -39,6 +41,9 @@ def serving(behave: Callable[[socket.socket, threading.Event], None], host: str 
             over.set()
             listener.shutdown(socket.SHUT_RDWR)
             acceptor.join(5)
+            for peer in peers:  # whoever reads from a connection that is kept sees its end
+                with contextlib.suppress(OSError):
+                    peer.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join(5)
 
