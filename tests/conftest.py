@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import trustme
 import yaml
@@ -60,6 +61,12 @@ if "TMPDIR" not in os.environ and _has_memory():
     os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
 
 
+# Modules that take a minute or more, the longest first, by how their names begin.
+LONGEST = (
+    *("test_stages", "test_object_store", "test_jdbc", "test_tls_defects", "test_meter", "test_hive"),
+    *("test_databricks", "test_athena", "test_binding", "test_snowflake", "test_redshift", "test_limits"),
+    *("test_zygotes", "test_bigquery", "test_passwords", "test_second_host", "test_schema", "test_discovery"),
+)
 # As `make test-fast` says it.
 FAST = "not servers and not slow"
 _NEVER_FAST = re.compile(r"^pytestmark = .*pytest\.mark\.(servers|slow)\b", re.MULTILINE)
@@ -73,7 +80,22 @@ def pytest_ignore_collect(collection_path, config):
     ) or None
 
 
+def pytest_configure(config):
+    # Little of what tests make is garbage in a circle; looking for it as often as usual takes a tenth of a fast run.
+    gc.set_threshold(50_000, 20, 20)
+    hypothesis.settings.register_profile("fast", max_examples=25)
+    if config.option.markexpr == FAST:
+        hypothesis.settings.load_profile("fast")
+
+
+def _by_length(item):
+    name = item.path.name
+    return next((place for place, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
+
+
 def pytest_collection_modifyitems(items):
+    # At the end all workers are to have work; the order is random but for that.
+    items.sort(key=_by_length)
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)

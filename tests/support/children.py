@@ -19,7 +19,8 @@ _MANY = 64
 
 
 @functools.cache
-def _pool(process: int) -> Pool:  # noqa: ARG001 - a process that was forked has none yet
+def _pool(process: int) -> Pool:
+    # By the number of the process: one that was forked has none yet.
     return Pool(_MANY, _MANY, niceness=0)
 
 
