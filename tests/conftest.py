@@ -14,6 +14,7 @@ import sys
 import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -40,6 +41,8 @@ SERVER_FIXTURES = {
 }
 # Each use starts Python anew, which a whole suite of fast tests cannot pay.
 SLOW_FIXTURES = {"shell"}
+# Nearly all tests of it ask a real process, some for long.
+SLOW_FOLDER = Path(__file__).with_name("server")
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -74,10 +77,11 @@ _NEVER_FAST = re.compile(r"^pytestmark = .*pytest\.mark\.(servers|slow)\b", re.M
 
 def pytest_ignore_collect(collection_path, config):
     # What a module imports takes longer than many fast tests; one that has none is not even imported.
+    if config.option.markexpr != FAST:
+        return None
     is_module = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
-    return (
-        config.option.markexpr == FAST and is_module and bool(_NEVER_FAST.search(collection_path.read_text()))
-    ) or None
+    is_slow = collection_path == SLOW_FOLDER or (is_module and _NEVER_FAST.search(collection_path.read_text()))
+    return bool(is_slow) or None
 
 
 def pytest_configure(config):
@@ -99,7 +103,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
-        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if SLOW_FOLDER in item.path.parents or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import pytest
 
 from testbed.control_plane import MANY, serving
 
 _numbers = itertools.count(1)
-
-
-def pytest_collection_modifyitems(items):
-    here = str(Path(__file__).parent)
-    for item in items:
-        if str(item.path).startswith(here):  # nearly all of them ask a real process, some for long
-            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

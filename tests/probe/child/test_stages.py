@@ -13,6 +13,7 @@ from qualytics.probe._platform import children
 from qualytics.secret import Secret
 from tests.support import faults
 
+pytestmark = pytest.mark.slow
 SAMPLES = {"username": "somebody", "access_key": "SOMEBODY", "password": "a password", "secret_key": "a secret"}
 
 
@@ -70,7 +71,6 @@ def timed(tmp_path, monkeypatch):
     return call
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("listener", "stages", "expected", "timeout_s"), [pytest.param(*f[1:], id=f[0]) for f in FAULTS]
 )
@@ -87,7 +87,6 @@ def test_a_fault_has_its_stage_and_class_within_the_deadline(timed, type_, liste
         assert "within 2 s" in report.failure.message
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("type_", TYPES)
 def test_a_host_that_does_not_exist_is_class_dns(timed, type_):
     report = timed(plan_for(type_, "no-such-host.invalid", 1, LONG_S))
@@ -96,14 +95,12 @@ def test_a_host_that_does_not_exist_is_class_dns(timed, type_):
 
 
 @pytest.mark.parametrize("type_", TYPES)
-@pytest.mark.slow
 def test_a_time_limit_too_short_for_anything_is_a_timeout(timed, type_):
     with faults.silent() as port:
         report = timed(plan_for(type_, "127.0.0.1", port, 0.001))
     assert (report.failure.stage, report.failure.failure_class) == ("resolve", "timeout")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [b"S", b"N", b"E", b"R\0\0\0\x08\0\0\0\3", b"J\0\0\0\x0a8.0.36\0", b"\x16\3\3\0\x02"])
 @pytest.mark.parametrize("type_", TYPES)
 def test_an_endless_stream_that_begins_well_ends_within_the_deadline(timed, type_, chunk):
