@@ -399,3 +399,62 @@ def test_tests_patch_nothing_of_our_own():
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "monkeypatch.setattr":
                 patched = ast.unparse(node.args[0]).strip("'\"").partition(".")[0]
                 assert patched not in ours | {"qualytics"}, f"{path}:{node.lineno}"
+
+
+# Test modules that are about no one module, and why.
+CROSS_CUTTING = {
+    "cli/test_explain.py": "the command `connections explain`, with messages of every type",
+    "cli/test_page.py": "the page of the commands, as documented",
+    "client/test_canary.py": "parts of a secret, through every command and both stores",
+    "client/test_contract.py": "one contract of the embedded store and the control plane",
+    "client/test_start.py": "what a call on a control plane imports",
+    "connectors/test_binding.py": "each field and parameter of each type",
+    "connectors/test_dotted_hosts.py": "each type, by a name that ends in a dot",
+    "connectors/test_passwords.py": "awkward passwords on each way to real servers",
+    "connectors/test_python_resolvers.py": "look-ups of each driver that is held by its resolver",
+    "connectors/test_second_host.py": "each type whose login needs a second host",
+    "connectors/test_tls_defects.py": "each type on each defect of a certificate",
+    "connectors/test_tls_modes.py": "the modes of TLS on each real server",
+    "deploy/test_files.py": "the files of a deployment, which are no modules",
+    "deploy/test_nginx.py": "a control plane behind nginx as deployed",
+    "probe/child/test_refused_parameters.py": "dangerous parameters of each type",
+    "server/test_dry_run.py": "every change of the API",
+    "server/test_ended_rights.py": "rights that end under load, on every route that writes",
+    "server/test_explain.py": "the route of explain",
+    "server/test_long_texts.py": "every text of the API",
+    "server/test_masks.py": "masks in every reply",
+    "server/test_races.py": "every versioned route at once",
+    "server/test_replicas.py": "control planes on one store",
+    "server/test_rights.py": "every route, asked by everybody",
+    "server/test_secrets.py": "secrets in every reply and log",
+    "store/postgres/test_crash.py": "kills at any moment",
+    "store/sqlite/test_crash.py": "kills at any moment",
+    "store/test_concurrency.py": "many processes on one store",
+    "store/test_pool.py": "the pools of both engines",
+    "test_add_a_connector.py": "the guide, followed as it stands",
+    "test_architecture.py": "the whole source",
+    "test_demo.py": "the demo",
+    "test_docs.py": "the documents",
+    "test_first_slice.py": "every layer at once",
+    "test_messages.py": "the measure of explain",
+    "test_startup.py": "what commands import",
+    "test_working_directory.py": "every process of the program",
+}
+
+
+def is_named_by_its_module(path):
+    """Say whether a test module bears the name of a module in the mirrored place, alone or before what it is about."""
+    folder = path.relative_to(ROOT / "tests").parent
+    place = ROOT / folder if folder.parts[:1] in {("bench",), ("testbed",), ("tools",)} else SRC / folder
+    modules = {one.stem.strip("_") for one in place.glob("*.py")} | {one.parent.name for one in place.glob("*/*.py")}
+    name = path.stem.removeprefix("test_")
+    return any(name == module or name.startswith(f"{module}_") for module in modules - {"init"})
+
+
+def test_a_test_module_stands_beside_what_it_tests():
+    found = {
+        str(path.relative_to(ROOT / "tests"))
+        for path in TESTS
+        if path.name.startswith("test_") and not is_named_by_its_module(path)
+    }
+    assert found == CROSS_CUTTING.keys(), found ^ CROSS_CUTTING.keys()

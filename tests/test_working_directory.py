@@ -130,9 +130,9 @@ def test_no_process_of_a_control_plane_imports_anything_from_there(trapped, with
             {"type": kind, "host": "127.0.0.1", "port": 1, "username": "app"}
             for kind in ("postgresql", "mysql", "trino", "hive")
         ]
-        for fields in files + hosts:
+        for fields, failure_class in [(one, None) for one in files] + [(one, "refused") for one in hosts]:
             found = admin("POST", "/connections/test", fields).json
-            assert found["class"] in {None, "refused"}, found["message"]
+            assert found["class"] == failure_class, found["message"]
     assert imported() == ""
 
 

@@ -1,9 +1,9 @@
 """A benchmark whose rows hang, fail or crash still prints the figures of the others, and leaves nothing running."""
 
+import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -85,27 +85,26 @@ def test_a_run_without_a_failed_row_ends_well(tmp_path):
 
 @pytest.mark.slow
 def test_a_figure_is_printed_when_it_is_known_and_an_interrupt_leaves_nothing(tmp_path):
+    os.mkfifo(tmp_path / "pids")
     words = [sys.executable, "-c", _ROWS, str(tmp_path / "pids"), "hanging"]
     with subprocess.Popen(words, cwd=servers.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
-        lines = [run.stdout.readline() for _ in range(3)]
-        assert lines[2].startswith("| a figure before it hangs ")
-        while not (tmp_path / "pids").read_text():
-            time.sleep(0.01)
+        with (tmp_path / "pids").open() as written:
+            lines = [run.stdout.readline() for _ in range(3)]
+            assert lines[2].startswith("| a figure before it hangs ")
+            pids = written.readline().split()  # which is written once it hangs
         run.send_signal(signal.SIGINT)
         run.stdout.read()
-    assert not [pid for pid in (tmp_path / "pids").read_text().split() if Path(f"/proc/{pid}").exists()]
+    assert len(pids) == 2
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 @pytest.mark.slow
 def test_a_server_that_does_not_end_is_killed_with_its_children(tmp_path):
-    deaf = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork(); time.sleep(600)"
+    deaf = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork(); os.write(1, b'1\\n')"
     process = subprocess.Popen(
-        [sys.executable, "-c", f"print(1, flush=True); {deaf}"], stdout=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-c", f"{deaf}; time.sleep(600)"], stdout=subprocess.PIPE, start_new_session=True
     )
-    process.stdout.readline()
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while not children.read_text():
-        time.sleep(0.01)
+    assert [process.stdout.readline() for _ in range(2)] == [b"1\n"] * 2  # of the parent and of its child
     assert not servers.end(process, patience_s=0.2)
     # Only the end of both closes the pipe.
     assert process.stdout.read() == b""

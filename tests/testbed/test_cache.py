@@ -25,7 +25,8 @@ def make(place, lock):
     with open(log, "a") as out:
         print("begun with", sorted(path.name for path in place.iterdir()), file=out, flush=True)
         (place / "half").touch()
-        subprocess.run(["sh", "-c", 'read line < "$0"; echo made >> "$1"', go, log], pass_fds=(lock,), check=True)
+        wait = 'echo begun; read line < "$0"; echo made >> "$1"'
+        subprocess.run(["sh", "-c", wait, go, log], pass_fds=(lock,), check=True)
 print(kept(place_of("thing", "version 1"), make))
 """
 _ENVIRONMENT = """
@@ -74,13 +75,6 @@ def _ended(process):
     return out.strip()
 
 
-def _wait_for(condition):
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 def _let_go(fifo):
     with fifo.open("w") as pipe:
         pipe.write("go\n")
@@ -95,7 +89,7 @@ def fifo(tmp_path):
 def test_who_comes_second_waits_and_takes_what_the_first_has_made(tmp_path, shared, fifo):
     log = tmp_path / "log"
     with _started(_MAKE, log, fifo) as first:
-        _wait_for(log.exists)
+        assert first.stdout.readline() == "begun\n"
         with _started(_MAKE, log, fifo) as second:
             assert second.stderr.readline().startswith("waiting for another process ")
             _let_go(fifo)
@@ -106,14 +100,13 @@ def test_who_comes_second_waits_and_takes_what_the_first_has_made(tmp_path, shar
 def test_what_a_killed_process_left_is_made_anew_once_its_last_program_has_ended(tmp_path, shared, fifo):
     log = tmp_path / "log"
     with _started(_MAKE, log, fifo) as first:
-        _wait_for(log.exists)
-        _wait_for(lambda: list(shared.glob("thing-*/half")))
+        assert first.stdout.readline() == "begun\n"
         first.send_signal(signal.SIGKILL)
         first.wait()
         with _started(_MAKE, log, fifo) as second:
             assert second.stderr.readline().startswith("waiting for another process ")
             _let_go(fifo)
-            _wait_for(lambda: log.read_text().count("begun") == 2)
+            assert second.stdout.readline() == "begun\n"
             _let_go(fifo)
             assert cache.is_kept(shared / _ended(second).rpartition("/")[2])
     assert log.read_text() == "begun with []\nmade\nbegun with []\nmade\n"
@@ -138,7 +131,9 @@ def _said(place):
 def test_environments_of_two_clones_at_once_are_whole_though_one_is_killed(tmp_path, shared):
     old, new = _wheel(tmp_path, "1"), _wheel(tmp_path, "2")
     with _started(_ENVIRONMENT, old) as killed:
-        _wait_for(lambda: list(shared.glob("tiny-*/bin/python")))
+        while not list(shared.glob("tiny-*/bin/python")):  # no program says when it is half made
+            assert killed.poll() is None
+            time.sleep(0.01)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
     with _started(_ENVIRONMENT, old) as one, _started(_ENVIRONMENT, old) as other, _started(_ENVIRONMENT, new) as next_:
