@@ -17,6 +17,7 @@ import trustme
 from testbed import (
     buenavista,
     cloud,
+    databricks,
     derby,
     fakesnow,
     hive,
@@ -194,6 +195,16 @@ def lake(place: Place, kind: str) -> Iterator[Case]:
 
 
 @contextlib.contextmanager
+def warehouse(place: Place, kind: str) -> Iterator[Case]:
+    with databricks.databricks(place.certificate) as port:
+        given = reaching(kind, port) | {"password": databricks.TOKEN}
+        given["parameters"] = place.trusting(**given["parameters"])
+        scope = {"database": databricks.CATALOG, "schema": "default"}
+        version = packaged(hive.programs()[1], "pyspark")
+        yield Case("HiveServer2 of Spark", version, given, ("schemas", {"catalog": databricks.CATALOG}), scope)
+
+
+@contextlib.contextmanager
 def spark(_place: Place, kind: str) -> Iterator[Case]:
     with hive.hive() as server:
         version = packaged(hive.programs()[1], "pyspark")
@@ -321,6 +332,7 @@ COUNTERPARTS: dict[str, tuple[Any, ...]] = {
     "snowflake": (snow,),
     "bigquery": (queries,),
     "athena": (athena,),
+    "databricks": (warehouse,),
     "databricks_native": (lake,),
     "hive": (spark,),
     "presto": (statements,),

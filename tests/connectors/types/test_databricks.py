@@ -387,6 +387,9 @@ MESSAGES = [
     ("sql", "RequestError", ("Error during request to server. ", {"http-code": 404}), "unknown_db"),
     ("sql", "RequestError", ("Error during request to server. ", {"http-code": 503}), "transient"),
     ("sql", "RequestError", ("Error during request to server: 401 Unauthorized", {}), "auth"),
+    # A line of a Java file is no HTTP status; the stack trace came so from Spark.
+    ("sql", "ServerOperationError", ("Error running query", {"error-message": "x\n\tat org.apache.spark.Foo.bar(Bar.scala:429)"}), "unknown"),
+    ("sql", "ServerOperationError", ("Error running query", {"error-message": "x\n\tat java.lang.Thread.run(Thread.java:503)"}), "unknown"),
     ("sql", "OperationalError", ("Error: expected server to use a protocol version >= SPARK_CLI_SERVICE_PROTOCOL_V2, instead got: 9",), "config"),
     ("sql", "ReydenThriftUnsupportedError", ("Thrift is not supported for this Reyden warehouse",), "config"),
     ("sdk", "NotFound", ("Catalog 'nope' does not exist.",), "unknown_db"),

@@ -143,9 +143,9 @@ _MESSAGES = (
     (r"(401\b.*unauthorized|unauthorized.*\b401|invalid access token|token is (invalid|expired)|invalid status 401|credential was not sent)", _TOKEN),
     (r"blocked by databricks ip acl", Verdict("permission", "an IP access list keeps this machine out", "ask an administrator to add the local_address of this report, or its public address")),
     (r"BAD_REQUEST: .*(workspace|endpoint) .*(disabled|deleted)|warehouse .* (was deleted|is not active)", Verdict("config", "the warehouse was deleted or is switched off", "check path in --parameters")),
-    (r"\b503\b|cluster .* (is starting|pending|terminated)", _NOT_READY),
+    (r"(?<!a:)\b503\b|cluster .* (is starting|pending|terminated)", _NOT_READY),
     (r"retry request would exceed retry policy", Verdict("transient", "the server is busy, or redirects to another address", "try again in a moment; check that the host is the workspace's own")),
-    (r"\b429\b|too many requests", Verdict("quota")),
+    (r"(?<!a:)\b429\b|too many requests", Verdict("quota")),  # not Bar.scala:429
     (r"Databricks Runtime|SPARK_CLI_SERVICE_PROTOCOL|expected server to use a protocol", Verdict("config", "the server speaks another protocol than Databricks", "check host and path")),
     (r"Reyden|databricks-sql-kernel|use_kernel", Verdict("config", "this kind of warehouse is not reached by the driver", "give the path of a pro, serverless or classic warehouse")),
 )  # fmt: skip
