@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from qualytics.connectors import Connector
-    from qualytics.model import Connection, Datastore, TestReport
-
-MAX_DETAIL = 4_096
-
-
-class Report(dict[str, Any]):
-    """A test report; `trace`, the whole text of the driver, stays on this machine and is no key."""
-
-    trace: str | None = None
+    from qualytics.model import Connection, Datastore
 
 
 def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> Document:
@@ -77,40 +69,6 @@ def datastore_document(datastore: Datastore) -> Document:
 def page(items: Sequence[Mapping[str, Any]], total: int, number: int, size: int) -> dict[str, Any]:
     """Return one page of a list."""
     return {"items": items, "total": total, "page": number, "size": size, "pages": -(-total // size)}
-
-
-def report_document(report: TestReport) -> Report:
-    """Return a test report as a document; its free text is cut here."""
-
-    def clean(text: str) -> str:
-        # A driver may hand on bytes that are no text; YAML has no way to write them.
-        return text.encode("utf-8", "backslashreplace").decode()
-
-    def line(text: str) -> str:
-        return " ".join(clean(text).split())
-
-    failure = report.failure
-    detail = failure.detail if failure else None
-    keys = {
-        "connected": failure is None,
-        "stage": failure.stage if failure else None,
-        "class": failure.failure_class if failure else None,
-        "code": failure.code if failure else None,
-        "retryable": failure.retryable if failure else None,
-        "message": line(report.message),
-        "hint": line(failure.hint) if failure else None,
-        "detail": clean(detail).strip()[:MAX_DETAIL] if detail else None,
-        **report.detected,
-        "address": report.address,
-        "local_address": report.local_address,
-        "tls": report.tls,
-        "stages": [{"name": stage.name, "ok": stage.ok, "ms": stage.ms} for stage in report.stages],
-        "duration_ms": report.duration_ms,
-        "warnings": [clean(warning) for warning in report.warnings],
-    }
-    document = Report(keys)
-    document.trace = clean(failure.trace) if failure and failure.trace else None
-    return document
 
 
 def type_document(connector: Connector, accepted: Iterable[str]) -> dict[str, Any]:

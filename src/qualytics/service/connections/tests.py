@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import SHARED_SSL_MODE, SSL_MODE
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
-from qualytics.service import documents, policy, validate
+from qualytics.service import policy, validate
 from qualytics.settings import MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 from qualytics.structs import replace
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 # More would be logins that nobody waits for.
 _MAX_ENTRANCES = 3
+
+
+class Report(dict[str, Any]):
+    """A test report; `trace`, the whole text of the driver, stays on this machine and is no key."""
+
+    trace: str | None = None
 
 
 def run(
@@ -55,7 +61,42 @@ def discover(
     )
     context.release()  # a test may take long; nobody waits for the store meanwhile
     report = (context.run_test or probe.run)(plan)
-    return documents.report_document(report), report
+    return report_document(report), report
+
+
+def report_document(report: TestReport) -> Report:
+    """Return a test report as a document; its free text is cut here."""
+    from qualytics.probe.protocol import MAX_DETAIL
+
+    def clean(text: str) -> str:
+        # A driver may hand on bytes that are no text; YAML has no way to write them.
+        return text.encode("utf-8", "backslashreplace").decode()
+
+    def line(text: str) -> str:
+        return " ".join(clean(text).split())
+
+    failure = report.failure
+    detail = failure.detail if failure else None
+    keys = {
+        "connected": failure is None,
+        "stage": failure.stage if failure else None,
+        "class": failure.failure_class if failure else None,
+        "code": failure.code if failure else None,
+        "retryable": failure.retryable if failure else None,
+        "message": line(report.message),
+        "hint": line(failure.hint) if failure else None,
+        "detail": clean(detail).strip()[:MAX_DETAIL] if detail else None,
+        **report.detected,
+        "address": report.address,
+        "local_address": report.local_address,
+        "tls": report.tls,
+        "stages": [{"name": stage.name, "ok": stage.ok, "ms": stage.ms} for stage in report.stages],
+        "duration_ms": report.duration_ms,
+        "warnings": [clean(warning) for warning in report.warnings],
+    }
+    document = Report(keys)
+    document.trace = clean(failure.trace) if failure and failure.trace else None
+    return document
 
 
 def _with_default_credentials(context: Context, tested: Draft) -> Draft:

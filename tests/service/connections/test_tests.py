@@ -1,7 +1,7 @@
-"""Documents: a report is cut, and its words stand on one line."""
+"""Tests of drafts: a report is cut, and its words stand on one line."""
 
 from qualytics.model import Failure, StageResult, TestReport
-from qualytics.service import documents
+from qualytics.service.connections.tests import report_document
 
 
 def report(**changes):
@@ -10,7 +10,7 @@ def report(**changes):
 
 
 def test_a_report_is_cut_and_its_words_are_on_one_line():
-    document = documents.report_document(report(warnings=("w",)))
+    document = report_document(report(warnings=("w",)))
     assert (document["message"], document["hint"], document["warnings"]) == ("m x", "h x", ["w"])
     assert len(document["detail"]) == 4_096
     assert document["detail"].startswith("d\\udc80 x")
