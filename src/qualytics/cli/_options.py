@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Command = Callable[..., Any]
 
+SHOWN_ONCE = "note: the token is shown this once; keep it where no one else reads it"
 _TYPE_NOTES = {TEST: "for settings that are not stored", INLINE: "for a new connection, made of the options below"}
 # The fields of a connection that an update can unset.
 UNSETTABLE = (*(field.name for field in FIELDS if UPDATE in field.verbs), *PARAMETER_OPTIONS)
@@ -38,7 +39,7 @@ def field_options(verb: str) -> Callable[[Command], Command]:
         )
         for name, noun in PARAMETER_OPTIONS.items()
     ]
-    return _all([*fields, *inside, *stdin, env_file])
+    return all_of(*fields, *inside, *stdin, env_file)
 
 
 def common_options(*, form: bool = True) -> Callable[[Command], Command]:
@@ -54,7 +55,7 @@ def common_options(*, form: bool = True) -> Callable[[Command], Command]:
     debug = click.option(
         "--debug", is_flag=True, expose_value=False, help="Log to stderr what is done, secrets masked."
     )
-    return _all([formats, debug] if form else [debug])
+    return all_of(formats, debug) if form else all_of(debug)
 
 
 def id_option(text: str, *, required: bool = False) -> Command:
@@ -67,6 +68,11 @@ def name_option(text: str, name: str = "name") -> Command:
     return click.option("--name", name, type=Text(), help=text)
 
 
+def record_options(id_text: str, name_text: str, name: str = "name") -> Callable[[Command], Command]:
+    """Return a decorator that adds --id and --name, one of which says which record is meant; see `_values.choose`."""
+    return all_of(id_option(id_text), name_option(name_text, name))
+
+
 def timeout_option() -> Command:
     """Return the --timeout option."""
     return click.option("--timeout", "timeout_s", type=Seconds(), help="Seconds for the whole test.  [default: 10]")
@@ -76,7 +82,7 @@ def place_options() -> Callable[[Command], Command]:
     """Return a decorator that adds --database and --schema, which a test looks at and nothing stores."""
     database = click.option("--database", type=Text(), help="Database (catalog) to test as well; not stored.")
     schema = click.option("--schema", type=Text(), help="Schema to test as well; not stored.")
-    return _all([database, schema])
+    return all_of(database, schema)
 
 
 def complete_types(_ctx: click.Context, _param: click.Parameter, text: str) -> list[str]:
@@ -125,7 +131,9 @@ def _help(field: Field, verb: str) -> str:
     return "; ".join([f"{text[0].upper()}{text[1:]}", *notes]) + "."
 
 
-def _all(added: list[Command]) -> Callable[[Command], Command]:
+def all_of(*added: Command) -> Callable[[Command], Command]:
+    """Return a decorator that adds options, which help lists in this order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(added):  # click lists the option that was added last first
             command = option(command)

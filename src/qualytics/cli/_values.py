@@ -22,8 +22,8 @@ _MAX_FILE = 1_048_576
 _ENV_LINE = r"(?s)(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)\Z"
 
 
-def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """Take the field options out of `options` and return the fields to send, references resolved.
+def collect(ctx: click.Context, options: dict[str, Any], table: Mapping[str, Field] = BY_NAME) -> dict[str, Any]:
+    """Take the options that are fields of the table out of `options` and return them, references resolved.
 
     Every secret among them is remembered in the call for masking.
 
@@ -32,57 +32,30 @@ def collect(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         InvalidInput: bad references or bad JSON, all of them at once.
 
     """
-    stdin = [name for name in STDIN_FIELDS if options.pop(f"{name}_stdin", False)]
+    stdin = [field for name, field in table.items() if options.pop(f"{name}_stdin", False)]
     env_file = options.pop("env_file", None)
-    given = {name: value for name in BY_NAME if (value := options.pop(name, None)) is not None}
+    given = {name: value for name in table if (value := options.pop(name, None)) is not None}
     inside = {name: value for name in PARAMETER_OPTIONS if (value := options.pop(name, None)) is not None}
     _check_stdin(stdin, given)
     variables = os.environ if env_file is None else {**os.environ, **read_env_file(env_file)}
-    asked = [name for name, value in given.items() if BY_NAME[name].is_secret and value == "-"]
-    for name in asked:
-        _require_terminal(BY_NAME[name])
+    asked = [table[name] for name, value in given.items() if table[name].is_secret and value == "-"]
+    for field in asked:
+        _require_terminal(field)
     call = current(ctx)
-    call.typed = any(BY_NAME[name].is_secret and name not in asked and "${" not in given[name] for name in given)
+    call.typed = any(table[name].is_secret and value != "-" and "${" not in value for name, value in given.items())
     references = References(variables)
-    fields = {name: value if name in asked else _resolved(references, name, value) for name, value in given.items()}
+    fields = {name: _resolved(references, table[name], value) for name, value in given.items()}
     inside = {name: references.resolve("--" + name.replace("_", "-"), value) for name, value in inside.items()}
     references.finish()
     if inside:
         fields["parameters"] = _with_inside(fields.get("parameters", {}), inside)
     if references.used:
         call.note(f"resolved {' '.join(references.used)}")
-    fields |= {name: _from_prompt(BY_NAME[name]) for name in asked}
-    fields |= {name: _from_stdin(BY_NAME[name]) for name in stdin}
-    secrets = [Secret(value) for name, value in fields.items() if BY_NAME[name].is_secret]
-    call.remember(secrets, (value for name, value in fields.items() if not BY_NAME[name].is_secret))
+    fields |= {field.name: _from_prompt(field) for field in asked}
+    fields |= {field.name: _from_stdin(field) for field in stdin}
+    secrets = [Secret(value) for name, value in fields.items() if table[name].is_secret]
+    call.remember(secrets, (value for name, value in fields.items() if not table[name].is_secret))
     return fields
-
-
-def collect_text(ctx: click.Context, name: str, given: str | None, *, from_stdin: bool) -> str:
-    """Return a secret that is no field of a connection: given, resolved, asked for, or from standard input.
-
-    Raises:
-        UsageError: it is given twice or not at all, or cannot be asked for.
-        InvalidInput: a bad reference.
-
-    """
-    field = Field(name, str, name, is_secret=True, takes_refs=True)
-    _check_stdin([name] if from_stdin else [], {} if given is None else {name: given}, field)
-    if from_stdin:
-        value = _from_stdin(field)
-    elif given is None:
-        raise UsageError(
-            f"{field.option} is missing", f"or pipe it into {field.option}-stdin; {field.option} - asks for it"
-        )
-    elif given == "-":
-        _require_terminal(field)
-        value = _from_prompt(field)
-    else:
-        references = References(os.environ)
-        value = str(references.resolve(field.option, given))
-        references.finish()
-    current(ctx).remember([Secret(value)])
-    return value
 
 
 def choose(
@@ -109,7 +82,7 @@ def read_env_file(path: str) -> dict[str, str]:
         UsageError: the file cannot be read, or a line is something else; the line is not repeated.
 
     """
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     # Only these end a line: a password may hold one of the other characters that splitlines() takes.
     for number, line in enumerate(read_file(path, "--env-file").replace("\r\n", "\n").split("\n"), start=1):
         text = line.strip(" \t")
@@ -122,8 +95,8 @@ def read_env_file(path: str) -> dict[str, str]:
         value = match["value"].strip(" \t")
         if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
-        found[match["name"]] = value
-    return found
+        variables[match["name"]] = value
+    return variables
 
 
 def read_file(path: str, option: str) -> str:
@@ -149,15 +122,15 @@ def read_file(path: str, option: str) -> str:
         ) from exc
 
 
-def _check_stdin(stdin: list[str], given: Mapping[str, Any], field: Field | None = None) -> None:
+def _check_stdin(stdin: Sequence[Field], given: Mapping[str, Any]) -> None:
     if len(stdin) > 1:
         raise UsageError(
-            f"{' and '.join(BY_NAME[name].option + '-stdin' for name in stdin)} both want standard input",
-            f"give one of them in another way, as in {BY_NAME[stdin[0]].option} '${{NAME}}'",
+            f"{' and '.join(field.option + '-stdin' for field in stdin)} both want standard input",
+            f"give one of them in another way, as in {stdin[0].option} '${{NAME}}'",
         )
-    for name in stdin:
-        option = (field or BY_NAME[name]).option
-        if name in given:
+    for field in stdin:
+        option = field.option
+        if field.name in given:
             raise UsageError(f"{option} and {option}-stdin exclude each other", "drop one of the two")
         if _is_terminal():
             raise UsageError(
@@ -176,12 +149,11 @@ def _with_inside(parameters: dict[str, Any], inside: Mapping[str, Any]) -> dict[
     return parameters | {name: value for name, value in inside.items() if name not in given}
 
 
-def _resolved(references: References, name: str, value: str) -> Any:
-    field = BY_NAME[name]
+def _resolved(references: References, field: Field, value: str) -> Any:
     if field.type is dict:
         return references.resolve(field.option, _parameters(value))
     if field.takes_refs:
-        return references.resolve(field.option, value, may_be_empty=name == "password")
+        return references.resolve(field.option, value, may_be_empty=field.name == "password")
     return value
 
 

@@ -11,19 +11,18 @@ from qualytics.cli import _output as output
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Seconds, Text, Whole
-from qualytics.cli._values import collect_text
+from qualytics.cli._values import collect
 from qualytics.client import connect
 from qualytics.client.sign_in import login as signing_in
 from qualytics.errors import UsageError
+from qualytics.fields import Field
 from qualytics.secret import Secret
 from qualytics.settings import TOKEN_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qualytics.errors import QualyticsError
 
-_ONCE = "note: the token is shown this once; keep it where no one else reads it"
+_TOKEN = Field("token", str, "token", is_secret=True, takes_refs=True)
 
 
 @click.group(cls=SuggestingGroup)
@@ -36,48 +35,45 @@ def token() -> None:
     """Manage tokens: your own, and with the right those of others."""
 
 
-def _plane_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    added = (
-        click.option("--url", type=Text(), help="Control plane, as https://connections.example.com."),
-        click.option("--context", type=Text(), metavar="NAME", help="Name to keep it under.  [default: the current]"),
-        click.option("--ca-file", type=Text(), metavar="FILE", help="PEM file of a private certificate authority."),
-        click.option(
-            "--no-ssl-verify",
-            is_flag=True,
-            help="Accept any certificate; anybody on the network can then read the token.",
-        ),
-        click.option("--insecure-http", is_flag=True, help="Allow plain http to another host."),
-    )
-    for option in reversed(added):
-        command = option(command)
-    return command
+_control_plane_options = options.all_of(
+    click.option("--url", type=Text(), help="Control plane, as https://connections.example.com."),
+    click.option("--context", type=Text(), metavar="NAME", help="Name to keep it under.  [default: the current]"),
+    click.option("--ca-file", type=Text(), metavar="FILE", help="PEM file of a private certificate authority."),
+    click.option(
+        "--no-ssl-verify", is_flag=True, help="Accept any certificate; anybody on the network can then read the token."
+    ),
+    click.option("--insecure-http", is_flag=True, help="Allow plain http to another host."),
+)
 
 
 @group.command()
-@_plane_options
+@_control_plane_options
 @click.option("--no-browser", is_flag=True, help="Open no browser; the address to visit is on stderr.")
 @click.option(
     "--timeout", "timeout_s", type=Seconds(), default=signing_in.BROWSER_S, help="Seconds to wait.  [default: 120]"
 )
 @options.common_options()
 @click.pass_context
-def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: str, **given: Any) -> None:
+def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: str, **values: Any) -> None:
     """Sign in with a browser."""
-    name, found = _entry(given)
-    bearer, token_id = signing_in.with_browser(found, output.say, open_browser=not no_browser, timeout_s=timeout_s)
-    _keep(ctx, name, found, bearer, token_id, form)
+    name, entry = _entry(values)
+    bearer, token_id = signing_in.with_browser(entry, output.say, open_browser=not no_browser, timeout_s=timeout_s)
+    _keep(ctx, name, entry, bearer, token_id, form)
 
 
 @group.command()
-@_plane_options
+@_control_plane_options
 @click.option("--token", "bearer", type=Text(), help="Token (supports ${ENV_VAR}); - asks for it.")
 @click.option("--token-stdin", is_flag=True, help="Read the token from stdin.")
 @options.common_options()
 @click.pass_context
-def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: str, **given: Any) -> None:
+def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: str, **values: Any) -> None:
     """Sign in with a token that you have; it is checked before it is kept."""
-    name, found = _entry(given)
-    _keep(ctx, name, found, collect_text(ctx, "token", bearer, from_stdin=token_stdin), None, form)
+    name, entry = _entry(values)
+    fields = collect(ctx, {"token": bearer, "token_stdin": token_stdin}, {"token": _TOKEN})
+    if not fields:
+        raise UsageError("--token is missing", "or pipe it into --token-stdin; --token - asks for it")
+    _keep(ctx, name, entry, fields["token"], None, form)
 
 
 @group.command()
@@ -85,8 +81,8 @@ def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: 
 @click.pass_context
 def status(ctx: click.Context, /, *, form: str) -> None:
     """Show what the commands work on, and as whom."""
-    found, problem = signing_in.status()
-    output.write_document(found, form)
+    document, problem = signing_in.status()
+    output.write_document(document, form)
     _warn()
     _fail(ctx, problem)
 
@@ -96,8 +92,8 @@ def status(ctx: click.Context, /, *, form: str) -> None:
 @options.common_options()
 def logout(*, context: str | None, form: str) -> None:
     """Forget the token, and revoke it if `auth login` has made it."""
-    found, problem = signing_in.logout(context)
-    output.write_document(found, form)
+    document, problem = signing_in.logout(context)
+    output.write_document(document, form)
     if problem is not None:
         output.say(f"warning: the token is removed here, but not revoked: {output.escape(problem.message)}")
 
@@ -128,10 +124,10 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> N
     from datetime import UTC, datetime, timedelta
 
     with connect() as client:
-        found = client.tokens.create(name, expires_in_days, user)
-    output.write_document(found, form)
-    output.say(_ONCE)
-    if datetime.fromisoformat(found["expiration"]) < datetime.now(UTC) + timedelta(days=expires_in_days, minutes=-5):
+        document = client.tokens.create(name, expires_in_days, user)
+    output.write_document(document, form)
+    output.say(options.SHOWN_ONCE)
+    if datetime.fromisoformat(document["expiration"]) < datetime.now(UTC) + timedelta(days=expires_in_days, minutes=-5):
         output.say("note: it expires with the token that made it")
 
 
@@ -157,20 +153,19 @@ def revoke(*, record_id: int, form: str) -> None:
         output.write_document(client.tokens.revoke(record_id), form)
 
 
-def _entry(given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    ca_file = given["ca_file"]
+def _entry(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return signing_in.entry(
-        given["context"],
-        given["url"],
-        ca_file=ca_file,
-        ssl_verify=False if given["no_ssl_verify"] else None,
-        insecure_http=given["insecure_http"] or None,
+        values["context"],
+        values["url"],
+        ca_file=values["ca_file"],
+        ssl_verify=False if values["no_ssl_verify"] else None,
+        insecure_http=values["insecure_http"] or None,
     )
 
 
-def _keep(ctx: click.Context, name: str, found: dict[str, Any], bearer: str, token_id: int | None, form: str) -> None:
+def _keep(ctx: click.Context, name: str, entry: dict[str, Any], bearer: str, token_id: int | None, form: str) -> None:
     current(ctx).remember([Secret(bearer)])
-    document = signing_in.keep(name, found, bearer, token_id)
+    document = signing_in.keep(name, entry, bearer, token_id)
     output.write_document(document, form)
     _warn()
     _warn_of_variables()

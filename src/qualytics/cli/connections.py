@@ -37,12 +37,12 @@ def group() -> None:
 @options.common_options()
 @click.pass_context
 def create(
-    ctx: click.Context, /, *, dry_run: bool, run_test: bool, timeout_s: float | None, form: str, **given: Any
+    ctx: click.Context, /, *, dry_run: bool, run_test: bool, timeout_s: float | None, form: str, **values: Any
 ) -> None:
     """Create a connection."""
-    scope = _scope(given)
+    scope = _scope(values)
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
-    fields = collect(ctx, given)
+    fields = collect(ctx, values)
     if dry_run:
         output.write_document(preview(fields), form)
         return
@@ -71,12 +71,12 @@ def update(
     run_test: bool,
     timeout_s: float | None,
     form: str,
-    **given: Any,
+    **values: Any,
 ) -> None:
     """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
-    scope = _scope(given)
+    scope = _scope(values)
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
-    fields = collect(ctx, given)
+    fields = collect(ctx, values)
     fields |= unset_fields(unset, fields, options.UNSETTABLE)
     with connect() as client:
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
@@ -86,8 +86,7 @@ def update(
 
 
 @group.command()
-@options.id_option("Connection ID.")
-@options.name_option("Connection name.")
+@options.record_options("Connection ID.", "Connection name.")
 @options.common_options()
 def get(*, record_id: int | None, name: str | None, form: str) -> None:
     """Retrieve a connection by ID or name. Secrets are masked in the response.
@@ -95,8 +94,8 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
     Specify either --id or --name, not both.
     """
     with connect() as client:
-        found = choose(record_id, name, client.connections.find)
-        output.write_document(client.connections.get(found), form)
+        connection_id = choose(record_id, name, client.connections.find)
+        output.write_document(client.connections.get(connection_id), form)
 
 
 @group.command("list")
@@ -122,8 +121,7 @@ def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, 
 
 
 @group.command()
-@options.id_option("Connection ID to delete.")
-@options.name_option("Connection name.")
+@options.record_options("Connection ID to delete.", "Connection name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
 def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str) -> None:
@@ -133,13 +131,12 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str)
     datastores first.
     """
     with connect() as client:
-        found = choose(record_id, name, client.connections.find)
-        output.write_document(client.connections.delete(found, dry_run=dry_run), form)
+        connection_id = choose(record_id, name, client.connections.find)
+        output.write_document(client.connections.delete(connection_id, dry_run=dry_run), form)
 
 
 @group.command()
-@options.id_option("Connection ID to test.")
-@options.name_option("Connection name.", "record_name")
+@options.record_options("Connection ID to test.", "Connection name.", "record_name")
 @options.field_options(TEST)
 @options.timeout_option()
 @options.place_options()
@@ -153,26 +150,26 @@ def test(
     record_name: str | None,
     timeout_s: float | None,
     form: str,
-    **given: Any,
+    **values: Any,
 ) -> None:
     """Test connectivity with saved or overridden credentials, which are not stored.
 
     With --type instead of --id or --name: test settings that are not stored.
     """
     is_stored = record_id is not None or record_name is not None
-    if is_stored and given["type"] is not None:
+    if is_stored and values["type"] is not None:
         raise UsageError("--type is for settings that are not stored", "leave out --type, or --id and --name")
-    if not is_stored and given["type"] is None:
+    if not is_stored and values["type"] is None:
         raise UsageError("there is nothing to test", "give --id or --name, or --type with settings")
-    scope = _scope(given)
-    fields = collect(ctx, given)
+    scope = _scope(values)
+    fields = collect(ctx, values)
     with connect() as client:
         if not is_stored:
             what, report = "the test", client.connections.test_unsaved(fields, timeout_s=timeout_s, scope=scope)
         else:
-            found = choose(record_id, record_name, client.connections.find)
-            what = f"the test of connection {found}"
-            report = client.connections.test(found, fields, timeout_s=timeout_s, scope=scope)
+            connection_id = choose(record_id, record_name, client.connections.find)
+            what = f"the test of connection {connection_id}"
+            report = client.connections.test(connection_id, fields, timeout_s=timeout_s, scope=scope)
     show_report(ctx, what, report, form)
 
 
@@ -186,14 +183,13 @@ def types(*, name: str | None, form: str) -> None:
 
 
 @group.command()
-@options.id_option("Connection ID.")
-@options.name_option("Connection name.")
+@options.record_options("Connection ID.", "Connection name.")
 @options.common_options()
 def usages(*, record_id: int | None, name: str | None, form: str) -> None:
     """List the datastores that use a connection."""
     with connect() as client:
-        found = choose(record_id, name, client.connections.find)
-        output.write_list(client.connections.usages(found), form)
+        connection_id = choose(record_id, name, client.connections.find)
+        output.write_list(client.connections.usages(connection_id), form)
 
 
 for command in discovery.COMMANDS:
@@ -220,8 +216,8 @@ def warn(warnings: Iterable[str]) -> None:
         output.say(f"warning: {output.escape(warning)}")
 
 
-def _scope(given: dict[str, Any]) -> Scope:
-    return Scope(given.pop("database"), given.pop("schema"))
+def _scope(values: dict[str, Any]) -> Scope:
+    return Scope(values.pop("database"), values.pop("schema"))
 
 
 def _check_test(*, dry_run: bool, run_test: bool, timeout_s: float | None, scope: Scope) -> None:

@@ -51,15 +51,15 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
 @options.common_options()
 @click.pass_context
-def create(ctx: click.Context, /, *, dry_run: bool, form: str, **given: Any) -> None:
+def create(ctx: click.Context, /, *, dry_run: bool, form: str, **values: Any) -> None:
     """Create a datastore on the connection that --connection-id or --connection-name names.
 
     With --type, create the connection as well; --connection-name is then its name. Both are stored, or neither.
     """
-    fields = _fields({name: given.pop(name) for name in _OWN})
-    if given["type"] is not None:
-        fields = _with_new_connection(fields, collect(ctx, given))
-    elif surplus := [name for name, value in given.items() if value is not None and value is not False]:
+    fields = _fields({name: values.pop(name) for name in _OWN})
+    if values["type"] is not None:
+        fields = _with_new_connection(fields, collect(ctx, values))
+    elif surplus := [name for name, value in values.items() if value is not None and value is not False]:
         option = f"--{surplus[0].replace('_', '-')}"
         raise UsageError(f"{option} is for a new connection", f"add --type, or leave out {option}")
     if dry_run:
@@ -77,9 +77,9 @@ def create(ctx: click.Context, /, *, dry_run: bool, form: str, **given: Any) -> 
 @options.unset_option(_UNSETTABLE)
 @click.option("--dry-run", is_flag=True, help="Print the datastore as it would become; store nothing.")
 @options.common_options()
-def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: str, **given: Any) -> None:
+def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: str, **values: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
-    fields = _fields(given)
+    fields = _fields(values)
     fields |= unset_fields(unset, fields, _UNSETTABLE)
     with connect() as client:
         document = client.datastores.update(record_id, _with_id(client, fields), dry_run=dry_run)
@@ -88,14 +88,13 @@ def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: str, 
 
 
 @group.command()
-@options.id_option("Datastore ID.")
-@options.name_option("Datastore name.")
+@options.record_options("Datastore ID.", "Datastore name.")
 @options.common_options()
 def get(*, record_id: int | None, name: str | None, form: str) -> None:
     """Show a datastore by ID or name."""
     with connect() as client:
-        found = _chosen(client, record_id, name)
-        output.write_document(client.datastores.get(found), form)
+        datastore_id = _chosen(client, record_id, name)
+        output.write_document(client.datastores.get(datastore_id), form)
 
 
 @group.command("list")
@@ -109,8 +108,7 @@ def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
 
 
 @group.command()
-@options.id_option("Datastore ID to delete.")
-@options.name_option("Datastore name.")
+@options.record_options("Datastore ID to delete.", "Datastore name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
 def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str) -> None:
@@ -121,17 +119,16 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str)
 
 
 @group.command()
-@options.id_option("Datastore ID to verify.")
-@options.name_option("Datastore name.")
+@options.record_options("Datastore ID to verify.", "Datastore name.")
 @options.timeout_option()
 @options.common_options()
 @click.pass_context
 def verify(ctx: click.Context, *, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
     """Test the connection of a datastore with its database and schema."""
     with connect() as client:
-        found = _chosen(client, record_id, name)
-        report = client.datastores.verify(found, timeout_s=timeout_s)
-    show_report(ctx, f"the verification of datastore {found}", report, form)
+        datastore_id = _chosen(client, record_id, name)
+        report = client.datastores.verify(datastore_id, timeout_s=timeout_s)
+    show_report(ctx, f"the verification of datastore {datastore_id}", report, form)
 
 
 def _chosen(client: Client, record_id: int | None, name: str | None) -> int:

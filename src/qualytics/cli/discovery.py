@@ -24,20 +24,18 @@ _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to lo
 
 
 @click.command(cls=Command)
-@options.id_option("Connection ID.")
-@options.name_option("Connection name.")
+@options.record_options("Connection ID.", "Connection name.")
 @options.timeout_option()
 @options.common_options()
 def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
     """List the catalogs (databases) that a connection can see, and which of them are datastores."""
     with connect() as client:
-        found = choose(record_id, name, client.connections.find)
-        _write(client.discovery.catalogs(found, timeout_s=timeout_s), form)
+        connection_id = choose(record_id, name, client.connections.find)
+        _write(client.discovery.catalogs(connection_id, timeout_s=timeout_s), form)
 
 
 @click.command(cls=Command)
-@options.id_option("Connection ID.")
-@options.name_option("Connection name.")
+@options.record_options("Connection ID.", "Connection name.")
 @_catalog
 @options.timeout_option()
 @options.common_options()
@@ -46,13 +44,12 @@ def schemas(
 ) -> None:
     """List the schemas of a catalog, and which of them are datastores."""
     with connect() as client:
-        found = choose(record_id, name, client.connections.find)
-        _write(client.discovery.schemas(found, catalog=catalog, timeout_s=timeout_s), form)
+        connection_id = choose(record_id, name, client.connections.find)
+        _write(client.discovery.schemas(connection_id, catalog=catalog, timeout_s=timeout_s), form)
 
 
 @click.command(cls=Command)
-@options.id_option("Connection ID.")
-@options.name_option("Connection name.")
+@options.record_options("Connection ID.", "Connection name.")
 @_catalog
 @click.option("--schema", type=Text(), help="Schema to look into.")
 @click.option("--prefix", type=Text(), help="What names begin with; of an object store, the folder.")
@@ -76,8 +73,8 @@ def tables(
     """
     listing = Listing("tables", page["prefix"] or "", _offset(page["after"]), page["limit"])
     with connect() as client:
-        found = choose(record_id, name, client.connections.find)
-        document = client.discovery.tables(found, listing, catalog=catalog, schema=schema, timeout_s=timeout_s)
+        connection_id = choose(record_id, name, client.connections.find)
+        document = client.discovery.tables(connection_id, listing, catalog=catalog, schema=schema, timeout_s=timeout_s)
         output.write_document(document, form)
 
 
