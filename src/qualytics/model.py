@@ -134,13 +134,13 @@ class Item(NamedTuple):
 class Scope(Struct):
     """What of a connection a test looks at, beside the login.
 
-    `entrances` are databases that may be entered where none is named: those of the connection's datastores.
+    `login_databases` are databases to log in to where none is named: those of the connection's datastores.
     """
 
     database: str | None = None
     schema: str | None = None
     root_path: str | None = None
-    entrances: tuple[str, ...] = ()
+    login_databases: tuple[str, ...] = ()
 
 
 EVERYWHERE = Scope()

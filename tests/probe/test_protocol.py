@@ -217,7 +217,7 @@ def test_the_child_reads_the_plan_that_was_written(plan, size):
     shown = {name: secret.reveal() for name, secret in read.secrets.items()}
     assert shown == {name: secret.reveal() for name, secret in plan.secrets.items()}
     assert directory == "/own"
-    names = ("type", "values", "timeout_s", "database", "schema", "root_path", "entrances", "ssl_mode", "policy")
+    names = ("type", "values", "timeout_s", "database", "schema", "root_path", "login_databases", "ssl_mode", "policy")
     for name in names:
         assert getattr(read, name) == getattr(plan, name), name
     if plan.listing is None:

@@ -124,7 +124,7 @@ class Target(Struct, frozen=False):
 
     `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has;
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
-    takes one. `entrances` are databases to log in to where none was named. `timeout_s` is what is left of the
+    takes one. `login_databases` are databases to log in to where none was named. `timeout_s` is what is left of the
     deadline. `path` is the file of an embedded type,
     `uri` that of an object store. `on_second_host` is called with the second host that a login speaks to, and what for.
     """
@@ -148,7 +148,7 @@ class Target(Struct, frozen=False):
     database: str | None = None
     schema: str | None = None
     root_path: str | None = None
-    entrances: tuple[str, ...] = ()
+    login_databases: tuple[str, ...] = ()
     fetch_size: int = 1_000
     max_parallelization: int | None = None
     address: str = ""

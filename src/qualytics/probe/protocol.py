@@ -45,7 +45,7 @@ _MAX_PID = 1 << 22  # of 64-bit Linux
 class Plan(Struct, eq=True):
     """One test: the type, its non-secret values, its secrets, and what to look at.
 
-    `entrances` are databases that may be entered where none is named. `ssl_mode` is what a connection without one of
+    `login_databases` are databases to log in to where none is named. `ssl_mode` is what a connection without one of
     its own gets: auto here, verify on a control plane. With a `listing` the last stage lists that, in place of its
     query. Without a `policy` a test may reach whatever this machine can, as the embedded store's own user may.
     """
@@ -57,7 +57,7 @@ class Plan(Struct, eq=True):
     database: str | None = None
     schema: str | None = None
     root_path: str | None = None
-    entrances: tuple[str, ...] = ()
+    login_databases: tuple[str, ...] = ()
     ssl_mode: str = "auto"
     listing: Listing | None = None
     policy: Policy | None = None
@@ -77,7 +77,7 @@ class Plan(Struct, eq=True):
         """Return what clears the words of drivers and servers of this test's secrets."""
         from qualytics.masking import Masking  # no listing of a store needs it
 
-        public = (self.type, self.values, self.database, self.schema, self.root_path, self.entrances)
+        public = (self.type, self.values, self.database, self.schema, self.root_path, self.login_databases)
         return Masking(self.secrets.values(), public=get(self.type).public_members, given=public)
 
     def encode(self, directory: str) -> bytes:
@@ -98,7 +98,7 @@ def read_plan(descriptor: int) -> tuple[Plan, str] | None:
     document = json.loads(line)
     directory = document.pop("directory")
     document["secrets"] = {name: Secret(text) for name, text in document["secrets"].items()}
-    document["entrances"] = tuple(document["entrances"])
+    document["login_databases"] = tuple(document["login_databases"])
     if document["listing"] is not None:
         document["listing"] = Listing(**document["listing"])
     if document["policy"] is not None:

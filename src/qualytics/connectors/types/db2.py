@@ -46,7 +46,7 @@ def arguments(target: Target, port: int | None = None) -> dict[str, str]:
 
     `port` is that of a tunnel on this machine; without one the driver is given the target's address.
     """
-    database = target.database or next(iter(target.entrances), _USUAL_DATABASE)
+    database = target.database or next(iter(target.login_databases), _USUAL_DATABASE)
     if not DATABASE.fit(database):
         raise refuse("unknown_db", f"no Db2 database can be called {database!r}", "check --database", stage="database")
     return {

@@ -224,7 +224,7 @@ def connect(target: Target) -> Any:
 
 
 def _log_in_anywhere(target: Target) -> Any:
-    names = (*target.entrances, *_USUAL_DATABASES, target.username)
+    names = (*target.login_databases, *_USUAL_DATABASES, target.username)
     return log_in_to_first(names, lambda database: log_in(target, database))
 
 

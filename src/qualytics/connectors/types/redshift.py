@@ -145,7 +145,7 @@ def connect(target: Target) -> Any:
         os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # the driver has no argument for trusted roots
     if target.database is not None:
         return _log_in(target, target.database)
-    return log_in_to_first((*target.entrances, *_USUAL_DATABASES), lambda database: _log_in(target, database))
+    return log_in_to_first((*target.login_databases, *_USUAL_DATABASES), lambda database: _log_in(target, database))
 
 
 def _log_in(target: Target, database: str) -> Any:

@@ -89,7 +89,7 @@ def arguments(target: Target) -> dict[str, Any]:
         "autocommit": True,
         "timeout": max(1, int(target.timeout_s)),
     }
-    if database := target.database or next(iter(target.entrances), None):
+    if database := target.database or next(iter(target.login_databases), None):
         options["Database"] = database
     if not _is_principal(target):
         options |= {"UID": target.username, "PWD": target.password.reveal() if target.password is not None else ""}
@@ -127,9 +127,8 @@ def connect(target: Target) -> Any:
 
 
 def _is_principal(target: Target) -> bool:
-    # A type that knows only service principals has no other default.
-    default = PRINCIPAL if target.type == "fabric" else BASIC
-    return bool(target.parameters.get("authentication_type", default) == PRINCIPAL)
+    # As `requires` sees to: whoever else logs in has no tenant, whatever the type's default is.
+    return target.parameters.get("tenant_id") is not None
 
 
 class _Provider:

@@ -43,7 +43,7 @@ def make_target(plan: Plan, directory: str) -> Target:
         database=plan.database,
         schema=plan.schema,
         root_path=plan.root_path,
-        entrances=plan.entrances,
+        login_databases=plan.login_databases,
         fetch_size=values.get("jdbc_fetch_size") or 1_000,
         max_parallelization=values.get("max_parallelization"),
         tls=make_tls(mode, parameters, directory) if encrypted else None,

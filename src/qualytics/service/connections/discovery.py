@@ -88,7 +88,7 @@ class Discovery:
             policy.require_same_target(self._context, connection, asked)
             asked = with_secrets(asked, stored)
             datastores = list(self._context.store.datastores.of_connection(connection_id))
-            report = self._asked(asked, listing, tests.with_entrances(scope, datastores), limit_s, connection_id)
+            report = self._asked(asked, listing, tests.with_login_databases(scope, datastores), limit_s, connection_id)
             action.record_alone("done", what=listing.what)
         items = _documents(asked.connector, listing.what, scope, report.items, datastores)
         after = listing.skip + len(report.items)

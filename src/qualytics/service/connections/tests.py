@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # More would be logins that nobody waits for.
-_MAX_ENTRANCES = 3
+_MAX_LOGIN_DATABASES = 3
 
 
 class Report(dict[str, Any]):
@@ -54,7 +54,7 @@ def discover(
         database=scope.database,
         schema=scope.schema,
         root_path=scope.root_path,
-        entrances=scope.entrances,
+        login_databases=scope.login_databases,
         ssl_mode=SHARED_SSL_MODE if context.is_shared else SSL_MODE,
         listing=listing,
         policy=policy.policy_of(context.settings),
@@ -126,12 +126,12 @@ def _check(tested: Draft, scope: Scope) -> None:
     problems.finish()
 
 
-def with_entrances(scope: Scope, datastores: Iterable[Datastore]) -> Scope:
-    """Return a scope that enters by the database of one of these where it names none."""
+def with_login_databases(scope: Scope, datastores: Iterable[Datastore]) -> Scope:
+    """Return a scope that logs in to the database of one of these where it names none."""
     if scope.database is not None:
         return scope
     found = dict.fromkeys(datastore.database for datastore in datastores if datastore.database)
-    return replace(scope, entrances=tuple(found)[:_MAX_ENTRANCES])
+    return replace(scope, login_databases=tuple(found)[:_MAX_LOGIN_DATABASES])
 
 
 def check_place(connector: Connector, scope: Scope) -> None:

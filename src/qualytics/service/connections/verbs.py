@@ -125,7 +125,7 @@ class Connections:
                     document.version = before.version if dry_run else document.version
                     return document
                 stored = store.connections.secrets(connection_id)
-                scope = tests.with_entrances(scope, store.datastores.of_connection(connection_id))
+                scope = tests.with_login_databases(scope, store.datastores.of_connection(connection_id))
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
             with self._context.writing() as store:
                 before = self._at_version(store, connection_id, before.version)
@@ -273,7 +273,7 @@ class Connections:
             tested = merge(before, overrides, self._context.settings.policy)
             policy.require_allowed(self._context.settings, tested.connector, tested.values)
             policy.require_same_target(self._context, before, tested)
-            scope = tests.with_entrances(scope, self._context.store.datastores.of_connection(connection_id))
+            scope = tests.with_login_databases(scope, self._context.store.datastores.of_connection(connection_id))
             report, detected = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.shared.preamble import MYSQL, begins_mysql, leave_to_driver
+from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.types.jdbc import url as urls
 from qualytics.connectors.types.jdbc.errors import reported
 
@@ -112,7 +112,7 @@ def connect(target: Target) -> Any:
         if not os.path.isfile(jar):
             hint = "check jars in --parameters; the files must be on this machine"
             raise refuse("driver_missing", f"there is no file {jar!r}", hint, stage="login")
-    _check_server(target, urls.parse(target.uri or "").dialect.first)
+    _check_server(target, urls.parse(target.uri or "").dialect)
     import jpype
 
     start(target)
@@ -128,10 +128,8 @@ def connect(target: Target) -> Any:
     return handle
 
 
-def _check_server(target: Target, first: str | None) -> None:
-    if first == "client":
-        leave_to_driver(target, "this driver's protocol")
-    elif first == "mysql":
-        leave_to_driver(target, MYSQL, begins_mysql)
+def _check_server(target: Target, dialect: urls.Dialect) -> None:
+    if dialect.may_begin is not None:
+        leave_to_driver(target, dialect.protocol, dialect.may_begin)
     elif target.sock is not None:
         target.sock.close()

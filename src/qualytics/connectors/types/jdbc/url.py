@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import TYPE_CHECKING
 
+from qualytics.connectors.shared.preamble import MYSQL, begins_mysql, nothing
 from qualytics.structs import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FORM = "must be such as jdbc:name://host:port/database"
 _URL = re.compile(
@@ -33,7 +38,8 @@ class Dialect(Struct):
     `verified` those beside them where the URL has a certificate verified by name of its mode, and
     `seconds` and `millis` name those that take the time limit; `query` is the cheapest true query;
     `is_catalog` says that the URL's database is what discovery calls a catalog; `mark` divides properties;
-    `first` says who speaks first, the client or a server of the MySQL family; None where that is not known.
+    `protocol` is what messages call the server's protocol, `may_begin` knows what a server says before it is spoken
+    to; None where that is not known.
     """
 
     port: int | None = None
@@ -47,7 +53,8 @@ class Dialect(Struct):
     is_catalog: bool = False
     mark: str = "?&"
     database: re.Pattern[str] = _DATABASE
-    first: str | None = "client"
+    protocol: str = "this driver's protocol"
+    may_begin: Callable[[bytes], bool] | None = nothing
 
 
 _MYSQL = Dialect(
@@ -64,7 +71,8 @@ _MYSQL = Dialect(
     millis=("connectTimeout", "socketTimeout"),
     query="select 1",
     is_catalog=True,
-    first="mysql",
+    protocol=MYSQL,
+    may_begin=begins_mysql,
 )
 _TDS_TLS = ("encrypt", "trustServerCertificate", "hostNameInCertificate")
 _H2 = {"fixed": {"IFEXISTS": "TRUE"}, "query": "select 1", "mark": ";;", "database": _PATH}
@@ -93,7 +101,7 @@ DIALECTS: dict[str, Dialect] = {
     "derby": Dialect(1527, tls=("ssl",), query="values (1)", mark=";;"),
     "db2": Dialect(50_000, query="values (1)"),
 }  # fmt: skip
-_UNKNOWN = Dialect(first=None)
+_UNKNOWN = Dialect(may_begin=None)
 _TLS_SCHEMES = frozenset({"h2:ssl", "hsqldb:hsqls"})
 _TLS_ON = frozenset({"ssl", "sslmode", "encrypt", "usessl", "requiressl"})
 _TLS_OFF = frozenset({"false", "off", "disable", "disabled", "no", "prefer", "allow", "preferred", "optional"})
