@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 from qualytics.connectors import Refusal, Target, Tls
-from qualytics.connectors.types.snowflake.arguments import account, arguments, environment
+from qualytics.connectors.types.snowflake.login import account, arguments, environment
 from qualytics.secret import Secret
 
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import serialization
 
 from qualytics.connectors import Refusal, Target
 from qualytics.connectors.shared.pem import private_key_der
-from qualytics.connectors.types.snowflake.arguments import arguments
 from qualytics.connectors.types.snowflake.errors import classify
+from qualytics.connectors.types.snowflake.login import arguments
 from qualytics.secret import Secret
 from tests.support.snowflake_service import new_key, pem
 

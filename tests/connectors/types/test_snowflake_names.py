@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qualytics.connectors.types.snowflake.names import identifier
+from qualytics.connectors.types.snowflake.catalog import identifier
 
 
 @pytest.mark.parametrize(

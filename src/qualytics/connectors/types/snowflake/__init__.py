@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Server
+from qualytics.connectors.contract import Connector, Param, tls_params
 from qualytics.connectors.shared.pem import key_fault
-from qualytics.connectors.types.snowflake.arguments import PARAMS
+from qualytics.connectors.types.snowflake import catalog
 from qualytics.connectors.types.snowflake.errors import ERRORS, classify
 from qualytics.connectors.types.snowflake.login import connect
-from qualytics.connectors.types.snowflake.names import catalogs, schemas, tables
-from qualytics.connectors.types.snowflake.session import run, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qualytics.connectors.contract import Target
+PARAMS = (
+    *tls_params(("auto", "verify")),
+    Param(
+        "role",
+        str,
+        "role of the session",
+        harmless="what the user may do once logged in, of what the account has granted; the login is the same",
+    ),
+    Param(
+        "warehouse",
+        str,
+        "warehouse of the session",
+        harmless="what computes queries, once the user has logged in",
+    ),
+    Param(
+        "authentication_type",
+        str,
+        "BASIC: a password; KEYPAIR: a PEM private key in password, its passphrase in passphrase",
+        choices=("BASIC", "KEYPAIR"),
+        default="BASIC",
+    ),
+)
 
 
 def requires(values: Mapping[str, Any], _secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -23,12 +42,6 @@ def requires(values: Mapping[str, Any], _secrets_set: frozenset[str]) -> Iterato
     mode = (values.get("parameters") or {}).get("authentication_type")
     if mode == "KEYPAIR" and (fault := key_fault(values.get("password"))):
         yield ("password", *fault)
-
-
-def check(handle: Any, target: Target) -> Server:
-    """Ask for the version, which needs no warehouse."""
-    version = str(run(handle, "select current_version()", target.fetch_size)[0][0])
-    return Server("Snowflake", version.split(maxsplit=1)[0])
 
 
 CONNECTOR = Connector(
@@ -48,14 +61,14 @@ CONNECTOR = Connector(
     requires=requires,
     tls="direct",
     open=connect,
-    select=select,
-    check=check,
+    select=catalog.select,
+    check=catalog.check,
     classify=classify,
     explain=ERRORS.explain,
     signature=r"(?i)snowflake|\A(?:25|26|29|39)\d{4}\Z|\b\d{6} \(\w{5}\): ",
-    catalogs=catalogs,
-    schemas=schemas,
-    tables=tables,
+    catalogs=catalog.catalogs,
+    schemas=catalog.schemas,
+    tables=catalog.tables,
     verified="emulator: fakesnow, which takes any login, role and warehouse; refusals from a server of the tests",
     authentication=(
         ("BASIC", "username and password"),
