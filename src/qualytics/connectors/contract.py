@@ -198,8 +198,7 @@ class Connector(Struct, kw_only=True):
     writes it into a string with a grammar: a header, a URL, a descriptor, a line of a file;
     `identity` is what `username` is: user, client id or access key id; `proof` what logs in where no user name is given;
     `username_optional`: some way of logging in goes without a user name, and `requires` knows which;
-    `extra` is the extra of the package that installs `driver` (an import name) from `distribution`;
-    both are None where the driver is part of Python.
+    `driver` is an import name, `distribution` that of its package where it is another one.
 
     Functions, all run in the child process of a test only: `open(target)` connects and logs in and
     returns a handle; `select(handle, target)` checks the database, schema or role that were given;
@@ -236,10 +235,11 @@ class Connector(Struct, kw_only=True):
 
     type: str
     title: str
-    kind: str
     example: str
+    driver: str
     open: Callable[[Target], Any]
     check: Callable[[Any, Target], Server]
+    kind: str = "jdbc"
     close: Callable[[Any], None] = lambda handle: handle.close()
     select: Callable[[Any, Target], None] | None = None
     classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
@@ -257,8 +257,6 @@ class Connector(Struct, kw_only=True):
     tls: str = "none"
     aliases: tuple[str, ...] = ()
     default_port: int | None = None
-    extra: str | None = None
-    driver: str | None = None
     distribution: str | None = None
     fields: tuple[str, ...] = ("host", "port", "username", "password")
     required: tuple[str, ...] = ("host",)
@@ -279,6 +277,11 @@ class Connector(Struct, kw_only=True):
     forks: bool = True
 
     @property
+    def extra(self) -> str | None:
+        """Return the extra of this package that installs the driver, None where that is part of Python."""
+        return None if self.driver in sys.stdlib_module_names else self.type
+
+    @property
     def stages(self) -> tuple[str, ...]:
         """Return the stages of a test, in order."""
         if self.kind == "embedded":
@@ -288,17 +291,17 @@ class Connector(Struct, kw_only=True):
 
     def driver_version(self) -> str | None:
         """Return the version of the installed driver, None when it is not installed."""
-        if self.driver is None or not _is_installed(self.driver):
+        if not _is_installed(self.driver):
             return None
-        if self.distribution is None:  # part of Python itself
+        if self.extra is None:
             return sys.version.split()[0]
         import importlib.metadata  # 16 ms, which no listing should pay
 
-        return importlib.metadata.version(self.distribution)
+        return importlib.metadata.version(self.distribution or self.driver)
 
     def require_driver(self) -> None:
         """Raise DriverMissing when the driver cannot be imported; nothing is imported."""
-        if self.driver and not _is_installed(self.driver):
+        if not _is_installed(self.driver):
             raise DriverMissing(
                 f"the driver for {self.type} is not installed",
                 f"pip install 'qualytics[{self.extra}]'",

@@ -206,7 +206,7 @@ def _private(name: str, path: Path, is_kind: Any, kind: str, mode: int) -> _Chec
 def _type(connector: Connector, java: str | None, *, do_import: bool) -> dict[str, Any]:
     version = connector.driver_version()
     loads = None
-    if do_import and version is not None and connector.driver is not None:
+    if do_import and version is not None:
         loads = importable(connector.driver)
     return {
         "type": connector.type,

@@ -207,9 +207,7 @@ def check(handle: Any, _target: Target) -> Server:
 CONNECTOR = Connector(
     type="athena",
     title="Amazon Athena",
-    kind="jdbc",
     default_port=443,
-    extra="athena",
     driver="pyathena",
     distribution="PyAthena",
     required=(),

@@ -273,9 +273,7 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="bigquery",
     title="Google BigQuery",
-    kind="jdbc",
     default_port=443,
-    extra="bigquery",
     driver="google.cloud.bigquery",
     distribution="google-cloud-bigquery",
     fields=("password",),

@@ -106,9 +106,7 @@ def check(handle: Any, _target: Target) -> Server:
 CONNECTOR = Connector(
     type="databricks",
     title="Databricks",
-    kind="jdbc",
     default_port=443,
-    extra="databricks",
     driver="databricks.sql",
     distribution="databricks-sql-connector",
     identity="client id",

@@ -125,7 +125,6 @@ CONNECTOR = Connector(
     title="Databricks Unity Catalog",
     kind="native",
     default_port=443,
-    extra="databricks_native",
     driver="databricks.sdk",
     distribution="databricks-sdk",
     fields=("host", "catalog", "catalog_type", "username", "password"),

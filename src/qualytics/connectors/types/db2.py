@@ -277,9 +277,7 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="db2",
     title="Db2",
-    kind="jdbc",
     default_port=50_000,
-    extra="db2",
     driver="ibm_db",
     distribution="ibm-db",
     params=(

@@ -251,9 +251,7 @@ def check(handle: Any, _target: Target) -> Server:
 CONNECTOR = Connector(
     type="dremio",
     title="Dremio",
-    kind="jdbc",
     default_port=32_010,
-    extra="dremio",
     driver="adbc_driver_flightsql",
     distribution="adbc-driver-flightsql",
     proof="the access token",

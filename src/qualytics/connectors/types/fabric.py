@@ -11,7 +11,6 @@ CONNECTOR = replace(
     title="Microsoft Fabric",
     aliases=(),
     identity="client id",
-    extra="fabric",
     params=sqlserver.params(("auto", "verify", "require"), (sqlserver.PRINCIPAL,)),
     requires=sqlserver.requires(sqlserver.PRINCIPAL),
     example=(

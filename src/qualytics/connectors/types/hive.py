@@ -184,9 +184,7 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="hive",
     title="Apache Hive",
-    kind="jdbc",
     default_port=10_000,
-    extra="hive",
     driver="impala",
     distribution="impyla",
     params=(

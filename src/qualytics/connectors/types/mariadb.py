@@ -9,6 +9,5 @@ CONNECTOR = replace(
     mysql.CONNECTOR,
     type="mariadb",
     title="MariaDB",
-    extra="mariadb",
     verified="real server: MariaDB 10.11",
 )

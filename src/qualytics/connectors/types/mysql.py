@@ -296,9 +296,7 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="mysql",
     title="MySQL",
-    kind="jdbc",
     default_port=3306,
-    extra="mysql",
     driver="pymysql",
     distribution="PyMySQL",
     params=(

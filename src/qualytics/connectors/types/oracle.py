@@ -257,11 +257,8 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="oracle",
     title="Oracle",
-    kind="jdbc",
     default_port=1521,
-    extra="oracle",
     driver="oracledb",
-    distribution="oracledb",
     params=PARAMS,
     grammar={"service_name": SERVICE, "sid": SERVICE},
     scope=("schema",),

@@ -249,12 +249,9 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="postgresql",
     title="PostgreSQL",
-    kind="jdbc",
     aliases=("postgres",),
     default_port=5432,
-    extra="postgresql",
     driver="psycopg",
-    distribution="psycopg",
     params=(
         *tls_params(),
         Param(

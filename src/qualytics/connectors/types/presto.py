@@ -40,7 +40,6 @@ CONNECTOR = replace(
     trino.CONNECTOR,
     type="presto",
     title="Presto",
-    extra="presto",
     driver="prestodb",
     distribution="presto-python-client",
     example="--host presto.example.com --port 8443 --username '${DB_USER}' --password '${DB_PASSWORD}'",

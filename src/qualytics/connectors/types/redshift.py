@@ -260,9 +260,7 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="redshift",
     title="Amazon Redshift",
-    kind="jdbc",
     default_port=5439,
-    extra="redshift",
     driver="redshift_connector",
     distribution="redshift-connector",
     params=(

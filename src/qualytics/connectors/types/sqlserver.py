@@ -333,10 +333,8 @@ def explain(text: str) -> Verdict | None:
 CONNECTOR = Connector(
     type="sqlserver",
     title="SQL Server",
-    kind="jdbc",
     aliases=("mssql",),
     default_port=PORT,
-    extra="sqlserver",
     driver="mssql_python",
     distribution="mssql-python",
     params=params(SSL_MODES, (BASIC, PRINCIPAL)),

@@ -10,7 +10,6 @@ CONNECTOR = replace(
     type="synapse",
     title="Azure Synapse",
     aliases=(),
-    extra="synapse",
     # Azure's gateways take no connection without TLS.
     params=sqlserver.params(("auto", "verify", "require"), (sqlserver.BASIC, sqlserver.PRINCIPAL)),
     example="--host workspace.sql.azuresynapse.net --username '${DB_USER}' --password '${DB_PASSWORD}'",

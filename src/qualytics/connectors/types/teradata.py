@@ -210,11 +210,8 @@ def check(handle: Any, target: Target) -> Server:  # noqa: ARG001 - the contract
 CONNECTOR = Connector(
     type="teradata",
     title="Teradata",
-    kind="jdbc",
     default_port=PLAIN_PORT,
-    extra="teradata",
     driver="teradatasql",
-    distribution="teradatasql",
     params=PARAMS,
     grammar={"account": ACCOUNT},
     scope=("schema",),

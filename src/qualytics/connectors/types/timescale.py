@@ -48,7 +48,6 @@ CONNECTOR = replace(
     type="timescale",
     title="TimescaleDB",
     aliases=("timescaledb",),
-    extra="timescale",
     check=check,
     schemas=schemas,
     tables=tables,

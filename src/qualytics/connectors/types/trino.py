@@ -283,11 +283,8 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="trino",
     title="Trino",
-    kind="jdbc",
     default_port=8080,
-    extra="trino",
     driver="trino",
-    distribution="trino",
     params=PARAMS,
     grammar=GRAMMAR,
     scope=("database", "schema"),

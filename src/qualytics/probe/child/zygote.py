@@ -80,7 +80,7 @@ def _prepare(type_: str) -> str | None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
     try:
         tls.warm_up()
-        for name in (*_COMMON, get(type_).driver or "qualytics"):
+        for name in (*_COMMON, get(type_).driver):
             importlib.import_module(name)
         get(type_).driver_version()  # fills caches
     except Exception as exc:  # noqa: BLE001 - a driver's import may fail in any way; the test itself will say how

@@ -188,7 +188,7 @@ class Zygotes:
         """
         connector = get(type_)
         driver = connector.driver
-        if driver is not None and connector.forks and driver not in self._unfit:
+        if connector.forks and driver not in self._unfit:
             # Where an import fails, crashes or hangs, a test of its own will say how.
             with contextlib.suppress(Unfit, Lost):
                 return self._fork(driver, connector, directory)

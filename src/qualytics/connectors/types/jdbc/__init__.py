@@ -87,8 +87,6 @@ def check(handle: Any, target: Target) -> Server:
 CONNECTOR = Connector(
     type="jdbc",
     title="JDBC",
-    kind="jdbc",
-    extra="jdbc",
     driver="jpype",
     distribution="JPype1",
     needs_java=True,

@@ -47,9 +47,7 @@ def requires(values: Mapping[str, Any], _secrets_set: frozenset[str]) -> Iterato
 CONNECTOR = Connector(
     type="snowflake",
     title="Snowflake",
-    kind="jdbc",
     default_port=443,
-    extra="snowflake",
     driver="snowflake.connector",
     distribution="snowflake-connector-python",
     fields=("host", "port", "username", "password", "passphrase"),
