@@ -42,7 +42,7 @@ def target(type_: str, *, tls: Tls | None = None, password: str | None = "secret
     """Return a target as the child makes it, for a server called db.example.com."""
     given = {"parameters": {}, "timeout_s": 10.0, "directory": "/nowhere", "host": "db.example.com", "port": 1234}
     secret = Secret(password) if password is not None else None
-    return Target(type_, **{**given, "username": "ann", "password": secret, "tls": tls, **values})
+    return Target(type_, **{**given, "username": "ann", "password": secret, "tls": tls or Tls(), **values})
 
 
 def encrypted(mode: str = "verify", ca_file: str | None = "/roots.pem") -> Tls:

@@ -100,9 +100,9 @@ class Tls(Struct, frozen=False):
     asked, whether TLS is used; None means nobody asked yet.
     """
 
-    mode: str
-    context: ssl.SSLContext | None
-    ca_file: str | None
+    mode: str = "disable"
+    context: ssl.SSLContext | None = None
+    ca_file: str | None = None
     active: bool | None = None
 
     @property
@@ -125,8 +125,7 @@ class Target(Struct, frozen=False):
     `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has;
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
     takes one. `login_databases` are databases to log in to where none was named. `timeout_s` is what is left of the
-    deadline. `path` is the file of an embedded type,
-    `uri` that of an object store. `on_second_host` is called with the second host that a login speaks to, and what for.
+    deadline. `uri` is also the path of an embedded type's file. `on_second_host` is called with the second host that a login speaks to, and what for.
     """
 
     type: str
@@ -139,12 +138,10 @@ class Target(Struct, frozen=False):
     username: str | None = None
     password: Secret | None = None
     passphrase: Secret | None = None
-    path: str = ""
-    uri: str | None = None
+    uri: str = ""
     access_key: Secret | None = None
     secret_key: Secret | None = None
     catalog: str | None = None
-    catalog_type: str | None = None
     database: str | None = None
     schema: str | None = None
     root_path: str | None = None
@@ -153,8 +150,18 @@ class Target(Struct, frozen=False):
     max_parallelization: int | None = None
     address: str = ""
     sock: socket.socket | None = None
-    tls: Tls | None = None
+    tls: Tls = field(default_factory=Tls)
     on_second_host: Callable[[str | None], None] | None = None
+
+    @property
+    def dialled(self) -> str:
+        """Return the address that was dialled, the host where none is known."""
+        return self.address or self.host
+
+    @property
+    def password_text(self) -> str:
+        """Return the password, empty where none is set."""
+        return self.password.reveal() if self.password is not None else ""
 
     def ask(self, second: str | None) -> None:
         """Say which second host is asked from now on, as `second_host` words it; None is the connection's own."""

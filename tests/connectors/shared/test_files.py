@@ -83,7 +83,7 @@ def duck(tmp_path):
     path = tmp_path / "sales.duckdb"
     duckdb.connect(path).execute("create table t (n int)").close()
     (tmp_path / "secret.csv").write_text("1,2\n")
-    handle = get("duckdb").open(suite.target("duckdb", path=str(path)))
+    handle = get("duckdb").open(suite.target("duckdb", uri=str(path)))
     yield handle
     handle.close()
 
@@ -112,7 +112,7 @@ def test_an_open_duckdb_reads_writes_and_loads_nothing_beside_its_file(duck, sql
 def test_an_open_sqlite_file_is_not_written_and_loads_nothing(tmp_path):
     path = tmp_path / "sales.sqlite"
     sqlite3.connect(path).execute("create table t (n int)").connection.close()
-    handle = get("sqlite").open(suite.target("sqlite", path=str(path)))
+    handle = get("sqlite").open(suite.target("sqlite", uri=str(path)))
     for sql in ("insert into t values (1)", "create table u (n int)", "select load_extension('/tmp/evil.so')"):
         with pytest.raises(sqlite3.Error):
             handle.execute(sql)

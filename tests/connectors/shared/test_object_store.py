@@ -36,7 +36,7 @@ def target(kind, uri, secrets, parameters=None, **more):
         host=place.host,
         port=place.port,
         uri=uri,
-        tls=more.pop("tls", Tls("auto", None, None) if place.https else None),
+        tls=more.pop("tls", Tls("auto", None, None) if place.https else Tls()),
         **{name: Secret(value) for name, value in secrets.items()},
         **more,
     )

@@ -137,7 +137,7 @@ def test_the_driver_goes_to_the_address_that_was_checked_whatever_the_name_is_by
             host="pinned.invalid",
             port=port,
             address="127.0.0.1",
-            tls=Tls("verify", None, str(root_file), active=True) if scheme == "https" else None,
+            tls=Tls("verify", None, str(root_file), active=True) if scheme == "https" else Tls(),
         )
         target.parameters["ssl_root_cert_file"] = str(root_file)
         with pytest.raises(object_store.StoreError, match="403"):

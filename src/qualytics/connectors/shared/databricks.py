@@ -67,7 +67,7 @@ def bearer(target: Target) -> str:
         Refusal: nothing is set, or no HTTP header can carry it.
 
     """
-    secret = target.password.reveal() if target.password is not None else ""
+    secret = target.password_text
     if not secret:  # the driver would open a browser
         raise refuse("config", "no password is set", "give a token, or a service principal's secret, with --password")
     token = (

@@ -82,10 +82,11 @@ def base_url(target: Target) -> str:
 
     Over plain http, which no certificate holds to a name, it is the IP address that was dialled.
     """
-    host = bracketed(target.host if target.tls is not None else target.address or target.host)
-    port = "" if target.tls is not None and target.port == 443 else f":{target.port}"
+    https = target.tls.mode != "disable"
+    host = bracketed(target.host if https else target.dialled)
+    port = "" if https and target.port == 443 else f":{target.port}"
     path = urlsplit(target.parameters.get("endpoint_url", "")).path.rstrip("/")
-    return f"{'http' if target.tls is None else 'https'}://{host}{port}{path}"
+    return f"{'https' if https else 'http'}://{host}{port}{path}"
 
 
 def bracketed(host: str) -> str:
@@ -123,8 +124,7 @@ def pin(session: Any, *origins: str, roots: str | bool) -> Any:
 
 def roots_of(target: Target) -> str | bool:
     """Return what `pin` takes: the trusted roots of a target."""
-    tls = target.tls
-    return tls is None or ((tls.ca_file or True) if tls.verified else False)
+    return target.tls.mode != "require" and (target.tls.ca_file or True)
 
 
 # learn.microsoft.com, "Microsoft Entra authentication and authorization error codes".

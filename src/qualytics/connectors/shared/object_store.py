@@ -96,8 +96,8 @@ def driver_options(target: Target) -> dict[str, Any]:
     `tls`, which comes first, does trust them alone.
     """
     limit = timedelta(seconds=target.timeout_s)
-    client: dict[str, Any] = {"allow_http": target.tls is None, "connect_timeout": limit, "timeout": limit}
-    if target.tls is not None:
+    client: dict[str, Any] = {"allow_http": target.tls.mode == "disable", "connect_timeout": limit, "timeout": limit}
+    if target.tls.mode != "disable":
         client["allow_invalid_certificates"] = not target.tls.verified
         if target.tls.ca_file and target.parameters.keys() & {"ssl_root_cert", "ssl_root_cert_file"}:
             with open(target.tls.ca_file, "rb") as file:
@@ -133,12 +133,12 @@ def arguments(
     from qualytics.connectors.shared.preamble import expect_silence
 
     expect_silence(target)
-    addresses = {(target.host.lower(), target.port): target.address or target.host}
+    addresses = {(target.host.lower(), target.port): target.dialled}
     for host, purpose in login_hosts.items():
         with target.asking(host, purpose), create_connection((host, 443), target.timeout_s) as sock:
             addresses[host, 443] = sock.getpeername()[0]
     options = driver_options(target)
-    if target.tls is not None:
+    if target.tls.mode != "disable":
         from qualytics.connectors.shared.proxy import start_proxy
 
         def tell(host: str) -> None:
@@ -152,7 +152,7 @@ def open_store(store_class: Any, arguments: dict[str, Any], target: Target) -> O
     """Build the driver's store from its arguments and list the first page under the uri's path."""
     with short_errors():
         store = store_class(**arguments)
-    return first_page(store, target, clean_path((target.uri or "").partition("://")[2].partition("/")[2]))
+    return first_page(store, target, clean_path(target.uri.partition("://")[2].partition("/")[2]))
 
 
 def first_page(store: Any, target: Target, prefix: str) -> OpenStore:

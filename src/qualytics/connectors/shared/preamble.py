@@ -125,11 +125,11 @@ def expect_silence(target: Target, protocol: str = "HTTP", may_begin: Callable[[
     The drivers take the first bytes of an endless stream for a bad answer, of another protocol for a
     length in gigabytes, and some ask again for ever. Raises as `require_silence`.
     """
-    if target.tls is not None and target.tls.mode != "disable":
+    if target.tls.mode != "disable":
         return
     from socket import create_connection
 
-    with create_connection((target.address or target.host, target.port), target.timeout_s) as sock:
+    with create_connection((target.dialled, target.port), target.timeout_s) as sock:
         require_silence(sock, protocol, may_begin)
 
 

@@ -39,9 +39,9 @@ def tunnel(target: Target) -> int:
 
 
 def _secure(target: Target) -> ssl.SSLSocket:
-    if target.tls is None or target.tls.context is None:
+    if target.tls.context is None:
         raise ValueError("no TLS context")
-    sock = socket.create_connection((target.address or target.host, target.port), target.timeout_s)
+    sock = socket.create_connection((target.dialled, target.port), target.timeout_s)
     return target.tls.context.wrap_socket(sock, server_hostname=target.host)
 
 

@@ -62,7 +62,7 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
 
 def config(target: Target) -> dict[str, Any]:
     """Return the settings of obstore's AzureStore."""
-    _, container, account, _ = split_uri(target.uri or "")
+    _, container, account, _ = split_uri(target.uri)
     return {
         "container_name": container,
         "account_name": account,

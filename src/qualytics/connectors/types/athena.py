@@ -72,7 +72,7 @@ def arguments(target: Target) -> dict[str, Any]:
     parameters = target.parameters
     return {
         "aws_access_key_id": target.username,
-        "aws_secret_access_key": target.password.reveal() if target.password is not None else "",
+        "aws_secret_access_key": target.password_text,
         "region_name": region_of({"host": target.host, "parameters": parameters}),
         "endpoint_url": base_url(target),
         "verify": roots_of(target),

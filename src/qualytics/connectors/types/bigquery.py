@@ -123,12 +123,12 @@ def _all_roots(target: Target) -> str | bool:
     """Return a file with the roots of the connection and the public ones: Google's own address needs these."""
     import certifi
 
-    given = target.tls.ca_file if target.tls is not None else None
-    if given is None:
+    own_roots = target.tls.ca_file
+    if own_roots is None:
         return True
     path = os.path.join(target.directory, "token-roots.pem")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as out:
-        for source in (given, certifi.where()):
+        for source in (own_roots, certifi.where()):
             with open(source, encoding="utf-8") as text:
                 out.write(text.read() + "\n")
     return path

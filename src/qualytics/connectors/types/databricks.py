@@ -46,8 +46,8 @@ def arguments(target: Target, token: str) -> dict[str, Any]:
         "_retry_stop_after_attempts_count": 1,
         "_retry_stop_after_attempts_duration": target.timeout_s,
         "_respect_server_retry_after_header": True,  # else any 5xx is asked again, and its words are lost
-        "_tls_trusted_ca_file": tls.ca_file if tls is not None else None,
-        "_tls_no_verify": tls is not None and not tls.verified,
+        "_tls_trusted_ca_file": tls.ca_file,
+        "_tls_no_verify": not tls.verified,
     }
 
 

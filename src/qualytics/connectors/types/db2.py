@@ -38,7 +38,7 @@ def requires(values: Mapping[str, Any], _secrets: frozenset[str]) -> Iterator[tu
 def is_encrypted(target: Target) -> bool:
     """Say whether TLS is spoken: as `ssl` says, else when ssl_mode demands it; Db2 has a port of its own for it."""
     ssl = target.parameters.get("ssl")
-    return bool(ssl) or (ssl is None and target.tls is not None and target.tls.mode == "verify")
+    return bool(ssl) or (ssl is None and target.tls.mode == "verify")
 
 
 def arguments(target: Target, port: int | None = None) -> dict[str, str]:
@@ -52,7 +52,7 @@ def arguments(target: Target, port: int | None = None) -> dict[str, str]:
     return {
         "Database": database,
         "Protocol": "TCPIP",
-        "Hostname": target.address or target.host if port is None else "127.0.0.1",
+        "Hostname": target.dialled if port is None else "127.0.0.1",
         "ServiceName": str(port or target.port),
         "ConnectTimeout": str(max(1, int(target.timeout_s))),
     }
@@ -83,7 +83,7 @@ def credentials(target: Target) -> tuple[str, str]:
         Refusal: the driver would not send them as they are.
 
     """
-    login = target.username or "", target.password.reveal() if target.password is not None else ""
+    login = target.username or "", target.password_text
     for name, value in zip(("user name", "password"), login, strict=True):
         if not can_send(value):
             cause = f"ibm-db cannot send a {name} that holds a semicolon or a character beyond U+FFFF"
@@ -96,8 +96,7 @@ def connect(target: Target) -> Any:
     from qualytics.connectors.shared.tunnel import tunnel  # brings ssl, which knowing a type does not need
 
     tls, encrypted = target.tls, is_encrypted(target)
-    if tls is not None:
-        tls.active = encrypted
+    tls.active = encrypted
     login = credentials(target)
     arguments(target)  # refuses what can be no database before the server is asked
     leave_to_driver(target, "DRDA, Db2's protocol")
@@ -105,7 +104,7 @@ def connect(target: Target) -> Any:
     import ibm_db  # after the variables that it reads are set
     import ibm_db_dbi
 
-    in_clear = encrypted or tls is None or tls.mode == "disable"
+    in_clear = encrypted or tls.mode == "disable"
     try:
         return ibm_db_dbi.Connection(_log_in(ibm_db.connect, login, in_clear=in_clear))
     except Exception as exc:  # noqa: BLE001 - the driver has no other class

@@ -65,8 +65,8 @@ def connect(target: Target) -> Any:
 
 def address(target: Target) -> str:
     """Return where the driver connects, made of the dialled address and the port alone."""
-    scheme = "grpc+tls" if target.tls is not None and target.tls.active else "grpc+tcp"
-    return f"{scheme}://{bracketed(target.address or target.host)}:{target.port}"
+    scheme = "grpc+tls" if target.tls.active else "grpc+tcp"
+    return f"{scheme}://{bracketed(target.dialled)}:{target.port}"
 
 
 def arguments(target: Target) -> dict[str, str]:
@@ -83,7 +83,7 @@ def arguments(target: Target) -> dict[str, str]:
 def _login(target: Target) -> dict[str, str]:
     tls = target.tls
     secret = target.password.reveal() if target.password is not None else None
-    if secret is not None and tls is not None and not tls.active and tls.mode != "disable":
+    if secret is not None and not tls.active and tls.mode != "disable":
         raise refuse("tls", "the server offers no TLS, and the secret would go out in clear text", _CLEAR)
     if target.parameters.get("authentication_type") == "ACCESS_TOKEN":
         return {f"{_OPTION}authorization_header": f"Bearer {secret}"}
@@ -93,7 +93,7 @@ def _login(target: Target) -> dict[str, str]:
 def _security(target: Target) -> dict[str, str]:
     # The name goes to the server as well: for its certificate and its authority with TLS, for its authority without.
     tls = target.tls
-    if tls is None or not tls.active:
+    if not tls.active:
         return {f"{_CLIENT}authority": f"{bracketed(target.host)}:{target.port}"}
     options = {f"{_CLIENT}tls_override_hostname": target.host}
     if not tls.verified:

@@ -106,10 +106,10 @@ _CONFIG = {
 
 def connect(target: Target) -> Any:
     """Open the file for reading only; it is never created."""
-    require_file(target.path, DUCKDB)
+    require_file(target.uri, DUCKDB)
     import duckdb
 
-    return duckdb.connect(target.path, read_only=True, config=dict(_CONFIG))
+    return duckdb.connect(target.uri, read_only=True, config=dict(_CONFIG))
 
 
 def select(handle: Any, target: Target) -> None:

@@ -26,7 +26,7 @@ def config(target: Target) -> dict[str, Any]:
     token_uri is never asked.
     """
     return {
-        "bucket": object_store.split_bucket(target.uri or "", "gs")[0],
+        "bucket": object_store.split_bucket(target.uri, "gs")[0],
         "base_url": base_url(target),
         "service_account_key": google.checked_key(object_store.secret_of(target, "secret_key"), "secret_key"),
         "skip_signature": False,

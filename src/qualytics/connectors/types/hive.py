@@ -55,7 +55,7 @@ def connect(target: Target) -> Any:
     import impala.dbapi
 
     tls = target.tls
-    if target.password is not None and tls is not None and not tls.active and tls.mode == "auto":
+    if target.password is not None and not tls.active and tls.mode == "auto":
         raise refuse("tls", "the server offers no TLS, and the password would go out in clear text", _CLEAR)
     handle = impala.dbapi.connect(**arguments(target))
     handle.cursor().close()  # opens the session
@@ -66,7 +66,7 @@ def arguments(target: Target) -> dict[str, Any]:
     """Return the keyword arguments of impala.dbapi.connect; it has no timeout over HTTP."""
     tls, parameters = target.tls, target.parameters
     http = parameters.get("transport") == "http"
-    encrypted = tls is not None and bool(tls.active)
+    encrypted = bool(tls.active)
     return {
         "host": target.host,
         "port": target.port,
@@ -77,8 +77,8 @@ def arguments(target: Target) -> dict[str, Any]:
         "use_http_transport": http,
         "http_path": parameters.get("http_path", "cliservice").lstrip("/") if http else "",
         "use_ssl": encrypted,
-        "ca_cert": tls.ca_file if encrypted and tls is not None and tls.verified else None,
-        "verify_cert": encrypted and tls is not None and tls.verified,
+        "ca_cert": tls.ca_file if encrypted and tls.verified else None,
+        "verify_cert": encrypted and tls.verified,
         "timeout": None if http else target.timeout_s,
         "retries": 1,
         "user_agent": "qualytics",

@@ -37,7 +37,7 @@ def arguments(target: Target) -> dict[str, Any]:
         "port": target.port,
         "user": target.username,
         # As bytes: PyMySQL encodes a text as Latin-1.
-        "password": target.password.reveal().encode() if target.password is not None else b"",
+        "password": target.password_text.encode(),
         "charset": "utf8mb4",
         "cursorclass": SSCursor,
         "autocommit": True,
@@ -48,10 +48,10 @@ def arguments(target: Target) -> dict[str, Any]:
         "write_timeout": target.timeout_s,
     }
     tls = target.tls
-    if tls is not None and tls.active:
+    if tls.active:
         return options | {"ssl": tls.context}
     options["ssl_disabled"] = True
-    if tls is not None and tls.mode == "auto":
+    if tls.mode == "auto":
         options["auth_plugin_map"] = {
             **dict.fromkeys(("mysql_clear_password", "dialog", "sha256_password", "mysql_old_password"), _NeedsTls),
             "caching_sha2_password": _FastSha2,

@@ -57,17 +57,15 @@ def requires(values: Mapping[str, Any], _secrets: frozenset[str]) -> Iterator[tu
 def is_encrypted(target: Target) -> bool:
     """Say whether TLS is spoken: as the protocol says, else when ssl_mode demands it; a TCP port offers none."""
     protocol = target.parameters.get("protocol")
-    return protocol == "TCPS" or (
-        protocol is None and target.tls is not None and target.tls.mode in {"verify", "require"}
-    )
+    return protocol == "TCPS" or (protocol is None and target.tls.mode in {"verify", "require"})
 
 
 def arguments(target: Target) -> dict[str, Any]:
     """Return the keyword arguments of oracledb.connect; what names this machine and its user is not sent."""
     options: dict[str, Any] = {
         "user": target.username,
-        "password": target.password.reveal() if target.password is not None else "",
-        "host": target.address or target.host,
+        "password": target.password_text,
+        "host": target.dialled,
         "port": target.port,
         "protocol": "tcp",
         "tcp_connect_timeout": target.timeout_s,
@@ -79,7 +77,7 @@ def arguments(target: Target) -> dict[str, Any]:
     for name in ("service_name", "sid"):
         if name in target.parameters:
             options[name] = target.parameters[name]
-    if is_encrypted(target) and target.tls is not None:
+    if is_encrypted(target):
         # The certificate is checked against the name.
         options |= {
             "host": target.host,
@@ -240,8 +238,7 @@ def connect(target: Target) -> Any:
     """Log in to the service."""
     import oracledb
 
-    if target.tls is not None:
-        target.tls.active = is_encrypted(target)
+    target.tls.active = is_encrypted(target)
     leave_to_driver(target, "Oracle Net")
     handle = oracledb.connect(**arguments(target))
     handle.call_timeout = max(1, int(target.timeout_s * 1_000))

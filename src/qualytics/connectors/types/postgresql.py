@@ -49,9 +49,9 @@ def arguments(target: Target) -> dict[str, Any]:
     if target.password is not None:
         options["password"] = target.password.reveal()
     tls = target.tls
-    if tls is None or not tls.active:
+    if not tls.active:
         options["sslmode"] = "disable"
-        if tls is not None and tls.mode == "auto":
+        if tls.mode == "auto":
             options["require_auth"] = f"{_NO_TICKETS},!password"
     elif tls.verified:
         options |= {"sslmode": "verify-full", "sslrootcert": tls.ca_file, "sslcertmode": "disable"}

@@ -141,7 +141,7 @@ _USUAL_DATABASES = ("dev", "template1")
 
 def connect(target: Target) -> Any:
     """Log in to the given database, else to the first that lets this user in."""
-    if target.tls is not None and target.tls.active and target.tls.ca_file:
+    if target.tls.active and target.tls.ca_file:
         os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # the driver has no argument for trusted roots
     if target.database is not None:
         return _log_in(target, target.database)
@@ -166,7 +166,7 @@ def _log_in(target: Target, database: str) -> Any:
 def login(target: Target, database: str) -> tuple[str | None, str | None]:
     """Return user and password for a database: the connection's own, or those that a role gives."""
     if aws.is_role(target.parameters):
-        if target.tls is None or not target.tls.active:
+        if not target.tls.active:
             raise refuse("tls", "the server offers no TLS, which IAM_ROLE needs")
         return _role_login(target, database)
     return target.username, target.password.reveal() if target.password is not None else None
@@ -180,7 +180,7 @@ def arguments(target: Target, database: str, user: str | None, password: str | N
         "user": user,
         "password": password if password is not None else "",
         "database": database,
-        "ssl": target.tls is not None and bool(target.tls.active),
+        "ssl": bool(target.tls.active),
         "sslmode": "verify-full",
         "timeout": target.timeout_s,
         "application_name": target.parameters.get("application_name", "qualytics"),

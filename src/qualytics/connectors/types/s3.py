@@ -36,7 +36,7 @@ def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator
 def config(target: Target) -> dict[str, Any]:
     """Return the settings of obstore's S3Store with the connection's own keys."""
     return {
-        "bucket": object_store.split_bucket(target.uri or "", "s3")[0],
+        "bucket": object_store.split_bucket(target.uri, "s3")[0],
         "endpoint": base_url(target),
         "region": region_of(target.parameters),
         "virtual_hosted_style_request": False,

@@ -94,8 +94,8 @@ def classify(exc: BaseException) -> Verdict | None:
 
 def connect(target: Target) -> sqlite3.Connection:
     """Open the file for reading only; it is never created."""
-    require_file(target.path, SQLITE, EMPTY)  # which SQLite takes for a database without tables
-    handle = sqlite3.connect(f"file:{quote(target.path)}?mode=ro", uri=True, timeout=target.timeout_s)
+    require_file(target.uri, SQLITE, EMPTY)  # which SQLite takes for a database without tables
+    handle = sqlite3.connect(f"file:{quote(target.uri)}?mode=ro", uri=True, timeout=target.timeout_s)
     handle.text_factory = as_text
     handle.execute("pragma trusted_schema = off")
     return handle
@@ -106,8 +106,8 @@ def check(handle: sqlite3.Connection, target: Target) -> Server:
     cursor = handle.cursor()
     cursor.arraysize = target.fetch_size
     cursor.execute("select count(*) from sqlite_schema").fetchmany()
-    _require_whole(handle, target.path)
-    is_empty = not os.path.getsize(target.path)
+    _require_whole(handle, target.uri)
+    is_empty = not os.path.getsize(target.uri)
     warnings = ("the file is empty: a database without tables, or a copy that failed",) if is_empty else ()
     return Server("SQLite", sqlite3.sqlite_version, warnings)
 

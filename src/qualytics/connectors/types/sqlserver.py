@@ -78,7 +78,7 @@ def arguments(target: Target) -> dict[str, Any]:
 
     The host goes in by name: Azure's gateways look at it.
     """
-    parameters, mode = target.parameters, target.tls.mode if target.tls is not None else "disable"
+    parameters, mode = target.parameters, target.tls.mode
     options: dict[str, Any] = {
         "Server": f"tcp:{target.host},{target.port}",
         "Encrypt": "Optional" if mode == "disable" else "Mandatory",
@@ -92,7 +92,7 @@ def arguments(target: Target) -> dict[str, Any]:
     if database := target.database or next(iter(target.login_databases), None):
         options["Database"] = database
     if not _is_principal(target):
-        options |= {"UID": target.username, "PWD": target.password.reveal() if target.password is not None else ""}
+        options |= {"UID": target.username, "PWD": target.password_text}
     return options
 
 
@@ -101,7 +101,7 @@ def credential(target: Target) -> dict[str, Any]:
     return {
         "tenant_id": target.parameters.get("tenant_id"),
         "client_id": target.username,
-        "client_secret": target.password.reveal() if target.password is not None else "",
+        "client_secret": target.password_text,
         "authority": _AUTHORITY,  # never one that the server names
         "disable_instance_discovery": True,
         "retry_total": 0,
@@ -118,7 +118,7 @@ def connect(target: Target) -> Any:
 
     leave_to_driver(target, "the TDS protocol")
     mssql_python.pooling(enabled=False)
-    if target.tls is not None and target.tls.verified and target.tls.ca_file:
+    if target.tls.verified and target.tls.ca_file:
         os.environ["SSL_CERT_FILE"] = target.tls.ca_file  # where the ODBC driver's OpenSSL looks for roots
     options = arguments(target)
     if _is_principal(target):

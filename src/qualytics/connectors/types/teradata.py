@@ -61,7 +61,7 @@ def endpoint(values: Mapping[str, Any]) -> Endpoint:
 
 def sslmode(target: Target) -> str:
     """Return the driver's mode; under auto the port says whether TLS is offered."""
-    mode = target.tls.mode if target.tls is not None else "disable"
+    mode = target.tls.mode
     if mode == "auto":
         mode = "verify" if target.port == _TLS_PORT else "disable"
     return {"verify": "VERIFY-FULL", "require": "REQUIRE", "disable": "DISABLE"}[mode]
@@ -77,10 +77,10 @@ def arguments(target: Target) -> dict[str, Any]:
     mode = sslmode(target)
     port = "dbs_port" if mode == "DISABLE" else "https_port"
     options: dict[str, Any] = {
-        "host": target.host if mode == "VERIFY-FULL" else target.address or target.host,
+        "host": target.host if mode == "VERIFY-FULL" else target.dialled,
         port: str(target.port),
         "user": target.username,
-        "password": target.password.reveal() if target.password is not None else "",
+        "password": target.password_text,
         "sslmode": mode,
         "logmech": target.parameters.get("logmech", "TD2"),
         "encryptdata": "true" if target.parameters.get("encryptdata") else "false",
@@ -90,7 +90,7 @@ def arguments(target: Target) -> dict[str, Any]:
         "connect_timeout": str(int(target.timeout_s * 1_000)),
         "logon_timeout": str(max(1, int(target.timeout_s))),
     }
-    if mode == "VERIFY-FULL" and target.tls is not None and target.tls.ca_file:
+    if mode == "VERIFY-FULL" and target.tls.ca_file:
         options["sslca"] = target.tls.ca_file
     if "account" in target.parameters:
         options["account"] = target.parameters["account"]
@@ -192,8 +192,7 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
 def connect(target: Target) -> Any:
     """Log in, to the user's own database."""
     options = arguments(target)
-    if target.tls is not None:
-        target.tls.active = options["sslmode"] != "DISABLE"
+    target.tls.active = options["sslmode"] != "DISABLE"
     leave_to_driver(target, "the Teradata protocol")
     import teradatasql  # takes a second: not for another kind of server
 

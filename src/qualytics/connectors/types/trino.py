@@ -64,7 +64,7 @@ def common_arguments(target: Target) -> dict[str, Any]:
         "port": target.port,
         "user": target.username,
         "source": target.parameters.get("source", "qualytics"),
-        "http_scheme": "https" if target.tls is not None and target.tls.active else "http",
+        "http_scheme": "https" if target.tls.active else "http",
         "max_attempts": 1,
         "request_timeout": target.timeout_s,
     }
@@ -77,7 +77,7 @@ def credentials(target: Target) -> tuple[str | bytes, str | bytes] | None:
     """
     if target.password is None:
         return None
-    if target.tls is None or not target.tls.active:
+    if not target.tls.active:
         raise refuse(
             "tls",
             "the server offers no TLS, and a password goes over https only",

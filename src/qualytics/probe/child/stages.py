@@ -143,10 +143,8 @@ class Stages:
             if self._guard is not None:
                 self._guard.pin(target.host, target.address)
             self._send(Connected(target.address, target.port, *sock.getsockname()[:2]))
-        if target.tls is not None:
+        if connector.tls != "none":
             self._encrypt(sock, target.tls)
-        elif connector.tls != "none":  # an endpoint of this machine over plain http
-            self._send(_NOT_ENCRYPTED)
         if connector.tls in {"none", "driver", "own"}:
             target.sock = sock
         else:
@@ -173,7 +171,7 @@ class Stages:
     def _login(self) -> Any:
         # Return the handle; None where the server let the user in, but into no database, and nobody had named one.
         connector, target = self._connector, self._target
-        own = connector.tls == "own" and target.tls is not None and target.tls.mode != "disable"
+        own = connector.tls == "own" and target.tls.mode != "disable"
         if not self._handshake_due:
             self._begin("tls" if own else "login")
             if target.sock is not None and connector.greet is not None:
@@ -188,7 +186,7 @@ class Stages:
         if self._handshake_due:
             raise Refusal(Verdict("tls", "the driver logged in without the TLS that was asked of it"))
         self._end(ok=True)
-        if own and target.tls is not None:
+        if own:
             with self.stage("login"):
                 self._own_tls(target.tls)
         return handle
@@ -231,8 +229,7 @@ class Stages:
 
     def secured(self, sock: ssl.SSLSocket) -> None:
         """Send what a finished handshake agreed on."""
-        tls = self._target.tls
-        verified = tls is not None and tls.verified
+        verified = self._target.tls.verified
         self._send(describe(sock, verified=verified))
         if not verified:
             self._send(_NOT_VERIFIED)
@@ -278,7 +275,7 @@ class Stages:
             return verdict  # of another host than the one that would be looked at
         left_s = target.timeout_s - (time.monotonic() - self._since)
         vague = verdict.cause is None and verdict.failure_class in _BROKEN
-        encrypted = target.tls is not None and target.tls.mode != "disable" and target.tls.active is not False
+        encrypted = target.tls.mode != "disable" and target.tls.active is not False
         looks = (kind == "own" and verdict.failure_class == "tls") or (kind in _LOOKED_AT and vague)
         if encrypted and looks and self._stage in {"tls", "login"} and left_s > 2 * _LOOK_S:
             greet = self._connector.greet if kind == "preamble" else None

@@ -30,7 +30,7 @@ _LEAST_S = 0.001  # 0 would mean not to wait at all, and to fail otherwise
 def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
     """Return the TLS settings of a connection; PEM text is written to a 0600 file in `directory`."""
     if mode == "disable":
-        return Tls(mode, None, None)
+        return Tls()
     if mode == "require":
         return Tls(mode, _judging(_unverified(), Roots(None, from_connection=False)), None)
     ca_file = parameters.get("ssl_root_cert_file")
@@ -137,7 +137,7 @@ def ended_for(target: Target, greet: Callable[[socket.socket], bool] | None, tim
     """
     from socket import create_connection
 
-    if target.tls is None or target.tls.context is None:
+    if target.tls.context is None:
         return None
     target.tls.context.check_hostname = target.tls.verified  # a driver may have turned it off, to compare by itself
     end = time.monotonic() + timeout_s
@@ -147,7 +147,7 @@ def ended_for(target: Target, greet: Callable[[socket.socket], bool] | None, tim
         return sock
 
     try:
-        with create_connection((target.address or target.host, target.port), timeout_s) as sock:
+        with create_connection((target.dialled, target.port), timeout_s) as sock:
             if greet is not None and not greet(within(sock)):
                 return None
             with handshake(within(sock), target.tls, target.host) as secure:

@@ -68,7 +68,7 @@ def statement_of(handle: Any, target: Target) -> Any:
 @reported()
 def check(handle: Any, target: Target) -> Server:
     """Run the cheapest query where it is known, else JDBC's own check; then read what the server says of itself."""
-    url = urls.parse(target.uri or "")
+    url = urls.parse(target.uri)
     if url.dialect.query is not None:
         statement = statement_of(handle, target)
         statement.executeQuery(url.dialect.query).next()

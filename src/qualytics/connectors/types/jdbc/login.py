@@ -31,7 +31,7 @@ def machine(target: Target) -> list[str]:
     """Return the arguments of the Java machine, which knows no other host than the one that was dialled."""
     own = os.uname().nodename
     with open(f"{target.directory}/hosts", "w", encoding="utf-8") as out:
-        out.write(f"{target.address or target.host} {target.host} {target.host}.\n")
+        out.write(f"{target.dialled} {target.host} {target.host}.\n")
         if own != target.host:
             out.write(f"127.0.0.1 {own}\n")  # some drivers tell a server who calls
     places = {"user.home": "", "user.dir": "", "java.io.tmpdir": "", "jdk.net.hosts.file": "/hosts"}
@@ -86,7 +86,7 @@ def load(name: str) -> Any:
 
 def arguments(target: Target) -> tuple[str, dict[str, str]]:
     """Return the URL and the properties that a driver gets."""
-    url = urls.parse(target.uri or "")
+    url = urls.parse(target.uri)
     dialect = url.dialect
     try:
         text = url.text(target.database if dialect.is_catalog else None)
@@ -112,7 +112,7 @@ def connect(target: Target) -> Any:
         if not os.path.isfile(jar):
             hint = "check jars in --parameters; the files must be on this machine"
             raise refuse("driver_missing", f"there is no file {jar!r}", hint, stage="login")
-    _check_server(target, urls.parse(target.uri or "").dialect)
+    _check_server(target, urls.parse(target.uri).dialect)
     import jpype
 
     start(target)

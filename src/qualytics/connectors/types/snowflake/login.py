@@ -84,7 +84,7 @@ def environment(target: Target) -> dict[str, str]:
         "JWT_CNXN_WAIT_TIME": str(_patience_s(target)),
         "NO_PROXY": "*",
     }
-    if target.tls is not None and target.tls.ca_file is not None:
+    if target.tls.ca_file is not None:
         # 4.x reads the first, the Rust core of 5.x the second.
         variables |= {"REQUESTS_CA_BUNDLE": target.tls.ca_file, "SSL_CERT_FILE": target.tls.ca_file}
     return variables
