@@ -76,7 +76,7 @@ ERRORS = ErrorTable(
         (r"access permission denied|attempt to write a readonly", _CLOSED),
         (r"no such (access mode|vfs)|invalid uri", Verdict("config")),
     ),
-    inside=r"\b(SQLITE_[A-Z]+)|\((?P<weak>\d{1,2})\)|\b(?:code|error):? (\d{1,2})\b",
+    inside=r"\b(SQLITE_[A-Z]+)|\((?P<weak>\d{1,2})\)\s*\Z|\b(?:code|error):? (\d{1,2})\b",
     alone=r"SQLITE_[A-Z_]+|\d{1,2}",
     spell=_spelled,
 )

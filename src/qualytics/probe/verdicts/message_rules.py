@@ -76,7 +76,9 @@ def verdict_on(connector: Connector | None, text: str) -> Verdict:
     if attempts and (wrapper := _verdict(connector, head)).failure_class not in {"network", "transient"}:
         verdicts.append(wrapper)
     certain = [verdict for verdict in verdicts if verdict.failure_class != "unknown"]
-    verdict = furthest(certain) if certain else _verdict(connector, text)
+    if not certain:
+        return _verdict(connector, text)
+    verdict = furthest(certain)
     return verdict if verdict.code else replace(verdict, code=_verdict(connector, text).code)
 
 
