@@ -286,7 +286,7 @@ CONNECTOR = Connector(
     grammar={"database": DATABASE, "username": USER},
     scope=("database", "schema"),
     example="--host db.example.com --port 50000 --username '${DB_USER}' --password '${DB_PASSWORD}'",
-    verified="sibling behind a relay: Derby's DRDA server, with the names of Db2's catalog",
+    verified="sibling: Derby's DRDA server behind a relay, with the names of Db2's catalog",
     tls="own",
     requires=requires,
     implied=lambda values: {"ssl": values["parameters"]["ssl_mode"] == "verify"},
