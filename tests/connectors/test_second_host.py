@@ -40,7 +40,9 @@ def test_a_second_host_that_fails_is_named_with_what_it_is_for(found, state, typ
     one = found[state][type_]
     host = LOGINS[type_][0]
     assert one["class"] == CLASSES[state], one
-    assert one["stage"] in {"tls", "login"}, one
+    # The deadline ends what began last, and these types fetch their token before their driver begins to log in.
+    is_early = state == "silent" and type_ in {"sqlserver", "synapse", "fabric"}
+    assert one["stage"] == ("tls" if is_early else "login"), one
     assert WORDS[state].format(f"{host}, {PURPOSES[host]}") in one["message"], one
     assert "--host" not in one["hint"], one
     assert "--port" not in one["hint"], one
