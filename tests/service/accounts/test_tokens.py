@@ -117,7 +117,7 @@ def test_forged_tokens_are_refused_each_for_its_reason(shared, ada):
         "another length": (forged(shared, claims, "x" * 64, "HS512"), not_ours),
         "another store": (forged(shared, {**claims, "iss": "other"}, "x" * 32), elsewhere),
         "another store, our secret": (forged(shared, {**claims, "iss": "other"}), elsewhere),
-        "another audience": (forged(shared, {**claims, "aud": "other"}), None),
+        "another audience": (forged(shared, {**claims, "aud": "other"}), not_right),
         "no end": (
             forged(shared, {key: value for key, value in claims.items() if key != "exp"}),
             "the value sent is not a token",
@@ -133,7 +133,7 @@ def test_forged_tokens_are_refused_each_for_its_reason(shared, ada):
     }
     for name, (bearer, reason) in found.items():
         told = refusal(shared, bearer)
-        assert reason in {None, told}, name
+        assert told == reason, name
         assert bearer not in told
     assert refusal(shared, "") == "no token was sent"
     with shared.context() as context:
