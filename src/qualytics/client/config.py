@@ -72,14 +72,12 @@ def find(home: Path, environ: Mapping[str, str] | None = None) -> ControlPlane |
     wanted = env.get("QUALYTICS_CONTEXT")
     if not wanted and not has_home(home):  # so that what needs no store can go on
         return None
-    path = home / "config.yaml"
-    raw = None if wanted == EMBEDDED else _raw(path)
-    document = {} if raw is None else _parsed(path, raw)
-    if wanted and wanted != EMBEDDED:
-        return make(entry_of(document, wanted), str(path), env, context=wanted)
-    if document.get("url") is None:
+    if wanted == EMBEDDED:
         return None
-    return make(document, str(path), env, context=current_of(document))
+    document, source = read(home), str(home / "config.yaml")
+    if wanted:
+        return make(entry_of(document, wanted), source, env, context=wanted)
+    return None if document.get("url") is None else make(document, source, env, context=current_of(document))
 
 
 def is_configured(home: Path) -> bool:
