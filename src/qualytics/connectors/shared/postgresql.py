@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import Refusal, Target, Verdict, refuse
-from qualytics.connectors.shared.sql import named, one_row, rows
+from qualytics.connectors.shared.sql import identifier, named, one_row, rows
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
 
@@ -244,13 +244,9 @@ def select(handle: Any, target: Target) -> None:
         raise refuse("unknown_db", f"there is no schema {target.schema!r} in {target.database!r}", "check --schema")
     may_use, user = row
     if not may_use:
-        grant = f"grant usage on schema {_quoted(target.schema)} to {_quoted(user)}"
+        grant = f"grant usage on schema {identifier(target.schema)} to {identifier(user)}"
         cause = f"user {user!r} may not use schema {target.schema!r}"
         raise refuse("permission", cause, f"run on the server: {grant}")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def catalogs(handle: Any, target: Target, system: Collection[str] = ()) -> Iterator[Item]:

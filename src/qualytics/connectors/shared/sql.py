@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.contract import refuse
 from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+    from qualytics.connectors.contract import Target
 
 # Names that are no text: of bytes that are no UTF-8 each is shown as \xNN, and so such a name is given back. A name that
 # holds such a spelling itself is shown with \x5c for its backslash, so each spelling means one name.
@@ -37,6 +40,13 @@ def one_row(handle: Any, sql: str, arguments: tuple[Any, ...] = ()) -> tuple[Any
         return tuple(cursor.fetchone() or ())
     finally:
         cursor.close()
+
+
+def require_schema(handle: Any, target: Target, sql: str) -> None:
+    """Refuse a schema of which a query finds no row, on a server that folds names to upper case."""
+    if target.schema is not None and not one_row(handle, sql, (target.schema,)):
+        hint = "check --schema; names are in upper case unless they were quoted"
+        raise refuse("unknown_db", f"there is no schema {target.schema!r}", hint)
 
 
 def rows(handle: Any, sql: str, arguments: tuple[Any, ...] = (), size: int = 1_000) -> Iterator[tuple[Any, ...]]:

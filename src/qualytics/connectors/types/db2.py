@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
-from qualytics.connectors.shared.sql import one_row, rows
+from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
 from qualytics.structs import replace
 
@@ -241,13 +241,7 @@ def _communication(text: str) -> Verdict:
 
 def select(handle: Any, target: Target) -> None:
     """Check that the schema exists; the database was chosen at login."""
-    sql = "select 1 from syscat.schemata where schemaname = ?"
-    if target.schema is not None and not one_row(handle, sql, (target.schema,)):
-        raise refuse(
-            "unknown_db",
-            f"there is no schema {target.schema!r}",
-            "check --schema; names are in upper case unless they were quoted",
-        )
+    require_schema(handle, target, "select 1 from syscat.schemata where schemaname = ?")
 
 
 def schemas(handle: Any, target: Target) -> Iterator[Item]:

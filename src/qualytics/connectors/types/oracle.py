@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
-from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, refuse, tls_params
+from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
-from qualytics.connectors.shared.sql import one_row, rows
+from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
 
 if TYPE_CHECKING:
@@ -208,14 +208,7 @@ def classify(exc: BaseException) -> Verdict | None:
 
 def select(handle: Any, target: Target) -> None:
     """Check that the schema, which is a user of the database, exists."""
-    if target.schema is not None and not one_row(
-        handle, "select 1 from all_users where username = :1", (target.schema,)
-    ):
-        raise refuse(
-            "unknown_db",
-            f"there is no schema {target.schema!r}",
-            "check --schema; names are in upper case unless they were quoted",
-        )
+    require_schema(handle, target, "select 1 from all_users where username = :1")
 
 
 def schemas(handle: Any, target: Target) -> Iterator[Item]:
