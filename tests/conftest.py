@@ -67,8 +67,8 @@ if "TMPDIR" not in os.environ and _has_memory():
 # Modules that take a minute or more, the longest first, by how their names begin.
 LONGEST = (
     *("test_stages", "test_object_store", "test_jdbc", "test_tls_defects", "test_meter", "test_hive"),
-    *("test_databricks", "test_athena", "test_binding", "test_snowflake", "test_redshift", "test_limits"),
-    *("test_zygotes", "test_bigquery", "test_passwords", "test_second_host", "test_schema", "test_discovery"),
+    *("test_databricks", "test_athena", "test_binding", "test_snowflake", "test_redshift", "test_runtime"),
+    *("test_zygotes", "test_bigquery", "test_passwords", "test_second_host", "test_openapi", "test_discovery"),
 )
 # As `make test-fast` says it.
 FAST = "not servers and not slow"
