@@ -8,7 +8,6 @@ from litestar import delete, get, patch, post, put
 from litestar.params import Parameter
 
 from qualytics.errors import InvalidInput, Problem
-from qualytics.model import MAX_ID
 from qualytics.server import bodies
 from qualytics.server.parameters import AnyRequest, DryRun, Page, Reply, Size, Text
 from qualytics.server.runtime import opened
@@ -18,13 +17,9 @@ from qualytics.service.rights import OWN_TOKENS, SEE_USERS, USERS
 from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 Kind = Annotated[str | None, Parameter(pattern="^(user|service)$", description="user or service")]
-
-# What a reply holds beside fields: a client may send it back, and it changes nothing.
-_READ_ONLY = ("id", "created")
-_TOKEN_FIELDS = ("name", "expires_in_days", "user", "scim_endpoints_only")
 
 
 @get("/users", sync_to_thread=True, opt={"reply": "UserPage", "right": SEE_USERS})
@@ -65,11 +60,7 @@ def get_user(request: AnyRequest, user_id: int) -> Reply:
 )
 def put_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a user: what is absent stays, null clears an address or a link but keeps the password."""
-    given = bodies.fields(request, body)
-    bodies.require(given, "name", "role")
-    if given.get("password", "") is None:
-        del given["password"]
-    return _updated(request, user_id, given, dry_run=dry_run)
+    return _changed(request, user_id, body, Users.replace, dry_run=dry_run)
 
 
 @patch(
@@ -79,14 +70,15 @@ def put_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = F
 )
 def patch_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a user as a JSON merge patch does: null clears, the password included."""
-    return _updated(request, user_id, bodies.fields(request, body), dry_run=dry_run)
+    return _changed(request, user_id, body, Users.update, dry_run=dry_run)
 
 
-def _updated(request: AnyRequest, user_id: int, given: Mapping[str, Any], *, dry_run: bool) -> Reply:
-    version = bodies.version_of(request)
-    fields = {name: value for name, value in given.items() if name not in _READ_ONLY}
+def _changed(
+    request: AnyRequest, user_id: int, body: bytes, verb: Callable[..., dict[str, Any]], *, dry_run: bool
+) -> Reply:
+    version, given = bodies.version_of(request), bodies.fields(request, body)
     with opened(request) as context:
-        return bodies.reply(Users(context).update(user_id, fields, version=version, dry_run=dry_run))
+        return bodies.reply(verb(Users(context), user_id, given, version=version, dry_run=dry_run))
 
 
 @delete(
@@ -119,24 +111,9 @@ def list_tokens(
 )
 def create_token(request: AnyRequest, body: bytes) -> Reply:
     """Create a token; `bearer_token` is in this reply alone."""
-    given = {name: value for name, value in bodies.fields(request, body).items() if value is not None}
-    problems = [
-        Problem(name, f"{name} is not a field of a token", None, "unknown-field")
-        for name in given
-        if name not in _TOKEN_FIELDS
-    ]
-    if given.pop("scim_endpoints_only", False) is not False:
-        problems.append(Problem("scim_endpoints_only", "scim_endpoints_only is not supported", None, "not-supported"))
-    user = given.get("user")
-    is_number = type(user) is int and 1 <= user <= MAX_ID
-    if not is_number and not isinstance(user, str | None):
-        problems.append(Problem("user", "user must be a name or an id"))
-    if problems:
-        raise InvalidInput(problems)
-    bodies.require(given, "name")
+    given = bodies.fields(request, body)
     with opened(request) as context:
-        made = Tokens(context).create(given["name"], given.get("expires_in_days"), user)
-        return bodies.reply(made)
+        return bodies.reply(Tokens(context).create_from(given))
 
 
 @get("/user-tokens/{token_id:int}", sync_to_thread=True, opt={"reply": "Token", "right": OWN_TOKENS})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.digests import digest_of
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
+from qualytics.model import MAX_ID
 from qualytics.service import documents, validate
 from qualytics.service.accounts import signatures
 from qualytics.service.accounts.actors import require_good
@@ -19,12 +20,13 @@ from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS
 from qualytics.store.tables.accounts import Accounts, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qualytics.service.accounts.token_usage import TokenUsage
     from qualytics.store.tables.accounts import User
 
 MAX_ACTIVE = 100
+_FIELDS = {"name", "expires_in_days", "user", "scim_endpoints_only"}
 _DAY_S = 86_400
 # Hashes of tokens whose signature was right, with the id of the store: rows tell the rest at each request.
 _verified: set[tuple[str, str]] = set()
@@ -55,6 +57,28 @@ class Tokens:
                 owner_id, owner = self._owner(user)
                 require_room(self._accounts, owner_id, owner)
                 return issue(self._context, owner_id, owner, name, days, action)
+
+    def create_from(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a token as `create` does, from a document whose fields are checked, too; null is left out.
+
+        Raises:
+            InvalidInput, NotFound, Conflict: as in `create`.
+
+        """
+        given = {name: value for name, value in document.items() if value is not None}
+        problems = validate.Problems()
+        for name in given.keys() - _FIELDS:
+            problems.add(name, "is not a field of a token", None, "unknown-field")
+        if given.get("scim_endpoints_only", False) is not False:
+            problems.add("scim_endpoints_only", "is not supported", None, "not-supported")
+        if "name" not in given:
+            problems.add("name", "is missing", None, "missing-value")
+        user = given.get("user")
+        is_id = type(user) is int and 1 <= user <= MAX_ID
+        if not is_id and not isinstance(user, str | None):
+            problems.add("user", "must be a name or an id")
+        problems.finish()
+        return self.create(given["name"], given.get("expires_in_days"), user)
 
     def list(
         self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None

@@ -28,6 +28,8 @@ USER, SERVICE = "user", "service"
 KINDS = (USER, SERVICE)
 FIELDS = ("name", "kind", "role", "email", "password", "issuer", "subject")
 _KEYS = ("id", "name", "kind", "role", "email", "issuer", "subject", "created")
+# What a document holds beside fields: who sends it back changes nothing by it.
+_READ_ONLY = ("id", "created")
 _MAX_EMAIL = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
 
@@ -105,6 +107,23 @@ class Users:
         found = None if actor.user_id is None else self._accounts.user(actor.user_id)
         return _document(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
 
+    def replace(
+        self, user_id: int, document: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Change a user by a document of it: what is absent stays, None clears an address or a link, no password.
+
+        Raises:
+            InvalidInput: it has no name or no role; or as in `update`.
+
+        """
+        problems = validate.Problems()
+        for name in ("name", "role"):
+            if document.get(name) is None:
+                problems.add(name, "is missing", None, "missing-value")
+        problems.finish()
+        changes = {name: value for name, value in document.items() if name != "password" or value is not None}
+        return self.update(user_id, changes, version=version, dry_run=dry_run)
+
     def update(
         self, user_id: int, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
@@ -120,6 +139,7 @@ class Users:
             VersionChanged: the record is no longer at `version`.
 
         """
+        given = {name: value for name, value in given.items() if name not in _READ_ONLY}
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --role Manager")
         with self._context.audited(USERS, "user.update", user_id) as action:
