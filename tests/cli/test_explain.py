@@ -119,6 +119,29 @@ MESSAGES = [
 ]  # fmt: skip
 
 # The same few failures in the words of OpenSSL's s_client, curl, Go, Node.js and Windows, whatever the type.
+# By codes and names of many systems' clients, where no type is named.
+ANY_TYPE = [
+    ("schannel: SEC_E_UNTRUSTED_ROOT (0x80090325)", "tls"),
+    ("schannel: next InitializeSecurityContext failed: 0x80092012", "tls"),
+    ("curl: (60) SSL: no alternative certificate subject name matches", "tls"),
+    ("curl: (52) Empty reply from server", "network"),
+    ("curl: (5) Could not resolve proxy: proxy.example.com", "dns"),
+    ("gnutls_handshake() failed: Handshake failed", "tls"),
+    ("AuthenticationException: The remote certificate is invalid: PartialChain", "tls"),
+    ("error:0A00014D:SSL routines::legacy sigalg disallowed or unsupported", "tls"),
+    ("SSL alert number 70", "tls"),
+    ("ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", "tls"),
+    ("errSSLXCertChainInvalid", "tls"),
+    ("curl: (35) OpenSSL/3.0.2: error:0A00010B:SSL routines::wrong version number", "tls"),
+    ("dial tcp: lookup db on 10.96.0.10:53: server misbehaving", "transient"),
+    ("[Errno 11002] getaddrinfo failed", "transient"),
+    ("java.net.SocketException: Software caused connection abort", "network"),
+    ("SocketError: other side closed, code: 'UND_ERR_SOCKET'", "network"),
+    ("Tunnel connection failed: 407 Proxy Authentication Required", "config"),
+    ("System.DllNotFoundException: sni.dll", "driver_missing"),
+    ("Permission denied (publickey,password).", "auth"),
+]
+
 EVERYWHERE = [
     ("curl: (6) Could not resolve host: db.exmaple.com", "dns"),
     ("Error: getaddrinfo ENOTFOUND db.exmaple.com", "dns"),
@@ -340,6 +363,14 @@ CODES = [
     ("databricks_native", '{"error_code":"PERMISSION_DENIED","message":"x"}', "permission", "PERMISSION_DENIED"),
     ("jdbc", "java.sql.SQLException: x [SQLSTATE 28000]", "auth", "28000"),
     ("oracle", "ORA-99999: new", "unknown", "ORA-99999"),
+    ("mysql", "Error: ER_LOCK_WAIT_TIMEOUT: nein", "transient", "1205"),
+    ("mysql", "Error: ER_TOO_MANY_USER_CONNECTIONS: nein", "quota", "1203"),
+    ("postgresql", "ERROR:  could not obtain lock on relation", "transient", None),
+    ("duckdb", "TransactionContext Error: nein", "transient", "TransactionContextException"),
+    ("duckdb", "HTTP Error: Unable to connect to URL: 401 (Unauthorized)", "auth", "HTTPException"),
+    ("sqlite", "Error: malformed database schema", "config", None),
+    ("sqlite", "Cannot open database because the directory does not exist", "unknown_db", None),
+    (None, "error 10061", "refused", None),
 ]  # fmt: skip
 
 
@@ -383,6 +414,11 @@ def test_a_pasted_message_gets_its_class(run, kind, message, wanted):
     assert result.json["hint"]
     assert not {"{", "}"} & set(result.json["cause"])
     assert "of this report" not in result.out
+
+
+@pytest.mark.parametrize(("message", "wanted"), ANY_TYPE)
+def test_codes_of_any_client_need_no_type(run, message, wanted):
+    assert run("connections", "explain", message, "-f", "json").json["class"] == wanted
 
 
 @pytest.mark.slow  # as many commands as there are types and messages

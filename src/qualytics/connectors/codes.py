@@ -59,7 +59,7 @@ _VAGUE_STATES = ("08", "28000", "42000", "55000", "58", "HY0", "XX000")
 # something else of five characters, so that only known classes count there, without 10: 10061 is Windows'.
 STATE = (
     r"(?:\bSQL[ _]?STATE\W{0,4}|\bSqlState\(E?|\bcode\W{1,4}(?:Some\(\W?)?|\b(?:ERROR|FATAL|PANIC):? {1,2}(?:\d+ \()?"
-    r"|\(0x80004005\): )([0-9A-Z]{5})(?=[\s\])\"':,;}]|\Z)"
+    r"|\(0x80004005\): )(?!10\d{3})((?=[A-Z]*\d)[0-9A-Z]{5})(?=[\s\])\"':,;}]|\Z)"
     rf"|(?:\[|(?<![\w:.])(?=\w{{5}}: ))(?=\w*\d)((?:{'|'.join(sorted({state[:2] for state in STATES} - {'10'}))})[0-9A-Z]{{3}})(?=[\]:])"
 )
 STATE_ALONE = r"(?=\w*\d)[0-9A-Z]{5}"

@@ -115,7 +115,7 @@ MESSAGES = (
     (r"pg_hba\.conf.*(no encryption|SSL off)|^(FATAL: *)?SSL required", _DEMANDS_TLS),
     (r"pg_hba\.conf", _NO_HBA_HINT),
     (r"valid client certificate|client certificate (is )?required", _CLIENT_CERTIFICATE),
-    (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|GSSAPI (security|authentication)", _KERBEROS),
+    (r"(requested|requires?) (a )?(GSSAPI|SSPI|Kerberos)|GSSAPI (security|authentication(?! failed))", _KERBEROS),
     (r"authentication method requirement .* failed: server requested (?!a (cleartext|hashed) password)", _METHOD),
     (r"role .* is not permitted to log in", _NO_ROLE),
     (r"authentication method requirement .* failed|requires? a cleartext password", _CLEAR_TEXT),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _DAMAGED = Verdict("config", "the DuckDB database is damaged", "restore the file from a backup")
 _MESSAGES = (
-    (r"could not set lock|conflicting lock", Verdict("transient", "another program has the database open for writing", "close it there, or try again")),
+    (r"could not set lock|conflicting lock|used by another process", Verdict("transient", "another program has the database open for writing", "close it there, or try again")),
     (r"not a valid DuckDB database|not a DuckDB database", Verdict("config", "the file is not a DuckDB database", "check --uri")),
     (r"newer version of DuckDB|older version of DuckDB|version number", Verdict("config", "the file was written by another version of DuckDB", "pip install --upgrade duckdb, or export and import the data")),
     (r"encrypted database|encryption key", Verdict("config", "the DuckDB database is encrypted", "encrypted files cannot be opened here; copy it into one that is not")),
@@ -32,7 +32,8 @@ _CODES = by_code(
     {
         "PermissionException": Verdict("permission"),
         "OutOfMemoryException": Verdict("quota"),
-        "TransactionException ResourceInUseException": Verdict("transient"),
+        "TransactionException TransactionContextException ResourceInUseException": Verdict("transient"),
+        "MissingExtensionException AutoloadException": Verdict("driver_missing"),
         "InterruptException": Verdict("timeout"),
         "FatalException InternalException": SERVER_FAULT,
     }
@@ -51,10 +52,15 @@ ERRORS = ErrorTable(
     umbrellas=_UMBRELLAS,
     words=(
         *_MESSAGES,
-        (r"(HTTP |: )(401|403)\b|forbidden", Verdict("permission")),
-        (r"(catalog|schema|database) .{0,80}does not exist|no such file|(HTTP |: )404\b", Verdict("unknown_db")),
+        (r"(HTTP |: )401\b|not authenticated|\bjwt\b", Verdict("auth")),
+        (r"(HTTP |: )403\b|forbidden|has been locked", Verdict("permission")),
+        (r"(HTTP |: )429\b", Verdict("quota")),
+        (
+            r"(catalog|schema|database) .{0,80}(does not exist|exists)|no such file|no files found|(HTTP |: )404\b",
+            Verdict("unknown_db"),
+        ),
         (r"(HTTP |: )50[0234]\b", Verdict("transient")),
-        (r"in-memory database in read-only", Verdict("config")),
+        (r"in-memory database in read-only|configuration parameter", Verdict("config")),
         (r"extension .{0,120}(not found|could not be loaded|not installed)", Verdict("driver_missing")),
         (r"no space left", Verdict("quota")),
         (r"external extensions|operations are disabled|is disabled", Verdict("permission")),

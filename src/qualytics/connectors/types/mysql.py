@@ -204,6 +204,9 @@ _SERVER_WORDS = (
     (r"ssl not enabled", Verdict("tls", "the server does not offer TLS")),
     (r"SSL connection is required|insecure transport|insecure connections", _NUMBERS["3159"]),
     (r"code = Unavailable|no healthy tablet", _BUSY),
+    (r"blocked because of many connection errors", _NUMBERS["1129"]),
+    (r"cannot connect to mysql using ssl|support secure connection", Verdict("tls")),
+    (r"retrieval of the RSA public key|CLIENT_PLUGIN_AUTH is required", _PLUGIN),
     (r"RSA public key is not available|Could not load plugin|plugin .{0,40}could not be loaded", _PLUGIN),
     (r"access denied for user .* to database", _NUMBERS["1044"]),
     (r"access denied for user", _LOGIN),
@@ -215,12 +218,39 @@ _SERVER_WORDS = (
         _PLUGIN,
     ),
 )
+# Their names, as Node.js and Go write them (MySQL's "Server Error Message Reference").
+_NAMED = {
+    "ER_ACCESS_DENIED_ERROR": "1045",
+    "ER_ACCESS_DENIED_NO_PASSWORD_ERROR": "1698",
+    "ER_ACCOUNT_HAS_BEEN_LOCKED": "3118",
+    "ER_BAD_DB_ERROR": "1049",
+    "ER_CLIENT_INTERACTION_TIMEOUT": "4031",
+    "ER_CON_COUNT_ERROR": "1040",
+    "ER_DBACCESS_DENIED_ERROR": "1044",
+    "ER_HANDSHAKE_ERROR": "1043",
+    "ER_HOST_IS_BLOCKED": "1129",
+    "ER_HOST_NOT_PRIVILEGED": "1130",
+    "ER_LOCK_DEADLOCK": "1213",
+    "ER_LOCK_WAIT_TIMEOUT": "1205",
+    "ER_MUST_CHANGE_PASSWORD": "1820",
+    "ER_MUST_CHANGE_PASSWORD_LOGIN": "1862",
+    "ER_NOT_SUPPORTED_AUTH_MODE": "1251",
+    "ER_OUT_OF_RESOURCES": "1041",
+    "ER_QUERY_TIMEOUT": "3024",
+    "ER_SECURE_TRANSPORT_REQUIRED": "3159",
+    "ER_SERVER_SHUTDOWN": "1053",
+    "ER_SPECIFIC_ACCESS_DENIED_ERROR": "1227",
+    "ER_TABLEACCESS_DENIED_ERROR": "1142",
+    "ER_TOO_MANY_USER_CONNECTIONS": "1203",
+    "ER_USER_LIMIT_REACHED": "1226",
+}
 ERRORS = ErrorTable(
     codes=_NUMBERS,
     umbrellas=_UMBRELLAS,
     words=(*_MESSAGES, _GSSAPI, *_SERVER_WORDS),
     # As mysql ("ERROR 1045 (28000)"), drivers ("(1045, ", "Error Code: 1045", "[1045]", "(HY000/1045)") and logs write them.
-    inside=r"(?:\berror(?: code)?:? |\berrno\W{1,3}|\bcode\W{1,3}|#|\(|\[|\(\w{5}/|: (?=\d{4} \(\w{5}\)))(?P<weak>\d{4})\b",
+    inside=r"(?:\berror(?: code)?:? |\berrno\W{1,3}|\bcode\W{1,3}|#|\(|\[|\(\w{5}/|: (?=\d{4} \(\w{5}\)))(?P<weak>\d{4})\b|\b(?P<name>ER_[A-Z_]+)\b",
+    spell=lambda code: _NAMED.get(code.upper(), code),
     alone=r"(?:error )?(\d{4})",
 )
 
