@@ -1,12 +1,11 @@
 """Users, tokens and steps of sign-ins: what is unique, what goes with what, and what is good once."""
 
-from dataclasses import replace
-
 import pytest
 
 from qualytics.errors import Conflict
 from qualytics.store import open_store
 from qualytics.store.tables.accounts import Token, User
+from qualytics.structs import replace
 
 pytestmark = pytest.mark.both_stores
 

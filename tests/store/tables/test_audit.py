@@ -1,11 +1,10 @@
 """Entries of the audit log: their order, what is found of them, and what may go."""
 
-from dataclasses import replace
-
 import pytest
 
 from qualytics.store import open_store
 from qualytics.store.tables.audit import Entry
+from qualytics.structs import replace
 
 pytestmark = pytest.mark.both_stores
 
