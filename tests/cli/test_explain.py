@@ -371,6 +371,10 @@ CODES = [
     ("sqlite", "Error: malformed database schema", "config", None),
     ("sqlite", "Cannot open database because the directory does not exist", "unknown_db", None),
     (None, "error 10061", "refused", None),
+    ("postgresql", 'FATAL:  ロール"app"は存在しません', "auth", None),
+    ("teradata", "tls: first record does not look like a TLS handshake", "tls", None),
+    ("hive", "ModuleNotFoundError: No module named 'sasl'", "driver_missing", None),
+    ("postgresql", f"asyncpg.exceptions.InvalidAuthorizationSpecificationError: {NO_ENTRY.format('SSL off')}", "tls", "28000"),
 ]  # fmt: skip
 
 

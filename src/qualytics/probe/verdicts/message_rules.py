@@ -16,7 +16,7 @@ _PROXY_LOGIN = Verdict("config", "a proxy stands before the server and wants a l
 # What tools of every kind say of themselves, and servers once they were reached.
 _ANSWERS = (
     (r"proxy authentication required|\b407 from proxy|HTTP code 407", _PROXY_LOGIN),
-    (r"no suitable driver|ClassNotFoundException|NoClassDefFoundError|class \S{1,120} not found|can't open lib|(failed to|cannot) load (the )?(jdbc )?driver|UnsupportedClassVersion|data source name not found|No module named|Can't load plugin|(Import|ModuleNotFound)Error|DLL load failed|cannot open shared object|(unknown|no known|no) driver|could not locate the bindings|(could not|couldn't|unable to) (find|load) .{0,60}(driver|data provider)|driver \S{0,60} ?(was )?(not (found|installed)|could not be (found|loaded))|requires? (the )?.{0,40}(odbc driver|client software|client librar)|suitable driver class|cannot find module|Error loading \w+( or \w+)? module|there is no package called|library not loaded|image not found|DllNotFound|BadImageFormat|unable to load (DLL|shared)|NODE_MODULE_VERSION|architecture mismatch between|(driver|provider) (is )?not registered|gem is not loaded|undefined function \w*_connect|requires cgo|package is required|ClassLoadingException|no FileSystem for scheme|SQLGetPrivateProfileString|no worthy mechs|Connector/C [<>=]|(please|pip|npm) install|\binstall \w+ to access", Verdict("driver_missing")),
+    (r"no suitable driver|ClassNotFoundException|NoClassDefFoundError|class \S{1,120} not found|can't open lib|(failed to|cannot) load (the )?(jdbc )?driver|UnsupportedClassVersion|data source name not found|No module named|Can't load plugin|(Import|ModuleNotFound)Error|DLL load failed|cannot open shared object|(unknown|no known|no) driver|could not locate the bindings|(could not|couldn't|unable to) (find|load) .{0,60}(driver|data provider)|driver \S{0,60} ?(was )?(not (found|installed)|could not be (found|loaded))|requires? (the )?.{0,40}(odbc driver|client software|client librar)|suitable driver class|cannot find module|Error loading \w+( or \w+)? module|there is no package called|library not loaded|image not found|DllNotFound|BadImageFormat|unable to load (DLL|shared)|NODE MODULE VERSION|architecture mismatch between|(driver|provider) (is )?not registered|gem is not loaded|undefined function \w+ connect|requires cgo|package is required|ClassLoadingException|no FileSystem for scheme|SQLGetPrivateProfileString|no worthy mechs|Connector/C [<>=]|(please|pip|npm) install|\binstall \w+ to access", Verdict("driver_missing")),
     (r"(unsupported|unknown|unrecogni[sz]ed) authentication (type|method|mechanism|protocol|plugin|response)|authentication (type|method|plugin|protocol)\b.{0,60}\bnot (supported|recogni[sz]ed)|requires libpq version|(native password|clear ?text|old password)s? authentication|plugin .{0,80}could not be loaded|unable to load authentication plugin|could not load plugin", Verdict("config")),
     (r"does(n't| not) support (ssl|tls)|(ssl|tls) (is )?not (enabled|available)|no ssl enabled|(ssl|tls)( connection)? (is )?(required|requested)|(requires?|only allow\w*) .{0,30}(secure|encrypted|ssl|tls)\b|insecure (transport|authentication|connections)|must use (ssl|tls)|(ssl|tls) negotiation failed|\bP1011\b|private key file|x509: |encryption errors|require encryption|does not support http\b", Verdict("tls")),
     (r"(access denied for user|authentication failed|fail(ed|ure)? to authenticate|login failed|log ?on failed|log ?on denied|(invalid|incorrect|wrong|bad) (username|user name|user|credentials?|password|token|api key|access token|login)|password (has )?expired|unauthenticated|unauthorized|not authenticated|(wrong|unknown|required) (password|user)\b|user ?name and password are not defined|LDAP.{0,20}error code 49|with your username/password|\bP1000\b|token (is |has )?(been )?(invalid|expired|revoked)|permission denied \(\w+(,[\w-]+)*\)|forced to change password|\bauth failed|password missing|no password has been|failed to retrieve a token|security token .{0,30}(invalid|expired)|authentication unavailable|logon mechanism|password or account is invalid|signature not valid|incorrect padding|permissions failed|password must be a string|password (must be specified|is empty|is required))", Verdict("auth")),
@@ -25,8 +25,12 @@ _ANSWERS = (
     (r"(database|schema|catalog|bucket|container|filesystem|dataset|warehouse|keyspace)\b.{0,255}(does not exist|not found|doesn't exist|is not valid with respect)|unknown (database|schema|catalog)|no such (database|schema|catalog|bucket|container)|no catalog \+ schema|(could not|couldn't) find (your |the )?(database|schema|catalog|bucket)|\bP1003\b", Verdict("unknown_db")),
     (r"too many simultaneous|too many (connections|clients|requests|sessions|open|queued|concurrent)|quota|rate limit|throttl|limit (was |has been |is )?(exceeded|reached)|(exceeds?|exceeded) .{0,60}(limit|memory|resource|max_)|connection limit|resources? exhausted|out ?of ?memory|could not allocate|(disk|device) (is )?full|no space left|(pool|pools|queue) .{0,20}(exhausted|full)|max clients reached|already has more than|too many attached|background worker limit|resource constraints|acquire resources", Verdict("quota")),
     (r"service unavailable|temporarily unavailable|shutting down|starting up|try again|in recovery|bad gateway|deadlock|terminating connection due to|(is |be |been )already (in use|booted|opened by)|may be already in use|backend error|code = unavailable|safe mode|not (yet )?(ready|available)|server is (busy|unavailable)|could not (serialize|obtain lock)|(server|system) shutdown|hot standby|crash of another server|is paused|conflict on update|write-write conflict|used by another process|read-only (transaction|option)", Verdict("transient")),
-    (r"unsupported (protocol|startup)|protocol (error|version)|bad request|(invalid|malformed|unrecogni[sz]ed|unknown|unsupported|illegal) .{0,30}(argument|parameter|option|url|dsn|port|property|properties|setting|setting name|value|field|connection string|descriptor|configuration|host ?name|type)|(is|are|was|were) not (valid|recogni[sz]ed)\b|url format|syntax error|unable to parse|couldn't set|could not set|(missing|must specify|requires?) .{0,40}(parameter|argument|option|property|host|field)|cannot use .{0,80} with|connection string|initialization string|keyword not supported|not accept jdbcUrl|could not parse|bad/illegal format|config profile|invalid authority|property \S{1,80} (is required|does not exist)|\bis required\Z|proxy URL|no metastore|is not supported|EndpointUnsupported|already exists|is incompatible|no scheme supplied|acceptable values are|is required with|attribute is not specified|must be preloaded|not up-to-date|missing dependencies|packets? (in the wrong sequence|out of order)|default addr for network|Option \S{1,60} not supported|record version Unknown|does not support plugin|ValueError|ParamValidationError", Verdict("config")),
+    (r"unsupported (protocol|startup)|protocol (error|version)|bad request|(invalid|malformed|unrecogni[sz]ed|unknown|unsupported|illegal) .{0,30}(argument|parameter|option|url|dsn|port|property|properties|setting|setting name|value|field|connection string|descriptor|configuration|host ?name|type)|(is|are|was|were) not (valid|recogni[sz]ed)\b|url format|syntax error|unable to parse|couldn't set|could not set|(missing|must specify|requires?) .{0,40}(parameter|argument|option|property|host|field)|cannot use .{0,80} with|connection string|initialization string|keyword not supported|not accept jdbcUrl|could not parse|bad/illegal format|config profile|invalid authority|property \S{1,80} (is required|does not exist)|\bis required\Z|proxy URL|no metastore|SQLite [\d.]+ or later|unsupported version|no such (module|function|column)|licens(e|ing) problem|is not supported|EndpointUnsupported|already exists|is incompatible|no scheme supplied|acceptable values are|is required with|attribute is not specified|must be preloaded|not up-to-date|missing dependencies|packets? (in the wrong sequence|out of order)|default addr for network|Option \S{1,60} not supported|record version Unknown|does not support plugin|ValueError|ParamValidationError", Verdict("config")),
 )  # fmt: skip
+# What ends a program before any driver is there to say a word.
+_ABSENT = re.compile(
+    r"No module named|Can't load plugin|Can't open lib|No suitable driver|no worthy mechs", re.IGNORECASE
+)
 _STATUS = {
     400: Verdict("config"),
     401: Verdict("auth"),
@@ -74,8 +78,10 @@ def verdict_on(connector: Connector | None, text: str) -> Verdict:
     """Return the verdict on a message; where it tells of several attempts, on the one that got furthest."""
     head, *attempts = _ATTEMPT.split(_WRAPPER_STATE.sub("", text))
     verdicts = [_verdict(connector, attempt) for attempt in dict.fromkeys(attempts)]
-    # A wrapper that says no more than that something broke, as in "communications link failure", counts for nothing.
-    if attempts and (wrapper := _verdict(connector, head)).failure_class not in {"network", "transient"}:
+    # A wrapper that says no more than that something broke, as in "communications link failure", counts for nothing, nor
+    # does the SQLSTATE of all that is wrong with a login.
+    wrapper = _verdict(connector, head) if attempts else Verdict("network")
+    if wrapper.failure_class not in {"network", "transient"} and wrapper.code != "28000":
         verdicts.append(wrapper)
     certain = [verdict for verdict in verdicts if verdict.failure_class != "unknown"]
     if not certain:
@@ -90,7 +96,7 @@ def _own_verdict(connector: Connector, text: str) -> Verdict | None:
 
 def _verdict(connector: Connector | None, text: str) -> Verdict:
     # By the type's own tables, SQLSTATE, the words of all systems, HTTP status.
-    own = _own_verdict(connector, text) if connector is not None else None
+    own = _own_verdict(connector, text) if connector is not None and not _ABSENT.search(text) else None
     if (own is None or is_unknown(own)) and (other := connector_of(text)) not in {None, connector}:
         own = (_own_verdict(other, text) if other else None) or own  # as a driver of JDBC says what its server said
     states = (match[match.lastindex or 0].upper() for match in _STATE.finditer(text))
@@ -100,7 +106,9 @@ def _verdict(connector: Connector | None, text: str) -> Verdict:
         status = _HTTP.search(text)
         answer = by_text(text.replace("_", " "), _ANSWERS) or (_STATUS.get(int(status[1])) if status else None)
         verdict = by_text(text, WORDS) or answer or by_text(text, TRANSLATIONS) or Verdict("unknown")
-    if verdict.cause == NOT_TLS.cause:  # whoever pastes this wanted TLS; a test says that the port is the wrong one
+    if verdict.failure_class == "config" and re.search(
+        NOT_TLS, text, re.IGNORECASE
+    ):  # whoever pastes this wanted TLS; a test says that the port is the wrong one
         verdict = replace(verdict, failure_class="tls")
     name = _NAME.search(text)
     return replace(verdict, code=code or (name and name[0]) or None)

@@ -60,7 +60,8 @@ def _numbers() -> tuple[tuple[str, Verdict], ...]:
     return tuple(rules)
 
 
-NOT_TLS = Verdict("config", "the server does not speak TLS on this port", "check host and port")
+# What a handshake of TLS says of bytes that are none.
+NOT_TLS = r"wrong version number|WRONG_VERSION_NUMBER|not an? SSL/TLS record|NotSslRecord|InvalidContentType|plaintext connection\?|does not look like a TLS handshake|unrecognized SSL message|packet length too long|http: server gave HTTP response to HTTPS"
 
 _NAME_SERVER = Verdict("transient", "the name server did not answer", "try again in a moment")
 
@@ -86,7 +87,7 @@ WORDS = (
     (r"self[- ]?signed|DEPTH_ZERO_SELF_SIGNED", tls_faults.SELF_SIGNED),
     (r"host ?name .*(mismatch|doesn't match|does not match|not verified)|does not match (target |the )?host|IP address mismatch|No subject alternative|certificate is (not )?valid for|ERR_TLS_CERT_ALTNAME|certificate is valid for|NotValidForName|not valid for name|subject name does not match|does not match any SANs|cann?n?ot match missing Subject CN|certificate name mismatch|cannot validate certificate for|ERR_CERT_COMMON_NAME|SEC_E_WRONG_PRINCIPAL|0x80090322|CERT_E_CN_NO_MATCH|0x800b010f|RemoteCertificateNameMismatch|no alternative certificate subject name|name in the certificate does not match|could not be verified by hostname ?verifier|host ?name did not match", tls_faults.OTHER_NAME),
     (r"PKIX path building failed|unable to (get|find) .*(issuer|certification path)|unknown authority|unknown_?ca\b|unable to verify the first certificate|authority that is not trusted|certificate verify failed|CERTIFICATE_VERIFY_FAILED|UnknownIssuer|SEC_E_UNTRUSTED_ROOT|0x80090325|CERT_E_(UNTRUSTEDROOT|CHAINING)|0x800b010[9a]|UntrustedRoot|PartialChain|RemoteCertificateChainErrors|trustAnchors parameter|UNABLE_TO_GET_ISSUER_CERT|certificate is not trusted|issuer is unknown|could not establish trust|server verification failed|errSecNotTrusted|errSSL(XCertChainInvalid|UnknownRootCert|NoRootCert)", tls_faults.UNTRUSTED),
-    (r"wrong version number|WRONG_VERSION_NUMBER|not an? SSL/TLS record|NotSslRecord|InvalidContentType|plaintext connection\?|does not look like a TLS handshake|unrecognized SSL message|packet length too long|http: server gave HTTP response to HTTPS", NOT_TLS),
+    (NOT_TLS, Verdict("config", "the server does not speak TLS on this port", "check host and port")),
     (r"(ssl|tls)\w*\b.{0,60}?(unexpected[ _]eof|EOF detected|EOF occurred|closed unexpectedly|shut down incorrectly|Remote host (terminated|closed))", Verdict("network")),
     (r"SSLHandshakeException|handshake[_ ]failure|ssl error|SSLError|tls: |tlsv1 alert|SSL connection error|sslv3 alert|SSL alert number \d|fatal (TLS )?alert|TLS fatal alert|SSL routines:|\bcurl: \((35|5[13489]|60|64|66|77|8[0-3]|9[018])\)|\bSEC_E_[A-Z_]+|\bCERT_E_[A-Z_]+|0x80090(3\w\w)\b|0x8009201\d|gnutls_handshake|certificate verification fail|error in the certificate verification|remote certificate|invalid peer certificate|received corrupt message|SSL/TLS secure channel|(SSL|TLS) connection (could not be established|failed)|(performing|during) (SSL|TLS) handshake|ERR_(SSL|OSSL|TLS)_|\berrSSL\w+|\[(SSL|X509)(: [A-Z_]+)?\]|NSURLErrorDomain error -120\d|certificate for this server is invalid|key ?store (password|was tampered)|rejected (the )?(SSL|TLS)|(SSL|TLS) negotiation failed|(SSL|TLS)\b.{0,40}handshake failed|SSL validation failed|frame size or a corrupted frame", Verdict("tls")),
     (r"lock wait timeout|ER_LOCK_WAIT_TIMEOUT|due to lock timeout", Verdict("transient")),
