@@ -172,7 +172,7 @@ ERRORS = ErrorTable(
         "20576": Verdict("tls", "the server's certificate is for another host name", "check --host"),
         "901 902 1034 1042": SERVER_FAULT,
     }).items()},
-    umbrellas={"SQL30081N": Verdict("network"), "-4499": Verdict("network"), "-4221": Verdict("tls"), "-4214": _LOGIN, "SQL10010N": Verdict("driver_missing"), "SQL10013N": Verdict("driver_missing")},
+    umbrellas={"SQL10007N": Verdict("driver_missing"), "SQL30081N": Verdict("network"), "-4499": Verdict("network"), "-4221": Verdict("tls"), "-4214": _LOGIN, "SQL10010N": Verdict("driver_missing"), "SQL10013N": Verdict("driver_missing")},
     words=(
         (r"security mechanism not supported", Verdict("config")),
         (r"authorization failure|user ?id or password invalid", _LOGIN),
@@ -196,10 +196,10 @@ _REASONS: dict[int, Verdict] = {
     26: Verdict("transient", "the server's security plug-in failed", "see the server's db2diag.log"),
 }
 
-# The first protocol specific code of SQL30081N: errno of Linux, or of GSKit (ibm.com/docs, "GSKit return codes").
+# The first protocol specific code of SQL30081N: errno of Linux, Windows, AIX, macOS, Solaris and HP-UX, or of GSKit (ibm.com/docs, "GSKit return codes").
 _SOCKET: dict[int, Verdict] = {
-    **dict.fromkeys((110, 115), Verdict("timeout")),
-    111: Verdict("refused"),
+    **dict.fromkeys((110, 115, 10060, 78, 60, 145, 238), Verdict("timeout")),
+    **dict.fromkeys((111, 10061, 79, 61, 146, 239), Verdict("refused")),
     113: Verdict("network"),
 }
 _GSKIT: dict[int, Verdict] = {

@@ -72,7 +72,7 @@ ERRORS = ErrorTable(
         (r"disk image is malformed|malformed database schema|unsupported file format", _DAMAGED),
         (r"database (table )?is locked|locking protocol|schema has changed|used by another process", _LOCKED),
         (
-            r"(could not find|no such) file|FileNotFound|directory does not exist",
+            r"(could not find|no such) file|FileNotFound|directory does not exist|part of the path",
             Verdict("unknown_db", "there is no such file", "check --uri"),
         ),
         (r"(unable|cannot|could not) (to )?open (the )?database", _UNOPENED),
