@@ -87,9 +87,10 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_configure(config):
     # Little of what tests make is garbage in a circle; looking for it as often as usual takes a tenth of a fast run.
     gc.set_threshold(50_000, 20, 20)
-    hypothesis.settings.register_profile("fast", max_examples=25)
-    if config.option.markexpr == FAST:
-        hypothesis.settings.load_profile("fast")
+    # Without a deadline: how long an example takes says more of the machine than of the code.
+    hypothesis.settings.register_profile("whole", deadline=None)
+    hypothesis.settings.register_profile("fast", deadline=None, max_examples=25)
+    hypothesis.settings.load_profile("fast" if config.option.markexpr == FAST else "whole")
 
 
 def _by_length(item):

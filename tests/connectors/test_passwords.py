@@ -46,9 +46,7 @@ texts = st.text(
     min_size=1,
     max_size=40,
 )
-patient = settings(
-    max_examples=200, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+patient = settings(max_examples=200, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def awkward(test):

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qualytics.connectors import Refusal, Target, Tls, get
@@ -198,7 +198,6 @@ def test_an_endpoint_reaches_the_driver_rebuilt(url, base):
 
 
 @given(PASSWORDS, PASSWORDS)
-@settings(deadline=None)
 def test_keys_of_every_character_reach_the_driver_unchanged(access_key, secret_key):
     keys = {"access_key": access_key, "secret_key": secret_key}
     s3 = s3_config(target("s3", "s3://bucket", keys))

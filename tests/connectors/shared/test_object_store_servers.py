@@ -113,7 +113,7 @@ def test_a_role_that_sts_refuses_fails_at_the_login(s3):
     assert refused.failure.message == "these keys may not assume the role"
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40))
 def test_an_awkward_secret_is_refused_as_a_secret_and_as_nothing_else(s3, secret):
     keys = s3.keys["reader"] | {"secret_key": secret}

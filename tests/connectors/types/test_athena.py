@@ -8,7 +8,7 @@ import json
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from pyathena.error import OperationalError
 
 from qualytics.connectors import get
@@ -63,7 +63,6 @@ def test_what_is_not_given_leaves_nothing_to_the_environment():
 
 
 @given(password=suite.PASSWORDS)
-@settings(deadline=None)
 def test_every_key_arrives_unchanged(password):
     found = arguments(suite.target("athena", username=password, password=password))
     assert (found["aws_access_key_id"], found["aws_secret_access_key"]) == (password, password)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.api_core import exceptions as google_errors
 from google.auth.exceptions import RefreshError
-from hypothesis import given, settings
+from hypothesis import given
 
 from qualytics.connectors import Refusal, get
 from qualytics.connectors.shared.http import pin
@@ -99,7 +99,6 @@ def test_the_client_gets_of_the_key_only_what_signs_and_googles_own_address():
 
 
 @given(text=suite.PASSWORDS)
-@settings(deadline=None)
 def test_every_text_in_a_key_arrives_unchanged(text):
     found = key_of(suite.target("bigquery", password=key_file(private_key_id=text, client_email=text)))
     assert (found["private_key_id"], found["client_email"]) == (text, text)

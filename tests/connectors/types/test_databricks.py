@@ -9,7 +9,7 @@ import json
 import urllib.request
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from qualytics.connectors import Refusal, get
@@ -62,7 +62,6 @@ def test_each_field_of_the_catalog_becomes_its_argument():
 
 
 @given(password=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
-@settings(deadline=None)
 def test_every_token_that_a_header_can_carry_arrives_unchanged(password):
     assert bearer(suite.target("databricks", password=password)) == password
 
