@@ -135,12 +135,12 @@ class NotAllowed(QualyticsError):
 
 
 class Conflict(QualyticsError):
-    """The request is right, but what is stored stands against it."""
+    """The request is right, but conflicts with what is stored."""
 
     code = "conflict"
     exit_code = 5
     http_status = 409
-    meaning = "what is stored stands against the request"
+    meaning = "the request conflicts with what is stored"
 
 
 class NameTaken(Conflict):

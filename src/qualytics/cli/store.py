@@ -44,7 +44,7 @@ def backup(*, file: str, form: str) -> None:
 
 @group.command()
 @click.argument("file", type=Text())
-@click.option("--keep-tokens", is_flag=True, help="Let tokens be good that the backup holds, also those revoked since.")
+@click.option("--keep-tokens", is_flag=True, help="Let the tokens in the backup be valid, also those revoked since.")
 @options.common_options()
 def restore(*, file: str, keep_tokens: bool, form: str) -> None:
     """Replace the store by a backup; the key that sealed it must be there. Its tokens are ended."""
@@ -54,7 +54,7 @@ def restore(*, file: str, keep_tokens: bool, form: str) -> None:
         report = client.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
     output.write_document(report, form)
     if keep_tokens:
-        output.say("note: tokens that were good when the backup was made are good again, also those revoked since")
+        output.say("note: tokens that were valid when the backup was made are valid again, also those revoked since")
     elif count := report["tokens_ended"]:
         output.say(f"note: {count:,} token{'s' * (count > 1)} and all sign-ins were ended, as some may have been since")
         output.say("note: qualytics auth token create --user NAME makes a new one here")

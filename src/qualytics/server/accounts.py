@@ -41,7 +41,7 @@ def create_user(request: AnyRequest, body: bytes) -> Reply:
 
 @get("/users/me", sync_to_thread=True, opt={"reply": "User", "right": OWN_TOKENS})
 def get_me(request: AnyRequest) -> Reply:
-    """Return whoever asks."""
+    """Return the user who asks."""
     with opened(request) as context:
         return bodies.reply(Users(context).me())
 
@@ -127,7 +127,7 @@ def get_token(request: AnyRequest, token_id: int) -> Reply:
     "/user-tokens/{token_id:int}", sync_to_thread=True, opt={"body": "TokenPut", "reply": "Token", "right": OWN_TOKENS}
 )
 def put_token(request: AnyRequest, token_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
-    """Revoke a token at once, or let it be good again."""
+    """Revoke a token at once, or restore it."""
     given = bodies.fields(request, body)
     if not isinstance(given.get("revoke"), bool):
         raise InvalidInput([Problem("revoke", "revoke must be true or false", None, "missing-value")])

@@ -158,7 +158,7 @@ def require_version(what: str, found: Connection | Datastore, version: int | Non
     """Raise VersionChanged unless a record is still at the version that was read; None asks for none."""
     if version is not None and version != found.version:
         raise VersionChanged(
-            f"{what} {found.name!r} was changed by somebody else meanwhile",
+            f"{what} {found.name!r} was changed since it was read",
             f"qualytics {what}s get --id {found.id} shows it as it is now",
         )
 

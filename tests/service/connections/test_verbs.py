@@ -65,7 +65,7 @@ def test_the_type_cannot_change_but_may_be_named_again(client):
 def test_an_update_with_an_old_version_is_refused(client):
     client.connections.create(PG)
     client.connections.update(1, {"port": 1}, version=1)
-    with pytest.raises(VersionChanged, match="was changed by somebody else meanwhile"):
+    with pytest.raises(VersionChanged, match="was changed since it was read"):
         client.connections.update(1, {"port": 2}, version=1)
     assert client.connections.get(1)["port"] == 1
 

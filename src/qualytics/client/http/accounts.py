@@ -75,7 +75,7 @@ class HttpTokens:
         return replies.plain(*self._api.call("GET", f"/user-tokens/{token_id}"))
 
     def revoke(self, token_id: int, *, revoke: bool = True) -> dict[str, Any]:
-        """End a token at once, or let it be good again, and return its document."""
+        """Revoke a token at once, or restore it, and return its document."""
         return replies.plain(*self._api.call("PUT", f"/user-tokens/{token_id}", None, {"revoke": revoke}))
 
     def delete(self, token_id: int) -> dict[str, Any]:

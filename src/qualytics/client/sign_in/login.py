@@ -151,7 +151,7 @@ def logout(name: str | None) -> tuple[dict[str, Any], QualyticsError | None]:
     current = config.current_of(document)
     name = name or os.environ.get("QUALYTICS_CONTEXT") or current
     if name is None:
-        raise UsageError("nobody is signed in", "qualytics auth contexts lists the contexts")
+        raise UsageError("you are not signed in", "qualytics auth contexts lists the contexts")
     found = config.entry_of(document, name)
     failed = None
     is_revoked = False

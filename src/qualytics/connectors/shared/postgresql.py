@@ -70,7 +70,7 @@ _NO_ROLE = Verdict(
     "check --username; an owner lets a role in: alter role … login",
 )
 _CLOSED = Verdict(
-    "transient", "the server lets nobody in now: it is starting, stopping, or a standby that answers no queries"
+    "transient", "the server accepts no login now: it is starting, stopping, or a standby that answers no queries"
 )
 _CLIENT_CERTIFICATE = Verdict(
     "tls",

@@ -16,7 +16,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Db2 lets nobody in without a database; this one comes with many servers.
+# Db2 accepts no login without a database; this one comes with many servers.
 _USUAL_DATABASE = "SAMPLE"
 # An RDB name has letters, digits and these (DDM Reference, RDBNAM); it must not break out of its line of db2cli.ini.
 DATABASE = Chars(r"[A-Za-z0-9_@#$.-]{1,128}", "letters, digits and _ @ # $ . -")
@@ -114,7 +114,7 @@ def connect(target: Target) -> Any:
         raise failed
     # The answer about our guess of a database is not the user's concern.
     hint = "name one with --database"
-    raise refuse("config", "the server answers, but Db2 lets nobody in without a database", hint, stage="login")
+    raise refuse("config", "the server answers, but Db2 accepts no login without a database", hint, stage="login")
 
 
 def _log_in(dial: Any, credentials: tuple[str, str], *, in_clear: bool) -> Any:

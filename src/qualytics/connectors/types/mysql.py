@@ -151,7 +151,7 @@ _NUMBERS = by_code({
     "1044": Verdict("permission", stage="database"),
     "1095 1131 1132 1142 1143 1211 1227 1370 1410 1419 1449": _PERMISSION,
     "1129": Verdict("permission", "the server blocks this host after many failed connections", "run on the server: flush hosts"),
-    "1130": Verdict("permission", "the server lets nobody in from this address", "ask for an account for the local_address of this report"),
+    "1130": Verdict("permission", "the server accepts no login from this address", "ask for an account for the local_address of this report"),
     "1049 1102": Verdict("unknown_db", stage="database"),  # 1102: a name that no database can have
     "1021 1119 1197 1436 1037 1038 1041 1114 1135 1206 1461 1637 2008 8001": _QUOTA,
     "1040": Verdict("quota", "the server has too many connections"),

@@ -299,7 +299,7 @@ def _require_distinct(accounts: Accounts, name: str, besides: int | None) -> Non
 def _at_version(accounts: Accounts, user_id: int, version: int | None) -> User:
     found = _required(accounts.user(user_id), user_id)
     if version is not None and found.version != version:
-        raise VersionChanged(f"user {user_id} was changed by somebody else meanwhile", "read it again, then decide")
+        raise VersionChanged(f"user {user_id} was changed since it was read", "read it again, then decide")
     return found
 
 
