@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from qualytics.connectors.contract import Connector
+
 _CREATED = "2026-01-01T00:00:00.000Z"
 _MANY = """
     WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
@@ -28,7 +30,7 @@ _MANY = """
 """
 
 
-def networked() -> list[connectors.Connector]:
+def networked() -> list[Connector]:
     """Return the connectors that reach over the network and whose driver is installed."""
     found = connectors.all_connectors()
     return [connector for connector in found if connector.kind != "embedded" and connector.driver_version()]

@@ -18,7 +18,7 @@ from qualytics.fields import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
 
 DOCS = Path(__file__).parent.parent / "docs"
 VERIFIED = Path(__file__).parent / "verified.json"
@@ -197,7 +197,7 @@ def errors() -> str:
     )
     lines.append("| code | exit | HTTP | when |\n|---|---|---|---|")
     lines += [
-        f"| `{error.code}` | {error.exit_code} | {error.http_status} | {error.meaning} |" for error in all_errors()
+        f"| `{error.code}` | {error.exit_code} | {error.http_status} | {error.meaning()} |" for error in all_errors()
     ]
     lines.append("\nAn interrupted command ends with exit code 130.\n")
     lines.append("## Codes of a bad value (`invalid-input`)\n")

@@ -70,12 +70,14 @@ PROBLEM_CODES: dict[str, str] = {
 
 
 class QualyticsError(Exception):
-    """Base of all errors: a message in lower case without full stop, and a hint with what to do."""
+    """A fault of the program itself.
+
+    Base of all errors: a message in lower case without full stop, and a hint with what to do.
+    """
 
     code: ClassVar[str] = "internal"
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
-    meaning: ClassVar[str] = "a fault of the program itself"
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         """Keep the message (one line, never a secret) and the hint (a command to run)."""
@@ -83,23 +85,27 @@ class QualyticsError(Exception):
         self.message = message
         self.hint = hint
 
+    @classmethod
+    def meaning(cls) -> str:
+        """Return what errors of a class mean: the first line of its docstring, without docstrings its code."""
+        line = (cls.__doc__ or cls.code).partition("\n")[0].removesuffix(".")
+        return line[:1].lower() + line[1:]
+
 
 class UsageError(QualyticsError):
-    """The call itself is wrong: options that do not go together, or none at all."""
+    """The call is wrong: options that exclude each other, or one that is missing."""
 
     code = "usage"
     exit_code = 2
     http_status = 400
-    meaning = "the call is wrong: options that exclude each other, or one that is missing"
 
 
 class InvalidInput(QualyticsError):
-    """Values that break a rule, all of them at once."""
+    """A value breaks a rule; every problem of the call is listed."""
 
     code = "invalid-input"
     exit_code = 2
     http_status = 422
-    meaning = "a value breaks a rule; every problem of the call is listed"
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         """Keep every problem; the message joins theirs."""
@@ -108,53 +114,47 @@ class InvalidInput(QualyticsError):
 
 
 class NotFound(QualyticsError):
-    """No record of that id or name."""
+    """There is no record of that id or name."""
 
     code = "not-found"
     exit_code = 3
     http_status = 404
-    meaning = "there is no record of that id or name"
 
 
 class NotSignedIn(QualyticsError):
-    """No token, or one that is no longer good."""
+    """No token was sent, or it is not valid any more."""
 
     code = "not-signed-in"
     exit_code = 4
     http_status = 401
-    meaning = "no token was sent, or it is not valid any more"
 
 
 class NotAllowed(QualyticsError):
-    """Known, but without the right."""
+    """The caller lacks the right that the message names."""
 
     code = "not-allowed"
     exit_code = 4
     http_status = 403
-    meaning = "the caller lacks the right that the message names"
 
 
 class Conflict(QualyticsError):
-    """The request is right, but conflicts with what is stored."""
+    """The request conflicts with what is stored."""
 
     code = "conflict"
     exit_code = 5
     http_status = 409
-    meaning = "the request conflicts with what is stored"
 
 
 class NameTaken(Conflict):
-    """Another record has this name; names are compared without regard to case."""
+    """Another record has this name (case does not count)."""
 
     code = "name-taken"
-    meaning = "another record has this name (case does not count)"
 
 
 class ConnectionInUse(Conflict):
-    """Datastores still use the connection."""
+    """Datastores still use the connection; they are listed."""
 
     code = "connection-in-use"
-    meaning = "datastores still use the connection; they are listed"
 
     def __init__(self, message: str, hint: str, datastores: Sequence[dict[str, Any]]) -> None:
         """Keep the datastores as `{id, name, store_type, type}`."""
@@ -163,27 +163,24 @@ class ConnectionInUse(Conflict):
 
 
 class SecretNeeded(Conflict):
-    """A stored secret would go to a target that it was not given for."""
+    """The target changes, so its secret must be given again."""
 
     code = "secret-needed-for-new-target"
-    meaning = "the target changes, so its secret must be given again"
 
 
 class VersionChanged(Conflict):
-    """Somebody else changed the record since it was read."""
+    """The record was changed since it was read."""
 
     code = "version-changed"
     http_status = 412
-    meaning = "the record was changed since it was read"
 
 
 class TestFailed(QualyticsError):
-    """A connection test ran and failed; `report` is the whole TestReport as a document."""
+    """A connection test that something else depended on ran and failed."""
 
     code = "test-failed"
     exit_code = 6
     http_status = 400
-    meaning = "a connection test that something else depended on ran and failed"
 
     def __init__(self, message: str, hint: str | None, report: dict[str, Any]) -> None:
         """Keep the report beside its one-line message."""
@@ -192,20 +189,18 @@ class TestFailed(QualyticsError):
 
 
 class DriverMissing(QualyticsError):
-    """The Python driver of a type is not installed."""
+    """The Python driver of the type is not installed."""
 
     code = "driver-missing"
     exit_code = 6
     http_status = 200
-    meaning = "the Python driver of the type is not installed"
 
 
 class TooMany(QualyticsError):
-    """A limit on requests or on tests at once is reached."""
+    """A limit on requests, or on tests at once, is reached."""
 
     code = "too-many"
     http_status = 429
-    meaning = "a limit on requests, or on tests at once, is reached"
 
     def __init__(self, message: str, hint: str | None = None, retry_after_s: float = 1.0) -> None:
         """Keep after how many seconds another try makes sense."""
@@ -214,55 +209,48 @@ class TooMany(QualyticsError):
 
 
 class Abandoned(QualyticsError):
-    """Whoever asked has hung up before there was an answer."""
+    """The client closed the connection before the answer, so what it asked for was ended."""
 
     code = "abandoned"
     http_status = 499
-    meaning = "the client closed the connection before the answer, so what it asked for was ended"
 
 
 class AddressTaken(QualyticsError):
-    """Another program listens where a control plane was to."""
+    """Another program listens on the address."""
 
     code = "address-taken"
-    meaning = "another program listens on the address"
 
 
 class Unreachable(QualyticsError):
-    """The control plane could not be reached, or did not answer as one."""
+    """The control plane could not be reached, or what answered is not a control plane."""
 
     code = "unreachable"
     http_status = 502
-    meaning = "the control plane could not be reached, or what answered is not a control plane"
 
 
 class Busy(QualyticsError):
-    """Other writers held the store for longer than the limit."""
+    """Other writers held the store for longer than we wait."""
 
     code = "store-busy"
     http_status = 503
-    meaning = "other writers held the store for longer than we wait"
 
 
 class StoreError(QualyticsError):
     """The store could not be read or written."""
 
     code = "store-error"
-    meaning = "the store could not be read or written"
 
 
 class StoreDamaged(StoreError):
     """The file is not a store, or no longer a whole one."""
 
     code = "store-damaged"
-    meaning = "the file is not a store, or no longer a whole one"
 
 
 class StoreNewer(StoreError):
     """A newer version of the program has written the store."""
 
     code = "store-newer"
-    meaning = "a newer version of the program has written the store"
 
 
 class StoreFull(StoreError):
@@ -270,57 +258,49 @@ class StoreFull(StoreError):
 
     code = "store-full"
     http_status = 507
-    meaning = "no space is left where the store is; nothing was changed"
 
 
 class StoreUnreachable(StoreError):
-    """The database server of the store could not be reached, or was lost in the middle of a change."""
+    """The store's server could not be reached, or was lost in the middle of a change; the message says which."""
 
     code = "store-unreachable"
     http_status = 503
-    meaning = "the store's server could not be reached, or was lost in the middle of a change; the message says which"
 
 
 class StoreUnsafe(StoreError):
-    """The store or its directory is a link, or somebody else's."""
+    """The store or its directory is a link, or belongs to another user."""
 
     code = "store-unsafe"
-    meaning = "the store or its directory is a link, or belongs to another user"
 
 
 class KeyProblem(QualyticsError):
     """The key that seals the secrets cannot be used."""
 
     code = "key-problem"
-    meaning = "the key that seals the secrets cannot be used"
 
 
 class KeyMissing(KeyProblem):
-    """There is a store but no key; a new one is never made beside it."""
+    """There is a store but no key for it."""
 
     code = "key-missing"
-    meaning = "there is a store but no key for it"
 
 
 class KeyInvalid(KeyProblem):
     """What stands where the key should be is not a key, or others could read it."""
 
     code = "key-invalid"
-    meaning = "what stands where the key should be is not a key, or others could read it"
 
 
 class KeyMismatch(KeyProblem):
-    """A key, but not that of this store."""
+    """The key is not the one that sealed this store."""
 
     code = "key-mismatch"
-    meaning = "the key is not the one that sealed this store"
 
 
 class SealBroken(KeyProblem):
-    """A sealed value was changed, moved or cut."""
+    """A sealed value was changed, moved or cut since it was written."""
 
     code = "seal-broken"
-    meaning = "a sealed value was changed, moved or cut since it was written"
 
 
 def all_errors(root: type[QualyticsError] = QualyticsError) -> list[type[QualyticsError]]:

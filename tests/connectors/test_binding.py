@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from qualytics import connectors
-from qualytics.connectors import Param
+from qualytics.connectors.contract import Param
 from qualytics.errors import InvalidInput
 from qualytics.fields import BY_NAME, FIELDS
 from qualytics.service import policy as rules

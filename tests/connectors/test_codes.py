@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import qualytics.connectors
-from qualytics.connectors import CLASSES, codes
-from qualytics.connectors.contract import Verdict
+from qualytics.connectors import codes
+from qualytics.connectors.contract import CLASSES, Verdict
 from tools import unknown_codes
 
 

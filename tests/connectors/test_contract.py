@@ -17,6 +17,7 @@ import pytest
 import qualytics.connectors
 from qualytics import connectors
 from qualytics.connectors import get
+from qualytics.connectors.contract import CLASSES as CLASS_NAMES
 from qualytics.connectors.contract import SSL_MODES
 from qualytics.connectors.shared.http import endpoint_of
 from qualytics.fields import BY_NAME, KEYS, SCOPES
@@ -139,7 +140,7 @@ def test_stages_are_those_of_the_kind(connector):
 
 
 def test_the_classes_of_verdicts_are_the_same_everywhere():
-    assert set(CLASSES) == set(connectors.CLASSES)
+    assert set(CLASSES) == set(CLASS_NAMES)
 
 
 @pytest.mark.parametrize("connector", ALL)
@@ -222,7 +223,7 @@ def test_names_of_types_are_known_without_importing_one():
     program = "import sys\nfrom qualytics import connectors\nconnectors.type_names()\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
     loaded = {name for name in done.stdout.split() if name.startswith("qualytics.connectors.")}
-    assert loaded == {"qualytics.connectors.contract"}
+    assert not loaded
 
 
 @pytest.mark.parametrize("name", ["Postgresql", "POSTGRES", "../sqlite", "__init__", "os", "", "sqlite3", "sqlite "])

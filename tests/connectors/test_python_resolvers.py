@@ -24,7 +24,8 @@ def pinned(host, port, *_, **__):
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, int(port)))]
 
 socket.getaddrinfo = pinned
-from qualytics.connectors import Tls, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Tls
 from qualytics.probe import Plan
 from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies
 
-from qualytics.connectors import Target, Tls
+from qualytics.connectors.contract import Target, Tls
 from qualytics.probe import Plan
 from qualytics.secret import Secret
 from tests.support import children, faults

@@ -15,7 +15,8 @@ NOWHERE = "db.invalid"
 # Opens a connection as the child of a test does. With `answers`, Python's own look-ups know the name; nobody else does.
 _PROGRAM = """
 import json, socket, sys
-from qualytics.connectors import Target, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Target
 from qualytics.probe.child.tls import make_tls
 from qualytics.secret import Secret
 plan = json.load(sys.stdin)

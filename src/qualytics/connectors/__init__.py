@@ -5,41 +5,12 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+from typing import TYPE_CHECKING
 
-from qualytics.connectors.contract import (
-    CLASSES,
-    SHARED_SSL_MODE,
-    SSL_MODE,
-    Connector,
-    Endpoint,
-    Param,
-    Refusal,
-    Server,
-    Target,
-    Tls,
-    Verdict,
-)
 from qualytics.errors import InvalidInput, Problem
-from qualytics.model import Item
 
-__all__ = [
-    "CLASSES",
-    "SHARED_SSL_MODE",
-    "SSL_MODE",
-    "Connector",
-    "Endpoint",
-    "Item",
-    "Param",
-    "Refusal",
-    "Server",
-    "Target",
-    "Tls",
-    "Verdict",
-    "all_connectors",
-    "get",
-    "parse_types",
-    "type_names",
-]
+if TYPE_CHECKING:
+    from qualytics.connectors.contract import Connector
 
 
 @functools.cache

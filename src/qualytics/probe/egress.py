@@ -9,7 +9,7 @@ import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import Refusal, Verdict
+from qualytics.connectors.contract import Refusal, Verdict
 from qualytics.probe.resolver import look_up
 from qualytics.structs import Struct
 

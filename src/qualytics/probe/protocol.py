@@ -11,7 +11,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qualytics.connectors import CLASSES, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import CLASSES
 from qualytics.model import Item, Listing
 from qualytics.secret import Secret
 from qualytics.structs import Struct

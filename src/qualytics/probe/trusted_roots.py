@@ -6,7 +6,7 @@ import os
 import re
 import ssl
 
-from qualytics.connectors import Refusal, Verdict
+from qualytics.connectors.contract import Refusal, Verdict
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,4}")
 _MAX_ROOTS_BYTES = 1 << 20

@@ -80,7 +80,7 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
 def for_anybody(error: QualyticsError) -> tuple[str, str | None]:
     """Return what is said to somebody who is not known: not where the store is, nor as whom it is asked."""
     if isinstance(error, StoreError | KeyProblem):
-        return error.meaning, "the log of the server says more"
+        return error.meaning(), "the log of the server says more"
     return error.message, error.hint
 
 

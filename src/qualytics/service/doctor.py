@@ -24,7 +24,7 @@ from qualytics.structs import Struct
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.settings import Settings
 
 _PYTHON = (3, 11)

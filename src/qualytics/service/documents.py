@@ -13,7 +13,7 @@ from qualytics.secret import MASK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.model import Connection, Datastore
 
 

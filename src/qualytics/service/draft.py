@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.secret import Secret
 
 

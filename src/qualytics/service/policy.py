@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from qualytics.connectors import Connector, Param
+    from qualytics.connectors.contract import Connector, Param
     from qualytics.fields import Field
     from qualytics.model import Connection
     from qualytics.probe.egress import Policy

@@ -16,7 +16,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qualytics.connectors import Connector, Param
+    from qualytics.connectors.contract import Connector, Param
     from qualytics.fields import Field
     from qualytics.model import Connection, Datastore, ListQuery
 

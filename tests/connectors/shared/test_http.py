@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from qualytics.connectors import Refusal
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.shared.http import segment
 from tests.support import faults_suite as suite
 from tests.support.cloud import serving, trial

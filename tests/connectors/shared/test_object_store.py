@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qualytics.connectors import Refusal, Target, Tls, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Refusal, Target, Tls
 from qualytics.connectors.shared.aws import role_call, sts_client
 from qualytics.connectors.shared.google import clean_service_account
 from qualytics.connectors.shared.http import base_url

@@ -14,7 +14,8 @@ from google.api_core import exceptions as google_errors
 from google.auth.exceptions import RefreshError
 from hypothesis import given
 
-from qualytics.connectors import Refusal, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.shared.http import pin
 from qualytics.connectors.types.bigquery import arguments, key_of
 from qualytics.probe.verdicts.exceptions import judge

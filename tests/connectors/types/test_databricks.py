@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qualytics.connectors import Refusal, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.shared.databricks import bearer
 from qualytics.connectors.types import databricks, databricks_native
 from qualytics.probe.verdicts.exceptions import judge

@@ -5,7 +5,7 @@
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.types import db2
 from qualytics.probe.verdicts.exceptions import judge
 from testbed import derby, relay

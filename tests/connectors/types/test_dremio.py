@@ -7,7 +7,7 @@ import base64
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.types import dremio
 from qualytics.probe.verdicts.exceptions import judge
 from tests.support import faults

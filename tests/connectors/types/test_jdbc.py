@@ -9,7 +9,7 @@ import multiprocessing
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.types import jdbc
 from qualytics.connectors.types.jdbc import login
 from qualytics.model import Listing

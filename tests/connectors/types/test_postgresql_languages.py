@@ -2,7 +2,7 @@
 
 import pytest
 
-from qualytics.connectors import Refusal
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.types.postgresql import CONNECTOR
 from testbed import servers
 from tests.support import faults_suite as suite

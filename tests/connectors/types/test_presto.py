@@ -5,7 +5,8 @@ import ssl
 import pytest
 from hypothesis import given
 
-from qualytics.connectors import Refusal, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.shared.sql import identifier, literal
 from qualytics.connectors.types import presto, trino
 from tests.support import faults_suite as suite

@@ -365,7 +365,8 @@ def hook(name, args):
     elif name == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         events.append(["write", str(args[0])])
 sys.addaudithook(hook)
-from qualytics.connectors import Target, Tls, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Target, Tls
 from qualytics.secret import Secret
 plan = json.load(sys.stdin)
 connector = get("snowflake")

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from qualytics.connectors import Refusal, Target, Tls
+from qualytics.connectors.contract import Refusal, Target, Tls
 from qualytics.connectors.types.snowflake.login import account, arguments, environment
 from qualytics.secret import Secret
 

@@ -10,7 +10,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from qualytics.connectors import Refusal, Target
+from qualytics.connectors.contract import Refusal, Target
 from qualytics.connectors.shared.pem import private_key_der
 from qualytics.connectors.types.snowflake.errors import classify
 from qualytics.connectors.types.snowflake.login import arguments

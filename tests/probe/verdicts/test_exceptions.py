@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from qualytics import connectors
-from qualytics.connectors import Verdict
+from qualytics.connectors.contract import Verdict
 from qualytics.probe.child.stages import failed
 from qualytics.probe.verdicts.exceptions import judge
 

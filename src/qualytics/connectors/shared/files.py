@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import os
 import re
 import stat
 from typing import TYPE_CHECKING
 
-from qualytics.connectors.contract import refuse
+from qualytics.connectors.contract import Connector, refuse
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Refusal
 
-AUTHENTICATION = (("NONE", "no login: the file is opened by the user who runs the test"),)
-PRIVILEGES = ("the right to read the file and to enter its directory, for that user",)
 SQLITE, DUCKDB = "a SQLite database", "a DuckDB database"
 TOO_SHORT, EMPTY = "too short for a database", "an empty file"
 _HEAD_BYTES = 4_096
@@ -138,3 +137,18 @@ def _unreadable(path: str, exc: OSError) -> Refusal:
     if isinstance(exc, PermissionError):
         return refuse("permission", f"this user may not read {path}", "check the modes of the file and its folders")
     return refuse("config", f"{path} cannot be read: {(exc.strerror or 'no reason given').lower()}", "check --uri")
+
+
+# A type whose databases are files.
+FILE = functools.partial(
+    Connector,
+    kind="embedded",
+    fields=("uri",),
+    proof="the file",
+    required=("uri",),
+    clean_uri=clean_path,
+    scope_optional=("schema",),
+    verified="the real engine",
+    authentication=(("NONE", "no login: the file is opened by the user who runs the test"),),
+    privileges=("the right to read the file and to enter its directory, for that user",),
+)

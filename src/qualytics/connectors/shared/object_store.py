@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
-from qualytics.connectors.contract import Server, Target, Verdict, refuse, second_host
+from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse, second_host
 from qualytics.connectors.shared.http import ENTRA
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
@@ -323,3 +324,18 @@ def _judged(text: str) -> Verdict | None:
         return verdict
     by_status = _STATUS.get(status[1] + status[2]) or _STATUS.get(status[1])
     return by_status and replace(by_status, code=code or status[1] + status[2])
+
+
+# A type whose data are objects, through obstore.
+OBJECT_STORE = functools.partial(
+    Connector,
+    kind="dfs",
+    driver="obstore",
+    required=("uri",),
+    scope=("root_path",),
+    tls="direct",
+    close=lambda _handle: None,
+    tables=tables,
+    pinned="proxy",  # a second host, as STS at a name of AWS, through look-ups in Python
+    forks=False,  # Rust's tokio
+)

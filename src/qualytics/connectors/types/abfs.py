@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Endpoint, Param, Target, refuse
+from qualytics.connectors.contract import Endpoint, Param, Target, refuse
 from qualytics.connectors.shared import object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, SEGMENT, TENANT, TLS_PARAMS, base_url, endpoint_of
 
@@ -96,14 +96,11 @@ def connect(target: Target) -> object_store.OpenStore:
     return object_store.open_store(AzureStore, object_store.arguments(config(target), target, login_hosts), target)
 
 
-CONNECTOR = Connector(
+CONNECTOR = object_store.OBJECT_STORE(
     type="abfs",
     title="Azure Data Lake Storage",
-    kind="dfs",
-    driver="obstore",
     fields=("uri", "access_key", "secret_key"),
     proof="the account key or client secret",
-    required=("uri",),
     params=(
         Param(
             "authentication_type",
@@ -117,18 +114,14 @@ CONNECTOR = Connector(
         *TLS_PARAMS,
     ),
     grammar={"access_key": SEGMENT, "secret_key": HEADER, "tenant_id": TENANT},
-    scope=("root_path",),
     example="--uri abfss://container@account.dfs.core.windows.net/path --access-key account --secret-key '${AZURE_KEY}'",
     clean_uri=clean_uri,
     endpoint=endpoint,
     requires=requires,
-    tls="direct",
     open=connect,
     check=lambda handle, target: object_store.check(handle, target, "Azure Blob Storage"),
-    close=lambda _handle: None,
     classify=object_store.classify("check --secret-key, and --access-key where a client id is in it"),
     signature=r"(?i)abfss?://|dfs\.core\.windows|blob\.core\.windows|\bErrorCode:\w+|adlfs|\A(?:ContainerNotFound|AuthorizationPermissionMismatch)\Z",
-    tables=object_store.tables,
     verified="emulator: azurite, which checks the account key; service principal: login never run",
     authentication=(
         ("SHARED_KEY", "secret_key: a key of the storage account; access_key may name the account"),
@@ -138,6 +131,4 @@ CONNECTOR = Connector(
         "SHARED_KEY: none beside the key, which may do everything in the account",
         "SERVICE_PRINCIPAL: the role Storage Blob Data Reader on the container",
     ),
-    pinned="proxy",  # login.microsoftonline.com, a fixed name, is looked up in Python by the proxy
-    forks=False,  # Rust's tokio
 )

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, spelled_as
-from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse
-from qualytics.connectors.shared.files import AUTHENTICATION, DUCKDB, PRIVILEGES, clean_path, require_file
+from qualytics.connectors.contract import Server, Target, Verdict, refuse
+from qualytics.connectors.shared.files import DUCKDB, FILE, require_file
 from qualytics.connectors.shared.sql import fetched, named, one_row
 from qualytics.model import Item
 
@@ -131,16 +131,10 @@ def check(handle: Any, target: Target) -> Server:
     return Server("DuckDB", one_row(handle, "select version()")[0].removeprefix("v"))
 
 
-CONNECTOR = Connector(
+CONNECTOR = FILE(
     type="duckdb",
     title="DuckDB",
-    kind="embedded",
     driver="duckdb",
-    fields=("uri",),
-    proof="the file",
-    required=("uri",),
-    clean_uri=clean_path,
-    scope_optional=("schema",),
     example="--uri ./data/sales.duckdb",
     open=connect,
     select=select,
@@ -150,7 +144,4 @@ CONNECTOR = Connector(
     signature=r"(?i)duckdb",
     schemas=schemas,
     tables=tables,
-    verified="the real engine",
-    authentication=AUTHENTICATION,
-    privileges=PRIVILEGES,
 )

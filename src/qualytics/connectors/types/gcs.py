@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Target
 from qualytics.connectors.shared import google, object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, TLS_PARAMS, base_url, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from qualytics.connectors.contract import Target
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -40,31 +41,22 @@ def connect(target: Target) -> object_store.OpenStore:
     return object_store.open_store(GCSStore, object_store.arguments(config(target), target), target)
 
 
-CONNECTOR = Connector(
+CONNECTOR = object_store.OBJECT_STORE(
     type="gcs",
     title="Google Cloud Storage",
-    kind="dfs",
-    driver="obstore",
     fields=("uri", "secret_key"),
     proof="the service account's key",
-    required=("uri",),
     params=(ENDPOINT_URL, *TLS_PARAMS),
-    scope=("root_path",),
     example="--uri gs://bucket/path --secret-key '${GOOGLE_KEY_JSON}'",
     clean_uri=lambda uri: object_store.clean_bucket(uri, "gs"),
     endpoint=lambda values: endpoint_of(values, "storage.googleapis.com"),
     requires=requires,
-    tls="direct",
     open=connect,
     check=lambda handle, target: object_store.check(handle, target, "Google Cloud Storage"),
-    close=lambda _handle: None,
     classify=object_store.classify("check --secret-key: the key may have been deleted or disabled"),
     signature=r"(?i)\bgs://|gcloud\.storage|storage\.googleapis|gcsfs",
-    tables=object_store.tables,
     verified="emulator: fake-gcs-server, which checks no credentials",
     authentication=(("service account", "secret_key: the text of its JSON key file"),),
     privileges=("roles/storage.objectViewer on the bucket, for storage.objects.list and storage.objects.get",),
     public_members=google.PUBLIC,
-    pinned="proxy",
-    forks=False,  # Rust's tokio
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Endpoint, Param, Target
+from qualytics.connectors.contract import Endpoint, Param, Target
 from qualytics.connectors.shared import aws, object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, TLS_PARAMS, base_url, endpoint_of
 
@@ -59,14 +59,11 @@ def connect(target: Target) -> object_store.OpenStore:
     return object_store.open_store(S3Store, arguments, target)
 
 
-CONNECTOR = Connector(
+CONNECTOR = object_store.OBJECT_STORE(
     type="s3",
     title="Amazon S3",
-    kind="dfs",
-    driver="obstore",
     fields=("uri", "access_key", "secret_key"),
     proof="the access key",
-    required=("uri",),
     params=(
         Param("authentication_type", str, "SHARED_KEY: the keys themselves; IAM_ROLE: a role that the keys may assume", choices=("SHARED_KEY", "IAM_ROLE"), default="SHARED_KEY"),
         *aws.PARAMS,
@@ -75,19 +72,15 @@ CONNECTOR = Connector(
         *TLS_PARAMS,
     ),
     grammar={"access_key": aws.KEY_ID, "secret_key": HEADER, "region": aws.REGION},
-    scope=("root_path",),
     example="--uri s3://bucket/path --access-key '${AWS_ACCESS_KEY_ID}' --secret-key '${AWS_SECRET_ACCESS_KEY}'",
     clean_uri=lambda uri: object_store.clean_bucket(uri, "s3"),
     endpoint=endpoint,
     requires=requires,
     default_credentials=aws.default_credentials("access_key", "secret_key"),
-    tls="direct",
     open=connect,
     check=lambda handle, target: object_store.check(handle, target, "Amazon S3"),
-    close=lambda _handle: None,
     classify=object_store.classify("check --access-key and --secret-key"),
     signature=r"(?i)\bs3[:.]|s3fs|ListObjectsV2|\bNoSuchBucket\b",
-    tables=object_store.tables,
     verified="emulator: moto, which checks keys, signatures and policies of users; role_arn is assumed unchecked",
     authentication=(
         ("SHARED_KEY", "access_key and secret_key of a user of IAM"),
@@ -97,6 +90,4 @@ CONNECTOR = Connector(
         "s3:ListBucket on arn:aws:s3:::BUCKET and s3:GetObject on arn:aws:s3:::BUCKET/PATH/*",
         "IAM_ROLE: sts:AssumeRole on the role for the user, and the two above for the role",
     ),
-    pinned="proxy",  # STS, at a name of AWS, through look-ups in Python
-    forks=False,  # Rust's tokio
 )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
-from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse
-from qualytics.connectors.shared.files import AUTHENTICATION, EMPTY, PRIVILEGES, SQLITE, clean_path, require_file
+from qualytics.connectors.contract import Server, Target, Verdict, refuse
+from qualytics.connectors.shared.files import EMPTY, FILE, SQLITE, require_file
 from qualytics.connectors.shared.sql import as_text, rows
 from qualytics.model import Item
 from qualytics.structs import replace
@@ -145,16 +145,10 @@ def tables(handle: sqlite3.Connection, target: Target, prefix: str) -> Iterator[
             yield Item(name, kind, name.startswith("sqlite_"))
 
 
-CONNECTOR = Connector(
+CONNECTOR = FILE(
     type="sqlite",
     title="SQLite",
-    kind="embedded",
     driver="sqlite3",
-    fields=("uri",),
-    proof="the file",
-    required=("uri",),
-    clean_uri=clean_path,
-    scope_optional=("schema",),
     example="--uri ./data/sales.sqlite",
     open=connect,
     select=select,
@@ -164,7 +158,4 @@ CONNECTOR = Connector(
     signature=r"(?i)sqlite",
     schemas=schemas,
     tables=tables,
-    verified="the real engine",
-    authentication=AUTHENTICATION,
-    privileges=PRIVILEGES,
 )

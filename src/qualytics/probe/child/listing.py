@@ -10,7 +10,7 @@ from qualytics.probe.protocol import MAX_ITEM, MAX_LINE_BYTES, MAX_LISTING_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qualytics.connectors import Connector, Target
+    from qualytics.connectors.contract import Connector, Target
     from qualytics.model import Item, Listing
 
 # Well below what the parent takes: escapes of JSON and the frame of a message come on top.

@@ -48,7 +48,8 @@ def _work(plan: Plan, directory: str) -> None:
 
 
 def _run(plan: Plan, directory: str, send: Callable[[Message], None]) -> None:
-    from qualytics.connectors import Refusal, get
+    from qualytics.connectors import get
+    from qualytics.connectors.contract import Refusal
     from qualytics.probe.child.dns_guard import GUARD
     from qualytics.probe.child.stages import Stages, failed
     from qualytics.probe.child.target import make_target

@@ -7,7 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import Refusal, Verdict
+from qualytics.connectors.contract import Refusal, Verdict
 from qualytics.errors import DriverMissing
 from qualytics.probe.child.dial import dial
 from qualytics.probe.child.listing import items_of, send_page
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
-    from qualytics.connectors import Connector, Target, Tls
+    from qualytics.connectors.contract import Connector, Target, Tls
     from qualytics.model import Item, Listing
     from qualytics.probe.child.dns_guard import DnsGuard
     from qualytics.probe.protocol import Message

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qualytics.connectors import Target, get
+from qualytics.connectors import get
+from qualytics.connectors.contract import Target
 from qualytics.probe.child.tls import make_tls
 
 if TYPE_CHECKING:

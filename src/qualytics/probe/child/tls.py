@@ -9,7 +9,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import Refusal, Tls, Verdict
+from qualytics.connectors.contract import Refusal, Tls, Verdict
 from qualytics.connectors.shared.preamble import reject_protocol
 from qualytics.probe.protocol import Encrypted
 from qualytics.probe.trusted_roots import system_roots
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from qualytics.connectors import Target
+    from qualytics.connectors.contract import Target
 
 _ALERT_S = 1.0
 _LEAST_S = 0.001  # 0 would mean not to wait at all, and to fail otherwise

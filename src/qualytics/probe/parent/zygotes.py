@@ -22,7 +22,7 @@ from qualytics.probe.protocol import Forked, Imported, Message, Unreadable, deco
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.probe.parent.launch import Pipes
 
 _BOOT = (

@@ -6,7 +6,7 @@ import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from qualytics.connectors import Verdict
+from qualytics.connectors.contract import Verdict
 from qualytics.probe.verdicts import tls_faults
 from qualytics.structs import Struct
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from qualytics.connectors import Connector, Refusal, Verdict
+from qualytics.connectors.contract import Connector, Refusal, Verdict
 from qualytics.errors import DriverMissing
 from qualytics.probe.verdicts.certificates import by_code, by_reason
 from qualytics.probe.verdicts.failure_classes import TOO_MUCH_HINT

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import re
 
-from qualytics.connectors import Connector, Verdict, all_connectors
+from qualytics.connectors import all_connectors
 from qualytics.connectors.codes import STATE, by_sqlstate
-from qualytics.connectors.contract import by_text
+from qualytics.connectors.contract import Connector, Verdict, by_text
 from qualytics.probe.verdicts.network_faults import NOT_TLS, WORDS, furthest, is_unknown, refined
 from qualytics.probe.verdicts.translations import TRANSLATIONS
 from qualytics.structs import replace

@@ -11,7 +11,7 @@ from qualytics.probe.verdicts.tls_faults import GIVE_HINTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.masking import Masking
     from qualytics.probe.protocol import Failed, Plan
 

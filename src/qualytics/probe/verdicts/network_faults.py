@@ -6,8 +6,7 @@ import errno
 import os
 import re
 
-from qualytics.connectors import Verdict
-from qualytics.connectors.contract import by_text
+from qualytics.connectors.contract import Verdict, by_text
 from qualytics.probe.verdicts import tls_faults
 from qualytics.structs import replace
 

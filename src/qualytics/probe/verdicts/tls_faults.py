@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qualytics.connectors import Verdict
+from qualytics.connectors.contract import Verdict
 
 ROOT_PARAMETER = "ssl_root_cert_file"
 GIVE_ROOT = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qualytics.connectors import Verdict
+from qualytics.connectors.contract import Verdict
 
 # Catalogues of messages: PostgreSQL's po files, MySQL's and MariaDB's errmsg-utf8.txt, sys.messages of SQL Server, the C
 # library and Windows. German, French, Spanish, Portuguese, Italian, Russian, Polish, Turkish, Japanese, Chinese, Korean.

@@ -15,7 +15,7 @@ from qualytics.service.rights import TEST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.model import Datastore, Item, TestReport
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft

@@ -16,7 +16,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.model import Connection
     from qualytics.settings import ServerPolicy, Settings
     from qualytics.store.base import Store

@@ -13,7 +13,7 @@ from qualytics.service.connections.drafts import derived_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.store.base import Store
 
 _MAX_GUESSED = 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors import SHARED_SSL_MODE, SSL_MODE
+from qualytics.connectors.contract import SHARED_SSL_MODE, SSL_MODE
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
 from qualytics.service import policy, validate
@@ -14,7 +14,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
     from qualytics.model import Datastore, Listing, Scope, TestReport
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft

@@ -15,7 +15,7 @@ from qualytics.structs import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from qualytics.connectors import Connector
+    from qualytics.connectors.contract import Connector
 
 _TEXTS = (*SCOPES, "description")
 _FIELDS = ("name", "connection_id", *_TEXTS, "tags", "teams", "enrichment_only")
