@@ -132,8 +132,12 @@ MESSAGES = (
     (r"client_login_timeout|canceling statement due to (?!lock|conflict)|query_timeout", Verdict("timeout")),
     (r"certificate verify failed|server certificate|root certificate|does not support SSL|tlsv1 alert|refused TLS connection|SSL is not enabled", Verdict("tls")),
     (r"due to (idle|statement|transaction|authentication)\S* ?\S{0,20} ?timeout|canceling authentication", Verdict("timeout")),
-    (r"PAM authentication failed|Invalid Username specified", Verdict("auth")),
+    (r"has no credentials for the role|authentication error, reason|does not contain an entry for|PAM authentication failed|Invalid Username specified", Verdict("auth")),
     (r"compute time quota|max client connections reached", Verdict("quota")),
+    (r"could not (send|receive) |lost synchronization with server", Verdict("network")),
+    (r"endpoint could not be found", Verdict("unknown_db", stage="database")),  # Neon
+    (r"all backend nodes are down|is not accepting any new connections|failed to create a backend connection|connect to compute node|control plane request failed|circuit breaker", Verdict("transient")),  # Pgpool-II, Neon, Supavisor
+    (r"(bouncer|pooler) config error|kind mismatch among backends|RDS Proxy (supports only|currently does)|definition of service|could not match \d+ |in connection info string|socket path .{1,200} too long|service file .{1,200} not found|invalid \w+ value: ", Verdict("config")),
     (r"endpoint ID is not specified|frontend protocol|startup packet", Verdict("config")),
     (r"session is (not )?read-only|server is (not )?in hot standby|targetServerType|could not connect to any server|DbHandler", Verdict("transient")),
     (r"(certificate|private key) file|crl file", Verdict("tls")),

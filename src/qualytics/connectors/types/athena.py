@@ -134,6 +134,7 @@ _MESSAGES = (
     (r"insufficient permissions|insufficient lake formation|PERMISSION_DENIED|access denied|not authorized", Verdict("permission")),
     (r"exhausted resources|limit was exceeded|exceeded the limit|throttl|slow ?down|rate exceeded|too many", Verdict("quota")),
     (r"query timeout|timed out", Verdict("timeout")),
+    (r"HIVE_(BAD_DATA|PARTITION_SCHEMA_MISMATCH|INVALID_METADATA|UNSUPPORTED_FORMAT)|NOT_SUPPORTED|SYNTAX_ERROR|TYPE_MISMATCH|INVALID_(FUNCTION|CAST)_ARGUMENT|(TABLE|COLUMN|FUNCTION)_NOT_FOUND", Verdict("config")),
     (r"INTERNAL_ERROR|GENERIC_INTERNAL_ERROR", Verdict("transient")),
 )  # fmt: skip
 

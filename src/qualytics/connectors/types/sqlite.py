@@ -60,8 +60,9 @@ _NAMES = {str(getattr(sqlite3, name)): name for name in _CODES} | {"1": "SQLITE_
 
 
 def _spelled(code: str) -> str:
-    # The first two words of an extended code are its primary one.
-    return _NAMES.get(code) or "_".join(code.upper().split("_")[:2])
+    # The first two words of an extended code are its primary one, as is the low byte of its number.
+    primary = str(int(code) & 0xFF) if code.isdecimal() else code
+    return _NAMES.get(primary) or "_".join(code.upper().split("_")[:2])
 
 
 ERRORS = ErrorTable(
@@ -70,20 +71,23 @@ ERRORS = ErrorTable(
     words=(
         (r"is not a database|file is encrypted", _NOT_SQLITE),
         (r"disk image is malformed|malformed database schema|unsupported file format", _DAMAGED),
-        (r"database (table )?is locked|locking protocol|schema has changed|used by another process", _LOCKED),
+        (r"database (table |schema )?is locked|locking protocol|schema has changed|used by another process", _LOCKED),
         (
             r"(could not find|no such) file|FileNotFound|directory does not exist|part of the path",
             Verdict("unknown_db", "there is no such file", "check --uri"),
         ),
         (r"(unable|cannot|could not) (to )?open (the )?database", _UNOPENED),
         (r"disk I/O error", SERVER_FAULT),
-        (r"Error: interrupted", Verdict("timeout")),
+        (r"\binterrupted\Z|Error: interrupted", Verdict("timeout")),
         (r"string or blob too big", Verdict("quota")),
         (r"access permission denied|attempt to write a readonly", _CLOSED),
-        (r"no such (access mode|vfs)|invalid uri", Verdict("config")),
+        (
+            r"no such (access mode|vfs|table|column|collation)|invalid uri|SQL logic error|API misuse|large file support|within a transaction|datatype mismatch|constraint failed|closed database|same thread",
+            Verdict("config"),
+        ),
     ),
-    inside=r"\b(SQLITE_[A-Z]+)|\((?P<weak>\d{1,2})\)\s*\Z|\b(?:code|error):? (\d{1,2})\b",
-    alone=r"SQLITE_[A-Z_]+|\d{1,2}",
+    inside=r"\b(SQLITE_[A-Z]+)|\((?P<weak>\d{1,4})\)\s*\Z|\b(?:code|error):? (\d{1,4})\b",
+    alone=r"SQLITE_[A-Z_]+|\d{1,4}",
     spell=_spelled,
 )
 

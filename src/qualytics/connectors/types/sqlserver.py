@@ -214,32 +214,36 @@ _NOT_TDS = Verdict("config", "the server does not speak the TDS protocol", "chec
 # DB-Library (200xx).
 _NUMBERS = by_code({
     "18456": _LOGIN,
+    "110003 40620 40623": _LOGIN,
     "17806 18450 18452 18463 18464 18465 18466 18467 18468 40607": _KIND,
     "18470": _DISABLED,
     "18486": _LOCKED,
     "18487": _EXPIRED,
     "18488": _CHANGE,
-    "229 230 262 297 300 15151 15247 17892 18451 40914": Verdict("permission"),
+    "229 230 262 297 300 13807 16561 40651 15151 15247 17892 18451 40914": Verdict("permission"),
     "916": Verdict("permission", stage="database"),
     "40615": _CLOSED,
     "47073": _PRIVATE,
-    "911 2702 4063": Verdict("unknown_db", stage="database"),
+    "911 2702 2760 4063": Verdict("unknown_db", stage="database"),
     "4060": _NO_DATABASE,
     "4064": _NO_DEFAULT,
     "40532": _OTHER_SERVER,
     "701 802 1105 1204 8651 8657 9002 10928 10929 10930 10936 17809 17810 18458 18459 18460 18461": Verdict("quota"),
+    "1101 3959 8623 17803 40648 40652 40847 41805 41823 41841 41842": Verdict("quota"),
     "40544 40549 40550 40551 40552 40553 49918 49919 49920 45168 45169 45170": Verdict("quota"),
+    "596 617 669 955 958 988 997 1203 1807 3935 3960 3966 10922 14355 17187 17188 20041 22225 35250 40642": Verdict("transient"),
+    "41301 41302 41305 41325 41839": Verdict("transient"),  # conflicts of transactions in memory
     "615 921 922 924 927 942 952 954 976 979 982 983 1205 1222 4221 18401 6005 6006 17142 17147 17148": Verdict("transient"),
     "40143 40166 40197 40501 40540 40613 40627 40671 40675 42108 42109": _SUSPENDED,
-    "-2 8645 20003": Verdict("timeout"),
+    "-2 8628 8645 17197 20003 35201": Verdict("timeout"),
     "17835": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
-    "978 102 156 207 208 195": Verdict("config"),
+    "978 102 156 207 208 195 2812 17886 40515 40617 40618 40631 40636 40645 40647 103010 105001 105002 111212 111214": Verdict("config"),
     "17828 17832 17836 20017": _NOT_TDS,
-    "823 824 825 926 945": SERVER_FAULT,
+    "823 824 825 926 945 9001": SERVER_FAULT,
     "11001 11004": Verdict("dns"),
     "10060": Verdict("timeout"),
     "10061": Verdict("refused"),
-    "10051 10053 10054 10065": Verdict("network"),
+    "4014 17830 10051 10053 10054 10065": Verdict("network"),
 })  # fmt: skip
 _UMBRELLAS = by_code(
     {
@@ -310,8 +314,8 @@ ERRORS = ErrorTable(
     states=True,
     # As sqlcmd ("Msg 18456"), ODBC ("(18456)"), JDBC ("ErrorCode(18456)"), .NET ("Error Number:18456"), tedious ("number:
     # 18456", "code: 'ELOGIN'") and logs write them.
-    inside=rf"(?:\bMsg |\bError(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\(|[:\uff1a] ?(?=\d{{3,5}}\)))(?P<weak>-?\d{{1,5}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
-    alone=rf"(?:error )?(-?\d{{1,5}}|E[A-Z]{{4,12}})|({STATE_ALONE})",
+    inside=rf"(?:\bMsg |\bError(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\(|[:\uff1a] ?(?=\d{{3,5}}\)))(?P<weak>-?\d{{1,6}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
+    alone=rf"(?:error )?(-?\d{{1,6}}|E[A-Z]{{4,12}})|({STATE_ALONE})",
 )
 
 

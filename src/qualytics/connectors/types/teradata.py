@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.codes import ErrorTable, by_code
+from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import (
     Chars,
     Connector,
@@ -109,16 +109,17 @@ _OTHER_KIND = Verdict(
 # docs.teradata.com, "Analytics Database Messages", one page a number; below 1000 the driver's own ("Teradata SQL Driver for
 # Python", and as they were seen).
 _NUMBERS = by_code({
-    "3002 3003 3004 8017": Verdict("auth", stage="login"),
+    "3002 3003 3004 8017 8018": Verdict("auth", stage="login"),
     "3032 3001": Verdict("auth", "the password has expired", "set a new password on the server"),
     "3055": Verdict("permission", "the server takes no logons of this user now", "ask for logons to be enabled"),  # as a user reported it
     "3523 3524 5315": Verdict("permission"),
     "3802": Verdict("unknown_db", stage="database"),
     "3807": Verdict("unknown_db"),
-    "2646 2644 3149 3151 3710 8024": Verdict("quota"),
-    "2631 2825 2826 2828 3111 3120 3598 3897 7453": Verdict("transient"),
+    "2507 2646 2644 2843 3130 9804 3149 3151 3710 8024": Verdict("quota"),
+    "2631 2640 2641 2654 3134 3603 8055 2825 2826 2828 3111 3120 3598 3897 7453": Verdict("transient"),
     "3110 3156": Verdict("timeout"),
-    "3706 3707 3709": Verdict("config"),
+    "3504 3577 3704 3705 3706 3707 3708 3709 3737 3803 3804 3809 3810 3822 3824 5628 6705 6706": Verdict("config"),
+    "3610 7487": SERVER_FAULT,
     "493": Verdict("dns"),
     "441": _OTHER_KIND,
 })  # fmt: skip
