@@ -234,6 +234,8 @@ def classify(exc: BaseException) -> Verdict | None:
 
 
 def _communication(text: str) -> Verdict:
+    if re.search(r"selectFor\w+Timeout", text):  # the function that waits for the socket
+        return Verdict("timeout")
     first = re.search(r'error code\(s\): "(\d+)"', text)
     code = int(first[1]) if first else 0
     if "SSL" in text and code in _GSKIT:

@@ -73,20 +73,20 @@ ERRORS = ErrorTable(
         (r"disk image is malformed|malformed database schema|unsupported file format", _DAMAGED),
         (r"database (table |schema )?is locked|locking protocol|schema has changed|used by another process", _LOCKED),
         (
-            r"(could not find|no such) file|FileNotFound|directory does not exist|part of the path",
+            r"(could not find|no such) file|FileNotFound|directory does not exist|path to .{1,200} does not exist|part of the path",
             Verdict("unknown_db", "there is no such file", "check --uri"),
         ),
         (r"(unable|cannot|could not) (to )?open (the )?database", _UNOPENED),
         (r"disk I/O error", SERVER_FAULT),
         (r"\binterrupted\Z|Error: interrupted", Verdict("timeout")),
         (r"string or blob too big", Verdict("quota")),
-        (r"access permission denied|attempt to write a readonly", _CLOSED),
+        (r"access permission denied|access to the path|attempt to write a readonly", _CLOSED),
         (
             r"no such (access mode|vfs|table|column|collation)|invalid uri|SQL logic error|API misuse|large file support|within a transaction|datatype mismatch|constraint failed|closed database|same thread",
             Verdict("config"),
         ),
     ),
-    inside=r"\b(SQLITE_[A-Z]+)|\((?P<weak>\d{1,4})\)\s*\Z|\b(?:code|error):? (\d{1,4})\b",
+    inside=r"\b(SQLITE_[A-Z]+)|\((?P<weak>\d{1,4})\)\s*\Z|\b(?:(?:extended_)?code|error):? (\d{1,4})\b",
     alone=r"SQLITE_[A-Z_]+|\d{1,4}",
     spell=_spelled,
 )

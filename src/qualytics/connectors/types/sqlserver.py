@@ -220,7 +220,7 @@ _NUMBERS = by_code({
     "18486": _LOCKED,
     "18487": _EXPIRED,
     "18488": _CHANGE,
-    "229 230 262 297 300 13807 16561 40651 15151 15247 17892 18451 40914": Verdict("permission"),
+    "229 230 262 297 300 4834 13807 16561 40651 15151 15247 17892 18451 40914": Verdict("permission"),
     "916": Verdict("permission", stage="database"),
     "40615": _CLOSED,
     "47073": _PRIVATE,
@@ -237,7 +237,7 @@ _NUMBERS = by_code({
     "40143 40166 40197 40501 40540 40613 40627 40671 40675 42108 42109": _SUSPENDED,
     "-2 8628 8645 17197 20003 35201": Verdict("timeout"),
     "17835": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
-    "978 102 156 207 208 195 2812 17886 40515 40617 40618 40631 40636 40645 40647 103010 105001 105002 111212 111214": Verdict("config"),
+    "978 102 156 207 208 195 2812 17886 40515 40617 40618 40631 40636 40645 40647 15807 15808 15809 15810 15811 15812 15813 15814 15815 15816 103010 105001 105002 111212 111214": Verdict("config"),
     "17828 17832 17836 20017": _NOT_TDS,
     "823 824 825 926 945 9001": SERVER_FAULT,
     "11001 11004": Verdict("dns"),
@@ -282,6 +282,8 @@ _MESSAGES = (
     (r"Content of directory|cannot be (opened|listed) because|Cannot find the CREDENTIAL", Verdict("permission")),
     (r"Could not login because|token-identified principal", _LOGIN),
     (r"is not currently available|service is currently busy|encountered an error processing your request", _SUSPENDED),  # 40613, 40501, 40197
+    (r"incorrect syntax near|invalid (object|column) name|could not find stored procedure|Parse error at line|external file: |schema cannot be determined", Verdict("config")),  # 102, 208, 207, 2812, 103010, 15813, 15809
+    (r"resource constraints|unable to allocate|insufficient (disk space|memory)", Verdict("quota")),
     (r"service has been paused|is (shutting down|being recovered)|in recovery", Verdict("transient")),  # 17142, 6005, 922
     (r"(limit|quota) .*has been reached|Not enough resources to process|Too many (create|operations)", Verdict("quota")),  # 10928, 40544, 49918-49920
     (r"SSPI Provider|No Kerberos credentials|Failed to authenticate the user .* in Active Directory", _KIND),
@@ -314,7 +316,7 @@ ERRORS = ErrorTable(
     states=True,
     # As sqlcmd ("Msg 18456"), ODBC ("(18456)"), JDBC ("ErrorCode(18456)"), .NET ("Error Number:18456"), tedious ("number:
     # 18456", "code: 'ELOGIN'") and logs write them.
-    inside=rf"(?:\bMsg |\bError(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\(|[:\uff1a] ?(?=\d{{3,5}}\)))(?P<weak>-?\d{{1,6}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
+    inside=rf"(?:\bMsg |(?:\b|Sql)Error(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\(|[:\uff1a] ?(?=\d{{3,5}}\)))(?P<weak>-?\d{{1,6}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
     alone=rf"(?:error )?(-?\d{{1,6}}|E[A-Z]{{4,12}})|({STATE_ALONE})",
 )
 

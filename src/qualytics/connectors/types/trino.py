@@ -186,7 +186,7 @@ ERRORS = ErrorTable(
         (r"(password|authentication) not allowed for insecure|only allowed (over|via) (https|ssl|tls)|requires? (https|ssl|tls)", Verdict("tls", "the server takes no login without TLS")),
         (r"Authentication failed|Invalid credentials|Access Denied: Invalid", _REFUSED),
         (r"Access Denied|Cannot access catalog", _DENIED),
-        (r"(catalog|schema) must be (specified|set)|mismatched input|syntax error", Verdict("config")),
+        (r"(catalog|schema|property \S{1,40}) must be (specified|set)|mismatched input|syntax error", Verdict("config")),
         (r"Catalog .* (does not exist|not found)", _NO_CATALOG),
         (r"Schema .* (does not exist|not found)", _NO_SCHEMA),
         (r"is still initializing", _STARTING),
