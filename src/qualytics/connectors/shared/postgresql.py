@@ -125,7 +125,7 @@ MESSAGES = (
     (r"no such database|database .* does not exist", Verdict("unknown_db", stage="database")),
     (r"permission denied for database|does not have CONNECT privilege", Verdict("permission", stage="database")),
     (r"database .* is not currently accepting connections", Verdict("permission", stage="database")),
-    (r"too many (connections|clients)|remaining connection slots|no more connections allowed|client connections exceeded", Verdict("quota")),
+    (r"too many (connections|clients)|remaining connection slots|no more connections allowed|exceeds max_wal_senders|client connections exceeded", Verdict("quota")),
     (r"the database system is (starting up|shutting down|in recovery)|not (yet )?accepting connections", _CLOSED),
     (r"server login has been failing|pgbouncer cannot connect to server", Verdict("transient", "the pooler cannot log in to its server")),
     (r"query_wait_timeout", Verdict("timeout", "the pooler had no connection to its server to give in time", "the pool may be full, or the server behind it down")),
@@ -134,10 +134,10 @@ MESSAGES = (
     (r"due to (idle|statement|transaction|authentication)\S* ?\S{0,20} ?timeout|canceling authentication", Verdict("timeout")),
     (r"has no credentials for the role|authentication error, reason|does not contain an entry for|PAM authentication failed|Invalid Username specified", Verdict("auth")),
     (r"compute time quota|max client connections reached", Verdict("quota")),
-    (r"could not (send|receive) |lost synchronization with server", Verdict("network")),
+    (r"could not (send|receive) |lost synchronization with server|connection attempt failed\.?\Z|cannot be re-established", Verdict("network")),
     (r"endpoint could not be found", Verdict("unknown_db", stage="database")),  # Neon
-    (r"all backend nodes are down|is not accepting any new connections|failed to create a backend connection|connect to compute node|control plane request failed|circuit breaker", Verdict("transient")),  # Pgpool-II, Neon, Supavisor
-    (r"(bouncer|pooler) config error|kind mismatch among backends|RDS Proxy (supports only|currently does)|definition of service|could not match \d+ |in connection info string|socket path .{1,200} too long|service file .{1,200} not found|invalid \w+ value: ", Verdict("config")),
+    (r"all backend nodes are down|is not accepting any new connections|failed to create a backend connection|connect to compute node|instance is (suspended|stopped)|compute is disabled|recovery is in progress|find a suitable server|control plane request failed|circuit breaker", Verdict("transient")),  # Pgpool-II, Neon, Supavisor
+    (r"(bouncer|pooler) config error|kind mismatch among backends|connect to invalid database|look up effective user|RDS Proxy (supports only|currently does)|definition of service|could not match \d+ |in connection info string|socket path .{1,200} too long|service file .{1,200} not found|invalid \w+ value: ", Verdict("config")),
     (r"endpoint ID is not specified|frontend protocol|startup packet", Verdict("config")),
     (r"session is (not )?read-only|server is (not )?in hot standby|targetServerType|could not connect to any server|DbHandler", Verdict("transient")),
     (r"(certificate|private key) file|crl file", Verdict("tls")),

@@ -237,7 +237,7 @@ _NUMBERS = by_code({
     "40143 40166 40197 40501 40540 40613 40627 40671 40675 42108 42109": _SUSPENDED,
     "-2 8628 8645 17197 20003 35201": Verdict("timeout"),
     "17835": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
-    "978 102 156 207 208 195 2812 17886 40515 40617 40618 40631 40636 40645 40647 15807 15808 15809 15810 15811 15812 15813 15814 15815 15816 103010 105001 105002 111212 111214": Verdict("config"),
+    "978 102 156 207 208 195 2812 17886 40515 40617 40618 40631 40636 40645 40647 15807 15808 15809 15810 15811 15812 15813 15814 15815 15816 103010 105001 105002 105019 111212 111214": Verdict("config"),
     "17828 17832 17836 20017": _NOT_TDS,
     "823 824 825 926 945 9001": SERVER_FAULT,
     "11001 11004": Verdict("dns"),
@@ -282,8 +282,11 @@ _MESSAGES = (
     (r"Content of directory|cannot be (opened|listed) because|Cannot find the CREDENTIAL", Verdict("permission")),
     (r"Could not login because|token-identified principal", _LOGIN),
     (r"is not currently available|service is currently busy|encountered an error processing your request", _SUSPENDED),  # 40613, 40501, 40197
-    (r"incorrect syntax near|invalid (object|column) name|could not find stored procedure|Parse error at line|external file: |schema cannot be determined", Verdict("config")),  # 102, 208, 207, 2812, 103010, 15813, 15809
-    (r"resource constraints|unable to allocate|insufficient (disk space|memory)", Verdict("quota")),
+    (r"incorrect syntax near|invalid (object|column) name|could not find stored procedure|Parse error at line|external file: |schema cannot be determined|conversion (failed|error)|cannot find (the )?(external )?data source|create a master key", Verdict("config")),  # 102, 208, 207, 2812, 103010, 15813, 15809
+    (r"database limit|maximum number of (sessions|logins|requests)|resource constraints|unable to allocate|insufficient (disk space|memory)", Verdict("quota")),
+    (r"(currently|being) scal(ed|ing)|is in transition|obtain exclusive lock|MSDTC .{1,160} unavailable|quer(y|ies) (was |has been )?cancell?ed", Verdict("transient")),  # 1807, 8501
+    (r"access check for .{1,80} failed|^credential .{1,200} cannot be found", Verdict("permission")),
+    (r"internal DMS error", SERVER_FAULT),
     (r"service has been paused|is (shutting down|being recovered)|in recovery", Verdict("transient")),  # 17142, 6005, 922
     (r"(limit|quota) .*has been reached|Not enough resources to process|Too many (create|operations)", Verdict("quota")),  # 10928, 40544, 49918-49920
     (r"SSPI Provider|No Kerberos credentials|Failed to authenticate the user .* in Active Directory", _KIND),

@@ -133,6 +133,8 @@ ERRORS = ErrorTable(
         (r"Invalid (user )?password", Verdict("auth", stage="login")),  # Security Administration, "Using Logon Error Handling Options"
         (r"TDGSS_ERR|GSSException", Verdict("auth", stage="login")),
         (r"BADLOGON|Invalid (argument|connection parameter)|Unable to parse|unknown field|too many colons", Verdict("config")),
+        (r"cannot agree on|policy requires|(required|requires) by .{0,40}policy", Verdict("config")),
+        (r"no logons|logons? (are |is )?(disabled|not allowed)", Verdict("permission")),
         (r"SESSOVER", Verdict("quota")),  # CLIv2's
         (r"no such host|EM_NOHOST|WSA ?E ?HostNotFound", Verdict("dns")),
         (r"connection refused|WSA ?E ?ConnRefused", Verdict("refused")),
@@ -140,7 +142,7 @@ ERRORS = ErrorTable(
         (r"does not match any SANs|cannn?ot match missing Subject CN|x509:|certificate verification failed", Verdict("tls")),
         (r"first record does not look like a TLS handshake|unexpected .*HTTP response", _OTHER_KIND),
         (r"tls: |remote error", Verdict("tls")),
-        (r"WSA ?E ?(Host|Net)\w+|connection reset|broken pipe|\bEOF\b", Verdict("network")),
+        (r"login failure for connection|WSA ?E ?(Host|Net)\w+|connection reset|broken pipe|\bEOF\b", Verdict("network")),
     ),
     # As BTEQ ("Failure 8017") and the drivers ("[Error 8017]") write them.
     inside=r"\b(?:Failure|Error|Code)\W{1,3}(?P<weak>\d{3,4})\b",
