@@ -88,6 +88,7 @@ class ControlPlane:
     log: list[str] = field(default_factory=list)
     _opened: list[Api] = field(default_factory=list)
     _reader: threading.Thread | None = None
+    _written: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def url(self) -> str:
@@ -113,6 +114,13 @@ class ControlPlane:
         lines = "".join(Path(f"/proc/{pid}/status").read_text() for pid in self.workers()).splitlines()
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
+    def line(self, part: str) -> str:
+        """Return the first line of the log with a part in it, when it was written: the reply comes before it."""
+        with self._written:
+            if not self._written.wait_for(lambda: any(part in line for line in self.log), START_S):
+                raise RuntimeError(f"no line of the log has {part!r}:\n" + "".join(self.log[-50:]))
+            return next(line for line in self.log if part in line)
+
     def begin(self) -> None:
         """Wait until it answers; what it writes is read on as long as it runs."""
         ready = threading.Event()
@@ -135,7 +143,9 @@ class ControlPlane:
 
     def _read(self, ready: threading.Event) -> None:
         for line in self.process.stderr or ():
-            self.log.append(line)
+            with self._written:
+                self.log.append(line)
+                self._written.notify_all()
             if _READY in line:
                 ready.set()
         ready.set()

@@ -48,10 +48,11 @@ def test_a_datastore_and_the_connection_made_with_it_are_written_both_or_neither
     inline = {"type": "postgresql", "name": fresh(), "host": "127.0.0.1", "username": "u"}
     given = {"name": fresh(), "database": "d", "connection": inline}
     assert manager("POST", "/datastores", given).status == 422  # it has no schema
+    # Its entry may be an earlier one, in which refusals of the same kind are counted.
+    last = admin("GET", "/audit?size=1").json["items"][0]["id"]
     assert manager("POST", "/datastores", {**given, "schema": "s"}).status == 201
-    entries = admin("GET", "/audit?size=3").json["items"][::-1]
+    entries = [entry for entry in admin("GET", "/audit?size=5").json["items"][::-1] if entry["id"] > last]
     assert [(entry["object_name"], entry["action"], entry["outcome"]) for entry in entries] == [
-        (None, "datastore.create", "invalid-input"),
         (inline["name"], "connection.create", "done"),
         (given["name"], "datastore.create", "done"),
     ]

@@ -84,6 +84,7 @@ def body_of(shape, found):
         "TokenCreate": {"name": name},
         "TokenPut": {"revoke": True},
         "AuditPrune": {"before": "2000-01-01"},
+        "Message": {"text": "ORA-12514"},
     }
     return bodies[shape]
 

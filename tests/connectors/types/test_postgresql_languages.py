@@ -83,4 +83,4 @@ def test_what_the_server_said_is_shown_without_the_place_in_its_source(speaking)
     detail = speaking("de_DE")(place=("forbidden", None)).failure.detail
     assert detail.startswith("42501: InsufficientPrivilege: ")
     assert detail.splitlines()[1:] == ["DETAIL:  Benutzer hat das CONNECT-Privileg nicht."]
-    assert "42501" not in detail
+    assert detail.count("42501") == 1

@@ -84,7 +84,7 @@ CASES = [
     ("DatabaseError", 390144, "28000", _AT + "JWT token is invalid. [0ce9eb56-821d-4ca9-a774-04ae89a0cf5a]", "auth"),
     ("DatabaseError", 250001, "08001", _AT + "JWT token is invalid.", "auth"),
     ("DatabaseError", 394304, "28000", _AT + "JWT token is invalid.", "auth"),
-    ("ProgrammingError", 251006, None, "Password is empty", "config"),
+    ("ProgrammingError", 251006, None, "Password is empty", "auth"),
     ("ProgrammingError", 251001, None, "Account must be specified", "config"),
     ("ProgrammingError", 251008, None, "Private key type (Ed25519PrivateKey) not supported.", "config"),
     ("DatabaseError", 250001, "08001", _AT + "Role 'ANALYST' specified in the connect string is not granted to this user. Contact your local system administrator, or attempt to login with another role, e.g. PUBLIC.", "permission"),

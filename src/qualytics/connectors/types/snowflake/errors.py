@@ -61,7 +61,7 @@ _MESSAGES = (
     (r"requested (warehouse|database|schema) does not exist", _MISSING),
     (r"no active warehouse", _NO_WAREHOUSE),
     (r"resource monitor .* exceeded|exceeded its quota", Verdict("quota")),
-    (r"verify the account name|403 Forbidden|404 Not Found|does not contain a valid payload", _NO_ACCOUNT),
+    (r"verify the account name|403:? Forbidden|404:? Not Found|does not contain a valid payload", _NO_ACCOUNT),
     (r"invalid snowflake response|missing response field", _NOT_SNOWFLAKE),
     (r"certificate verify failed|hostname .* doesn't match|non-retryable SSL", Verdict("tls")),
     (r"(access |oauth |id )token .{0,20}(invalid|expired)|differs from the user|authenticat\w+ (failed|error)", Verdict("auth")),
