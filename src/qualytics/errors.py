@@ -108,7 +108,6 @@ class InvalidInput(QualyticsError):
     http_status = 422
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Keep every problem; the message joins theirs."""
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = tuple(problems)
 
@@ -157,7 +156,6 @@ class ConnectionInUse(Conflict):
     code = "connection-in-use"
 
     def __init__(self, message: str, hint: str, datastores: Sequence[dict[str, Any]]) -> None:
-        """Keep the datastores as `{id, name, store_type, type}`."""
         super().__init__(message, hint)
         self.datastores = tuple(datastores)
 
@@ -183,7 +181,6 @@ class TestFailed(QualyticsError):
     http_status = 400
 
     def __init__(self, message: str, hint: str | None, report: dict[str, Any]) -> None:
-        """Keep the report beside its one-line message."""
         super().__init__(message, hint)
         self.report = report
 
@@ -203,7 +200,6 @@ class TooMany(QualyticsError):
     http_status = 429
 
     def __init__(self, message: str, hint: str | None = None, retry_after_s: float = 1.0) -> None:
-        """Keep after how many seconds another try makes sense."""
         super().__init__(message, hint)
         self.retry_after_s = retry_after_s
 

@@ -17,7 +17,6 @@ class Metrics:
     """The counts of one worker."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
         self._registry = CollectorRegistry()
         self._seen: dict[tuple[int, str, int], tuple[Counter, Histogram]] = {}
         labels = ["method", "route", "status"]

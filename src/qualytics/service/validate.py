@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector, Param
     from qualytics.fields import Field
     from qualytics.model import Connection, Datastore, ListQuery
+    from qualytics.store.tables.accounts import User
 
 _SURROGATE = "[\ud800-\udfff]"
 _UTF8_HINT = "check the encoding of the terminal or file it comes from"
@@ -31,7 +32,6 @@ class Problems:
     """Collects what is wrong with a call, and raises it all in one error."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self.found: list[Problem] = []
 
     def add(self, loc: str, message: str, hint: str | None = None, code: str = "invalid-value") -> None:
@@ -154,7 +154,7 @@ def folded(wanted: ListQuery) -> ListQuery:
     return replace(wanted, contains=contains, name_key=None if wanted.name_key is None else fold(wanted.name_key))
 
 
-def require_version(what: str, found: Connection | Datastore, version: int | None) -> None:
+def require_version(what: str, found: Connection | Datastore | User, version: int | None) -> None:
     """Raise VersionChanged unless a record is still at the version that was read; None asks for none."""
     if version is not None and version != found.version:
         raise VersionChanged(

@@ -171,7 +171,6 @@ class Zygotes:
     """All zygotes, at most `limit` of drivers at once: the one that was used longest ago makes room."""
 
     def __init__(self, niceness: int, limit: int) -> None:
-        """Start nothing yet."""
         self._niceness, self._limit = niceness, limit
         self._lock = threading.Lock()
         self._zygotes: OrderedDict[str, Zygote] = OrderedDict()

@@ -56,7 +56,6 @@ class TryAgain(Exception):
     """Name and password were not right; `step` takes another try. No error of its own: the page stays."""
 
     def __init__(self, step: Step) -> None:
-        """Keep the step."""
         super().__init__("the name or the password is wrong")
         self.step = step
 

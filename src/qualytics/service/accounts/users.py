@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics import text
-from qualytics.errors import Conflict, NameTaken, NotFound, UsageError, VersionChanged
+from qualytics.errors import Conflict, NameTaken, NotFound, UsageError
 from qualytics.model import Document
 from qualytics.service import documents, validate
 from qualytics.service.accounts import passwords
@@ -298,8 +298,7 @@ def _require_distinct(accounts: Accounts, name: str, besides: int | None) -> Non
 
 def _at_version(accounts: Accounts, user_id: int, version: int | None) -> User:
     found = _required(accounts.user(user_id), user_id)
-    if version is not None and found.version != version:
-        raise VersionChanged(f"user {user_id} was changed since it was read", "read it again, then decide")
+    validate.require_version("user", found, version)
     return found
 
 
