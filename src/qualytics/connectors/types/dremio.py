@@ -103,9 +103,10 @@ def _security(target: Target) -> dict[str, str]:
     return options
 
 
-# Words of grpc-go (internal/transport, credentials) inside "connection error: desc = …", and Dremio's own; all else that
+# Words of grpc-go (internal/transport, credentials) and of Go's crypto/tls inside "connection error: desc = …", and Dremio's own; all else that
 # breaks a connection has the words of all systems.
 _MESSAGES = (
+    (r"certificate|tls: (?!first record)|x509", Verdict("tls")),  # also while the server's preface is read
     (r"frame too large|first record does not look like|unexpected HTTP status|server preface: (?!connection|EOF)", Verdict("config", "the server does not speak Arrow Flight", "check host and port; Dremio's own JDBC port is another one")),
     (r"reset by peer|broken pipe|(is|are) closing|[^:]: EOF", Verdict("network")),
 )  # fmt: skip
