@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import resource
 import socket
@@ -111,22 +110,3 @@ def test_memory_is_flat_over_twenty_thousand_requests(tmp_path):
         assert grown < 8 << 20, f"{grown:,} bytes"
         last = json.loads(plane.log[-1])
         assert last["status"] == (404 if last["path"].endswith("/connections/999") else 200)
-
-
-@pytest.fixture
-def silent():
-    """Return a server that takes many connections and says nothing; `dialled` waits for so many."""
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as listening, contextlib.ExitStack() as opened:
-        listening.settimeout(60)
-
-        class Silent:
-            port = listening.getsockname()[1]
-
-            @staticmethod
-            def dialled(count):
-                found = [opened.enter_context(listening.accept()[0]) for _ in range(count)]
-                for one in found:
-                    one.settimeout(60)
-                return found
-
-        yield Silent
