@@ -324,6 +324,8 @@ def _is_installed(driver: str) -> bool:
         return False
 
 
+# Where a password would go out in clear text.
+CLEAR_TEXT_HINT = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
 SSL_MODES = ("auto", "verify", "require", "disable")
 # Without a mode: on a store of one's own, and on a control plane.
 SSL_MODE, SHARED_SSL_MODE = "auto", "verify"

@@ -122,14 +122,20 @@ def lists(hosts: str, name: str) -> bool:
 
 
 def _resolves(name: str) -> bool:
+    return _succeeds(["-S", "-c", _LOOK_UP, name], _LOOK_UP_S)
+
+
+def _succeeds(arguments: list[str], within_s: float, **where: Any) -> bool:
+    """Say whether our own code ends well in a process of its own: look-ups and imports can be stopped no other way."""
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter with our own code; a look-up cannot be stopped otherwise
-            [sys.executable, "-I", "-S", "-c", _LOOK_UP, name],
+        done = subprocess.run(  # noqa: S603 - see above
+            [sys.executable, "-I", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=_LOOK_UP_S,
+            timeout=within_s,
             check=False,
+            **where,
         )
     except subprocess.TimeoutExpired:
         return False
@@ -222,20 +228,8 @@ def _type(connector: Connector, java: str | None, *, do_import: bool) -> dict[st
 def importable(driver: str, within_s: float = _IMPORT_S) -> bool:
     """Say whether a driver can be imported, in a process and a home of its own: it may crash, hang or write."""
     with tempfile.TemporaryDirectory(prefix="qualytics-doctor-") as home:
-        try:
-            done = subprocess.run(  # noqa: S603 - our own interpreter with our own code
-                [sys.executable, "-I", "-B", "-c", _IMPORT, driver, *module_path.places()],
-                cwd=home,
-                env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=within_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return False
-    return done.returncode == 0
+        env = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home}
+        return _succeeds(["-B", "-c", _IMPORT, driver, *module_path.places()], within_s, cwd=home, env=env)
 
 
 def _java() -> str | None:

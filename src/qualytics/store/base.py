@@ -179,6 +179,10 @@ class Store(abc.ABC):
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with the database itself."""
 
+    def count(self, table: str) -> int:
+        """Return how many rows a table has."""
+        return int(self.execute(f"SELECT count(*) FROM {table}").all()[0][0])  # noqa: S608 - a name of the schema
+
     @abc.abstractmethod
     def last_ids(self) -> dict[str, int]:
         """Return the highest id that each table has ever given."""

@@ -68,7 +68,7 @@ def _target_settings(settings: Settings, target: str, new_key_file: Path | None)
 
 def _require_empty(into: Store) -> None:
     for table in TABLES:
-        if count := _count(into, table):
+        if count := into.count(table):
             message = f"the store {into.name} is not empty: it holds {count:,} {table.replace('_', ' ')}"
             raise Conflict(message, "name an empty database, or a new directory")
 
@@ -97,8 +97,8 @@ def _sealed_anew(
 
 
 def _verify(source: Store, into: Store, last: dict[str, int]) -> dict[str, int]:
-    counts = {table: _count(source, table) for table in TABLES}
-    is_same = counts == {table: _count(into, table) for table in TABLES} and last == into.last_ids()
+    counts = {table: source.count(table) for table in TABLES}
+    is_same = counts == {table: into.count(table) for table in TABLES} and last == into.last_ids()
     for table in SEALED:
         pairs = (sealed_values(store.execute, store.store_id, table) for store in (source, into))
         for (at, _, sealed), (there, _, copied) in zip(*pairs, strict=True):
@@ -107,7 +107,3 @@ def _verify(source: Store, into: Store, last: dict[str, int]) -> dict[str, int]:
     if not is_same:
         raise StoreDamaged(f"the copy in {into.name} differs from {source.name}", "check both: qualytics store check")
     return counts
-
-
-def _count(store: Store, table: str) -> int:
-    return int(store.execute(f"SELECT count(*) FROM {table}").all()[0][0])  # noqa: S608 - a name of the schema

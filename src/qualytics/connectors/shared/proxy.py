@@ -22,17 +22,22 @@ def start_proxy(addresses: Mapping[tuple[str, int], str], timeout_s: float, tell
     The address is the one that the stages checked and reached, whatever the name resolves to by
     now. The proxy lives as long as the process: that of one test.
     """
+    known = dict(addresses)
+    return f"http://127.0.0.1:{listen(lambda peer: _serve(peer, known, timeout_s, tell))}"
+
+
+def listen(serve: Callable[[socket.socket], None]) -> int:
+    """Return a port of this machine, each of whose connections `serve` gets in a thread of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, dict(addresses), timeout_s, tell), daemon=True).start()
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
+    def accept() -> None:
+        while True:
+            peer, _ = listener.accept()
+            threading.Thread(target=serve, args=(peer,), daemon=True).start()
 
-def _accept(
-    listener: socket.socket, addresses: dict[tuple[str, int], str], timeout_s: float, tell: Callable[[str], None]
-) -> None:
-    while True:
-        peer, _ = listener.accept()
-        threading.Thread(target=_serve, args=(peer, addresses, timeout_s, tell), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    port: int = listener.getsockname()[1]
+    return port
 
 
 def _serve(

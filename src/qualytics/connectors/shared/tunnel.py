@@ -6,8 +6,9 @@ import contextlib
 import select
 import socket
 import ssl
-import threading
 from typing import TYPE_CHECKING
+
+from qualytics.connectors.shared.proxy import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +29,11 @@ def tunnel(target: Target) -> int:
 
     """
     waiting = [_secure(target)]
-    listener = socket.create_server(("127.0.0.1", 0))
 
     def dial() -> ssl.SSLSocket:
         return waiting.pop() if waiting else _secure(target)
 
-    threading.Thread(target=_accept, args=(listener, dial, target.timeout_s), daemon=True).start()
-    port: int = listener.getsockname()[1]
-    return port
+    return listen(lambda peer: _serve(peer, dial, target.timeout_s))
 
 
 def _secure(target: Target) -> ssl.SSLSocket:
@@ -43,12 +41,6 @@ def _secure(target: Target) -> ssl.SSLSocket:
         raise ValueError("no TLS context")
     sock = socket.create_connection((target.dialled, target.port), target.timeout_s)
     return target.tls.context.wrap_socket(sock, server_hostname=target.host)
-
-
-def _accept(listener: socket.socket, dial: Callable[[], ssl.SSLSocket], timeout_s: float) -> None:
-    while True:
-        peer, _ = listener.accept()
-        threading.Thread(target=_serve, args=(peer, dial, timeout_s), daemon=True).start()
 
 
 def _serve(peer: socket.socket, dial: Callable[[], ssl.SSLSocket], timeout_s: float) -> None:

@@ -8,7 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, by_text, refuse, tls_params
+from qualytics.connectors.contract import (
+    CLEAR_TEXT_HINT,
+    Connector,
+    Param,
+    Server,
+    Target,
+    Verdict,
+    by_text,
+    refuse,
+    tls_params,
+)
 from qualytics.connectors.shared.http import BASIC_USER, HEADER, SEGMENT, TOKEN, bracketed
 from qualytics.connectors.shared.sql import literal
 from qualytics.model import Item
@@ -20,7 +30,6 @@ if TYPE_CHECKING:
 
 _OPTION = "adbc.flight.sql."
 _CLIENT = f"{_OPTION}client_option."
-_CLEAR = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -84,7 +93,7 @@ def _login(target: Target) -> dict[str, str]:
     tls = target.tls
     secret = target.password.reveal() if target.password is not None else None
     if secret is not None and not tls.active and tls.mode != "disable":
-        raise refuse("tls", "the server offers no TLS, and the secret would go out in clear text", _CLEAR)
+        raise refuse("tls", "the server offers no TLS, and the secret would go out in clear text", CLEAR_TEXT_HINT)
     if target.parameters.get("authentication_type") == "ACCESS_TOKEN":
         return {f"{_OPTION}authorization_header": f"Bearer {secret}"}
     return {"username": target.username or "", "password": secret or ""}

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import ErrorTable, by_code
-from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, refuse, tls_params
+from qualytics.connectors.contract import CLEAR_TEXT_HINT, Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.http import BASIC_USER, PATH
 from qualytics.connectors.shared.sql import fetched, like_escaped
 from qualytics.model import Item
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
 
-_CLEAR = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
 # A login of SASL by a mechanism that does not exist (thrift_sasl: status 1 is START): it is refused in so many words.
 _QUESTION = b"\x01\x00\x00\x00\x04NONE"
 
@@ -56,7 +55,7 @@ def connect(target: Target) -> Any:
 
     tls = target.tls
     if target.password is not None and not tls.active and tls.mode == "auto":
-        raise refuse("tls", "the server offers no TLS, and the password would go out in clear text", _CLEAR)
+        raise refuse("tls", "the server offers no TLS, and the password would go out in clear text", CLEAR_TEXT_HINT)
     handle = impala.dbapi.connect(**arguments(target))
     handle.cursor().close()  # opens the session
     return handle

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import (
+    CLEAR_TEXT_HINT,
     Connector,
     Param,
     Refusal,
@@ -24,8 +25,6 @@ from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_CLEAR_HINT = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
 
 
 def arguments(target: Target) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def arguments(target: Target) -> dict[str, Any]:
 
 
 def _needs_tls() -> Refusal:
-    return refuse("tls", "the server asks for the password itself over a plain connection", _CLEAR_HINT)
+    return refuse("tls", "the server asks for the password itself over a plain connection", CLEAR_TEXT_HINT)
 
 
 class _NeedsTls:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 import psycopg
 
 from qualytics.errors import StoreError
-from qualytics.store.base import Store
+from qualytics.store.base import META, Store
 from qualytics.store.faults import forked, newer, not_a_store
 from qualytics.store.postgres.dialect import statement
 from qualytics.store.postgres.faults import is_lost, lost_in_change, named, named_faults
@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 Database = psycopg.Connection[Any]
 T = TypeVar("T")
 
-_META = "SELECT name, value FROM meta"
 # One message: each statement sees what was committed before it began, so identity is read under the lock.
-_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT FROM meta WHERE name = 'store_id' FOR UPDATE; {_META}"
+_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT FROM meta WHERE name = 'store_id' FOR UPDATE; {META}"
 # The state is that of the first read, not of BEGIN. The lock comes before it: a rotation that ends meanwhile keeps the
 # old key in its file until it has had these tables for itself, so the key of what is read here can be found.
 _BEGIN_READING = (
-    f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE secrets, own_secrets IN ACCESS SHARE MODE; {_META}"
+    f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE secrets, own_secrets IN ACCESS SHARE MODE; {META}"
 )
 # "qlyr" as a number, beside a part of the store's id: held by whoever rotates a key.
 _ROTATING = 0x716C7972

@@ -12,6 +12,7 @@ from psycopg import errors as pg
 
 from qualytics.errors import KeyMissing, StoreError, UsageError
 from qualytics.settings import STORE_CONNECT_S, STORE_STATEMENT_S
+from qualytics.store.base import META
 from qualytics.store.faults import named_os_errors, newer, not_a_store
 from qualytics.store.postgres import dialect
 from qualytics.store.postgres.engine import PostgresStore, rows
@@ -213,7 +214,7 @@ def _version(address: Address, database: Database) -> int:
 def _meta(database: Database) -> dict[str, Any]:
     try:
         with database.transaction():  # or a savepoint: a table that is not there must not end more
-            return {row[0]: row[1] for row in database.execute("SELECT name, value FROM meta")}
+            return {row[0]: row[1] for row in database.execute(META)}
     except (pg.UndefinedTable, pg.UndefinedColumn):
         return {}
 

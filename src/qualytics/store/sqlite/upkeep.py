@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import KeyProblem, StoreDamaged, StoreError, UsageError
 from qualytics.store import files, open_store
+from qualytics.store.base import META
 from qualytics.store.faults import named_os_errors, not_a_store
 from qualytics.store.sealing.cipher import Identity
 from qualytics.store.sealing.keys import Keys
@@ -39,7 +40,7 @@ def check(settings: Settings) -> dict[str, Any]:
                 problems += part(store)
             except StoreDamaged as exc:
                 problems.append(f"file: {exc.message}")
-        counts = {table: _count(store, table) for table in ("connections", "datastores", "secrets")}
+        counts = {table: store.count(table) for table in ("connections", "datastores", "secrets")}
         return {
             "store": store.name,
             "store_id": store.store_id,
@@ -112,7 +113,7 @@ def restore(settings: Settings, source: Path, *, keep_tokens: bool = False) -> d
             _require_sound(copy, source, busy_s)
             with named_faults(path, busy_s, read=source):
                 migrate(copy)
-                identity = Identity.read(copy.execute("SELECT name, value FROM meta"), source)
+                identity = Identity.read(copy.execute(META), source)
                 key = identity.prove(Keys(settings).find(identity.key_id))
                 for table in SEALED:
                     for row in copy.execute(table.select):
@@ -190,13 +191,9 @@ def _seal_problem(key: Key, cell: Cell, key_id: str, sealed: bytes) -> str | Non
     return None
 
 
-def _count(store: Store, table: str) -> int:
-    return int(store.execute(f"SELECT count(*) FROM {table}").all()[0][0])  # noqa: S608 - a constant of ours
-
-
 def _require_sound(copy: sqlite3.Connection, shown: Path, busy_s: float) -> None:
     with named_faults(shown, busy_s):
         faults = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
         if faults != ["ok"] or list(copy.execute("PRAGMA foreign_key_check")):
             raise not_a_store(shown)
-        Identity.read(copy.execute("SELECT name, value FROM meta"), shown)
+        Identity.read(copy.execute(META), shown)
