@@ -72,7 +72,7 @@ def test_a_document_has_the_keys_of_its_kind_in_order_and_null_where_nothing_is_
 
 
 def test_an_empty_password_is_set_and_no_password_is_null(run):
-    assert make(run, *PG, "--password", "")["password"] == "********"
+    assert make(run, *PG, "--password", "", "--allow-empty")["password"] == "********"
     assert make(run, *PG)["password"] is None
 
 

@@ -112,7 +112,7 @@ FLAGS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "option"), [pair for pair in VALUED if pair[1] != "--password"], ids=str)
+@pytest.mark.parametrize(("words", "option"), VALUED, ids=str)
 def test_an_empty_value_names_an_unset_variable_as_the_likely_cause(run, home, words, option):
     check(run(*words, option, ""), 2, f"{option} is empty", UNSET)
     assert not home.exists()

@@ -13,8 +13,10 @@ SECRET_SOURCES = [
     (("--password-stdin", "--secret-key-stdin"), b"x", "both want standard input", "in another way"),
     (("--password-stdin", "--password", "x"), b"x", "--password and --password-stdin exclude", "drop one"),
     (("--secret-key-stdin", "--secret-key", "x"), b"x", "--secret-key and --secret-key-stdin exclude", "drop one"),
-    (("--secret-key-stdin",), b"", "--secret-key-stdin: standard input is empty", "pipe"),
-    (("--secret-key-stdin",), b"\n", "--secret-key-stdin: standard input is empty", "pipe"),
+    (("--secret-key-stdin",), b"", "--secret-key-stdin: standard input is empty", "pipe printed nothing"),
+    (("--secret-key-stdin",), b"\n", "--secret-key-stdin: standard input is empty", "--allow-empty"),
+    (("--password-stdin",), b"", "--password-stdin: standard input is empty", "what writes the password into the pipe"),
+    (("--password-stdin",), b"\r\n", "--password-stdin: standard input is empty", "--allow-empty"),
     (("--password-stdin",), b"\xff\n", "--password-stdin: standard input is not UTF-8", "UTF-8"),
     (("--password-stdin",), b"x" * 65_537, "password has 65,537 characters", "65,536 is the most"),
     (("--password-stdin",), b"x" * 300_000, "--password-stdin: standard input holds too much", "65,536"),
@@ -105,6 +107,40 @@ def test_an_empty_value_is_fine_for_a_password_only(run, secrets):
     assert (refused.code, refused.err.splitlines()[0]) == (2, "error: --username: ${E} is empty")
 
 
+EMPTY = [
+    (verb, option)
+    for verb in (NEW, ("connections", "update", "--id", "1"), ("connections", "test", "--id", "1"))
+    for option in ("--password", "--passphrase", "--secret-key", "--access-key")
+]
+
+
+@pytest.mark.parametrize(("verb", "option"), EMPTY)
+def test_a_secret_that_the_shell_left_empty_is_an_error(run, home, verb, option):
+    refused = run(*verb, option, "")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith(f"error: {option} is empty\nhint: an unset shell variable is the likely cause")
+    assert "--allow-empty" in refused.err
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("given", [("--password", ""), ("--password-stdin",)])
+def test_an_empty_password_is_taken_where_it_is_said_to_be_meant(run, secrets, given):
+    assert run(*NEW, "--host", "h", *given, "--allow-empty", stdin=b"\n").code == 0
+    assert run(*NEW, "--allow-empty", "--host", "h", "--password", "${E}", env=ENV).code == 0
+    assert secrets(1) == secrets(2) == {"password": ""}
+    assert run("connections", "update", "--id", "1", "--password", "x").code == 0
+    assert run("connections", "update", "--id", "1", *given, "--allow-empty", stdin=b"\r\n").code == 0
+    assert secrets(1) == {"password": ""}
+
+
+def test_an_empty_passphrase_stands_for_none_and_an_empty_key_for_one_that_is_missing(run, secrets):
+    given = ("connections", "create", "-t", "snowflake", "--host", "a.snowflakecomputing.com", "--username", "me")
+    assert run(*given, "--password", "x", "--passphrase", "${E}", "--allow-empty", env=ENV).code == 0
+    assert secrets(1) == {"password": "x"}
+    given = ("connections", "create", "-t", "s3", "--uri", "s3://data", "--access-key", "", "--secret-key", "${E}")
+    assert "secret_key is needed for s3" in run(*given, "--allow-empty", env=ENV).err
+
+
 def test_all_bad_references_are_told_in_one_error_and_nothing_is_stored(run, home):
     given = ("--host", "${NO1}", "--username", "${NO2}${NO3}", "--password", "${A-B}")
     refused = run(*NEW, *given, "--parameters", '{"application_name": "${NO4}"}')
@@ -162,7 +198,6 @@ STDIN = [
     (b"two\n\n", "two\n"),
     (b" ${P} $${P} \n", " ${P} $${P} "),
     ("pässwörd \U0001f600\n".encode(), "pässwörd \U0001f600"),
-    (b"", ""),
     (b"********x", "********x"),
 ]
 

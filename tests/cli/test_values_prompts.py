@@ -71,7 +71,18 @@ def test_a_bad_reference_is_told_before_anything_is_asked(home):
     assert b"Password" not in terminal.shown
 
 
-@pytest.mark.parametrize(("key", "code", "said"), [("\x03", 130, b""), ("\x04", 2, b"error: no password was typed")])
+@pytest.mark.parametrize(
+    ("key", "code", "said"),
+    [
+        ("\x03", 130, b""),
+        ("\x04", 2, b"error: no password was typed"),
+        (
+            "\n",
+            2,
+            b"error: no password was typed\r\nhint: run it again; where an empty one is meant, add --allow-empty",
+        ),
+    ],
+)
 def test_a_prompt_that_is_left_ends_the_command_and_stores_nothing(home, key, code, said):
     terminal = Terminal("connections", "create", "-t", "postgresql", "--host", "h", "--password", "-")
     terminal.read_until(b"Password: ")
@@ -80,6 +91,15 @@ def test_a_prompt_that_is_left_ends_the_command_and_stores_nothing(home, key, co
     assert said in terminal.shown
     assert b"Traceback" not in terminal.shown
     assert not home.exists()
+
+
+def test_an_empty_password_may_be_typed_where_it_is_said_to_be_meant(home):
+    words = ("connections", "create", "-t", "postgresql", "--host", "h", "--password", "-", "--allow-empty")
+    terminal = Terminal(*words)
+    terminal.read_until(b"Password: ")
+    terminal.type("\n")
+    assert terminal.end() == 0
+    assert stored_secrets() == {"password": ""}
 
 
 def test_standard_input_is_not_read_from_a_terminal_where_it_would_show(home):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 UNSET_HINT = "an unset shell variable is the likely cause; '${NAME}' in single quotes would have been reported"
 
+ALLOW_EMPTY_HINT = "where an empty one is meant, add --allow-empty"
+
 
 def require_value(value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
     """Return the name of the option, which has a value.
@@ -38,14 +40,23 @@ class Text(click.ParamType[Any]):
 
     name = "text"
 
-    def __init__(self, *, may_be_empty: bool = False) -> None:
-        self._may_be_empty = may_be_empty
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the text as it is."""
+        require_value(value, param, ctx)
+        return value
+
+
+class SecretText(Text):
+    """A password or key in a command with --allow-empty, which is parsed first and takes an empty one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the text as it is."""
-        if value or not self._may_be_empty:
-            require_value(value, param, ctx)
-        return value
+        if value == "" and ctx and ctx.params.get("allow_empty"):
+            return value
+        try:
+            return super().convert(value, param, ctx)
+        except UsageError as exc:
+            raise UsageError(exc.message, f"{exc.hint}; {ALLOW_EMPTY_HINT}" if value == "" else exc.hint) from None
 
 
 class Whole(click.ParamType[Any]):

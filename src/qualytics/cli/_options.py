@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qualytics.cli._kinds import OneOf, Seconds, Text, Whole
+from qualytics.cli._kinds import OneOf, Seconds, SecretText, Text, Whole
 from qualytics.cli._output import FORMATS
 from qualytics.cli._values import STDIN_FIELDS
 from qualytics.fields import BY_NAME, CREATE, FIELDS, INLINE, PARAMETER_OPTIONS, TEST, UPDATE, Field
@@ -39,7 +39,10 @@ def field_options(verb: str) -> Callable[[Command], Command]:
         )
         for name, noun in PARAMETER_OPTIONS.items()
     ]
-    return all_of(*fields, *inside, *stdin, env_file)
+    allow_empty = click.option(
+        "--allow-empty", is_flag=True, is_eager=True, help="Take an empty password; without it that is an error."
+    )
+    return all_of(*fields, *inside, *stdin, allow_empty, env_file)
 
 
 def common_options(*, form: bool = True) -> Callable[[Command], Command]:
@@ -104,7 +107,7 @@ def unset_option(names: Sequence[str]) -> Command:
 
 
 def _field_option(field: Field, verb: str) -> Command:
-    kind: click.ParamType[Any] = Whole() if field.type is int else Text(may_be_empty=field.name == "password")
+    kind: click.ParamType[Any] = Whole() if field.type is int else SecretText() if field.is_secret else Text()
     return click.option(
         *(field.option, *([field.short] if field.short else [])),
         field.name,

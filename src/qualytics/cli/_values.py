@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from qualytics.cli._call import current
+from qualytics.cli._kinds import ALLOW_EMPTY_HINT
 from qualytics.errors import InvalidInput, Problem, UsageError
 from qualytics.fields import BY_NAME, MAX_SECRET, PARAMETER_OPTIONS, Field
 from qualytics.secret import References, Secret
@@ -34,6 +35,7 @@ def collect(ctx: click.Context, options: dict[str, Any], table: Mapping[str, Fie
     """
     stdin = [field for name, field in table.items() if options.pop(f"{name}_stdin", False)]
     env_file = options.pop("env_file", None)
+    allow_empty = options.pop("allow_empty", None)  # None: the command has no such option
     given = {name: value for name in table if (value := options.pop(name, None)) is not None}
     inside = {name: value for name in PARAMETER_OPTIONS if (value := options.pop(name, None)) is not None}
     _check_stdin(stdin, given)
@@ -44,15 +46,15 @@ def collect(ctx: click.Context, options: dict[str, Any], table: Mapping[str, Fie
     call = current(ctx)
     call.typed = any(table[name].is_secret and value != "-" and "${" not in value for name, value in given.items())
     references = References(variables)
-    fields = {name: _resolved(references, table[name], value) for name, value in given.items()}
+    fields = {name: _resolved(references, table[name], value, allow_empty) for name, value in given.items()}
     inside = {name: references.resolve("--" + name.replace("_", "-"), value) for name, value in inside.items()}
     references.finish()
     if inside:
         fields["parameters"] = _with_inside(fields.get("parameters", {}), inside)
     if references.used:
         call.note(f"resolved {' '.join(references.used)}")
-    fields |= {field.name: _from_prompt(field) for field in asked}
-    fields |= {field.name: _from_stdin(field) for field in stdin}
+    fields |= {field.name: _from_prompt(field, allow_empty) for field in asked}
+    fields |= {field.name: _from_stdin(field, allow_empty) for field in stdin}
     secrets = [Secret(value) for name, value in fields.items() if table[name].is_secret]
     call.remember(secrets, (value for name, value in fields.items() if not table[name].is_secret))
     return fields
@@ -149,11 +151,12 @@ def _with_inside(parameters: dict[str, Any], inside: Mapping[str, Any]) -> dict[
     return parameters | {name: value for name, value in inside.items() if name not in given}
 
 
-def _resolved(references: References, field: Field, value: str) -> Any:
+def _resolved(references: References, field: Field, value: str, allow_empty: bool | None) -> Any:
     if field.type is dict:
         return references.resolve(field.option, _parameters(value))
     if field.takes_refs:
-        return references.resolve(field.option, value, may_be_empty=field.name == "password")
+        may_be_empty = field.name == "password" or (field.is_secret and bool(allow_empty))
+        return references.resolve(field.option, value, may_be_empty=may_be_empty)
     return value
 
 
@@ -172,7 +175,11 @@ def _parameters(text: str) -> dict[str, Any]:
     return value
 
 
-def _from_stdin(field: Field) -> str:
+def _allowing(allow_empty: bool | None) -> str:
+    return "" if allow_empty is None else f"; {ALLOW_EMPTY_HINT}"
+
+
+def _from_stdin(field: Field, allow_empty: bool | None) -> str:
     option = f"{field.option}-stdin"
     if sys.stdin is None:
         raise UsageError(f"{option}: standard input is closed", f"pipe the {field.noun} into the command")
@@ -185,8 +192,9 @@ def _from_stdin(field: Field) -> str:
         raise UsageError(f"{option}: standard input is not UTF-8", "convert it, as with iconv -t UTF-8") from None
     # One line end is the habit of echo and of editors, not a part of the secret.
     text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
-    if not text and field.name != "password":
-        raise UsageError(f"{option}: standard input is empty", f"pipe the {field.noun} into the command")
+    if not text and not allow_empty:
+        hint = f"what writes the {field.noun} into the pipe printed nothing: run it alone"
+        raise UsageError(f"{option}: standard input is empty", hint + _allowing(allow_empty))
     return text
 
 
@@ -202,18 +210,21 @@ def _require_terminal(field: Field) -> None:
         )
 
 
-def _from_prompt(field: Field) -> str:
+def _from_prompt(field: Field, allow_empty: bool | None) -> str:
     import getpass
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)  # rather no answer than one that everybody sees
         try:
-            return getpass.getpass(f"{field.noun.capitalize()}: ")
+            typed = getpass.getpass(f"{field.noun.capitalize()}: ")
         except getpass.GetPassWarning as exc:
             raise UsageError("the terminal cannot hide what is typed", f"use {field.option} '${{NAME}}'") from exc
         except EOFError:
             raise UsageError(f"no {field.noun} was typed", f"run it again, or use {field.option} '${{NAME}}'") from None
+    if not typed and not allow_empty:
+        raise UsageError(f"no {field.noun} was typed", "run it again" + _allowing(allow_empty))
+    return typed
 
 
 def unset_fields(unset: Iterable[str], given: Mapping[str, Any], known: Sequence[str]) -> dict[str, Any]:
