@@ -161,5 +161,8 @@ def wrk_program() -> str:
 
 
 def _percentile(said: str, name: str) -> float:
-    found = re.search(rf"^\s+{name}\s+([\d.]+)(us|ms|s|m)$", said, re.MULTILINE)
-    return float(found[1]) * _MILLISECONDS[found[2]] if found else float("nan")
+    # wrk fills a unit of one letter up with a space.
+    found = re.search(rf"^ +{name} +([\d.]+)(us|ms|s|m) *$", said, re.MULTILINE)
+    if found is None:
+        raise RuntimeError(f"wrk has not said its {name}:\n{said}")
+    return float(found[1]) * _MILLISECONDS[found[2]]
