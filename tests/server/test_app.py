@@ -13,31 +13,33 @@ PROBLEM = {"type", "title", "status", "detail", "code", "message", "hint"}
 
 
 @pytest.mark.parametrize(
-    ("path", "status"),
+    "path",
     [
-        ("/connections/", {200, 404}),
-        ("/connections//1", {404}),
-        ("/connections/../users", {400, 404}),
-        ("/connections/%2e%2e/users", {400, 404}),
-        ("/../../etc/passwd", {400, 404}),
-        ("/connections/1%00", {400, 404}),
-        ("/connections/1;a=b", {404}),
-        ("/connections/-1", {404}),
-        ("/connections/0", {404}),
-        ("/connections/1e3", {404}),
-        ("/connections/%D9%A3", {404}),
-        ("/%63onnections", {404}),
-        ("//connections", {404}),
-        ("/connections/9223372036854775808", {404}),
-        ("/connections/" + "9" * 3000, {404}),
-        ("/connections/%ff", {400, 404}),
+        "/connections//1",
+        "/connections/../users",
+        "/connections/%2e%2e/users",
+        "/../../etc/passwd",
+        "/connections/1%00",
+        "/connections/1;a=b",
+        "/connections/-1",
+        "/connections/0",
+        "/connections/1e3",
+        "/connections/%D9%A3",
+        "/%63onnections",
+        "//connections",
+        "/connections/9223372036854775808",
+        "/connections/" + "9" * 3000,
+        "/connections/%ff",
     ],
 )
-def test_a_path_that_is_a_trick_leads_nowhere(plane, path, status):
+def test_a_path_that_is_a_trick_leads_nowhere(plane, path):
     answer = plane.api("Member")("GET", path)
-    assert answer.status in status
-    if answer.status == 404:
-        assert answer.json.keys() >= PROBLEM
+    assert answer.status == 404
+    assert answer.json.keys() >= PROBLEM
+
+
+def test_a_slash_at_the_end_of_a_path_does_not_count(plane):
+    assert plane.api("Member")("GET", "/connections/").status == 200
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "FOO"])

@@ -73,7 +73,7 @@ def test_two_hundred_megabytes_in_chunks_are_refused_at_the_limit(plane):
     before = plane.memory()
     chunk = b"%x\r\n%s\r\n" % (MB, b" " * MB)
     status, _ = raw(plane, head(plane, "Transfer-Encoding: chunked"), [chunk] * 200)
-    assert status in {413, None}  # None: it has closed while we were still sending
+    assert status in {413, None}  # None: it closed while we still sent, and TCP dropped the answer
     assert plane.api("Admin")("GET", "/connections").status == 200
     assert plane.memory() - before < 64 * MB
 
@@ -191,9 +191,9 @@ def test_an_address_that_is_too_long_is_refused(admin):
 def test_a_request_that_two_servers_could_read_in_two_ways_is_never_obeyed(plane, admin, lines):
     before = admin("GET", "/connections?size=1").json["total"]
     body = b"0\r\n\r\nPOST /api/connections HTTP/1.1\r\nHost: x\r\n\r\n"
-    status, found = raw(plane, head(plane, *lines), [body])
-    assert status in {400, 411, 413, 415, 422, 501, None}, found
-    assert found.count(b"HTTP/1.1 2") == 0
+    status, _ = raw(plane, head(plane, *lines), [body])
+    # Of a length beside chunks the chunks count (RFC 9112 section 6.3), and they hold no connection.
+    assert status == (422 if "Transfer-Encoding: chunked" in lines else 400)
     assert admin("GET", "/connections?size=1").json["total"] == before
 
 
