@@ -156,9 +156,9 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
 
 def plain_address(text: str) -> str | None:
     """Return an address in its one spelling, without a port behind it; None for what is none."""
-    found = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+", text.strip())
+    match = re.fullmatch(r"\[([^\]]*)\](?::\d+)?|([\d.]+):\d+", text.strip())
     try:
-        address = ip_address((found[1] or found[2]) if found else text.strip())
+        address = ip_address((match[1] or match[2]) if match else text.strip())
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
@@ -166,15 +166,15 @@ def plain_address(text: str) -> str | None:
 
 def _identity(env: Mapping[str, str]) -> tuple[Secret, Secret] | None:
     names = [setting.variable for setting in AWS_SETTINGS]
-    found = [Secret(env[name]) for name in names if name in env]
-    if len(found) == 1:
+    parts = [Secret(env[name]) for name in names if name in env]
+    if len(parts) == 1:
         raise UsageError(f"{' and '.join(names)} belong together", "set both, or none")
-    return (found[0], found[1]) if found else None
+    return (parts[0], parts[1]) if parts else None
 
 
 def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None:
-    known = {setting.name: env.get(setting.variable) for setting in PROVIDER_SETTINGS}
-    issuer, secret = known["oidc_issuer"], known["oidc_client_secret"]
+    values = {setting.name: env.get(setting.variable) for setting in PROVIDER_SETTINGS}
+    issuer, secret = values["oidc_issuer"], values["oidc_client_secret"]
     if issuer is None:
         return None
     if public_url is None:
@@ -182,20 +182,20 @@ def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None
         raise UsageError("QUALYTICS_OIDC_ISSUER needs QUALYTICS_PUBLIC_URL", hint)
     return Provider(
         issuer=issuer,
-        client_id=known["oidc_client_id"] or "",
+        client_id=values["oidc_client_id"] or "",
         client_secret=Secret(secret) if secret else None,
-        name=known["oidc_name"] or DEFAULT_NAME,
-        default_role=known["oidc_default_role"],
-        by_email=(known["oidc_by_email"] or "").lower() in {"1", "true", "yes"},
+        name=values["oidc_name"] or DEFAULT_NAME,
+        default_role=values["oidc_default_role"],
+        by_email=(values["oidc_by_email"] or "").lower() in {"1", "true", "yes"},
     ).checked()
 
 
 def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
-    found = [plain_address(text) for text in texts]
-    if None in found:
+    addresses = [plain_address(text) for text in texts]
+    if None in addresses:
         hint = "as in 10.0.0.2; networks and names are not taken"
         raise UsageError("QUALYTICS_TRUSTED_PROXY must hold addresses of proxies", hint)
-    return tuple(filter(None, found))
+    return tuple(filter(None, addresses))
 
 
 def _is_base(url: str) -> bool:

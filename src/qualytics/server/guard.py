@@ -110,8 +110,8 @@ class _Body:
 
 
 def _has_body(scope: Any) -> bool:
-    found = dict(scope["headers"])
-    return b"transfer-encoding" in found or found.get(b"content-length", b"0") != b"0"
+    headers = dict(scope["headers"])
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
 def _refused(scope: Any, body_bytes: int) -> dict[str, Any] | None:
@@ -123,11 +123,11 @@ def _refused(scope: Any, body_bytes: int) -> dict[str, Any] | None:
         return problems.document(414, "too-large", "the address is too long")
     if b"%" in path or b"//" in path:  # each address here has one spelling, which a proxy's rules can rely on
         return problems.document(404, "not-found", "not found")
-    found = {name.lower(): value for name, value in headers}
-    length = found.get(b"content-length", b"0")
+    sent = {name.lower(): value for name, value in headers}
+    length = sent.get(b"content-length", b"0")
     if length.isdigit() and int(length) > body_bytes:
         return problems.document(413, "too-large", f"the body is larger than {body_bytes:,} bytes")
-    if found.get(b"content-encoding", b"identity").lower() != b"identity":
+    if sent.get(b"content-encoding", b"identity").lower() != b"identity":
         return problems.document(415, "unsupported-media-type", "a compressed body is not taken")
     return None
 
@@ -141,5 +141,5 @@ async def _answer(problem: dict[str, Any], send: Any) -> None:
 
 
 def _request_id(scope: Any) -> str:
-    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
-    return given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+    request_id = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+    return request_id if _REQUEST_ID.match(request_id) else secrets.token_hex(8)

@@ -49,11 +49,11 @@ class Metrics:
         """Count a request; the route is the template of its path, so that ids make no series of their own."""
         handler = scope.get("route_handler")
         method = scope["method"] if scope["method"] in _METHODS else "other"  # anybody can make up words
-        kind = (id(handler), method, status)  # handlers last as long as the worker
-        known = self._seen.get(kind)
-        if known is None:
-            known = self._seen[kind] = self._counted(handler, method, status)
-        count, time_taken = known
+        key = (id(handler), method, status)  # handlers last as long as the worker
+        counters = self._seen.get(key)
+        if counters is None:
+            counters = self._seen[key] = self._counted(handler, method, status)
+        count, time_taken = counters
         count.inc()
         time_taken.observe(seconds)
 
@@ -62,10 +62,10 @@ class Metrics:
         name = min(route) if route else "none"
         return self._requests.labels(method, name, str(status)), self._seconds.labels(name)
 
-    def saw_test(self, kind: str, failure_class: str | None, seconds: float) -> None:
+    def saw_test(self, connector_type: str, failure_class: str | None, seconds: float) -> None:
         """Count a test that ended."""
-        self._tests.labels(kind, failure_class or "connected").inc()
-        self._test_seconds.labels(kind).observe(seconds)
+        self._tests.labels(connector_type, failure_class or "connected").inc()
+        self._test_seconds.labels(connector_type).observe(seconds)
 
     def text(self) -> bytes:
         """Return the counts of all workers in the text format of Prometheus."""

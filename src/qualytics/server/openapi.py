@@ -45,10 +45,10 @@ def document(prefix: str, routes: Iterable[Callable[..., Any]]) -> dict[str, Any
     }
 
 
-def page(found: dict[str, Any]) -> str:
+def page(document: dict[str, Any]) -> str:
     """Return the document as a page of HTML, without scripts."""
     rows = []
-    for path, methods in found["paths"].items():
+    for path, methods in document["paths"].items():
         for method, operation in methods.items():
             right = operation.get("x-right") or ""
             cells = (method.upper(), path, operation["summary"], right)
@@ -64,7 +64,7 @@ def page(found: dict[str, Any]) -> str:
 
 def _operation(route: Any, path: str) -> dict[str, Any]:
     opt = route.opt
-    found: dict[str, Any] = {
+    operation: dict[str, Any] = {
         "operationId": route.fn.__name__,
         "summary": " ".join((route.fn.__doc__ or "").split("\n\n")[0].split()),
         "tags": [path.strip("/").split("/")[0]],
@@ -72,13 +72,13 @@ def _operation(route: Any, path: str) -> dict[str, Any]:
         "responses": _responses(route),
     }
     if opt.get("public"):
-        found["security"] = []
+        operation["security"] = []
     if right := opt.get("right"):
-        found["x-right"] = right.words
+        operation["x-right"] = right.words
     if body := opt.get("body"):
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
-        found["requestBody"] = {"content": content, "required": not opt.get("body_optional", False)}
-    return found
+        operation["requestBody"] = {"content": content, "required": not opt.get("body_optional", False)}
+    return operation
 
 
 def _responses(route: Any) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _query_parameters(route: Any) -> Iterator[dict[str, Any]]:
 
 
 def _query_parameter(name: str, field: FieldDefinition) -> dict[str, Any]:
-    known: Any = field.kwarg_definition
+    definition: Any = field.kwarg_definition
     inner = next((part for part in field.inner_types if part.annotation is not type(None)), field)
     schema: dict[str, Any]
     if inner.origin is list or field.origin is list:
@@ -119,10 +119,10 @@ def _query_parameter(name: str, field: FieldDefinition) -> dict[str, Any]:
     else:
         schema = {"type": _TYPES[inner.annotation]}
         for bound, word in _BOUNDS.items():
-            if (value := getattr(known, bound, None)) is not None:
+            if (value := getattr(definition, bound, None)) is not None:
                 schema[word] = value
-    found = {"name": getattr(known, "name", None) or name, "in": "query", "required": False, "schema": schema}
-    return found | ({"description": known.description} if getattr(known, "description", None) else {})
+    parameter = {"name": getattr(definition, "name", None) or name, "in": "query", "required": False, "schema": schema}
+    return parameter | ({"description": definition.description} if getattr(definition, "description", None) else {})
 
 
 def _headers(route: Any) -> Iterator[dict[str, Any]]:

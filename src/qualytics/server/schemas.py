@@ -83,7 +83,7 @@ def components() -> dict[str, Schema]:
 
 
 def _connection_properties() -> dict[str, Schema]:
-    known: dict[str, Schema] = {
+    named: dict[str, Schema] = {
         "id": ID,
         "name": _NAME,
         "type": _words(*connectors.type_names()),
@@ -93,7 +93,7 @@ def _connection_properties() -> dict[str, Schema]:
         "created": _TIME,
     }
     keys = dict.fromkeys(key for of_kind in KEYS.values() for key in of_kind)
-    return {key: known.get(key) or _or_null(_shown(key)) for key in keys}
+    return {key: named.get(key) or _or_null(_shown(key)) for key in keys}
 
 
 def _shown(key: str) -> Schema:
@@ -103,16 +103,16 @@ def _shown(key: str) -> Schema:
 
 
 def _field(field: Field) -> Schema:
-    found: Schema = {"type": _TYPES[field.type], "description": field.help or field.noun}
+    schema: Schema = {"type": _TYPES[field.type], "description": field.help or field.noun}
     if field.name == "type":
-        found["enum"] = [name for kind in connectors.type_names() for name in (kind, *connectors.get(kind).aliases)]
+        schema["enum"] = [name for kind in connectors.type_names() for name in (kind, *connectors.get(kind).aliases)]
     elif field.type is str:
-        found |= {"minLength": 0 if field.name == "password" else 1, "maxLength": field.max_length}
+        schema |= {"minLength": 0 if field.name == "password" else 1, "maxLength": field.max_length}
     if field.minimum is not None:
-        found |= {"minimum": field.minimum, "maximum": field.maximum}
+        schema |= {"minimum": field.minimum, "maximum": field.maximum}
     if field.is_secret:
-        found["writeOnly"] = True
-    return found
+        schema["writeOnly"] = True
+    return schema
 
 
 def _changes() -> dict[str, Schema]:
@@ -183,14 +183,14 @@ def _bulk() -> dict[str, Schema]:
 
 
 def _setting(setting: Setting) -> Schema:
-    found: Schema = {"type": _TYPES[setting.type]}
+    schema: Schema = {"type": _TYPES[setting.type]}
     if setting.words:
-        found["enum"] = list(setting.words)
+        schema["enum"] = list(setting.words)
     elif setting.type is int:
-        found |= {"minimum": setting.minimum, "maximum": setting.maximum}
+        schema |= {"minimum": setting.minimum, "maximum": setting.maximum}
     elif setting.type is str:
-        found |= {"minLength": setting.minimum, "maxLength": setting.maximum}
-    return found
+        schema |= {"minLength": setting.minimum, "maxLength": setting.maximum}
+    return schema
 
 
 def _report() -> Schema:
@@ -247,7 +247,7 @@ def _accounts() -> dict[str, Schema]:
         **dict.fromkeys(("email", "issuer", "subject"), _or_null(_TEXT)),
         "created": _or_null(_TIME),
     }
-    given: dict[str, Schema] = {
+    properties: dict[str, Schema] = {
         **dict.fromkeys(("email", "issuer", "subject"), _or_null(_NAME)),
         "password": {"type": ["string", "null"], "minLength": MIN_LENGTH, "maxLength": MAX_LENGTH, "writeOnly": True},
         "name": _NAME,
@@ -280,9 +280,9 @@ def _accounts() -> dict[str, Schema]:
     return {
         "User": _closed(user | {"bearer_token": token["bearer_token"]}, *user),
         "UserPage": _page("User"),
-        "UserCreate": _closed(given, "name"),
-        "UserPut": _closed(given | ignored, "name", "role"),
-        "UserPatch": _closed(given | ignored),
+        "UserCreate": _closed(properties, "name"),
+        "UserPut": _closed(properties | ignored, "name", "role"),
+        "UserPatch": _closed(properties | ignored),
         "Token": _closed(token, *(name for name in token if name != "bearer_token")),
         "TokenPage": _page("Token"),
         "TokenCreate": _closed(wanted, "name"),
@@ -319,8 +319,8 @@ def _page(name: str | None) -> Schema:
 
 
 def _closed(properties: dict[str, Schema], *required: str) -> Schema:
-    found: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return found | ({"required": list(required)} if required else {})
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return schema | ({"required": list(required)} if required else {})
 
 
 def _list(items: Schema) -> Schema:

@@ -51,14 +51,14 @@ class SignInConfig(Struct, frozen=False):
 @get("/cli/authorize", sync_to_thread=True, opt=_HIDDEN)
 def show_form(request: AnyRequest) -> Response[bytes]:
     """Show the page that asks who it is."""
-    given: dict[str, str | None] = {name: request.query_params.get(name) for name in _ASKS}
+    query: dict[str, str | None] = {name: request.query_params.get(name) for name in _ASKS}
     config, browser = _config(request), _browser(request)
     try:
         for name in _ASKS:
             _require_once(request, name)
         runtime_of(request).sign_ins.take(place_of(address_of(request)))
         with _opened(request) as context:
-            step = Logins(context, config.passwords, config.openid).begin(given, browser)
+            step = Logins(context, config.passwords, config.openid).begin(query, browser)
     except QualyticsError as exc:
         return _error_page(exc)
     return _form_page(request, step, browser)
@@ -109,12 +109,12 @@ async def from_provider(request: AnyRequest) -> Response[bytes]:
 @post("/cli/token", sync_to_thread=True, status_code=200, opt=_HIDDEN)
 def redeem(request: AnyRequest, body: bytes) -> Reply:
     """Exchange the one-time code of a sign-in, with the verifier behind its challenge, for a token."""
-    given = bodies.fields(request, body)
-    bodies.require(given, "code", "code_verifier")
+    fields = bodies.fields(request, body)
+    bodies.require(fields, "code", "code_verifier")
     config = _config(request)
     with _opened(request) as context:
         logins = Logins(context, config.passwords, config.openid)
-        return bodies.reply(logins.redeem(str(given["code"]), str(given["code_verifier"])))
+        return bodies.reply(logins.redeem(str(fields["code"]), str(fields["code_verifier"])))
 
 
 def _run_step(request: AnyRequest, step: Callable[[Logins, str, SignInConfig], str]) -> Response[bytes]:
@@ -150,8 +150,8 @@ def _opened(request: AnyRequest) -> Iterator[Context]:
 
 def _browser(request: AnyRequest) -> str:
     # One value for every sign-in of a browser, so that two at once do not end each other.
-    found = request.cookies.get(_COOKIE, "")
-    return found if len(found) == _COOKIE_LENGTH else secrets.token_urlsafe(32)
+    cookie = request.cookies.get(_COOKIE, "")
+    return cookie if len(cookie) == _COOKIE_LENGTH else secrets.token_urlsafe(32)
 
 
 def _require_once(request: AnyRequest, name: str) -> None:
@@ -160,14 +160,14 @@ def _require_once(request: AnyRequest, name: str) -> None:
 
 
 def _form(request: AnyRequest, body: bytes) -> dict[str, str]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        found = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=8, errors="strict")
+        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=8, errors="strict")
     except ValueError:
-        found = {}
-    if kind != _FORM or any(len(found.get(name, [])) != 1 for name in ("login", "name", "password")):
+        fields = {}
+    if media_type != _FORM or any(len(fields.get(name, [])) != 1 for name in ("login", "name", "password")):
         raise InvalidInput([Problem("body", "the form was not sent whole", "go back and send it again")])
-    return {name: found[name][0] for name in ("login", "name", "password")}
+    return {name: fields[name][0] for name in ("login", "name", "password")}
 
 
 def _form_page(request: AnyRequest, step: Step, browser: str, problem: str | None = None) -> Response[bytes]:

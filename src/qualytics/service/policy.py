@@ -76,10 +76,10 @@ def own_store(settings: Settings) -> Iterator[tuple[str, int]]:
         return
     from psycopg import conninfo  # which reads the address as the driver itself does
 
-    found = conninfo.conninfo_to_dict(settings.store_url.reveal())
-    given = {name: str(found.get(name) or "") for name in ("host", "hostaddr", "port")}
-    hosts, ports = (given["host"] or os.environ.get("PGHOST", "")), (given["port"] or os.environ.get("PGPORT", ""))
-    for listed in filter(None, (hosts, given["hostaddr"])) if hosts or given["hostaddr"] else ("",):
+    address = conninfo.conninfo_to_dict(settings.store_url.reveal())
+    parts = {name: str(address.get(name) or "") for name in ("host", "hostaddr", "port")}
+    hosts, ports = (parts["host"] or os.environ.get("PGHOST", "")), (parts["port"] or os.environ.get("PGPORT", ""))
+    for listed in filter(None, (hosts, parts["hostaddr"])) if hosts or parts["hostaddr"] else ("",):
         places = listed.split(",")
         numbers = ports.split(",") * (len(places) if "," not in ports else 1)
         for place, number in zip(places, numbers, strict=False):
@@ -121,12 +121,12 @@ def bound(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
     parameters = {name: default for name, default in defaults.items() if default is not None}
     parameters |= values.get("parameters") or {}
     left_out = {"port": connector.default_port} | dict(connector.implied({**values, "parameters": parameters}))
-    found = {
+    fields = {
         name: _form(BY_NAME[name], values.get(name, left_out.get(name)))
         for name in validate.accepted(connector)
         if not BY_NAME[name].is_secret and not BY_NAME[name].harmless
     }
-    return found | {
+    return fields | {
         f"parameters.{param.name}": _form(param, parameters.get(param.name, left_out.get(param.name)))
         for param in connector.params
         if not param.harmless

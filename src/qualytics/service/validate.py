@@ -154,12 +154,12 @@ def folded(wanted: ListQuery) -> ListQuery:
     return replace(wanted, contains=contains, name_key=None if wanted.name_key is None else fold(wanted.name_key))
 
 
-def require_version(what: str, found: Connection | Datastore | User, version: int | None) -> None:
+def require_version(what: str, record: Connection | Datastore | User, version: int | None) -> None:
     """Raise VersionChanged unless a record is still at the version that was read; None asks for none."""
-    if version is not None and version != found.version:
+    if version is not None and version != record.version:
         raise VersionChanged(
-            f"{what} {found.name!r} was changed since it was read",
-            f"qualytics {what}s get --id {found.id} shows it as it is now",
+            f"{what} {record.name!r} was changed since it was read",
+            f"qualytics {what}s get --id {record.id} shows it as it is now",
         )
 
 
@@ -184,18 +184,18 @@ def _check_seen(loc: str, value: str, problems: Problems) -> None:
         problems.add(loc, *fault)
 
 
-def check_parameters(connector: Connector, given: dict[str, Any], problems: Problems) -> dict[str, Any]:
+def check_parameters(connector: Connector, parameters: dict[str, Any], problems: Problems) -> dict[str, Any]:
     """Return the parameters by their canonical names; a null stays, it removes the key on update."""
     try:
-        strict_json.check_depth(given)
+        strict_json.check_depth(parameters)
     except ValueError as exc:
         problems.add("parameters", f"are {exc}")
         return {}
     clean: dict[str, Any] = {}
-    known = {param.name: param for param in connector.params}
-    for key, value in given.items():
+    params = {param.name: param for param in connector.params}
+    for key, value in parameters.items():
         name = folded_key(str(key))
-        param = known.get(name)
+        param = params.get(name)
         if param is None:
             _unknown_parameter(connector, str(key), name, problems)
         elif name in clean:

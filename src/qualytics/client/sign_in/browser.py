@@ -53,23 +53,23 @@ class _Listener(ThreadingHTTPServer):
         self._guard = threading.Lock()
         self._is_taken = False
         self.answered = threading.Event()
-        self.found: dict[str, str] = {}
+        self.answer: dict[str, str] = {}
         self.problem: str | None = None
 
     def take(self, query: str) -> bool:
         """Take the answer if it is the first, and say whether it is a good one."""
-        given = {name: values[0] for name, values in parse_qs(query).items()}
+        answer = {name: values[0] for name, values in parse_qs(query).items()}
         with self._guard:
             if self._is_taken:
                 return False
             self._is_taken = True
-            if not hmac.compare_digest(given.get("state", "").encode(), self._state.encode()):
+            if not hmac.compare_digest(answer.get("state", "").encode(), self._state.encode()):
                 self.problem = "the answer belongs to another sign-in"
-            elif error := given.get("error"):
+            elif error := answer.get("error"):
                 self.problem = f"the control plane refused: {error[:_MAX_SHOWN]}"
-            elif not (given.get("code") or given.get("token")):
+            elif not (answer.get("code") or answer.get("token")):
                 self.problem = "the answer holds no token"
-            self.found = given
+            self.answer = answer
             return self.problem is None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -140,6 +140,6 @@ def ask(control_plane: ControlPlane, say: Callable[[str], None], *, open_browser
         raise NotSignedIn(f"nobody signed in within {timeout_s:g} s", _AGAIN)
     if listener.problem:
         raise NotSignedIn(listener.problem, _AGAIN)
-    code = listener.found.get("code")
+    code = listener.answer.get("code")
     exchange = {"code": code, "code_verifier": verifier, "redirect_uri": redirect_uri}
-    return Answer(None if code else listener.found["token"], exchange)
+    return Answer(None if code else listener.answer["token"], exchange)

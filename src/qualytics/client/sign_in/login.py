@@ -22,7 +22,7 @@ BROWSER_S = 120.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def entry(name: str | None, url: str | None, **given: Any) -> tuple[str, dict[str, Any]]:
+def entry(name: str | None, url: str | None, **settings: Any) -> tuple[str, dict[str, Any]]:
     """Return the name of the context to sign in to, and what is known of it, with what is given put in its place.
 
     Raises:
@@ -34,18 +34,18 @@ def entry(name: str | None, url: str | None, **given: Any) -> tuple[str, dict[st
     name = name or os.environ.get("QUALYTICS_CONTEXT") or config.current_of(document) or config.DEFAULT
     if not _NAME.fullmatch(name) or name == config.EMBEDDED:
         raise UsageError(f"{name!r} is not a valid name of a context", "letters, digits, and .-_ between them")
-    known = config.contexts_of(document).get(name, {})
-    url = url or known.get("url")
+    saved = config.contexts_of(document).get(name, {})
+    url = url or saved.get("url")
     if url is None:
         raise UsageError("--url is missing", "as in --url https://connections.example.com")
     base = config.parse_url(str(url), "--url")[0]
-    kept = known if known.get("url") and config.parse_url(str(known["url"]), "url")[0] == base else {}
-    changed = {key: value for key, value in given.items() if value is not None}
+    kept = saved if saved.get("url") and config.parse_url(str(saved["url"]), "url")[0] == base else {}
+    changed = {key: value for key, value in settings.items() if value is not None}
     rest = {key: value for key, value in kept.items() if key not in {"token", "token_id"}}
     return name, {**rest, **changed, "url": f"{base}/api/"}
 
 
-def control_plane_of(found: Mapping[str, Any], token: str | None = None) -> ControlPlane:
+def control_plane_of(context: Mapping[str, Any], token: str | None = None) -> ControlPlane:
     """Return the control plane of an entry.
 
     Raises:
@@ -53,10 +53,10 @@ def control_plane_of(found: Mapping[str, Any], token: str | None = None) -> Cont
 
     """
     names = dict.fromkeys(config.KEYS, "") | {key: f"--{key.replace('_', '-')}" for key in ("url", "token", "ca_file")}
-    return config.make({**found, "token": token}, "", os.environ, names=names)
+    return config.make({**context, "token": token}, "", os.environ, names=names)
 
 
-def keep(name: str, found: Mapping[str, Any], token: str, token_id: int | None = None) -> dict[str, Any]:
+def keep(name: str, context: Mapping[str, Any], token: str, token_id: int | None = None) -> dict[str, Any]:
     """Ask the control plane who a token is of, store both, and return the status.
 
     Raises:
@@ -66,16 +66,16 @@ def keep(name: str, found: Mapping[str, Any], token: str, token_id: int | None =
     expires = expiry_of(token)
     if expires is not None and expires.days_left <= 0:
         raise NotSignedIn(f"the token expired at {expires.text}", "make a new one: qualytics auth login")
-    control_plane = control_plane_of(found, token)
+    control_plane = control_plane_of(context, token)
     who = _who(control_plane)
-    kept = {**found, "token": token, **({} if token_id is None else {"token_id": token_id})}
+    kept = {**context, "token": token, **({} if token_id is None else {"token_id": token_id})}
     home = load().home
     path = config.write(home, config.put(config.read(home), name, kept))
     return _status(name, control_plane, str(path), who)
 
 
 def with_browser(
-    found: Mapping[str, Any], say: Callable[[str], None], *, open_browser: bool, timeout_s: float
+    context: Mapping[str, Any], say: Callable[[str], None], *, open_browser: bool, timeout_s: float
 ) -> tuple[str, int | None]:
     """Sign in with a browser and return the token, and its id where the control plane says it.
 
@@ -85,7 +85,7 @@ def with_browser(
     """
     from qualytics.client.sign_in import browser
 
-    control_plane = control_plane_of(found)
+    control_plane = control_plane_of(context)
     answer = browser.ask(control_plane, say, open_browser=open_browser, timeout_s=timeout_s)
     if answer.token is not None:
         return answer.token, None
@@ -117,11 +117,11 @@ def contexts() -> list[dict[str, Any]]:
     """Return every context, that of the embedded store last."""
     document = config.read(load().home)
     current = os.environ.get("QUALYTICS_CONTEXT") or config.current_of(document) or config.EMBEDDED
-    found = [
+    listed = [
         {"name": name, "current": name == current, "url": _shown_url(one), "token": MASK if one.get("token") else None}
         for name, one in config.contexts_of(document).items()
     ]
-    return [*found, {"name": config.EMBEDDED, "current": current == config.EMBEDDED, "url": None, "token": None}]
+    return [*listed, {"name": config.EMBEDDED, "current": current == config.EMBEDDED, "url": None, "token": None}]
 
 
 def use(name: str) -> dict[str, Any]:
@@ -133,10 +133,10 @@ def use(name: str) -> dict[str, Any]:
     """
     home = load().home
     document = config.read(home)
-    known = config.contexts_of(document)
+    saved = config.contexts_of(document)
     if name != config.EMBEDDED:
         config.entry_of(document, name)
-    config.write(home, config.switch(document, known, None if name == config.EMBEDDED else name))
+    config.write(home, config.switch(document, saved, None if name == config.EMBEDDED else name))
     return next(one for one in contexts() if one["name"] == name) | {"current": True}
 
 
@@ -147,27 +147,27 @@ def logout(name: str | None) -> tuple[dict[str, Any], QualyticsError | None]:
     """
     home = load().home
     document = config.read(home)
-    known = config.contexts_of(document)
+    saved = config.contexts_of(document)
     current = config.current_of(document)
     name = name or os.environ.get("QUALYTICS_CONTEXT") or current
     if name is None:
         raise UsageError("you are not signed in", "qualytics auth contexts lists the contexts")
-    found = config.entry_of(document, name)
+    context = config.entry_of(document, name)
     failed = None
     is_revoked = False
-    if found.get("token") and found.get("token_id"):
-        failed = _revoke(found)
+    if context.get("token") and context.get("token_id"):
+        failed = _revoke(context)
         is_revoked = failed is None
-    rest = {key: value for key, value in found.items() if key not in {"token", "token_id"}}
-    config.write(home, config.switch(document, known | {name: rest}, current))
-    return {"context": name, "url": _shown_url(found), "signed_in": False, "revoked": is_revoked}, failed
+    rest = {key: value for key, value in context.items() if key not in {"token", "token_id"}}
+    config.write(home, config.switch(document, saved | {name: rest}, current))
+    return {"context": name, "url": _shown_url(context), "signed_in": False, "revoked": is_revoked}, failed
 
 
-def _revoke(found: Mapping[str, Any]) -> QualyticsError | None:
+def _revoke(context: Mapping[str, Any]) -> QualyticsError | None:
     try:
-        api = Api(config.make(found, "config.yaml", os.environ))
+        api = Api(config.make(context, "config.yaml", os.environ))
         try:
-            api.call("PUT", f"/user-tokens/{found['token_id']}", None, {"revoke": True})
+            api.call("PUT", f"/user-tokens/{context['token_id']}", None, {"revoke": True})
         finally:
             api.close()
     except QualyticsError as exc:
@@ -178,10 +178,10 @@ def _revoke(found: Mapping[str, Any]) -> QualyticsError | None:
 def _who(control_plane: ControlPlane) -> Mapping[str, Any]:
     api = Api(control_plane)
     try:
-        found, _ = api.call("GET", "/users/me")
+        user, _ = api.call("GET", "/users/me")
     finally:
         api.close()
-    return found if isinstance(found, dict) else {}
+    return user if isinstance(user, dict) else {}
 
 
 def _status(
@@ -201,9 +201,9 @@ def _status(
     }
 
 
-def _shown_url(found: Mapping[str, Any]) -> str | None:
+def _shown_url(context: Mapping[str, Any]) -> str | None:
     try:
-        return config.parse_url(str(found["url"]), "url")[0]
+        return config.parse_url(str(context["url"]), "url")[0]
     except UsageError:
         return None
 
@@ -214,12 +214,12 @@ def warnings() -> list[str]:
     if control_plane is None or control_plane.token is None:
         return []
     expires = expiry_of(control_plane.token.reveal())
-    found = [expires.warning] if expires and expires.warning else []
+    texts = [expires.warning] if expires and expires.warning else []
     if control_plane.endpoint.scheme == "https" and not control_plane.endpoint.ssl_verify:
-        found.append("certificates are not verified: anybody on the network can read the token")
+        texts.append("certificates are not verified: anybody on the network can read the token")
     if control_plane.endpoint.scheme == "http" and not control_plane.endpoint.is_loopback:
-        found.append("plain http: anybody on the network can read the token")
-    return found
+        texts.append("plain http: anybody on the network can read the token")
+    return texts
 
 
 def shadowing() -> list[str]:

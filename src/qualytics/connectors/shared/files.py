@@ -69,12 +69,12 @@ def kind_of(path: str) -> str | None:
     head = _head(path)
     if not head:
         return EMPTY
-    found = next((kind for at, magic, kind in _MAGIC if head[at : at + len(magic)] == magic), None)
-    if found is None and _is_text(head):
-        found = "a text file, such as CSV or JSON"
-    if found in {SQLITE, None} and len(head) < _MIN_SIZE:
-        found = TOO_SHORT
-    return found
+    format_ = next((kind for at, magic, kind in _MAGIC if head[at : at + len(magic)] == magic), None)
+    if format_ is None and _is_text(head):
+        format_ = "a text file, such as CSV or JSON"
+    if format_ in {SQLITE, None} and len(head) < _MIN_SIZE:
+        format_ = TOO_SHORT
+    return format_
 
 
 def _head(path: str) -> bytes:

@@ -166,11 +166,11 @@ class OpenId:
         import jwt
 
         for is_anew in (False, True):
-            found = [key for key in self._all_keys(anew=is_anew) if header.get("kid") in {None, key.get("kid")}]
-            found = [key for key in found if key.get("alg") in {None, header["alg"]} and key.get("use") != "enc"]
-            found = [key for key in found if key.get("kty") == _KEY_TYPES[header["alg"][:2]]]
-            if len(found) == 1:
-                return jwt.PyJWK.from_dict(found[0], algorithm=header["alg"])
+            keys = [key for key in self._all_keys(anew=is_anew) if header.get("kid") in {None, key.get("kid")}]
+            keys = [key for key in keys if key.get("alg") in {None, header["alg"]} and key.get("use") != "enc"]
+            keys = [key for key in keys if key.get("kty") == _KEY_TYPES[header["alg"][:2]]]
+            if len(keys) == 1:
+                return jwt.PyJWK.from_dict(keys[0], algorithm=header["alg"])
         raise NotSignedIn(f"{self.provider.name} publishes no key for its ID token", _HINT)
 
     def _all_keys(self, *, anew: bool) -> list[dict[str, Any]]:
@@ -179,8 +179,8 @@ class OpenId:
             if self._keys is None or time.monotonic() - self._keys[0] > age_s:
                 self._keys = time.monotonic(), fetch(self._address("jwks_uri"))
             keys = self._keys[1].get("keys")
-        found = keys if isinstance(keys, list) else []
-        return [key for key in found if isinstance(key, dict)]
+        listed = keys if isinstance(keys, list) else []
+        return [key for key in listed if isinstance(key, dict)]
 
     def _address(self, name: str) -> str:
         try:

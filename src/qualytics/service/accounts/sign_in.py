@@ -69,14 +69,14 @@ class Logins:
         self._openid = openid
         self._asking = context.actor
 
-    def begin(self, given: Mapping[str, str | None], browser: str) -> Step:
+    def begin(self, query: Mapping[str, str | None], browser: str) -> Step:
         """Begin a sign-in for a program that listens at `redirect_uri` on the machine of the browser.
 
         Raises:
             InvalidInput: a value is not as it must be; nothing is sent anywhere.
 
         """
-        asked = _checked(given)
+        asked = _checked(query)
         with self._context.writing():
             self._accounts.drop_logins(now())
             return self._step(asked, browser)
@@ -101,17 +101,17 @@ class Logins:
             hint = f"try again in {max(1, round(wait_s / 60))} minutes, or ask an Admin"
             raise TooMany("too many tries to sign in", hint, wait_s)
         user = self._accounts.user_named(validate.fold(name))
-        known = user.password_hash if user is not None else None
+        password_hash = user.password_hash if user is not None else None
         self._context.release()  # nobody waits for the store while a password is verified
-        is_right = self._passwords.verify(known, password)
+        is_right = self._passwords.verify(password_hash, password)
         with self._context.writing():
             user = self._accounts.user(user.id) if user is not None else None
-            if not is_right or user is None or user.password_hash != known:
+            if not is_right or user is None or user.password_hash != password_hash:
                 self._record(user, NotSignedIn.code, asked)
                 another = self._step(asked, browser)
             else:
                 sign_in_limits.forgive(self._accounts, tries)
-                if self._passwords.needs_rehash(str(known)):
+                if self._passwords.needs_rehash(str(password_hash)):
                     self._accounts.set_password_hash(user.id, self._passwords.hash(password))
                 return self._finish(user, asked, "password")
         raise TryAgain(another)
@@ -169,15 +169,15 @@ class Logins:
 
         """
         with self._context.writing():
-            found = self._accounts.take_login(digest_of(code), _CODE, now())
-        is_right = found is not None and bool(_VERIFIER.fullmatch(verifier))
-        if found is None or not is_right or challenge_of(verifier) != found["challenge"]:
+            login = self._accounts.take_login(digest_of(code), _CODE, now())
+        is_right = login is not None and bool(_VERIFIER.fullmatch(verifier))
+        if login is None or not is_right or challenge_of(verifier) != login["challenge"]:
             raise NotSignedIn("the code is not valid: it was used, is too old, or is for another program", _AGAIN)
         with self._context.writing():
-            user = self._accounts.user(found["user_id"])
-            if user is None or user.version != found["version"]:
+            user = self._accounts.user(login["user_id"])
+            if user is None or user.version != login["version"]:
                 raise NotSignedIn("the user was changed or deleted since this sign-in", _AGAIN)
-            return self._token(user, found["hostname"])
+            return self._token(user, login["hostname"])
 
     @property
     def _accounts(self) -> Accounts:
@@ -193,11 +193,11 @@ class Logins:
         self._accounts.add_login(digest_of(key), _ASKED, {**asked, "browser": digest_of(browser)}, later(STEP_S))
         return _as_step(key, asked)
 
-    def _taken(self, kind: str, key: str, browser: str) -> dict[str, Any]:
-        found = self._accounts.take_login(digest_of(key), kind, now())
-        if found is None or not hmac.compare_digest(found["browser"], digest_of(browser)):
+    def _taken(self, purpose: str, key: str, browser: str) -> dict[str, Any]:
+        login = self._accounts.take_login(digest_of(key), purpose, now())
+        if login is None or not hmac.compare_digest(login["browser"], digest_of(browser)):
             raise NotSignedIn("this sign-in is over: it was used, is too old, or began in another browser", _AGAIN)
-        return found
+        return login
 
     def _finish(self, user: User, asked: Mapping[str, Any], how: str) -> str:
         self._record(user, "done", asked, how)
@@ -235,9 +235,9 @@ class Logins:
         return nonce, verifier
 
 
-def _checked(given: Mapping[str, str | None]) -> dict[str, Any]:
-    redirect, state = given.get("redirect_uri") or "", given.get("state") or ""
-    challenge, method = given.get("code_challenge"), given.get("code_challenge_method")
+def _checked(query: Mapping[str, str | None]) -> dict[str, Any]:
+    redirect, state = query.get("redirect_uri") or "", query.get("state") or ""
+    challenge, method = query.get("code_challenge"), query.get("code_challenge_method")
     problems = list[Problem]()
     match = _REDIRECT.fullmatch(redirect)
     if match is None or int(match[2] or 80) > 65_535:
@@ -249,7 +249,7 @@ def _checked(given: Mapping[str, str | None]) -> dict[str, Any]:
         problems.append(Problem("code_challenge", "code_challenge must be one of S256", "RFC 7636 section 4.2"))
     if problems:
         raise InvalidInput(problems)
-    hostname = text.visible(given.get("hostname") or "")[:200]
+    hostname = text.visible(query.get("hostname") or "")[:200]
     return {"redirect_uri": redirect, "state": state, "hostname": hostname, "challenge": challenge}
 
 

@@ -109,13 +109,13 @@ def _mismatch(context: Context, bearer: str) -> str:
 
 def _signing_secret(context: Context) -> bytes:
     store_id = context.store.store_id
-    known = _signing.get(store_id)  # once: another thread may forget it meanwhile
-    if known is None:
-        found = context.store.own_secrets.get(_SECRET)
-        if found is None:  # no token was ever made here
+    secret = _signing.get(store_id)  # once: another thread may forget it meanwhile
+    if secret is None:
+        stored = context.store.own_secrets.get(_SECRET)
+        if stored is None:  # no token was ever made here
             return secrets.token_bytes(32)
-        known = _signing[store_id] = found.reveal().encode()
-    return known
+        secret = _signing[store_id] = stored.reveal().encode()
+    return secret
 
 
 def _new_secret() -> Secret:

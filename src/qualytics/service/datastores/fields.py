@@ -112,8 +112,8 @@ def as_patch(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_replacement(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes in a whole document: null clears texts and settings alone, what is unknown is ignored."""
-    known = {name: value for name, value in given.items() if name in _FIELDS or name in SETTINGS}
-    return {name: value for name, value in known.items() if not (value is None and name in _KEPT)}
+    writable = {name: value for name, value in given.items() if name in _FIELDS or name in SETTINGS}
+    return {name: value for name, value in writable.items() if not (value is None and name in _KEPT)}
 
 
 def checked(given: Mapping[str, Any], needed: Iterable[str] = ()) -> dict[str, Any]:

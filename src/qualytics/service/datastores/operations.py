@@ -39,13 +39,13 @@ class Operations:
             if kind != SYNC:
                 hint = "sync is the one that this control plane runs"
                 raise InvalidInput([Problem("type", "there is no operation of that type here", hint, "not-supported")])
-            found = self._datastores.get(datastore_id)
+            datastore = self._datastores.get(datastore_id)
             moment = now()
             row = {"type": kind, "datastore_id": datastore_id, "result": "running", "created": moment}
             row |= {"start_time": moment, "user_id": self._context.actor.user_id}
             with self._context.writing():
                 operation_id = self._context.store.operations.insert(row)
-                action.record(operation_id, found["name"], datastore_id=datastore_id)
+                action.record(operation_id, datastore["name"], datastore_id=datastore_id)
             return self.get(operation_id)
 
     def run(self, operation_id: int, verify: Callable[[int], dict[str, Any]]) -> None:
@@ -66,13 +66,13 @@ class Operations:
 
         """
         self._context.require(READ)
-        found = self._context.store.operations.get(operation_id)
-        if found is None:
+        operation = self._context.store.operations.get(operation_id)
+        if operation is None:
             raise NotFound(f"there is no operation {operation_id}")
-        if found["end_time"] is None and found["start_time"] < later(-_LOST_S):
-            found |= {
+        if operation["end_time"] is None and operation["start_time"] < later(-_LOST_S):
+            operation |= {
                 "result": "failure",
                 "message": "the process that ran it is gone",
-                "end_time": found["start_time"],
+                "end_time": operation["start_time"],
             }
-        return found
+        return operation
