@@ -21,6 +21,8 @@ _MAX_MARKS = 30
 _MAX_GUESSED = 64
 _DOTS = (".", "\u3002", "\uff0e", "\uff61")  # RFC 3490 section 3.1, and UTS #46
 _SHOWN = 100
+# What rules read of a message, and what stack traces are looked for in.
+_READ, MAX_TRACE = 4_096, 32_768
 
 # General categories whose characters nobody sees (control, format, half a pair, private, unassigned, line and
 # paragraph separators), and those beside them that UAX #44 calls default-ignorable or that are blank in every font.
@@ -133,6 +135,12 @@ def _confusables() -> dict[int, str]:
 def shown(text: str) -> str:
     """Return a text as a message repeats it: its first hundred characters."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def ends(text: str, max_length: int = _READ) -> str:
+    """Return the two ends of a long message: it begins with what happened, and a stack trace ends with why."""
+    half = max_length // 2
+    return text if len(text) <= max_length else f"{text[:half]} {text[-half:]}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

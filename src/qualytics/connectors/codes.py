@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.connectors.contract import Verdict, by_text
 from qualytics.structs import Struct, field, replace
+from qualytics.text import ends
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -102,7 +103,8 @@ class ErrorTable(Struct):
         return verdict and replace(verdict, code=first)
 
     def explain(self, text: str) -> Verdict | None:
-        """Return the verdict on words of another tool, or on a code alone."""
+        """Return the verdict on words of another tool, or on a code alone; of long words their ends are read."""
+        text = ends(text)
         if alone := re.fullmatch(self.alone, text.strip(), re.IGNORECASE):
             return self.judge([alone[alone.lastindex or 0]], text)
         matches = [(one.lastgroup, one[one.lastindex or 0]) for one in re.finditer(self.inside, text, re.IGNORECASE)]

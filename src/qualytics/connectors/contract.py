@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import DriverMissing
 from qualytics.structs import Struct, field
+from qualytics.text import ends
 
 if TYPE_CHECKING:
     import socket
@@ -88,8 +90,18 @@ def refuse(failure_class: str, cause: str | None, hint: str | None = None, *, st
 
 
 def by_text(text: str, table: tuple[tuple[str, Verdict], ...]) -> Verdict | None:
-    """Return the verdict of the first pattern (a regular expression, case ignored) found in a message."""
-    return next((verdict for pattern, verdict in table if re.search(pattern, text, re.IGNORECASE)), None)
+    """Return the verdict of the first pattern (a regular expression, case ignored) found in a message.
+
+    Of a long message its ends are read.
+    """
+    lower = ends(text).lower()
+    return next((verdict for pattern, verdict in table if _ignoring_case(pattern).search(lower)), None)
+
+
+@functools.cache  # `re` itself keeps fewer patterns than there are
+def _ignoring_case(pattern: str) -> re.Pattern[str]:
+    # For texts in lower case: several times as fast as IGNORECASE, which looks at each place in turn.
+    return re.compile(re.sub(r"\\.|[A-Z]", lambda part: part[0] if part[0][0] == "\\" else part[0].lower(), pattern))
 
 
 class Tls(Struct, frozen=False):

@@ -58,6 +58,8 @@ _ATTEMPT = re.compile(
     r"|\bno pg_hba\.conf entry\b|\bpg_hba\.conf rejects\b|\bpassword authentication failed\b"
     r'|\bdatabase "[^"]{1,255}" does not exist)'
 )
+# Of more different attempts than these the first and the last are judged.
+_FIRST = _LAST = 8
 # The SQLSTATE of a wrapper, which stands before what it wraps and says less.
 _WRAPPER_STATE = re.compile(r"(?:SQL ?STATE)?\[[0-9A-Z]{5}\]")
 
@@ -78,7 +80,9 @@ def connector_of(text: str) -> Connector | None:
 def verdict_on(connector: Connector | None, text: str) -> Verdict:
     """Return the verdict on a message; where it tells of several attempts, on the one that got furthest."""
     head, *attempts = _ATTEMPT.split(_WRAPPER_STATE.sub("", text))
-    verdicts = [_verdict(connector, attempt) for attempt in dict.fromkeys(attempts)]
+    different = list(dict.fromkeys(attempts))
+    attempts = different[:_FIRST] + different[_FIRST:][-_LAST:]
+    verdicts = [_verdict(connector, attempt) for attempt in attempts]
     # A wrapper that says no more than that something broke, as in "communications link failure", counts for nothing, nor
     # does the SQLSTATE of all that is wrong with a login.
     wrapper = _verdict(connector, head) if attempts else Verdict("network")

@@ -9,6 +9,7 @@ import re
 from qualytics.connectors.contract import Verdict, by_text
 from qualytics.probe.verdicts import tls_faults
 from qualytics.structs import replace
+from qualytics.text import ends
 
 _ROUTE = "check the host; a VPN, a route or a network interface of this machine may be missing or down"
 _FAMILY = "this machine has no way to addresses of this kind: check the host, and whether IPv6 is set up here"
@@ -98,14 +99,13 @@ _ORDER = (
     *("unknown_db", "auth", "permission", "config", "quota", "internal", "transient"),
     *("tls", "network", "refused", "timeout", "dns", "unreached", "driver_missing"),
 )
-_END = 8_192
 # Verdicts that say no more than that something broke off; plainer words in the same text count more.
 _VAGUE = frozenset({"network", "tls", "transient", "unknown"})
 
 
 def by_words(text: str) -> Verdict | None:
-    """Return the verdict on words alone; of a long text its two ends count."""
-    return by_text(text if len(text) <= 2 * _END else f"{text[:_END]} {text[-_END:]}", WORDS)
+    """Return the verdict on words alone."""
+    return by_text(text, WORDS)
 
 
 # "retry_timeout: 180s" and "with timeout 30000 ms" tell a setting, not what happened.
@@ -117,7 +117,7 @@ def refined(verdict: Verdict, text: str) -> Verdict:
     failure_class = verdict.failure_class
     if verdict.cause is not None:
         return verdict
-    plainer = by_words(_SETTING.sub("", text))
+    plainer = by_words(_SETTING.sub("", ends(text)))
     if plainer is None or not (plainer.failure_class == failure_class or failure_class in _VAGUE):
         return verdict
     if plainer.cause is None and plainer.failure_class in {failure_class, "network"}:

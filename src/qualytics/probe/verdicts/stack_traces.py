@@ -19,7 +19,9 @@ _FRAMES = re.compile(
     r"|\.\.\. \d{1,5} (?:more|common frames omitted))"
 )
 # Hive's own form of them, a list in Thrift's texts: class:method:file:line.
-_LISTED = re.compile(r",?[ \t]?['\"]?\b[\w.$]{1,200}:[\w$<>]{1,120}:[\w$]{1,120}\.(?:java|scala):-?\d{1,7}\b['\"]?")
+_LISTED = re.compile(
+    r",?[ \t]?['\"]?(?<![\w.$])[\w.$]{1,200}:[\w$<>]{1,120}:[\w$]{1,120}\.(?:java|scala):-?\d{1,7}\b['\"]?"
+)
 # Python, .NET and Go: a line that is a frame or what introduces frames.
 _LINE = re.compile(
     r"\s*(?:Traceback \(most recent call last\):|File \"[^\"\n]*\", line \d+(?:, in .*)?"
@@ -36,7 +38,7 @@ _PYTHON_FRAME = re.compile(r"\s*File \"[^\"\n]*\", line \d+")
 def without_stack_traces(text: str) -> str:
     """Return a driver's text as its causes alone, in at most ten lines."""
     text = text[:_MAX_TEXT]
-    kept = [line.rstrip() for line in _without_frames(text) if line.strip()]
+    kept = [line.rstrip() for line in without_frames(text) if line.strip()]
     if len(kept) > MAX_LINES:
         # Where a trace ends stands what it began with.
         causes = [line for line in kept[MAX_LINES - 1 :] if line.lstrip().startswith("Caused by: ")]
@@ -44,7 +46,8 @@ def without_stack_traces(text: str) -> str:
     return "\n".join(kept) or text.strip().partition("\n")[0]
 
 
-def _without_frames(text: str) -> Iterator[str]:
+def without_frames(text: str) -> Iterator[str]:
+    """Yield the lines of a text that are no frames of a stack trace."""
     source = 0
     for line in _LISTED.sub("", _FRAMES.sub("", _ESCAPED.sub("\n", text))).splitlines():
         if source and line.startswith("    "):

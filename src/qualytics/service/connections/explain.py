@@ -6,9 +6,8 @@ from typing import Any
 
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
+from qualytics.text import MAX_TRACE, ends
 
-# The ends of a long text are looked at: a message begins with what happened, a stack trace ends with why.
-_END = 8_192
 # The causes of a test name its target; a pasted message has none.
 _CAUSES = {
     "auth": "the server refused the user or the password",
@@ -44,12 +43,13 @@ def explain(name: Any, text: Any) -> dict[str, Any]:
     from qualytics.probe.verdicts.failure_classes import CLASSES
     from qualytics.probe.verdicts.message_rules import connector_of, verdict_on
     from qualytics.probe.verdicts.messages import type_placeholders
+    from qualytics.probe.verdicts.stack_traces import without_frames
 
     for key, value in (("type", "" if name is None else name), ("message", text)):
         if not isinstance(value, str):
             raise InvalidInput([Problem(key, f"{key} must be a text")])
     connector = connectors.get(name) if name is not None else None
-    words = " ".join((text if len(text) <= 2 * _END else f"{text[:_END]} {text[-_END:]}").split())
+    words = ends(" ".join("\n".join(without_frames(ends(text, MAX_TRACE))).split()))
     if not words:
         raise InvalidInput([Problem("message", "message is empty", "paste the error that the other tool showed")])
     connector = connector or connector_of(words)
