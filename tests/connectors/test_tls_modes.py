@@ -81,6 +81,19 @@ def test_a_server_without_tls_is_plain_in_auto_and_refused_in_verify_and_require
         assert report.failure.message == "the server does not offer TLS"
 
 
+@pytest.mark.slow
+def test_where_a_control_plane_demands_tls_by_default_the_hint_says_so_and_how_to_change_it(tested):
+    report = tested("plain", default_mode="verify")
+    assert outcome(report) == ("tls", "tls")
+    assert report.failure.hint == (
+        "this control plane verifies TLS unless ssl_mode says otherwise; set it in --parameters"
+    )
+    assert tested("plain", ssl_mode="verify", default_mode="verify").failure.hint.startswith(
+        "turn TLS on at the server"
+    )
+    assert outcome(tested("plain", ssl_mode="auto", default_mode="verify")) is None
+
+
 def test_root_certificates_may_be_given_as_text(tested, root_file):
     assert outcome(tested(ssl_root_cert=root_file.read_text(), ssl_mode="verify")) is None
     report = tested(ssl_root_cert="-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ssl_mode="verify")

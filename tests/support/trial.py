@@ -22,13 +22,18 @@ def trial(
     place: tuple[str | None, str | None] = (None, None),
     **values: Any,
 ) -> TestReport:
-    """Test a connection to a port of 127.0.0.1, or of another `host`; other values are parameters."""
+    """Test a connection to a port of 127.0.0.1, or of another `host`; other values are parameters.
+
+    `default_mode` is the `ssl_mode` of a connection without one.
+    """
     host = values.pop("host", "127.0.0.1")
+    default_mode = values.pop("default_mode", "auto")
     plan = probe.Plan(
         type=type_,
         values={"host": host, "port": port, "username": username, "parameters": values},
         secrets={} if password is None else {"password": Secret(password)},
         timeout_s=timeout_s,
+        ssl_mode=default_mode,
         database=place[0],
         schema=place[1],
     )

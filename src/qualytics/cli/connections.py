@@ -13,6 +13,7 @@ from qualytics.cli import discovery
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
+from qualytics.cli._tls import note_ssl_mode
 from qualytics.cli._values import choose, collect, unset_fields
 from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError
@@ -165,9 +166,11 @@ def test(
     fields = collect(ctx, values)
     with connect() as client:
         if not is_stored:
+            note_ssl_mode(client, lambda: fields)
             what, report = "the test", client.connections.test_unsaved(fields, timeout_s=timeout_s, scope=scope)
         else:
             connection_id = choose(record_id, record_name, client.connections.find)
+            note_ssl_mode(client, lambda: client.connections.get(connection_id), fields)
             what = f"the test of connection {connection_id}"
             report = client.connections.test(connection_id, fields, timeout_s=timeout_s, scope=scope)
     show_report(ctx, what, report, form)
@@ -178,8 +181,11 @@ def test(
 @options.common_options()
 def types(*, name: str | None, form: str) -> None:
     """List the connection types, or show one: its fields, parameters, defaults and driver."""
-    document = type_document(name)
-    output.write_document(document, form)
+    output.write_document(type_document(name), form)
+    if name is not None:
+        # Without a control plane that can be used the type is shown all the same.
+        with contextlib.suppress(UsageError), connect() as client:
+            note_ssl_mode(client, lambda: {"type": name})
 
 
 @group.command()

@@ -10,6 +10,7 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
+from qualytics.cli._tls import note_ssl_mode
 from qualytics.cli._values import choose, collect, unset_fields
 from qualytics.cli.connections import show_report, warn
 from qualytics.client import connect, preview_datastore
@@ -127,6 +128,7 @@ def verify(ctx: click.Context, *, record_id: int | None, name: str | None, timeo
     """Test the connection of a datastore with its database and schema."""
     with connect() as client:
         datastore_id = _chosen(client, record_id, name)
+        note_ssl_mode(client, lambda: client.connections.get(client.datastores.get(datastore_id)["connection_id"]))
         report = client.datastores.verify(datastore_id, timeout_s=timeout_s)
     show_report(ctx, f"the verification of datastore {datastore_id}", report, form)
 

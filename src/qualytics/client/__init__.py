@@ -22,6 +22,7 @@ __all__ = [
     "parse_types",
     "preview",
     "preview_datastore",
+    "ssl_mode",
     "type_document",
     "type_names",
 ]
@@ -69,6 +70,20 @@ def type_document(name: str | None = None) -> Any:
     from qualytics.service.connections import types
 
     return types.document(name)
+
+
+def ssl_mode(connection: Mapping[str, Any], default: str | None) -> str | None:
+    """Return the `ssl_mode` in effect as people read it, `auto (default here)`; None for a type that has none.
+
+    `connection` is a document, or fields with a type; `default` is the client's `default_ssl_mode`, None if unknown.
+    """
+    from qualytics import connectors
+    from qualytics.connectors import contract
+
+    if not any(param.name == "ssl_mode" for param in connectors.get(str(connection.get("type"))).params):
+        return None
+    mode, is_default = contract.ssl_mode(connection.get("parameters") or {}, default or "")
+    return f"{mode} (default here)" if mode and is_default else mode or None
 
 
 def preview(fields: Mapping[str, Any]) -> dict[str, Any]:

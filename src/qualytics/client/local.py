@@ -75,6 +75,13 @@ class LocalClient:
         self.upkeep = LocalUpkeep(self._context)
 
     @property
+    def default_ssl_mode(self) -> str | None:
+        """Return the `ssl_mode` of a connection that has none."""
+        from qualytics.connectors.contract import SHARED_SSL_MODE, SSL_MODE
+
+        return SHARED_SSL_MODE if self._context.is_shared else SSL_MODE
+
+    @property
     def audit(self) -> Audit:
         """Return the audit log."""
         from qualytics.service.audit import Audit

@@ -343,6 +343,14 @@ SSL_MODES = ("auto", "verify", "require", "disable")
 SSL_MODE, SHARED_SSL_MODE = "auto", "verify"
 
 
+def ssl_mode(parameters: Mapping[str, Any], default: str) -> tuple[str, bool]:
+    """Return the mode that holds for a connection with these parameters, and whether that is the default."""
+    # Some types know `ssl`, true or false, beside the parameter that all share.
+    by_ssl = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
+    mode = parameters.get("ssl_mode") or by_ssl
+    return mode or default, mode is None
+
+
 def tls_params(modes: tuple[str, ...] = SSL_MODES) -> tuple[Param, ...]:
     """Return the parameters that every type with TLS shares; `modes` are those its driver can do."""
     return (

@@ -90,6 +90,7 @@ def type_document(connector: Connector, accepted: Iterable[str]) -> dict[str, An
             "type": _TYPES[param.type],
             "choices": list(param.choices) or None,
             "default": param.default,
+            "control_plane_default": param.shared_default or param.default,
             "help": param.help,
             "harmless": param.harmless or None,
         }

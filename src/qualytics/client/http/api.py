@@ -12,6 +12,7 @@ from qualytics.errors import InvalidInput, NotFound, NotSignedIn, Problem, Unrea
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
 from qualytics.settings import (
+    API_LEVEL_HEADER,
     MAX_PAGE_SIZE,
     MAX_QUERY_TEXT,
     PAGE_SIZE,
@@ -37,6 +38,7 @@ class Api:
 
     def __init__(self, control_plane: ControlPlane, transport: Transport | None = None) -> None:
         self.warnings: tuple[str, ...] = ()
+        self.is_ours: bool | None = None  # whether the last reply was of a control plane of ours
         self.control_plane = control_plane
         self._transport = transport or ApiTransport(control_plane.endpoint)
 
@@ -120,12 +122,14 @@ class Api:
             whole["Authorization"] = f"Bearer {token.reveal()}"
         request = Request(method, f"{self.control_plane.prefix}{path}", whole, body, wait_s)
         try:
-            return self._transport.handle(request)
+            reply = self._transport.handle(request)
         except Unreachable as exc:
             if method == "GET" or not self._transport.is_sent:
                 raise
             message = f"{exc.message}; the request may have been carried out all the same"
             raise Unreachable(message, "look before you do it again") from exc
+        self.is_ours = API_LEVEL_HEADER in reply.headers
+        return reply
 
     def _masking(self, body: Mapping[str, Any] | None) -> Masking:
         from qualytics.masking import Masking  # no listing needs it

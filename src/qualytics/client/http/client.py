@@ -25,6 +25,13 @@ class HttpClient:
         self.discovery = HttpDiscovery(self._api)
 
     @property
+    def default_ssl_mode(self) -> str | None:
+        """Return the `ssl_mode` of a connection that has none; None where the last reply was of another server."""
+        from qualytics.connectors.contract import SHARED_SSL_MODE  # no listing needs it
+
+        return None if self._api.is_ours is False else SHARED_SSL_MODE
+
+    @property
     def users(self) -> HttpUsers:
         """Return the verbs on users."""
         from qualytics.client.http.accounts import HttpUsers

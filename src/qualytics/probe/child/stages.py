@@ -7,7 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Refusal, Verdict
+from qualytics.connectors.contract import Refusal, Verdict, ssl_mode
 from qualytics.errors import DriverMissing
 from qualytics.probe.child.dial import dial
 from qualytics.probe.child.listing import items_of, send_page
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 
 _NOT_ENCRYPTED = Warned("the connection is not encrypted")
+_TURN_ON = "turn TLS on at the server, or set ssl_mode to auto or disable in --parameters"
+# Only a control plane demands TLS where no connection says so.
+_VERIFIED_BY_DEFAULT = "this control plane verifies TLS unless ssl_mode says otherwise; set it in --parameters"
 _NOT_VERIFIED = Warned("the server's certificate was not verified (ssl_mode=require)")
 # What only a server that was reached through TLS can answer.
 _PAST_TLS = frozenset({"auth", "permission", "unknown_db", "quota"})
@@ -223,7 +226,8 @@ class Stages:
     def _offered(self, sock: socket.socket, tls: Tls) -> bool:
         offered = self._connector.greet is None or self._connector.greet(sock)
         if not offered and tls.mode in {"verify", "require"}:
-            hint = "turn TLS on at the server, or set ssl_mode to auto or disable in --parameters"
+            _, is_default = ssl_mode(self._target.parameters, tls.mode)
+            hint = _VERIFIED_BY_DEFAULT if is_default else _TURN_ON
             raise Refusal(Verdict("tls", "the server does not offer TLS", hint))
         return offered
 

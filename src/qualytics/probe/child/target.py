@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
-from qualytics.connectors.contract import Target
+from qualytics.connectors.contract import Target, ssl_mode
 from qualytics.probe.child.tls import make_tls
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ def make_target(plan: Plan, directory: str) -> Target:
     connector = get(plan.type)
     values, secrets = plan.values, plan.secrets
     parameters = values.get("parameters") or {}
-    # Some types know `ssl`, true or false, beside the parameter that all share.
-    by_ssl = None if "ssl" not in parameters else "verify" if parameters["ssl"] else "disable"
-    mode = parameters.get("ssl_mode") or by_ssl or plan.ssl_mode
+    mode, _ = ssl_mode(parameters, plan.ssl_mode)
     with_mode = {**values, "parameters": {**parameters, "ssl_mode": mode}}  # a port may hang on whether TLS is spoken
     endpoint = connector.endpoint(with_mode) if connector.endpoint is not None else None
     name = endpoint.host if endpoint else values.get("host") or ""
