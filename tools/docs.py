@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from qualytics import client, connectors
 from qualytics.cli import root
+from qualytics.cli._help import examples, folded
 from qualytics.errors import PROBLEM_CODES, all_errors
 from qualytics.fields import FIELDS
 
@@ -46,7 +48,8 @@ def cli() -> str:
     )
     for trail, command in commands(root, ["qualytics"]):
         lines.append(f"## `{' '.join(trail)}`\n")
-        lines.append(f"{(command.help or '').strip()}\n")
+        lines.append(f"{inspect.cleandoc(command.help or '')}\n")
+        lines.append("```sh\n" + "\n".join(row for line in examples(command) for row in folded(line, 100)) + "\n```\n")
         lines.append("| option | value | default | what it is |\n|---|---|---|---|")
         for param in command.params:
             if isinstance(param, click.Option):

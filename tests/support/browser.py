@@ -7,8 +7,10 @@ import hashlib
 import http.client
 import re
 import ssl
+import urllib.request
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from http.cookiejar import CookieJar
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 REDIRECT = "http://127.0.0.1:9/callback"
@@ -126,3 +128,16 @@ def redirect_of(text):
     """Return the address in the policy of a page that its form may lead to."""
     found = re.search(r"form-action ([^;]*)", text)
     return found[1] if found else ""
+
+
+def play_browser(address, name, password):
+    """Be a browser of a library: open the page, fill in the form, and go wherever the control plane says."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    with browser.open(address, timeout=30) as page:
+        form = page.read().decode()
+        login = re.search(r'name="login" value="([^"]+)"', form)
+        action = re.search(r'<form[^>]* action="([^"]*)"', form)
+        target = urljoin(page.url, action[1] if action else page.url)
+    sent = urlencode({"login": login[1], "name": name, "password": password}).encode()
+    with browser.open(target, sent, timeout=30) as page:
+        return page.status

@@ -34,6 +34,11 @@ root = LazyGroup(
             help="Show the version.",
         )
     ],
+    examples=(
+        "qualytics connections create --type sqlite --name files --uri ./sales.sqlite",
+        "qualytics connections test --name files",
+        "qualytics connections list",
+    ),
     table={
         "connections": ("connections:group", "Create, update, get, list, delete and test connections."),
         "datastores": ("datastores:group", "Manage the datastores that use connections."),

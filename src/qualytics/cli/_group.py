@@ -12,11 +12,32 @@ from qualytics.cli._call import current
 from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+class _Context(click.Context):
+    """What help is as wide as: the terminal."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        """Return what writes the help."""
+        from qualytics.cli._help import Formatter
+
+        return Formatter(self.max_content_width)
 
 
 class _Helpful(click.Command):
     """Writes its help the way documents are written, so that a full disk or a closed pipe is told."""
+
+    context_class = _Context
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, then the commands of a group, then the options."""
+        from qualytics.cli import _help
+
+        _help.write_examples(self, formatter)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+        _help.write_options(self, ctx, formatter)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the help option."""
@@ -75,13 +96,33 @@ class SuggestingGroup(_Helpful, click.Group):
             raise UsageError(f"there is no command {name!r}", hint)
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with the first sentence of its help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, line in self.lines(ctx)])
+
+    def lines(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """Yield the name of each command and the first sentence of its help."""
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None:
+                yield name, first_sentence(command.help or "")
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a help, in one line."""
+    return " ".join(text.split("\n\n", maxsplit=1)[0].split()).split(". ")[0].removesuffix(".") + "."
+
 
 class LazyGroup(SuggestingGroup):
     """A group whose commands are imported when they are called; their help lines stand in the table."""
 
-    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **attrs: Any) -> None:
+    def __init__(
+        self, *args: Any, table: Mapping[str, tuple[str, str]], examples: Sequence[str] = (), **attrs: Any
+    ) -> None:
         super().__init__(*args, **attrs)
         self._table = table
+        self.examples = examples
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""
@@ -95,7 +136,7 @@ class LazyGroup(SuggestingGroup):
         command: click.Command = getattr(importlib.import_module(f"qualytics.cli.{module}"), attribute)
         return command
 
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help lines without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self._table.items()])
+    def lines(self, _ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """Yield the name of each command and its help line, without importing anything."""
+        for name, (_, line) in self._table.items():
+            yield name, line

@@ -22,6 +22,16 @@ _TYPE_NOTES = {TEST: "for settings that are not stored", INLINE: "for a new conn
 UNSETTABLE = (*(field.name for field in FIELDS if UPDATE in field.verbs), *PARAMETER_OPTIONS)
 
 
+def examples(*lines: str) -> Callable[[Command], Command]:
+    """Return a decorator that gives a command its examples, without the name of the program; each runs as it stands."""
+
+    def decorate(command: Command) -> Command:
+        command.examples = tuple(f"qualytics {line}" for line in lines)  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
 def field_options(verb: str) -> Callable[[Command], Command]:
     """Return a decorator that adds an option for every field of a verb, and the ways to give secrets."""
     env_file = click.option("--env-file", type=Text(), metavar="FILE", help="NAME=VALUE lines for ${NAME} references.")

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 _USER, _SERVICE = "user", "service"
 _ROLES = ("admin", "manager", "member")
+_CREATE_EXAMPLES = {
+    _USER: (
+        "users create --name grace --role manager --password-stdin < password.txt",
+        "users create --name linus --issuer https://login.example.com --subject 00u1a2b3c --email linus@example.com",
+    ),
+    _SERVICE: (
+        "service-accounts create --name nightly",
+        "service-accounts create --name nightly --role manager --token --expires-in-days 30",
+    ),
+}
 _UNSET = {"email": ("email",), "password": ("password",), "subject": ("issuer", "subject")}
 
 
@@ -32,11 +42,13 @@ class _Role(OneOf):
 
 
 @click.group(cls=SuggestingGroup)
+@options.examples("users create --name grace --role manager --password-stdin < password.txt", "users list")
 def users() -> None:
     """Manage the users of a control plane. Only an Admin may."""
 
 
 @click.group("service-accounts", cls=SuggestingGroup)
+@options.examples("service-accounts create --name nightly --token", "service-accounts list")
 def service_accounts() -> None:
     """Manage the service accounts of a control plane: they have tokens and never sign in. Only an Admin may."""
 
@@ -58,9 +70,11 @@ _id_and_name = options.record_options("ID.", "Name.")
 def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_options: Callable[..., Any]) -> None:
     listing = f"qualytics {group.name} list"
     noun = "user" if kind == _USER else "service account"
+    known = "ada" if kind == _USER else "robot"
     unsettable = tuple(_UNSET) if kind == _USER else ("email",)
 
     @group.command(help=helps["create"])
+    @options.examples(*_CREATE_EXAMPLES[kind])
     @click.option("--name", "-n", type=Text(), required=True, help="Name; upper and lower case are alike.")
     @_role_option(default="member", show_default=True)
     @_email
@@ -73,6 +87,9 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
         _create(ctx, kind, form, values)
 
     @group.command(help=helps["update"])
+    @options.examples(
+        f"{group.name} update --name {known} --role manager", f"{group.name} update --name {known} --unset email"
+    )
     @_id_and_name
     @click.option("--new-name", type=Text(), help="New name.")
     @_role_option()
@@ -85,6 +102,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
         _update(ctx, listing, form, values)
 
     @group.command("list", help=f"List {noun}s.")
+    @options.examples(f"{group.name} list", f"{group.name} list --name {known} --format json")
     @options.name_option("Filter by name: a part of it.")
     @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
     @options.common_options()
@@ -93,6 +111,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
             output.write_list(client.users.list(kind, name, limit), form)
 
     @group.command(help=f"Show a {noun}, by --id or --name.")
+    @options.examples(f"{group.name} get --name {known}")
     @_id_and_name
     @options.common_options()
     def get(*, record_id: int | None, name: str | None, form: str) -> None:
@@ -100,6 +119,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
             output.write_document(client.users.get(choose(record_id, name, client.users.find, listing)), form)
 
     @group.command(help=f"Delete a {noun}, by --id or --name, and every token of that {noun}.")
+    @options.examples(f"{group.name} delete --name {known}")
     @_id_and_name
     @options.common_options()
     def delete(*, record_id: int | None, name: str | None, form: str) -> None:

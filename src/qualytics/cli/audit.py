@@ -12,11 +12,19 @@ from qualytics.client import connect
 
 
 @click.group(cls=SuggestingGroup)
+@options.examples(
+    "audit list --action connection.update",
+    "audit prune --before 2026-01-31",
+)
 def group() -> None:
     """Read and prune the audit log of a control plane. Only an Admin may."""
 
 
 @group.command("list")
+@options.examples(
+    "audit list",
+    "audit list --action connection.update --limit 20",
+)
 @click.option("--action", type=Text(), metavar="TEXT", help="Only entries of this action, as connection.update.")
 @click.option("--before", type=Whole(1), help="Only entries before this ID.")
 @click.option("--limit", type=Whole(1), default=100, show_default=True, help="Show at most so many.")
@@ -28,6 +36,9 @@ def list_(*, action: str | None, before: int | None, limit: int, form: str) -> N
 
 
 @group.command()
+@options.examples(
+    "audit prune --before 2026-01-31",
+)
 @click.option("--before", type=Text(), required=True, metavar="DATE", help="A day in UTC, as 2026-01-31, or a moment.")
 @options.common_options()
 def prune(*, before: str, form: str) -> None:

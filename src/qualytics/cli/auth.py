@@ -26,11 +26,20 @@ _TOKEN = Field("token", str, "token", is_secret=True, takes_refs=True)
 
 
 @click.group(cls=SuggestingGroup)
+@options.examples(
+    "auth init --url https://connections.example.com --token '${QUALYTICS_API_TOKEN}'",
+    "auth status",
+    "auth use embedded",
+)
 def group() -> None:
     """Sign in to a control plane, and choose which one the commands work on."""
 
 
 @group.group(cls=SuggestingGroup)
+@options.examples(
+    "auth token create --name nightly --expires-in-days 30",
+    "auth token list",
+)
 def token() -> None:
     """Manage tokens: your own, and with the right those of others."""
 
@@ -47,6 +56,10 @@ _control_plane_options = options.all_of(
 
 
 @group.command()
+@options.examples(
+    "auth login --url https://connections.example.com",
+    "auth login --url https://connections.example.com --context prod --no-browser",
+)
 @_control_plane_options
 @click.option("--no-browser", is_flag=True, help="Open no browser; the address to visit is on stderr.")
 @click.option(
@@ -62,6 +75,10 @@ def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: st
 
 
 @group.command()
+@options.examples(
+    "auth init --url https://connections.example.com --token '${QUALYTICS_API_TOKEN}'",
+    "auth init --url https://connections.example.com --context prod --token-stdin < token.txt",
+)
 @_control_plane_options
 @click.option("--token", "bearer", type=Text(), help="Token (supports ${ENV_VAR}); - asks for it.")
 @click.option("--token-stdin", is_flag=True, help="Read the token from stdin.")
@@ -77,6 +94,9 @@ def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: 
 
 
 @group.command()
+@options.examples(
+    "auth status",
+)
 @options.common_options()
 @click.pass_context
 def status(ctx: click.Context, /, *, form: str) -> None:
@@ -88,6 +108,10 @@ def status(ctx: click.Context, /, *, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "auth logout",
+    "auth logout --context default",
+)
 @click.option("--context", type=Text(), metavar="NAME", help="Context to sign out of.  [default: the current]")
 @options.common_options()
 def logout(*, context: str | None, form: str) -> None:
@@ -99,6 +123,10 @@ def logout(*, context: str | None, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "auth use default",
+    "auth use embedded",
+)
 @click.argument("name", type=Text())
 @options.common_options()
 def use(*, name: str, form: str) -> None:
@@ -108,6 +136,9 @@ def use(*, name: str, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "auth contexts",
+)
 @options.common_options()
 def contexts(*, form: str) -> None:
     """List the contexts, that of the embedded store last."""
@@ -115,6 +146,10 @@ def contexts(*, form: str) -> None:
 
 
 @token.command()
+@options.examples(
+    "auth token create --name nightly",
+    "auth token create --name nightly --user robot --expires-in-days 30",
+)
 @click.option("--name", "-n", type=Text(), required=True, help="What the token is for.")
 @click.option("--expires-in-days", type=Whole(1), default=TOKEN_DAYS, show_default=True, help="Days until it expires.")
 @click.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
@@ -132,6 +167,11 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> N
 
 
 @token.command("list")
+@options.examples(
+    "auth token list",
+    "auth token list --user robot",
+    "auth token list --everybody --limit 20",
+)
 @click.option("--user", type=Text(), help="User or service account whose tokens are wanted; yours by default.")
 @click.option("--everybody", is_flag=True, help="Everybody's.")
 @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
@@ -145,6 +185,9 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: str) ->
 
 
 @token.command()
+@options.examples(
+    "auth token revoke --id 3",
+)
 @options.id_option("Token ID to revoke.", required=True)
 @options.common_options()
 def revoke(*, record_id: int, form: str) -> None:

@@ -25,11 +25,25 @@ if TYPE_CHECKING:
 
 
 @click.group(cls=SuggestingGroup)
+@options.examples(
+    "connections create --type postgresql --name prod --host db.example.com --username app --password '${DB_PASSWORD}'",
+    "connections test --name prod",
+    "connections list --type postgresql,snowflake",
+)
 def group() -> None:
     """Manage the database connections that datastores use."""
 
 
 @group.command()
+@options.examples(
+    """connections create --type postgresql --name "Production DB" --host '${DB_HOST}' --port 5432"""
+    " --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    "connections create --type snowflake --name warehouse --host acme.snowflakecomputing.com --username analyst"
+    """ --password-stdin --parameters '{"role": "ANALYST", "warehouse": "COMPUTE_WH"}' < password.txt""",
+    "connections create --type s3 --uri s3://bucket/path --access-key '${AWS_ACCESS_KEY_ID}'"
+    " --secret-key '${AWS_SECRET_ACCESS_KEY}'",
+    "connections create --type sqlite --name files --uri ./sales.sqlite --test",
+)
 @options.field_options(CREATE)
 @click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
 @click.option("--test", "run_test", is_flag=True, help="Test first; store only if the test passes.")
@@ -53,6 +67,12 @@ def create(
 
 
 @group.command()
+@options.examples(
+    "connections update --id 1 --password '${NEW_PASSWORD}'",
+    "connections update --id 1 --name 'Production DB' --port 5432 --dry-run",
+    """connections update --id 1 --parameters '{"ssl_mode": "require"}' --test""",
+    "connections update --id 1 --unset jdbc_fetch_size",
+)
 @options.id_option("Connection ID to update.", required=True)
 @options.field_options(UPDATE)
 @options.unset_option(options.UNSETTABLE)
@@ -87,6 +107,10 @@ def update(
 
 
 @group.command()
+@options.examples(
+    "connections get --id 1",
+    "connections get --name prod --format json",
+)
 @options.record_options("Connection ID.", "Connection name.")
 @options.common_options()
 def get(*, record_id: int | None, name: str | None, form: str) -> None:
@@ -100,6 +124,11 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
 
 
 @group.command("list")
+@options.examples(
+    "connections list",
+    "connections list --type postgresql,snowflake",
+    'connections list --name "prod" --format json',
+)
 @options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
 @click.option(
     "--type",
@@ -122,6 +151,10 @@ def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, 
 
 
 @group.command()
+@options.examples(
+    "connections delete --id 1",
+    "connections delete --name prod --dry-run",
+)
 @options.record_options("Connection ID to delete.", "Connection name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
@@ -137,6 +170,12 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str)
 
 
 @group.command()
+@options.examples(
+    "connections test --name prod",
+    "connections test --id 1 --password '${NEW_PASSWORD}'",
+    "connections test --name prod --database sales --timeout 30",
+    "connections test --type sqlite --uri ./sales.sqlite",
+)
 @options.record_options("Connection ID to test.", "Connection name.", "record_name")
 @options.field_options(TEST)
 @options.timeout_option()
@@ -177,6 +216,10 @@ def test(
 
 
 @group.command()
+@options.examples(
+    "connections types",
+    "connections types snowflake",
+)
 @click.argument("name", required=False, metavar="[TYPE]", type=Text(), shell_complete=options.complete_types)
 @options.common_options()
 def types(*, name: str | None, form: str) -> None:
@@ -189,6 +232,10 @@ def types(*, name: str | None, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "connections usages --name sales",
+    "connections usages --id 2 --format json",
+)
 @options.record_options("Connection ID.", "Connection name.")
 @options.common_options()
 def usages(*, record_id: int | None, name: str | None, form: str) -> None:

@@ -27,6 +27,11 @@ _OWN = (*_UNSETTABLE, "name", "tags", "connection_id", "connection_name")
 
 
 @click.group(cls=SuggestingGroup)
+@options.examples(
+    "datastores create --name marts --connection-name prod --database sales --schema public",
+    "datastores verify --name orders",
+    "datastores list",
+)
 def group() -> None:
     """Manage the datastores that use connections."""
 
@@ -46,6 +51,11 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @group.command()
+@options.examples(
+    "datastores create --name marts --connection-name prod --database sales --schema public",
+    "datastores create --name files --type sqlite --uri ./sales.sqlite",
+    "datastores create --name files --connection-id 2 --tags finance,daily --dry-run",
+)
 @click.option("--name", "-n", required=True, type=Text(), help="Datastore name.")
 @_place_options
 @options.field_options(INLINE)
@@ -72,6 +82,10 @@ def create(ctx: click.Context, /, *, dry_run: bool, form: str, **values: Any) ->
 
 
 @group.command()
+@options.examples(
+    "datastores update --id 1 --name orders-2026 --description 'Orders of the shop'",
+    "datastores update --id 1 --unset description --dry-run",
+)
 @options.id_option("Datastore ID to update.", required=True)
 @click.option("--name", "-n", type=Text(), help="New datastore name.")
 @_place_options
@@ -89,6 +103,10 @@ def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: str, 
 
 
 @group.command()
+@options.examples(
+    "datastores get --id 1",
+    "datastores get --name orders --format json",
+)
 @options.record_options("Datastore ID.", "Datastore name.")
 @options.common_options()
 def get(*, record_id: int | None, name: str | None, form: str) -> None:
@@ -99,6 +117,10 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
 
 
 @group.command("list")
+@options.examples(
+    "datastores list",
+    "datastores list --connection-id 2",
+)
 @options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
 @click.option("--connection-id", type=Whole(1), help="Only those of this connection.")
 @options.common_options()
@@ -109,6 +131,10 @@ def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "datastores delete --id 1",
+    "datastores delete --name orders --dry-run",
+)
 @options.record_options("Datastore ID to delete.", "Datastore name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
@@ -120,6 +146,10 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str)
 
 
 @group.command()
+@options.examples(
+    "datastores verify --name orders",
+    "datastores verify --id 1 --timeout 30",
+)
 @options.record_options("Datastore ID to verify.", "Datastore name.")
 @options.timeout_option()
 @options.common_options()

@@ -24,6 +24,9 @@ _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to lo
 
 
 @click.command(cls=Command)
+@options.examples(
+    "connections catalogs --name prod",
+)
 @options.record_options("Connection ID.", "Connection name.")
 @options.timeout_option()
 @options.common_options()
@@ -35,6 +38,9 @@ def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None
 
 
 @click.command(cls=Command)
+@options.examples(
+    "connections schemas --name prod --catalog sales",
+)
 @options.record_options("Connection ID.", "Connection name.")
 @_catalog
 @options.timeout_option()
@@ -49,6 +55,11 @@ def schemas(
 
 
 @click.command(cls=Command)
+@options.examples(
+    "connections tables --name sales",
+    "connections tables --name prod --catalog sales --schema public",
+    "connections tables --name sales --prefix ord --limit 20",
+)
 @options.record_options("Connection ID.", "Connection name.")
 @_catalog
 @click.option("--schema", type=Text(), help="Schema to look into.")
@@ -79,6 +90,11 @@ def tables(
 
 
 @click.command(cls=Command)
+@options.examples(
+    "connections explain ORA-01017",
+    """connections explain --type postgresql 'FATAL: password authentication failed for user "app"'""",
+    "connections explain < error.log",
+)
 @click.option(
     "--type",
     "-t",

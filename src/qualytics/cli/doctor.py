@@ -11,6 +11,10 @@ from qualytics.client import examine
 
 
 @click.command(cls=Command)
+@options.examples(
+    "doctor",
+    "doctor --import",
+)
 @click.option("--import", "do_import", is_flag=True, help="Import each installed driver, to see whether it loads.")
 @options.common_options()
 @click.pass_context

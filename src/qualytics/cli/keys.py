@@ -11,11 +11,18 @@ from qualytics.client import connect, new_key
 
 
 @click.group(cls=SuggestingGroup)
+@options.examples(
+    "keys rotate",
+    "store check",
+)
 def group() -> None:
     """Rotate the key that seals the secrets."""
 
 
 @group.command()
+@options.examples(
+    "keys rotate",
+)
 @options.common_options()
 def rotate(*, form: str) -> None:
     """Seal every secret anew under a new key; the old key opens nothing any more."""
@@ -25,6 +32,9 @@ def rotate(*, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "keys generate",
+)
 @options.common_options(form=False)
 def generate() -> None:
     """Print a new key for QUALYTICS_KEY or QUALYTICS_NEW_KEY; nothing is stored."""

@@ -39,6 +39,10 @@ def _settings(command: Any) -> Any:
 
 
 @click.command(cls=Command)
+@options.examples(
+    "serve",
+    "serve --listen 127.0.0.1:8080 --allow-target 10.0.0.0/8",
+)
 @_settings
 @click.option("--store", type=Text(), help="Store: postgresql://user@host/database; the embedded one by default.")
 @options.common_options(form=False)

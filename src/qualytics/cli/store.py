@@ -12,11 +12,18 @@ from qualytics.client import connect
 
 
 @click.group(cls=SuggestingGroup)
+@options.examples(
+    "store check",
+    "store backup store.backup",
+)
 def group() -> None:
     """Check, back up, restore and copy the store."""
 
 
 @group.command()
+@options.examples(
+    "store check",
+)
 @options.common_options()
 @click.pass_context
 def check(ctx: click.Context, /, *, form: str) -> None:
@@ -30,6 +37,9 @@ def check(ctx: click.Context, /, *, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "store backup store.backup",
+)
 @click.argument("file", type=Text())
 @options.common_options()
 def backup(*, file: str, form: str) -> None:
@@ -43,6 +53,9 @@ def backup(*, file: str, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "store restore store.backup",
+)
 @click.argument("file", type=Text())
 @click.option("--keep-tokens", is_flag=True, help="Let the tokens in the backup be valid, also those revoked since.")
 @options.common_options()
@@ -61,6 +74,10 @@ def restore(*, file: str, keep_tokens: bool, form: str) -> None:
 
 
 @group.command()
+@options.examples(
+    "store copy --to ./copy --new-key-file ./copy.key",
+    "store copy --to postgresql://app@db.example.com/qualytics --new-key-file ./copy.key",
+)
 @click.option(
     "--to", "target", type=Text(), required=True, metavar="URL", help="An empty database, or a new directory."
 )

@@ -5,24 +5,9 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
-from http.cookiejar import CookieJar
-from urllib.parse import urlencode, urljoin
 
 from testbed.control_plane import PASSWORD
-
-
-def play_browser(address, name, password):
-    """Open the page, fill in the form, and go wherever the control plane says."""
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    with browser.open(address, timeout=30) as page:
-        form = page.read().decode()
-        login = re.search(r'name="login" value="([^"]+)"', form)
-        action = re.search(r'<form[^>]* action="([^"]*)"', form)
-        target = urljoin(page.url, action[1] if action else page.url)
-    sent = urlencode({"login": login[1], "name": name, "password": password}).encode()
-    with browser.open(target, sent, timeout=30) as page:
-        return page.status
+from tests.support.browser import play_browser
 
 
 def test_a_user_signs_in_with_a_browser_works_and_signs_out(plane, home):
