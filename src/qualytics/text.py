@@ -19,6 +19,9 @@ MAX_LENGTH = 1_020
 _MAX_MARKS = 30
 # What is longer is like no name of a field, a command or a connection.
 _MAX_GUESSED = 64
+# How much two names have in common (0 to 1) before one may be meant by the other: `hots` and `host` have 0.75,
+# `user` and `uri` 0.57.
+_FAIR = 0.7
 _DOTS = (".", "\u3002", "\uff0e", "\uff61")  # RFC 3490 section 3.1, and UTS #46
 _SHOWN = 100
 # What rules read of a message, and what stack traces are looked for in.
@@ -150,7 +153,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     import difflib
 
     by_fold = {candidate.casefold(): candidate for candidate in names}
-    matches = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=_FAIR)
     return by_fold[matches[0]] if matches else None
 
 

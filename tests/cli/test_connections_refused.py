@@ -264,7 +264,7 @@ UPDATES = [
     (("--unset", "name"), "name cannot be unset", "--name"),
     (("--unset", "host"), "host is needed for postgresql", "--host"),
     (("--unset", "uri"), "uri is not a field of postgresql", "it takes name, host"),
-    (("--type", "sqlite"), "there is no option --type", ""),
+    (("--type", "sqlite"), "the type of a connection cannot change", "create a new one"),
     (("--timeout", "5", "--name", "x"), "--timeout is for --test", "add --test"),
     (("--test", "--dry-run", "--name", "x"), "--dry-run contacts nothing, so it cannot --test", "drop one"),
     (("--access-key", "x"), "access_key is not a field of postgresql", "it takes name, host"),

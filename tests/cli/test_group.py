@@ -47,7 +47,7 @@ CALLS = [
     (("connections", "Create"), "there is no command 'Create'", "did you mean create?"),
     (("connections", "frobnicate"), "there is no command 'frobnicate'", "qualytics connections --help"),
     (("conections",), "there is no command 'conections'", "did you mean connections?"),
-    (("datastore", "list"), "there is no command 'datastore'", "did you mean datastores?"),
+    (("datastore", "list"), "there is no command 'datastore'", "did you mean qualytics datastores list?"),
     (("connections", "types", "a", "b"), "1 word belongs to no option", "in quotes"),
     (("connections", "types", ""), "[TYPE] is empty", UNSET),
     (("completion",), "SHELL is missing", "qualytics completion --help"),

@@ -94,9 +94,10 @@ def _fail(error: QualyticsError, call: Call) -> int:
 
 def _usage_error(exc: click.ClickException) -> UsageError:
     hint = None
-    if isinstance(exc, click.NoSuchOption):
-        message = f"there is no option {exc.option_name}"
-        hint = f"did you mean {exc.possibilities[0]}?" if exc.possibilities else None
+    if isinstance(exc, click.NoSuchOption) and exc.ctx is not None:
+        from qualytics.cli._guess import option_error
+
+        message, hint = option_error(exc.ctx, exc.option_name)
     elif isinstance(exc, click.BadOptionUsage):
         option = exc.option_name
         if exc.ctx and any(

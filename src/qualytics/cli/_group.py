@@ -89,11 +89,9 @@ class SuggestingGroup(_Helpful, click.Group):
         """Find the command, or raise UsageError with the nearest name."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from qualytics.text import nearest
+            from qualytics.cli._guess import command_hint
 
-            guess = nearest(name, self.list_commands(ctx))
-            hint = f"did you mean {guess}?" if guess else f"{ctx.command_path} --help lists the commands"
-            raise UsageError(f"there is no command {name!r}", hint)
+            raise UsageError(f"there is no command {name!r}", command_hint(ctx, self, args))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
