@@ -184,6 +184,7 @@ MAY_SHOW = {
     "service/accounts/oidc.py": _OURS,
     "service/validate.py": _OURS,
     "cli/_values.py": _OURS,
+    "cli/_formats/queries.py": "words of jq on the user's own expression, without the value that it could not take",
     "connectors/shared/google.py": _OURS,
     "connectors/types/redshift.py": _OURS,
     "connectors/shared/pem.py": _OURS,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from qualytics.cli._kinds import OneOf, Seconds, SecretText, Text, Whole
-from qualytics.cli._output import FORMATS
+from qualytics.cli._output import FORMATS, WHOLE, Format
 from qualytics.cli._values import STDIN_FIELDS
+from qualytics.client import default_format
 from qualytics.fields import BY_NAME, CREATE, FIELDS, INLINE, PARAMETER_OPTIONS, TEST, UPDATE, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     Command = Callable[..., Any]
 
@@ -56,19 +58,62 @@ def field_options(verb: str) -> Callable[[Command], Command]:
 
 
 def common_options(*, form: bool = True) -> Callable[[Command], Command]:
-    """Return a decorator that adds --format and --debug."""
+    """Return a decorator that adds --debug and, but for `form=False`, what says how documents are written.
+
+    A command gets that as `form`, made of --format, --columns and --jq, and of the default that the user has set.
+    """
     formats = click.option(
         *("--format", "-f", "form"),
         type=OneOf(FORMATS),
-        default="yaml",
+        default=FORMATS[0],
         show_default=True,
         metavar="TEXT",
-        help="Output format: yaml or json.",
+        help="Output format: yaml or json; also table, wide, jsonl or csv.",
+    )
+    columns = click.option(
+        "--columns",
+        type=Text(),
+        metavar="NAMES",
+        help="Only these columns, as id,name,parameters.role.",
+        shell_complete=_complete_columns,
+    )
+    expression = click.option(
+        "--jq", "expression", type=Text(), metavar="EXPRESSION", help="Filter the JSON with an expression of jq."
     )
     debug = click.option(
         "--debug", is_flag=True, expose_value=False, help="Log to stderr what is done, secrets masked."
     )
-    return all_of(formats, debug) if form else all_of(debug)
+    return all_of(formats, columns, expression, debug, _with_format) if form else all_of(debug)
+
+
+def _with_format(command: Command) -> Command:
+    @functools.wraps(command)
+    def run(*args: Any, form: str, columns: str | None, expression: str | None, **values: Any) -> Any:
+        return command(*args, form=_format(form, columns, expression), **values)
+
+    return run
+
+
+def _format(name: str, columns: str | None, expression: str | None) -> Format:
+    ctx = click.get_current_context()
+    is_given = ctx.get_parameter_source("form") is click.core.ParameterSource.COMMANDLINE
+    if not is_given and expression is None:
+        name = default_format(FORMATS) or name
+    if name in WHOLE and columns is None and expression is None:
+        return Format(name)
+    from qualytics.cli import _formats
+
+    return _formats.choose(_words(ctx), name, columns, expression, is_given=is_given)
+
+
+def _words(ctx: click.Context) -> str:
+    return ctx.command_path.partition(" ")[2]
+
+
+def _complete_columns(ctx: click.Context, _param: click.Parameter, text: str) -> list[str]:
+    from qualytics.cli._formats import column_names
+
+    return _continued(text, column_names(_words(ctx)))
 
 
 def id_option(text: str, *, required: bool = False) -> Command:
@@ -102,8 +147,12 @@ def complete_types(_ctx: click.Context, _param: click.Parameter, text: str) -> l
     """Return the type names that complete a comma list."""
     from qualytics.client import type_names
 
+    return _continued(text, type_names())
+
+
+def _continued(text: str, names: Iterable[str]) -> list[str]:
     done, comma, last = text.rpartition(",")
-    return [f"{done}{comma}{name}" for name in type_names() if name.startswith(last)]
+    return [f"{done}{comma}{name}" for name in names if name.startswith(last)]
 
 
 def unset_option(names: Sequence[str]) -> Command:

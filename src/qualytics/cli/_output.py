@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from qualytics.errors import InvalidInput, QualyticsError, TestFailed
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-FORMATS = ("yaml", "json")
+T = TypeVar("T")
+FORMATS = ("yaml", "json", "table", "wide", "jsonl", "csv")
+WHOLE = ("yaml", "json")
 _BATCH = 200
 _WIDTH = 2**31 - 1  # libyaml counts in a C int
 
@@ -33,31 +36,86 @@ class OutputClosed(Exception):
     """The reader of stdout has closed it; nothing more can be written."""
 
 
+class Format(Struct):
+    """How a command writes its documents: as YAML or JSON, every key; the other ways are in `_formats`."""
+
+    name: str = "yaml"
+
+    def of_document(self, document: Any) -> Iterator[str]:
+        """Yield the text of one document."""
+        yield dump_yaml(document) if self.name == "yaml" else dump_json(document, 2) + "\n"
+
+    def of_list(self, documents: Iterable[dict[str, Any]]) -> Iterator[str]:
+        """Yield the text of a list while its documents come; `[]` when there are none."""
+        batches = in_batches(documents)
+        first = next(batches, None)
+        if first is None:
+            yield "[]\n"
+        elif self.name == "yaml":
+            yield dump_yaml(first)
+            for batch in batches:
+                yield dump_yaml(batch)
+        else:
+            yield "[\n" + _json_items(first)
+            for batch in batches:
+                yield ",\n" + _json_items(batch)
+            yield "\n]\n"
+
+
 def escape(text: str) -> str:
     """Return foreign text with everything that a terminal would act on shown as an escape."""
     return text if text.isprintable() else re.sub(_UNSAFE, _as_escape, text)  # all of the class are unprintable
 
 
-def write_document(document: Any, form: str) -> None:
-    """Write one document to stdout as YAML or JSON."""
-    _write(_dump_yaml(document) if form == "yaml" else _json(document, 2) + "\n")
+def write_document(document: Any, form: Format) -> None:
+    """Write one document to stdout."""
+    for text in form.of_document(document):
+        _write(text)
 
 
-def write_list(documents: Iterable[dict[str, Any]], form: str) -> None:
-    """Write a list of documents to stdout while they come; `[]` when there are none."""
-    batches = _batches(documents)
-    first = next(batches, None)
-    if first is None:
-        _write("[]\n")
-    elif form == "yaml":
-        _write(_dump_yaml(first))
-        for batch in batches:
-            _write(_dump_yaml(batch))
-    else:
-        _write("[\n" + _json_items(first))
-        for batch in batches:
-            _write(",\n" + _json_items(batch))
-        _write("\n]\n")
+def write_list(documents: Iterable[dict[str, Any]], form: Format) -> None:
+    """Write a list of documents to stdout while they come."""
+    for text in form.of_list(documents):
+        _write(text)
+
+
+def in_batches(documents: Iterable[T]) -> Iterator[list[T]]:
+    """Yield documents by the two hundred, the last ones as they are."""
+    batch: list[T] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def dump_json(document: Any, indent: int | None = None) -> str:
+    """Return a document as JSON, on one line without an indent."""
+    import json
+
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    # Unsafe characters can only stand inside strings, where \uXXXX means the same.
+    return escape_document(text)
+
+
+def dump_yaml(document: Any) -> str:
+    """Return a document as YAML."""
+    import yaml
+
+    text: str = yaml.dump(
+        document, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False
+    )
+    # Texts with such characters are double-quoted by the dumper below, where \uXXXX means the same.
+    return escape_document(text)
+
+
+def escape_document(text: str) -> str:
+    r"""Return a text of several lines with what a terminal would act on shown as `\uXXXX`."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_UNSAFE_IN_DOCUMENT, lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def write_text(text: str) -> None:
@@ -110,43 +168,8 @@ def _as_escape(match: re.Match[str]) -> str:
     return short or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-def _batches(documents: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for document in documents:
-        batch.append(document)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _json(document: Any, indent: int | None = None) -> str:
-    import json
-
-    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
-    # Unsafe characters can only stand inside strings, where \uXXXX means the same.
-    return _escape_document(text)
-
-
 def _json_items(batch: list[dict[str, Any]]) -> str:
-    return _json(batch, 2)[2:-2]  # without the brackets and their line ends
-
-
-def _dump_yaml(document: Any) -> str:
-    import yaml
-
-    text: str = yaml.dump(
-        document, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False
-    )
-    # Texts with such characters are double-quoted by the dumper below, where \uXXXX means the same.
-    return _escape_document(text)
-
-
-def _escape_document(text: str) -> str:
-    if text.replace("\n", "").isprintable():
-        return text
-    return re.sub(_UNSAFE_IN_DOCUMENT, lambda match: f"\\u{ord(match[0]):04x}", text)
+    return dump_json(batch, 2)[2:-2]  # without the brackets and their line ends
 
 
 def _dumper() -> Any:

@@ -83,7 +83,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @click.option("--expires-in-days", type=Whole(1), help=f"Days until the token expires.  [default: {TOKEN_DAYS}]")
     @options.common_options()
     @click.pass_context
-    def create(ctx: click.Context, /, *, form: str, **values: Any) -> None:
+    def create(ctx: click.Context, /, *, form: output.Format, **values: Any) -> None:
         _create(ctx, kind, form, values)
 
     @group.command(help=helps["update"])
@@ -98,7 +98,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @click.option("--unset", multiple=True, type=OneOf(unsettable), metavar="FIELD", help="Unset a field.")
     @options.common_options()
     @click.pass_context
-    def update(ctx: click.Context, /, *, form: str, **values: Any) -> None:
+    def update(ctx: click.Context, /, *, form: output.Format, **values: Any) -> None:
         _update(ctx, listing, form, values)
 
     @group.command("list", help=f"List {noun}s.")
@@ -106,7 +106,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @options.name_option("Filter by name: a part of it.")
     @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
     @options.common_options()
-    def list_(*, name: str | None, limit: int | None, form: str) -> None:
+    def list_(*, name: str | None, limit: int | None, form: output.Format) -> None:
         with connect() as client:
             output.write_list(client.users.list(kind, name, limit), form)
 
@@ -114,7 +114,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @options.examples(f"{group.name} get --name {known}")
     @_id_and_name
     @options.common_options()
-    def get(*, record_id: int | None, name: str | None, form: str) -> None:
+    def get(*, record_id: int | None, name: str | None, form: output.Format) -> None:
         with connect() as client:
             output.write_document(client.users.get(choose(record_id, name, client.users.find, listing)), form)
 
@@ -122,12 +122,12 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @options.examples(f"{group.name} delete --name {known}")
     @_id_and_name
     @options.common_options()
-    def delete(*, record_id: int | None, name: str | None, form: str) -> None:
+    def delete(*, record_id: int | None, name: str | None, form: output.Format) -> None:
         with connect() as client:
             output.write_document(client.users.delete(choose(record_id, name, client.users.find, listing)), form)
 
 
-def _create(ctx: click.Context, kind: str, form: str, values: dict[str, Any]) -> None:
+def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str, Any]) -> None:
     with_token, days = values.pop("with_token"), values.pop("expires_in_days")
     if days is not None and not with_token:
         raise UsageError("--expires-in-days is for --token", "add --token, or leave out --expires-in-days")
@@ -145,7 +145,7 @@ def _create(ctx: click.Context, kind: str, form: str, values: dict[str, Any]) ->
         output.say(options.SHOWN_ONCE)
 
 
-def _update(ctx: click.Context, listing: str, form: str, values: dict[str, Any]) -> None:
+def _update(ctx: click.Context, listing: str, form: output.Format, values: dict[str, Any]) -> None:
     record_id, name = values.pop("record_id"), values.pop("name")
     unset = [field for word in values.pop("unset") for field in _UNSET[word]]
     fields = _fields(ctx, {**values, "name": values.pop("new_name")})

@@ -29,7 +29,7 @@ def group() -> None:
 @click.option("--before", type=Whole(1), help="Only entries before this ID.")
 @click.option("--limit", type=Whole(1), default=100, show_default=True, help="Show at most so many.")
 @options.common_options()
-def list_(*, action: str | None, before: int | None, limit: int, form: str) -> None:
+def list_(*, action: str | None, before: int | None, limit: int, form: output.Format) -> None:
     """List changes and tests, the newest first; values never stand in the log, only the names of what changed."""
     with connect() as client:
         output.write_list(client.audit.list(before=before, limit=limit, action=action), form)
@@ -41,7 +41,7 @@ def list_(*, action: str | None, before: int | None, limit: int, form: str) -> N
 )
 @click.option("--before", type=Text(), required=True, metavar="DATE", help="A day in UTC, as 2026-01-31, or a moment.")
 @options.common_options()
-def prune(*, before: str, form: str) -> None:
+def prune(*, before: str, form: output.Format) -> None:
     """Drop every entry from before a day, changes too, and say how many; the log keeps that and who did it."""
     with connect() as client:
         output.write_document(client.audit.prune(before), form)

@@ -67,7 +67,7 @@ _control_plane_options = options.all_of(
 )
 @options.common_options()
 @click.pass_context
-def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: str, **values: Any) -> None:
+def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: output.Format, **values: Any) -> None:
     """Sign in with a browser."""
     name, entry = _entry(values)
     bearer, token_id = signing_in.with_browser(entry, output.say, open_browser=not no_browser, timeout_s=timeout_s)
@@ -84,7 +84,7 @@ def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: st
 @click.option("--token-stdin", is_flag=True, help="Read the token from stdin.")
 @options.common_options()
 @click.pass_context
-def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: str, **values: Any) -> None:
+def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: output.Format, **values: Any) -> None:
     """Sign in with a token that you have; it is checked before it is kept."""
     name, entry = _entry(values)
     fields = collect(ctx, {"token": bearer, "token_stdin": token_stdin}, {"token": _TOKEN})
@@ -99,7 +99,7 @@ def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: 
 )
 @options.common_options()
 @click.pass_context
-def status(ctx: click.Context, /, *, form: str) -> None:
+def status(ctx: click.Context, /, *, form: output.Format) -> None:
     """Show what the commands work on, and as whom."""
     document, problem = signing_in.status()
     output.write_document(document, form)
@@ -114,7 +114,7 @@ def status(ctx: click.Context, /, *, form: str) -> None:
 )
 @click.option("--context", type=Text(), metavar="NAME", help="Context to sign out of.  [default: the current]")
 @options.common_options()
-def logout(*, context: str | None, form: str) -> None:
+def logout(*, context: str | None, form: output.Format) -> None:
     """Forget the token, and revoke it if `auth login` has made it."""
     document, problem = signing_in.logout(context)
     output.write_document(document, form)
@@ -129,7 +129,7 @@ def logout(*, context: str | None, form: str) -> None:
 )
 @click.argument("name", type=Text())
 @options.common_options()
-def use(*, name: str, form: str) -> None:
+def use(*, name: str, form: output.Format) -> None:
     """Make a context the one that commands work on; `embedded` is the store of this machine."""
     output.write_document(signing_in.use(name), form)
     _warn_of_variables()
@@ -140,7 +140,7 @@ def use(*, name: str, form: str) -> None:
     "auth contexts",
 )
 @options.common_options()
-def contexts(*, form: str) -> None:
+def contexts(*, form: output.Format) -> None:
     """List the contexts, that of the embedded store last."""
     output.write_list(signing_in.contexts(), form)
 
@@ -154,7 +154,7 @@ def contexts(*, form: str) -> None:
 @click.option("--expires-in-days", type=Whole(1), default=TOKEN_DAYS, show_default=True, help="Days until it expires.")
 @click.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
 @options.common_options()
-def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> None:
+def create(*, name: str, expires_in_days: int, user: str | None, form: output.Format) -> None:
     """Make a token and print it, once. It ends with the token that you are signed in with at the latest."""
     from datetime import UTC, datetime, timedelta
 
@@ -176,7 +176,7 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: str) -> N
 @click.option("--everybody", is_flag=True, help="Everybody's.")
 @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
 @options.common_options()
-def list_(*, user: str | None, everybody: bool, limit: int | None, form: str) -> None:
+def list_(*, user: str | None, everybody: bool, limit: int | None, form: output.Format) -> None:
     """List tokens; none is shown itself."""
     if user is not None and everybody:
         raise UsageError("--user and --everybody exclude each other", "drop one of the two")
@@ -190,7 +190,7 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: str) ->
 )
 @options.id_option("Token ID to revoke.", required=True)
 @options.common_options()
-def revoke(*, record_id: int, form: str) -> None:
+def revoke(*, record_id: int, form: output.Format) -> None:
     """End a token at once, and those that it made for the same user; what an Admin ends stays ended."""
     with connect() as client:
         output.write_document(client.tokens.revoke(record_id), form)
@@ -206,7 +206,9 @@ def _entry(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _keep(ctx: click.Context, name: str, entry: dict[str, Any], bearer: str, token_id: int | None, form: str) -> None:
+def _keep(
+    ctx: click.Context, name: str, entry: dict[str, Any], bearer: str, token_id: int | None, form: output.Format
+) -> None:
     current(ctx).remember([Secret(bearer)])
     document = signing_in.keep(name, entry, bearer, token_id)
     output.write_document(document, form)

@@ -52,7 +52,7 @@ def group() -> None:
 @options.common_options()
 @click.pass_context
 def create(
-    ctx: click.Context, /, *, dry_run: bool, run_test: bool, timeout_s: float | None, form: str, **values: Any
+    ctx: click.Context, /, *, dry_run: bool, run_test: bool, timeout_s: float | None, form: output.Format, **values: Any
 ) -> None:
     """Create a connection."""
     scope = _scope(values)
@@ -91,7 +91,7 @@ def update(
     dry_run: bool,
     run_test: bool,
     timeout_s: float | None,
-    form: str,
+    form: output.Format,
     **values: Any,
 ) -> None:
     """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
@@ -113,7 +113,7 @@ def update(
 )
 @options.record_options("Connection ID.", "Connection name.")
 @options.common_options()
-def get(*, record_id: int | None, name: str | None, form: str) -> None:
+def get(*, record_id: int | None, name: str | None, form: output.Format) -> None:
     """Retrieve a connection by ID or name. Secrets are masked in the response.
 
     Specify either --id or --name, not both.
@@ -143,7 +143,7 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
 )
 @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
 @options.common_options()
-def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, form: str) -> None:
+def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, form: output.Format) -> None:
     """List connections."""
     with connect() as client:
         chosen = parse_types(types) if types else ()
@@ -158,7 +158,7 @@ def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, 
 @options.record_options("Connection ID to delete.", "Connection name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
-def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str) -> None:
+def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: output.Format) -> None:
     """Delete a connection, by --id or --name.
 
     Deletion fails with a 409 error if datastores still reference this connection. Remove or reassign those
@@ -189,7 +189,7 @@ def test(
     record_id: int | None,
     record_name: str | None,
     timeout_s: float | None,
-    form: str,
+    form: output.Format,
     **values: Any,
 ) -> None:
     """Test connectivity with saved or overridden credentials, which are not stored.
@@ -222,7 +222,7 @@ def test(
 )
 @click.argument("name", required=False, metavar="[TYPE]", type=Text(), shell_complete=options.complete_types)
 @options.common_options()
-def types(*, name: str | None, form: str) -> None:
+def types(*, name: str | None, form: output.Format) -> None:
     """List the connection types, or show one: its fields, parameters, defaults and driver."""
     output.write_document(type_document(name), form)
     if name is not None:
@@ -238,7 +238,7 @@ def types(*, name: str | None, form: str) -> None:
 )
 @options.record_options("Connection ID.", "Connection name.")
 @options.common_options()
-def usages(*, record_id: int | None, name: str | None, form: str) -> None:
+def usages(*, record_id: int | None, name: str | None, form: output.Format) -> None:
     """List the datastores that use a connection."""
     with connect() as client:
         connection_id = choose(record_id, name, client.connections.find)
@@ -249,7 +249,7 @@ for command in discovery.COMMANDS:
     group.add_command(command)
 
 
-def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: str) -> None:
+def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: output.Format) -> None:
     """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
     if current(ctx).debug:
         current(ctx).note_report(report)

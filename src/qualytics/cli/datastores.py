@@ -62,7 +62,7 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
 @options.common_options()
 @click.pass_context
-def create(ctx: click.Context, /, *, dry_run: bool, form: str, **values: Any) -> None:
+def create(ctx: click.Context, /, *, dry_run: bool, form: output.Format, **values: Any) -> None:
     """Create a datastore on the connection that --connection-id or --connection-name names.
 
     With --type, create the connection as well; --connection-name is then its name. Both are stored, or neither.
@@ -92,7 +92,7 @@ def create(ctx: click.Context, /, *, dry_run: bool, form: str, **values: Any) ->
 @options.unset_option(_UNSETTABLE)
 @click.option("--dry-run", is_flag=True, help="Print the datastore as it would become; store nothing.")
 @options.common_options()
-def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: str, **values: Any) -> None:
+def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: output.Format, **values: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
     fields = _fields(values)
     fields |= unset_fields(unset, fields, _UNSETTABLE)
@@ -109,7 +109,7 @@ def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: str, 
 )
 @options.record_options("Datastore ID.", "Datastore name.")
 @options.common_options()
-def get(*, record_id: int | None, name: str | None, form: str) -> None:
+def get(*, record_id: int | None, name: str | None, form: output.Format) -> None:
     """Show a datastore by ID or name."""
     with connect() as client:
         datastore_id = _chosen(client, record_id, name)
@@ -124,7 +124,7 @@ def get(*, record_id: int | None, name: str | None, form: str) -> None:
 @options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
 @click.option("--connection-id", type=Whole(1), help="Only those of this connection.")
 @options.common_options()
-def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
+def list_(*, name: str | None, connection_id: int | None, form: output.Format) -> None:
     """List datastores."""
     with connect() as client:
         output.write_list(client.datastores.list(name, connection_id), form)
@@ -138,7 +138,7 @@ def list_(*, name: str | None, connection_id: int | None, form: str) -> None:
 @options.record_options("Datastore ID to delete.", "Datastore name.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
-def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str) -> None:
+def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: output.Format) -> None:
     """Delete a datastore; its connection stays."""
     with connect() as client:
         datastore_id = _chosen(client, record_id, name)
@@ -154,7 +154,9 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: str)
 @options.timeout_option()
 @options.common_options()
 @click.pass_context
-def verify(ctx: click.Context, *, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
+def verify(
+    ctx: click.Context, *, record_id: int | None, name: str | None, timeout_s: float | None, form: output.Format
+) -> None:
     """Test the connection of a datastore with its database and schema."""
     with connect() as client:
         datastore_id = _chosen(client, record_id, name)

@@ -30,7 +30,7 @@ _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to lo
 @options.record_options("Connection ID.", "Connection name.")
 @options.timeout_option()
 @options.common_options()
-def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None, form: str) -> None:
+def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None, form: output.Format) -> None:
     """List the catalogs (databases) that a connection can see, and which of them are datastores."""
     with connect() as client:
         connection_id = choose(record_id, name, client.connections.find)
@@ -46,7 +46,7 @@ def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None
 @options.timeout_option()
 @options.common_options()
 def schemas(
-    *, record_id: int | None, name: str | None, catalog: str | None, timeout_s: float | None, form: str
+    *, record_id: int | None, name: str | None, catalog: str | None, timeout_s: float | None, form: output.Format
 ) -> None:
     """List the schemas of a catalog, and which of them are datastores."""
     with connect() as client:
@@ -75,7 +75,7 @@ def tables(
     catalog: str | None,
     schema: str | None,
     timeout_s: float | None,
-    form: str,
+    form: output.Format,
     **page: Any,
 ) -> None:
     r"""List the tables and views of a schema, or the prefixes and objects of an object store.
@@ -105,7 +105,7 @@ def tables(
 )
 @click.argument("message", required=False, type=Text(), metavar="[MESSAGE | -]")
 @options.common_options()
-def explain(*, connector_type: str | None, message: str | None, form: str) -> None:
+def explain(*, connector_type: str | None, message: str | None, form: output.Format) -> None:
     """Say what an error message means that any other tool wrote: psql, a Java or Python trace, a log; or a code alone.
 
     Without MESSAGE, or with -, it is read from standard input. It is never shown again.
@@ -127,7 +127,7 @@ def _pasted() -> str:
     return text
 
 
-def _write(page: dict[str, Any], form: str) -> None:
+def _write(page: dict[str, Any], form: output.Format) -> None:
     output.write_list(page["items"], form)
     if page["next"] is not None:
         output.say(f"warning: there are more than {len(page['items'])}; the rest is not shown")

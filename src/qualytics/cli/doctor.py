@@ -18,7 +18,7 @@ from qualytics.client import examine
 @click.option("--import", "do_import", is_flag=True, help="Import each installed driver, to see whether it loads.")
 @options.common_options()
 @click.pass_context
-def command(ctx: click.Context, /, *, do_import: bool, form: str) -> None:
+def command(ctx: click.Context, /, *, do_import: bool, form: output.Format) -> None:
     """Check this machine: Python, SQLite, root certificates, its name, the store and its key, and each type's driver.
 
     Exit 1 when a check fails; a driver that is not installed is no failure.

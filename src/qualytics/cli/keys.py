@@ -24,7 +24,7 @@ def group() -> None:
     "keys rotate",
 )
 @options.common_options()
-def rotate(*, form: str) -> None:
+def rotate(*, form: output.Format) -> None:
     """Seal every secret anew under a new key; the old key opens nothing any more."""
     with connect() as client:
         output.write_document(client.upkeep.rotate(), form)

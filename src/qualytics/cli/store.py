@@ -26,7 +26,7 @@ def group() -> None:
 )
 @options.common_options()
 @click.pass_context
-def check(ctx: click.Context, /, *, form: str) -> None:
+def check(ctx: click.Context, /, *, form: output.Format) -> None:
     """Read the whole store and open every secret; exit 1 when something is wrong."""
     with connect() as client:
         report = client.upkeep.check()
@@ -42,7 +42,7 @@ def check(ctx: click.Context, /, *, form: str) -> None:
 )
 @click.argument("file", type=Text())
 @options.common_options()
-def backup(*, file: str, form: str) -> None:
+def backup(*, file: str, form: output.Format) -> None:
     """Copy the store, while it is in use, into one new file; the key is not in it."""
     from pathlib import Path
 
@@ -59,7 +59,7 @@ def backup(*, file: str, form: str) -> None:
 @click.argument("file", type=Text())
 @click.option("--keep-tokens", is_flag=True, help="Let the tokens in the backup be valid, also those revoked since.")
 @options.common_options()
-def restore(*, file: str, keep_tokens: bool, form: str) -> None:
+def restore(*, file: str, keep_tokens: bool, form: output.Format) -> None:
     """Replace the store by a backup; the key that sealed it must be there. Its tokens are ended."""
     from pathlib import Path
 
@@ -83,7 +83,7 @@ def restore(*, file: str, keep_tokens: bool, form: str) -> None:
 )
 @click.option("--new-key-file", type=Text(), metavar="FILE", help="The key of the copy; made there if it is not.")
 @options.common_options()
-def copy(*, target: str, new_key_file: str | None, form: str) -> None:
+def copy(*, target: str, new_key_file: str | None, form: output.Format) -> None:
     """Copy the whole store into an empty one, every secret sealed anew; nothing counts until all is verified.
 
     URL is postgresql://USER@HOST:PORT/DATABASE, with the password in QUALYTICS_STORE_PASSWORD, or a directory.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from qualytics.client.http.client import HttpClient
     from qualytics.client.local import LocalClient
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "backend",
     "connect",
+    "default_format",
     "examine",
     "explain",
     "new_key",
@@ -49,6 +50,19 @@ def connect() -> Client:
     from qualytics.client.local import LocalClient
 
     return LocalClient(settings)
+
+
+def default_format(names: Sequence[str]) -> str | None:
+    """Return the format that QUALYTICS_FORMAT, else `format` in config.yaml, sets for documents; None when neither.
+
+    Raises:
+        UsageError: what is set there is none of the names.
+
+    """
+    from qualytics.client import config
+    from qualytics.settings import load
+
+    return config.default_format(load().home, names)
 
 
 def type_names() -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from qualytics.structs import Struct, replace
 from qualytics.urls import split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from qualytics.transport.endpoint import Endpoint
@@ -78,6 +78,31 @@ def find(home: Path, environ: Mapping[str, str] | None = None) -> ControlPlane |
     if wanted:
         return make(entry_of(document, wanted), source, env, context=wanted)
     return None if document.get("url") is None else make(document, source, env, context=current_of(document))
+
+
+def default_format(home: Path, names: Sequence[str]) -> str | None:
+    """Return the format of documents that a variable, else the file, sets; None when neither does.
+
+    Raises:
+        UsageError: what is set is none of the names.
+
+    """
+    value: Any = os.environ.get("QUALYTICS_FORMAT")
+    source = "QUALYTICS_FORMAT"
+    if not value:
+        path = home / "config.yaml" if has_home(home) else None
+        # What is wrong with the file is told by what needs it, whatever the format.
+        raw = _raw(path) if path is not None and os.path.isfile(path) else None
+        if path is None or raw is None or b"format" not in raw:
+            return None
+        value, source = _parsed(path, raw).get("format"), f"format in {path}"
+    if value is None or value in names:
+        return None if value is None else str(value)
+    from qualytics.text import nearest
+
+    near = nearest(str(value), names)
+    hint = f"did you mean {near}?" if near else f"set it to {names[0]}, or drop it"
+    raise UsageError(f"{source} must be {', '.join(names[:-1])} or {names[-1]}", hint)
 
 
 def is_configured(home: Path) -> bool:

@@ -1,0 +1,198 @@
+"""What each command's documents hold, and which of it are the columns of its tables: a column is one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.fields import DATASTORE_KEYS, DETECTED, KEYS
+from qualytics.structs import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Document = Mapping[str, Any]
+    # A path such as `user.name`, or a function of the document.
+    Source = str | Callable[[Document], Any]
+
+_STUB = ("id", "name")
+# Of a part that holds whatever its author put there.
+_ANY: tuple[str, ...] = ()
+
+
+class View(Struct):
+    """The documents of a command.
+
+    `keys` stand in their order, `parts` says what the objects among them hold; `columns` are those of a table, by
+    name, `more` those that `wide` adds; `rows` is the key of a document that is a list with something beside it;
+    `lines` shows a key of one document in words of its own, a line each, or as usual where it returns None.
+    """
+
+    keys: tuple[str, ...] = ()
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: dict[str, Source] = field(default_factory=dict)
+    more: dict[str, Source] = field(default_factory=dict)
+    rows: str | None = None
+    lines: dict[str, Callable[[Document], list[str] | None]] = field(default_factory=dict)
+
+
+def _named(*names: str, **others: Source) -> dict[str, Source]:
+    return {**{name: name for name in names}, **others}
+
+
+def _target(connection: Document) -> Any:
+    host, port = connection.get("host"), connection.get("port")
+    if not host:
+        return connection.get("uri")
+    if port is None:
+        return str(host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _product(document: Document) -> str | None:
+    name, version = document.get("product_name"), document.get("product_version")
+    return " ".join(filter(None, (name, version))) or None
+
+
+def _stages(report: Document) -> list[str]:
+    return [f"{_mark(stage['ok'])} {stage['name']} {stage['ms']} ms" for stage in report["stages"]]
+
+
+def _tls(report: Document) -> list[str] | None:
+    asked = any(stage["name"] == "tls" and stage["ok"] for stage in report["stages"])
+    return ["not offered"] if asked and report["tls"] is None else None
+
+
+def _datastores(connection: Document) -> list[str] | None:
+    there = connection.get("datastores")
+    return [f"{one['name']} (id {one['id']})" for one in there] if there else None
+
+
+def _checks(report: Document) -> list[str]:
+    return [f"{_mark(one['ok'])} {one['name']}: {one['found']}" for one in report["checks"]]
+
+
+def _types(report: Document) -> list[str]:
+    return [" ".join(filter(None, (_mark(one["installed"]), *_driver(one)))) for one in report["types"]]
+
+
+def _driver(connection_type: Document) -> tuple[str | None, ...]:
+    there = connection_type["version"] if connection_type["installed"] else connection_type["install"]
+    return f"{connection_type['type']}:", connection_type["driver"], there
+
+
+def _mark(is_well: Any) -> str:
+    return "✓" if is_well else "✗"
+
+
+_END = (*DETECTED, "datastores", "created")  # of every kind of connection
+_CONNECTION = View(
+    tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys if key not in _END)) + _END,
+    {"parameters": _ANY, "datastores": ("id", "name", "store_type", "type")},
+    _named("id", "name", "type", target=_target, user="username"),
+    _named(kind="connection_type", product=_product, parameters="parameters", created="created"),
+    lines={"datastores": _datastores},
+)
+_DATASTORE = View(
+    DATASTORE_KEYS,
+    {"teams": _ANY},
+    _named("id", "name", "type", "database", "schema", connection="connection_name"),
+    _named("root_path", "tags", "description", "connected", "created"),
+)
+_DELETED = View((*_STUB, "deleted"))
+_REPORT = View(
+    (
+        *("connected", "stage", "class", "code", "retryable", "message", "hint", "detail"),
+        *("product_name", "product_version", "driver_name", "driver_version", "address", "local_address"),
+        *("tls", "stages", "duration_ms", "warnings"),
+    ),
+    {"tls": ("version", "cipher", "verified", "not_after"), "stages": ("name", "ok", "ms")},
+    lines={"stages": _stages, "tls": _tls},
+)
+_TYPE = View(
+    (
+        *("type", "title", "connection_type", "aliases", "default_port", "driver", "fields", "parameters"),
+        *("datastore", "stages", "example"),
+    ),
+    {
+        "driver": ("name", "installed", "version", "install"),
+        "fields": ("name", "type", "required", "secret", "takes_references", "harmless"),
+        "parameters": ("name", "type", "choices", "default", "help", "harmless"),
+        "datastore": ("required", "optional"),
+    },
+    _named("type", "title", port="default_port", driver="driver.name", installed="driver.installed"),
+    _named("aliases", kind="connection_type", version="driver.version", install="driver.install"),
+)
+_NAMES = View(
+    ("name", "is_system", "existing_datastores"),
+    {"existing_datastores": _STUB},
+    _named("name", system="is_system", datastores="existing_datastores.name"),
+)
+_TABLES = View(
+    ("name", "kind", "is_system", "existing_datastores"),
+    {"existing_datastores": _STUB},
+    _named("name", "kind", system="is_system", datastores="existing_datastores.name"),
+    rows="items",
+)
+_EXPLANATION = View(("class", "code", "retryable", "cause", "hint"))
+_DOCTOR = View(
+    ("checks", "types"),
+    {
+        "checks": ("name", "ok", "found", "hint"),
+        "types": ("type", "driver", "installed", "version", "importable", "install", "java"),
+    },
+    lines={"checks": _checks, "types": _types},
+)
+_USER_KEYS = (*_STUB, "kind", "role", "email", "issuer", "subject", "created")
+_USER = View(_USER_KEYS, columns=_named(*_STUB, "role", "email", "created"), more=_named("kind", "issuer", "subject"))
+_NEW_USER = View((*_USER_KEYS, "bearer_token"))
+_TOKEN_KEYS = (*_STUB, "user", "active", "expiration", "last_used", "revoked", "created")
+_TOKEN = View(
+    _TOKEN_KEYS,
+    {"user": _STUB},
+    _named(*_STUB, "active", "expiration", "last_used", user="user.name"),
+    _named("revoked", "created"),
+)
+_NEW_TOKEN = View((*_TOKEN_KEYS, "bearer_token"), {"user": _STUB})
+_ENTRY = View(
+    (
+        *("id", "created", "actor", "actor_id", "token_id", "address", "request_id", "action"),
+        *("object_id", "object_name", "outcome", "detail"),
+    ),
+    {"detail": _ANY},
+    _named("id", "created", "actor", "action", "outcome", object="object_name"),
+    _named("object_id", "address", "token_id", "request_id", "detail"),
+)
+_STATUS = View(("context", "url", "source", "signed_in", "user", "role", "expires", "ssl_verify"))
+_CONTEXT = View(("name", "current", "url", "token"), columns=_named("name", "current", "url"), more=_named("token"))
+
+# By the words of the command, without the program's name.
+VIEWS: dict[str, View] = {
+    **dict.fromkeys((f"connections {verb}" for verb in ("create", "update", "get", "list")), _CONNECTION),
+    **dict.fromkeys((f"datastores {verb}" for verb in ("create", "update", "get", "list")), _DATASTORE),
+    **dict.fromkeys(
+        (f"{noun} delete" for noun in ("connections", "datastores", "users", "service-accounts")), _DELETED
+    ),
+    **dict.fromkeys(("connections test", "datastores verify"), _REPORT),
+    "connections types": _TYPE,
+    "connections usages": _DATASTORE,
+    **dict.fromkeys(("connections catalogs", "connections schemas"), _NAMES),
+    "connections tables": _TABLES,
+    "connections explain": _EXPLANATION,
+    **{f"{noun} {verb}": _USER for noun in ("users", "service-accounts") for verb in ("update", "get", "list")},
+    **dict.fromkeys(("users create", "service-accounts create"), _NEW_USER),
+    **dict.fromkeys((f"auth {verb}" for verb in ("login", "init", "status")), _STATUS),
+    "auth logout": View(("context", "url", "signed_in", "revoked")),
+    **dict.fromkeys(("auth use", "auth contexts"), _CONTEXT),
+    "auth token create": _NEW_TOKEN,
+    **dict.fromkeys(("auth token list", "auth token revoke"), _TOKEN),
+    "audit list": _ENTRY,
+    "audit prune": View(("before", "deleted")),
+    "keys rotate": View(("old_key", "new_key", "secrets")),
+    "store check": View(
+        ("store", "store_id", "key_id", "key", "connections", "datastores", "secrets", "ok", "problems")
+    ),
+    "store backup": View(("file", "store_id", "key_id")),
+    "store restore": View(("file", "store", "store_id", "key_id", "tokens_ended")),
+    "store copy": View(("from", "to", "store_id", "key_id", "key", "connections", "datastores", "secrets")),
+    "doctor": _DOCTOR,
+}
