@@ -1,48 +1,14 @@
 """At a terminal: prompts that show nothing of what is typed."""
 
 import json
-import os
-import pty
-import select
-import sys
 
 import pytest
+
+from tests.support.terminals import Terminal
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
 SECRET = "tippsel-geheim-7"
-PROGRAM = [sys.executable, "-m", "qualytics"]
-
-
-class Terminal:
-    """A program on a terminal of its own; what it shows is collected in `shown`."""
-
-    def __init__(self, *words):
-        self.shown = b""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execv(sys.executable, [*PROGRAM, *words])
-
-    def read_until(self, text):
-        while text not in self.shown:
-            if not select.select([self.fd], [], [], 30)[0]:
-                raise AssertionError(self.shown)
-            self.shown += os.read(self.fd, 4096)
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def end(self):
-        while True:
-            try:
-                chunk = os.read(self.fd, 4096)
-            except OSError:  # Linux says so when the other side has gone
-                chunk = b""
-            if not chunk:
-                break
-            self.shown += chunk
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def stored_secrets():

@@ -298,7 +298,15 @@ def test_debug_names_the_place_and_no_secret(remotely, fresh_plane):
 
 
 @pytest.mark.parametrize(
-    "words", ["keys rotate", "store check", "store backup copy.db", "store restore copy.db", "store copy --to copy"]
+    "words",
+    [
+        "keys rotate",
+        "keys forget",
+        "store check",
+        "store backup copy.db",
+        "store restore copy.db",
+        "store copy --to copy",
+    ],
 )
 def test_what_needs_the_key_ends_with_exit_4_and_the_reason(remotely, home, words):
     result = remotely(*words.split())

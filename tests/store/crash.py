@@ -137,16 +137,19 @@ class Moment:
 
 def rotations(kills: int) -> int:
     """Kill rotations; after each the store opens, and rotating again finishes."""
-    settings, moment = load(), Moment()
+    settings, moment, seen = load(), Moment(), set[str]()
     while moment.kills < kills:
         moment.strike(lambda current=settings: rotate(current))
         found = check(settings)
+        seen.add(found["key_id"])
         assert [text for text in found["problems"] if "interrupted" not in text] == []
         new = Keys(settings).new()
         if new and found["key_id"] == new.id:  # killed or not, it was done: the way back is the next rotation
             assert rotate(settings)["new_key"] == new.id
             settings = replace(settings, key=settings.new_key, new_key=settings.key)
     assert rotate(settings)["secrets"] == check(settings)["secrets"]
+    if not Keys(settings).from_environment:  # no key that was ever in use is lost: backups may need it
+        assert seen <= {one.key.id for one in Keys(settings).old()} | {key.id for key in Keys(settings).load()}
     assert check(settings)["problems"] == []
     return moment.kills
 

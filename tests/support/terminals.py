@@ -1,16 +1,51 @@
-"""Commands whose stderr is a terminal, as a user sees them who reads a document in a pipe."""
+"""Commands on a terminal: all of one, to be typed into; or its stderr alone, as when the document goes into a pipe."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pty
+import select
 import subprocess
 import sys
 import tempfile
 from typing import Any
 
 PROGRAM = [sys.executable, "-m", "qualytics"]
+
+
+class Terminal:
+    """A program on a terminal of its own; what it shows is collected in `shown`."""
+
+    def __init__(self, *words: str) -> None:
+        self.shown = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execv(sys.executable, [*PROGRAM, *words])
+
+    def read_until(self, text: bytes) -> None:
+        """Wait until the program has shown a text."""
+        while text not in self.shown:
+            if not select.select([self.fd], [], [], 30)[0]:
+                raise AssertionError(self.shown)
+            self.shown += os.read(self.fd, 4096)
+
+    def type(self, text: str) -> None:
+        """Type a text."""
+        os.write(self.fd, text.encode())
+
+    def end(self) -> int:
+        """Wait for the program's end and return its exit code."""
+        while True:
+            try:
+                chunk = os.read(self.fd, 4096)
+            except OSError:  # Linux says so when the other side has gone
+                chunk = b""
+            if not chunk:
+                break
+            self.shown += chunk
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def stderr_of(*words: str, **options: Any) -> tuple[int, bytes, str]:

@@ -1,4 +1,4 @@
-"""`qualytics keys`: rotate the key that seals the secrets, or make one."""
+"""`qualytics keys`: rotate the key that seals the secrets, forget old ones, or make one."""
 
 from __future__ import annotations
 
@@ -7,28 +7,56 @@ import click
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
+from qualytics.cli._questions import require_yes
 from qualytics.client import connect, new_key
 
 
 @click.group(cls=SuggestingGroup)
 @options.examples(
     "keys rotate",
+    "keys forget --dry-run",
     "store check",
 )
 def group() -> None:
-    """Rotate the key that seals the secrets."""
+    """Rotate the key that seals the secrets, and forget old ones."""
+
+
+@group.command()
+@click.option(
+    "--forget", is_flag=True, help="Keep no old key, as of one that leaked; older backups are lost with them."
+)
+@options.common_options()
+def rotate(*, forget: bool, form: output.Format) -> None:
+    """Seal every secret anew under a new key; the old key is kept beside it for backups made before."""
+    with connect() as client:
+        report = client.upkeep.rotate(forget=forget)
+    output.write_document(report, form)
+    if kept := report["old_key_file"]:
+        output.say(
+            f"note: the old key is kept in {output.escape(kept)}, for backups made before now; keys forget removes it"
+        )
+    else:
+        output.say("note: backups made before now still need the old key, which is not kept here")
 
 
 @group.command()
 @options.examples(
-    "keys rotate",
+    "keys forget --dry-run",
+    "keys forget --yes",
 )
+@click.option("--dry-run", is_flag=True, help="Show which keys would be forgotten; remove nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
 @options.common_options()
-def rotate(*, form: output.Format) -> None:
-    """Seal every secret anew under a new key; the old key opens nothing any more."""
+def forget(*, dry_run: bool, yes: bool, form: output.Format) -> None:
+    """Remove the old keys that rotations have kept; backups made before can then be opened no more."""
     with connect() as client:
-        output.write_document(client.upkeep.rotate(), form)
-    output.say("note: backups made before now still need the old key")
+        report = client.upkeep.forget_keys(dry_run=True)
+        if not dry_run:
+            if count := len(report["old_keys"]):
+                keys = "the old key" if count == 1 else f"{count} old keys"
+                require_yes(f"Remove {keys}? Backups made before can then be opened no more.", yes=yes)
+            report = client.upkeep.forget_keys()
+    output.write_document(report, form)
 
 
 @group.command()

@@ -28,12 +28,19 @@ class LocalUpkeep:
         self._context = context
         self._settings = context.settings
 
-    def rotate(self) -> dict[str, Any]:
-        """Seal every secret anew under a new key."""
+    def rotate(self, *, forget: bool = False) -> dict[str, Any]:
+        """Seal every secret anew under a new key; the old one is kept beside it, or with `forget` none."""
         from qualytics.store.sealing import rotation
 
         self._context.release()  # it needs the store for itself
-        return rotation.rotate(self._settings)
+        return rotation.rotate(self._settings, forget=forget)
+
+    def forget_keys(self, *, dry_run: bool = False) -> dict[str, Any]:
+        """Remove the keys that rotations have replaced."""
+        from qualytics.store.sealing import rotation
+
+        self._context.release()
+        return rotation.forget(self._settings, dry_run=dry_run)
 
     def check(self) -> dict[str, Any]:
         """Read the whole store and open every secret."""

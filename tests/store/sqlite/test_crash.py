@@ -7,6 +7,7 @@ import pytest
 from qualytics.client.local import LocalClient
 from qualytics.settings import load
 from qualytics.store.sealing.cipher import Key
+from qualytics.store.sealing.rotation import forget
 from qualytics.store.sqlite.upkeep import backup, check
 
 pytestmark = pytest.mark.slow
@@ -21,6 +22,7 @@ def test_a_kill_during_rotation_leaves_a_store_that_opens_and_rotating_again_fin
     seal_count(settings, 400)
     assert crash("rotations", 60) == "60\n"
     assert len(settings.key_path.read_text().split()) == 1
+    forget(settings)
     assert sorted(os.listdir(settings.home)) == ["key", "store.db", "store.lock"]
 
 

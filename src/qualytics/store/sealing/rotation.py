@@ -1,4 +1,4 @@
-"""Rotation: every secret sealed anew under another key, resumable after a kill at any moment."""
+"""Rotation: every secret sealed anew under another key, resumable after a kill at any moment; and the old keys."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 _BATCH = 1_000
 
 
-def rotate(settings: Settings) -> dict[str, Any]:
-    """Seal every secret anew under a new key; return `{old_key, new_key, secrets}` (ids, count).
+def rotate(settings: Settings, *, forget: bool = False) -> dict[str, Any]:
+    """Seal every secret anew under a new key; return `{old_key, new_key, secrets, old_key_file}` (ids, count, path).
 
     The new key is QUALYTICS_NEW_KEY where that is set, else a fresh one. One transaction, verified
     before it ends. While it runs the key file holds the old and the new key, so that a kill at any
     moment leaves a store that opens; running it again finishes the work. Whoever uses the store
     meanwhile waits.
+
+    The old key is then kept in a file of its own, for backups made before; with `forget` no old key is kept. A key
+    of the environment is never written to disk as an old one.
 
     Raises:
         UsageError: the key comes from QUALYTICS_KEY and QUALYTICS_NEW_KEY is not set, or both are the same.
@@ -31,6 +34,7 @@ def rotate(settings: Settings) -> dict[str, Any]:
 
     """
     with open_store(settings, exclusive=True) as store, store.rotating():
+        list(store.keys.old())  # one that cannot be read is told before anything is changed
         before: Key | None = None
         try:
             with store.writing():
@@ -39,6 +43,7 @@ def rotate(settings: Settings) -> dict[str, Any]:
                 old, new = store.key(), _new_key(store)
                 is_done = new.id == old.id  # by a rotation that was killed before it could say so
                 if in_file and not is_done:
+                    _keep_all_but(store, old, forget=forget)
                     store.keys.write(new, old)
                     before = old
                 count = _verify(store, new) if is_done else _reseal(store, old, new)
@@ -52,10 +57,49 @@ def rotate(settings: Settings) -> dict[str, Any]:
         store.reread()
         store.compact()  # the tables and their log still held what the old key opens
         if in_file:
-            with store.writing():
-                if store.key_id == new.id:  # else another replica has rotated meanwhile, and sees to the file
-                    store.keys.write(new)
-    return {"old_key": old.id, "new_key": new.id, "secrets": count}
+            _write_alone(store, new, forget=forget)
+        kept = {one.key.id: str(one.path) for one in store.keys.old()}
+    return {"old_key": old.id, "new_key": new.id, "secrets": count, "old_key_file": kept.get(old.id)}
+
+
+def forget(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
+    """Remove the keys that rotations have replaced; return `{old_keys, forgotten}`: a list of `{file, key_id}`, a flag.
+
+    One that is the store's, as after the restore of a backup of before a rotation, stays and is not in the list.
+    """
+    with open_store(settings) as store, store.writing():
+        if store.keys.from_environment:
+            raise UsageError(
+                "the key comes from QUALYTICS_KEY, and its old ones are nowhere on this disk",
+                "drop them where QUALYTICS_KEY is kept",
+            )
+        old_keys = [one for one in store.keys.old() if one.key.id != store.key_id]
+        if not dry_run:
+            _forget_all_but(store, store.key_id)
+    listed = [{"file": str(one.path), "key_id": one.key.id} for one in old_keys]
+    return {"old_keys": listed, "forgotten": not dry_run}
+
+
+def _write_alone(store: Store, new: Key, *, forget: bool) -> None:
+    with store.writing():
+        if store.key_id == new.id:  # else another replica has rotated meanwhile, and sees to the file
+            _keep_all_but(store, new, forget=forget)
+            store.keys.write(new)
+            if forget:
+                _forget_all_but(store, new.id)
+
+
+def _keep_all_but(store: Store, current: Key, *, forget: bool) -> None:
+    # Beside the one that is replaced there may be those of a rotation that was killed.
+    for key in store.keys.load():
+        if key.id != current.id and not forget:
+            store.keys.keep(key)
+
+
+def _forget_all_but(store: Store, key_id: str) -> None:
+    for one in store.keys.old():
+        if one.key.id != key_id:
+            store.keys.forget(one)
 
 
 def _new_key(store: Store) -> Key:

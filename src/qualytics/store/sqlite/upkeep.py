@@ -46,6 +46,7 @@ def check(settings: Settings) -> dict[str, Any]:
             "store_id": store.store_id,
             "key_id": store.key_id,
             "key": "QUALYTICS_KEY" if store.keys.from_environment else str(store.keys.path),
+            "old_keys": _old_keys(store, problems),
             **counts,
             "ok": not problems,
             "problems": list(dict.fromkeys(problems)),
@@ -171,6 +172,15 @@ def _key_problems(store: Store) -> Iterator[str]:
                 yield problem
     if _is_interrupted(store):
         yield "key: a rotation was interrupted; run qualytics keys rotate again"
+
+
+def _old_keys(store: Store, problems: list[str]) -> int:
+    """Return how many keys that rotations have replaced lie beside the key."""
+    try:
+        return sum(1 for _ in store.keys.old())
+    except KeyProblem as exc:
+        problems.append(f"key: {exc.message}")
+        return 0
 
 
 def _is_interrupted(store: Store) -> bool:
