@@ -84,6 +84,15 @@ class Refusal(Exception):
         self.verdict = verdict
 
 
+class OtherProtocol(Refusal):
+    """Raised when a server's first bytes are not what was to be; `answer` is how they begin."""
+
+    def __init__(self, expected: str, answer: bytes) -> None:
+        cause = f"the server speaks another protocol, not {expected}"
+        super().__init__(Verdict("config", cause, "check host and port"))
+        self.answer = answer
+
+
 def refuse(failure_class: str, cause: str | None, hint: str | None = None, *, stage: str | None = None) -> Refusal:
     """Return the exception of a connector that knows the verdict itself."""
     return Refusal(Verdict(failure_class, cause, hint, stage))
@@ -136,8 +145,8 @@ class Target(Struct, frozen=False):
 
     `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has;
     `address` is the IP address that was dialled, `sock` the open connection to it where the driver
-    takes one. `login_databases` are databases to log in to where none was named. `timeout_s` is what is left of the
-    deadline. `uri` is also the path of an embedded type's file. `on_second_host` is called with the second host that a login speaks to, and what for.
+    takes one. `login_databases` are databases to log in to where none was named. `protocols` are the
+    connector's, or those that its own settings leave. `timeout_s` is what is left of the deadline. `uri` is also the path of an embedded type's file. `on_second_host` is called with the second host that a login speaks to, and what for.
     """
 
     type: str
@@ -158,6 +167,7 @@ class Target(Struct, frozen=False):
     schema: str | None = None
     root_path: str | None = None
     login_databases: tuple[str, ...] = ()
+    protocols: tuple[Protocol, ...] = ()
     fetch_size: int = 1_000
     max_parallelization: int | None = None
     address: str = ""
@@ -191,6 +201,23 @@ class Target(Struct, frozen=False):
 def second_host(host: str, purpose: str) -> str:
     """Return how messages call a second host of a login: it and what it is for, as a clause."""
     return f"{host}, where {purpose}"
+
+
+class Protocol(Struct):
+    """What clients and servers say to each other, and how to find out that a server speaks it.
+
+    `server` is what messages call one that does, with its article. `begins` is a pattern of the first bytes that only
+    such a server sends, by itself or as an answer; `question` makes one that waits to be spoken to say so, without any
+    secret, and `replies` are whole answers that mean it after this question alone. `type` is the connection type that
+    a hint names first, None where the protocol tells no engine. `within_tls`: it may all be spoken inside of TLS.
+    """
+
+    server: str
+    begins: bytes
+    question: bytes = b""
+    replies: tuple[bytes, ...] = ()
+    type: str | None = None
+    within_tls: bool = False
 
 
 class Server(Struct):
@@ -231,6 +258,7 @@ class Connector(Struct, kw_only=True):
     `explain(text)` judges words of this engine that another tool wrote; it is needed only where `classify`
     asks for more of an exception than its text; `signature` is a pattern of codes that no other engine has.
     `needs_java` says that the driver runs on Java, which must be installed as well.
+    `protocols` are those that a server of this type may speak, its own first; none where that is not known.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
     `authentication` lists each way to log in as (name, what it takes); the first is the default one.
     `privileges` are the least rights that test and discovery need on the server, one sentence or statement each.
@@ -288,6 +316,7 @@ class Connector(Struct, kw_only=True):
     scope: tuple[str, ...] = ()
     scope_optional: tuple[str, ...] = ()
     needs_java: bool = False
+    protocols: tuple[Protocol, ...] = ()
     verified: str = "nothing yet"
     authentication: tuple[tuple[str, str], ...] = ()
     privileges: tuple[str, ...] = ()

@@ -187,6 +187,13 @@ class Failed(NamedTuple):
     code: str | None = None
 
 
+class Unanswered(NamedTuple):
+    """The server has said nothing so far: cause and hint of the failure, should the deadline end the open stage."""
+
+    cause: str
+    hint: str
+
+
 class Passed(NamedTuple):
     """The test has passed; `has_more` says that discovery found more than it was asked for."""
 
@@ -213,8 +220,8 @@ class Forked(NamedTuple):
 
 
 Message = (
-    Began | Ended | Detected | Connected | Encrypted | SecondHost | Memory | Warned | Items | Failed | Passed
-    | WorkerEnded | Imported | Forked
+    Began | Ended | Detected | Connected | Encrypted | SecondHost | Memory | Warned | Items | Failed
+    | Unanswered | Passed | WorkerEnded | Imported | Forked
 )  # fmt: skip
 
 
@@ -339,6 +346,7 @@ _MESSAGES: dict[str, tuple[Any, ...]] = {
         *(Failed, CLASSES.__contains__, _TEXT_OR_NONE, _TEXT_OR_NONE, _DETAIL_OR_NONE, _TRACE_OR_NONE),
         _or_none(is_code),
     ),
+    "Unanswered": (Unanswered, _TEXT, _TEXT),
     "Passed": (Passed, _is_bool),
     "WorkerEnded": (WorkerEnded, _NAME),
     "Imported": (Imported, _TEXT_OR_NONE),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from qualytics.connectors.codes import ErrorTable, by_code
-from qualytics.connectors.contract import Chars, Endpoint, Param, Verdict, refuse, tls_params
+from qualytics.connectors.contract import Chars, Endpoint, Param, Protocol, Verdict, refuse, tls_params
 from qualytics.urls import is_loopback, split
 
 if TYPE_CHECKING:
@@ -126,6 +126,9 @@ def roots_of(target: Target) -> str | bool:
     """Return what `pin` takes: the trusted roots of a target."""
     return target.tls.mode != "require" and (target.tls.ca_file or True)
 
+
+# Any server answers a request of HTTP/1.0, be it with an error (RFC 1945 section 4.1); it needs no host.
+HTTP = Protocol("an HTTP server", rb"HTTP/\d", b"GET / HTTP/1.0\r\n\r\n", within_tls=True)
 
 # learn.microsoft.com, "Microsoft Entra authentication and authorization error codes".
 ENTRA = ErrorTable(

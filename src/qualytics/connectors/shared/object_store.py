@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse, second_host
-from qualytics.connectors.shared.http import ENTRA
+from qualytics.connectors.shared.http import ENTRA, HTTP
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
 
@@ -339,6 +339,7 @@ OBJECT_STORE = functools.partial(
     driver="obstore",
     required=("uri",),
     scope=("root_path",),
+    protocols=(HTTP,),
     tls="direct",
     close=lambda _handle: None,
     tables=tables,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code
-from qualytics.connectors.contract import Refusal, Target, Verdict, refuse
+from qualytics.connectors.contract import Protocol, Refusal, Target, Verdict, refuse
 from qualytics.connectors.shared.sql import identifier, named, one_row, rows
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 _HINT = "name the database to use with --database"
 # SSLRequest: length 8, code 80877103 (PostgreSQL documentation, "Message Formats").
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+# An error, as all versions write it, or the answer to SSLRequest.
+PROTOCOL = Protocol(
+    "a PostgreSQL server", rb"E\0\0[\s\S]{2}S[^\0]{1,60}\0|E[A-Z]+: {2}", _SSL_REQUEST, (b"S", b"N"), type="postgresql"
+)
 
 
 def greet(sock: socket.socket) -> bool:
-    """Ask for TLS; the answer is one byte: S or N, or E from servers before 7.0."""
+    """Ask for TLS; the answer is one byte, S or N, and no more: an SSH server's banner begins with S, too."""
+    from qualytics.connectors.shared.preamble import is_readable, peek, reject_protocol
+
     sock.sendall(_SSL_REQUEST)
     answer = sock.recv(1)
     if not answer:
         raise ConnectionResetError("the server closed the connection when it was asked for TLS")
-    if answer not in {b"S", b"N"}:
-        from qualytics.connectors.shared.preamble import reject_protocol
-
+    if answer not in {b"S", b"N"} or (is_readable(sock, 0) and peek(sock, 1)):
         reject_protocol(sock, "the PostgreSQL protocol", answer)
     return answer == b"S"
 

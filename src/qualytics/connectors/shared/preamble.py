@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NoReturn
 
-from qualytics.connectors.contract import refuse
+from qualytics.connectors.contract import OtherProtocol, refuse
 
 if TYPE_CHECKING:
     import socket
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # One byte is no evidence: a slow server may still be the right one. Eight foreign bytes are.
 _EVIDENCE = 8
+_KEPT = 1_024  # of which the protocol is recognised
 _END_OF_TALK_S = 0.25
 _ENDLESS = 1_048_576
 _ENOUGH = 5  # the header of a record of TLS or of a packet of MySQL, and "HTTP/"
@@ -43,18 +44,17 @@ def reject_protocol(sock: socket.socket, protocol: str, first: bytes = b"") -> N
     """
     received, size = first, len(first)
     while size < _ENDLESS:
-        if size >= _EVIDENCE and not _is_readable(sock, _END_OF_TALK_S):
+        if size >= _EVIDENCE and not is_readable(sock, _END_OF_TALK_S):
             break
         chunk = sock.recv(65_536)
         if not chunk:
             break
-        received = (received + chunk)[:_EVIDENCE]
+        received = (received + chunk)[:_KEPT]
         size += len(chunk)
     else:
         cause = f"the server talks without end and never speaks {protocol}"
         raise refuse("timeout", cause, "check host and port: this is another kind of server")
-    other = "HTTP" if is_http(received) else "another protocol"
-    raise refuse("config", f"the server speaks {other}, not {protocol}", "check host and port")
+    raise OtherProtocol(protocol, received)
 
 
 def is_http(answer: bytes) -> bool:
@@ -74,14 +74,15 @@ def peek(sock: socket.socket, count: int) -> bytes:
     # With SO_RCVLOWAT the socket is readable only once that many bytes, or the end, are there.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
     try:
-        if not _is_readable(sock, sock.gettimeout()):
+        if not is_readable(sock, sock.gettimeout()):
             raise TimeoutError("the server sent too little in time")
         return sock.recv(count, socket.MSG_PEEK)
     finally:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
-def _is_readable(sock: socket.socket, seconds: float | None) -> bool:
+def is_readable(sock: socket.socket, seconds: float | None) -> bool:
+    """Say whether bytes, or the end, are there within so many seconds; None waits for them."""
     import select
 
     return bool(select.select([sock], [], [], seconds)[0])
@@ -104,7 +105,7 @@ def require_silence(
         Refusal: it said what is not this protocol's.
 
     """
-    if _is_readable(sock, wait_s):
+    if is_readable(sock, wait_s):
         first = peek(sock, _ENOUGH)
         if not first:
             raise ConnectionResetError("the server closed the connection at once")
@@ -157,7 +158,7 @@ def offers_tls(
     with _another(sock) as other:
         with contextlib.suppress(ConnectionResetError):  # hung up on, the ClientHello unread
             # The line ends are for servers that wait for one before they find a request bad.
-            other.sendall(_client_hello() + b"\r\n\r\n")
+            other.sendall(client_hello() + b"\r\n\r\n")
             answer = peek(other, _ENOUGH)
         if answer.startswith(_TLS):
             return True
@@ -179,10 +180,11 @@ def _stays(sock: socket.socket, question: bytes) -> bool:
     # Some wait for the rest of what they take for a longer question: that is no hanging up.
     with _another(sock) as other:
         other.sendall(question)
-        return not _is_readable(other, _BANNER_S) or bool(other.recv(1))
+        return not is_readable(other, _BANNER_S) or bool(other.recv(1))
 
 
-def _client_hello() -> bytes:
+def client_hello() -> bytes:
+    """Return the first message of a TLS client that names no host."""
     import ssl
 
     sent = ssl.MemoryBIO()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
 from qualytics.connectors.shared import aws
-from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, TLS_PARAMS, base_url, endpoint_of, roots_of
+from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, HTTP, TLS_PARAMS, base_url, endpoint_of, roots_of
 from qualytics.model import Item
 from qualytics.module_path import leave_out
 from qualytics.structs import replace
@@ -230,6 +230,7 @@ CONNECTOR = Connector(
     requires=requires,
     implied=implied,
     default_credentials=aws.default_credentials("username", "password"),
+    protocols=(HTTP,),
     tls="direct",
     open=connect,
     select=select,

@@ -12,6 +12,7 @@ from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Ser
 from qualytics.connectors.shared import google
 from qualytics.connectors.shared.http import (
     ENDPOINT_URL,
+    HTTP,
     SEGMENT,
     TLS_PARAMS,
     base_url,
@@ -291,6 +292,7 @@ CONNECTOR = Connector(
     example="--password '${GOOGLE_KEY_JSON}'",
     endpoint=endpoint,
     requires=requires,
+    protocols=(HTTP,),
     tls="direct",
     open=connect,
     select=select,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, Server, Target
 from qualytics.connectors.shared import databricks
+from qualytics.connectors.shared.http import HTTP
 from qualytics.connectors.shared.sql import fetched, like_escaped
 from qualytics.model import Item
 
@@ -122,6 +123,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="""--host dbc-1234.cloud.databricks.com --password '${DATABRICKS_TOKEN}' --parameters '{"path": "/sql/1.0/warehouses/1234567890abcdef"}'""",
     requires=requires,
+    protocols=(HTTP,),
     tls="direct",
     open=connect,
     select=select,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Chars, Connector, Server, Target, refuse
 from qualytics.connectors.shared import databricks
-from qualytics.connectors.shared.http import ENDPOINT_URL, base_url, endpoint_of, pin, roots_of, segment
+from qualytics.connectors.shared.http import ENDPOINT_URL, HTTP, base_url, endpoint_of, pin, roots_of, segment
 from qualytics.model import Item
 from qualytics.structs import Struct
 
@@ -137,6 +137,7 @@ CONNECTOR = Connector(
     example="--host dbc-1234.cloud.databricks.com --catalog main --password '${DATABRICKS_TOKEN}'",
     endpoint=lambda values: endpoint_of(values, values.get("host") or ""),
     requires=databricks.requires,
+    protocols=(HTTP,),
     tls="direct",
     open=connect,
     select=select,

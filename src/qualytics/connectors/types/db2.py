@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
-from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, refuse, tls_params
+from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
@@ -16,6 +16,14 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# EXCSAT without parameters, and EXCSATRD or an error (DDM Reference: DSS, EXCSAT; the code points 1041, 1443 and 12xx).
+PROTOCOL = Protocol(
+    "a Db2 or Derby server",
+    rb"[\s\S]{2}\xd0[\s\S]{5}(?:\x14\x43|\x12[\s\S])",
+    bytes.fromhex("000a d0 01 0001 0004 1041"),
+    type="db2",
+    within_tls=True,
+)
 # Db2 accepts no login without a database; this one comes with many servers.
 _USUAL_DATABASE = "SAMPLE"
 # An RDB name has letters, digits and these (DDM Reference, RDBNAM); it must not break out of its line of db2cli.ini.
@@ -285,6 +293,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="--host db.example.com --port 50000 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     verified="sibling: Derby's DRDA server behind a relay, with the names of Db2's catalog",
+    protocols=(PROTOCOL,),
     tls="own",
     requires=requires,
     implied=lambda values: {"ssl": values["parameters"]["ssl_mode"] == "verify"},

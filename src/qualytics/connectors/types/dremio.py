@@ -12,6 +12,7 @@ from qualytics.connectors.contract import (
     CLEAR_TEXT_HINT,
     Connector,
     Param,
+    Protocol,
     Server,
     Target,
     Verdict,
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
 
+# The preface of a client, and frames SETTINGS (4) or GOAWAY (7) of the connection (RFC 9113, sections 3.4 and 4.1).
+PROTOCOL = Protocol(
+    "a gRPC server",
+    rb"\0\0[\s\S][\x04\x07]\0\0\0\0\0",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000 04 00 00000000"),
+    type="dremio",
+    within_tls=True,
+)
 _OPTION = "adbc.flight.sql."
 _CLIENT = f"{_OPTION}client_option."
 
@@ -276,6 +285,7 @@ CONNECTOR = Connector(
     grammar={"password": HEADER, "username": BASIC_USER, "project_id": SEGMENT},
     scope=("schema",),
     example="--host dremio.example.com --port 32010 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    protocols=(PROTOCOL,),
     tls="direct",
     greet=greet,
     requires=requires,

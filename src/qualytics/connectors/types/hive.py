@@ -6,8 +6,18 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import ErrorTable, by_code
-from qualytics.connectors.contract import CLEAR_TEXT_HINT, Connector, Param, Server, Target, Verdict, refuse, tls_params
-from qualytics.connectors.shared.http import BASIC_USER, PATH
+from qualytics.connectors.contract import (
+    CLEAR_TEXT_HINT,
+    Connector,
+    Param,
+    Protocol,
+    Server,
+    Target,
+    Verdict,
+    refuse,
+    tls_params,
+)
+from qualytics.connectors.shared.http import BASIC_USER, HTTP, PATH
 from qualytics.connectors.shared.sql import fetched, like_escaped
 from qualytics.model import Item
 
@@ -17,6 +27,14 @@ if TYPE_CHECKING:
 
 # A login of SASL by a mechanism that does not exist (thrift_sasl: status 1 is START): it is refused in so many words.
 _QUESTION = b"\x01\x00\x00\x00\x04NONE"
+# SASL status 3 BAD or 4 ERROR with a text; Thrift's binary protocol, a reply or an exception, framed or not.
+PROTOCOL = Protocol(
+    "a HiveServer2",
+    rb"[\x03\x04]\0\0[\0-\x0f][\s\S][\x20-\x7e]|(?:\0\0[\s\S]{2})?\x80\x01\0[\x02\x03]",
+    _QUESTION,
+    type="hive",
+    within_tls=True,
+)
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -197,6 +215,7 @@ CONNECTOR = Connector(
     scope=("database",),
     scope_optional=("schema",),
     example="--host hive.example.com --port 10000 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    protocols=(PROTOCOL, HTTP),
     tls="direct",
     greet=greet,
     requires=requires,

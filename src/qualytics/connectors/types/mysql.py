@@ -10,6 +10,7 @@ from qualytics.connectors.contract import (
     CLEAR_TEXT_HINT,
     Connector,
     Param,
+    Protocol,
     Refusal,
     Server,
     Target,
@@ -25,6 +26,10 @@ from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# A greeting or an error (`preamble.begins_mysql`).
+PROTOCOL = Protocol("a MySQL or MariaDB server", rb"[\s\S]{2}\0\0(?:\x0a[\x20-\x7e]|\xff[\s\S]{2})", type="mysql")
 
 
 def arguments(target: Target) -> dict[str, Any]:
@@ -335,6 +340,7 @@ CONNECTOR = Connector(
     ),
     scope=("database",),
     example="--host db.example.com --port 3306 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    protocols=(PROTOCOL,),
     tls="driver",
     greet=mysql_offers_tls,
     open=connect,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
-from qualytics.connectors.contract import Chars, Connector, Param, Server, Target, Verdict, tls_params
+from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, tls_params
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
@@ -14,6 +14,21 @@ from qualytics.model import Item
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# A connect packet that asks for the listener's version; it accepts, refuses, redirects or wants it sent again. Oracle
+# documents none of it: the layout is that of the driver (oracledb/impl/thin/messages/connect.pyx).
+_VERSION = b"(DESCRIPTION=(CONNECT_DATA=(COMMAND=VERSION)))"
+PROTOCOL = Protocol(
+    "an Oracle listener",
+    rb"[\s\S]{2}\0\0(?:[\x02\x0b]\0[\s\S]{2}|\x05\0[\s\S]{2}|\x04\0[\s\S]{6}\()",
+    (58 + len(_VERSION)).to_bytes(2)
+    + bytes.fromhex("0000 01 00 0000 0136 012c 0000 0800 7fff 7f08 0000 0001")
+    + len(_VERSION).to_bytes(2)
+    + bytes.fromhex("003a 00000000 00 00")
+    + bytes(24)
+    + _VERSION,
+    type="oracle",
+    within_tls=True,
+)
 # What stands in parentheses is a part of a descriptor: another address, another wallet.
 SERVICE = Chars(r"[A-Za-z0-9_.$#-]+", "letters, digits and . _ - $ #")
 # All bind: by the service's name, or the SID, a listener sends the login on to another machine.
@@ -254,6 +269,7 @@ CONNECTOR = Connector(
     scope=("schema",),
     example="--host db.example.com --username '${DB_USER}' --password '${DB_PASSWORD}' --parameters '{\"service_name\": \"ORCLPDB1\"}'",
     verified="driver only: refusals come from a stub of the listener; login and discovery never run",
+    protocols=(PROTOCOL,),
     tls="own",
     requires=requires,
     implied=implied,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.contract import Connector, Param, Refusal, Server, Verdict, tls_params
 from qualytics.connectors.shared.postgresql import (
     ERRORS,
+    PROTOCOL,
     SIGNATURE,
     ServerError,
     at_login,
@@ -264,6 +265,7 @@ CONNECTOR = Connector(
     ),
     scope=("database", "schema"),
     example="--host db.example.com --port 5432 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    protocols=(PROTOCOL,),
     tls="preamble",
     greet=greet,
     open=connect,

@@ -20,7 +20,7 @@ from qualytics.connectors.contract import (
 )
 from qualytics.connectors.shared import aws, postgresql
 from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
-from qualytics.connectors.shared.postgresql import MESSAGES, PROXY, ServerError, at_login, log_in_to_first
+from qualytics.connectors.shared.postgresql import MESSAGES, PROTOCOL, PROXY, ServerError, at_login, log_in_to_first
 from qualytics.connectors.shared.sql import rows
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
@@ -277,6 +277,7 @@ CONNECTOR = Connector(
     grammar=dict.fromkeys(("cluster_identifier", "serverless_work_group"), SEGMENT) | {"region": aws.REGION},
     scope=("database", "schema"),
     example="--host analytics.abc123.eu-west-1.redshift.amazonaws.com --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    protocols=(PROTOCOL,),
     tls="preamble",
     greet=postgresql.greet,
     requires=requires,

@@ -11,6 +11,7 @@ from qualytics.connectors.contract import (
     SSL_MODES,
     Connector,
     Param,
+    Protocol,
     Refusal,
     Server,
     Target,
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PORT = 1433
+# PRELOGIN with a version and "no encryption", and the answer ([MS-TDS] 2.2.3.1 and 2.2.6.5).
+PROTOCOL = Protocol(
+    "a Microsoft SQL Server",
+    rb"\x04\x01[\s\S]{2}\0\0[\s\S]{2}[\0\xaa]",
+    bytes.fromhex("12 01 001a 0000 01 00 00 000b 0006 01 0011 0001 ff 000000000000 02"),
+    type="sqlserver",
+)
 BASIC, PRINCIPAL = "BASIC", "SERVICE_PRINCIPAL"
 # The audience of Azure SQL, Synapse and Fabric (learn.microsoft.com, "Microsoft Entra authentication for Azure SQL").
 _SCOPE = "https://database.windows.net/.default"
@@ -351,6 +359,7 @@ CONNECTOR = Connector(
     scope=("database", "schema"),
     example="--host sql.example.com --port 1433 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     verified="driver only: login answers come from a stub of the protocol; queries and discovery never run",
+    protocols=(PROTOCOL,),
     tls="own",
     requires=requires(BASIC),
     open=connect,

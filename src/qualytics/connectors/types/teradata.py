@@ -10,6 +10,7 @@ from qualytics.connectors.contract import (
     Connector,
     Endpoint,
     Param,
+    Protocol,
     Server,
     Target,
     Verdict,
@@ -221,6 +222,7 @@ CONNECTOR = Connector(
     scope_optional=("database",),
     example="--host td.example.com --username '${DB_USER}' --password '${DB_PASSWORD}'",
     verified="driver only: login and discovery never run",
+    protocols=(Protocol("a Teradata server", rb"(?!)", within_tls=True),),  # how one answers stands nowhere
     tls="own",
     endpoint=endpoint,
     implied=lambda values: {"port": endpoint(values).port},

@@ -10,6 +10,7 @@ from qualytics.connectors.contract import Connector, Param, Server, Target, Verd
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
+    HTTP,
     LATIN,
     NOT_THIS_PROTOCOL,
     bracketed,
@@ -293,6 +294,7 @@ CONNECTOR = Connector(
     grammar=GRAMMAR,
     scope=("database", "schema"),
     example="--host trino.example.com --port 8443 --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    protocols=(HTTP,),
     tls="direct",
     greet=greet,
     requires=requires,

@@ -14,6 +14,7 @@ from qualytics.probe.protocol import (
     Detected,
     Failed,
     SecondHost,
+    Unanswered,
     Warned,
     encode,
 )
@@ -64,6 +65,8 @@ def masked(message: Message, masking: Masking) -> Message:
             return Detected({key: own(text, MAX_NAME) for key, text in facts.items()})
         case SecondHost(host):
             return SecondHost(own(host, MAX_TEXT))
+        case Unanswered(cause, hint):
+            return Unanswered(masking.mask_own(cause)[:MAX_TEXT], masking.mask_own(hint)[:MAX_TEXT])
         case Warned(text):
             return Warned(masking.mask_own(text)[:MAX_TEXT])
         case _:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import Refusal, Verdict, ssl_mode
+from qualytics.connectors.contract import OtherProtocol, Refusal, Verdict, ssl_mode
 from qualytics.errors import DriverMissing
 from qualytics.probe.child.dial import dial
 from qualytics.probe.child.listing import items_of, send_page
 from qualytics.probe.child.tls import describe, ended_for, handshake, watch
+from qualytics.probe.child.watch import Watch
 from qualytics.probe.protocol import (
     Began,
     Connected,
@@ -21,6 +23,7 @@ from qualytics.probe.protocol import (
     Failed,
     Passed,
     SecondHost,
+    Unanswered,
     Warned,
     is_code,
 )
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector, Target, Tls
     from qualytics.model import Item, Listing
     from qualytics.probe.child.dns_guard import DnsGuard
+    from qualytics.probe.child.second_look import Seen
     from qualytics.probe.protocol import Message
 
     Send = Callable[[Message], None]
@@ -51,6 +55,10 @@ _PAST_TLS = frozenset({"auth", "permission", "unknown_db", "quota"})
 _BROKEN = frozenset({"network", "tls", "timeout", "transient", "unknown"})
 _LOOKED_AT = frozenset({"direct", "preamble", "own"})
 _LOOK_S = 1.0
+# Whose greeting is said in the protocol's own words: no other server answers so.
+_PROVES = frozenset({"preamble", "driver"})
+# What may be made of a server that is another one than the type's.
+_UNCLEAR = frozenset({"network", "timeout", "tls", "config", "transient", "internal", "unknown"})
 # What a driver may make of a second host that the network policy keeps it from.
 _OUT_OF_REACH = frozenset({"dns", "refused", "network", "timeout", "transient", "internal", "unknown"})
 
@@ -78,6 +86,7 @@ class Stages:
         self._listing = listing
         self._guard = guard
         self._second_host: str | None = None
+        self._watch: Watch | None = None
         target.on_second_host = self._ask_second_host
         self._items: Iterator[Item] = iter(())  # kept: a driver may read on when it is dropped
 
@@ -89,6 +98,7 @@ class Stages:
             self._fail(exc)
         else:
             self._send(passed)
+        self._stop_watch()
         if self._handle is not None:
             with contextlib.suppress(Exception):  # the verdict stands, however the connection is closed
                 self._connector.close(self._handle)
@@ -146,6 +156,8 @@ class Stages:
             if self._guard is not None:
                 self._guard.pin(target.host, target.address)
             self._send(Connected(target.address, target.port, *sock.getsockname()[:2]))
+        self._watch = Watch(target, self._since + target.timeout_s, self._noticed)
+        self._watch.start()
         if connector.tls != "none":
             self._encrypt(sock, target.tls)
         if connector.tls in {"none", "driver", "own"}:
@@ -178,7 +190,7 @@ class Stages:
         if not self._handshake_due:
             self._begin("tls" if own else "login")
             if target.sock is not None and connector.greet is not None:
-                connector.greet(target.sock)  # is this the protocol at all; nothing is taken from the socket
+                self._greet(target.sock)  # is this the protocol at all; nothing is taken from the socket
         try:
             handle = connector.open(target)
         except Exception as exc:
@@ -223,8 +235,15 @@ class Stages:
             self._end(ok=True)
             self._begin("login")
 
-    def _offered(self, sock: socket.socket, tls: Tls) -> bool:
+    def _greet(self, sock: socket.socket) -> bool:
         offered = self._connector.greet is None or self._connector.greet(sock)
+        if self._connector.tls in _PROVES:
+            self._stop_watch()
+            self._watch = None
+        return offered
+
+    def _offered(self, sock: socket.socket, tls: Tls) -> bool:
+        offered = self._greet(sock)
         if not offered and tls.mode in {"verify", "require"}:
             _, is_default = ssl_mode(self._target.parameters, tls.mode)
             hint = _VERIFIED_BY_DEFAULT if is_default else _TURN_ON
@@ -258,7 +277,12 @@ class Stages:
         self._send(Ended(self._stage, ok, round((time.monotonic() - self._began) * 1_000, 1)))
 
     def _fail(self, exc: Exception) -> None:
-        verdict = self._look_closer(judge(self._connector, exc))
+        self._stop_watch()
+        verdict = judge(self._connector, exc)
+        if wrong := self._wrong_server(exc, verdict):
+            verdict, exc = wrong, Refusal(wrong)  # whose words would repeat another server's
+        else:
+            verdict = self._look_closer(verdict)
         if verdict.failure_class in _OUT_OF_REACH and self._guard is not None and self._guard.has_blocked:
             verdict = Verdict("blocked")  # the driver made something else of it
         stages = self._connector.stages
@@ -271,6 +295,35 @@ class Stages:
             self._stage, self._began = str(stage), time.monotonic()
         self._end(ok=False)
         self._send(failed(verdict, exc))
+
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+
+    def _noticed(self, seen: Seen) -> None:
+        """Act on a look that was taken while the driver waits: end the test, or say what the deadline will mean."""
+        from qualytics.probe.child.second_look import silence_of, verdict_on
+
+        if verdict := verdict_on(self._connector, self._target, seen):
+            self._end(ok=False)
+            self._send(failed(verdict, Refusal(verdict)))
+            os._exit(0)
+        if seen.is_silent:
+            self._send(Unanswered(*silence_of(self._connector, self._target, seen)))
+
+    def _wrong_server(self, exc: Exception, verdict: Verdict) -> Verdict | None:
+        """Return the verdict on a server of another kind, or a silent one, where this failure may be of one."""
+        if self._second_host is not None or verdict.failure_class not in _UNCLEAR or _says_what_is_wrong(exc, verdict):
+            return None
+        from qualytics.connectors.shared.protocols import recognised
+        from qualytics.probe.child.second_look import Seen, silence_of, verdict_on
+
+        seen = Seen(recognised(exc.answer)) if isinstance(exc, OtherProtocol) else Seen()
+        if seen.protocol is None and self._watch is not None:
+            seen = self._watch.seen()
+        if seen.is_silent and verdict.failure_class == "timeout":
+            return Verdict("timeout", *silence_of(self._connector, self._target, seen))
+        return verdict_on(self._connector, self._target, seen)
 
     def _look_closer(self, verdict: Verdict) -> Verdict:
         """Return what TLS has to do with a failure whose cause the driver did not see; else the verdict as it is."""
@@ -287,6 +340,14 @@ class Stages:
             verdict = replace(seen, code=verdict.code) if seen else verdict
         has_roots = target.parameters.keys() & {"ssl_root_cert", "ssl_root_cert_file"}
         return replace(verdict, hint=GAVE_ROOT) if has_roots and verdict.hint in GIVE_HINTS else verdict
+
+
+def _says_what_is_wrong(exc: Exception, verdict: Verdict) -> bool:
+    if isinstance(exc, OtherProtocol):
+        return False
+    if verdict.failure_class == "tls":  # a certificate is at fault; that TLS is missing, another server may seem to say
+        return not isinstance(exc, Refusal) and verdict.cause is not None
+    return isinstance(exc, Refusal) and exc.__cause__ is None
 
 
 def failed(verdict: Verdict, exc: BaseException) -> Failed:

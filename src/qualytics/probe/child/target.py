@@ -41,6 +41,7 @@ def make_target(plan: Plan, directory: str) -> Target:
         schema=plan.schema,
         root_path=plan.root_path,
         login_databases=plan.login_databases,
+        protocols=connector.protocols,
         fetch_size=values.get("jdbc_fetch_size") or 1_000,
         max_parallelization=values.get("max_parallelization"),
         tls=make_tls(mode if encrypted else "disable", parameters, directory),

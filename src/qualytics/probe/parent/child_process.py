@@ -92,7 +92,7 @@ class _Dialogue:
                         return None if self._progress.over else ending
                     elif not self._progress.over and not may_hold(self._progress.held_bytes):
                         return _TOO_MUCH
-        return None if self._progress.over else Failed("timeout")
+        return None if self._progress.over else Failed("timeout", *(self._progress.unanswered or ()))
 
     def _send(self) -> bool:
         try:

@@ -20,6 +20,7 @@ from qualytics.probe.protocol import (
     Memory,
     Passed,
     SecondHost,
+    Unanswered,
     Unreadable,
     Warned,
     WorkerEnded,
@@ -50,6 +51,7 @@ class Progress(Struct, frozen=False, eq=True):
     open_stage: str | None = None
     open_since: float = 0.0
     last_end: float | None = None
+    unanswered: Unanswered | None = None
     failed: Failed | None = None
     passed: Passed | None = None
     worker_status: str | None = None
@@ -71,7 +73,7 @@ class Progress(Struct, frozen=False, eq=True):
                 self.open_stage, self.open_since = stage, time.monotonic()
             case Ended(stage, ok, ms):
                 self.stages.append(StageResult(stage, ok, ms))
-                self.open_stage, self.last_end = None, time.monotonic()
+                self.open_stage, self.last_end, self.unanswered = None, time.monotonic(), None
             case Detected(facts):
                 self.detected |= facts
             case Connected():
@@ -84,6 +86,8 @@ class Progress(Struct, frozen=False, eq=True):
                 self.held_bytes = held_bytes
             case Warned(text):
                 self.warnings.append(text)
+            case Unanswered():
+                self.unanswered = message
             case Items(items):
                 self.items += items
             case Failed():

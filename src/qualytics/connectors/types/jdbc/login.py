@@ -6,6 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors import get
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.types.jdbc import url as urls
@@ -112,7 +113,7 @@ def connect(target: Target) -> Any:
         if not os.path.isfile(jar):
             hint = "check jars in --parameters; the files must be on this machine"
             raise refuse("driver_missing", f"there is no file {jar!r}", hint, stage="login")
-    _check_server(target, urls.parse(target.uri).dialect)
+    _check_server(target, urls.parse(target.uri))
     import jpype
 
     start(target)
@@ -128,7 +129,10 @@ def connect(target: Target) -> Any:
     return handle
 
 
-def _check_server(target: Target, dialect: urls.Dialect) -> None:
+def _check_server(target: Target, url: urls.Url) -> None:
+    dialect = url.dialect
+    if dialect.like and not url.demands_tls:
+        target.protocols = get(dialect.like).protocols
     if dialect.may_begin is not None:
         leave_to_driver(target, dialect.protocol, dialect.may_begin)
     elif target.sock is not None:

@@ -38,7 +38,7 @@ class Dialect(Struct):
     `verified` those beside them where the URL has a certificate verified by name of its mode, and
     `seconds` and `millis` name those that take the time limit; `query` is the cheapest true query;
     `is_catalog` says that the URL's database is what discovery calls a catalog; `mark` divides properties;
-    `protocol` is what messages call the server's protocol, `may_begin` knows what a server says before it is spoken
+    `like` is the type that speaks the same protocol; `protocol` is what messages call the server's protocol, `may_begin` knows what a server says before it is spoken
     to; None where that is not known.
     """
 
@@ -53,6 +53,7 @@ class Dialect(Struct):
     is_catalog: bool = False
     mark: str = "?&"
     database: re.Pattern[str] = _DATABASE
+    like: str | None = None
     protocol: str = "this driver's protocol"
     may_begin: Callable[[bytes], bool] | None = nothing
 
@@ -71,6 +72,7 @@ _MYSQL = Dialect(
     millis=("connectTimeout", "socketTimeout"),
     query="select 1",
     is_catalog=True,
+    like="mysql",
     protocol=MYSQL,
     may_begin=begins_mysql,
 )
@@ -89,17 +91,18 @@ DIALECTS: dict[str, Dialect] = {
         seconds=("loginTimeout", "connectTimeout", "socketTimeout"),
         query="select 1",
         is_catalog=True,
+        like="postgresql",
     ),
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
-    "sqlserver": Dialect(1433, ("databaseName", "applicationName"), _TDS_TLS, seconds=("loginTimeout",), millis=("socketTimeout",), query="select 1", mark=";;"),
-    "jtds:sqlserver": Dialect(1433, ("appName",), ("ssl",), seconds=("loginTimeout", "socketTimeout"), query="select 1", is_catalog=True, mark=";;"),
+    "sqlserver": Dialect(1433, ("databaseName", "applicationName"), _TDS_TLS, seconds=("loginTimeout",), millis=("socketTimeout",), query="select 1", mark=";;", like="sqlserver"),
+    "jtds:sqlserver": Dialect(1433, ("appName",), ("ssl",), seconds=("loginTimeout", "socketTimeout"), query="select 1", is_catalog=True, mark=";;", like="sqlserver"),
     "h2:tcp": Dialect(9092, **_H2),  # type: ignore[arg-type]
     "h2:ssl": Dialect(9092, **_H2),  # type: ignore[arg-type]
     "hsqldb:hsql": Dialect(9001, **_HSQLDB),  # type: ignore[arg-type]
     "hsqldb:hsqls": Dialect(554, **_HSQLDB),  # type: ignore[arg-type]
-    "derby": Dialect(1527, tls=("ssl",), query="values (1)", mark=";;"),
-    "db2": Dialect(50_000, query="values (1)"),
+    "derby": Dialect(1527, tls=("ssl",), query="values (1)", mark=";;", like="db2"),
+    "db2": Dialect(50_000, query="values (1)", like="db2"),
 }  # fmt: skip
 _UNKNOWN = Dialect(may_begin=None)
 _TLS_SCHEMES = frozenset({"h2:ssl", "hsqldb:hsqls"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, tls_params
+from qualytics.connectors.shared.http import HTTP
 from qualytics.connectors.shared.pem import key_fault
 from qualytics.connectors.types.snowflake import catalog
 from qualytics.connectors.types.snowflake.errors import ERRORS, classify
@@ -57,6 +58,7 @@ CONNECTOR = Connector(
     example="--host '${SNOWFLAKE_ACCOUNT}.snowflakecomputing.com' --username '${SNOWFLAKE_USER}' "
     """--password '${SNOWFLAKE_PASSWORD}' --parameters '{"role": "ANALYST", "warehouse": "COMPUTE_WH"}'""",
     requires=requires,
+    protocols=(HTTP,),
     tls="direct",
     open=connect,
     select=catalog.select,
