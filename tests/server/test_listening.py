@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,13 +19,13 @@ from qualytics.server import listening
 from testbed.control_plane import make_accounts, serving
 from testbed.servers import free_port
 from tests.support import faults
-from tests.support.processes import descendants, watched
+from tests.support.processes import UNPRIVILEGED, descendants, watched
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
-def serve(home, listen):
-    words = [sys.executable, "-m", "qualytics", "serve", "--listen", listen]
+def serve(home, listen, before=()):
+    words = [*before, sys.executable, "-m", "qualytics", "serve", "--listen", listen]
     env = {**os.environ, "QUALYTICS_CONFIG_HOME": str(home)}
     return subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -40,9 +41,9 @@ def first_end(processes):
             os.close(file)
 
 
-def refusal(home, listen):
+def refusal(home, listen, before=()):
     """Return the exit code of a control plane that is not to start, and what it says."""
-    process = serve(home, listen)
+    process = serve(home, listen, before)
     try:
         _, said = process.communicate(timeout=30)
     finally:
@@ -56,10 +57,44 @@ def test_a_second_one_on_the_same_port_ends_at_once_and_says_who_listens(tmp_pat
             code, said = refusal(tmp_path / "second", f"{host}:{plane.port}")
             assert code == 1
             assert said.startswith(f"error: cannot listen on {host}:{plane.port}: ")
-            known = f"(process {plane.process.pid})" if os.geteuid() == 0 else "a program of user "
-            assert known in said
+            known = (
+                f"(process {plane.process.pid}) listens" if os.geteuid() == 0 else "a qualytics control plane answers"
+            )
+            assert f"{known} there\nhint: choose another with --listen" in said
         assert not (tmp_path / "second").exists()
         assert plane.api()("GET", "/connections").status == 200
+
+
+def test_who_cannot_see_the_process_hears_what_answers_there(tmp_path):
+    with serving(tmp_path / "first") as plane:
+        for host in ("127.0.0.1", "[::]"):
+            code, said = refusal(tmp_path / "second", f"{host}:{plane.port}", UNPRIVILEGED)
+            where = f"cannot listen on {host}:{plane.port}"
+            assert (code, said.splitlines()[0]) == (1, f"error: {where}: a qualytics control plane answers there")
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [
+        ("127.0.0.1", ("127.0.0.1", "localhost", "0.0.0.0", "[::]")),
+        ("0.0.0.0", ("127.0.0.1", "localhost", "0.0.0.0", "[::]")),
+        ("::1", ("[::1]", "[::]")),
+        ("::", ("127.0.0.1", "localhost", "0.0.0.0", "[::1]", "[::]")),
+    ],
+)
+def test_every_address_that_covers_or_is_covered_by_one_in_use_is_refused_at_once(held, wanted):
+    family = socket.AF_INET6 if ":" in held else socket.AF_INET
+    with socket.socket(family) as other:
+        other.bind((held, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        for host in wanted:
+            with pytest.raises(AddressTaken) as refused:
+                listening.take(host.strip("[]"), port)
+            name = Path("/proc/self/comm").read_text().strip()
+            assert refused.value.message == (
+                f"cannot listen on {host}:{port}: {name} (process {os.getpid()}) listens there"
+            )
 
 
 def test_it_shares_no_port_with_a_program_that_would_share(home):

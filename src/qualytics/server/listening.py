@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import http.client
 import os
 import pwd
 import socket
 
 from qualytics.errors import AddressTaken, QualyticsError, UsageError
+from qualytics.settings import API_LEVEL_HEADER
 
 _LISTENS = "0A"  # <net/tcp_states.h>: TCP_LISTEN
+_ANSWER_S = 1.0
+# Where a program may listen that has a port of all addresses, or of one of them.
+_LOOPBACK = {"0.0.0.0": ("127.0.0.1",), "::": ("127.0.0.1", "::1")}  # noqa: S104 - asked about, not listened on
 
 
 def take(host: str, port: int) -> socket.socket:
@@ -53,12 +59,29 @@ def _refusal(exc: Exception, host: str, port: int) -> QualyticsError:
     where = f"cannot listen on {f'[{host}]' if ':' in host else host}:{port}"
     hint = "choose another with --listen"
     if getattr(exc, "errno", None) == errno.EADDRINUSE:
-        return AddressTaken(f"{where}: {_holder(port)} listens there", hint)
+        return AddressTaken(f"{where}: {_holder(host, port)} there", hint)
     return UsageError(f"{where}: {getattr(exc, 'strerror', None) or exc}", hint)
 
 
-def _holder(port: int) -> str:
-    """Return what can be seen of who listens on a port."""
+def _holder(host: str, port: int) -> str:
+    """Return who has a port, as far as the system tells, or what answers there."""
+    process, user = _listener(port)
+    if process is None and any(_is_control_plane(one, port) for one in _LOOPBACK.get(host, (host,))):
+        return "a qualytics control plane answers"
+    return f"{process or (f'a program of user {user}' if user else 'another program')} listens"
+
+
+def _is_control_plane(host: str, port: int) -> bool:
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=_ANSWER_S)) as caller:
+        try:
+            caller.request("GET", "/")
+            return API_LEVEL_HEADER in caller.getresponse().headers
+        except (OSError, http.client.HTTPException):  # silent, or of another protocol
+            return False
+
+
+def _listener(port: int) -> tuple[str | None, str | None]:
+    """Return the process that listens on a port, and its user, each None where the system does not tell."""
     inodes = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -71,16 +94,21 @@ def _holder(port: int) -> str:
                 inodes[f"socket:[{entry[9]}]"] = int(entry[7])
     for pid in sorted(int(name) for name in (os.listdir("/proc") if inodes else ()) if name.isdecimal()):
         if not inodes.keys().isdisjoint(_files(pid)):
-            return f"{_name(pid)} (process {pid})"
+            return f"{_name(pid)} (process {pid})", None
     users = {_user(uid) for uid in inodes.values()}
-    return f"a program of user {users.pop()}" if len(users) == 1 else "another program"
+    return None, users.pop() if len(users) == 1 else None
 
 
 def _files(pid: int) -> list[str]:
     try:
-        return [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
+        names = os.listdir(f"/proc/{pid}/fd")
     except OSError:  # it has ended, or hides what it does, as a control plane of ours
         return []
+    files = []
+    for name in names:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            files.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return files
 
 
 def _name(pid: int) -> str:
