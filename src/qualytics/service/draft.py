@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 class Draft(Struct):
     """A checked connection that is not stored yet, or the changed form of one that is.
 
-    `secrets` are those given now; `kept` names stored ones that stay.
+    `secrets` are those given now; `kept` names stored ones that stay; `stored_name` is the name of the stored record.
     """
 
     connector: Connector
     values: dict[str, Any]
     secrets: dict[str, Secret]
     kept: frozenset[str] = frozenset()
+    stored_name: str | None = None

@@ -131,7 +131,7 @@ def merge(before: Connection, given: Mapping[str, Any], policy: ServerPolicy | N
         values = _with_parameters(values, {**before.values.get("parameters", {}), **clean["parameters"]})
     values = {name: value for name, value in values.items() if value is not None}
     kept = frozenset(before.secrets_set - clean.keys())
-    return _complete(connector, values, problems, policy, kept)
+    return replace(_complete(connector, values, problems, policy, kept), stored_name=before.name)
 
 
 def derived_name(connector: Connector, values: Mapping[str, Any]) -> str:

@@ -43,6 +43,7 @@ def discover(
 ) -> tuple[dict[str, Any], TestReport]:
     """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
+    from qualytics.service.connections.advice import advised
 
     _check(tested, scope)
     tested = _with_default_credentials(context, tested)
@@ -57,7 +58,7 @@ def discover(
         policy=policy.policy_of(context.settings),
     )
     context.release()  # a test may take long; nobody waits for the store meanwhile
-    report = (context.run_test or probe.run)(plan)
+    report = advised((context.run_test or probe.run)(plan), context, tested, scope)
     return report_document(report), report
 
 

@@ -354,10 +354,10 @@ def require_unused(name: str, users: Sequence[dict[str, Any]]) -> None:
         return
     listed = ", ".join(f"{user['name']!r} (id {user['id']})" for user in users[:_MAX_NAMED])
     more = f", and {len(users) - _MAX_NAMED:,} more" if len(users) > _MAX_NAMED else ""
-    count = f"{len(users):,} datastore{'s' * (len(users) != 1)}"
+    count, verb = (f"{len(users):,} datastores", "reference") if len(users) != 1 else ("1 datastore", "references")
     raise ConnectionInUse(
-        f"409: connection {name!r} is used by {count} that still reference it: {listed}{more}",
-        "remove or reassign those datastores first: "
+        f"409: connection {name!r} is used by {count} that still {verb} it: {listed}{more}",
+        f"remove or reassign {'those datastores' if len(users) != 1 else 'that datastore'} first: "
         f"qualytics datastores delete --id {users[0]['id']}, or "
         f"qualytics datastores update --id {users[0]['id']} --connection-id OTHER",
         users,
