@@ -10,6 +10,7 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
+from qualytics.cli._notes import note_store
 from qualytics.cli._values import choose, collect
 from qualytics.client import connect
 from qualytics.errors import UsageError
@@ -108,6 +109,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @options.common_options()
     def list_(*, name: str | None, limit: int | None, form: output.Format) -> None:
         with connect() as client:
+            note_store(client)
             output.write_list(client.users.list(kind, name, limit), form)
 
     @group.command(help=f"Show a {noun}, by --id or --name.")
@@ -116,6 +118,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @options.common_options()
     def get(*, record_id: int | None, name: str | None, form: output.Format) -> None:
         with connect() as client:
+            note_store(client)
             output.write_document(client.users.get(choose(record_id, name, client.users.find, listing)), form)
 
     @group.command(help=f"Delete a {noun}, by --id or --name, and every token of that {noun}.")
@@ -124,6 +127,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @options.common_options()
     def delete(*, record_id: int | None, name: str | None, form: output.Format) -> None:
         with connect() as client:
+            note_store(client)
             output.write_document(client.users.delete(choose(record_id, name, client.users.find, listing)), form)
 
 
@@ -135,6 +139,7 @@ def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str
         raise UsageError(f"--expires-in-days must be 1 to {MAX_TOKEN_DAYS}", f"leave it out for {TOKEN_DAYS}")
     fields = {"kind": kind} | _fields(ctx, values)
     with connect() as client:
+        note_store(client)
         document = client.users.create(fields)
         if with_token and "bearer_token" not in document:
             how = {} if days is None else {"expires_in_days": days}
@@ -152,6 +157,7 @@ def _update(ctx: click.Context, listing: str, form: output.Format, values: dict[
     if both := [field for field in unset if field in fields]:
         raise UsageError(f"{both[0]} is both given and unset", "drop one of the two")
     with connect() as client:
+        note_store(client)
         user_id = choose(record_id, name, client.users.find, listing)
         output.write_document(client.users.update(user_id, fields | dict.fromkeys(unset)), form)
 

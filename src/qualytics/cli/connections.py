@@ -13,7 +13,7 @@ from qualytics.cli import discovery
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
-from qualytics.cli._tls import note_ssl_mode
+from qualytics.cli._notes import note_ssl_mode
 from qualytics.cli._values import choose, collect, unset_fields
 from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError

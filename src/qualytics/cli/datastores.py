@@ -10,7 +10,7 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
-from qualytics.cli._tls import note_ssl_mode
+from qualytics.cli._notes import note_ssl_mode
 from qualytics.cli._values import choose, collect, unset_fields
 from qualytics.cli.connections import show_report, warn
 from qualytics.client import connect, preview_datastore

@@ -82,6 +82,12 @@ class LocalClient:
         self.upkeep = LocalUpkeep(self._context)
 
     @property
+    def store_name(self) -> str | None:
+        """Return where the store is that this client works on; a control plane's is its own affair."""
+        settings = self._context.settings  # which need no store, where that may not be made yet
+        return str(settings.store_path) if settings.store_url is None else self._context.store.name
+
+    @property
     def default_ssl_mode(self) -> str | None:
         """Return the `ssl_mode` of a connection that has none."""
         from qualytics.connectors.contract import SHARED_SSL_MODE, SSL_MODE

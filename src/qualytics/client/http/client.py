@@ -25,6 +25,11 @@ class HttpClient:
         self.discovery = HttpDiscovery(self._api)
 
     @property
+    def store_name(self) -> str | None:
+        """Return None: where the store of a control plane is, only its host knows."""
+        return None
+
+    @property
     def default_ssl_mode(self) -> str | None:
         """Return the `ssl_mode` of a connection that has none; None where the last reply was of another server."""
         from qualytics.connectors.contract import SHARED_SSL_MODE  # no listing needs it

@@ -1,4 +1,4 @@
-"""Which `ssl_mode` is in effect, as a terminal is told beside a document, which holds no defaults."""
+"""Notes on stderr of what no document says: which `ssl_mode` is in effect, and which store a command works on."""
 
 from __future__ import annotations
 
@@ -30,3 +30,10 @@ def note_ssl_mode(
     mode = ssl_mode({**connection, "parameters": left}, client.default_ssl_mode)
     if mode is not None:
         output.say(f"note: ssl_mode is {mode}")
+
+
+def note_store(client: Client) -> None:
+    """Say that a command for control planes works on a store of this machine, and how to reach a control plane."""
+    if client.store_name is not None:
+        where = output.escape(client.store_name)
+        output.say(f"note: this works on the store {where}; qualytics auth login --url URL chooses a control plane")
