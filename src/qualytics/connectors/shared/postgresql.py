@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code
+from qualytics.connectors.codes import SERVER_FAULT, STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import Protocol, Refusal, Target, Verdict, refuse
 from qualytics.connectors.shared.sql import identifier, named, one_row, rows
 from qualytics.model import Item
@@ -145,6 +145,7 @@ MESSAGES = (
     (r"endpoint ID is not specified|frontend protocol|startup packet", Verdict("config")),
     (r"session is (not )?read-only|server is (not )?in hot standby|targetServerType|could not connect to any server|DbHandler", Verdict("transient")),
     (r"(certificate|private key) file|crl file", Verdict("tls")),
+    (r"could not read blocks? \d|checkpoint record|invalid page in block|unexpected zero page", SERVER_FAULT),
     (r"terminating connection due to", Verdict("transient")),
     (r"unsupported (startup parameter|frontend protocol)|locale is incompatible|prepared statement .{1,80} already exists|invalid (dsn|uri|url|sslmode|connection option|port|integer value)|missing \"=\"", Verdict("config")),
     (r"server closed the connection unexpectedly|connection reset|unexpected eof|SSL SYSCALL error: EOF|connection has been closed unexpectedly|Remote host (terminated|closed)|peer shut down", Verdict("network")),

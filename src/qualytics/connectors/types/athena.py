@@ -130,11 +130,11 @@ _MESSAGES = (
     (r"workgroup .*(is )?not found", Verdict("unknown_db", "there is no such work group in this region", "check work_group and region in --parameters", "database")),
     (r"(unable to verify/create output bucket|access denied when writing|invalid output location|output location)", _RESULTS),
     (r"NoSuchBucket|bucket does not exist", Verdict("config", "the bucket in output does not exist", "check output in --parameters")),
-    (r"(database|schema|catalog|datacatalog)\b.*(not found|does not exist|was not found)|(SCHEMA|CATALOG)_NOT_FOUND", _MISSING),
+    (r"\b(database|schema|catalog|datacatalog)\b.*(not found|does not exist|was not found)|(SCHEMA|CATALOG)_NOT_FOUND", _MISSING),
     (r"insufficient permissions|insufficient lake formation|PERMISSION_DENIED|access denied|not authorized", Verdict("permission")),
     (r"exhausted resources|limit was exceeded|exceeded the limit|throttl|slow ?down|rate exceeded|too many", Verdict("quota")),
     (r"query timeout|timed out", Verdict("timeout")),
-    (r"HIVE_(BAD_DATA|PARTITION_SCHEMA_MISMATCH|INVALID_METADATA|UNSUPPORTED_FORMAT)|NOT_SUPPORTED|SYNTAX_ERROR|TYPE_MISMATCH|INVALID_(FUNCTION|CAST)_ARGUMENT|(TABLE|COLUMN|FUNCTION)_NOT_FOUND", Verdict("config")),
+    (r"ParseException|SemanticException|HIVE_(BAD_DATA|METASTORE_ERROR|PARTITION_SCHEMA_MISMATCH|INVALID_METADATA|UNSUPPORTED_FORMAT)|NOT_SUPPORTED|SYNTAX_ERROR|TYPE_MISMATCH|INVALID_(FUNCTION|CAST)_ARGUMENT|(TABLE|COLUMN|FUNCTION)_NOT_FOUND", Verdict("config")),
     (r"INTERNAL_ERROR|GENERIC_INTERNAL_ERROR", Verdict("transient")),
 )  # fmt: skip
 

@@ -166,7 +166,7 @@ _TOKEN = (
 )  # fmt: skip
 _TEXT = (
     (r"not found: (project|dataset)|has not enabled BigQuery|cannot parse .* as (project|dataset)", _NOT_FOUND),
-    (r"API has not been used in project|it is disabled", _NOT_ENABLED),
+    (r"API has not been used in project|it is disabled|requires billing", _NOT_ENABLED),
     (r"invalid (project|dataset) id", Verdict("unknown_db", "this is not the name of a project or dataset", "check --database and --schema", "database")),
     (r"location .* (is not supported|not found|does not support)|not found in location|invalid location", Verdict("config", "BigQuery does not have it in this location", "check location in --parameters")),
 )  # fmt: skip

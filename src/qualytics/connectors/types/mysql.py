@@ -173,7 +173,7 @@ _NUMBERS = by_code({
     "3159": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
     "1251 1275 1524 2049 2054 2058 2059": _PLUGIN,
     "2067": _KERBEROS,
-    "1042 1043 1046 1054 1064 1115 1146 1153 1156 1157 1193 1231 1273 1290 1792 2007 2012 2019 2020 2047 2064 2065 2066 2068 1133 1286 1298 1372 1396 1450 1466 1467 2071 1289 1235": _NOT_SO,
+    "1042 1043 1046 1054 1064 1115 1146 1153 1156 1157 1193 1231 1273 1792 2007 2012 2019 2020 2047 2064 2065 2066 2068 1133 1286 1298 1372 1396 1450 1466 1467 2071 1289 1235": _NOT_SO,
     "1006 1010 1012 1013 1014 1015 1018 1019 1020 1023 1024 1025 1026 1036 1039 1078 1126 1127 1180 1181 1183 1244 1296 1383 1030 1034 1035 1194 1195 1815": SERVER_FAULT,
 })  # fmt: skip
 # Numbers that many failures have: what happened stands in the words.
@@ -181,6 +181,7 @@ _UMBRELLAS = by_code(
     {
         "1105 2000": Verdict("unknown"),
         "2061": _PLUGIN,
+        "1290": _NOT_SO,
         "9002": Verdict("timeout"),
         "2002 2003": Verdict("network"),
         "2026": Verdict("tls"),
@@ -203,6 +204,7 @@ _SERVER_WORDS = (
     (r"WSREP has not yet prepared", _NUMBERS["1047"]),
     (r"PROTOCOL_CONNECTION_LOST|server has gone away|lost connection to", _GONE),
     (r"PROTOCOL_SEQUENCE_TIMEOUT|inactivity timeout", Verdict("timeout")),
+    (r"--(super-)?read-only", _BUSY),
     (r"queue limit reached|no connections available", _QUOTA),
     (r"time zone value|secure-auth", _NOT_SO),
     (r"ssl not enabled", Verdict("tls", "the server does not offer TLS")),

@@ -158,7 +158,7 @@ _ORA = {
     "12154 12162 12504 12533 12538 12557": _NAME,
     "28040 3134": Verdict("config", "the server accepts no login of this driver's version", "see SQLNET.ALLOWED_LOGON_VERSION_SERVER on the server"),
     "12660": Verdict("config", "the server demands Oracle's native network encryption, which this driver has not", "use a TCPS listener: protocol=TCPS in --parameters"),
-    "900 904 911 923 933 936 1756 3106 12532 12542 12544 12566 12569 12599 12649 12650 28009 28547 17957 17067": Verdict("config"),
+    "6413 900 904 911 923 933 936 1756 3106 12532 12542 12544 12566 12569 12599 12649 12650 28009 28547 17957 17067": Verdict("config"),
     "28750 28759 28791 28857 28858 28859 28860 28862 28864 28865 29002 29003 29019 29024 29034 29106 17965": _WALLET,
     "600 7445 4045": SERVER_FAULT,
 }  # fmt: skip

@@ -222,7 +222,7 @@ _NOT_TDS = Verdict("config", "the server does not speak the TDS protocol", "chec
 # DB-Library (200xx).
 _NUMBERS = by_code({
     "18456": _LOGIN,
-    "110003 40620 40623": _LOGIN,
+    "40620 40623": _LOGIN,
     "17806 18450 18452 18463 18464 18465 18466 18467 18468 40607": _KIND,
     "18470": _DISABLED,
     "18486": _LOCKED,
@@ -236,12 +236,12 @@ _NUMBERS = by_code({
     "4060": _NO_DATABASE,
     "4064": _NO_DEFAULT,
     "40532": _OTHER_SERVER,
-    "701 802 1105 1204 8651 8657 9002 10928 10929 10930 10936 17809 17810 18458 18459 18460 18461": Verdict("quota"),
+    "701 802 1105 1204 8651 8657 9002 10928 10929 10930 10936 17809 17810 18458 18459 18460": Verdict("quota"),
     "1101 3959 8623 17803 40648 40652 40847 41805 41823 41841 41842": Verdict("quota"),
     "40544 40549 40550 40551 40552 40553 49918 49919 49920 45168 45169 45170": Verdict("quota"),
     "596 617 669 955 958 988 997 1203 1807 3935 3960 3966 10922 14355 17187 17188 20041 22225 35250 40642": Verdict("transient"),
     "41301 41302 41305 41325 41839": Verdict("transient"),  # conflicts of transactions in memory
-    "615 921 922 924 927 942 952 954 976 979 982 983 1205 1222 4221 18401 6005 6006 17142 17147 17148": Verdict("transient"),
+    "615 921 18461 922 924 927 942 952 954 976 979 982 983 1205 1222 4221 18401 6005 6006 17142 17147 17148": Verdict("transient"),
     "40143 40166 40197 40501 40540 40613 40627 40671 40675 42108 42109": _SUSPENDED,
     "-2 8628 8645 17197 20003 35201": Verdict("timeout"),
     "17835": Verdict("tls", "the server demands TLS", "set ssl_mode=auto, verify or require in --parameters"),
@@ -279,7 +279,8 @@ _MESSAGES = (
     (r"password of the account must be changed", _CHANGE),  # 18488
     (r"account is currently locked out", _LOCKED),  # 18486
     (r"account is disabled", _DISABLED),  # 18470
-    (r"Only one administrator can connect|maximum number of .* user connections", Verdict("quota")),  # 18461, 17809
+    (r"Only one administrator can connect", Verdict("transient")),  # 18461
+    (r"maximum number of .* user connections", Verdict("quota")),  # 17809
     (r"server .* requested by the login", _OTHER_SERVER),  # 40532
     (r"database .* requested by the login", _NO_DATABASE),  # 4060
     (r"Cannot open user default database", _NO_DEFAULT),  # 4064
@@ -287,7 +288,7 @@ _MESSAGES = (
     (r"is not able to access the database", Verdict("permission", stage="database")),  # 916
     (r"capacity .{0,60}(exceeded|limit|throttl)|CapacityLimitExceeded|concurrency slot", Verdict("quota")),
     (r"(is|was|been|currently) paused|capacity is not active|is (offline|warming up|resuming)|currently unavailable", Verdict("transient")),
-    (r"Content of directory|cannot be (opened|listed) because|Cannot find the CREDENTIAL", Verdict("permission")),
+    (r"Content of directory|cannot be (opened|listed) because|is not accessible because|Cannot find the CREDENTIAL", Verdict("permission")),
     (r"Could not login because|token-identified principal", _LOGIN),
     (r"is not currently available|service is currently busy|encountered an error processing your request", _SUSPENDED),  # 40613, 40501, 40197
     (r"incorrect syntax near|invalid (object|column) name|could not find stored procedure|Parse error at line|external file: |schema cannot be determined|conversion (failed|error)|cannot find (the )?(external )?data source|create a master key", Verdict("config")),  # 102, 208, 207, 2812, 103010, 15813, 15809
@@ -297,7 +298,7 @@ _MESSAGES = (
     (r"internal DMS error", SERVER_FAULT),
     (r"service has been paused|is (shutting down|being recovered)|in recovery", Verdict("transient")),  # 17142, 6005, 922
     (r"(limit|quota) .*has been reached|Not enough resources to process|Too many (create|operations)", Verdict("quota")),  # 10928, 40544, 49918-49920
-    (r"SSPI Provider|No Kerberos credentials|Failed to authenticate the user .* in Active Directory", _KIND),
+    (r"SSPI (Provider|context)|integrated authentication|No Kerberos credentials|Failed to authenticate the user .* in Active Directory", _KIND),
     (r"untrusted domain|Windows logins are not supported", _KIND),  # 18452, 40607
     (r"Login failed", _LOGIN),  # 18456
     (r"permission was denied|permission denied", Verdict("permission")),  # 229, 262
@@ -327,7 +328,7 @@ ERRORS = ErrorTable(
     states=True,
     # As sqlcmd ("Msg 18456"), ODBC ("(18456)"), JDBC ("ErrorCode(18456)"), .NET ("Error Number:18456"), tedious ("number:
     # 18456", "code: 'ELOGIN'") and logs write them.
-    inside=rf"(?:\bMsg |(?:\b|Sql)Error(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\(|[:\uff1a] ?(?=\d{{3,5}}\)))(?P<weak>-?\d{{1,6}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
+    inside=rf"(?:\bMsg |\bDB-Lib error message |(?:\b|Sql)Error(?: ?(?:Number|Code))?[:( =]{{1,3}}|\bnumber\W{{1,3}}|\(|[:\uff1a] ?(?=\d{{3,5}}\)))(?P<weak>-?\d{{1,6}})\b(?![.:])|\bcode\W{{1,3}}(E[A-Z]{{4,12}})\b|{STATE}",
     alone=rf"(?:error )?(-?\d{{1,6}}|E[A-Z]{{4,12}})|({STATE_ALONE})",
 )
 

@@ -110,13 +110,13 @@ _OTHER_KIND = Verdict(
 # docs.teradata.com, "Analytics Database Messages", one page a number; below 1000 the driver's own ("Teradata SQL Driver for
 # Python", and as they were seen).
 _NUMBERS = by_code({
-    "3002 3003 3004 8017 8018": Verdict("auth", stage="login"),
+    "3002 3003 3004 8017": Verdict("auth", stage="login"),
     "3032 3001": Verdict("auth", "the password has expired", "set a new password on the server"),
     "3055": Verdict("permission", "the server takes no logons of this user now", "ask for logons to be enabled"),  # as a user reported it
-    "3523 3524 5315": Verdict("permission"),
+    "3149 3523 3524 5315": Verdict("permission"),
     "3802": Verdict("unknown_db", stage="database"),
     "3807": Verdict("unknown_db"),
-    "2507 2646 2644 2843 3130 9804 3149 3151 3710 8024": Verdict("quota"),
+    "2507 2646 2644 2843 3130 9804 3151 3710 8024": Verdict("quota"),
     "2631 2640 2641 2654 3134 3603 8055 2825 2826 2828 3111 3120 3598 3897 7453": Verdict("transient"),
     "3110 3156": Verdict("timeout"),
     "3504 3577 3704 3705 3706 3707 3708 3709 3737 3803 3804 3809 3810 3822 3824 5628 6705 6706": Verdict("config"),
@@ -132,18 +132,18 @@ ERRORS = ErrorTable(
     umbrellas=_UMBRELLAS,
     words=(
         (r"Invalid (user )?password", Verdict("auth", stage="login")),  # Security Administration, "Using Logon Error Handling Options"
-        (r"TDGSS_ERR|GSSException", Verdict("auth", stage="login")),
+        (r"TDGSS_ERR|GSSException|EM_SSO\w{0,20}FAIL", Verdict("auth", stage="login")),
         (r"BADLOGON|Invalid (argument|connection parameter)|Unable to parse|unknown field|too many colons", Verdict("config")),
         (r"cannot agree on|policy requires|(required|requires) by .{0,40}policy", Verdict("config")),
         (r"no logons|logons? (are |is )?(disabled|not allowed)", Verdict("permission")),
-        (r"SESSOVER", Verdict("quota")),  # CLIv2's
+        (r"SESSOVER|EM_MAXSESS|virtual circuits", Verdict("quota")),  # CLIv2's
         (r"no such host|EM_NOHOST|WSA ?E ?HostNotFound", Verdict("dns")),
         (r"connection refused|WSA ?E ?ConnRefused", Verdict("refused")),
         (r"log(in|on) timeout|EM_TIMEOUT|i/o timeout|deadline exceeded|timed out", Verdict("timeout")),
         (r"does not match any SANs|cannn?ot match missing Subject CN|x509:|certificate verification failed", Verdict("tls")),
         (r"first record does not look like a TLS handshake|unexpected .*HTTP response", _OTHER_KIND),
         (r"tls: |remote error", Verdict("tls")),
-        (r"login failure for connection|WSA ?E ?(Host|Net)\w+|connection reset|broken pipe|\bEOF\b", Verdict("network")),
+        (r"login failure for connection|WSA ?E ?(Host|Net)\w+|connection reset|broken pipe|\bEOF\b|EM_\w{0,10}(NODBC|CRASH)|BADCONNECT|currently be reached", Verdict("network")),
     ),
     # As BTEQ ("Failure 8017") and the drivers ("[Error 8017]") write them.
     inside=r"\b(?:Failure|Error|Code)\W{1,3}(?P<weak>\d{3,4})\b",
