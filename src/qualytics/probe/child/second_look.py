@@ -43,9 +43,11 @@ class Seen(Struct, eq=True):
     within_tls: bool = False
 
 
-def look(target: Target, timeout_s: float = LOOK_S) -> Seen:
-    """Return which protocol the target's server speaks; takes no longer than `timeout_s`."""
+def look(target: Target, timeout_s: float = LOOK_S, *, is_tls: bool = False) -> Seen:
+    """Return which protocol the target's server speaks, within TLS if `is_tls`; takes no longer than `timeout_s`."""
     end = time.monotonic() + timeout_s
+    if is_tls:
+        return _within_tls(target, end)
     banner = _ask(target, (_NOBODY,), min(end, time.monotonic() + _BANNER_S))
     said = banner.get(_NOBODY)
     if said or said is None:

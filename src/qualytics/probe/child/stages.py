@@ -252,6 +252,8 @@ class Stages:
 
     def secured(self, sock: ssl.SSLSocket) -> None:
         """Send what a finished handshake agreed on."""
+        if self._watch is not None:
+            self._watch.is_tls = True
         verified = self._target.tls.verified
         self._send(describe(sock, verified=verified))
         if not verified:

@@ -25,6 +25,7 @@ class Watch:
         self._over = threading.Event()
         self._noticing, self._looking = threading.Lock(), threading.Lock()
         self._seen: Seen | None = None
+        self.is_tls = False  # a handshake was finished
 
     def start(self) -> None:
         """Begin to watch."""
@@ -42,7 +43,9 @@ class Watch:
         with self._looking:
             if self._seen is None:
                 left_s = self._until - time.monotonic() - _RESERVED_S
-                self._seen = look(self._target, min(left_s, LOOK_S)) if left_s > _RESERVED_S else Seen()
+                self._seen = (
+                    look(self._target, min(left_s, LOOK_S), is_tls=self.is_tls) if left_s > _RESERVED_S else Seen()
+                )
             return self._seen
 
     def _wait(self) -> None:
