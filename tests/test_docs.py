@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
@@ -111,3 +112,33 @@ def test_every_place_that_the_documents_name_exists():
         # A place before a colon holds what the page says next.
         for place in re.findall(r"`((?:src|testbed|bench|tools|tests)/[\w/.]+)`(?!:)", page.read_text()):
             assert (ROOT / place).exists(), f"{page.name}: {place}"
+
+
+MAN = sorted(name for name in docs.PAGES if name.startswith("man/"))
+
+
+def test_every_command_and_group_has_a_manual_page_that_a_wheel_installs():
+    words = [path for path, _ in docs.commands(docs.root, ["qualytics"])]
+    wanted = {"-".join(path[:count]) for path in words for count in range(1, len(path) + 1)}
+    assert {Path(name).stem for name in MAN} == wanted
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert built["shared-data"] == {"docs/man": "share/man/man1"}
+
+
+@pytest.mark.parametrize("name", MAN)
+def test_a_manual_page_is_roff_that_shows_each_text_as_it_stands(name):
+    text = docs.PAGES[name]()
+    assert text.isascii()  # other characters depend on how a system reads pages
+    requests = {line.split()[0] for line in text.splitlines() if line.startswith((".", "'"))}
+    assert requests <= {'.\\"', ".TH", ".SH", ".PP", ".TP", ".B", ".BR", ".nf", ".fi"}
+    # A hyphen without a backslash may be shown as another character, which no shell takes.
+    assert not re.search(r"(?<!\\)-", text)
+    assert {".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH EXAMPLES"} <= set(text.splitlines())
+
+
+def test_a_manual_page_shows_every_option_and_example():
+    page = docs.PAGES["man/qualytics-connections-create.1"]().replace("\\-", "-").replace("\\(aq", "'")
+    for option in ("-t, --type TEXT", "--host TEXT", "--password-stdin", "-f, --format TEXT"):
+        assert f"\n.TP\n.B {option}\n" in page
+    assert "qualytics connections create --type sqlite --name files" in page
+    assert "--password '${DB_PASSWORD}'" in page

@@ -16,6 +16,7 @@ from qualytics.cli import root
 from qualytics.cli._help import examples, folded
 from qualytics.errors import PROBLEM_CODES, all_errors
 from qualytics.fields import FIELDS
+from tools import man
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -303,7 +304,14 @@ def _marks(having: Any, roles: list[str]) -> str:
     return " | ".join("yes" if role in having else "" for role in roles)
 
 
-PAGES = {"cli.md": cli, "connectors.md": types, "errors.md": errors, "rights.md": rights, "openapi.json": api}
+PAGES = {
+    "cli.md": cli,
+    "connectors.md": types,
+    "errors.md": errors,
+    "rights.md": rights,
+    "openapi.json": api,
+    **man.pages(),
+}
 
 
 def main() -> int:
@@ -315,7 +323,13 @@ def main() -> int:
         if not path.exists() or path.read_text() != text:
             stale.append(name)
             if not check:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(text)
+    for path in (DOCS / "man").glob("*.1"):  # of commands that are gone
+        if f"man/{path.name}" not in texts:
+            stale.append(f"man/{path.name}")
+            if not check:
+                path.unlink()
     if check and stale:
         print(f"stale: {', '.join(stale)}; run make docs", file=sys.stderr)
     return bool(check and stale)

@@ -109,4 +109,6 @@ def write_options(command: click.Command, ctx: click.Context, formatter: click.H
 
 
 def _word(param: click.Parameter) -> str:
-    return max(param.opts, key=len).removeprefix("--") if isinstance(param, click.Option) else ""
+    if not isinstance(param, click.Option) or str(param.name).startswith("record_"):  # which record is meant
+        return str(param.name)
+    return max(param.opts, key=len).removeprefix("--")
