@@ -8,6 +8,18 @@ from qualytics.structs import Struct, field
 
 # No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
 MAX_ID = 2**53
+_MAX_DIGITS = 18
+
+
+class Word(str):
+    """A record as a user typed it: plain digits are its id, unless they are the name of another; else its name."""
+
+    __slots__ = ()
+
+    @property
+    def number(self) -> int | None:
+        """Return the id that the word is, None for a name."""
+        return int(self) if self.isascii() and self.isdigit() and len(self) <= _MAX_DIGITS else None
 
 
 class Document(dict[str, Any]):

@@ -36,9 +36,10 @@ MAX_QUERY_TEXT = 1_000
 TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 365
 
 # In every reply a control plane says by this header how much of the API it has beyond what other servers have: 1 is
-# PATCH, dry runs, tests before changes, If-Match, and filters by whole name and by connection.
+# PATCH, dry runs, tests before changes, If-Match, and filters by whole name and by connection; 2 is names in place of
+# ids.
 API_LEVEL_HEADER = "api-level"
-API_LEVEL = 1
+API_LEVEL = 2
 
 _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 

@@ -83,7 +83,7 @@ def test_a_number_is_in_its_range_in_create_and_update_and_test(stored, option, 
 def test_an_id_or_a_name_is_given_but_not_both(stored, command):
     words = command.split()
     hint = "--type" if words[1] == "test" else "list shows"
-    check(stored(*words), 2, "nothing to test" if words[1] == "test" else "give either --id or --name", hint)
+    check(stored(*words), 2, "nothing to test" if words[1] == "test" else "give a name, or --id", hint)
     check(stored(*words, "--id", "1", "--name", "prod"), 2, "give either --id or --name, not both", "list shows")
 
 

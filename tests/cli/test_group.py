@@ -26,7 +26,7 @@ CALLS = [
     ((*PG, "--name", "a", "geheim", "Wort"), "2 words belong to no option", "in quotes"),
     (("connections", "test", "-t", "postgresql"), "host is needed for postgresql", "--host"),
     ((*TEST, "--type", "postgresql"), "--type is for settings that are not stored", "leave out --type"),
-    (("connections", "test", "--host", "h"), "there is nothing to test", "--id or --name, or --type"),
+    (("connections", "test", "--host", "h"), "there is nothing to test", "a name or --id, or --type"),
     ((*TEST, "--timeout", "0"), "timeout must be more than 0 and at most 300 seconds", "--timeout 10"),
     ((*TEST, "--timeout", "300.1"), "timeout must be more than 0 and at most 300 seconds", "--timeout 10"),
     ((*TEST, "--timeout", "nan"), "--timeout must be a number of seconds", "--timeout 2.5"),

@@ -42,6 +42,21 @@ STORIES = {
         "connections test --name nobody",
         f"connections get --name {'x' * 1500}",
     ],
+    "names and ids as words": [
+        f"{PG} --name Prod",
+        f"{PG} --name 'full prod'",
+        f"{PG} --name 1",
+        f"{STORE[: -len('public')]}public --name 'd 1'",
+        *(f"connections {verb} PROD" for verb in ("get", "usages", "catalogs", "schemas", "tables", "test")),
+        "connections update prod --host db.example.com --password other",
+        *("connections get 2", "connections get 1", "connections get --id 1", "connections get --name 1"),
+        *("connections get 4", "connections get 03", "connections get pro", "connections get full prod"),
+        *("connections get --name full prod", "connections update full prod --host x", "connections get --id 1 prod"),
+        *("connections get prod a b c", "connections get", "connections delete --id 1 --name prod"),
+        *("datastores get 'D 1'", "datastores update 'd 1' --name 'd 2' --schema t", "datastores verify 'D 2'"),
+        *("datastores get 'd 1'", "datastores delete 'd 2' --dry-run", "datastores delete 'd 2'"),
+        *("connections delete 'full prod' --dry-run", "connections delete 'full prod'", "connections get 'full prod'"),
+    ],
     "names that are hard to carry": [
         *(
             f"{PG} --name {shlex.quote(name)}"

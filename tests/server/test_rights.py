@@ -50,6 +50,7 @@ def records(admin, made, fresh, token_of):
         operation = admin("POST", "/operations/run", {"type": "sync", "datastore_id": datastore["id"]}).json
         user = admin("POST", "/users", {"name": fresh(), "role": "Member"}).json
         return {
+            "names": {"connections": made()["name"], "datastores": datastore["name"], "users": user["name"]},
             "connection_id": made()["id"],
             "datastore_id": datastore["id"],
             "enrichment_id": datastore["id"],
@@ -92,12 +93,16 @@ def body_of(shape, found):
 def request_of(method, path, found):
     """Return method, path and body of a request that a route would obey."""
     address = re.sub(r"\{(\w+)\}", lambda match: str(found[match[1]]), path).removeprefix("/api")
+    if "by-name" in path:
+        address += f"?name={found['names'][address.split('/')[1]]}"
     asked = DOCUMENT["paths"][path][method].get("requestBody")
     if asked is None:
         return method.upper(), address, None
     shape = asked["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     body = body_of(shape, found)
-    if shape in {"Bulk", "Validate"} and "{connection_id}" in path:
+    if shape in {"Bulk", "Validate"} and path.removeprefix("/api/connections/").startswith(
+        ("{connection_id}", "by-name")
+    ):
         body = {name: value for name, value in body.items() if name != "connection"}
     return method.upper(), address, body
 

@@ -93,6 +93,8 @@ def foreign(asked: Asked, ask: Callable[[Asked], Answer]) -> Answer:
     """Answer as servers do that know the published API alone, as its contract has it."""
     if asked.method == "PATCH":
         return _as(405, {"detail": "Method Not Allowed"})
+    if "/by-name" in asked.path:
+        return _as(422, {"detail": [{"loc": ["path", "id"], "msg": "Input should be a valid integer"}]})
     if re.search(r"/\d+/test$", asked.path) and asked.body and not {"name", "type"} <= asked.body.keys():
         return _as(422, {"detail": [{"loc": ["body", "name"], "msg": "Field required", "type": "missing"}]})
     unknown = {"dry_run", "test", "name_exact", "connection_id", "database", "schema"}

@@ -9,6 +9,7 @@ import click
 
 from qualytics.cli import _output as output
 from qualytics.cli._call import current
+from qualytics.cli._records import require_no_stray_words
 from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ class Command(_Helpful):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options, and raise UsageError when words are left over."""
         try:
+            given = tuple(args)
             rest = super().parse_args(ctx, args)
         except click.UsageError as exc:
             exc.ctx = exc.ctx or ctx  # the parser does not know it; hints name the command
             raise
-        if rest and not ctx.resilient_parsing:
-            many = f"{len(rest)} words belong" if len(rest) > 1 else "1 word belongs"
-            raise UsageError(f"{many} to no option", "put a value with spaces in quotes, as in --name 'Production DB'")
+        if not ctx.resilient_parsing:
+            require_no_stray_words(self, ctx.params, given, rest)
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:

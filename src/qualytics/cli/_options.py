@@ -9,6 +9,7 @@ import click
 
 from qualytics.cli._kinds import OneOf, Seconds, SecretText, Text, Whole
 from qualytics.cli._output import FORMATS, WHOLE, Format
+from qualytics.cli._records import RecordArgument
 from qualytics.cli._values import STDIN_FIELDS
 from qualytics.client import default_format
 from qualytics.fields import BY_NAME, CREATE, FIELDS, INLINE, PARAMETER_OPTIONS, TEST, UPDATE, Field
@@ -126,9 +127,40 @@ def name_option(text: str, name: str = "name") -> Command:
     return click.option("--name", name, type=Text(), help=text)
 
 
-def record_options(id_text: str, name_text: str, name: str = "name") -> Callable[[Command], Command]:
-    """Return a decorator that adds --id and --name, one of which says which record is meant; see `_values.choose`."""
-    return all_of(id_option(id_text), name_option(name_text, name))
+def record_options(
+    noun: str,
+    action: str = "",
+    *,
+    part: str = "connections",
+    name: str | None = "name",
+    listing: str | None = None,
+    is_needed: bool = True,
+) -> Callable[[Command], Command]:
+    """Return a decorator that adds [NAME|ID], --id and --name to a command, which gets the one given as `record`.
+
+    `part` of the client holds the records. `name` is the parameter of --name, None where that means something else.
+    """
+    argument = RecordArgument(part, name)
+    shown = listing or f"qualytics {part} list"
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def chosen(*args: Any, **values: Any) -> Any:
+            return command(*args, record=argument.choose(values, shown, is_needed=is_needed), **values)
+
+        to_do = f" to {action}" if action else ""
+        names = [name_option(f"{noun} name.", name)] if name else []
+        return all_of(_argument(argument), id_option(f"{noun} ID{to_do}."), *names)(chosen)
+
+    return decorate
+
+
+def _argument(argument: click.Argument) -> Command:
+    def decorate(command: Command) -> Command:
+        command.__dict__.setdefault("__click_params__", []).append(argument)
+        return command
+
+    return decorate
 
 
 def timeout_option() -> Command:

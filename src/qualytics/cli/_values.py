@@ -14,7 +14,7 @@ from qualytics.fields import BY_NAME, MAX_SECRET, PARAMETER_OPTIONS, Field
 from qualytics.secret import References, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import click
 
@@ -58,20 +58,6 @@ def collect(ctx: click.Context, options: dict[str, Any], table: Mapping[str, Fie
     secrets = [Secret(value) for name, value in fields.items() if table[name].is_secret]
     call.remember(secrets, (value for name, value in fields.items() if not table[name].is_secret))
     return fields
-
-
-def choose(
-    record_id: int | None, name: str | None, find: Callable[[str], int], listing: str = "qualytics connections list"
-) -> int:
-    """Return the id that --id or --name means; `listing` is the command that shows both.
-
-    Raises:
-        UsageError: both or neither are given.
-
-    """
-    if (record_id is None) == (name is None):
-        raise UsageError("give either --id or --name, not both", f"{listing} shows ids and names")
-    return record_id if record_id is not None else find(str(name))
 
 
 def read_env_file(path: str) -> dict[str, str]:

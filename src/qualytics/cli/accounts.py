@@ -11,7 +11,7 @@ from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._notes import note_store
-from qualytics.cli._values import choose, collect
+from qualytics.cli._values import collect
 from qualytics.client import connect
 from qualytics.errors import UsageError
 from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS
@@ -65,13 +65,13 @@ _login_options = options.all_of(
     click.option("--subject", type=Text(), help="Who the user is to that provider: the claim sub."),
 )
 _email = click.option("--email", type=Text(), help="Email address.")
-_id_and_name = options.record_options("ID.", "Name.")
 
 
 def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_options: Callable[..., Any]) -> None:
     listing = f"qualytics {group.name} list"
     noun = "user" if kind == _USER else "service account"
     known = "ada" if kind == _USER else "robot"
+    which = options.record_options(f"{noun[0].upper()}{noun[1:]}", part="users", listing=listing)
     unsettable = tuple(_UNSET) if kind == _USER else ("email",)
 
     @group.command(help=helps["create"])
@@ -91,7 +91,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @options.examples(
         f"{group.name} update --name {known} --role manager", f"{group.name} update --name {known} --unset email"
     )
-    @_id_and_name
+    @which
     @click.option("--new-name", type=Text(), help="New name.")
     @_role_option()
     @_email
@@ -99,8 +99,8 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @click.option("--unset", multiple=True, type=OneOf(unsettable), metavar="FIELD", help="Unset a field.")
     @options.common_options()
     @click.pass_context
-    def update(ctx: click.Context, /, *, form: output.Format, **values: Any) -> None:
-        _update(ctx, listing, form, values)
+    def update(ctx: click.Context, /, *, record: int | str, form: output.Format, **values: Any) -> None:
+        _update(ctx, record, form, values)
 
     @group.command("list", help=f"List {noun}s.")
     @options.examples(f"{group.name} list", f"{group.name} list --name {known} --format json")
@@ -114,21 +114,21 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
 
     @group.command(help=f"Show a {noun}, by --id or --name.")
     @options.examples(f"{group.name} get --name {known}")
-    @_id_and_name
+    @which
     @options.common_options()
-    def get(*, record_id: int | None, name: str | None, form: output.Format) -> None:
+    def get(*, record: int | str, form: output.Format) -> None:
         with connect() as client:
             note_store(client)
-            output.write_document(client.users.get(choose(record_id, name, client.users.find, listing)), form)
+            output.write_document(client.users.get(record), form)
 
     @group.command(help=f"Delete a {noun}, by --id or --name, and every token of that {noun}.")
     @options.examples(f"{group.name} delete --name {known}")
-    @_id_and_name
+    @which
     @options.common_options()
-    def delete(*, record_id: int | None, name: str | None, form: output.Format) -> None:
+    def delete(*, record: int | str, form: output.Format) -> None:
         with connect() as client:
             note_store(client)
-            output.write_document(client.users.delete(choose(record_id, name, client.users.find, listing)), form)
+            output.write_document(client.users.delete(record), form)
 
 
 def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str, Any]) -> None:
@@ -150,16 +150,14 @@ def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str
         output.say(options.SHOWN_ONCE)
 
 
-def _update(ctx: click.Context, listing: str, form: output.Format, values: dict[str, Any]) -> None:
-    record_id, name = values.pop("record_id"), values.pop("name")
+def _update(ctx: click.Context, record: int | str, form: output.Format, values: dict[str, Any]) -> None:
     unset = [field for word in values.pop("unset") for field in _UNSET[word]]
     fields = _fields(ctx, {**values, "name": values.pop("new_name")})
     if both := [field for field in unset if field in fields]:
         raise UsageError(f"{both[0]} is both given and unset", "drop one of the two")
     with connect() as client:
         note_store(client)
-        user_id = choose(record_id, name, client.users.find, listing)
-        output.write_document(client.users.update(user_id, fields | dict.fromkeys(unset)), form)
+        output.write_document(client.users.update(record, fields | dict.fromkeys(unset)), form)
 
 
 def _fields(ctx: click.Context, values: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._notes import note_ssl_mode
-from qualytics.cli._values import choose, collect, unset_fields
+from qualytics.cli._records import shown
+from qualytics.cli._values import collect, unset_fields
 from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError
 from qualytics.fields import CREATE, TEST, UPDATE
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.group(cls=SuggestingGroup)
 @options.examples(
     "connections create --type postgresql --name prod --host db.example.com --username app --password '${DB_PASSWORD}'",
-    "connections test --name prod",
+    "connections test prod",
     "connections list --type postgresql,snowflake",
 )
 def group() -> None:
@@ -68,12 +69,12 @@ def create(
 
 @group.command()
 @options.examples(
-    "connections update --id 1 --password '${NEW_PASSWORD}'",
+    "connections update prod --password '${NEW_PASSWORD}'",
     "connections update --id 1 --name 'Production DB' --port 5432 --dry-run",
     """connections update --id 1 --parameters '{"ssl_mode": "require"}' --test""",
     "connections update --id 1 --unset jdbc_fetch_size",
 )
-@options.id_option("Connection ID to update.", required=True)
+@options.record_options("Connection", "update", name=None)
 @options.field_options(UPDATE)
 @options.unset_option(options.UNSETTABLE)
 @click.option("--dry-run", is_flag=True, help="Print the connection as it would become; store nothing.")
@@ -86,7 +87,7 @@ def update(
     ctx: click.Context,
     /,
     *,
-    record_id: int,
+    record: int | str,
     unset: tuple[str, ...],
     dry_run: bool,
     run_test: bool,
@@ -101,7 +102,7 @@ def update(
     fields |= unset_fields(unset, fields, options.UNSETTABLE)
     with connect() as client:
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
-        document = client.connections.update(record_id, fields, **how)
+        document = client.connections.update(record, fields, **how)
         output.write_document(document, form)
         warn(client.connections.warnings)
 
@@ -109,18 +110,17 @@ def update(
 @group.command()
 @options.examples(
     "connections get --id 1",
-    "connections get --name prod --format json",
+    "connections get prod --format json",
 )
-@options.record_options("Connection ID.", "Connection name.")
+@options.record_options("Connection")
 @options.common_options()
-def get(*, record_id: int | None, name: str | None, form: output.Format) -> None:
+def get(*, record: int | str, form: output.Format) -> None:
     """Retrieve a connection by ID or name. Secrets are masked in the response.
 
     Specify either --id or --name, not both.
     """
     with connect() as client:
-        connection_id = choose(record_id, name, client.connections.find)
-        output.write_document(client.connections.get(connection_id), form)
+        output.write_document(client.connections.get(record), form)
 
 
 @group.command("list")
@@ -153,30 +153,29 @@ def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, 
 @group.command()
 @options.examples(
     "connections delete --id 1",
-    "connections delete --name prod --dry-run",
+    "connections delete prod --dry-run",
 )
-@options.record_options("Connection ID to delete.", "Connection name.")
+@options.record_options("Connection", "delete")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
-def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: output.Format) -> None:
+def delete(*, record: int | str, dry_run: bool, form: output.Format) -> None:
     """Delete a connection, by --id or --name.
 
     Deletion fails with a 409 error if datastores still reference this connection. Remove or reassign those
     datastores first.
     """
     with connect() as client:
-        connection_id = choose(record_id, name, client.connections.find)
-        output.write_document(client.connections.delete(connection_id, dry_run=dry_run), form)
+        output.write_document(client.connections.delete(record, dry_run=dry_run), form)
 
 
 @group.command()
 @options.examples(
-    "connections test --name prod",
+    "connections test prod",
     "connections test --id 1 --password '${NEW_PASSWORD}'",
-    "connections test --name prod --database sales --timeout 30",
+    "connections test prod --database sales --timeout 30",
     "connections test --type sqlite --uri ./sales.sqlite",
 )
-@options.record_options("Connection ID to test.", "Connection name.", "record_name")
+@options.record_options("Connection", "test", name="record_name", is_needed=False)
 @options.field_options(TEST)
 @options.timeout_option()
 @options.place_options()
@@ -186,8 +185,7 @@ def test(
     ctx: click.Context,
     /,
     *,
-    record_id: int | None,
-    record_name: str | None,
+    record: int | str | None,
     timeout_s: float | None,
     form: output.Format,
     **values: Any,
@@ -196,22 +194,20 @@ def test(
 
     With --type instead of --id or --name: test settings that are not stored.
     """
-    is_stored = record_id is not None or record_name is not None
-    if is_stored and values["type"] is not None:
-        raise UsageError("--type is for settings that are not stored", "leave out --type, or --id and --name")
-    if not is_stored and values["type"] is None:
-        raise UsageError("there is nothing to test", "give --id or --name, or --type with settings")
+    if record is not None and values["type"] is not None:
+        raise UsageError("--type is for settings that are not stored", "leave out --type, or the name and --id")
+    if record is None and values["type"] is None:
+        raise UsageError("there is nothing to test", "give a name or --id, or --type with settings")
     scope = _scope(values)
     fields = collect(ctx, values)
     with connect() as client:
-        if not is_stored:
+        if record is None:
             note_ssl_mode(client, lambda: fields)
             what, report = "the test", client.connections.test_unsaved(fields, timeout_s=timeout_s, scope=scope)
         else:
-            connection_id = choose(record_id, record_name, client.connections.find)
-            note_ssl_mode(client, lambda: client.connections.get(connection_id), fields)
-            what = f"the test of connection {connection_id}"
-            report = client.connections.test(connection_id, fields, timeout_s=timeout_s, scope=scope)
+            note_ssl_mode(client, lambda: client.connections.get(record), fields)
+            what = f"the test of connection {shown(record)}"
+            report = client.connections.test(record, fields, timeout_s=timeout_s, scope=scope)
     show_report(ctx, what, report, form)
 
 
@@ -233,16 +229,15 @@ def types(*, name: str | None, form: output.Format) -> None:
 
 @group.command()
 @options.examples(
-    "connections usages --name sales",
+    "connections usages sales",
     "connections usages --id 2 --format json",
 )
-@options.record_options("Connection ID.", "Connection name.")
+@options.record_options("Connection")
 @options.common_options()
-def usages(*, record_id: int | None, name: str | None, form: output.Format) -> None:
+def usages(*, record: int | str, form: output.Format) -> None:
     """List the datastores that use a connection."""
     with connect() as client:
-        connection_id = choose(record_id, name, client.connections.find)
-        output.write_list(client.connections.usages(connection_id), form)
+        output.write_list(client.connections.usages(record), form)
 
 
 for command in discovery.COMMANDS:

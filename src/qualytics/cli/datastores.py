@@ -11,7 +11,8 @@ from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
 from qualytics.cli._notes import note_ssl_mode
-from qualytics.cli._values import choose, collect, unset_fields
+from qualytics.cli._records import shown
+from qualytics.cli._values import collect, unset_fields
 from qualytics.cli.connections import show_report, warn
 from qualytics.client import connect, preview_datastore
 from qualytics.errors import UsageError
@@ -86,18 +87,18 @@ def create(ctx: click.Context, /, *, dry_run: bool, form: output.Format, **value
     "datastores update --id 1 --name orders-2026 --description 'Orders of the shop'",
     "datastores update --id 1 --unset description --dry-run",
 )
-@options.id_option("Datastore ID to update.", required=True)
+@options.record_options("Datastore", "update", part="datastores", name=None)
 @click.option("--name", "-n", type=Text(), help="New datastore name.")
 @_place_options
 @options.unset_option(_UNSETTABLE)
 @click.option("--dry-run", is_flag=True, help="Print the datastore as it would become; store nothing.")
 @options.common_options()
-def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: output.Format, **values: Any) -> None:
+def update(*, record: int | str, unset: tuple[str, ...], dry_run: bool, form: output.Format, **values: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
     fields = _fields(values)
     fields |= unset_fields(unset, fields, _UNSETTABLE)
     with connect() as client:
-        document = client.datastores.update(record_id, _with_id(client, fields), dry_run=dry_run)
+        document = client.datastores.update(record, _with_id(client, fields), dry_run=dry_run)
         output.write_document(document, form)
         warn(client.datastores.warnings)
 
@@ -107,13 +108,12 @@ def update(*, record_id: int, unset: tuple[str, ...], dry_run: bool, form: outpu
     "datastores get --id 1",
     "datastores get --name orders --format json",
 )
-@options.record_options("Datastore ID.", "Datastore name.")
+@options.record_options("Datastore", part="datastores")
 @options.common_options()
-def get(*, record_id: int | None, name: str | None, form: output.Format) -> None:
+def get(*, record: int | str, form: output.Format) -> None:
     """Show a datastore by ID or name."""
     with connect() as client:
-        datastore_id = _chosen(client, record_id, name)
-        output.write_document(client.datastores.get(datastore_id), form)
+        output.write_document(client.datastores.get(record), form)
 
 
 @group.command("list")
@@ -135,14 +135,13 @@ def list_(*, name: str | None, connection_id: int | None, form: output.Format) -
     "datastores delete --id 1",
     "datastores delete --name orders --dry-run",
 )
-@options.record_options("Datastore ID to delete.", "Datastore name.")
+@options.record_options("Datastore", "delete", part="datastores")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
 @options.common_options()
-def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: output.Format) -> None:
+def delete(*, record: int | str, dry_run: bool, form: output.Format) -> None:
     """Delete a datastore; its connection stays."""
     with connect() as client:
-        datastore_id = _chosen(client, record_id, name)
-        output.write_document(client.datastores.delete(datastore_id, dry_run=dry_run), form)
+        output.write_document(client.datastores.delete(record, dry_run=dry_run), form)
 
 
 @group.command()
@@ -150,23 +149,16 @@ def delete(*, record_id: int | None, name: str | None, dry_run: bool, form: outp
     "datastores verify --name orders",
     "datastores verify --id 1 --timeout 30",
 )
-@options.record_options("Datastore ID to verify.", "Datastore name.")
+@options.record_options("Datastore", "verify", part="datastores")
 @options.timeout_option()
 @options.common_options()
 @click.pass_context
-def verify(
-    ctx: click.Context, *, record_id: int | None, name: str | None, timeout_s: float | None, form: output.Format
-) -> None:
+def verify(ctx: click.Context, *, record: int | str, timeout_s: float | None, form: output.Format) -> None:
     """Test the connection of a datastore with its database and schema."""
     with connect() as client:
-        datastore_id = _chosen(client, record_id, name)
-        note_ssl_mode(client, lambda: client.connections.get(client.datastores.get(datastore_id)["connection_id"]))
-        report = client.datastores.verify(datastore_id, timeout_s=timeout_s)
-    show_report(ctx, f"the verification of datastore {datastore_id}", report, form)
-
-
-def _chosen(client: Client, record_id: int | None, name: str | None) -> int:
-    return choose(record_id, name, client.datastores.find, "qualytics datastores list")
+        note_ssl_mode(client, lambda: client.connections.get(client.datastores.get(record)["connection_id"]))
+        report = client.datastores.verify(record, timeout_s=timeout_s)
+    show_report(ctx, f"the verification of datastore {shown(record)}", report, form)
 
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:

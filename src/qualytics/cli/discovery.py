@@ -12,7 +12,6 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text, Whole
-from qualytics.cli._values import choose
 from qualytics.client import connect
 from qualytics.client import explain as explain_message
 from qualytics.errors import UsageError
@@ -27,31 +26,27 @@ _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to lo
 @options.examples(
     "connections catalogs --name prod",
 )
-@options.record_options("Connection ID.", "Connection name.")
+@options.record_options("Connection")
 @options.timeout_option()
 @options.common_options()
-def catalogs(*, record_id: int | None, name: str | None, timeout_s: float | None, form: output.Format) -> None:
+def catalogs(*, record: int | str, timeout_s: float | None, form: output.Format) -> None:
     """List the catalogs (databases) that a connection can see, and which of them are datastores."""
     with connect() as client:
-        connection_id = choose(record_id, name, client.connections.find)
-        _write(client.discovery.catalogs(connection_id, timeout_s=timeout_s), form)
+        _write(client.discovery.catalogs(record, timeout_s=timeout_s), form)
 
 
 @click.command(cls=Command)
 @options.examples(
     "connections schemas --name prod --catalog sales",
 )
-@options.record_options("Connection ID.", "Connection name.")
+@options.record_options("Connection")
 @_catalog
 @options.timeout_option()
 @options.common_options()
-def schemas(
-    *, record_id: int | None, name: str | None, catalog: str | None, timeout_s: float | None, form: output.Format
-) -> None:
+def schemas(*, record: int | str, catalog: str | None, timeout_s: float | None, form: output.Format) -> None:
     """List the schemas of a catalog, and which of them are datastores."""
     with connect() as client:
-        connection_id = choose(record_id, name, client.connections.find)
-        _write(client.discovery.schemas(connection_id, catalog=catalog, timeout_s=timeout_s), form)
+        _write(client.discovery.schemas(record, catalog=catalog, timeout_s=timeout_s), form)
 
 
 @click.command(cls=Command)
@@ -60,7 +55,7 @@ def schemas(
     "connections tables --name prod --catalog sales --schema public",
     "connections tables --name sales --prefix ord --limit 20",
 )
-@options.record_options("Connection ID.", "Connection name.")
+@options.record_options("Connection")
 @_catalog
 @click.option("--schema", type=Text(), help="Schema to look into.")
 @click.option("--prefix", type=Text(), help="What names begin with; of an object store, the folder.")
@@ -70,8 +65,7 @@ def schemas(
 @options.common_options()
 def tables(
     *,
-    record_id: int | None,
-    name: str | None,
+    record: int | str,
     catalog: str | None,
     schema: str | None,
     timeout_s: float | None,
@@ -84,8 +78,7 @@ def tables(
     """
     listing = Listing("tables", page["prefix"] or "", _offset(page["after"]), page["limit"])
     with connect() as client:
-        connection_id = choose(record_id, name, client.connections.find)
-        document = client.discovery.tables(connection_id, listing, catalog=catalog, schema=schema, timeout_s=timeout_s)
+        document = client.discovery.tables(record, listing, catalog=catalog, schema=schema, timeout_s=timeout_s)
         output.write_document(document, form)
 
 

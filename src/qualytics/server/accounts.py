@@ -9,7 +9,7 @@ from litestar.params import Parameter
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
-from qualytics.server.parameters import AnyRequest, DryRun, Page, Reply, Size, Text
+from qualytics.server.parameters import AnyRequest, DryRun, Page, Reply, Size, Text, record_of, with_names
 from qualytics.server.runtime import opened
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
@@ -47,10 +47,10 @@ def get_me(request: AnyRequest) -> Reply:
 
 
 @get("/users/{user_id:int}", sync_to_thread=True, opt={"reply": "User", "right": SEE_USERS})
-def get_user(request: AnyRequest, user_id: int) -> Reply:
+def get_user(request: AnyRequest) -> Reply:
     """Return a user; the ETag is its version."""
     with opened(request) as context:
-        return bodies.reply(Users(context).get(user_id))
+        return bodies.reply(Users(context).get(record_of(request)))
 
 
 @put(
@@ -58,9 +58,9 @@ def get_user(request: AnyRequest, user_id: int) -> Reply:
     sync_to_thread=True,
     opt={"body": "UserPut", "reply": "User", "right": USERS, "versioned": True},
 )
-def put_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
+def put_user(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a user: what is absent stays, null clears an address or a link but keeps the password."""
-    return _changed(request, user_id, body, Users.replace, dry_run=dry_run)
+    return _changed(request, body, Users.replace, dry_run=dry_run)
 
 
 @patch(
@@ -68,17 +68,15 @@ def put_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = F
     sync_to_thread=True,
     opt={"body": "UserPatch", "reply": "User", "right": USERS, "versioned": True},
 )
-def patch_user(request: AnyRequest, user_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
+def patch_user(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a user as a JSON merge patch does: null clears, the password included."""
-    return _changed(request, user_id, body, Users.update, dry_run=dry_run)
+    return _changed(request, body, Users.update, dry_run=dry_run)
 
 
-def _changed(
-    request: AnyRequest, user_id: int, body: bytes, verb: Callable[..., dict[str, Any]], *, dry_run: bool
-) -> Reply:
-    version, given = bodies.version_of(request), bodies.fields(request, body)
+def _changed(request: AnyRequest, body: bytes, verb: Callable[..., dict[str, Any]], *, dry_run: bool) -> Reply:
+    record, version, given = record_of(request), bodies.version_of(request), bodies.fields(request, body)
     with opened(request) as context:
-        return bodies.reply(verb(Users(context), user_id, given, version=version, dry_run=dry_run))
+        return bodies.reply(verb(Users(context), record, given, version=version, dry_run=dry_run))
 
 
 @delete(
@@ -87,11 +85,11 @@ def _changed(
     status_code=200,
     opt={"reply": "Deleted", "right": USERS, "versioned": True},
 )
-def delete_user(request: AnyRequest, user_id: int, dry_run: DryRun = False) -> Reply:
+def delete_user(request: AnyRequest, dry_run: DryRun = False) -> Reply:
     """Delete a user, and with them every token of theirs."""
-    version = bodies.version_of(request)
+    record, version = record_of(request), bodies.version_of(request)
     with opened(request) as context:
-        return bodies.deleted(request, Users(context).delete(user_id, version=version, dry_run=dry_run))
+        return bodies.deleted(request, Users(context).delete(record, version=version, dry_run=dry_run))
 
 
 @get("/user-tokens", sync_to_thread=True, opt={"reply": "TokenPage", "right": OWN_TOKENS})
@@ -148,6 +146,6 @@ def delete_token(request: AnyRequest, token_id: int, dry_run: DryRun = False) ->
 
 
 ROUTES: list[Callable[..., Any]] = [
-    *(list_users, create_user, get_me, get_user, put_user, patch_user, delete_user),
+    *with_names([list_users, create_user, get_me, get_user, put_user, patch_user, delete_user]),
     *(list_tokens, create_token, get_token, put_token, delete_token),
 ]

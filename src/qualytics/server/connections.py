@@ -20,7 +20,9 @@ from qualytics.server.parameters import (
     Text,
     Types,
     order,
+    record_of,
     types_of,
+    with_names,
 )
 from qualytics.server.runtime import answer, opened
 from qualytics.service.connections.explain import explain
@@ -83,10 +85,10 @@ async def create_connection(
 
 
 @get("/connections/{connection_id:int}", sync_to_thread=True, opt={"reply": "Connection", "right": READ})
-def get_connection(request: AnyRequest, connection_id: int) -> Reply:
+def get_connection(request: AnyRequest) -> Reply:
     """Return a connection; its ETag is its version."""
     with opened(request) as context:
-        return bodies.reply(Connections(context).get(connection_id))
+        return bodies.reply(Connections(context).get(record_of(request)))
 
 
 @put(
@@ -95,7 +97,6 @@ def get_connection(request: AnyRequest, connection_id: int) -> Reply:
 )
 async def put_connection(
     request: AnyRequest,
-    connection_id: int,
     body: bytes,
     test: bool = False,
     dry_run: DryRun = False,
@@ -105,7 +106,7 @@ async def put_connection(
 ) -> Reply:
     """Change a connection: what is absent stays, null clears a field but keeps a secret, parameters merge by key."""
     how = {"test": test, "dry_run": dry_run, "timeout_s": timeout_s, "scope": Scope(database, schema)}
-    return await _changed(request, Connections.replace, connection_id, body, **how)
+    return await _changed(request, Connections.replace, body, **how)
 
 
 @patch(
@@ -114,7 +115,6 @@ async def put_connection(
 )
 async def patch_connection(
     request: AnyRequest,
-    connection_id: int,
     body: bytes,
     test: bool = False,
     dry_run: DryRun = False,
@@ -124,17 +124,16 @@ async def patch_connection(
 ) -> Reply:
     """Change a connection as a JSON merge patch does: null clears, secrets included."""
     how = {"test": test, "dry_run": dry_run, "timeout_s": timeout_s, "scope": Scope(database, schema)}
-    return await _changed(request, Connections.update, connection_id, body, **how)
+    return await _changed(request, Connections.update, body, **how)
 
 
-async def _changed(
-    request: AnyRequest, verb: Callable[..., dict[str, Any]], connection_id: int, body: bytes, **how: Any
-) -> Reply:
-    given, version = await bodies.read(request, body), bodies.version_of(request)
+async def _changed(request: AnyRequest, verb: Callable[..., dict[str, Any]], body: bytes, **how: Any) -> Reply:
+    record, version = record_of(request), bodies.version_of(request)
+    given = await bodies.read(request, body)
 
     def work(context: Context) -> Reply:
         service = Connections(context)
-        document = verb(service, connection_id, given, version=version, **how)
+        document = verb(service, record, given, version=version, **how)
         return bodies.reply(document, warnings=service.warnings)
 
     return await answer(request, work, is_test=how["test"])
@@ -146,18 +145,18 @@ async def _changed(
     status_code=200,
     opt={"reply": "Deleted", "right": WRITE, "versioned": True},
 )
-def delete_connection(request: AnyRequest, connection_id: int, dry_run: DryRun = False) -> Reply:
+def delete_connection(request: AnyRequest, dry_run: DryRun = False) -> Reply:
     """Delete a connection that nothing uses."""
-    version = bodies.version_of(request)
+    record, version = record_of(request), bodies.version_of(request)
     with opened(request) as context:
-        return bodies.deleted(request, Connections(context).delete(connection_id, version=version, dry_run=dry_run))
+        return bodies.deleted(request, Connections(context).delete(record, version=version, dry_run=dry_run))
 
 
 @get("/connections/{connection_id:int}/history", sync_to_thread=True, opt={"reply": "History", "right": READ})
-def get_history(request: AnyRequest, connection_id: int) -> Reply:
+def get_history(request: AnyRequest) -> Reply:
     """Return who changed a connection, when, and the names of what changed."""
     with opened(request) as context:
-        return bodies.reply(Connections(context).history(connection_id))
+        return bodies.reply(Connections(context).history(record_of(request)))
 
 
 @post("/connections/test", status_code=200, opt={"body": "ConnectionCreate", "reply": "TestReport", "right": TEST})
@@ -180,17 +179,17 @@ async def try_unsaved(
 )
 async def try_connection(
     request: AnyRequest,
-    connection_id: int,
     body: bytes,
     timeout_s: Seconds = None,
     database: Text = None,
     schema: Text = None,
 ) -> Reply:
     """Test a connection, with the fields of the body in place of stored ones; a test that ran answers 200."""
-    given, scope = await bodies.read(request, body), Scope(database, schema)
+    record, scope = record_of(request), Scope(database, schema)
+    given = await bodies.read(request, body)
 
     def work(context: Context) -> Reply:
-        return bodies.reply(Connections(context).test(connection_id, given, timeout_s=timeout_s, scope=scope))
+        return bodies.reply(Connections(context).test(record, given, timeout_s=timeout_s, scope=scope))
 
     return await answer(request, work, is_test=True)
 
@@ -207,7 +206,9 @@ async def explain_message(request: AnyRequest, body: bytes) -> Reply:
     return await answer(request, work)
 
 
-ROUTES: list[Callable[..., Any]] = [
-    *(list_connections, create_connection, get_connection, put_connection, patch_connection),
-    *(delete_connection, get_history, try_unsaved, try_connection, explain_message),
-]
+ROUTES: list[Callable[..., Any]] = with_names(
+    [
+        *(list_connections, create_connection, get_connection, put_connection, patch_connection),
+        *(delete_connection, get_history, try_unsaved, try_connection, explain_message),
+    ]
+)

@@ -25,7 +25,9 @@ from qualytics.server.parameters import (
     Size,
     Text,
     order,
+    record_of,
     types_of,
+    with_names,
 )
 from qualytics.server.runtime import answer, opened, runtime_of
 from qualytics.service.context import Context
@@ -95,11 +97,11 @@ async def create_datastore(request: AnyRequest, body: bytes) -> Reply:
 
 
 @get("/datastores/{datastore_id:int}", sync_to_thread=True, opt={"reply": "Datastore", "right": READ})
-def get_datastore(request: AnyRequest, datastore_id: int) -> Reply:
+def get_datastore(request: AnyRequest) -> Reply:
     """Return a datastore; its ETag is its version."""
     with opened(request) as context:
         service = service_of(context)
-        return _reply(service, service.get(datastore_id))
+        return _reply(service, service.get(record_of(request)))
 
 
 @put(
@@ -107,9 +109,11 @@ def get_datastore(request: AnyRequest, datastore_id: int) -> Reply:
     sync_to_thread=True,
     opt={"body": "DatastorePut", "reply": "Datastore", "right": WRITE, "versioned": True},
 )
-def put_datastore(request: AnyRequest, datastore_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
+def put_datastore(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a datastore: what is absent stays, and what a datastore does not have is ignored."""
-    return change(request, datastore_id, _renamed(bodies.fields(request, body)), Datastores.replace, dry_run=dry_run)
+    return change(
+        request, record_of(request), _renamed(bodies.fields(request, body)), Datastores.replace, dry_run=dry_run
+    )
 
 
 @patch(
@@ -117,9 +121,9 @@ def put_datastore(request: AnyRequest, datastore_id: int, body: bytes, dry_run: 
     sync_to_thread=True,
     opt={"body": "DatastorePatch", "reply": "Datastore", "right": WRITE, "versioned": True},
 )
-def patch_datastore(request: AnyRequest, datastore_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
+def patch_datastore(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
     """Change a datastore as a JSON merge patch does: null clears."""
-    return change(request, datastore_id, bodies.fields(request, body), dry_run=dry_run)
+    return change(request, record_of(request), bodies.fields(request, body), dry_run=dry_run)
 
 
 @delete(
@@ -128,11 +132,11 @@ def patch_datastore(request: AnyRequest, datastore_id: int, body: bytes, dry_run
     status_code=200,
     opt={"reply": "Deleted", "right": WRITE, "versioned": True},
 )
-def delete_datastore(request: AnyRequest, datastore_id: int, dry_run: DryRun = False) -> Reply:
+def delete_datastore(request: AnyRequest, dry_run: DryRun = False) -> Reply:
     """Delete a datastore; its connection stays."""
-    version = bodies.version_of(request)
+    record, version = record_of(request), bodies.version_of(request)
     with opened(request) as context:
-        return bodies.deleted(request, service_of(context).delete(datastore_id, version=version, dry_run=dry_run))
+        return bodies.deleted(request, service_of(context).delete(record, version=version, dry_run=dry_run))
 
 
 @post("/datastores/connection", status_code=204, opt={"body": "DatastoreCreate", "reply": None, "right": TEST})
@@ -149,11 +153,12 @@ async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = N
 
 
 @post("/datastores/{datastore_id:int}/connection", status_code=200, opt={"reply": "TestReport", "right": TEST})
-async def verify_datastore(request: AnyRequest, datastore_id: int, timeout_s: Seconds = None) -> Reply:
+async def verify_datastore(request: AnyRequest, timeout_s: Seconds = None) -> Reply:
     """Test a datastore's connection with its database and schema; a test that ran answers 200."""
+    record = record_of(request)
 
     def work(context: Context) -> Reply:
-        return bodies.reply(service_of(context).verify(datastore_id, timeout_s=timeout_s))
+        return bodies.reply(service_of(context).verify(record, timeout_s=timeout_s))
 
     return await answer(request, work, is_test=True)
 
@@ -171,18 +176,18 @@ async def validate_unsaved(request: AnyRequest, body: bytes, timeout_s: Seconds 
     status_code=200,
     opt={"body": "Validate", "reply": "Validated", "right": TEST},
 )
-async def validate_stored(request: AnyRequest, connection_id: int, body: bytes, timeout_s: Seconds = None) -> Reply:
+async def validate_stored(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Say of up to 50 schemas whether datastores on a connection could read them."""
-    return await _validated(request, body, timeout_s, connection_id)
+    return await _validated(request, body, timeout_s, record_of(request))
 
 
 async def _validated(
-    request: AnyRequest, body: bytes, timeout_s: float | None, connection_id: int | None = None
+    request: AnyRequest, body: bytes, timeout_s: float | None, record: int | str | None = None
 ) -> Reply:
     given = await bodies.read(request, body)
 
     def work() -> Reply:
-        return bodies.reply(bulk.validate(partial(opened, request), given, connection_id, timeout_s=timeout_s))
+        return bodies.reply(bulk.validate(partial(opened, request), given, record, timeout_s=timeout_s))
 
     return await runtime_of(request).in_test_pool(request, work)
 
@@ -198,16 +203,16 @@ async def bulk_unsaved(request: AnyRequest, body: bytes) -> Reply:
     status_code=200,
     opt={"body": "Bulk", "reply": "BulkMade", "right": WRITE},
 )
-async def bulk_stored(request: AnyRequest, connection_id: int, body: bytes) -> Reply:
+async def bulk_stored(request: AnyRequest, body: bytes) -> Reply:
     """Create a datastore for each schema or root path on a connection."""
-    return await _bulk(request, body, connection_id)
+    return await _bulk(request, body, record_of(request))
 
 
-async def _bulk(request: AnyRequest, body: bytes, connection_id: int | None = None) -> Reply:
+async def _bulk(request: AnyRequest, body: bytes, record: int | str | None = None) -> Reply:
     given = _renamed(await bodies.read(request, body))
 
     def work(context: Context) -> Reply:
-        made, warnings = bulk.create(context, given, connection_id)
+        made, warnings = bulk.create(context, given, record)
         return bodies.reply(made, warnings=warnings)
 
     return await answer(request, work)
@@ -215,7 +220,7 @@ async def _bulk(request: AnyRequest, body: bytes, connection_id: int | None = No
 
 def change(
     request: AnyRequest,
-    datastore_id: int,
+    record: int | str,
     given: Mapping[str, Any],
     verb: Callable[..., dict[str, Any]] = Datastores.update,
     *,
@@ -225,7 +230,7 @@ def change(
     version = bodies.version_of(request)
     with opened(request) as context:
         service = service_of(context)
-        return _reply(service, verb(service, datastore_id, given, version=version, dry_run=dry_run))
+        return _reply(service, verb(service, record, given, version=version, dry_run=dry_run))
 
 
 def _reply(service: Datastores, document: Any, status: int = 200) -> Reply:
@@ -255,7 +260,9 @@ def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:
     return {_OLD_NAMES.get(name, name): value for name, value in given.items()}
 
 
-ROUTES: list[Callable[..., Any]] = [
-    *(list_datastores, create_datastore, get_datastore, put_datastore, patch_datastore, delete_datastore),
-    *(try_datastore, verify_datastore, validate_unsaved, validate_stored, bulk_unsaved, bulk_stored),
-]
+ROUTES: list[Callable[..., Any]] = with_names(
+    [
+        *(list_datastores, create_datastore, get_datastore, put_datastore, patch_datastore, delete_datastore),
+        *(try_datastore, verify_datastore, validate_unsaved, validate_stored, bulk_unsaved, bulk_stored),
+    ]
+)

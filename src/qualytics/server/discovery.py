@@ -9,7 +9,7 @@ from litestar.params import Parameter
 
 from qualytics.model import LISTING_SIZE, MAX_LISTING_SIZE, Listing
 from qualytics.server import bodies
-from qualytics.server.parameters import AnyRequest, Reply, Seconds, Text
+from qualytics.server.parameters import AnyRequest, Reply, Seconds, Text, record_of, with_names
 from qualytics.server.runtime import answer
 from qualytics.service.connections.discovery import Discovery
 from qualytics.service.rights import TEST
@@ -26,25 +26,22 @@ async def _found(request: AnyRequest, work: Callable[[Discovery], Any]) -> Reply
 
 
 @get("/connections/{connection_id:int}/catalogs", opt={"reply": "Names", "right": TEST})
-async def list_catalogs(request: AnyRequest, connection_id: int, timeout_s: Seconds = None) -> Reply:
+async def list_catalogs(request: AnyRequest, timeout_s: Seconds = None) -> Reply:
     """List the catalogs (databases) of a connection's server, each with the datastores that read it."""
-    return await _found(request, lambda found: found.catalogs(connection_id, timeout_s=timeout_s)["items"])
+    return await _found(request, lambda found: found.catalogs(record_of(request), timeout_s=timeout_s)["items"])
 
 
 @get("/connections/{connection_id:int}/schemas", opt={"reply": "Names", "right": TEST})
-async def list_schemas(
-    request: AnyRequest, connection_id: int, catalog: Text = None, timeout_s: Seconds = None
-) -> Reply:
+async def list_schemas(request: AnyRequest, catalog: Text = None, timeout_s: Seconds = None) -> Reply:
     """List the schemas of a catalog, each with the datastores that read it."""
     return await _found(
-        request, lambda found: found.schemas(connection_id, catalog=catalog, timeout_s=timeout_s)["items"]
+        request, lambda found: found.schemas(record_of(request), catalog=catalog, timeout_s=timeout_s)["items"]
     )
 
 
 @get("/connections/{connection_id:int}/tables", opt={"reply": "Tables", "right": TEST})
 async def list_tables(
     request: AnyRequest,
-    connection_id: int,
     catalog: Text = None,
     schema: Text = None,
     prefix: Text = None,
@@ -56,7 +53,7 @@ async def list_tables(
     listing = Listing("tables", prefix=prefix or "", skip=after, limit=limit)
     return await _found(
         request,
-        lambda found: found.tables(connection_id, listing, catalog=catalog, schema=schema, timeout_s=timeout_s),
+        lambda found: found.tables(record_of(request), listing, catalog=catalog, schema=schema, timeout_s=timeout_s),
     )
 
 
@@ -74,4 +71,6 @@ async def unsaved_schemas(request: AnyRequest, body: bytes, catalog: Text = None
     return await _found(request, lambda found: found.unsaved(given, "schemas", catalog=catalog, timeout_s=timeout_s))
 
 
-ROUTES: list[Callable[..., Any]] = [list_catalogs, list_schemas, list_tables, unsaved_catalogs, unsaved_schemas]
+ROUTES: list[Callable[..., Any]] = with_names(
+    [list_catalogs, list_schemas, list_tables, unsaved_catalogs, unsaved_schemas]
+)

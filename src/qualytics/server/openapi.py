@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import qualytics
 from qualytics.server import schemas
+from qualytics.server.parameters import BY_NAME
+from qualytics.settings import MAX_QUERY_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 _PATH_PARAMETER = re.compile(r"\{(\w+):int\}")
 _OWN = {"request", "body", "return"}
 _TYPES: dict[Any, str] = {int: "integer", float: "number", bool: "boolean", str: "string"}
+# One of the two says which record is meant; see `parameters.record_of`.
+_NAMES = {
+    "name": "name of the record, without regard to case; this or `word` is needed",
+    "word": "what a user typed: digits are an id, and 400 where they are another record's name; else a name",
+}
 _BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "max_length": "maxLength", "pattern": "pattern"}
 
 
@@ -65,7 +72,7 @@ def page(document: dict[str, Any]) -> str:
 def _operation(route: Any, path: str) -> dict[str, Any]:
     opt = route.opt
     operation: dict[str, Any] = {
-        "operationId": route.fn.__name__,
+        "operationId": f"{route.fn.__name__}{'_by_name' if BY_NAME in path else ''}",
         "summary": " ".join((route.fn.__doc__ or "").split("\n\n")[0].split()),
         "tags": [path.strip("/").split("/")[0]],
         "parameters": [*_path_parameters(path), *_query_parameters(route), *_headers(route)],
@@ -94,6 +101,10 @@ def _responses(route: Any) -> dict[str, Any]:
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
+    if BY_NAME in path:
+        schema = {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_TEXT}
+        for name, text in _NAMES.items():
+            yield {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
     for name in _PATH_PARAMETER.findall(path):
         yield {
             "name": name,

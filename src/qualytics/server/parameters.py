@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import copy
+import re
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from litestar import Request, Response
@@ -10,8 +12,16 @@ from litestar.datastructures import State
 from litestar.params import Parameter, QueryParameter
 
 from qualytics import connectors
-from qualytics.model import MAX_ID
+from qualytics.errors import InvalidInput, Problem
+from qualytics.model import MAX_ID, Word
 from qualytics.settings import MAX_PAGE_SIZE, MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What stands in a path in place of an id where the query names the record.
+BY_NAME = "by-name"
+_ID_IN_PATH = re.compile(r"\{\w+:int\}")
 
 AnyRequest = Request[Any, Any, State]
 Reply = Response[bytes]
@@ -24,6 +34,38 @@ Types = Annotated[list[str] | None, QueryParameter(name="type", max_items=100, d
 Text = Annotated[str | None, Parameter(max_length=MAX_QUERY_TEXT)]
 Seconds = Annotated[float | None, Parameter(gt=0, le=TEST_TIMEOUT_MAX_S, description="seconds from a test's start")]
 DryRun = Annotated[bool, Parameter(description="check all of it and answer as it would be, but store nothing")]
+
+
+def with_names(routes: Sequence[Any]) -> list[Any]:
+    """Return routes, and beside each of a record one that takes a name in the query in place of the id in the path.
+
+    No path carries every name unchanged: proxies decode slashes in it, and take dots away.
+    """
+    return [*routes, *(_by_name(route) for route in routes if _ID_IN_PATH.search(min(route.paths)))]
+
+
+def _by_name(route: Any) -> Any:
+    named = copy.copy(route)
+    named.paths = {_ID_IN_PATH.sub(BY_NAME, path) for path in route.paths}
+    return named
+
+
+def record_of(request: AnyRequest) -> int | str:
+    """Return which record a request is about: its id, or its `name`, or the `word` that a user typed.
+
+    Raises:
+        InvalidInput: there is neither, or more than one, or what is too long for any name.
+
+    """
+    for record_id in request.path_params.values():
+        return int(record_id)
+    given = [(key, value) for key in ("name", "word") for value in request.query_params.getall(key, [])]
+    if len(given) != 1 or not given[0][1]:
+        raise InvalidInput([Problem("name", "one name is needed", "as in by-name?name=prod", "missing-value")])
+    key, value = given[0]
+    if len(value) > MAX_QUERY_TEXT:
+        raise InvalidInput([Problem(key, f"{key} has {len(value):,} characters", f"{MAX_QUERY_TEXT:,} is the most")])
+    return Word(value) if key == "word" else str(value)
 
 
 def order(**given: str | None) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.errors import NotAllowed, NotSignedIn, QualyticsError
+from qualytics.model import Word
 from qualytics.service.rights import OWNER
 from qualytics.store import open_store
 
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 class Action:
     """An action as `connection.update`, from its begin until it is recorded; a store of one user keeps no log."""
 
-    def __init__(self, context: Context, name: str, object_id: int | None = None) -> None:
+    def __init__(self, context: Context, name: str, record: int | str | None = None) -> None:
         self._context = context
         self.name = name
-        self.object_id = object_id
-        self.object_name: str | None = None
+        self.object_id = record.number if isinstance(record, Word) else record if isinstance(record, int) else None
+        self.object_name = str(record) if isinstance(record, str) and self.object_id is None else None
         self.is_recorded = False
+
+    def found(self, object_id: int, object_name: str) -> None:
+        """Keep which record it is about, for what is recorded of a refusal, too."""
+        self.object_id, self.object_name = object_id, object_name
 
     def record(self, object_id: int | None, object_name: str | None, outcome: str = "done", **detail: Any) -> None:
         """Append an entry to the audit log, inside the transaction that does it."""
@@ -146,9 +151,9 @@ class Context:
             self.actor.require(right)
 
     @contextlib.contextmanager
-    def audited(self, right: Right, action_name: str, object_id: int | None = None) -> Iterator[Action]:
+    def audited(self, right: Right, action_name: str, record: int | str | None = None) -> Iterator[Action]:
         """Do something that needs a right and that the audit log records, allowed or refused."""
-        action = Action(self, action_name, object_id)
+        action = Action(self, action_name, record)
         try:
             self.require(right)
             yield action

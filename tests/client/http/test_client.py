@@ -89,11 +89,41 @@ def test_a_verb_on_datastores_is_one_request(ask, line, code, request_):
     assert ask(f"datastores {line}", code) == [(method, f"/datastores{path}", query, body)]
 
 
-def test_a_name_is_one_request_more(ask):
+@pytest.mark.parametrize(
+    ("line", "code", "request_"),
+    [
+        ("connections get", 0, ("GET", "/connections/by-name", None)),
+        ("connections update --port 2", 0, ("PATCH", "/connections/by-name", {"port": 2})),
+        ("connections test", 6, ("POST", "/connections/by-name/test", None)),
+        ("connections test --port 2", 6, ("POST", "/connections/by-name/test", {"port": 2})),
+        ("connections catalogs", 6, ("GET", "/connections/by-name/catalogs", None)),
+        ("connections schemas --catalog d", 6, ("GET", "/connections/by-name/schemas", None)),
+        ("connections delete", 5, ("DELETE", "/connections/by-name", None)),
+        ("datastores get", 0, ("GET", "/datastores/by-name", None)),
+        ("datastores update --schema t", 0, ("PATCH", "/datastores/by-name", {"schema": "t"})),
+        ("datastores verify", 6, ("POST", "/datastores/by-name/connection", None)),
+        ("datastores delete", 0, ("DELETE", "/datastores/by-name", None)),
+        ("users get", 3, ("GET", "/users/by-name", None)),
+        ("users update --role member", 3, ("PATCH", "/users/by-name", {"role": "Member"})),
+        ("users delete", 3, ("DELETE", "/users/by-name", None)),
+    ],
+)
+def test_a_verb_on_a_name_is_one_request_too(ask, line, code, request_):
+    name = "a/b ..%2F😀&#"
+    ask(f"connections create {PG} --name '{name}'")
+    ask(f"datastores create --name '{name}' {PLACE}")
+    group, verb, *options = line.split()
+    method, path, body = request_
+    requests = ask(shlex.join([group, verb, name.upper(), *options]), code)
+    assert [(*asked[:2], asked[2]["name"], asked[3]) for asked in requests] == [(method, path, name.upper(), body)]
+
+
+def test_digits_are_one_request_as_well(ask):
     ask(f"connections create {PG} --name a")
-    named = ("GET", "/connections", {"name_exact": "A", "page": "1", "size": "100"}, None)
-    assert ask("connections get --name A") == [named, ("GET", "/connections/1", {}, None)]
-    assert ask("connections delete --name A") == [named, ("DELETE", "/connections/1", {}, None)]
+    ask(f"connections create {PG} --name 1")
+    assert ask("connections get 2") == [("GET", "/connections/by-name", {"word": "2"}, None)]
+    assert ask("connections delete 1", 2) == [("DELETE", "/connections/by-name", {"word": "1"}, None)]
+    assert ask("connections delete --name 1") == [("DELETE", "/connections/by-name", {"name": "1"}, None)]
 
 
 def known_of(collection):

@@ -114,15 +114,18 @@ def test_a_secret_that_cannot_be_cleared_is_told(run, option):
 
 def test_an_error_of_a_proxy_does_not_make_a_control_plane_another_server(run):
     level, page = {"API-Level": "1"}, {"items": [{**CONNECTION, "name": "b"}], "total": 1}
-    with scripted(reply(200, page, level), reply(502, "<html>"), reply(200, CONNECTION, level)) as server:
+    replies = (reply(404, None, level), reply(200, page, level), reply(502, "<html>"), reply(200, CONNECTION, level))
+    with scripted(*replies) as server:
         assert run("connections", "delete", "--name", "b", env=environment(server)).code == 1
-        assert [asked.method for asked in server.asked] == ["GET", "DELETE"]
+        assert [asked.method for asked in server.asked] == ["DELETE", "GET", "DELETE"]
 
 
 def test_a_server_without_a_filter_for_whole_names_is_looked_through_page_by_page(run):
     def answer(asked):
         if "?" not in asked.target:
             return reply(200, CONNECTION)
+        if "/by-name" in asked.target:
+            return reply(404, {"detail": "Not Found"})
         number = int(dict(part.split("=") for part in asked.target.partition("?")[2].split("&"))["page"])
         first = (number - 1) * 50
         items = [{**CONNECTION, "id": n, "name": f"c{n}"} for n in range(first, min(first + 50, 120))]
@@ -131,7 +134,37 @@ def test_a_server_without_a_filter_for_whole_names_is_looked_through_page_by_pag
     with scripted(answer) as server:
         assert run("connections", "get", "--name", "c101", env=environment(server)).code == 0
         paths = [asked.target.partition("?")[0] for asked in server.asked]
-        assert paths == [*["/api/connections"] * 3, "/api/connections/101"]
+        assert paths == ["/api/connections/by-name", *["/api/connections"] * 3, "/api/connections/101"]
+
+
+SIMILAR = [{**CONNECTION, "id": number, "name": name} for number, name in ((1, "Prod"), (2, "prod"), (3, "7"))]
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "message"),
+    [
+        ("Prod", 0, ""),
+        ("prod", 0, ""),
+        ("PROD", 2, "error: 2 connections are named 'PROD': 1, 2\nhint: give --id 1, or another of them\n"),
+        ("7", 2, "error: 7 could be an id, or the name of connection 3\nhint: give --id 7, or --id 3\n"),
+        ("3", 0, ""),
+        ("proud", 3, "error: there is no connection 'proud'\nhint: did you mean 'prod'?\n"),
+    ],
+)
+@pytest.mark.parametrize("level", [{}, {"API-Level": "1"}], ids=["foreign", "older"])
+def test_a_server_that_takes_ids_alone_is_asked_for_the_id_of_a_name(run, word, code, message, level):
+    def answer(asked):
+        if "/by-name" in asked.target:
+            return reply(404, {"detail": "Not Found"}, level)
+        number = asked.target.partition("?")[0].removeprefix("/api/connections/")
+        page = {"items": SIMILAR, "total": len(SIMILAR)}
+        return reply(200, SIMILAR[int(number) - 1] if number.isdigit() else page, level)
+
+    with scripted(answer) as server:
+        done = run("connections", "get", word, "-f", "json", env=environment(server))
+    assert (done.code, done.err) == (code, message)
+    if code == 0:
+        assert word in {done.json["name"], str(done.json["id"])}
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
-from qualytics.client.http.api import Api, is_too_long
+from qualytics.client.http.paths import is_too_long, path_of
 from qualytics.settings import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from qualytics.client.http.api import Api
 
 
 class HttpUsers:
@@ -29,26 +31,25 @@ class HttpUsers:
         if not is_too_long(name):
             yield from self._api.listed("/users", [("kind", kind), ("name", name)], replies.plain, limit)
 
-    def get(self, user_id: int) -> dict[str, Any]:
+    def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a user."""
-        return replies.plain(*self._api.call("GET", f"/users/{user_id}"))
+        return replies.plain(*self._api.call("GET", path_of("/users", record)))
 
     def find(self, name: str) -> int:
         """Return the id of the user of that name; case and outer spaces do not count."""
-        hint = "qualytics users list and service-accounts list show all"
-        return self._api.find("/users", "user", name, [("name", name.strip())], hint)
+        return replies.id_of(self.get(name))
 
     def me(self) -> dict[str, Any]:
         """Return the document of the user that the token belongs to."""
         return replies.plain(*self._api.call("GET", "/users/me"))
 
-    def update(self, user_id: int, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
+    def update(self, record: int | str, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given and return the document; None clears an address, a password or a link."""
-        return replies.plain(*self._api.call("PATCH", f"/users/{user_id}", None, given, version=version))
+        return replies.plain(*self._api.call("PATCH", path_of("/users", record), None, given, version=version))
 
-    def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a user, and with them every token of theirs; return `{id, name, deleted}`."""
-        return self._api.delete(f"/users/{user_id}", dry_run=dry_run, version=version)
+        return self._api.delete(path_of("/users", record), dry_run=dry_run, version=version)
 
 
 class HttpTokens:

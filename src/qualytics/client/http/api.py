@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from qualytics.client.http import replies
 from qualytics.client.http.foreign import ApiTransport
-from qualytics.errors import InvalidInput, NotFound, NotSignedIn, Problem, Unreachable
+from qualytics.client.http.paths import BY_NAME, Query, with_query
+from qualytics.errors import InvalidInput, NotSignedIn, Problem, Unreachable
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
 from qualytics.settings import (
     API_LEVEL_HEADER,
     MAX_PAGE_SIZE,
-    MAX_QUERY_TEXT,
     PAGE_SIZE,
     TEST_TIMEOUT_MAX_S,
     TEST_TIMEOUT_S,
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     from qualytics.masking import Masking
     from qualytics.transport.http import Reply, Transport
 
-Query = list[tuple[str, Any]]
+# The level of servers that take names in place of ids.
+_LEVEL_OF_NAMES = 2
 
 
 class Api:
@@ -41,6 +41,7 @@ class Api:
         self.is_ours: bool | None = None  # whether the last reply was of a control plane of ours
         self.control_plane = control_plane
         self._transport = transport or ApiTransport(control_plane.endpoint)
+        self._takes_names = True  # until it answers as a server that does not
 
     @property
     def url(self) -> str:
@@ -70,24 +71,35 @@ class Api:
         if method == "DELETE":
             headers["Prefer"] = "return=representation"  # RFC 7240: with what was deleted, else it is read before
         shown = [(name, _as_text(value)) for name, value in query or () if value is not None]
-        reply = self.send(
-            method,
-            f"{path}?{urlencode(shown, errors='surrogatepass')}" if shown else path,
-            body=None if body is None else _encode(body),
-            headers=headers,
-            wait_s=wait_s,
-            is_public=is_public,
-        )
+        path = with_query(path, shown)
+        more: dict[str, Any] = {
+            "body": None if body is None else _encode(body),
+            "headers": headers,
+            "wait_s": wait_s,
+            "is_public": is_public,
+        }
+        reply = self._send_named(method, path, more) if BY_NAME in path else self.send(method, path, **more)
         if reply.status >= 400:
             from qualytics.client.http import problems  # what succeeds does not need it
 
-            is_record = any(part.isdigit() for part in path.split("/"))
+            is_record = any(part.isdigit() or part == BY_NAME for part in path.partition("?")[0].split("/"))
             problems.raise_for(reply, self.url, self._masking(body), is_record=is_record)
         content = replies.content(reply, self.url)
         self.warnings = replies.warnings(reply)
         if self.warnings:
             self.warnings = tuple(map(self._masking(body).mask_own, self.warnings))
         return content, replies.version(reply)
+
+    def _send_named(self, method: str, path: str, more: dict[str, Any]) -> Reply:
+        # Other servers, and older ones of ours, refuse what has a name in place of an id.
+        if self._takes_names:
+            reply = self.send(method, path, **more)
+            if reply.status >= 500 or (reply.status < 400 and method != "GET") or _level(reply) >= _LEVEL_OF_NAMES:
+                return reply
+            self._takes_names = False
+        from qualytics.client.http import foreign_names
+
+        return self.send(method, foreign_names.with_id(self.pages, path), **more)
 
     def test(
         self, path: str, timeout_s: float | None, query: Query | None = None, body: Mapping[str, Any] | None = None
@@ -144,7 +156,8 @@ class Api:
     def delete(self, path: str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete the record of a path, or say what would be deleted: `{id, name, deleted}`."""
         record, _ = self.call("DELETE", path, [("dry_run", dry_run or None)], version=version)
-        return replies.deleted(record, int(path.rpartition("/")[2]))
+        last = path.rpartition("/")[2]
+        return replies.deleted(record, int(last) if last.isdigit() else None)
 
     def pages(self, path: str, query: Query, size: int = MAX_PAGE_SIZE) -> Iterator[list[Any]]:
         """Yield the records of one page after the other."""
@@ -173,24 +186,6 @@ class Api:
             if left is not None and (left := left - len(page)) <= 0:
                 return
 
-    def find(self, path: str, what: str, name: str, filters: Query, hint: str) -> int:
-        """Return the id of the record of a name; case and outer spaces do not count, but the name as it is wins.
-
-        Raises:
-            NotFound: there is none.
-
-        """
-        similar: list[int] = []
-        if not is_too_long(name):
-            for page in self.pages(path, filters):
-                for record in page:
-                    if record.get("name") == name:
-                        return replies.id_of(record)
-                similar += [replies.id_of(record) for record in page if _is_same(str(record.get("name")), name)]
-        if not similar:
-            raise NotFound(f"there is no {what} {name!r}", hint)
-        return similar[0]
-
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
@@ -210,15 +205,9 @@ def test_wait(timeout_s: float | None) -> float:
     return (timeout_s or TEST_TIMEOUT_S) + TEST_WAIT_S + TEST_WAY_S
 
 
-def is_too_long(text: str | None) -> bool:
-    """Say whether a filter is longer than any name, so that nothing can match it."""
-    return text is not None and len(text) > MAX_QUERY_TEXT
-
-
-def _is_same(name: str, other: str) -> bool:
-    from qualytics.service.validate import fold  # only where the spelling differs
-
-    return fold(name) == fold(other)
+def _level(reply: Reply) -> int:
+    level = reply.headers.get(API_LEVEL_HEADER, "")
+    return int(level) if level.isascii() and level.isdigit() and len(level) < 4 else 0
 
 
 def _as_text(value: Any) -> str:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
-from qualytics.client.http.api import Api, Query, is_too_long, test_wait
-from qualytics.errors import NotFound
+from qualytics.client.http.api import Api, test_wait
+from qualytics.client.http.paths import Query, is_too_long, path_of
 from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _PATH = "/connections"
-# How many names are looked through for one that is like a misspelt one.
-_MAX_NAMES = 1_000
 
 
 class HttpConnections:
@@ -42,7 +40,7 @@ class HttpConnections:
 
     def update(  # noqa: PLR0913 - as the service's
         self,
-        connection_id: int,
+        record: int | str,
         given: Mapping[str, Any],
         *,
         dry_run: bool = False,
@@ -54,25 +52,16 @@ class HttpConnections:
         """Change what is given, keep the rest, and return the document; None unsets a field."""
         query, wait_s = _testing(test, timeout_s, scope)
         query.append(("dry_run", dry_run or None))
-        path = f"{_PATH}/{connection_id}"
+        path = path_of(_PATH, record)
         return replies.connection(*self._api.call("PATCH", path, query, given, version=version, wait_s=wait_s))
 
-    def get(self, connection_id: int) -> dict[str, Any]:
+    def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a connection, with the datastores that use it."""
-        return replies.connection(*self._api.call("GET", f"{_PATH}/{connection_id}"))
+        return replies.connection(*self._api.call("GET", path_of(_PATH, record)))
 
     def find(self, name: str) -> int:
         """Return the id of the connection of that name; case and outer spaces do not count."""
-        try:
-            hint = "qualytics connections list shows all"
-            return self._api.find(_PATH, "connection", name, [("name_exact", name)], hint)
-        except NotFound as exc:
-            from qualytics import text
-
-            guess = text.nearest(name, tuple(str(known["name"]) for known in self.list(limit=_MAX_NAMES)))
-            if guess is None:
-                raise
-            raise NotFound(exc.message, f"did you mean {guess!r}?") from None
+        return replies.id_of(self.get(name))
 
     def list(
         self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
@@ -83,31 +72,32 @@ class HttpConnections:
         query = [("name", name), *(("type", connection_type) for connection_type in types), (f"sort_{sort}", "asc")]
         yield from self._api.listed(_PATH, query, lambda record: replies.connection(record, in_list=True), limit)
 
-    def history(self, connection_id: int) -> dict[str, Any]:
+    def history(self, record: int | str) -> dict[str, Any]:
         """Return who changed a connection and when, the newest first."""
-        history: dict[str, Any] = self._api.call("GET", f"{_PATH}/{connection_id}/history")[0]
+        history: dict[str, Any] = self._api.call("GET", path_of(_PATH, record, "/history"))[0]
         return history
 
-    def usages(self, connection_id: int) -> Sequence[dict[str, Any]]:
+    def usages(self, record: int | str) -> Sequence[dict[str, Any]]:
         """Return the documents of the datastores that use a connection."""
-        if not self.get(connection_id)["datastores"]:  # which says, too, that there is such a connection
+        found = self.get(record)  # which says, too, that there is such a connection
+        if not found["datastores"]:
             return []
-        return [*self._api.listed("/datastores", [("connection_id", connection_id)], replies.datastore)]
+        return [*self._api.listed("/datastores", [("connection_id", found["id"])], replies.datastore)]
 
-    def delete(self, connection_id: int, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
+    def delete(self, record: int | str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete a connection that nothing uses; return `{id, name, deleted}`."""
-        return self._api.delete(f"{_PATH}/{connection_id}", dry_run=dry_run, version=version)
+        return self._api.delete(path_of(_PATH, record), dry_run=dry_run, version=version)
 
     def test(
         self,
-        connection_id: int,
+        record: int | str,
         overrides: Mapping[str, Any] | None = None,
         *,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
     ) -> dict[str, Any]:
         """Test a stored connection, with `overrides` in place of stored values; return the report."""
-        return self._api.test(f"{_PATH}/{connection_id}/test", timeout_s, _scope(scope), overrides or None)
+        return self._api.test(path_of(_PATH, record, "/test"), timeout_s, _scope(scope), overrides or None)
 
     def test_unsaved(
         self, given: Mapping[str, Any], *, timeout_s: float | None = None, scope: Scope = EVERYWHERE

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
-from qualytics.client.http.api import Api, Query, is_too_long, test_wait
+from qualytics.client.http.api import Api, test_wait
+from qualytics.client.http.paths import Query, is_too_long, path_of
 from qualytics.model import MAX_LISTING_SIZE, Listing
 
 if TYPE_CHECKING:
@@ -30,20 +31,20 @@ class HttpDatastores:
         return replies.datastore(*self._api.call("POST", _PATH, None, given))
 
     def update(
-        self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+        self, record: int | str, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text."""
         query = [("dry_run", dry_run or None)]
-        path = f"{_PATH}/{datastore_id}"
+        path = path_of(_PATH, record)
         return replies.datastore(*self._api.call("PATCH", path, query, given, version=version))
 
-    def get(self, datastore_id: int) -> dict[str, Any]:
+    def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a datastore."""
-        return replies.datastore(*self._api.call("GET", f"{_PATH}/{datastore_id}"))
+        return replies.datastore(*self._api.call("GET", path_of(_PATH, record)))
 
     def find(self, name: str) -> int:
         """Return the id of the datastore of that name; case and outer spaces do not count."""
-        return self._api.find(_PATH, "datastore", name, [("name", name)], "qualytics datastores list shows all")
+        return replies.id_of(self.get(name))
 
     def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
@@ -51,13 +52,13 @@ class HttpDatastores:
             query = [("search", name), ("connection_id", connection_id)]
             yield from self._api.listed(_PATH, query, replies.datastore)
 
-    def delete(self, datastore_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a datastore; return `{id, name, deleted}`."""
-        return self._api.delete(f"{_PATH}/{datastore_id}", dry_run=dry_run, version=version)
+        return self._api.delete(path_of(_PATH, record), dry_run=dry_run, version=version)
 
-    def verify(self, datastore_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
+    def verify(self, record: int | str, *, timeout_s: float | None = None) -> dict[str, Any]:
         """Run the staged test of the connection with the database and schema of a datastore; return the report."""
-        return self._api.test(f"{_PATH}/{datastore_id}/connection", timeout_s)
+        return self._api.test(path_of(_PATH, record, "/connection"), timeout_s)
 
 
 class HttpDiscovery:
@@ -66,20 +67,20 @@ class HttpDiscovery:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def catalogs(self, connection_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
+    def catalogs(self, record: int | str, *, timeout_s: float | None = None) -> dict[str, Any]:
         """Return the catalogs (databases) of a server."""
-        return self._names(connection_id, "catalogs", [("timeout_s", timeout_s)], timeout_s)
+        return self._names(record, "catalogs", [("timeout_s", timeout_s)], timeout_s)
 
     def schemas(
-        self, connection_id: int, *, catalog: str | None = None, timeout_s: float | None = None
+        self, record: int | str, *, catalog: str | None = None, timeout_s: float | None = None
     ) -> dict[str, Any]:
         """Return the schemas of a catalog."""
         query = [("catalog", catalog), ("timeout_s", timeout_s)]
-        return self._names(connection_id, "schemas", query, timeout_s)
+        return self._names(record, "schemas", query, timeout_s)
 
     def tables(
         self,
-        connection_id: int,
+        record: int | str,
         listing: Listing | None = None,
         *,
         catalog: str | None = None,
@@ -94,13 +95,13 @@ class HttpDiscovery:
             check_limit(asked.limit)  # which says so
         query: Query = [("catalog", catalog), ("schema", schema), ("prefix", asked.prefix or None)]
         query += [("after", asked.skip or None), ("limit", asked.limit), ("timeout_s", timeout_s)]
-        page: dict[str, Any] = self._call(connection_id, "tables", query, timeout_s)
+        page: dict[str, Any] = self._call(record, "tables", query, timeout_s)
         return {"items": replies.items(page), "next": page.get("next")}
 
-    def _names(self, connection_id: int, what: str, query: Query, timeout_s: float | None) -> dict[str, Any]:
-        names = self._call(connection_id, what, query, timeout_s)
+    def _names(self, record: int | str, what: str, query: Query, timeout_s: float | None) -> dict[str, Any]:
+        names = self._call(record, what, query, timeout_s)
         return {"items": replies.items({"items": names}), "next": None}
 
-    def _call(self, connection_id: int, what: str, query: Query, timeout_s: float | None) -> Any:
+    def _call(self, record: int | str, what: str, query: Query, timeout_s: float | None) -> Any:
         wait_s = test_wait(timeout_s)
-        return self._api.call("GET", f"/connections/{connection_id}/{what}", query, wait_s=wait_s)[0]
+        return self._api.call("GET", path_of("/connections", record, f"/{what}"), query, wait_s=wait_s)[0]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Of which records and actions anything is translated.
 _PATH = re.compile(r"/(?P<collection>connections|datastores)(/(?P<id>[0-9]+))?(?P<action>/test|/connection)?$")
-_ID = re.compile(r"/[0-9]+$")
+_ID = re.compile(r"/([0-9]+|by-name)$")
 _PROMISES = {"dry_run": "dry run", "test": "test before a change"}
 
 

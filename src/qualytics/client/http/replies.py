@@ -90,10 +90,10 @@ def plain(record: Any, version: int | None = None) -> Document:
     return Document.of(_record(record, "id", "name"), version)
 
 
-def deleted(record: Any, record_id: int) -> dict[str, Any]:
+def deleted(record: Any, record_id: int | None) -> dict[str, Any]:
     """Return what was deleted, or would be, as `{id, name, deleted}`; the name where the server says it."""
     record = _record({} if record is None else record)
-    return {"id": record_id, "name": record.get("name"), "deleted": record.get("deleted", True)}
+    return {"id": record.get("id", record_id), "name": record.get("name"), "deleted": record.get("deleted", True)}
 
 
 def pruned(record: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.digests import digest_of
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
 from qualytics.model import MAX_ID
-from qualytics.service import documents, validate
+from qualytics.service import documents, lookup, validate
 from qualytics.service.accounts import signatures
 from qualytics.service.accounts.actors import require_good
 from qualytics.service.accounts.last_admin import one_left
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qualytics.service.accounts.token_usage import TokenUsage
-    from qualytics.store.tables.accounts import User
 
 MAX_ACTIVE = 100
 _FIELDS = {"name", "expires_in_days", "user", "scim_endpoints_only"}
@@ -178,9 +177,7 @@ class Tokens:
     def _owner(self, user: str | int | None) -> tuple[int, str]:
         actor = self._context.actor
         if user is not None:
-            found = self._accounts.user(user) if isinstance(user, int) else named(self._accounts, user)
-            if found is None:
-                raise NotFound(f"there is no user {user}", "qualytics users list shows all")
+            found = lookup.user(self._accounts, user)
             return found.id, found.name
         if actor.user_id is None:
             raise UsageError("--user is missing", "as in --user NAME")
@@ -247,19 +244,6 @@ def issue(
         raise NotFound(f"there is no user {user_id}", "qualytics users list shows all")
     (action or Action(context, "token.create")).record(found.id, name, user=user_name, expires=expires)
     return {**_document(found), "bearer_token": bearer}
-
-
-def named(accounts: Accounts, name: str) -> User:
-    """Return the user of that name.
-
-    Raises:
-        NotFound: there is none.
-
-    """
-    found = accounts.user_named(validate.fold(name))
-    if found is None:
-        raise NotFound(f"there is no user {name!r}", "qualytics users list and service-accounts list show all")
-    return found
 
 
 def authenticate(

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics import text
-from qualytics.errors import Conflict, NameTaken, NotFound, UsageError
+from qualytics.errors import Conflict, NameTaken, UsageError
 from qualytics.model import Document
-from qualytics.service import documents, validate
+from qualytics.service import documents, lookup, validate
 from qualytics.service.accounts import passwords
 from qualytics.service.accounts.last_admin import one_left, require_another
 from qualytics.service.accounts.passwords import Passwords
-from qualytics.service.accounts.tokens import end_others, issue, named
+from qualytics.service.accounts.tokens import end_others, issue
 from qualytics.service.clock import now
 from qualytics.service.context import changed_names
 from qualytics.service.rights import ADMIN, MEMBER, OWN_TOKENS, ROLES, SEE_USERS, USERS
@@ -22,7 +22,7 @@ from qualytics.store.tables.accounts import Accounts, User
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qualytics.service.context import Context
+    from qualytics.service.context import Action, Context
 
 USER, SERVICE = "user", "service"
 KINDS = (USER, SERVICE)
@@ -35,7 +35,7 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}\Z")
 
 
 class Users:
-    """The verbs on users; documents go in and out, and no document holds a password or its hash."""
+    """The verbs on users, each by id or name; documents go in and out, and no document holds a password or its hash."""
 
     def __init__(self, context: Context, hashed_by: Passwords | None = None) -> None:
         self._context = context
@@ -60,7 +60,7 @@ class Users:
                 found = self._accounts.insert_user(user)
                 changed = changed_names({}, values, ["password"] if hashed else [])
                 action.record(found, user.name, version=1, changed=changed)
-                document = _document(_required(self._accounts.user(found), found))
+                document = _document(lookup.user(self._accounts, found))
                 if is_first:
                     document["bearer_token"] = issue(self._context, found, user.name, "first token")["bearer_token"]
                 return document
@@ -80,15 +80,15 @@ class Users:
         items = [_document(user) for user in self._accounts.users(_kind(kind), contains, (number - 1) * size, size)]
         return documents.page(items, self._accounts.count_users(kind, contains), number, size)
 
-    def get(self, user_id: int) -> dict[str, Any]:
+    def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a user.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such user.
 
         """
         self._context.require(SEE_USERS)
-        return _document(_required(self._accounts.user(user_id), user_id))
+        return _document(lookup.user(self._accounts, record))
 
     def find(self, name: str) -> int:
         """Return the id of the user of that name; case and outer spaces do not count.
@@ -98,7 +98,7 @@ class Users:
 
         """
         self._context.require(SEE_USERS)
-        return named(self._accounts, name).id
+        return lookup.user(self._accounts, name).id
 
     def me(self) -> dict[str, Any]:
         """Return the document of whoever asks."""
@@ -108,7 +108,7 @@ class Users:
         return _document(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
 
     def replace(
-        self, user_id: int, document: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+        self, record: int | str, document: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
         """Change a user by a document of it: what is absent stays, None clears an address or a link, no password.
 
@@ -122,10 +122,10 @@ class Users:
                 problems.add(name, "is missing", None, "missing-value")
         problems.finish()
         changes = {name: value for name, value in document.items() if name != "password" or value is not None}
-        return self.update(user_id, changes, version=version, dry_run=dry_run)
+        return self.update(record, changes, version=version, dry_run=dry_run)
 
     def update(
-        self, user_id: int, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+        self, record: int | str, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
         """Change what is given and return the document; None clears an address, a password or a link.
 
@@ -142,48 +142,47 @@ class Users:
         given = {name: value for name, value in given.items() if name not in _READ_ONLY}
         if not given:
             raise UsageError("nothing to update", "give at least one field, as in --role Manager")
-        with self._context.audited(USERS, "user.update", user_id) as action:
+        with self._context.audited(USERS, "user.update", record) as action:
             values = _checked(given, is_new=False)
             row = dict(values)
             if "password" in row:
                 password = row.pop("password")
                 row["password_hash"] = None if password is None else self._passwords.hash(password)
             with self._context.writing(dry_run=dry_run):
-                before = _at_version(self._accounts, user_id, version)
-                action.object_name = before.name
+                before = _at_version(self._accounts, record, version, action)
                 _require_fit(before, values)
                 row.pop("kind", None)
                 if "name" in row:
                     row["name_key"] = validate.fold(str(row["name"]))
                 _require_free(self._accounts, before, row)
                 with one_left(self._accounts, before.name):
-                    self._accounts.update_user(user_id, row)
-                    ended = end_others(self._context, self._accounts, user_id) if _signs_in_anew(before, values) else 0
-                after = _required(self._accounts.user(user_id), user_id)
+                    self._accounts.update_user(before.id, row)
+                    is_new = _signs_in_anew(before, values)
+                    ended = end_others(self._context, self._accounts, before.id) if is_new else 0
+                after = lookup.user(self._accounts, before.id)
                 secrets = ["password"] if "password" in values else []
                 changed = changed_names(_plain(before), _plain(after), secrets)
                 detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
-                action.record(user_id, after.name, version=after.version, changed=changed, **detail)
+                action.record(before.id, after.name, version=after.version, changed=changed, **detail)
                 document = _document(after)
                 document.version = before.version if dry_run else after.version
                 return document
 
-    def delete(self, user_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a user, and with them every token of theirs; return `{id, name, deleted}`.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such user.
             Conflict: no Admin could sign in any more.
 
         """
         with (
-            self._context.audited(USERS, "user.delete", user_id) as action,
+            self._context.audited(USERS, "user.delete", record) as action,
             self._context.writing(dry_run=dry_run),
         ):
-            found = _at_version(self._accounts, user_id, version)
-            action.object_name = found.name
+            found = _at_version(self._accounts, record, version, action)
             require_another(self._accounts, found)
-            self._accounts.delete_user(user_id)
+            self._accounts.delete_user(found.id)
             action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
@@ -296,16 +295,11 @@ def _require_distinct(accounts: Accounts, name: str, besides: int | None) -> Non
         raise NameTaken(message, "choose one that cannot be confused with it; both may hold letters of other alphabets")
 
 
-def _at_version(accounts: Accounts, user_id: int, version: int | None) -> User:
-    found = _required(accounts.user(user_id), user_id)
+def _at_version(accounts: Accounts, record: int | str, version: int | None, action: Action) -> User:
+    found = lookup.user(accounts, record)
+    action.found(found.id, found.name)
     validate.require_version("user", found, version)
     return found
-
-
-def _required(user: User | None, user_id: int) -> User:
-    if user is None:
-        raise NotFound(f"there is no user {user_id}", "qualytics users list and service-accounts list show all")
-    return user
 
 
 def _kind(kind: str | None) -> str | None:

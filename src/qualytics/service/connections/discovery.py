@@ -34,7 +34,7 @@ class Discovery:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def catalogs(self, connection_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
+    def catalogs(self, record: int | str, *, timeout_s: float | None = None) -> dict[str, Any]:
         """Return the catalogs (databases) of a server as `{name, is_system, existing_datastores}`.
 
         Raises:
@@ -43,10 +43,10 @@ class Discovery:
             TestFailed: the server could not be asked.
 
         """
-        return self._listed(connection_id, Listing("catalogs", limit=MAX_LISTING_SIZE), EVERYWHERE, timeout_s)
+        return self._listed(record, Listing("catalogs", limit=MAX_LISTING_SIZE), EVERYWHERE, timeout_s)
 
     def schemas(
-        self, connection_id: int, *, catalog: str | None = None, timeout_s: float | None = None
+        self, record: int | str, *, catalog: str | None = None, timeout_s: float | None = None
     ) -> dict[str, Any]:
         """Return the schemas of a catalog as `{name, is_system, existing_datastores}`.
 
@@ -55,11 +55,11 @@ class Discovery:
             NotFound, Conflict, TestFailed: as in `catalogs`.
 
         """
-        return self._listed(connection_id, Listing("schemas", limit=MAX_LISTING_SIZE), Scope(catalog), timeout_s)
+        return self._listed(record, Listing("schemas", limit=MAX_LISTING_SIZE), Scope(catalog), timeout_s)
 
     def tables(
         self,
-        connection_id: int,
+        record: int | str,
         listing: Listing | None = None,
         *,
         catalog: str | None = None,
@@ -77,18 +77,18 @@ class Discovery:
         """
         listing = listing or Listing("tables")
         check_limit(listing.limit)
-        return self._listed(connection_id, listing, Scope(catalog, schema), timeout_s)
+        return self._listed(record, listing, Scope(catalog, schema), timeout_s)
 
-    def _listed(self, connection_id: int, listing: Listing, scope: Scope, timeout_s: float | None) -> dict[str, Any]:
+    def _listed(self, record: int | str, listing: Listing, scope: Scope, timeout_s: float | None) -> dict[str, Any]:
         limit_s = tests.checked_timeout(timeout_s)
-        with self._context.audited(TEST, "connection.discover", connection_id) as action:
-            connection, stored = stored_with_secrets(self._context.store, connection_id)
-            action.object_name = connection.name
+        with self._context.audited(TEST, "connection.discover", record) as action:
+            connection, stored = stored_with_secrets(self._context.store, record)
+            action.found(connection.id, connection.name)
             asked = merge(connection, _overrides(connectors.get(connection.type), scope), self._context.settings.policy)
             policy.require_same_target(self._context, connection, asked)
             asked = with_secrets(asked, stored)
-            datastores = list(self._context.store.datastores.of_connection(connection_id))
-            report = self._asked(asked, listing, tests.with_login_databases(scope, datastores), limit_s, connection_id)
+            datastores = list(self._context.store.datastores.of_connection(connection.id))
+            report = self._asked(asked, listing, tests.with_login_databases(scope, datastores), limit_s, connection.id)
             action.record_alone("done", what=listing.what)
         items = _documents(asked.connector, listing.what, scope, report.items, datastores)
         after = listing.skip + len(report.items)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, text
-from qualytics.errors import InvalidInput, NotFound, Problem, UsageError
+from qualytics.errors import InvalidInput, Problem, UsageError
 from qualytics.fields import BY_NAME, MAX_NAME, READ_ONLY, SECRETS
 from qualytics.secret import Secret
-from qualytics.service import documents, validate
+from qualytics.service import documents, lookup, validate
 from qualytics.service.draft import Draft
 from qualytics.service.policy import default_credentials, require_allowed
 from qualytics.structs import replace
@@ -146,25 +146,18 @@ def with_secrets(changed: Draft, stored: Mapping[str, Secret]) -> Draft:
     return replace(changed, secrets=kept | changed.secrets)
 
 
-def required(found: Connection | None, connection_id: int) -> Connection:
-    """Return a connection that is there, or raise NotFound."""
-    if found is None:
-        raise NotFound(f"there is no connection {connection_id}", "qualytics connections list shows all")
-    return found
-
-
-def stored_with_secrets(store: Store, connection_id: int) -> tuple[Connection, dict[str, Secret]]:
+def stored_with_secrets(store: Store, record: int | str) -> tuple[Connection, dict[str, Secret]]:
     """Return a stored connection and the secrets that belong to it, never those of a change meanwhile.
 
     Else the password that goes with a new host would be sent to the one before.
 
     Raises:
-        NotFound: there is none of that id.
+        NotFound: there is no such connection.
 
     """
     with store.reading():
-        connection = required(store.connections.get(connection_id), connection_id)
-        return connection, store.connections.secrets(connection_id)
+        connection = lookup.connection(store, record)
+        return connection, store.connections.secrets(connection.id)
 
 
 def _complete(

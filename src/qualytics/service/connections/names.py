@@ -1,12 +1,10 @@
-"""Names of connections: unique without regard to case, made where none is given, and guessed where one is misspelt."""
+"""Names of connections: unique without regard to case, and made where none is given."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics import text
 from qualytics.errors import NameTaken
-from qualytics.model import ListQuery
 from qualytics.service import similar_names, validate
 from qualytics.service.connections.drafts import derived_name
 
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
 
     from qualytics.connectors.contract import Connector
     from qualytics.store.base import Store
-
-_MAX_GUESSED = 1_000
 
 
 def require_free(store: Store, name: str | None, besides: int | None = None) -> None:
@@ -52,11 +48,6 @@ def name_for(store: Store, connector: Connector, values: Mapping[str, Any]) -> s
         middle = (taken + free) // 2
         taken, free = (middle, free) if store.connections.has_name(f"{key}-{middle}") else (taken, middle)
     return f"{base}-{free}"
-
-
-def similar(store: Store, name: str) -> str | None:
-    """Return the name that is most like a misspelt one, None when none is."""
-    return text.nearest(name, (record.name for record in store.connections.select(ListQuery(limit=_MAX_GUESSED))))
 
 
 def warnings(store: Store, name: str, connection_id: int) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.errors import ConnectionInUse, NotFound, TestFailed
+from qualytics.errors import ConnectionInUse, TestFailed
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, ListQuery, Scope
-from qualytics.service import documents, policy, validate
+from qualytics.service import documents, lookup, policy, validate
 from qualytics.service.clock import now
 from qualytics.service.connections import names, tests
 from qualytics.service.connections.drafts import (
@@ -17,7 +17,6 @@ from qualytics.service.connections.drafts import (
     as_replacement,
     merge,
     require_some,
-    required,
     stored_with_secrets,
     with_secrets,
 )
@@ -38,7 +37,7 @@ _MAX_NAMED = 20
 
 
 class Connections:
-    """The verbs on connections; documents go in and out.
+    """The verbs on connections; documents go in and out. A `record` is an id, or a name as a text.
 
     `warnings` are those of the last create or update: of the test that it asked for, and of a name that looks like
     another's.
@@ -76,7 +75,7 @@ class Connections:
                 found = self.insert(store, new, action)
                 if test:
                     store.connections.record_detected(found, detected)
-                return self._document(store, required(store.connections.get(found), found))
+                return self._document(store, lookup.connection(store, found))
 
     def insert(self, store: Store, new: Draft, action: Action) -> int:
         """Store a draft and return its id, inside a transaction that may do more.
@@ -94,7 +93,7 @@ class Connections:
 
     def update(  # noqa: PLR0913 - the change, and how it is made
         self,
-        connection_id: int,
+        record: int | str,
         given: Mapping[str, Any],
         *,
         dry_run: bool = False,
@@ -116,25 +115,25 @@ class Connections:
         """
         require_some(given)
         self.warnings = ()
-        with self._context.audited(WRITE, "connection.update", connection_id) as action:
+        with self._context.audited(WRITE, "connection.update", record) as action:
             with self._context.writing(dry_run=dry_run) as store:
-                before = self._at_version(store, connection_id, version)
+                before = self._at_version(store, record, version, action)
                 changed = self._changed(store, before, given)
                 if dry_run or not test:
                     document = self._store(store, before, changed, action)
                     document.version = before.version if dry_run else document.version
                     return document
-                stored = store.connections.secrets(connection_id)
-                scope = tests.with_login_databases(scope, store.datastores.of_connection(connection_id))
+                stored = store.connections.secrets(before.id)
+                scope = tests.with_login_databases(scope, store.datastores.of_connection(before.id))
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
             with self._context.writing() as store:
-                before = self._at_version(store, connection_id, before.version)
+                before = self._at_version(store, before.id, before.version, action)
                 changed = self._changed(store, before, given)  # of the role and the names of now
                 self._store(store, before, changed, action)
-                store.connections.record_detected(connection_id, detected)
-                return self._document(store, required(store.connections.get(connection_id), connection_id))
+                store.connections.record_detected(before.id, detected)
+                return self._document(store, lookup.connection(store, before.id))
 
-    def replace(self, connection_id: int, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    def replace(self, record: int | str, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
         """Change a connection by a document of it, which a client may have read before: null keeps a secret.
 
         `how` is as in `update`.
@@ -144,7 +143,7 @@ class Connections:
             NotFound, UsageError, NameTaken, TestFailed, VersionChanged: as in `update`.
 
         """
-        return self.update(connection_id, as_replacement(given), **how)
+        return self.update(record, as_replacement(given), **how)
 
     def _changed(self, store: Store, before: Connection, given: Mapping[str, Any]) -> Draft:
         changed = merge(before, as_patch(given), self._context.settings.policy)
@@ -153,16 +152,16 @@ class Connections:
         names.require_free(store, changed.values["name"], besides=before.id)
         return changed
 
-    def get(self, connection_id: int) -> dict[str, Any]:
+    def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a connection, with the datastores that use it.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such connection.
 
         """
         self._context.require(READ)
         store = self._context.store
-        return self._document(store, required(store.connections.get(connection_id), connection_id))
+        return self._document(store, lookup.connection(store, record))
 
     def find(self, name: str) -> int:
         """Return the id of the connection of that name; case and outer spaces do not count.
@@ -172,13 +171,7 @@ class Connections:
 
         """
         self._context.require(READ)
-        store = self._context.store
-        found = store.connections.named(validate.fold(name))
-        if found is None:
-            guess = names.similar(store, name)
-            hint = f"did you mean {guess!r}?" if guess else "qualytics connections list shows all"
-            raise NotFound(f"there is no connection {name!r}", hint)
-        return found.id
+        return lookup.connection(self._context.store, name).id
 
     def list(
         self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
@@ -203,54 +196,53 @@ class Connections:
         total = len(items) if is_whole else store.connections.count(wanted)
         return documents.page(items, total, number, size)
 
-    def history(self, connection_id: int) -> dict[str, Any]:
+    def history(self, record: int | str) -> dict[str, Any]:
         """Return who changed a connection and when, the newest first: `{id, created, versions}`.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such connection.
 
         """
         from qualytics.service import audit
 
         self._context.require(READ)
-        found = required(self._context.store.connections.get(connection_id), connection_id)
-        versions = audit.versions(self._context, "connection", connection_id)
+        found = lookup.connection(self._context.store, record)
+        versions = audit.versions(self._context, "connection", found.id)
         return {"id": found.id, "created": found.created, "versions": versions}
 
-    def usages(self, connection_id: int) -> Sequence[dict[str, Any]]:
+    def usages(self, record: int | str) -> Sequence[dict[str, Any]]:
         """Return the documents of the datastores that use a connection.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such connection.
 
         """
         self._context.require(READ)
         store = self._context.store
-        required(store.connections.get(connection_id), connection_id)
-        return [documents.datastore_document(datastore) for datastore in store.datastores.of_connection(connection_id)]
+        found = lookup.connection(store, record)
+        return [documents.datastore_document(datastore) for datastore in store.datastores.of_connection(found.id)]
 
-    def delete(self, connection_id: int, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
+    def delete(self, record: int | str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
         """Delete a connection that nothing uses; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such connection.
             ConnectionInUse: datastores use it; the error lists them.
 
         """
         with (
-            self._context.audited(WRITE, "connection.delete", connection_id) as action,
+            self._context.audited(WRITE, "connection.delete", record) as action,
             self._context.writing(dry_run=dry_run) as store,
         ):
-            found = self._at_version(store, connection_id, version)
-            action.object_name = found.name
-            require_unused(found.name, [documents.stub(user) for user in store.datastores.of_connection(connection_id)])
-            store.connections.delete(connection_id)
+            found = self._at_version(store, record, version, action)
+            require_unused(found.name, [documents.stub(user) for user in store.datastores.of_connection(found.id)])
+            store.connections.delete(found.id)
             action.record(found.id, found.name)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
     def test(
         self,
-        connection_id: int,
+        record: int | str,
         overrides: Mapping[str, Any] | None = None,
         *,
         timeout_s: float | None = None,
@@ -262,25 +254,25 @@ class Connections:
         test without overrides leaves the versions it saw in the record.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such connection.
             InvalidInput: an override breaks a rule.
 
         """
-        with self._context.audited(TEST, "connection.test", connection_id) as action:
-            before, stored = stored_with_secrets(self._context.store, connection_id)
-            action.object_name = before.name
+        with self._context.audited(TEST, "connection.test", record) as action:
+            before, stored = stored_with_secrets(self._context.store, record)
+            action.found(before.id, before.name)
             overrides = as_overrides(before.type, overrides or {})
             tested = merge(before, overrides, self._context.settings.policy)
             policy.require_allowed(self._context.settings, tested.connector, tested.values)
             policy.require_same_target(self._context, before, tested)
-            scope = tests.with_login_databases(scope, self._context.store.datastores.of_connection(connection_id))
+            scope = tests.with_login_databases(scope, self._context.store.datastores.of_connection(before.id))
             report, detected = self._run(with_secrets(tested, stored), timeout_s, scope)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
                 with self._context.writing() as store:
-                    found = store.connections.get(connection_id)
+                    found = store.connections.get(before.id)
                     if has_passed and found is not None and found.version == before.version:  # else another was tested
-                        store.connections.record_detected(connection_id, detected)
+                        store.connections.record_detected(before.id, detected)
                     outcome, detail = _outcome(report, overrides)
                     action.record(before.id, before.name, outcome, **detail)
         return report
@@ -329,13 +321,14 @@ class Connections:
             self.warnings += names.warnings(store, str(row["name"]), before.id)
         differing = changed_names(values, changed.values, [*changed.secrets, *dropped])
         action.record(before.id, str(row["name"]), version=before.version + 1, changed=differing)
-        return self._document(store, required(store.connections.get(before.id), before.id))
+        return self._document(store, lookup.connection(store, before.id))
 
     def _document(self, store: Store, connection: Connection) -> Document:
         return documents.connection_document(connection, store.datastores.of_connection(connection.id))
 
-    def _at_version(self, store: Store, connection_id: int, version: int | None) -> Connection:
-        found = required(store.connections.get(connection_id), connection_id)
+    def _at_version(self, store: Store, record: int | str, version: int | None, action: Action) -> Connection:
+        found = lookup.connection(store, record)
+        action.found(found.id, found.name)
         validate.require_version("connection", found, version)
         return found
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotSignedIn, Problem, QualyticsError
 from qualytics.fields import MAX_NAME
 from qualytics.model import Scope
-from qualytics.service.connections.drafts import allowed_draft, required
+from qualytics.service import lookup
+from qualytics.service.connections.drafts import allowed_draft
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Action, Undo
 from qualytics.service.datastores.fields import SETTINGS, checked, given_connection
@@ -37,21 +38,21 @@ _COMMON = ("database", "description", "tags", "teams", "enrichment_only", *SETTI
 def validate(
     open_context: Callable[[], AbstractContextManager[Context]],
     given: Mapping[str, Any],
-    connection_id: int | None = None,
+    record: int | str | None = None,
     *,
     timeout_s: float | None = None,
 ) -> dict[str, Any]:
     """Test every schema of a body; return `{results: [{schema_name, status, message}]}`.
 
-    On a stored connection, or on the settings in `connection`; each test has a context of its own, as it runs in a
-    thread of its own.
+    On a stored connection, the `record`, or on the settings in `connection`; each test has a context of its own, as
+    it runs in a thread of its own.
 
     Raises:
         InvalidInput: there are no schemas, or too many.
 
     """
     with open_context() as context, context.audited(TEST, "connection.test"):  # a refusal is recorded once
-        settings = given_connection(given) if connection_id is None else {}
+        settings = given_connection(given) if record is None else {}
         names = _texts(given, "schemas", _MAX_VALIDATED)
 
     def one(name: str) -> dict[str, Any]:
@@ -59,10 +60,10 @@ def validate(
         try:
             with open_context() as context:
                 connections = Connections(context)
-                if connection_id is None:
+                if record is None:
                     report = connections.test_unsaved(settings, timeout_s=timeout_s, scope=scope)
                 else:
-                    report = connections.test(connection_id, timeout_s=timeout_s, scope=scope)
+                    report = connections.test(record, timeout_s=timeout_s, scope=scope)
         except _ENDED:
             raise
         except QualyticsError as exc:
@@ -75,7 +76,7 @@ def validate(
 
 
 def create(
-    context: Context, given: Mapping[str, Any], connection_id: int | None = None
+    context: Context, given: Mapping[str, Any], record: int | str | None = None
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Make a datastore for every schema or root path of a body; return `{created: [ids], errors}`, and warnings.
 
@@ -91,15 +92,15 @@ def create(
     connections = Connections(context)
     datastores = Datastores(context, connections)
     with context.audited(WRITE, "datastore.create"):  # a refusal is recorded once, not for each
-        inline = allowed_draft(given_connection(given), context.settings) if connection_id is None else None
+        inline = allowed_draft(given_connection(given), context.settings) if record is None else None
         template, (field, names) = _template(given), _places(given)
         common = {name: given[name] for name in _COMMON if given.get(name) is not None}
         made: list[int] = []
         errors: list[dict[str, Any]] = []
         with context.writing() as store:
             if inline is not None:
-                connection_id = datastores.insert_connection(store, inline)
-            connection = required(store.connections.get(connection_id or 0), connection_id or 0)
+                record = datastores.insert_connection(store, inline)
+            connection = lookup.connection(store, record or 0)
             for name in names:
                 full = template.replace(_CONNECTION, connection.name).replace(_SCHEMA, name)
                 one = common | {"name": full, "connection_id": connection.id, field: name}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.errors import NameTaken, NotFound, UsageError
+from qualytics.errors import NameTaken, UsageError
 from qualytics.fields import SCOPES
 from qualytics.model import ListQuery, Scope
-from qualytics.service import documents, similar_names, validate
+from qualytics.service import documents, lookup, similar_names, validate
 from qualytics.service.clock import now
-from qualytics.service.connections.drafts import allowed_draft, required
+from qualytics.service.connections.drafts import allowed_draft
 from qualytics.service.context import Action
 from qualytics.service.datastores import fields
 from qualytics.service.rights import READ, TEST, WRITE
@@ -31,7 +31,7 @@ _PLACE = (*SCOPES, "connection_id")
 
 
 class Datastores:
-    """The verbs on datastores; documents go in and out.
+    """The verbs on datastores; documents go in and out. A `record` is an id, or a name as a text.
 
     `warnings` are those of the last create or update: of a name that looks like another's.
     """
@@ -84,10 +84,10 @@ class Datastores:
         keys = {"name_key": validate.fold(row["name"]), "created": now()}
         datastore_id = store.datastores.insert(usual | row | keys)
         action.record(datastore_id, row["name"], version=1, changed=sorted(row))
-        return _required(store.datastores.get(datastore_id), datastore_id)
+        return lookup.datastore(store, datastore_id)
 
     def update(
-        self, datastore_id: int, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+        self, record: int | str, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text, a list or a setting.
 
@@ -104,30 +104,30 @@ class Datastores:
             raise UsageError("nothing to update", "give at least one field, as in --schema public")
         self.warnings = ()
         with (
-            self._context.audited(WRITE, "datastore.update", datastore_id) as action,
+            self._context.audited(WRITE, "datastore.update", record) as action,
             self._context.writing(dry_run=dry_run) as store,
         ):
-            before = _at_version(store, datastore_id, version)
+            before = _at_version(store, record, version, action)
             row = fields.checked(changes)
             self._require_fit(store, before, row)
             self._store(store, before, row)
-            after = _required(store.datastores.get(datastore_id), datastore_id)
+            after = lookup.datastore(store, before.id)
             changed = sorted(name for name in row if row[name] != getattr(before, name))
-            action.record(datastore_id, after.name, version=after.version, changed=changed)
+            action.record(before.id, after.name, version=after.version, changed=changed)
             if after.name != before.name:
                 self.warnings = self._warnings(store, after)
             document = documents.datastore_document(after)
             document.version = before.version if dry_run else after.version
             return document
 
-    def replace(self, datastore_id: int, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    def replace(self, record: int | str, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
         """Change a datastore by a document of it; what a datastore does not have is ignored; `how` is as in `update`.
 
         Raises:
             NotFound, InvalidInput, NameTaken, VersionChanged, UsageError: as in `update`.
 
         """
-        return self.update(datastore_id, fields.as_replacement(given), **how)
+        return self.update(record, fields.as_replacement(given), **how)
 
     def _require_fit(self, store: Store, before: Datastore, row: dict[str, Any]) -> None:
         place = {name: getattr(before, name) for name in _PLACE}
@@ -144,15 +144,15 @@ class Datastores:
             more["name_key"] = validate.fold(row["name"])
         store.datastores.update(before.id, {**row, **more})
 
-    def get(self, datastore_id: int) -> dict[str, Any]:
+    def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a datastore.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such datastore.
 
         """
         self._context.require(READ)
-        return documents.datastore_document(_required(self._context.store.datastores.get(datastore_id), datastore_id))
+        return documents.datastore_document(lookup.datastore(self._context.store, record))
 
     def find(self, name: str) -> int:
         """Return the id of the datastore of that name; case and outer spaces do not count.
@@ -162,10 +162,7 @@ class Datastores:
 
         """
         self._context.require(READ)
-        found = self._context.store.datastores.named(validate.fold(name))
-        if found is None:
-            raise NotFound(f"there is no datastore {name!r}", "qualytics datastores list shows all")
-        return found.id
+        return lookup.datastore(self._context.store, name).id
 
     def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
@@ -197,39 +194,39 @@ class Datastores:
         wanted = ListQuery(ids=tuple(datastore_ids))
         return self._context.store.datastores.select(wanted) if wanted.ids else iter(())
 
-    def delete(self, datastore_id: int, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a datastore; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such datastore.
 
         """
         with (
-            self._context.audited(WRITE, "datastore.delete", datastore_id) as action,
+            self._context.audited(WRITE, "datastore.delete", record) as action,
             self._context.writing(dry_run=dry_run) as store,
         ):
-            datastore = _at_version(store, datastore_id, version)
-            store.datastores.delete(datastore_id)
+            datastore = _at_version(store, record, version, action)
+            store.datastores.delete(datastore.id)
             action.record(datastore.id, datastore.name)
         return {"id": datastore.id, "name": datastore.name, "deleted": not dry_run}
 
-    def verify(self, datastore_id: int, *, timeout_s: float | None = None) -> dict[str, Any]:
+    def verify(self, record: int | str, *, timeout_s: float | None = None) -> dict[str, Any]:
         """Run the staged test of the connection with this datastore's place; return the report.
 
         The result stays in the record as `connected`.
 
         Raises:
-            NotFound: there is none of that id.
+            NotFound: there is no such datastore.
 
         """
         self._context.require(TEST)
-        found = _required(self._context.store.datastores.get(datastore_id), datastore_id)
+        found = lookup.datastore(self._context.store, record)
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
         with self._context.writing() as store:
-            now_there = store.datastores.get(datastore_id)
+            now_there = store.datastores.get(found.id)
             if now_there is not None and now_there.version == found.version:  # else another place was verified
-                store.datastores.update(datastore_id, {"connected": int(report["connected"])}, bump=False)
+                store.datastores.update(found.id, {"connected": int(report["connected"])}, bump=False)
         return report
 
     def verify_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
@@ -250,7 +247,7 @@ class Datastores:
         return self._connections.test_unsaved(fields.given_connection(given), timeout_s=timeout_s, scope=scope)
 
     def _check_place(self, store: Store, row: Mapping[str, Any], type_before: str | None = None) -> None:
-        connection = required(store.connections.get(row["connection_id"]), row["connection_id"])
+        connection = lookup.connection(store, row["connection_id"])
         problems = validate.Problems()
         if type_before is not None and connection.type != type_before:
             message = f"is of type {connection.type}; a datastore of type {type_before} stays with that type"
@@ -269,13 +266,8 @@ class Datastores:
             raise NameTaken(f"the name {taken.name!r} is taken by datastore {taken.id}", "choose another name")
 
 
-def _required(found: Datastore | None, datastore_id: int) -> Datastore:
-    if found is None:
-        raise NotFound(f"there is no datastore {datastore_id}", "qualytics datastores list shows all")
-    return found
-
-
-def _at_version(store: Store, datastore_id: int, version: int | None) -> Datastore:
-    found = _required(store.datastores.get(datastore_id), datastore_id)
+def _at_version(store: Store, record: int | str, version: int | None, action: Action) -> Datastore:
+    found = lookup.datastore(store, record)
+    action.found(found.id, found.name)
     validate.require_version("datastore", found, version)
     return found
