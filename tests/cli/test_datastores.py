@@ -61,9 +61,7 @@ def test_a_dry_run_of_a_create_shows_the_payload_masked_and_makes_no_store(run, 
     }
     named = run("datastores", "create", "-n", "x", "--connection-name", "prod", "--dry-run", "-f", "json")
     assert named.json == {"name": "x", "connection_name": "prod"}
-    assert run(*NEW, "--schema", "s", "--dry-run").err.startswith(
-        "error: database is needed on a postgresql connection"
-    )
+    assert run(*NEW, "--schema", "s", "--dry-run").err.startswith("error: database is needed for postgresql datastores")
     assert run("datastores", "create", "-n", "x", "--dry-run").err.startswith("error: connection_id is missing")
     assert not home.exists()
 

@@ -218,7 +218,7 @@ def test_mariadb_lists_databases_and_tables_and_has_no_schemas(
     )
     unknown = run("connections", "tables", "--id", identifier, "--catalog", database, "--schema", "s")
     assert unknown.code == 2
-    assert f"schema is nothing that {type_} has" in unknown.err
+    assert f"schema is not used by {type_}" in unknown.err
     missing = run("connections", "tables", "--id", identifier)
     assert missing.code == 2
     assert f"hint: qualytics connections catalogs --id {identifier} lists them" in missing.err
@@ -343,7 +343,7 @@ def test_an_object_store_lists_prefixes_and_objects_and_nothing_else(connection,
         (("--after", "x"), 2, "--after takes what an earlier call showed as next"),
         (("--after", "-1"), 2, "--after takes what an earlier call showed as next"),
         (("--timeout", "0"), 2, "timeout must be more than 0"),
-        (("--catalog", "c"), 2, "catalog is nothing that sqlite has"),
+        (("--catalog", "c"), 2, "catalog is not used by sqlite"),
     ],
 )
 def test_bad_options_are_told_before_anything_is_asked(connection, run, tmp_path, options, code, said):

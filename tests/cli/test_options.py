@@ -47,7 +47,7 @@ def test_options_and_parameters_are_merged(run):
 def test_two_different_values_are_an_error(run, key, value):
     done = run("connections", "create", *S3, *ROLE, "--parameters", json.dumps({key: value}))
     assert done.code == 2
-    assert "--role-arn and role_arn in --parameters say different things" in done.err
+    assert "--role-arn and role_arn in --parameters have different values" in done.err
 
 
 def test_references_are_resolved(run):

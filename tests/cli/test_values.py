@@ -10,7 +10,7 @@ import pytest
 from tests.support.refused_commands import PG, check
 
 SECRET_SOURCES = [
-    (("--password-stdin", "--secret-key-stdin"), b"x", "both want standard input", "in another way"),
+    (("--password-stdin", "--secret-key-stdin"), b"x", "both read standard input", "in another way"),
     (("--password-stdin", "--password", "x"), b"x", "--password and --password-stdin exclude", "drop one"),
     (("--secret-key-stdin", "--secret-key", "x"), b"x", "--secret-key and --secret-key-stdin exclude", "drop one"),
     (("--secret-key-stdin",), b"", "--secret-key-stdin: standard input is empty", "pipe printed nothing"),
@@ -52,7 +52,7 @@ BYTES = [
     ((b"connections", b"get", b"--name", b"\xff"), 3, "there is no connection '\\udcff'"),
     ((b"datastores", b"get", b"--name", b"\xff"), 3, "there is no datastore '\\udcff'"),
     ((b"connections", b"\xff"), 2, "there is no command '\\udcff'"),
-    ((b"connections", b"list", b"--\xff"), 2, "there is no option --\\udcff"),
+    ((b"connections", b"list", b"--\xff"), 2, "there is no such option"),
 ]
 
 NEW = ("connections", "create", "-t", "postgresql")

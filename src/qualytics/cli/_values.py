@@ -113,7 +113,7 @@ def read_file(path: str, option: str) -> str:
 def _check_stdin(stdin: Sequence[Field], given: Mapping[str, Any]) -> None:
     if len(stdin) > 1:
         raise UsageError(
-            f"{' and '.join(field.option + '-stdin' for field in stdin)} both want standard input",
+            f"{' and '.join(field.option + '-stdin' for field in stdin)} both read standard input",
             f"give one of them in another way, as in {stdin[0].option} '${{NAME}}'",
         )
     for field in stdin:
@@ -133,7 +133,7 @@ def _with_inside(parameters: dict[str, Any], inside: Mapping[str, Any]) -> dict[
     for name, value in inside.items():
         if name in given and given[name] != value:
             option = "--" + name.replace("_", "-")
-            raise UsageError(f"{option} and {name} in --parameters say different things", "drop one of the two")
+            raise UsageError(f"{option} and {name} in --parameters have different values", "drop one of the two")
     return parameters | {name: value for name, value in inside.items() if name not in given}
 
 

@@ -49,7 +49,9 @@ def backup(*, file: str, form: output.Format) -> None:
     with connect() as client:
         report = client.upkeep.backup(Path(file).absolute())
     output.write_document(report, form)
-    output.say("note: the key is not in the backup; without it the secrets cannot be opened, so keep both, apart")
+    output.say(
+        "note: the key is not in the backup; without it the secrets cannot be opened, so keep both, in different places"
+    )
 
 
 @group.command()
@@ -57,7 +59,9 @@ def backup(*, file: str, form: output.Format) -> None:
     "store restore store.backup",
 )
 @click.argument("file", type=Text())
-@click.option("--keep-tokens", is_flag=True, help="Let the tokens in the backup be valid, also those revoked since.")
+@click.option(
+    "--keep-tokens", is_flag=True, help="Let the tokens in the backup be valid, including those revoked since."
+)
 @options.common_options()
 def restore(*, file: str, keep_tokens: bool, form: output.Format) -> None:
     """Replace the store by a backup; the key that sealed it must be there. Its tokens are ended."""
@@ -67,9 +71,12 @@ def restore(*, file: str, keep_tokens: bool, form: output.Format) -> None:
         report = client.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
     output.write_document(report, form)
     if keep_tokens:
-        output.say("note: tokens that were valid when the backup was made are valid again, also those revoked since")
+        output.say(
+            "note: tokens that were valid when the backup was made are valid again, including those revoked since"
+        )
     elif count := report["tokens_ended"]:
-        output.say(f"note: {count:,} token{'s' * (count > 1)} and all sign-ins were ended, as some may have been since")
+        tokens = f"{count:,} tokens" if count > 1 else "1 token"
+        output.say(f"note: {tokens} and all sign-ins were ended: some may have been revoked after the backup")
         output.say("note: qualytics auth token create --user NAME makes a new one here")
 
 
@@ -93,4 +100,4 @@ def copy(*, target: str, new_key_file: str | None, form: output.Format) -> None:
     with connect() as client:
         report = client.upkeep.copy(target, Path(new_key_file).absolute() if new_key_file else None)
     output.write_document(report, form)
-    output.say(f"note: the copy opens with the key in {output.escape(report['key'])} alone")
+    output.say(f"note: only the key in {output.escape(report['key'])} opens the copy")

@@ -107,7 +107,7 @@ def version_of(request: AnyRequest) -> int | None:
     match = _ETAG.fullmatch(text)
     if match is None:
         raise InvalidInput(
-            [Problem("If-Match", "If-Match is no ETag of this control plane", "send that of the last GET")]
+            [Problem("If-Match", "If-Match is not an ETag of this control plane", "send that of the last GET")]
         )
     return int(match[1])
 

@@ -86,7 +86,7 @@ def for_anybody(error: QualyticsError) -> tuple[str, str | None]:
 
 def _invalid(error: InvalidInput, place: str) -> Response[bytes]:
     if (more := len(error.problems) - _MAX_PROBLEMS) > 0:
-        rest = Problem("", f"and {more:,} problems more")
+        rest = Problem("", f"and {more:,} more problems")
         return _invalid(InvalidInput([*error.problems[: _MAX_PROBLEMS - 1], rest]), place)
     entries = [
         {"loc": [place, *problem.loc.split(".")], "msg": problem.message, "type": problem.code, "hint": problem.hint}

@@ -44,7 +44,9 @@ def require_allowed(settings: Settings, connector: Connector, values: Mapping[st
     files = list(_files(connector, values, parameters))
     if files and not all(_is_listed(settings.policy, path) for path in files):
         hint = "an Admin lists the directory of the file, or the driver's jar, with --allow-file when the server starts"
-        raise _not_allowed(f"a {connector.type} connection reads a file that this control plane does not allow", hint)
+        raise _not_allowed(
+            f"this {connector.type} connection reads a file that this control plane does not allow", hint
+        )
     is_held = connector.pinned is not None or bool(files)
     if not is_held and connector.type not in settings.policy.types:
         hint = f"an Admin can allow it with --allow-type {connector.type} when the server starts"

@@ -88,7 +88,7 @@ def check_grammar(connector: Connector, name: str, value: Any, problems: Problem
     loc = loc or name
     is_checked = chars is None or not isinstance(value, str) or any(found.loc == loc for found in problems.found)
     if value and not is_checked and chars is not None and not chars.fit(value):
-        problems.add(loc, "holds what it must not have", f"it may have {chars.words}")
+        problems.add(loc, "holds a character that is not allowed", f"allowed are {chars.words}")
 
 
 def check_complete(

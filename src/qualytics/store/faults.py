@@ -36,13 +36,13 @@ def full(path: Path) -> StoreFull:
 
 def busy(wait_s: float) -> Busy:
     """Return the error of a store that others kept busy for `wait_s` seconds."""
-    return Busy(f"the store is busy: others held it for {wait_s:g} s", "run it again in a moment")
+    return Busy(f"the store is busy: other programs held it for {wait_s:g} s", "run it again in a moment")
 
 
 def not_a_store(where: Path | str) -> StoreDamaged:
     """Return the error of what is no store, or not a whole one."""
     hint = "restore a backup: qualytics store restore FILE"
-    return StoreDamaged(f"{where} is not a whole store of this program", hint)
+    return StoreDamaged(f"{where} is not a complete store of this program", hint)
 
 
 def newer(where: Path | str, version: object) -> StoreNewer:
@@ -61,7 +61,7 @@ def unreadable(what: str, row_id: object) -> StoreDamaged:
 
 def contradicts() -> Conflict:
     """Return the error of a change that a constraint of the tables refuses."""
-    return Conflict("the change contradicts what is stored", "read the record again and repeat the change")
+    return Conflict("the change conflicts with what is stored", "read the record again and repeat the change")
 
 
 def forked() -> StoreError:

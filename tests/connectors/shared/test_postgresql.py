@@ -148,8 +148,11 @@ def test_catalogs_without_any_way_in_name_what_to_do(run, stored):
         (("create", "--type", "postgresql", "--host", "h", "--database", "x"), "--database is for --test"),
         (("update", "--id", "1", "--host", "h", "--schema", "x"), "--schema is for --test"),
         (("test", "--type", "postgresql", "--host", "h", "--schema", "x"), "database is needed with a schema"),
-        (("test", "--type", "mysql", "--host", "h", "--schema", "x"), "schema is nothing that mysql has"),
-        (("test", "--type", "sqlite", "--uri", "x.db", "--database", "x"), "database is nothing that sqlite has"),
+        (("test", "--type", "mysql", "--host", "h", "--schema", "x"), "schema is not used by mysql"),
+        (
+            ("test", "--type", "sqlite", "--uri", "x.db", "--database", "x"),
+            "database is not used by sqlite",
+        ),
     ],
 )
 def test_a_place_that_makes_no_sense_is_refused(run, words, said):

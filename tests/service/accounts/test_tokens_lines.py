@@ -80,7 +80,7 @@ def test_what_an_admin_ends_takes_what_it_made_and_is_never_good_again(accounts)
         assert accounts.good(first, second, third, apart) == [False, False, False, True]
         for bearer in (apart["bearer_token"], accounts.root, None):
             for ended in (first, second, third):
-                with pytest.raises(Conflict, match="which is final"):
+                with pytest.raises(Conflict, match="and cannot be restored"):
                     accounts.by(bearer, "revoke", ended["id"], revoke=False)
 
 
@@ -103,7 +103,7 @@ def test_a_user_ends_a_token_and_may_think_better_of_it_but_not_by_what_it_made(
     assert accounts.good(first, second, apart) == [True, True, True]
     accounts.by(apart["bearer_token"], "revoke", first["id"])
     accounts.by(accounts.root, "revoke", first["id"])  # ended already, and final from now on
-    with pytest.raises(Conflict, match="which is final"):
+    with pytest.raises(Conflict, match="and cannot be restored"):
         accounts.by(apart["bearer_token"], "revoke", first["id"], revoke=False)
 
 
@@ -141,7 +141,7 @@ def test_another_way_to_sign_in_ends_every_token_of_a_user_for_good(anywhere, ac
     assert accounts.good(*tokens) == [True, True, True]
     accounts.update(accounts.root, eve["id"], change)
     assert accounts.good(*tokens) == [False, False, False]
-    with pytest.raises(Conflict, match="which is final"):
+    with pytest.raises(Conflict, match="and cannot be restored"):
         accounts.by(accounts.root, "revoke", tokens[0]["id"], revoke=False)
     assert json.loads(anywhere.audit()[-2][5])["tokens_ended"] == 3
 

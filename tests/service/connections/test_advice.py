@@ -33,7 +33,7 @@ def advice(client, report, scope=Scope(), type_="postgresql", stored_name="prod"
         ("Admin", "127.0.0.1", "restart the control plane with --allow-target 127.0.0.1"),
         ("Admin", "localhost", "restart the control plane with --allow-target localhost"),
         ("Admin", "::1", "restart the control plane with --allow-target ::1"),
-        ("Manager", "127.0.0.1", "ask an administrator to allow the target"),
+        ("Manager", "127.0.0.1", "ask an Admin of the control plane to allow the target"),
     ],
 )
 def test_whoever_may_restart_the_control_plane_is_told_how_a_target_is_allowed(shared, role, host, hint):

@@ -211,7 +211,7 @@ def test_a_damaged_store_is_a_named_error_and_stays_as_it_is(filled, run, spoil)
         refused = run(*command)
         assert (refused.code, refused.out) == (1, ""), command
         assert refused.err.startswith("error: ")
-        assert "is not a whole store of this program" in refused.err
+        assert "is not a complete store of this program" in refused.err
         assert "hint: restore a backup: qualytics store restore FILE" in refused.err
     assert run("store", "check").code == 1
     assert filled.store_path.read_bytes() == before
@@ -254,7 +254,7 @@ def test_a_first_start_that_takes_longer_than_the_wait_is_not_busy(home):
 
 def test_a_busy_store_is_named_after_the_wait(filled):
     with open_store(filled) as store, store.writing(), open_store(filled) as other:
-        with pytest.raises(Busy, match=r"busy: others held it for 0\.2 s"), other.writing():
+        with pytest.raises(Busy, match=r"busy: other programs held it for 0\.2 s"), other.writing():
             pass
         assert other.connections.get(1) is not None
     with lock.locked(filled.lock_path, exclusive=True, wait_s=0), pytest.raises(Busy):

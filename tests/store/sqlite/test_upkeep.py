@@ -268,7 +268,7 @@ def test_a_restore_ends_every_token_and_sign_in_for_good_and_says_so(signed_in, 
     assert raw(settings, "SELECT count(*) FROM logins") == [(0,)]
     with Context(settings) as context:
         for number in (1, 2, ended["id"]):
-            with pytest.raises(Conflict, match="which is final"):
+            with pytest.raises(Conflict, match="and cannot be restored"):
                 Tokens(context).revoke(number, revoke=False)
         assert is_good(settings, Tokens(context).create("new", user="ada")["bearer_token"])
 
@@ -282,7 +282,7 @@ def test_a_restore_keeps_tokens_where_that_is_asked_for(signed_in, run, raw, tmp
     assert not is_good(settings, bearer)
     restored = run("store", "restore", tmp_path / "copy", "--keep-tokens", "--format", "json")
     assert (restored.code, restored.json["tokens_ended"]) == (0, 0)
-    assert "also those revoked since" in restored.err
+    assert "including those revoked since" in restored.err
     assert is_good(settings, bearer)
 
 

@@ -139,7 +139,7 @@ class Api:
             if method == "GET" or not self._transport.is_sent:
                 raise
             message = f"{exc.message}; the request may have been carried out all the same"
-            raise Unreachable(message, "look before you do it again") from exc
+            raise Unreachable(message, "check what is stored before you repeat it") from exc
         self.is_ours = API_LEVEL_HEADER in reply.headers
         return reply
 

@@ -68,7 +68,7 @@ CLASSES: dict[str, ClassText] = {
     "blocked": ClassText(
         retryable=False,
         cause="the network policy does not allow this target",
-        hint="ask an administrator to allow the target",
+        hint="ask an Admin of the control plane to allow the target",
     ),
     "driver_missing": ClassText(
         retryable=False,

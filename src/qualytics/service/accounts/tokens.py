@@ -168,7 +168,9 @@ class Tokens:
             return
         hint = "make a new one: qualytics auth token create --name NAME"
         if token.is_final:
-            raise Conflict(f"token {token.name!r} was revoked by an Admin or by a new password, which is final", hint)
+            raise Conflict(
+                f"token {token.name!r} was revoked by an Admin or by a new password, and cannot be restored", hint
+            )
         if self._context.actor.token_id in _with_descendants(self._accounts.tokens(token.user_id), token.id):
             raise Conflict(f"token {token.name!r} cannot be restored by a token that it made", hint)
         require_room(self._accounts, token.user_id, token.user_name)

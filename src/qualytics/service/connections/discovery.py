@@ -161,7 +161,7 @@ def _check_scope(connector: Connector, what: str, scope: Scope, connection_id: i
         given = getattr(scope, level)
         if given is not None and level not in known:
             hint = f"leave --{option} out"
-            problems.add(option, f"is nothing that {connector.type} has", hint, "field-not-accepted")
+            problems.add(option, f"is not used by {connector.type}", hint, "field-not-accepted")
         elif given is None and level in needed and _lacks(connector, what, level, scope):
             listed = getattr(connector, f"{option}s") is not None
             hint = (

@@ -137,7 +137,7 @@ def check_place(connector: Connector, scope: Scope) -> None:
     problems = validate.Problems()
     for name in ("database", "schema"):
         if getattr(scope, name) is not None and name not in {*connector.scope, *connector.scope_optional}:
-            problems.add(name, f"is nothing that {connector.type} has", f"leave --{name} out", "field-not-accepted")
+            problems.add(name, f"is not used by {connector.type}", f"leave --{name} out", "field-not-accepted")
     if scope.schema is not None and scope.database is None and "database" in connector.scope:
         problems.add("database", "is needed with a schema", "as in --database NAME", "missing-value")
     problems.finish()

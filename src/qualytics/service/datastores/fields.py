@@ -162,10 +162,10 @@ def check_scope(
     for name in SCOPES:
         option = "--" + name.replace("_", "-")
         if row.get(name) is None and name in connector.scope:
-            problems.add(name, f"is needed on a {connector.type} connection", f"give it with {option}", "missing-value")
+            problems.add(name, f"is needed for {connector.type} datastores", f"give it with {option}", "missing-value")
         elif row.get(name) is not None and name not in {*connector.scope, *connector.scope_optional}:
             hint = f"connection {connection_name!r} is {connector.type}; leave {option} out"
-            problems.add(name, f"is not part of a {connector.type} datastore", hint, "field-not-accepted")
+            problems.add(name, f"is not part of {connector.type} datastores", hint, "field-not-accepted")
         else:
             validate.check_grammar(connector, name, row.get(name), problems)
 

@@ -238,7 +238,7 @@ class PostgresStore(Store):
         except psycopg.Error as exc:
             raise (lost_in_change(self._place) if is_lost(exc) else named(exc, self._place, self._busy_s)) from exc
         if ended != "COMMIT":  # the server's answer after a statement that failed and was passed over
-            raise StoreError("the change was taken back, as a part of it had failed", "repeat the change")
+            raise StoreError("the change was rolled back, because a part of it failed", "repeat the change")
 
     def _run(self, sql: str, arguments: tuple[Any, ...]) -> RowList:
         self._require_own()

@@ -40,7 +40,7 @@ def named(exc: psycopg.Error, place: str, busy_s: float) -> QualyticsError:
     if isinstance(exc, pg.DiskFull):
         return StoreFull(f"no space is left on the server of {place}", "free some space there and run it again")
     if isinstance(exc, _DAMAGED):
-        return StoreDamaged(f"{place} is not a whole store of this program: {said}", _RESTORE)
+        return StoreDamaged(f"{place} is not a complete store of this program: {said}", _RESTORE)
     if isinstance(exc, pg.IntegrityError):
         return contradicts()
     if is_lost(exc):
@@ -60,7 +60,7 @@ def is_lost(exc: psycopg.Error) -> bool:
 def lost_in_change(place: str) -> StoreUnreachable:
     """Return the error of a change whose end nobody has heard of."""
     return StoreUnreachable(
-        f"the store {place} was lost while a change was being written: it is there whole, or not at all",
+        f"the connection to the store {place} was lost in a change, which is stored completely or not at all",
         "read the record before you repeat the change",
     )
 

@@ -55,14 +55,14 @@ class Address:
         """
         url = settings.store_url.reveal() if settings.store_url else ""
         if not url.startswith(("postgresql://", "postgres://")):
-            raise UsageError("the store's address is not one of PostgreSQL", f"give it as {_FORM}")
+            raise UsageError("the store's address is not a URL of PostgreSQL", f"give it as {_FORM}")
         try:
             parameters: dict[str, Any] = dict(conninfo.conninfo_to_dict(url))
         except psycopg.ProgrammingError:
             raise UsageError("the store's address cannot be read", f"give it as {_FORM}") from None
         if any("@" in str(parameters.get(name, "")) for name in ("host", "hostaddr", "port", "dbname")):
             hint = f"write / as %2F, @ as %40, : as %3A and ? as %3F in its password; give it as {_FORM}"
-            raise UsageError("the store's address cannot be read: there is an @ behind its host", hint)
+            raise UsageError("the store's address cannot be read: there is an @ after its host", hint)
         self.place = (
             f"postgresql://{parameters.get('host', '')}:{parameters.get('port', '5432')}/{parameters.get('dbname', '')}"
         )
@@ -223,7 +223,7 @@ def _first_key(settings: Settings) -> Key:
     keys = Keys(settings)
     if settings.key_file is None and not keys.load():
         raise KeyMissing(
-            "a store on a database server has no place for its key, and none is named",
+            "a store on a database server needs a key of its own, and none is set",
             "export QUALYTICS_KEY_FILE=/path/to/key, where the key is or will be made, or QUALYTICS_KEY",
         )
     return keys.first()

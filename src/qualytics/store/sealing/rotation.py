@@ -70,7 +70,7 @@ def forget(settings: Settings, *, dry_run: bool = False) -> dict[str, Any]:
     with open_store(settings) as store, store.writing():
         if store.keys.from_environment:
             raise UsageError(
-                "the key comes from QUALYTICS_KEY, and its old ones are nowhere on this disk",
+                "the key comes from QUALYTICS_KEY, and its old ones are not on this disk",
                 "drop them where QUALYTICS_KEY is kept",
             )
         old_keys = [one for one in store.keys.old() if one.key.id != store.key_id]

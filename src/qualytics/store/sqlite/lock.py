@@ -45,7 +45,7 @@ class Lock:
         """Take the lock.
 
         Raises:
-            Busy: others held it for longer than `wait_s` seconds.
+            Busy: other programs held it for longer than `wait_s` seconds.
 
         """
         until = time.monotonic() + wait_s

@@ -143,7 +143,7 @@ def _end_tokens(copy: sqlite3.Connection) -> int:
 def _require_embedded(settings: Settings, command: str) -> None:
     if settings.store_url is not None:
         message = "the store is on a database server, whose own tools back it up and restore it"
-        raise UsageError(message, f"{command}; the key is not in it, so keep both, apart")
+        raise UsageError(message, f"{command}; the key is not in it, so keep both, in different places")
 
 
 def _own_problems(store: Store) -> Iterator[str]:
