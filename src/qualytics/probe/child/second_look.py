@@ -135,8 +135,9 @@ def verdict_on(connector: Connector, target: Target, seen: Seen) -> Verdict | No
     is_own = protocol in target.protocols or (protocol is HTTPS and HTTP in target.protocols)
     if is_own or (protocol is TLS and _may_use_tls(target)):
         return _at_odds_on_tls(connector, target, seen, protocol) if _may_use_tls(target) else None
-    types = " or ".join(types_of(protocol))
-    hint = f"this is {protocol.server}; {f'--type {types}' if types else 'check host and port'}"
+    *types, last = types_of(protocol) or ("",)
+    do = f"--type {' or '.join(filter(None, (', '.join(types), last)))}" if last else "check host and port"
+    hint = f"this is {protocol.server}; {do}"
     return Verdict("config", f"{_where(target)} is {protocol.server}, not {_wanted(connector, target)}", hint)
 
 
