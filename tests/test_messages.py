@@ -104,9 +104,12 @@ def test_a_message_of_a_type_is_scored_by_its_class_and_by_the_advice_to_retry()
 
 
 @pytest.mark.slow
-def test_the_score_names_each_type_and_no_message(halves, everything):
+def test_the_score_is_reached_and_names_each_type_and_no_message(halves, everything):
     figures = list(explain.explained(None))
     assert [figure.limit for figure in figures[:2]] == [explain.CLASS_GOAL, explain.RETRY_GOAL]
+    # Shares alone: a message that is shown here would be seen.
+    assert figures[0].measured >= explain.CLASS_GOAL
+    assert figures[1].measured >= explain.RETRY_GOAL
     assert {figure.what.split(", ")[2].split(":")[0] for figure in figures[4:]} == {
         message.type or "any type" for message in halves["measure"]
     }

@@ -473,6 +473,25 @@ def test_without_a_type_what_may_be_of_many_is_refused(run, message):
     assert "--type" in result.err
 
 
+@pytest.mark.parametrize(
+    ("message", "wanted", "code"),
+    [
+        ("250001 or so: Incorrect username or password was specified, as the driver says", "auth", None),
+        ("No output location provided for the query", "config", None),
+        ("The password of the account must be changed.", "auth", None),
+        ("Query failed: No nodes available to run query", "transient", None),
+        ("connection attempt aborted: EM_NOHOST in the hosts file", "dns", None),
+    ],
+)
+def test_without_a_type_a_class_on_which_all_types_agree_is_told(run, message, wanted, code):
+    document = run("connections", "explain", "-f", "json", stdin=message.encode()).json
+    assert (document["class"], document["code"]) == (wanted, code)
+
+
+def test_without_a_type_words_of_which_types_think_otherwise_are_refused(run):
+    assert run("connections", "explain", stdin=b"refused with errorNum 1045 or Error 1045 once").code == 2
+
+
 def class_of(run, kind, message):
     return run("connections", "explain", "-t", kind, "-f", "json", stdin=message.encode()).json["class"]
 

@@ -11,6 +11,7 @@ from qualytics.connectors.contract import Connector, Verdict, by_text
 from qualytics.probe.verdicts.network_faults import NOT_TLS, by_words, furthest, is_unknown, refined
 from qualytics.probe.verdicts.translations import TRANSLATIONS
 from qualytics.structs import replace
+from qualytics.text import ends
 
 _PROXY_LOGIN = Verdict("config", "a proxy stands before the server and wants a login")
 # What tools of every kind say of themselves, and servers once they were reached.
@@ -64,6 +65,8 @@ _ATTEMPT = re.compile(
 )
 # Of more different attempts than these the first and the last are judged.
 _FIRST = _LAST = 8
+# What has fewer words may be a code alone; and how much of a message all types read.
+_WORDS, _SHORT = 3, 1_024
 # The SQLSTATE of a wrapper, which stands before what it wraps and says less.
 _WRAPPER_STATE = re.compile(r"(?:SQL ?STATE)?\[[0-9A-Z]{5}\]")
 
@@ -97,6 +100,17 @@ def verdict_on(connector: Connector | None, text: str) -> Verdict:
         return _verdict(connector, text)
     verdict = furthest(certain)
     return verdict if verdict.code else replace(verdict, code=_verdict(connector, text).code)
+
+
+def agreed(text: str) -> Verdict | None:
+    """Return the class in which all types that know the words or codes of a message agree; a number alone is of many."""
+    if len(text.split()) < _WORDS:
+        return None
+    short = ends(text, _SHORT)  # so many tables take their time
+    judged = (_own_verdict(connector, short) for connector in all_connectors())
+    verdicts = [verdict for verdict in judged if verdict and not is_unknown(verdict)]
+    classes, codes = ({getattr(one, name) for one in verdicts} for name in ("failure_class", "code"))
+    return Verdict(classes.pop(), code=codes.pop() if len(codes) == 1 else None) if len(classes) == 1 else None
 
 
 def _own_verdict(connector: Connector, text: str) -> Verdict | None:

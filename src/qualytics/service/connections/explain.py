@@ -41,7 +41,7 @@ def explain(name: Any, text: Any) -> dict[str, Any]:
 
     """
     from qualytics.probe.verdicts.failure_classes import CLASSES
-    from qualytics.probe.verdicts.message_rules import connector_of, verdict_on
+    from qualytics.probe.verdicts.message_rules import agreed, connector_of, verdict_on
     from qualytics.probe.verdicts.messages import type_placeholders
     from qualytics.probe.verdicts.stack_traces import without_frames
 
@@ -54,6 +54,8 @@ def explain(name: Any, text: Any) -> dict[str, Any]:
         raise InvalidInput([Problem("message", "message is empty", "paste the error that the other tool showed")])
     connector = connector or connector_of(words)
     verdict = verdict_on(connector, words)
+    if connector is None and verdict.failure_class == "unknown":
+        verdict = agreed(words) or verdict
     failure_class = verdict.failure_class
     if connector is None and failure_class == "unknown":
         raise InvalidInput([Problem("type", "the message does not tell the type of the connection", "name it: --type")])
