@@ -78,5 +78,16 @@ def environment(name: str, need: needs.Environment) -> Path:
     return kept(need.place(name), make)
 
 
+def wheels(name: str) -> Path:
+    """Return a folder with the wheels of that name in the table, fetched into the cache once."""
+    need = needs.WHEELS[name]
+
+    def make(place: Path, lock: int) -> None:
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--only-binary=:all:"]
+        _run([*pip, "--dest", str(place), *need.requirements], lock)
+
+    return kept(need.place(name), make)
+
+
 def _run(command: list[str], lock: int, cwd: Path | None = None) -> None:
     subprocess.run(command, check=True, cwd=cwd, stdin=subprocess.DEVNULL, stdout=sys.stderr, pass_fds=(lock,))

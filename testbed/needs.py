@@ -188,6 +188,20 @@ ENVIRONMENTS = {
     ),
 }
 
+# Wheels that are only fetched.
+WHEELS = {
+    # What a fresh clone is built with, and what it runs on without any extra.
+    "core": Environment(
+        7,
+        8,
+        (
+            *_pinned("click", "cryptography", "idna", "PyYAML", "wcwidth", "cffi", "pycparser"),
+            *("hatchling==1.33.0", *_pinned("packaging", "pathspec", "pluggy"), "tomlkit==0.15.2"),
+            "trove-classifiers==2026.9.21.13",
+        ),
+    ),
+}
+
 NPM = {
     "azurite": Npm(60, 195, "azurite@3.35.0"),
     "oidc-provider": Npm(4, 5, "oidc-provider@9.13.3"),
@@ -209,7 +223,7 @@ UNPACKED = {
 
 # What no test wants, and what only a benchmark does.
 _BENCH = {"wrk", "bench-twin"}
-_TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *NPM, *UNPACKED) if name not in _BENCH)
+_TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *WHEELS, *NPM, *UNPACKED) if name not in _BENCH)
 # All targets want the environment of this tree.
 _TARGETS = {
     "demo": ("postgresql",),
@@ -238,6 +252,8 @@ def _missing(target: str, venv: Path) -> Iterator[tuple[str, str, Need]]:
             yield "Debian", name, DEBIAN[name]
         elif name in ENVIRONMENTS and not is_kept(ENVIRONMENTS[name].place(name)):
             yield "Python", name, ENVIRONMENTS[name]
+        elif name in WHEELS and not is_kept(WHEELS[name].place(name)):
+            yield "Python", name, WHEELS[name]
         elif name in NPM and not is_kept(NPM[name].place(name)):
             yield "npm", name, NPM[name]
         elif name in UNPACKED and not is_kept(UNPACKED[name].place(name)) and shutil.which("apt-get"):
@@ -271,7 +287,7 @@ def _size(needs: Iterable[Need]) -> str:
 def differing_sizes() -> list[str]:
     """Return how far the table is from what is in the cache; rough is a third of the size, or 10 MB."""
     found = []
-    for name, need in (ENVIRONMENTS | NPM | UNPACKED).items():
+    for name, need in (ENVIRONMENTS | WHEELS | NPM | UNPACKED).items():
         place = need.place(name)
         if is_kept(place):
             disk_mb = sum(path.lstat().st_blocks for path in place.rglob("*")) * 512 / 1e6

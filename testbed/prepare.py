@@ -7,6 +7,7 @@ import sys
 
 from testbed import (
     buenavista,
+    clone,
     cloud,
     control_plane,
     debian,
@@ -44,6 +45,7 @@ NEEDS = (
     oidc.provider_program,
     published.program,
     control_plane.schemathesis,
+    clone.core_wheels,
     *objects.PROGRAMS,
     *cloud.PROGRAMS,
     *proxy.PROGRAMS,

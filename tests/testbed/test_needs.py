@@ -13,6 +13,7 @@ from testbed import needs, servers
 _CALLS = {
     "install_debian": needs.DEBIAN,
     "virtual_environment": needs.ENVIRONMENTS,
+    "wheels": needs.WHEELS,
     "npm_package": needs.NPM,
     "unpacked": needs.UNPACKED,
 }
@@ -53,7 +54,7 @@ def test_the_table_names_all_that_is_installed_and_nothing_else(function):
 
 
 def test_every_size_is_known():
-    tables = (needs.DEBIAN, needs.ENVIRONMENTS, needs.NPM, needs.UNPACKED)
+    tables = (needs.DEBIAN, needs.ENVIRONMENTS, needs.WHEELS, needs.NPM, needs.UNPACKED)
     every = [needs.VENV, *(need for table in tables for need in table.values())]
     assert all(need.fetch_mb > 0 and need.disk_mb > 0 for need in every)
 
@@ -81,7 +82,7 @@ def test_a_fresh_machine_is_told_all_that_make_test_fetches(tmp_path):
     told = _told("test", tmp_path / "venv", XDG_CACHE_HOME=str(tmp_path / "cache"))
     head, *lines = told.splitlines()
     named = {name for line in lines for name in line.rpartition(": ")[2].split(", ")}
-    tests = needs.ENVIRONMENTS.keys() | needs.NPM.keys()
+    tests = needs.ENVIRONMENTS.keys() | needs.WHEELS.keys() | needs.NPM.keys()
     assert named >= tests - {"bench-twin"} | {f"{tmp_path}/venv with every driver"}
     total, *parts = (int(size.replace(",", "")) for size in re.findall(r"about ([\d,]+) MB", told))
     assert head.startswith(f"make test fetches about {total:,} MB (")
@@ -97,7 +98,7 @@ def test_nothing_is_told_when_nothing_is_missing(tmp_path):
 
 def test_a_target_wants_only_what_the_table_has():
     assert {name for names in needs._TARGETS.values() for name in names} <= (
-        needs.DEBIAN.keys() | needs.ENVIRONMENTS.keys() | needs.NPM.keys() | needs.UNPACKED.keys()
+        needs.DEBIAN.keys() | needs.ENVIRONMENTS.keys() | needs.WHEELS.keys() | needs.NPM.keys() | needs.UNPACKED.keys()
     )
 
 
