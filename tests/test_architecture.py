@@ -442,6 +442,7 @@ CROSS_CUTTING = {
     "test_architecture.py": "the whole source",
     "test_demo.py": "the demo",
     "test_docs.py": "the documents",
+    "test_first_hour.py": "a fresh clone with the core alone",
     "test_first_slice.py": "every layer at once",
     "test_messages.py": "the measure of explain",
     "test_startup.py": "what commands import",

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from qualytics.cli import root
+from tests.support.all_commands import commands
 from tests.support.refused_commands import PG, TEST, UNSET, check
 
 DATASTORE = ("datastores", "create", "--name", "d")
@@ -86,15 +86,6 @@ CALLS = [
     (("datastores", "update", "--id", "1", "--connection-id", "2"), "is of type sqlite", "list --type postgresql"),
     (("datastores", "verify", "--id", "1", "--timeout", "0"), "timeout must be more than 0", "--timeout 10"),
 ]
-
-
-def commands(command=root, words=()):
-    context = click.Context(command)
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            yield from commands(command.get_command(context, name), (*words, name))
-    else:
-        yield words, command
 
 
 VALUED = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,15 +13,27 @@ from qualytics.cli import _output as output
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text
 from qualytics.errors import UsageError
+from qualytics.server import config
 
-try:
-    from qualytics.server import config
-except ModuleNotFoundError as exc:
-    if (exc.name or "").startswith("qualytics"):
-        raise
-    raise UsageError(
-        f"the control plane needs {exc.name}, which is not installed", "pip install 'qualytics[server]'"
-    ) from exc
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def _installed() -> Iterator[None]:
+    """Import what the extra `server` brings.
+
+    Raises:
+        UsageError: a package of it is not installed.
+
+    """
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("qualytics"):
+            raise
+        message = f"the control plane needs {exc.name}, which is not installed"
+        raise UsageError(message, "pip install 'qualytics[server]'") from exc
 
 
 def _settings(command: Any) -> Any:
@@ -56,6 +69,7 @@ def command(*, store: str | None, **given: Any) -> None:
     loaded = config.load()
     if loaded.settings.policy is not None and loaded.settings.policy.targets:
         output.say(f"tests may also reach {', '.join(loaded.settings.policy.targets)}")
-    from qualytics.server import running
+    with _installed():
+        from qualytics.server import running
 
     running.serve(loaded, output.say)
