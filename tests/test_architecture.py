@@ -446,6 +446,7 @@ CROSS_CUTTING = {
     "test_first_slice.py": "every layer at once",
     "test_messages.py": "the measure of explain",
     "test_startup.py": "what commands import",
+    "test_tour.py": "the tour in the documents",
     "test_working_directory.py": "every process of the program",
 }
 

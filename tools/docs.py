@@ -14,6 +14,7 @@ import click
 from qualytics import client, connectors
 from qualytics.cli import root
 from qualytics.cli._help import examples, folded
+from qualytics.cli._records import RecordArgument
 from qualytics.errors import PROBLEM_CODES, all_errors
 from qualytics.fields import FIELDS
 from tools import man
@@ -59,7 +60,8 @@ def cli() -> str:
                 needed = " **Required.**" if param.required else ""
                 lines.append(f"| {names} | {_value(param)} | {default} | {_cell(param.help or '')}{needed} |")
             else:
-                lines.append(f"| `{(param.name or '').upper()}` | {_value(param)} | | the argument |")
+                text = param.what if isinstance(param, RecordArgument) else "the argument"
+                lines.append(f"| `{_cell(param.human_readable_name)}` | {_cell(_value(param))} | | {text} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -60,7 +60,7 @@ def _lines(ctx: click.Context) -> Iterator[str]:
     if isinstance(command, click.Group):
         yield from _commands(command, ctx, name)
     for title, params in sections(command, ctx):
-        if rows := [row for param in params if (row := param.get_help_record(ctx))]:
+        if rows := [row for param in params if (row := param.get_help_record(ctx)) and row[1]]:
             yield f".SH {title.upper()}"
             for option, what in rows:
                 yield from (".TP", f".B {_text(option)}", _text(" ".join(what.split())))

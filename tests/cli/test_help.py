@@ -77,7 +77,7 @@ def shop(home, tmp_path, postgres_server, root_file, monkeypatch):
         "DB_HOST": postgres_server.host,
         "DB_USER": postgres_server.user,
         **dict.fromkeys(("DB_PASSWORD", "NEW_PASSWORD"), postgres_server.password),
-        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "anything at all"),
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "anything"),
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -53,7 +53,7 @@ def test_keys_of_the_environment_are_not_kept_and_cannot_be_forgotten_here(run, 
 @pytest.mark.parametrize(("answer", "code", "left"), [("\n", 1, 2), ("no\n", 1, 2), ("\x04", 1, 2), ("Yes\n", 0, 0)])
 def test_a_terminal_asks_before_old_keys_are_removed(rotated, home, answer, code, left):
     terminal = Terminal("keys", "forget")
-    terminal.read_until(b"Remove 2 old keys? Backups made before can then be opened no more. [y/N] ")
+    terminal.read_until(b"Remove 2 old keys? Backups made before can then no longer be opened. [y/N] ")
     terminal.type(answer)
     assert terminal.end() == code
     assert len([*home.glob("key.*")]) == left

@@ -103,7 +103,8 @@ def sections(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, 
 def write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
     """Write the options in their groups."""
     for name, params in sections(command, ctx):
-        if rows := [row for param in params if (row := param.get_help_record(ctx)) is not None]:
+        # An argument without a text stands in the usage alone.
+        if rows := [row for param in params if (row := param.get_help_record(ctx)) and row[1]]:
             with formatter.section(name):
                 formatter.write_dl(rows)
 

@@ -36,6 +36,11 @@ class RecordArgument(click.Argument):
         super().__init__([WORD], required=False, metavar="[NAME|ID]", type=Text(), shell_complete=complete)
         self.part = part
         self.name_param = name_param
+        self.what = f"Name of the {part.removesuffix('s')}, or its ID in digits."
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Return the argument and what it is, as help shows it."""
+        return self.make_metavar(ctx), self.what
 
     def choose(self, values: dict[str, Any], listing: str, *, is_needed: bool = True) -> int | str | None:
         """Take the word, --id and --name out of the values of a call, and return the record that one of them means.

@@ -88,9 +88,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
         _create(ctx, kind, form, values)
 
     @group.command(help=helps["update"])
-    @options.examples(
-        f"{group.name} update --name {known} --role manager", f"{group.name} update --name {known} --unset email"
-    )
+    @options.examples(f"{group.name} update {known} --role manager", f"{group.name} update {known} --unset email")
     @which
     @click.option("--new-name", type=Text(), help="New name.")
     @_role_option()
@@ -113,7 +111,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
             output.write_list(client.users.list(kind, name, limit), form)
 
     @group.command(help=f"Show a {noun}, by --id or --name.")
-    @options.examples(f"{group.name} get --name {known}")
+    @options.examples(f"{group.name} get {known}")
     @which
     @options.common_options()
     def get(*, record: int | str, form: output.Format) -> None:
@@ -122,7 +120,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
             output.write_document(client.users.get(record), form)
 
     @group.command(help=f"Delete a {noun}, by --id or --name, and every token of that {noun}.")
-    @options.examples(f"{group.name} delete --name {known}")
+    @options.examples(f"{group.name} delete {known}")
     @which
     @options.common_options()
     def delete(*, record: int | str, form: output.Format) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=SuggestingGroup)
 @options.examples(
-    "connections create --type postgresql --name prod --host db.example.com --username app --password '${DB_PASSWORD}'",
+    "connections create --type postgresql --name crm --host db.example.com --username app --password '${DB_PASSWORD}'",
     "connections test prod",
     "connections list --type postgresql,snowflake",
 )

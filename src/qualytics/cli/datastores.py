@@ -30,7 +30,7 @@ _OWN = (*_UNSETTABLE, "name", "tags", "connection_id", "connection_name")
 @click.group(cls=SuggestingGroup)
 @options.examples(
     "datastores create --name marts --connection-name prod --database sales --schema public",
-    "datastores verify --name orders",
+    "datastores verify orders",
     "datastores list",
 )
 def group() -> None:
@@ -106,7 +106,7 @@ def update(*, record: int | str, unset: tuple[str, ...], dry_run: bool, form: ou
 @group.command()
 @options.examples(
     "datastores get --id 1",
-    "datastores get --name orders --format json",
+    "datastores get orders --format json",
 )
 @options.record_options("Datastore", part="datastores")
 @options.common_options()
@@ -133,7 +133,7 @@ def list_(*, name: str | None, connection_id: int | None, form: output.Format) -
 @group.command()
 @options.examples(
     "datastores delete --id 1",
-    "datastores delete --name orders --dry-run",
+    "datastores delete orders --dry-run",
 )
 @options.record_options("Datastore", "delete", part="datastores")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
@@ -146,7 +146,7 @@ def delete(*, record: int | str, dry_run: bool, form: output.Format) -> None:
 
 @group.command()
 @options.examples(
-    "datastores verify --name orders",
+    "datastores verify orders",
     "datastores verify --id 1 --timeout 30",
 )
 @options.record_options("Datastore", "verify", part="datastores")

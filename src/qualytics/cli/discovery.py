@@ -24,7 +24,7 @@ _catalog = click.option("--catalog", type=Text(), help="Catalog (database) to lo
 
 @click.command(cls=Command)
 @options.examples(
-    "connections catalogs --name prod",
+    "connections catalogs prod",
 )
 @options.record_options("Connection")
 @options.timeout_option()
@@ -37,7 +37,7 @@ def catalogs(*, record: int | str, timeout_s: float | None, form: output.Format)
 
 @click.command(cls=Command)
 @options.examples(
-    "connections schemas --name prod --catalog sales",
+    "connections schemas prod --catalog sales",
 )
 @options.record_options("Connection")
 @_catalog
@@ -51,9 +51,9 @@ def schemas(*, record: int | str, catalog: str | None, timeout_s: float | None, 
 
 @click.command(cls=Command)
 @options.examples(
-    "connections tables --name sales",
-    "connections tables --name prod --catalog sales --schema public",
-    "connections tables --name sales --prefix ord --limit 20",
+    "connections tables sales",
+    "connections tables prod --catalog sales --schema public",
+    "connections tables sales --prefix ord --limit 20",
 )
 @options.record_options("Connection")
 @_catalog

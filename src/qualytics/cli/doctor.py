@@ -13,7 +13,7 @@ from qualytics.client import examine
 @click.command(cls=Command)
 @options.examples(
     "doctor",
-    "doctor --import",
+    "doctor --format json",
 )
 @click.option("--import", "do_import", is_flag=True, help="Import each installed driver, to see whether it loads.")
 @options.common_options()

@@ -22,6 +22,7 @@ def group() -> None:
 
 
 @group.command()
+@options.examples("keys rotate", "keys rotate --forget")
 @click.option(
     "--forget", is_flag=True, help="Keep no old key, as of one that leaked; older backups are lost with them."
 )
@@ -48,13 +49,13 @@ def rotate(*, forget: bool, form: output.Format) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
 @options.common_options()
 def forget(*, dry_run: bool, yes: bool, form: output.Format) -> None:
-    """Remove the old keys that rotations have kept; backups made before can then be opened no more."""
+    """Remove the old keys that rotations have kept; backups made before can then no longer be opened."""
     with connect() as client:
         report = client.upkeep.forget_keys(dry_run=True)
         if not dry_run:
             if count := len(report["old_keys"]):
                 keys = "the old key" if count == 1 else f"{count} old keys"
-                require_yes(f"Remove {keys}? Backups made before can then be opened no more.", yes=yes)
+                require_yes(f"Remove {keys}? Backups made before can then no longer be opened.", yes=yes)
             report = client.upkeep.forget_keys()
     output.write_document(report, form)
 
