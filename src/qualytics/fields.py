@@ -63,6 +63,7 @@ def _same_host(host: str) -> str:
 
 _TYPE_HELP = "connection type (e.g., postgresql, snowflake, mysql, bigquery)"
 _PARAMETERS_HELP = "JSON string for type-specific params"
+_PARAMETERS_NOTE = "or @file.json; qualytics connections types TYPE shows them, with an example"
 _UNHEARD = "what people call the connection; no server hears it"
 _EACH = "an object; each parameter in it binds the secret, or does not, by itself"
 _LATER = "which catalog is looked into after the login; the secret goes to the same host"
@@ -112,7 +113,7 @@ FIELDS: tuple[Field, ...] = (
         hint=_DEFAULT_HINT,
         harmless=_READS,
     ),
-    Field("parameters", dict, "parameters", _PARAMETERS_HELP, "or @file.json", takes_refs=True, harmless=_EACH),
+    Field("parameters", dict, "parameters", _PARAMETERS_HELP, _PARAMETERS_NOTE, takes_refs=True, harmless=_EACH),
 )
 
 # Parameters with an option of their own, beside --parameters: by name, and what they are called.

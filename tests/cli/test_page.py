@@ -29,7 +29,7 @@ create | --max-parallelization | INTEGER | | No | Max parallelization level
 create | --parameters | TEXT | | No | JSON string for type-specific params
 create | --dry-run | FLAG | false | No | Print payload without making the API call
 create | --format, -f | TEXT | yaml | No | Output format: yaml or json
-update | --id | INTEGER | | Yes | Connection ID to update
+update | --id | INTEGER | | No | Connection ID to update
 update | --name, -n | TEXT | | No | New connection name
 update | --host | TEXT | | No | New host (supports ${ENV_VAR})
 update | --port | INTEGER | | No | New port
@@ -52,7 +52,7 @@ test | --host | TEXT | | No | Override host for testing (supports ${ENV_VAR})
 test | --username | TEXT | | No | Override username for testing (supports ${ENV_VAR})
 test | --password | TEXT | | No | Override password for testing (supports ${ENV_VAR})
 test | --format, -f | TEXT | yaml | No | Output format: yaml or json
-"""  # delete and test take --name where the page has --id, so neither is required by itself
+"""  # update, delete and test take a name, too, where the page has --id, so that is not required by itself
 OPTIONS = [[cell.strip() for cell in line.split("|")] for line in PAGE.strip().splitlines()]
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Command = Callable[..., Any]
 
-SHOWN_ONCE = "note: the token is shown this once; keep it where no one else reads it"
+SHOWN_ONCE = "the token is shown this once; keep it where no one else reads it"
 _TYPE_NOTES = {TEST: "for settings that are not stored", INLINE: "for a new connection, made of the options below"}
 # The fields of a connection that an update can unset.
 UNSETTABLE = (*(field.name for field in FIELDS if UPDATE in field.verbs), *PARAMETER_OPTIONS)

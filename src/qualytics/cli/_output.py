@@ -140,6 +140,12 @@ def say(text: str) -> None:
         _abandon(sys.stderr)
 
 
+def note(text: str) -> None:
+    """Write a note to stderr that belongs to the document on stdout, after it: on a terminal that comes first."""
+    flush()
+    say(f"note: {text}")
+
+
 def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:
     """Write an error to stderr, masked: one `error:` line per problem, each with its `hint:` line.
 

@@ -145,7 +145,7 @@ def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str
             document["bearer_token"] = made["bearer_token"]
     output.write_document(document, form)
     if "bearer_token" in document:
-        output.say(options.SHOWN_ONCE)
+        output.note(options.SHOWN_ONCE)
 
 
 def _update(ctx: click.Context, record: int | str, form: output.Format, values: dict[str, Any]) -> None:

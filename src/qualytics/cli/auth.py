@@ -163,9 +163,9 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: output.Fo
         note_store(client)
         document = client.tokens.create(name, expires_in_days, user)
     output.write_document(document, form)
-    output.say(options.SHOWN_ONCE)
+    output.note(options.SHOWN_ONCE)
     if datetime.fromisoformat(document["expiration"]) < datetime.now(UTC) + timedelta(days=expires_in_days, minutes=-5):
-        output.say("note: it expires with the token that made it")
+        output.note("it expires with the token that made it")
 
 
 @token.command("list")

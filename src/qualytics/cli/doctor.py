@@ -25,6 +25,7 @@ def command(ctx: click.Context, /, *, do_import: bool, form: output.Format) -> N
     """
     report = examine(do_import=do_import)
     output.write_document(report, form)
+    output.flush()  # on a terminal the document comes first
     for check in report["checks"]:
         if not check["ok"] or check["hint"]:
             word = "warning" if check["ok"] else "error"

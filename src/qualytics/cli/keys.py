@@ -33,11 +33,11 @@ def rotate(*, forget: bool, form: output.Format) -> None:
         report = client.upkeep.rotate(forget=forget)
     output.write_document(report, form)
     if kept := report["old_key_file"]:
-        output.say(
-            f"note: the old key is kept in {output.escape(kept)}, for backups made before now; keys forget removes it"
+        output.note(
+            f"the old key is kept in {output.escape(kept)}, for backups made before now; keys forget removes it"
         )
     else:
-        output.say("note: backups made before now still need the old key, which is not kept here")
+        output.note("backups made before now still need the old key, which is not kept here")
 
 
 @group.command()

@@ -31,6 +31,7 @@ def check(ctx: click.Context, /, *, form: output.Format) -> None:
     with connect() as client:
         report = client.upkeep.check()
     output.write_document(report, form)
+    output.flush()  # on a terminal the document comes first
     for problem in report["problems"]:
         output.say(f"error: {output.escape(problem)}")
     ctx.exit(0 if report["ok"] else 1)
@@ -49,8 +50,8 @@ def backup(*, file: str, form: output.Format) -> None:
     with connect() as client:
         report = client.upkeep.backup(Path(file).absolute())
     output.write_document(report, form)
-    output.say(
-        "note: the key is not in the backup; without it the secrets cannot be opened, so keep both, in different places"
+    output.note(
+        "the key is not in the backup; without it the secrets cannot be opened, so keep both, in different places"
     )
 
 
@@ -71,13 +72,11 @@ def restore(*, file: str, keep_tokens: bool, form: output.Format) -> None:
         report = client.upkeep.restore(Path(file).absolute(), keep_tokens=keep_tokens)
     output.write_document(report, form)
     if keep_tokens:
-        output.say(
-            "note: tokens that were valid when the backup was made are valid again, including those revoked since"
-        )
+        output.note("tokens that were valid when the backup was made are valid again, including those revoked since")
     elif count := report["tokens_ended"]:
         tokens = f"{count:,} tokens" if count > 1 else "1 token"
-        output.say(f"note: {tokens} and all sign-ins were ended: some may have been revoked after the backup")
-        output.say("note: qualytics auth token create --user NAME makes a new one here")
+        output.note(f"{tokens} and all sign-ins were ended: some may have been revoked after the backup")
+        output.note("qualytics auth token create --user NAME makes a new one here")
 
 
 @group.command()
@@ -100,4 +99,4 @@ def copy(*, target: str, new_key_file: str | None, form: output.Format) -> None:
     with connect() as client:
         report = client.upkeep.copy(target, Path(new_key_file).absolute() if new_key_file else None)
     output.write_document(report, form)
-    output.say(f"note: only the key in {output.escape(report['key'])} opens the copy")
+    output.note(f"only the key in {output.escape(report['key'])} opens the copy")
