@@ -222,3 +222,40 @@ def test_a_write_that_fails_leaves_the_old_file(home):
     with pytest.raises(Exception, match=r"config\.yaml"):
         config.write(home, {"url": "https://other"})
     assert path.read_text() == PUBLISHED
+
+
+@pytest.mark.parametrize("words", [("connections", "list"), ("users", "list"), ("datastores", "list")])
+def test_an_option_beats_the_variable_which_beats_the_file_which_beats_yaml(run, home, words):
+    assert run(*words).out == "[]\n"
+    write(home, "format: csv\n")
+    assert run(*words).out.startswith("id,name,")
+    assert run(*words, env={"QUALYTICS_FORMAT": "table"}).out.startswith("ID  NAME")
+    assert run(*words, env={"QUALYTICS_FORMAT": ""}).out.startswith("id,name,")
+    assert run(*words, "-f", "yaml", env={"QUALYTICS_FORMAT": "table"}).out == "[]\n"
+
+
+def test_a_format_that_is_none_is_told_with_its_place_and_stores_nothing(run, home):
+    words = ("connections", "create", "-t", "sqlite", "--uri", "/x")
+    done = run(*words, env={"QUALYTICS_FORMAT": "tabel"})
+    wanted = "QUALYTICS_FORMAT must be yaml, json, table, wide, jsonl or csv\nhint: did you mean table?\n"
+    assert (done.code, done.err) == (2, f"error: {wanted}")
+    for value in ("[a]", "7", "xml"):
+        write(home, f"format: {value}\n")
+        done = run(*words)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(
+            f"error: format in {home}/config.yaml must be yaml, json, table, wide, jsonl or csv\n"
+        )
+    assert run("connections", "list", "-f", "json").json == []
+
+
+def test_the_format_stays_when_contexts_change(run, home):
+    write(home, "format: json\nurl: https://one.example.com\ntoken: t\n")
+    assert run("auth", "use", "embedded").json["name"] == "embedded"
+    assert config.read(home)["format"] == "json"
+
+
+def test_a_file_that_is_wrong_in_itself_stops_no_command_that_needs_none_of_it(run, home):
+    write(home, "format: [\n")
+    assert run("connections", "types", "sqlite").document["type"] == "sqlite"
+    assert run("connections", "list").code == 2

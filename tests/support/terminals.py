@@ -1,14 +1,17 @@
-"""Commands on a terminal: all of one, to be typed into; or its stderr alone, as when the document goes into a pipe."""
+"""Commands on a terminal: all of one, to be typed into; or its stdout or stderr alone."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
 import select
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from typing import Any
 
 PROGRAM = [sys.executable, "-m", "qualytics"]
@@ -50,14 +53,26 @@ class Terminal:
 
 def stderr_of(*words: str, **options: Any) -> tuple[int, bytes, str]:
     """Run a command with its stderr on a terminal; return its exit code, its stdout, and what the terminal shows."""
+    return _on_terminal("stderr", "stdout", words, options)
+
+
+def stdout_of(*words: str, columns: int = 80, **options: Any) -> tuple[int, bytes, str]:
+    """Run a command with its stdout on a terminal; return its exit code, its stderr, and what the terminal shows."""
+    return _on_terminal("stdout", "stderr", words, options, columns)
+
+
+def _on_terminal(
+    shown: str, other: str, words: tuple[str, ...], options: dict[str, Any], columns: int = 80
+) -> tuple[int, bytes, str]:
     terminal, side = pty.openpty()
-    with open(terminal, "rb", buffering=0) as shown, tempfile.TemporaryFile() as out:
-        command = [*PROGRAM, *words]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=side, **options) as process:
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(terminal, "rb", buffering=0) as screen, tempfile.TemporaryFile() as kept:
+        streams = {shown: side, other: kept}
+        with subprocess.Popen([*PROGRAM, *words], stdin=subprocess.DEVNULL, **streams, **options) as process:
             os.close(side)
             said = b""
             with contextlib.suppress(OSError):  # Linux says so when the last writer has gone
-                while chunk := shown.read(4_096):
+                while chunk := screen.read(4_096):
                     said += chunk
-        out.seek(0)
-        return process.returncode, out.read(), said.decode().replace("\r\n", "\n")
+        kept.seek(0)
+        return process.returncode, kept.read(), said.decode().replace("\r\n", "\n")

@@ -90,12 +90,7 @@ def default_format(home: Path, names: Sequence[str]) -> str | None:
     value: Any = os.environ.get("QUALYTICS_FORMAT")
     source = "QUALYTICS_FORMAT"
     if not value:
-        path = home / "config.yaml" if has_home(home) else None
-        # What is wrong with the file is told by what needs it, whatever the format.
-        raw = _raw(path) if path is not None and os.path.isfile(path) else None
-        if path is None or raw is None or b"format" not in raw:
-            return None
-        value, source = _parsed(path, raw).get("format"), f"format in {path}"
+        value, source = _format_in(home / "config.yaml") if has_home(home) else None, f"format in {home}/config.yaml"
     if value is None or value in names:
         return None if value is None else str(value)
     from qualytics.text import nearest
@@ -103,6 +98,15 @@ def default_format(home: Path, names: Sequence[str]) -> str | None:
     near = nearest(str(value), names)
     hint = f"did you mean {near}?" if near else f"set it to {names[0]}, or drop it"
     raise UsageError(f"{source} must be {', '.join(names[:-1])} or {names[-1]}", hint)
+
+
+def _format_in(path: Path) -> Any:
+    try:
+        raw = _raw(path)
+        # Most files have none, and parsing YAML takes longer than the rest of this.
+        return None if raw is None or b"format" not in raw else _parsed(path, raw).get("format")
+    except UsageError:
+        return None  # what is wrong with the file is told by what needs it; `doctor` must still run
 
 
 def is_configured(home: Path) -> bool:

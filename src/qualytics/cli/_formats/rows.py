@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from qualytics.cli import _output as output
@@ -81,7 +82,7 @@ class Csv(Rows):
         keys = dict.fromkeys((*self.view.keys, *(key for document in first for key in document)))
         names = [column.name for column in self.columns] or list(keys)
         yield _records([names])
-        for batch in (first, *batches):
+        for batch in itertools.chain([first], batches):
             picked = [self.picked(document) for document in batch]
             yield _records([[_csv_cell(document.get(name)) for name in names] for document in picked])
 

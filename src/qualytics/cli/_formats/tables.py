@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ class Table(Rows):
         headers = [escape(column.name.upper()) for column in chosen]
         widths = [cells.width(header) for header in headers]
         room = _room()
-        for number, batch in enumerate((first, *batches) if first else ([],)):
+        for number, batch in enumerate(itertools.chain([first], batches)):
             lines = [[cells.shown(column.take(document)) for column in chosen] for document in batch]
             widths = [max((wide, *map(cells.width, column))) for wide, *column in zip(widths, *lines, strict=True)]
             fitted = _fitted(widths, room)

@@ -116,7 +116,7 @@ _TYPE = View(
     {
         "driver": ("name", "installed", "version", "install"),
         "fields": ("name", "type", "required", "secret", "takes_references", "harmless"),
-        "parameters": ("name", "type", "choices", "default", "help", "harmless"),
+        "parameters": ("name", "type", "choices", "default", "control_plane_default", "help", "harmless"),
         "datastore": ("required", "optional"),
     },
     _named("type", "title", port="default_port", driver="driver.name", installed="driver.installed"),
@@ -187,12 +187,18 @@ VIEWS: dict[str, View] = {
     **dict.fromkeys(("auth token list", "auth token revoke"), _TOKEN),
     "audit list": _ENTRY,
     "audit prune": View(("before", "deleted")),
-    "keys rotate": View(("old_key", "new_key", "secrets")),
+    "keys rotate": View(("old_key", "new_key", "secrets", "old_key_file")),
+    "keys forget": View(("old_keys", "forgotten"), {"old_keys": ("file", "key_id")}),
     "store check": View(
         ("store", "store_id", "key_id", "key", "connections", "datastores", "secrets", "ok", "problems")
     ),
     "store backup": View(("file", "store_id", "key_id")),
     "store restore": View(("file", "store", "store_id", "key_id", "tokens_ended")),
-    "store copy": View(("from", "to", "store_id", "key_id", "key", "connections", "datastores", "secrets")),
+    "store copy": View(
+        (
+            *("from", "to", "store_id", "key_id", "key", "connections", "secrets", "datastores"),
+            *("users", "tokens", "logins", "own_secrets", "audit", "operations"),
+        )
+    ),
     "doctor": _DOCTOR,
 }
