@@ -103,6 +103,14 @@ class StageResult(Struct):
     ms: float
 
 
+class StageEvent(NamedTuple):
+    """A stage of a test that runs: it has begun, with `ok` and `ms` still None, or has ended."""
+
+    stage: str
+    ok: bool | None = None
+    ms: float | None = None
+
+
 class Failure(Struct):
     """Where and why a test failed, in words that show no secret.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qualytics.masking import Masking
+    from qualytics.model import StageEvent
     from qualytics.probe.egress import Policy
 
     Check = Callable[[Any], bool]
@@ -49,6 +50,7 @@ class Plan(Struct, eq=True):
     `login_databases` are databases to log in to where none is named. `ssl_mode` is what a connection without one of
     its own gets: auto here, verify on a control plane. With a `listing` the last stage lists that, in place of its
     query. Without a `policy` a test may reach whatever this machine can, as the embedded store's own user may.
+    `on_stage` is called in the program as stages begin and end, and is never sent; what it raises ends the test.
     """
 
     type: str
@@ -62,6 +64,7 @@ class Plan(Struct, eq=True):
     ssl_mode: str = "auto"
     listing: Listing | None = None
     policy: Policy | None = None
+    on_stage: Callable[[StageEvent], object] | None = None
 
     def where(self) -> str:
         """Return what a message calls the target: host and port, or a path."""
@@ -84,7 +87,7 @@ class Plan(Struct, eq=True):
     def encode(self, directory: str) -> bytes:
         """Return the plan as the line that the child reads; `directory` is its own to use and remove."""
         secrets = {name: secret.reveal() for name, secret in self.secrets.items()}
-        document = {**vars(self), "secrets": secrets, "directory": directory}
+        document = {**vars(self), "on_stage": None, "secrets": secrets, "directory": directory}
         return json.dumps(document, default=vars).encode() + b"\n"
 
 

@@ -25,6 +25,7 @@ from qualytics.server.parameters import (
     with_names,
 )
 from qualytics.server.runtime import answer, opened
+from qualytics.server.stage_stream import answer_test
 from qualytics.service.connections.explain import explain
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, WRITE
@@ -33,6 +34,7 @@ from qualytics.settings import PAGE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qualytics.service.connections.tests import OnStage
     from qualytics.service.context import Context
 
 
@@ -159,23 +161,27 @@ def get_history(request: AnyRequest) -> Reply:
         return bodies.reply(Connections(context).history(record_of(request)))
 
 
-@post("/connections/test", status_code=200, opt={"body": "ConnectionCreate", "reply": "TestReport", "right": TEST})
+@post(
+    "/connections/test",
+    status_code=200,
+    opt={"body": "ConnectionCreate", "reply": "TestReport", "lines": "TestLine", "right": TEST},
+)
 async def try_unsaved(
     request: AnyRequest, body: bytes, timeout_s: Seconds = None, database: Text = None, schema: Text = None
 ) -> Reply:
     """Test settings that are not stored, and a database and schema where they are named."""
     given, scope = await bodies.read(request, body), Scope(database, schema)
 
-    def work(context: Context) -> Reply:
-        return bodies.reply(Connections(context).test_unsaved(given, timeout_s=timeout_s, scope=scope))
+    def work(context: Context, on_stage: OnStage | None) -> dict[str, Any]:
+        return Connections(context).test_unsaved(given, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
 
-    return await answer(request, work, is_test=True)
+    return await answer_test(request, work)
 
 
 @post(
     "/connections/{connection_id:int}/test",
     status_code=200,
-    opt={"body": "ConnectionPatch", "reply": "TestReport", "right": TEST, "body_optional": True},
+    opt={"body": "ConnectionPatch", "reply": "TestReport", "lines": "TestLine", "right": TEST, "body_optional": True},
 )
 async def try_connection(
     request: AnyRequest,
@@ -188,10 +194,10 @@ async def try_connection(
     record, scope = record_of(request), Scope(database, schema)
     given = await bodies.read(request, body)
 
-    def work(context: Context) -> Reply:
-        return bodies.reply(Connections(context).test(record, given, timeout_s=timeout_s, scope=scope))
+    def work(context: Context, on_stage: OnStage | None) -> dict[str, Any]:
+        return Connections(context).test(record, given, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
 
-    return await answer(request, work, is_test=True)
+    return await answer_test(request, work)
 
 
 @post("/connections/explain", status_code=200, opt={"body": "Message", "reply": "Explanation", "right": READ})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import delete, get, patch, post, put
 from litestar.params import QueryParameter
@@ -30,12 +30,16 @@ from qualytics.server.parameters import (
     with_names,
 )
 from qualytics.server.runtime import answer, opened, runtime_of
+from qualytics.server.stage_stream import answer_test
 from qualytics.service.context import Context
 from qualytics.service.datastores import bulk
 from qualytics.service.datastores.fields import SETTINGS
 from qualytics.service.datastores.verbs import Datastores
 from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.settings import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from qualytics.service.connections.tests import OnStage
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
@@ -152,15 +156,19 @@ async def try_datastore(request: AnyRequest, body: bytes, timeout_s: Seconds = N
     return await answer(request, work, is_test=True)
 
 
-@post("/datastores/{datastore_id:int}/connection", status_code=200, opt={"reply": "TestReport", "right": TEST})
+@post(
+    "/datastores/{datastore_id:int}/connection",
+    status_code=200,
+    opt={"reply": "TestReport", "lines": "TestLine", "right": TEST},
+)
 async def verify_datastore(request: AnyRequest, timeout_s: Seconds = None) -> Reply:
     """Test a datastore's connection with its database and schema; a test that ran answers 200."""
     record = record_of(request)
 
-    def work(context: Context) -> Reply:
-        return bodies.reply(service_of(context).verify(record, timeout_s=timeout_s))
+    def work(context: Context, on_stage: OnStage | None) -> dict[str, Any]:
+        return service_of(context).verify(record, timeout_s=timeout_s, on_stage=on_stage)
 
-    return await answer(request, work, is_test=True)
+    return await answer_test(request, work)
 
 
 @post(

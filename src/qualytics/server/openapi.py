@@ -95,6 +95,8 @@ def _responses(route: Any) -> dict[str, Any]:
         media = route.opt.get("media", "application/json")
         shape = {"$ref": f"#/components/schemas/{reply}"} if media == "application/json" else {"type": "string"}
         good["content"] = {media: {"schema": shape}}
+        if lines := route.opt.get("lines"):
+            good["content"]["application/jsonl"] = {"schema": {"$ref": f"#/components/schemas/{lines}"}}
     none = {"204": {"description": "done"}} if reply == "Deleted" else {}
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {str(route.status_code): good, **none, "default": {"description": "a problem", "content": problem}}

@@ -44,6 +44,7 @@ def components() -> dict[str, Schema]:
         ),
         "History": _closed({"id": ID, "created": _TIME, "versions": _list(_OBJECT)}, "id", "created", "versions"),
         "TestReport": _report(),
+        "TestLine": _line(),
         "Names": _list(_closed({"name": _TEXT, "is_system": _FLAG, "existing_datastores": _list(_OBJECT)}, "name")),
         "Strings": _list(_TEXT),
         "Tables": _closed({"items": _list(_OBJECT), "next": _or_null(_TEXT)}, "items", "next"),
@@ -191,6 +192,12 @@ def _setting(setting: Setting) -> Schema:
     elif setting.type is str:
         schema |= {"minLength": setting.minimum, "maxLength": setting.maximum}
     return schema
+
+
+def _line() -> dict[str, Any]:
+    stage = _closed({"stage": _TEXT, "ok": _or_null(_FLAG), "ms": _or_null({"type": "number"})}, "stage", "ok", "ms")
+    last = [_closed({name: _ref(shape)}, name) for name, shape in (("report", "TestReport"), ("problem", "Problem"))]
+    return {"description": "a stage that begins (ok is null) or ends, or the last line", "oneOf": [stage, *last]}
 
 
 def _report() -> Schema:

@@ -16,7 +16,7 @@ from qualytics.transport import connect
 from qualytics.transport.connect import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from qualytics.transport.endpoint import Endpoint
 
@@ -26,13 +26,17 @@ _DOCTOR = "qualytics doctor looks at each step on the way"
 
 
 class Request(Struct):
-    """A request; `target` is path and query, `wait_s` is waited for if it is more than the usual time."""
+    """A request; `target` is path and query, `wait_s` is waited for if it is more than the usual time.
+
+    `on_line` gets each line of a reply in JSON Lines as it comes; the body of the reply is then the last one alone.
+    """
 
     method: str
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     wait_s: float = 0.0
+    on_line: Callable[[bytes], None] | None = None
 
 
 class Reply(Struct):
@@ -98,7 +102,14 @@ class Transport:
         connection.request(request.method, request.target, request.body, {**self._headers(), **request.headers})
         response = _Response(self._sock, deadline, request.method)
         response.begin()
-        content = self._content(response)
+        try:
+            if request.on_line is not None and _is_lines(response):
+                content = self._lines(response, request.on_line)
+            else:
+                content = self._content(response)
+        except BaseException:  # whoever takes the lines may raise anything
+            self.close()
+            raise
         if response.will_close:
             self.close()
         headers = {name.lower(): value for name, value in response.getheaders()}
@@ -115,6 +126,18 @@ class Transport:
             raise http.client.IncompleteRead(b"", response.length)
         return b"".join(parts)
 
+    def _lines(self, response: http.client.HTTPResponse, on_line: Callable[[bytes], None]) -> bytes:
+        last, size = b"", 0
+        while line := response.readline(self._max_bytes + 1 - size):
+            last = line
+            size += len(line)
+            if size > self._max_bytes:
+                raise _TooLarge(self._max_bytes)
+            on_line(line)
+        if not last.endswith(b"\n"):
+            raise http.client.IncompleteRead(last)
+        return last
+
     def _headers(self) -> dict[str, str]:
         return {
             "Host": self._endpoint.authority,
@@ -130,6 +153,11 @@ class Transport:
             if poll.poll(0):  # nothing was asked: this is the end, or nonsense
                 self.close()
         return self._sock is not None
+
+
+def _is_lines(response: http.client.HTTPResponse) -> bool:
+    media_type = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
+    return response.status == 200 and media_type == "application/jsonl"
 
 
 def failure(exc: Exception, endpoint: Endpoint, deadline: Deadline) -> Unreachable:

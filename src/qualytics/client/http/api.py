@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from qualytics.client.config import ControlPlane
+    from qualytics.client.http.streams import OnStage
     from qualytics.masking import Masking
     from qualytics.transport.http import Reply, Transport
 
@@ -58,10 +59,11 @@ class Api:
         version: int | None = None,
         wait_s: float = 0.0,
         is_public: bool = False,
+        on_line: Callable[[bytes], None] | None = None,
     ) -> tuple[Any, int | None]:
         """Return the JSON of a reply, None when it has no body, and the version of the record in it.
 
-        `version` is the one that the record must still have; `is_public` sends no token.
+        `version` is the one that the record must still have; `is_public` sends no token; `on_line` is as in a request.
 
         Raises:
             QualyticsError: what the control plane answered, or why it did not.
@@ -77,6 +79,7 @@ class Api:
             "headers": headers,
             "wait_s": wait_s,
             "is_public": is_public,
+            "on_line": on_line,
         }
         reply = self._send_named(method, path, more) if BY_NAME in path else self.send(method, path, **more)
         if reply.status >= 400:
@@ -102,14 +105,27 @@ class Api:
         return self.send(method, foreign_names.with_id(self.pages, path), **more)
 
     def test(
-        self, path: str, timeout_s: float | None, query: Query | None = None, body: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        timeout_s: float | None,
+        query: Query | None = None,
+        body: Mapping[str, Any] | None = None,
+        on_stage: OnStage | None = None,
     ) -> dict[str, Any]:
-        """Run a test and return its report; see `call`."""
+        """Run a test and return its report; `on_stage` is called as each stage begins and ends. See `call`."""
         query = [("timeout_s", timeout_s), *(query or ())]
-        report, _ = self.call("POST", path, query, body, wait_s=test_wait(timeout_s))
-        return replies.report(replies.masked_report(report, self._masking(body)))
+        wait_s = test_wait(timeout_s)
+        if on_stage is None:
+            report, _ = self.call("POST", path, query, body, wait_s=wait_s)
+            return replies.report(replies.masked_report(report, self._masking(body)))
+        from qualytics.client.http import streams
 
-    def send(
+        stages = streams.Stages(on_stage, self._masking(body), self.url)
+        with streams.own_errors():
+            last, _ = self.call("POST", path, query, body, wait_s=wait_s, on_line=stages.take)
+            return stages.report_of(last)
+
+    def send(  # noqa: PLR0913 - one argument a part of a request
         self,
         method: str,
         path: str,
@@ -118,6 +134,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         wait_s: float = 0.0,
         is_public: bool = False,
+        on_line: Callable[[bytes], None] | None = None,
     ) -> Reply:
         """Send a request with the token and return the reply, whatever its status; `is_public` sends no token.
 
@@ -127,12 +144,14 @@ class Api:
 
         """
         whole = {"Content-Type": "application/json", **(headers or {})}
+        if on_line is not None:
+            whole["Accept"] = "application/jsonl, application/json;q=0.9"
         if not is_public:
             token = self.control_plane.token
             if token is None:
                 raise NotSignedIn(f"there is no token for {self.url}", "qualytics auth login gets one")
             whole["Authorization"] = f"Bearer {token.reveal()}"
-        request = Request(method, f"{self.control_plane.prefix}{path}", whole, body, wait_s)
+        request = Request(method, f"{self.control_plane.prefix}{path}", whole, body, wait_s, on_line)
         try:
             reply = self._transport.handle(request)
         except Unreachable as exc:

@@ -12,6 +12,8 @@ from qualytics.model import EVERYWHERE, Scope
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from qualytics.client.http.streams import OnStage
+
 _PATH = "/connections"
 
 
@@ -95,15 +97,22 @@ class HttpConnections:
         *,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
+        on_stage: OnStage | None = None,
     ) -> dict[str, Any]:
         """Test a stored connection, with `overrides` in place of stored values; return the report."""
-        return self._api.test(path_of(_PATH, record, "/test"), timeout_s, _scope(scope), overrides or None)
+        path = path_of(_PATH, record, "/test")
+        return self._api.test(path, timeout_s, _scope(scope), overrides or None, on_stage)
 
     def test_unsaved(
-        self, given: Mapping[str, Any], *, timeout_s: float | None = None, scope: Scope = EVERYWHERE
+        self,
+        given: Mapping[str, Any],
+        *,
+        timeout_s: float | None = None,
+        scope: Scope = EVERYWHERE,
+        on_stage: OnStage | None = None,
     ) -> dict[str, Any]:
         """Test settings that are not stored."""
-        return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), given)
+        return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), given, on_stage)
 
 
 def _testing(test: bool, timeout_s: float | None, scope: Scope) -> tuple[Query, float]:

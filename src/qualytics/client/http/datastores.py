@@ -12,6 +12,8 @@ from qualytics.model import MAX_LISTING_SIZE, Listing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from qualytics.client.http.streams import OnStage
+
 _PATH = "/datastores"
 
 
@@ -56,9 +58,11 @@ class HttpDatastores:
         """Delete a datastore; return `{id, name, deleted}`."""
         return self._api.delete(path_of(_PATH, record), dry_run=dry_run, version=version)
 
-    def verify(self, record: int | str, *, timeout_s: float | None = None) -> dict[str, Any]:
+    def verify(
+        self, record: int | str, *, timeout_s: float | None = None, on_stage: OnStage | None = None
+    ) -> dict[str, Any]:
         """Run the staged test of the connection with the database and schema of a datastore; return the report."""
-        return self._api.test(path_of(_PATH, record, "/connection"), timeout_s)
+        return self._api.test(path_of(_PATH, record, "/connection"), timeout_s, on_stage=on_stage)
 
 
 class HttpDiscovery:

@@ -6,9 +6,19 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from qualytics.model import StageEvent
 from qualytics.probe.parent.launch import spawn
 from qualytics.probe.parent.report import Progress, report_of
-from qualytics.probe.protocol import MAX_LISTING_BYTES, MAX_REPORT_BYTES, Failed, Lines, Unreadable, decode
+from qualytics.probe.protocol import (
+    MAX_LISTING_BYTES,
+    MAX_REPORT_BYTES,
+    Began,
+    Ended,
+    Failed,
+    Lines,
+    Unreadable,
+    decode,
+)
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
@@ -16,7 +26,7 @@ if TYPE_CHECKING:
 
     from qualytics.model import TestReport
     from qualytics.probe.parent.launch import Child
-    from qualytics.probe.protocol import Plan
+    from qualytics.probe.protocol import Message, Plan
 
 _CHUNK_BYTES = 65_536
 _TOO_MUCH = Failed(
@@ -59,7 +69,11 @@ def run_test(
     finally:
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
-    return report_of(plan, progress)
+    report = report_of(plan, progress)
+    if plan.on_stage is not None and progress.open_stage is not None:  # it was cut short, which the report alone says
+        last = report.stages[-1]
+        plan.on_stage(StageEvent(last.name, last.ok, last.ms))
+    return report
 
 
 class _Dialogue:
@@ -70,6 +84,7 @@ class _Dialogue:
         self._unsent = plan.encode(directory)
         self._lines = Lines(MAX_LISTING_BYTES if plan.listing else MAX_REPORT_BYTES)
         self._progress, self._deadline = progress, progress.began + plan.timeout_s
+        self._on_stage = plan.on_stage
 
     def run(self, stops: Sequence[int], may_hold: Callable[[int], bool]) -> Failed | None:
         """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
@@ -107,9 +122,14 @@ class _Dialogue:
             return Failed("internal", f"the driver crashed ({self._progress.worker_status or 'killed'})")
         try:
             for line in self._lines.feed(chunk):
-                self._progress.add(decode(line))
+                self._add(decode(line))
         except Unreadable as exc:
             return Failed("internal", exc.cause)
         if self._progress.over:
             self._deadline = min(self._deadline, time.monotonic() + TEST_CLOSE_S)
         return None
+
+    def _add(self, message: Message) -> None:
+        self._progress.add(message)
+        if self._on_stage is not None and isinstance(message, Began | Ended):
+            self._on_stage(StageEvent(*message))

@@ -12,12 +12,14 @@ from qualytics.settings import MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from qualytics.connectors.contract import Connector
-    from qualytics.model import Datastore, Listing, Scope, TestReport
+    from qualytics.model import Datastore, Listing, Scope, StageEvent, TestReport
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
+
+    OnStage = Callable[[StageEvent], object]
 
 
 # More would be logins that nobody waits for.
@@ -31,15 +33,20 @@ class Report(dict[str, Any]):
 
 
 def run(
-    context: Context, tested: Draft, timeout_s: float, scope: Scope
+    context: Context, tested: Draft, timeout_s: float, scope: Scope, on_stage: OnStage | None = None
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
     """Test a draft whose secrets are all there; return the report as a document, and what it detected."""
-    document, report = discover(context, tested, timeout_s, scope)
+    document, report = discover(context, tested, timeout_s, scope, on_stage=on_stage)
     return document, {key: value for key, value in report.detected.items() if value is not None}
 
 
 def discover(
-    context: Context, tested: Draft, timeout_s: float, scope: Scope, listing: Listing | None = None
+    context: Context,
+    tested: Draft,
+    timeout_s: float,
+    scope: Scope,
+    listing: Listing | None = None,
+    on_stage: OnStage | None = None,
 ) -> tuple[dict[str, Any], TestReport]:
     """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
@@ -56,6 +63,7 @@ def discover(
         ssl_mode=SHARED_SSL_MODE if context.is_shared else SSL_MODE,
         listing=listing,
         policy=policy.policy_of(context.settings),
+        on_stage=on_stage,
     )
     context.release()  # a test may take long; nobody waits for the store meanwhile
     report = advised((context.run_test or probe.run)(plan), context, tested, scope)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from qualytics.model import Connection, Document
+    from qualytics.service.connections.tests import OnStage
     from qualytics.service.context import Action, Context
     from qualytics.service.draft import Draft
     from qualytics.store.base import Store
@@ -247,11 +248,13 @@ class Connections:
         *,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
+        on_stage: OnStage | None = None,
     ) -> dict[str, Any]:
         """Test a stored connection, with `overrides` in place of stored values; return the report.
 
         `scope` is what the test looks at beside the login; without a database the datastores' are ways in. A passed
-        test without overrides leaves the versions it saw in the record.
+        test without overrides leaves the versions it saw in the record. `on_stage` is called as each stage begins and
+        ends; what it raises ends the test.
 
         Raises:
             NotFound: there is no such connection.
@@ -266,7 +269,7 @@ class Connections:
             policy.require_allowed(self._context.settings, tested.connector, tested.values)
             policy.require_same_target(self._context, before, tested)
             scope = tests.with_login_databases(scope, self._context.store.datastores.of_connection(before.id))
-            report, detected = self._run(with_secrets(tested, stored), timeout_s, scope)
+            report, detected = self._run(with_secrets(tested, stored), timeout_s, scope, on_stage)
             has_passed = report["connected"] and not overrides
             if has_passed or self._context.is_shared:
                 with self._context.writing() as store:
@@ -283,6 +286,7 @@ class Connections:
         *,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
+        on_stage: OnStage | None = None,
     ) -> dict[str, Any]:
         """Test settings that are not stored; needs no store.
 
@@ -292,7 +296,7 @@ class Connections:
         """
         with self._context.audited(TEST, "connection.test") as action:
             tested = allowed_draft(given, self._context.settings)
-            report = self._run(tested, timeout_s, scope)[0]
+            report = self._run(tested, timeout_s, scope, on_stage)[0]
             outcome, detail = _outcome(report, given)
             action.record_alone(outcome, **detail)
         return report
@@ -306,10 +310,10 @@ class Connections:
         return detected
 
     def _run(
-        self, tested: Draft, timeout_s: float | None, scope: Scope
+        self, tested: Draft, timeout_s: float | None, scope: Scope, on_stage: OnStage | None = None
     ) -> tuple[dict[str, Any], dict[str, str | None]]:
         tests.check_place(tested.connector, scope)
-        return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope)
+        return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope, on_stage)
 
     def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> Document:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from qualytics.model import Datastore
+    from qualytics.service.connections.tests import OnStage
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
@@ -210,7 +211,9 @@ class Datastores:
             action.record(datastore.id, datastore.name)
         return {"id": datastore.id, "name": datastore.name, "deleted": not dry_run}
 
-    def verify(self, record: int | str, *, timeout_s: float | None = None) -> dict[str, Any]:
+    def verify(
+        self, record: int | str, *, timeout_s: float | None = None, on_stage: OnStage | None = None
+    ) -> dict[str, Any]:
         """Run the staged test of the connection with this datastore's place; return the report.
 
         The result stays in the record as `connected`.
@@ -222,7 +225,7 @@ class Datastores:
         self._context.require(TEST)
         found = lookup.datastore(self._context.store, record)
         scope = Scope(found.database, found.schema, found.root_path)
-        report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope)
+        report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
         with self._context.writing() as store:
             now_there = store.datastores.get(found.id)
             if now_there is not None and now_there.version == found.version:  # else another place was verified

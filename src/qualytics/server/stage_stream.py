@@ -1,0 +1,82 @@
+"""Tests as JSON Lines: a line for each stage as it begins or ends, and the report as the last."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar.response import Stream
+
+from qualytics.errors import QualyticsError
+from qualytics.server import bodies, problems
+from qualytics.server.runtime import answer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from litestar import Response
+
+    from qualytics.model import StageEvent
+    from qualytics.server.parameters import AnyRequest
+    from qualytics.service.connections.tests import OnStage
+    from qualytics.service.context import Context
+
+    Verb = Callable[[Context, OnStage | None], dict[str, Any]]
+
+MEDIA_TYPE = "application/jsonl"
+# nginx would keep a short answer until its end, and other proxies what they may change on the way.
+_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
+
+
+async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
+    """Run a test and answer with its report, as JSON Lines where the client accepts those.
+
+    Whoever hangs up ends the test. What fails before the first stage is answered as everywhere; after it, the last
+    line holds the `problem` in place of the `report`.
+
+    Raises:
+        NotSignedIn, TooMany: as `opened` does.
+
+    """
+    if not _accepts_lines(request):
+        return await answer(request, lambda context: bodies.reply(verb(context, None)), is_test=True)
+    loop = asyncio.get_running_loop()
+    events: asyncio.Queue[StageEvent | None] = asyncio.Queue()
+
+    def on_stage(event: StageEvent) -> None:  # in the thread of the test
+        loop.call_soon_threadsafe(events.put_nowait, event)
+
+    running = asyncio.create_task(answer(request, lambda context: verb(context, on_stage), is_test=True))
+    running.add_done_callback(lambda _: events.put_nowait(None))
+    first = await events.get()
+    if first is None:
+        await running  # which raises what is to be answered, if anything is
+    return Stream(_lines(request, first, events, running), media_type=MEDIA_TYPE, headers=_HEADERS, status_code=200)
+
+
+def _accepts_lines(request: AnyRequest) -> bool:
+    accepted = request.headers.get("accept", "").lower().split(",")
+    return any(entry.partition(";")[0].strip() == MEDIA_TYPE for entry in accepted)
+
+
+async def _lines(
+    request: AnyRequest,
+    event: StageEvent | None,
+    events: asyncio.Queue[StageEvent | None],
+    running: asyncio.Task[dict[str, Any]],
+) -> AsyncIterator[bytes]:
+    while event is not None:
+        yield _line(event._asdict())
+        event = await events.get()
+    try:
+        last: dict[str, Any] = {"report": await running}
+    except QualyticsError as exc:
+        last = {"problem": msgspec.Raw(problems.of_product(request, exc).content)}
+    except Exception as exc:  # noqa: BLE001 - the answer has begun: a fault of ours must still end it
+        last = {"problem": msgspec.Raw(problems.of_fault(request, exc).content)}
+    yield _line(last)
+
+
+def _line(document: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(document) + b"\n"
