@@ -190,7 +190,7 @@ VIEWS: dict[str, View] = {
     "keys rotate": View(("old_key", "new_key", "secrets", "old_key_file")),
     "keys forget": View(("old_keys", "forgotten"), {"old_keys": ("file", "key_id")}),
     "store check": View(
-        ("store", "store_id", "key_id", "key", "connections", "datastores", "secrets", "ok", "problems")
+        ("store", "store_id", "key_id", "key", "old_keys", "connections", "datastores", "secrets", "ok", "problems")
     ),
     "store backup": View(("file", "store_id", "key_id")),
     "store restore": View(("file", "store", "store_id", "key_id", "tokens_ended")),
