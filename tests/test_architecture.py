@@ -191,6 +191,7 @@ MAY_SHOW = {
     "connectors/shared/object_store.py": f"{_OURS}; and {_MASKED}",
     "connectors/types/sqlserver.py": _MASKED,
     "probe/child/main.py": _MASKED,
+    "probe/verdicts/exceptions.py": _MASKED,
     "probe/parent/zygotes.py": "words of a pipe between two processes of ours",
     "probe/child/zygote.py": "words of the import of a driver, which knows no connection",
     "cli/_call.py": "for --debug, which is asked for, and masked",

@@ -44,4 +44,37 @@ def test_a_code_stands_before_the_words_where_a_report_can_hold_it(code, shown):
 
 def test_a_code_that_the_words_begin_with_is_not_told_twice():
     message = failed(Verdict("auth", code="ORA-01017"), ValueError("ORA-01017: no"))
-    assert message.detail == "ValueError: ORA-01017: no"
+    assert message.detail == "ORA-01017: no"
+
+
+def raised(error, *, cause=None, handled=None, from_none=False):
+    """Return an error as it is raised from a cause, or while another is handled."""
+    error.__cause__, error.__context__ = cause, handled
+    error.__suppress_context__ = from_none or cause is not None
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (ValueError(1045, "Access denied"), "1045", "1045: ValueError: Access denied"),
+        (ValueError("no [Error 8017]"), "8017", "8017: ValueError: no [Error 8017]"),
+        (ValueError(1, 2), None, "ValueError: (1, 2)"),
+        (
+            raised(ValueError("failed"), cause=raised(KeyError("in between"), cause=OSError(5, "refused"))),
+            None,
+            "ValueError: failed\nCaused by: KeyError: 'in between'\nCaused by: OSError: [Errno 5] refused",
+        ),
+        # What the outer one says already, what was merely handled, and what was left out on purpose.
+        (raised(ValueError("failed: refused"), cause=ValueError("refused")), None, "ValueError: failed: refused"),
+        (raised(ValueError("failed"), handled=KeyError("cache")), None, "ValueError: failed"),
+        (raised(ValueError("failed"), handled=OSError("refused"), from_none=True), None, "ValueError: failed"),
+        (
+            raised(ValueError("failed"), handled=OSError("refused")),
+            None,
+            "ValueError: failed\nCaused by: OSError: refused",
+        ),
+    ],
+)
+def test_a_detail_has_the_code_in_front_and_the_causes_below(error, code, detail):
+    assert failed(Verdict("unknown", code=code), error).detail == detail

@@ -117,6 +117,10 @@ def test_a_long_text_keeps_its_head_and_the_first_cause():
     assert (found[0], found[-1]) == ("Error: no", "Caused by: com.example.E39: wrapped")
 
 
+def test_what_each_address_answered_is_told_once():
+    assert without_stack_traces("FATAL: no\nFATAL: no\nFATAL: other\nFATAL: no") == "FATAL: no\nFATAL: other"
+
+
 def test_frames_alone_leave_the_first_of_them():
     assert without_stack_traces("\tat a.b.C.d(C.java:1)\n\tat a.b.C.e(C.java:2)") == "at a.b.C.d(C.java:1)"
     assert without_stack_traces("") == ""

@@ -354,7 +354,5 @@ def _says_what_is_wrong(exc: Exception, verdict: Verdict) -> bool:
 
 def failed(verdict: Verdict, exc: BaseException) -> Failed:
     """Return the message on what failed, by an exception and the verdict on it; its code stands before the detail."""
-    detail, code = words(exc), verdict.code if is_code(verdict.code) else None
-    if detail and code and code not in detail.partition("\n")[0]:
-        detail = f"{code}: {detail}"
-    return Failed(verdict.failure_class, verdict.cause, verdict.hint, detail, code=code)
+    code = verdict.code if is_code(verdict.code) else None
+    return Failed(verdict.failure_class, verdict.cause, verdict.hint, words(exc, code), code=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -51,10 +52,35 @@ def _judged(connector: Connector, links: tuple[BaseException, ...]) -> Verdict:
     return by_words("\n".join(map(str, links))) or Verdict("unknown")
 
 
-def words(exc: BaseException) -> str | None:
-    """Return a driver's own text, None when there is none: a Refusal speaks for itself."""
+def words(exc: BaseException, code: str | None = None) -> str | None:
+    """Return a driver's own text with the code in front and its causes below; None: a Refusal speaks for itself."""
     driver = exc.__cause__ if isinstance(exc, Refusal) else exc
-    return None if driver is None else f"{type(driver).__name__}: {driver}"
+    if driver is None:
+        return None
+    text = _text(driver)
+    named = f"{type(driver).__name__}: {text}"
+    first = named if code is None else text if text.startswith(code) else f"{code}: {named}"
+    causes = (f"Caused by: {type(link).__name__}: {_text(link)}" for link in _told(driver))
+    return "\n".join((first, *causes))
+
+
+def _told(driver: BaseException) -> Iterator[BaseException]:
+    # What it was raised from, and says more; of what was merely handled, only what the system said.
+    told = [_text(driver)]
+    for outer, link in itertools.pairwise(chain(driver)):
+        is_cause = link is outer.__cause__ or (not outer.__suppress_context__ and isinstance(link, OSError))
+        text = _text(link)
+        if is_cause and text and not any(text in other for other in told):
+            told.append(text)
+            yield link
+
+
+def _text(exc: BaseException) -> str:
+    """Return what an exception says; of a number and a text, as drivers of DB-API have it, the text."""
+    match exc.args:
+        case (int() | str(), str() as text) if str(exc) == str(exc.args):
+            return text
+    return str(exc)
 
 
 def _standard(exc: BaseException) -> Verdict | None:  # noqa: C901, PLR0911 - one line a class reads best

@@ -38,7 +38,8 @@ _PYTHON_FRAME = re.compile(r"\s*File \"[^\"\n]*\", line \d+")
 def without_stack_traces(text: str) -> str:
     """Return a driver's text as its causes alone, in at most ten lines."""
     text = text[:_MAX_TEXT]
-    kept = [line.rstrip() for line in without_frames(text) if line.strip()]
+    # Each once: clients repeat what each address answered.
+    kept = list(dict.fromkeys(line.rstrip() for line in without_frames(text) if line.strip()))
     if len(kept) > MAX_LINES:
         # Where a trace ends stands what it began with.
         causes = [line for line in kept[MAX_LINES - 1 :] if line.lstrip().startswith("Caused by: ")]
