@@ -38,7 +38,7 @@ MAX_TEXT = 1_000
 MAX_DETAIL = 4_096
 MAX_TRACE = 8_192
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
-_MAX_ADDRESS = 64
+MAX_ADDRESS = 64
 _MAX_MS = 3_600_000
 _MAX_BYTES = 1 << 48
 _MAX_PID = 1 << 22  # of 64-bit Linux
@@ -334,7 +334,7 @@ def is_code(value: Any) -> bool:
 _NAME, _ITEM, _TEXT = _text(MAX_NAME), _text(MAX_ITEM), _text(MAX_TEXT)
 _NAME_OR_NONE, _TEXT_OR_NONE = _or_none(_NAME), _or_none(_TEXT)
 _DETAIL_OR_NONE, _TRACE_OR_NONE = _or_none(_text(MAX_DETAIL)), _or_none(_text(MAX_TRACE))
-_ADDRESS, _PORT = _text(_MAX_ADDRESS), _whole(0, 65_535)
+_ADDRESS, _PORT = _text(MAX_ADDRESS), _whole(0, 65_535)
 _MESSAGES: dict[str, tuple[Any, ...]] = {
     "Began": (Began, STAGES.__contains__),
     "Ended": (Ended, STAGES.__contains__, _is_bool, _is_ms),

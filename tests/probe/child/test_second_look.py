@@ -42,6 +42,8 @@ PAIRS = [
     for server in (other_servers.ALL if type_ == "postgresql" else USUAL)
     if not is_own(type_, server)
 ]
+# Whose words the driver takes for a length: out of memory, it ends its own process.
+PAIRS.append(("teradata", "a MongoDB server"))
 
 
 def login(type_):

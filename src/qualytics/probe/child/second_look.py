@@ -28,6 +28,7 @@ LOOK_S = 1.2
 # was understood, the others get another one.
 _BANNER_S = 0.3
 _PAUSE_S = 0.1
+_SILENCE_S = 0.5  # who was given less to answer in is not called silent
 _MORE_S = 0.2
 _LEAST_S = 0.001
 _ENOUGH_BYTES = 1_024
@@ -45,6 +46,7 @@ class Seen(Struct, eq=True):
 
 def look(target: Target, timeout_s: float = LOOK_S, *, is_tls: bool = False) -> Seen:
     """Return which protocol the target's server speaks, within TLS if `is_tls`; takes no longer than `timeout_s`."""
+    known = protocols()  # which imports all types, once
     end = time.monotonic() + timeout_s
     if is_tls:
         return _within_tls(target, end)
@@ -53,27 +55,32 @@ def look(target: Target, timeout_s: float = LOOK_S, *, is_tls: bool = False) -> 
     if said or said is None:
         return Seen(recognised(said or b""))
     own = [one for one in target.protocols if one.question]
-    others = [one for one in protocols() if one.question and one not in own]
+    others = [one for one in known if one.question and one not in own]
+    is_long_enough = end - time.monotonic() > _SILENCE_S
     answers = _ask(target, (*own, *others, TLS), end)
     told = [one for asked, answer in answers.items() if (one := recognised(answer, asked))]
     # One that all its servers understand says more than an answer to nonsense.
     protocol = min(told, key=lambda one: one not in target.protocols, default=None)
     if protocol is TLS:
         return _within_tls(target, end)
-    return Seen(protocol, is_silent=not any(answers.values()))
+    return Seen(protocol, is_silent=is_long_enough and bool(answers) and not any(answers.values()))
 
 
 def _within_tls(target: Target, end: float) -> Seen:
     questions = dict.fromkeys((*(one for one in target.protocols if one.within_tls and one.question), HTTP))
-    is_silent = True
+    is_silent = False
     for asked in questions:
         with contextlib.suppress(OSError), _secure(target, end) as sock:
             sock.sendall(asked.question)
             sock.settimeout(_left_s(end, len(questions)))
-            answer = sock.recv(_ENOUGH_BYTES)
-            is_silent = False
+            try:
+                answer = sock.recv(_ENOUGH_BYTES)
+            except TimeoutError:
+                is_silent = True
+                continue
             if protocol := recognised(answer, asked):
                 return Seen(HTTPS if protocol is HTTP else protocol, within_tls=True)
+            is_silent = False
     return Seen(TLS, is_silent, within_tls=True)
 
 

@@ -38,10 +38,12 @@ class Watch:
 
     def seen(self) -> Seen:
         """Return what the one look saw, which is taken now if it was not."""
-        from qualytics.probe.child.second_look import LOOK_S, Seen, look  # few tests need it
+        from qualytics.connectors.shared.protocols import protocols  # few tests need what this imports
+        from qualytics.probe.child.second_look import LOOK_S, Seen, look
 
         with self._looking:
             if self._seen is None:
+                protocols()
                 left_s = self._until - time.monotonic() - _RESERVED_S
                 self._seen = (
                     look(self._target, min(left_s, LOOK_S), is_tls=self.is_tls) if left_s > _RESERVED_S else Seen()
