@@ -312,7 +312,9 @@ def _raw(path: Path) -> bytes | None:
     except OSError as exc:
         if os.path.islink(path):
             raise UsageError(f"{path} is a symbolic link", "put the file itself there") from exc
-        raise UsageError(f"{path}: {(exc.strerror or '').lower()}", "check who owns it, and its mode") from exc
+        raise UsageError(
+            f"{path}: {(exc.strerror or '').lower()}", "check who owns it and its mode, or set QUALYTICS_CONFIG_HOME"
+        ) from exc
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):

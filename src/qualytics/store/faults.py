@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+PATH_HINT = "check the path and who may read and write it, or set QUALYTICS_CONFIG_HOME"
+
+
 @contextlib.contextmanager
 def named_os_errors(path: Path) -> Iterator[None]:
     """Turn the system's errors on a file into the product's; "it exists" is for the caller to judge."""
@@ -25,7 +28,7 @@ def named_os_errors(path: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise full(path) from exc
-        raise StoreError(f"{path}: {exc.strerror}", "check the path and who may read and write it") from exc
+        raise StoreError(f"{path}: {exc.strerror}", PATH_HINT) from exc
 
 
 def full(path: Path) -> StoreFull:

@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, NoReturn
 
 from qualytics.errors import StoreError
-from qualytics.store.faults import busy, contradicts, full, not_a_store
+from qualytics.store.faults import PATH_HINT, busy, contradicts, full, not_a_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _raise_named(path: Path, busy_s: float, read: Path, exc: sqlite3.Error) -> N
         raise not_a_store(read) from exc
     if primary == sqlite3.SQLITE_CONSTRAINT:
         raise contradicts() from exc
-    hint = "check the disk, its free space, the path and who may read and write it"
+    hint = f"check the disk and its free space; {PATH_HINT}"
     raise StoreError(f"the store {path} cannot be used: {exc}", hint) from exc
 
 
