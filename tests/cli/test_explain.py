@@ -456,6 +456,15 @@ CODES = [
     ("teradata", "tls: first record does not look like a TLS handshake", "tls", None),
     ("hive", "ModuleNotFoundError: No module named 'sasl'", "driver_missing", None),
     ("postgresql", f"asyncpg.exceptions.InvalidAuthorizationSpecificationError: {NO_ENTRY.format('SSL off')}", "tls", "28000"),
+    # Servers in other languages: the code alone decides (German, French, Japanese, Spanish).
+    ("postgresql", "FATAL:  28P01: Passwort-Authentifizierung für Benutzer »app« fehlgeschlagen", "auth", "28P01"),
+    ("postgresql", "FATAL:  3D000: la base de données « x » n'existe pas", "unknown_db", "3D000"),
+    ("mysql", "ERROR 1045 (28000): ユーザー 'app'@'h' を拒否します", "auth", "1045"),
+    ("mysql", "ERROR 1049 (42000): Base de datos desconocida 'x'", "unknown_db", "1049"),
+    ("sqlserver", "Msg 4060, Level 11, State 1: Die angeforderte Datenbank kann nicht geöffnet werden.", "unknown_db", "4060"),
+    ("sqlserver", "Msg 18456, Level 14, State 1: ユーザー 'sa' はログインできませんでした。", "auth", "18456"),
+    ("oracle", "ORA-01017: nombre de usuario/contraseña no válidos; conexión denegada", "auth", "ORA-01017"),
+    ("oracle", "ORA-12541: TNS: aucun processus d'écoute", "refused", "ORA-12541"),
 ]  # fmt: skip
 
 
