@@ -169,10 +169,15 @@ def flush() -> None:
 
 def say(text: str) -> None:
     """Write one line to stderr; foreign parts must be escaped already."""
+    draw(text + "\n")
+
+
+def draw(text: str) -> None:
+    """Write a part of a line to stderr, as `say` does."""
     if sys.stderr is None:
         return  # closed by the program that started us; the exit code still tells
     try:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(text)
         sys.stderr.flush()
     except OSError:  # nobody reads it any more
         _abandon(sys.stderr)
@@ -199,9 +204,10 @@ def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:
             say(f"hint: {escape(mask(problem.hint))}")
 
 
-def say_failed(what: str, report: dict[str, Any]) -> None:
-    """Write a failed test to stderr, beside the report on stdout."""
-    say(f"error: {escape(what)} failed at {report['stage']} ({report['class']}): {escape(report['message'])}")
+def say_failed(what: str, report: dict[str, Any], *, is_shown: bool) -> None:
+    """Write a failed test to stderr, beside the report on stdout; on a terminal its stages have said where."""
+    if not is_shown:
+        say(f"error: {escape(what)} failed at {report['stage']} ({report['class']}): {escape(report['message'])}")
     if report["hint"]:
         say(f"hint: {escape(report['hint'])}")
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from qualytics.cli import _output as output
 from qualytics.errors import QualyticsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def require_yes(question: str, *, yes: bool) -> None:
@@ -15,7 +19,7 @@ def require_yes(question: str, *, yes: bool) -> None:
         QualyticsError: the answer is another than `y` or `yes`.
 
     """
-    if yes or sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if yes or not _can_ask():
         return
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
@@ -24,3 +28,28 @@ def require_yes(question: str, *, yes: bool) -> None:
         output.say("")
     if answer.strip().lower() not in {"y", "yes"}:
         raise QualyticsError("the answer was not yes, so nothing was changed", "--yes answers without being asked")
+
+
+def confirm_delete(noun: str, record: int | str, read: Callable[[], Mapping[str, Any]], *, yes: bool) -> None:
+    """Ask before a record is deleted that was named by a word or --name; an id is meant as it is.
+
+    `read` gives the document of the record, and is called only where it is asked. What is in use is not asked for,
+    as deleting it fails.
+
+    Raises:
+        QualyticsError: as `require_yes`.
+
+    """
+    if yes or type(record) is int or not _can_ask():
+        return
+    document = read()
+    if document.get("datastores"):
+        return
+    keys = ("uri", "host", "connection_name", "database", "schema", "root_path")
+    about = [document["type"], *(document[key] for key in keys if document.get(key) is not None)]
+    shown = output.escape(", ".join(map(str, about)))
+    require_yes(f"delete {noun} {document['id']} {output.escape(repr(document['name']))} ({shown})?", yes=False)
+
+
+def _can_ask() -> bool:
+    return sys.stdin is not None and sys.stderr is not None and sys.stdin.isatty() and sys.stderr.isatty()

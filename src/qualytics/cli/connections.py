@@ -14,7 +14,9 @@ from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._notes import note_ssl_mode
+from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
+from qualytics.cli._terminal import Stages, is_terminal
 from qualytics.cli._values import collect, unset_fields
 from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError
@@ -157,14 +159,16 @@ def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, 
 )
 @options.record_options("Connection", "delete")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
 @options.common_options()
-def delete(*, record: int | str, dry_run: bool, form: output.Format) -> None:
+def delete(*, record: int | str, yes: bool, dry_run: bool, form: output.Format) -> None:
     """Delete a connection, by --id or --name.
 
     Deletion fails with a 409 error if datastores still reference this connection. Remove or reassign those
     datastores first.
     """
     with connect() as client:
+        confirm_delete("connection", record, lambda: client.connections.get(record), yes=yes or dry_run)
         output.write_document(client.connections.delete(record, dry_run=dry_run), form)
 
 
@@ -203,11 +207,18 @@ def test(
     with connect() as client:
         if record is None:
             note_ssl_mode(client, lambda: fields)
-            what, report = "the test", client.connections.test_unsaved(fields, timeout_s=timeout_s, scope=scope)
+            what = "the test"
+            with Stages(what) as stages:
+                how: dict[str, Any] = {"timeout_s": timeout_s, "scope": scope, "on_stage": stages.on_stage}
+                report = client.connections.test_unsaved(fields, **how)
+                stages.finish(report)
         else:
             note_ssl_mode(client, lambda: client.connections.get(record), fields)
             what = f"the test of connection {shown(record)}"
-            report = client.connections.test(record, fields, timeout_s=timeout_s, scope=scope)
+            with Stages(what) as stages:
+                how = {"timeout_s": timeout_s, "scope": scope, "on_stage": stages.on_stage}
+                report = client.connections.test(record, fields, **how)
+                stages.finish(report)
     show_report(ctx, what, report, form)
 
 
@@ -251,7 +262,7 @@ def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: out
     output.write_document(report, form)
     warn(report["warnings"])
     if not report["connected"]:
-        output.say_failed(what, report)
+        output.say_failed(what, report, is_shown=is_terminal())
         current(ctx).suspect_shell(report)
         ctx.exit(TestFailed.exit_code)
 

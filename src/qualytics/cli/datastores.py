@@ -11,7 +11,9 @@ from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
 from qualytics.cli._notes import note_ssl_mode
+from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
+from qualytics.cli._terminal import Stages
 from qualytics.cli._values import collect, unset_fields
 from qualytics.cli.connections import show_report, warn
 from qualytics.client import connect, preview_datastore
@@ -137,10 +139,12 @@ def list_(*, name: str | None, connection_id: int | None, form: output.Format) -
 )
 @options.record_options("Datastore", "delete", part="datastores")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
 @options.common_options()
-def delete(*, record: int | str, dry_run: bool, form: output.Format) -> None:
+def delete(*, record: int | str, yes: bool, dry_run: bool, form: output.Format) -> None:
     """Delete a datastore; its connection stays."""
     with connect() as client:
+        confirm_delete("datastore", record, lambda: client.datastores.get(record), yes=yes or dry_run)
         output.write_document(client.datastores.delete(record, dry_run=dry_run), form)
 
 
@@ -157,8 +161,11 @@ def verify(ctx: click.Context, *, record: int | str, timeout_s: float | None, fo
     """Test the connection of a datastore with its database and schema."""
     with connect() as client:
         note_ssl_mode(client, lambda: client.connections.get(client.datastores.get(record)["connection_id"]))
-        report = client.datastores.verify(record, timeout_s=timeout_s)
-    show_report(ctx, f"the verification of datastore {shown(record)}", report, form)
+        what = f"the verification of datastore {shown(record)}"
+        with Stages(what) as stages:
+            report = client.datastores.verify(record, timeout_s=timeout_s, on_stage=stages.on_stage)
+            stages.finish(report)
+    show_report(ctx, what, report, form)
 
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""A terminal at stderr: the stages of a test as they end, and what runs now; elsewhere nothing is shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from qualytics.cli import _output as output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from qualytics.model import StageEvent
+
+_TICK_S = 0.1  # nothing is shown that is over sooner
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_PLAIN_FRAMES = "|/-\\"
+_GREEN, _RED = "32", "31"
+
+
+def is_terminal() -> bool:
+    """Say whether stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _has_color() -> bool:
+    # As https://no-color.org and https://bixense.com/clicolors say it.
+    if os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("CLICOLOR_FORCE", "0") != "0" or os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stderr.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+class Stages:
+    """Shows the stages of one test; used in a `with` statement, which leaves the terminal as it was.
+
+    `on_stage` is what a client calls, None off a terminal.
+    """
+
+    def __init__(self, what: str) -> None:
+        """Show nothing yet; `what` is the test in a message, as `the test of connection 'prod'`."""
+        self._what = what
+        self.on_stage: Callable[[StageEvent], None] | None = self._take if is_terminal() else None
+        self._stage: str | None = None
+        self._since = 0.0
+        self._spinner: _Spinner | None = None
+
+    def _take(self, event: StageEvent) -> None:
+        if event.ok is None:
+            self._stage, self._since = output.escape(event.stage), time.monotonic()
+            if self._spinner is None and os.environ.get("TERM", "dumb") != "dumb":
+                self._spinner = _Spinner(self._running)
+        elif event.ok:
+            self._stage = None
+            self._say(f"{_mark(ok=True)} {output.escape(event.stage)} {event.ms} ms")
+
+    def _running(self) -> str | None:
+        """Return what runs, once it has run for long enough to be seen."""
+        seconds = time.monotonic() - self._since
+        return f"{self._stage} {seconds:.1f} s" if self._stage is not None and seconds >= _TICK_S else None
+
+    def _say(self, line: str) -> None:
+        if self._spinner is None:
+            output.say(line)
+        else:
+            self._spinner.say(line)
+
+    def finish(self, report: Mapping[str, Any]) -> None:
+        """Show the stage that failed, with the class of its failure."""
+        if self.on_stage is not None and not report["connected"]:
+            self._say(f"{_mark(ok=False)} {output.escape(str(report['stage']))} {output.escape(str(report['class']))}")
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the terminal clean, and say what Ctrl-C has stopped."""
+        if self._spinner is not None:
+            self._spinner.close()
+        if isinstance(error, KeyboardInterrupt) and self.on_stage is not None:
+            where = f" at {self._stage}" if self._stage is not None else ""
+            output.say(f"stopped {output.escape(self._what)}{where}; nothing was changed")
+
+
+def _mark(*, ok: bool) -> str:
+    sign, word, color = ("✓", "ok", _GREEN) if ok else ("✗", "failed", _RED)
+    text = sign if _can_show(sign) else word
+    return f"\x1b[{color}m{text}\x1b[0m" if _has_color() else text
+
+
+class _Spinner:
+    """Draws one line anew ten times a second, in a thread of its own; the cursor is hidden while it is there."""
+
+    def __init__(self, running: Callable[[], str | None]) -> None:
+        import threading
+
+        self._running = running
+        self._frames = _FRAMES if _can_show(_FRAMES) else _PLAIN_FRAMES
+        self._lock, self._over, self._is_drawn = threading.Lock(), threading.Event(), False
+        self._thread = threading.Thread(target=self._draw, daemon=True)
+        self._thread.start()
+
+    def _draw(self) -> None:
+        count = 0
+        while not self._over.wait(_TICK_S):
+            with self._lock:
+                if (text := self._running()) is not None:
+                    output.draw(f"\x1b[?25l\r\x1b[K{self._frames[count % len(self._frames)]} {text}")
+                    self._is_drawn = True
+                    count += 1
+
+    def say(self, line: str) -> None:
+        """Write a line in place of the one that is drawn."""
+        with self._lock:
+            self._clear()
+            output.say(line)
+
+    def _clear(self) -> None:
+        if self._is_drawn:
+            output.draw("\r\x1b[K\x1b[?25h")
+            self._is_drawn = False
+
+    def close(self) -> None:
+        """Take the line away and show the cursor."""
+        self._over.set()
+        self._thread.join()
+        self._clear()
