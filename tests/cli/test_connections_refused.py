@@ -247,8 +247,8 @@ def test_parameters_from_a_file_keep_the_same_rules(run, tmp_path):
         check(run(*PG, "--parameters", f"@{file}"), 2, error, "")
 
 
-def test_one_root_of_trust_is_stored_or_given_not_both(run):
-    run(*PG, "--parameters", '{"ssl_root_cert_file": "/ca.pem"}')
+def test_one_root_of_trust_is_stored_or_given_not_both(run, root_file):
+    run(*PG, "--parameters", json.dumps({"ssl_root_cert_file": str(root_file)}))
     pem = json.dumps({"ssl_root_cert": "-----BEGIN CERTIFICATE-----"})
     check(run(*UPDATE, "--parameters", pem), 2, "parameters hold both", "null")
 

@@ -39,13 +39,13 @@ def commands(command=root, words=()):
 COMMANDS = dict(commands())
 EXAMPLES = {line: words for words, command in COMMANDS.items() for line in examples(command)}
 # These wait for somebody, and have tests of their own.
-WAITING = {line for line in EXAMPLES if line.startswith(("qualytics serve", "qualytics auth login"))}
+WAITING = dict.fromkeys(line for line in EXAMPLES if line.startswith(("qualytics serve", "qualytics auth login")))
 # The examples of a group are steps; those of a command stand each for itself.
 STEPS = [
     steps
     for command in COMMANDS.values()
     for steps in ([examples(command)] if isinstance(command, click.Group) else zip(examples(command), strict=True))
-    if not WAITING.intersection(steps)
+    if WAITING.keys().isdisjoint(steps)
 ]
 
 

@@ -9,7 +9,7 @@ from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, ListQuery, Scope
 from qualytics.service import documents, lookup, policy, validate
 from qualytics.service.clock import now
-from qualytics.service.connections import names, tests
+from qualytics.service.connections import names, paths, tests
 from qualytics.service.connections.drafts import (
     allowed_draft,
     as_overrides,
@@ -69,6 +69,7 @@ class Connections:
         self.warnings = ()
         with self._context.audited(WRITE, "connection.create") as action:
             new = allowed_draft(given, self._context.settings)
+            paths.require_files(new.connector, given)
             if test:
                 names.require_free(self._context.store, new.values.get("name"))
                 detected = self._passed(new, timeout_s, scope)
@@ -88,7 +89,7 @@ class Connections:
         name = names.name_for(store, new.connector, new.values)
         values = {key: value for key, value in new.values.items() if key != "name"}
         found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
-        self.warnings += names.warnings(store, name, found)
+        self.warnings += names.warnings(store, name, found) + paths.warnings(new.connector, new.values.get("uri"))
         action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
         return found
 
@@ -149,6 +150,7 @@ class Connections:
     def _changed(self, store: Store, before: Connection, given: Mapping[str, Any]) -> Draft:
         changed = merge(before, as_patch(given), self._context.settings.policy)
         policy.require_allowed(self._context.settings, changed.connector, changed.values)
+        paths.require_files(changed.connector, given)
         policy.require_same_target(self._context, before, changed)
         names.require_free(store, changed.values["name"], besides=before.id)
         return changed
@@ -323,6 +325,8 @@ class Connections:
         values = {"name": before.name} | before.values
         if row["name"] != before.name:
             self.warnings += names.warnings(store, str(row["name"]), before.id)
+        if row.get("uri") != values.get("uri"):
+            self.warnings += paths.warnings(changed.connector, row.get("uri"))
         differing = changed_names(values, changed.values, [*changed.secrets, *dropped])
         action.record(before.id, str(row["name"]), version=before.version + 1, changed=differing)
         return self._document(store, lookup.connection(store, before.id))
