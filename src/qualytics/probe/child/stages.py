@@ -306,6 +306,8 @@ class Stages:
         """Act on a look that was taken while the driver waits: end the test, or say what the deadline will mean."""
         from qualytics.probe.child.second_look import silence_of, verdict_on
 
+        if self._second_host is not None:
+            return  # what is waited for is another host than the one that was looked at
         if verdict := verdict_on(self._connector, self._target, seen):
             self._end(ok=False)
             self._send(failed(verdict, Refusal(verdict)))
