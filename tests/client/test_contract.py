@@ -135,7 +135,7 @@ STORIES = {
         "connections update --id 1 --parameters '{\"ssl_mode\": null}'",
         "connections update --id 1 --unset jdbc_fetch_size --unset parameters",
         "connections update --id 1 --unset password",
-        "connections update --id 1 --password ''",
+        "connections update --id 1 --password '' --allow-empty",
         "connections update --id 1 --password '********' --username other",
         "connections update --id 1 --port 7 --dry-run",
         "connections update --id 1 --unset password --port 8 --dry-run",

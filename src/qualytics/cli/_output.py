@@ -29,7 +29,7 @@ _UNSAFE_IN_DOCUMENT = _UNSAFE.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f")
 _AMBIGUOUS_STARTS = frozenset("yYnNoOtTfF~<=+-.0123456789")
 _AMBIGUOUS = r"""(?ix) y | n | yes | no | on | off | true | false | null | ~ | <<? | =
   | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]*) (e[-+]?\d+)?
-  | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.\d*)? | [-+]? \.(inf|nan) """
+  | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.[\d_]*)? | [-+]? \.(inf|nan) """
 
 
 class OutputClosed(Exception):

@@ -143,15 +143,13 @@ def test_tls_with_a_server_that_has_none_is_told(ask):
         refused(ask(f"https://127.0.0.1:{port}"), "no TLS with")
 
 
-def test_the_connection_is_kept_and_a_closed_one_is_opened_anew(ask):
-    document = {"id": 1, "name": "a", "type": "postgresql", "connection_type": "jdbc", "datastores": []}
-    page = {"items": [document], "total": 1}
-    with scripted(reply(200, page), reply(200, document)) as server:
-        assert ask(server.port, "connections", "get", "--name", "a").code == 0
-        assert server.connections == 1
-        server.replies[:] = [reply(200, page, {"Connection": "close"}), reply(200, document)]
-        assert ask(server.port, "connections", "get", "--name", "a").code == 0
-        assert server.connections == 3
+def test_the_connection_is_kept_and_a_closed_one_is_opened_anew():
+    with scripted(reply(200, {}), reply(200, {}, {"Connection": "close"}), reply(200, {})) as server:
+        transport = api(server.url)
+        for path, connections in (("/a", 1), ("/b", 1), ("/c", 2)):
+            assert transport.send("GET", path).status == 200
+            assert server.connections == connections
+        transport.close()
 
 
 def test_a_read_is_repeated_when_a_kept_connection_dies_and_a_change_is_not():

@@ -104,7 +104,7 @@ def test_a_dry_run_of_a_create_asks_nobody(run):
         assert server.asked == []
 
 
-@pytest.mark.parametrize("option", ["--unset password", "--password ''"])
+@pytest.mark.parametrize("option", ["--unset password", "--password '' --allow-empty"])
 def test_a_secret_that_cannot_be_cleared_is_told(run, option):
     with scripted(without_patch(CONNECTION)) as server:
         result = run("connections", "update", "--id", "7", *shlex.split(option), env=environment(server))
