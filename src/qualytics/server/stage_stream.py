@@ -47,8 +47,13 @@ async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
     def on_stage(event: StageEvent) -> None:  # in the thread of the test
         loop.call_soon_threadsafe(events.put_nowait, event)
 
+    def finished(task: asyncio.Task[dict[str, Any]]) -> None:
+        if not task.cancelled():
+            task.exception()  # asyncio logs an error that nobody looks at, as when the client has hung up
+        events.put_nowait(None)
+
     running = asyncio.create_task(answer(request, lambda context: verb(context, on_stage), is_test=True))
-    running.add_done_callback(lambda _: events.put_nowait(None))
+    running.add_done_callback(finished)
     first = await events.get()
     if first is None:
         await running  # which raises what is to be answered, if anything is
