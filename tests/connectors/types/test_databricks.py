@@ -168,6 +168,8 @@ class Workspace:
         self.asked: list[tuple[str, str]] = []
 
     def __call__(self, _method, path, headers, _body):
+        if path == "/" and "Authorization" not in headers:
+            return self.reply  # a look at a server that seems slow, while a busy machine imports the driver
         self.asked.append((path, headers.get("Authorization", "")))
         if path == "/oidc/v1/token":
             if headers["Authorization"] != basic(*self.principal):

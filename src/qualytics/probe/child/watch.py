@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from qualytics.connectors.contract import Target
     from qualytics.probe.child.second_look import Seen
 
-# So long a server may take before it is looked at, and this much of a shorter test; what stays for the report.
-_AFTER_S, _AFTER_SHARE = 1.0, 0.25
+# So long a server may take before it is looked at, its driver's import included, and this much of a shorter test: one
+# that is only slow should not hear from us. And what stays for the report.
+_AFTER_S, _AFTER_SHARE = 3.0, 0.3
 _RESERVED_S = 0.15
 
 
