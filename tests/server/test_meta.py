@@ -38,4 +38,4 @@ def test_nobody_unknown_hears_where_the_store_is(tmp_path):
             assert b"store.db" not in answer.body
             assert b"not a store" in answer.body
         plane.stop()
-        assert any("store.db is not a whole store" in line for line in plane.log)
+        assert any("store.db is not a complete store" in line for line in plane.log)

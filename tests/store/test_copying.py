@@ -88,7 +88,7 @@ def test_a_copy_may_have_a_key_of_its_own(source, target, secrets_of, run, tmp_p
     place = tmp_path / "new-key"
     done = run("store", "copy", "--to", target[0], "--new-key-file", place, "--format", "json")
     assert (done.code, done.json["key"]) == (0, str(place))
-    assert f"note: the copy opens with the key in {place} alone" in done.err
+    assert f"note: only the key in {place} opens the copy" in done.err
     assert place.read_text() != source.key_path.read_text()
     assert secrets_of(replace(target[1](source), key_file=place)) == secrets_of(source)
 

@@ -250,7 +250,7 @@ def test_a_change_that_loses_its_connection_is_taken_back_and_named(filled, raw)
         with pytest.raises(StoreUnreachable):
             delete(store, 2, lambda: end_sessions(raw, filled), 3)
         assert store.connections.get(2) is not None
-        with pytest.raises(StoreUnreachable, match="whole, or not at all"):
+        with pytest.raises(StoreUnreachable, match="completely or not at all"):
             delete(store, 2, lambda: end_sessions(raw, filled))
         assert store.connections.get(2) is not None
 
