@@ -28,7 +28,7 @@ def pages() -> dict[str, Callable[[], str]]:
 def _contexts(
     command: click.Command, name: str, parent: click.Context | None
 ) -> Iterator[tuple[tuple[str, ...], click.Context]]:
-    ctx = click.Context(command, parent, info_name=name)
+    ctx = click.Context(command, parent, info_name=name, **root.context_settings)
     yield tuple(ctx.command_path.split()), ctx
     if isinstance(command, click.Group):
         for child in command.list_commands(ctx):

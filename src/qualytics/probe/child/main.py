@@ -36,6 +36,7 @@ def main() -> None:
         plan, directory = read
         # The worker says over a pipe which address it dialled, as it may not live to look at a server twice.
         dialled, tell_dialled = os.pipe()
+        os.set_blocking(tell_dialled, False)  # a driver that writes wherever it can must not wait here
         status = supervise(lambda: _work(plan, directory, tell_dialled))
         os.close(tell_dialled)
         if status not in {None, "exit 0"} and (address := os.read(dialled, MAX_ADDRESS)):
