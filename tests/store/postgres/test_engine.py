@@ -110,7 +110,7 @@ def test_backups_are_left_to_the_servers_own_tools(filled, run, tmp_path, comman
 
 
 def test_a_new_key_is_made_only_where_a_place_for_it_is_named(settings):
-    with pytest.raises(KeyMissing, match="none is named"):
+    with pytest.raises(KeyMissing, match="none is set"):
         open_store(replace(settings, key_file=None))
     assert not settings.key_path.exists()
     with open_store(settings) as store:
@@ -257,7 +257,7 @@ def test_a_change_that_loses_its_connection_is_taken_back_and_named(filled, raw)
 
 def test_a_failed_statement_that_was_passed_over_does_not_pass_for_a_change(filled):
     with open_store(filled) as store:
-        with pytest.raises(StoreError, match="taken back"):
+        with pytest.raises(StoreError, match="rolled back"):
             delete_and_pass_over(store)
         assert store.connections.get(2) is not None
 
