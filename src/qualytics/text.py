@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # In characters. A name has 255 in its normal form, and before it a few marks for each.
 MAX_LENGTH = 1_020
@@ -144,6 +144,12 @@ def ends(text: str, max_length: int = _READ) -> str:
     """Return the two ends of a long message: it begins with what happened, and a stack trace ends with why."""
     half = max_length // 2
     return text if len(text) <= max_length else f"{text[:half]} {text[-half:]}"
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them, one of which is meant: `a`, `a or b`, `a, b or c`."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qualytics.cli._kinds import QUOTES_HINT
 from qualytics.errors import QualyticsError
 from qualytics.fields import BY_NAME, UPDATE
-from qualytics.text import nearest
+from qualytics.text import alternatives, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,7 +77,7 @@ def command_hint(ctx: click.Context, group: click.Group, words: list[str]) -> st
 def option_error(ctx: click.Context, option: str) -> tuple[str, str]:
     """Return what is wrong with an option that a command does not have, and what to do."""
     if not re.fullmatch(_LIKE, option):  # part of a value, perhaps: a password may begin with a dash
-        return "there is no such option", "put a value with spaces in quotes, as in --name 'Production DB'"
+        return "there is no such option", QUOTES_HINT
     word = option.lstrip("-")
     field = BY_NAME.get(word.replace("-", "_"))
     if field and UPDATE not in field.verbs and ctx.command_path.endswith("connections update"):
@@ -95,7 +96,7 @@ def _hints(ctx: click.Context, word: str) -> Iterator[str]:
     if ctx.parent is not None and isinstance(ctx.parent.command, click.Group):
         others = [name for name, command in _commands(ctx.parent, ctx.parent.command) if word in _options(command)]
         if others:
-            yield f"--{word} is an option of {ctx.parent.command_path} {_listed(others)}"
+            yield f"--{word} is an option of {ctx.parent.command_path} {alternatives(others)}"
 
 
 def _above_hints(ctx: click.Context, group: click.Group, word: str) -> Iterator[str]:
@@ -117,11 +118,6 @@ def _near(word: str, names: Iterable[str]) -> str | None:
     names = list(names)
     begun = [name for name in names if len(word) >= _LEAST and name.startswith(word)]
     return begun[0] if len(begun) == 1 else nearest(word, names)
-
-
-def _listed(names: list[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _elsewhere(ctx: click.Context, names: set[str | None], rest: list[str]) -> str | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 UNSET_HINT = "an unset shell variable is the likely cause; '${NAME}' in single quotes would have been reported"
 
+QUOTES_HINT = "put a value with spaces in quotes, as in --name 'Production DB'"
 ALLOW_EMPTY_HINT = "where an empty one is meant, add --allow-empty"
 
 
@@ -101,10 +102,9 @@ class OneOf(click.Choice[str]):
         """Return the word."""
         option = require_value(value, param, ctx)
         if value not in self.choices:
-            *first, last = self.choices
-            from qualytics.text import nearest
+            from qualytics.text import alternatives, nearest
 
             near = nearest(str(value), self.choices)
             hint = f"did you mean {near}?" if near else f"as in {option} {self.choices[0]}"
-            raise UsageError(f"{option} must be {', '.join(first)} or {last}", hint)
+            raise UsageError(f"{option} must be {alternatives(self.choices)}", hint)
         return str(value)

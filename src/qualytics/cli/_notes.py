@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from qualytics.cli import _output as output
-from qualytics.client import ssl_mode
+from qualytics.cli._terminal import is_terminal
+from qualytics.client import connect, ssl_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ def note_ssl_mode(
 
     `read` gives its document; off a terminal it is not called.
     """
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not is_terminal():
         return
     connection = read()
     changed = {key.casefold(): value for key, value in ((changes or {}).get("parameters") or {}).items()}
@@ -32,8 +32,13 @@ def note_ssl_mode(
         output.say(f"note: ssl_mode is {mode}")
 
 
-def note_store(client: Client) -> None:
-    """Say that a command for control planes works on a store of this machine, and how to reach a control plane."""
+def connect_noting_store() -> Client:
+    """Return the client of a command for control planes; say so where it works on a store of this machine.
+
+    Close it, or use it in a `with` statement.
+    """
+    client = connect()
     if client.store_name is not None:
         where = output.escape(client.store_name)
         output.say(f"note: this works on the store {where}; qualytics auth login --url URL chooses a control plane")
+    return client

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from qualytics.cli import _output as output
+from qualytics.cli._terminal import is_terminal
 from qualytics.errors import QualyticsError
 
 if TYPE_CHECKING:
@@ -52,4 +53,4 @@ def confirm_delete(noun: str, record: int | str, read: Callable[[], Mapping[str,
 
 
 def _can_ask() -> bool:
-    return sys.stdin is not None and sys.stderr is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and is_terminal()

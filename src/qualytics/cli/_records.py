@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qualytics.cli._kinds import Text
+from qualytics.cli._kinds import QUOTES_HINT, Text
 from qualytics.errors import QualyticsError, UsageError
 from qualytics.fields import SECRETS
 from qualytics.model import Word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    Complete = Callable[[click.Context, click.Parameter, str], list[Any]]
+    from collections.abc import Sequence
 
 # Where click keeps the word; the options stand beside it as `record_id` and, where a name is no new one, by this name.
 WORD = "word"
 _NAME_FIRST = "put a value with spaces in quotes, and a name before the options"
-_QUOTES = "put a value with spaces in quotes, as in --name 'Production DB'"
 
 
 def shown(record: int | str) -> str:
@@ -32,8 +29,8 @@ def shown(record: int | str) -> str:
 class RecordArgument(click.Argument):
     """The word that names a record of a `part` of the client: connections, datastores, users or tokens."""
 
-    def __init__(self, part: str, name_param: str | None, complete: Complete | None = None) -> None:
-        super().__init__([WORD], required=False, metavar="[NAME|ID]", type=Text(), shell_complete=complete)
+    def __init__(self, part: str, name_param: str | None) -> None:
+        super().__init__([WORD], required=False, metavar="[NAME|ID]", type=Text())
         self.part = part
         self.name_param = name_param
         self.what = f"Name of the {part.removesuffix('s')}, or its ID in digits."
@@ -57,7 +54,7 @@ class RecordArgument(click.Argument):
         if word is not None:
             option = "--id" if record_id is not None else "--name"
             hint = self.hint_for(f"{name} {word}") if record_id is None else None
-            raise UsageError(f"a word beside {option} says which record, too", hint or f"give one; {_QUOTES}")
+            raise UsageError(f"a word beside {option} says which record, too", hint or f"give one; {QUOTES_HINT}")
         if given:
             raise UsageError("give either --id or --name, not both", f"{listing} shows ids and names")
         if is_needed:
@@ -85,7 +82,7 @@ def require_no_stray_words(
         words = [params.get(argument.name_param or ""), word]
         hint = argument.hint_for(" ".join([*(one for one in words if one is not None), *rest]))
     message = f"{strays} words belong to no option" if strays > 1 else "1 word belongs to no option"
-    raise UsageError(message, hint or (_NAME_FIRST if is_split else _QUOTES))
+    raise UsageError(message, hint or (_NAME_FIRST if is_split else QUOTES_HINT))
 
 
 def _follows_secret(command: click.Command, args: Sequence[str]) -> bool:

@@ -41,14 +41,24 @@ def _can_show(text: str) -> bool:
     return True
 
 
-class Stages:
+def run_test(what: str, verb: Callable[[Callable[[StageEvent], None] | None], dict[str, Any]]) -> dict[str, Any]:
+    """Run a test and show its stages; `verb` gets what to call with each, None off a terminal, and returns the report.
+
+    `what` is the test in a message, as `the test of connection 'prod'`.
+    """
+    with _Stages(what) as stages:
+        report = verb(stages.on_stage)
+        stages.finish(report)
+        return report
+
+
+class _Stages:
     """Shows the stages of one test; used in a `with` statement, which leaves the terminal as it was.
 
     `on_stage` is what a client calls, None off a terminal.
     """
 
     def __init__(self, what: str) -> None:
-        """Show nothing yet; `what` is the test in a message, as `the test of connection 'prod'`."""
         self._what = what
         self.on_stage: Callable[[StageEvent], None] | None = self._take if is_terminal() else None
         self._stage: str | None = None

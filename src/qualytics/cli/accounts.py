@@ -10,9 +10,8 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
-from qualytics.cli._notes import note_store
+from qualytics.cli._notes import connect_noting_store
 from qualytics.cli._values import collect
-from qualytics.client import connect
 from qualytics.errors import UsageError
 from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS
 
@@ -106,8 +105,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
     @options.common_options()
     def list_(*, name: str | None, limit: int | None, form: output.Format) -> None:
-        with connect() as client:
-            note_store(client)
+        with connect_noting_store() as client:
             output.write_list(client.users.list(kind, name, limit), form)
 
     @group.command(help=f"Show a {noun}, by --id or --name.")
@@ -115,8 +113,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @which
     @options.common_options()
     def get(*, record: int | str, form: output.Format) -> None:
-        with connect() as client:
-            note_store(client)
+        with connect_noting_store() as client:
             output.write_document(client.users.get(record), form)
 
     @group.command(help=f"Delete a {noun}, by --id or --name, and every token of that {noun}.")
@@ -124,8 +121,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @which
     @options.common_options()
     def delete(*, record: int | str, form: output.Format) -> None:
-        with connect() as client:
-            note_store(client)
+        with connect_noting_store() as client:
             output.write_document(client.users.delete(record), form)
 
 
@@ -136,8 +132,7 @@ def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str
     if days is not None and days > MAX_TOKEN_DAYS:  # before the user is made
         raise UsageError(f"--expires-in-days must be 1 to {MAX_TOKEN_DAYS}", f"leave it out for {TOKEN_DAYS}")
     fields = {"kind": kind} | _fields(ctx, values)
-    with connect() as client:
-        note_store(client)
+    with connect_noting_store() as client:
         document = client.users.create(fields)
         if with_token and "bearer_token" not in document:
             how = {} if days is None else {"expires_in_days": days}
@@ -153,8 +148,7 @@ def _update(ctx: click.Context, record: int | str, form: output.Format, values: 
     fields = _fields(ctx, {**values, "name": values.pop("new_name")})
     if both := [field for field in unset if field in fields]:
         raise UsageError(f"{both[0]} is both given and unset", "drop one of the two")
-    with connect() as client:
-        note_store(client)
+    with connect_noting_store() as client:
         output.write_document(client.users.update(record, fields | dict.fromkeys(unset)), form)
 
 

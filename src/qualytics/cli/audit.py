@@ -8,8 +8,7 @@ from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Text, Whole
-from qualytics.cli._notes import note_store
-from qualytics.client import connect
+from qualytics.cli._notes import connect_noting_store
 
 
 @click.group(cls=SuggestingGroup)
@@ -32,8 +31,7 @@ def group() -> None:
 @options.common_options()
 def list_(*, action: str | None, before: int | None, limit: int, form: output.Format) -> None:
     """List changes and tests, the newest first; values never stand in the log, only the names of what changed."""
-    with connect() as client:
-        note_store(client)
+    with connect_noting_store() as client:
         output.write_list(client.audit.list(before=before, limit=limit, action=action), form)
 
 
@@ -45,6 +43,5 @@ def list_(*, action: str | None, before: int | None, limit: int, form: output.Fo
 @options.common_options()
 def prune(*, before: str, form: output.Format) -> None:
     """Drop every entry from before a day, changes too, and say how many; the log keeps that and who did it."""
-    with connect() as client:
-        note_store(client)
+    with connect_noting_store() as client:
         output.write_document(client.audit.prune(before), form)

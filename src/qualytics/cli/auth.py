@@ -11,9 +11,8 @@ from qualytics.cli import _output as output
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Seconds, Text, Whole
-from qualytics.cli._notes import note_store
+from qualytics.cli._notes import connect_noting_store
 from qualytics.cli._values import collect
-from qualytics.client import connect
 from qualytics.client.sign_in import login as signing_in
 from qualytics.errors import UsageError
 from qualytics.fields import Field
@@ -159,8 +158,7 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: output.Fo
     """Make a token and print it, once. It ends with the token that you are signed in with at the latest."""
     from datetime import UTC, datetime, timedelta
 
-    with connect() as client:
-        note_store(client)
+    with connect_noting_store() as client:
         document = client.tokens.create(name, expires_in_days, user)
     output.write_document(document, form)
     output.note(options.SHOWN_ONCE)
@@ -182,8 +180,7 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: output.
     """List tokens; none is shown itself."""
     if user is not None and everybody:
         raise UsageError("--user and --everybody exclude each other", "drop one of the two")
-    with connect() as client:
-        note_store(client)
+    with connect_noting_store() as client:
         output.write_list(client.tokens.list(user, everybody=everybody, limit=limit), form)
 
 
@@ -195,8 +192,7 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: output.
 @options.common_options()
 def revoke(*, record_id: int, form: output.Format) -> None:
     """End a token at once, and those that it made for the same user; what an Admin ends stays ended."""
-    with connect() as client:
-        note_store(client)
+    with connect_noting_store() as client:
         output.write_document(client.tokens.revoke(record_id), form)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,7 @@ from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._notes import note_ssl_mode
 from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
-from qualytics.cli._terminal import Stages, is_terminal
+from qualytics.cli._terminal import is_terminal, run_test
 from qualytics.cli._values import collect, unset_fields
 from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError
@@ -207,18 +208,12 @@ def test(
     with connect() as client:
         if record is None:
             note_ssl_mode(client, lambda: fields)
-            what = "the test"
-            with Stages(what) as stages:
-                how: dict[str, Any] = {"timeout_s": timeout_s, "scope": scope, "on_stage": stages.on_stage}
-                report = client.connections.test_unsaved(fields, **how)
-                stages.finish(report)
+            what, verb = "the test", partial(client.connections.test_unsaved, fields)
         else:
             note_ssl_mode(client, lambda: client.connections.get(record), fields)
             what = f"the test of connection {shown(record)}"
-            with Stages(what) as stages:
-                how = {"timeout_s": timeout_s, "scope": scope, "on_stage": stages.on_stage}
-                report = client.connections.test(record, fields, **how)
-                stages.finish(report)
+            verb = partial(client.connections.test, record, fields)
+        report = run_test(what, lambda on_stage: verb(timeout_s=timeout_s, scope=scope, on_stage=on_stage))
     show_report(ctx, what, report, form)
 
 

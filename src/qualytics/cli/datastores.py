@@ -13,7 +13,7 @@ from qualytics.cli._kinds import Text, Whole
 from qualytics.cli._notes import note_ssl_mode
 from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
-from qualytics.cli._terminal import Stages
+from qualytics.cli._terminal import run_test
 from qualytics.cli._values import collect, unset_fields
 from qualytics.cli.connections import show_report, warn
 from qualytics.client import connect, preview_datastore
@@ -162,9 +162,9 @@ def verify(ctx: click.Context, *, record: int | str, timeout_s: float | None, fo
     with connect() as client:
         note_ssl_mode(client, lambda: client.connections.get(client.datastores.get(record)["connection_id"]))
         what = f"the verification of datastore {shown(record)}"
-        with Stages(what) as stages:
-            report = client.datastores.verify(record, timeout_s=timeout_s, on_stage=stages.on_stage)
-            stages.finish(report)
+        report = run_test(
+            what, lambda on_stage: client.datastores.verify(record, timeout_s=timeout_s, on_stage=on_stage)
+        )
     show_report(ctx, what, report, form)
 
 

@@ -93,11 +93,11 @@ def default_format(home: Path, names: Sequence[str]) -> str | None:
         value, source = _format_in(home / "config.yaml") if has_home(home) else None, f"format in {home}/config.yaml"
     if value is None or value in names:
         return None if value is None else str(value)
-    from qualytics.text import nearest
+    from qualytics.text import alternatives, nearest
 
     near = nearest(str(value), names)
     hint = f"did you mean {near}?" if near else f"set it to {names[0]}, or drop it"
-    raise UsageError(f"{source} must be {', '.join(names[:-1])} or {names[-1]}", hint)
+    raise UsageError(f"{source} must be {alternatives(names)}", hint)
 
 
 def _format_in(path: Path) -> Any:

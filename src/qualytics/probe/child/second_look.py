@@ -19,6 +19,7 @@ from qualytics.connectors.shared.http import HTTP
 from qualytics.connectors.shared.preamble import client_hello
 from qualytics.connectors.shared.protocols import HTTPS, TLS, protocols, recognised, types_of
 from qualytics.structs import Struct
+from qualytics.text import alternatives
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector, Target
@@ -142,8 +143,8 @@ def verdict_on(connector: Connector, target: Target, seen: Seen) -> Verdict | No
     is_own = protocol in target.protocols or (protocol is HTTPS and HTTP in target.protocols)
     if is_own or (protocol is TLS and _may_use_tls(target)):
         return _at_odds_on_tls(connector, target, seen, protocol) if _may_use_tls(target) else None
-    *types, last = types_of(protocol) or ("",)
-    do = f"--type {' or '.join(filter(None, (', '.join(types), last)))}" if last else "check host and port"
+    types = types_of(protocol)
+    do = f"--type {alternatives(types)}" if types else "check host and port"
     hint = f"this is {protocol.server}; {do}"
     return Verdict("config", f"{_where(target)} is {protocol.server}, not {_wanted(connector, target)}", hint)
 

@@ -226,7 +226,7 @@ def _clean(name: str, value: str, problems: validate.Problems) -> str:
     if choices:
         folded = {choice.casefold(): choice for choice in choices}
         if value.casefold() not in folded:
-            problems.add(name, f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+            problems.add(name, f"must be {text.alternatives(choices)}")
         return folded.get(value.casefold(), value)
     if name == "email":
         if len(value) > _MAX_EMAIL or not _EMAIL.match(value):
@@ -305,7 +305,7 @@ def _at_version(accounts: Accounts, record: int | str, version: int | None, acti
 def _kind(kind: str | None) -> str | None:
     if kind is not None and kind not in KINDS:
         problems = validate.Problems()
-        problems.add("kind", f"must be {' or '.join(KINDS)}")
+        problems.add("kind", f"must be {text.alternatives(KINDS)}")
         problems.finish()
     return kind
 
