@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from qualytics.structs import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
 MAX_ID = 2**53
@@ -20,6 +23,11 @@ class Word(str):
     def number(self) -> int | None:
         """Return the id that the word is, None for a name."""
         return int(self) if self.isascii() and self.isdigit() and len(self) <= _MAX_DIGITS else None
+
+
+def id_of(record: int | str | None) -> int | None:
+    """Return the id that a record is named by, as a number or as a word of digits; None for a name."""
+    return record.number if isinstance(record, Word) else record if isinstance(record, int) else None
 
 
 class Document(dict[str, Any]):
@@ -109,6 +117,10 @@ class StageEvent(NamedTuple):
     stage: str
     ok: bool | None = None
     ms: float | None = None
+
+
+# What is told of each stage; what it raises ends the test.
+OnStage: TypeAlias = "Callable[[StageEvent], object]"
 
 
 class Failure(Struct):

@@ -40,6 +40,8 @@ TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 365
 # ids.
 API_LEVEL_HEADER = "api-level"
 API_LEVEL = 2
+# What stands in a path in place of an id where the query names the record.
+BY_NAME = "by-name"
 
 _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 

@@ -10,7 +10,7 @@ import click
 from qualytics.cli._kinds import QUOTES_HINT, Text
 from qualytics.errors import QualyticsError, UsageError
 from qualytics.fields import SECRETS
-from qualytics.model import Word
+from qualytics.model import Word, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,7 @@ _NAME_FIRST = "put a value with spaces in quotes, and a name before the options"
 
 def shown(record: int | str) -> str:
     """Return a record as a message names it: an id as it is, a name in quotes."""
-    is_id = isinstance(record, int) or (isinstance(record, Word) and record.number is not None)
-    return str(record) if is_id else repr(str(record))
+    return str(record) if id_of(record) is not None else repr(str(record))
 
 
 class RecordArgument(click.Argument):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from qualytics.model import StageEvent
+    from qualytics.model import OnStage, StageEvent
 
 _TICK_S = 0.1  # nothing is shown that is over sooner
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -41,7 +41,7 @@ def _can_show(text: str) -> bool:
     return True
 
 
-def run_test(what: str, verb: Callable[[Callable[[StageEvent], None] | None], dict[str, Any]]) -> dict[str, Any]:
+def run_test(what: str, verb: Callable[[OnStage | None], dict[str, Any]]) -> dict[str, Any]:
     """Run a test and show its stages; `verb` gets what to call with each, None off a terminal, and returns the report.
 
     `what` is the test in a message, as `the test of connection 'prod'`.
@@ -60,7 +60,7 @@ class _Stages:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self.on_stage: Callable[[StageEvent], None] | None = self._take if is_terminal() else None
+        self.on_stage: OnStage | None = self._take if is_terminal() else None
         self._stage: str | None = None
         self._since = 0.0
         self._spinner: _Spinner | None = None

@@ -90,9 +90,7 @@ class LocalClient:
     @property
     def default_ssl_mode(self) -> str | None:
         """Return the `ssl_mode` of a connection that has none."""
-        from qualytics.connectors.contract import SHARED_SSL_MODE, SSL_MODE
-
-        return SHARED_SSL_MODE if self._context.is_shared else SSL_MODE
+        return self._context.default_ssl_mode
 
     @property
     def audit(self) -> Audit:

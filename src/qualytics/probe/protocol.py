@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qualytics.masking import Masking
-    from qualytics.model import StageEvent
+    from qualytics.model import OnStage
     from qualytics.probe.egress import Policy
 
     Check = Callable[[Any], bool]
@@ -64,7 +64,7 @@ class Plan(Struct, eq=True):
     ssl_mode: str = "auto"
     listing: Listing | None = None
     policy: Policy | None = None
-    on_stage: Callable[[StageEvent], object] | None = None
+    on_stage: OnStage | None = None
 
     def where(self) -> str:
         """Return what a message calls the target: host and port, or a path."""

@@ -34,7 +34,7 @@ from qualytics.settings import PAGE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.service.connections.tests import OnStage
+    from qualytics.model import OnStage
     from qualytics.service.context import Context
 
 

@@ -39,7 +39,7 @@ from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from qualytics.service.connections.tests import OnStage
+    from qualytics.model import OnStage
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import qualytics
 from qualytics.server import schemas
-from qualytics.server.parameters import BY_NAME
-from qualytics.settings import MAX_QUERY_TEXT
+from qualytics.settings import BY_NAME, MAX_QUERY_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

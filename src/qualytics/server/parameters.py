@@ -14,13 +14,11 @@ from litestar.params import Parameter, QueryParameter
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
 from qualytics.model import MAX_ID, Word
-from qualytics.settings import MAX_PAGE_SIZE, MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S
+from qualytics.settings import BY_NAME, MAX_PAGE_SIZE, MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What stands in a path in place of an id where the query names the record.
-BY_NAME = "by-name"
 _ID_IN_PATH = re.compile(r"\{\w+:int\}")
 
 AnyRequest = Request[Any, Any, State]
@@ -57,8 +55,8 @@ def record_of(request: AnyRequest) -> int | str:
         InvalidInput: there is neither, or more than one, or what is too long for any name.
 
     """
-    for record_id in request.path_params.values():
-        return int(record_id)
+    if request.path_params:
+        return int(next(iter(request.path_params.values())))
     given = [(key, value) for key in ("name", "word") for value in request.query_params.getall(key, [])]
     if len(given) != 1 or not given[0][1]:
         raise InvalidInput([Problem("name", "one name is needed", "as in by-name?name=prod", "missing-value")])

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
     from litestar import Response
 
-    from qualytics.model import StageEvent
+    from qualytics.model import OnStage, StageEvent
     from qualytics.server.parameters import AnyRequest
-    from qualytics.service.connections.tests import OnStage
     from qualytics.service.context import Context
 
     Verb = Callable[[Context, OnStage | None], dict[str, Any]]

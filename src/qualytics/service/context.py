@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.errors import NotAllowed, NotSignedIn, QualyticsError
-from qualytics.model import Word
+from qualytics.model import id_of
 from qualytics.service.rights import OWNER
 from qualytics.store import open_store
 
@@ -27,7 +27,7 @@ class Action:
     def __init__(self, context: Context, name: str, record: int | str | None = None) -> None:
         self._context = context
         self.name = name
-        self.object_id = record.number if isinstance(record, Word) else record if isinstance(record, int) else None
+        self.object_id = id_of(record)
         self.object_name = str(record) if isinstance(record, str) and self.object_id is None else None
         self.is_recorded = False
 
@@ -82,6 +82,13 @@ class Context:
     def is_shared(self) -> bool:
         """Say whether many users share the store, which a control plane then guards."""
         return self.settings.policy is not None
+
+    @property
+    def default_ssl_mode(self) -> str:
+        """Return the `ssl_mode` of a connection that has none."""
+        from qualytics.connectors.contract import SHARED_SSL_MODE, SSL_MODE  # most verbs need no connector
+
+        return SHARED_SSL_MODE if self.is_shared else SSL_MODE
 
     @property
     def is_audited(self) -> bool:

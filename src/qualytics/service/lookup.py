@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from qualytics import text
 from qualytics.errors import NotFound, UsageError
-from qualytics.model import Word
+from qualytics.model import Word, id_of
 from qualytics.service import validate
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qualytics.store.tables.accounts import Accounts, User
 
 # How many names are looked through for one that is like a misspelt one.
-_MAX_GUESSED = 1_000
+MAX_GUESSED = 1_000
 
 
 class _Record(Protocol):
@@ -39,19 +39,25 @@ def connection(store: Store, record: int | str) -> Connection:
 
     """
     table = store.connections
-    return _one("connection", record, table.get, table.named, lambda: _names(table.names(_MAX_GUESSED)))
+    return _one("connection", record, table.get, table.named, lambda: _names(table.names(MAX_GUESSED)))
 
 
 def datastore(store: Store, record: int | str) -> Datastore:
     """Return the datastore of an id or a name; see `connection`."""
     table = store.datastores
-    return _one("datastore", record, table.get, table.named, lambda: _names(table.names(_MAX_GUESSED)))
+    return _one("datastore", record, table.get, table.named, lambda: _names(table.names(MAX_GUESSED)))
 
 
 def user(accounts: Accounts, record: int | str) -> User:
     """Return the user or service account of an id or a name; see `connection`."""
-    listing = "qualytics users list and service-accounts list show all"
-    return _one("user", record, accounts.user, accounts.user_named, tuple, listing)
+    return _one("user", record, accounts.user, accounts.user_named, tuple)
+
+
+def missing(what: str, record: int | str, guess: str | None = None) -> NotFound:
+    """Return the error that there is no record of an id or a name, with the nearest name."""
+    listing = "users list and service-accounts list show" if what == "user" else f"{what}s list shows"
+    hint = f"did you mean {guess!r}?" if guess else f"qualytics {listing} all"
+    return NotFound(f"there is no {what} {record if isinstance(record, int) else repr(str(record))}", hint)
 
 
 def require_one_meaning(what: str, word: Word, namesake: int | None) -> None:
@@ -67,9 +73,8 @@ def _one(
     get: Callable[[int], T | None],
     named: Callable[[str], T | None],
     others: Callable[[], Iterable[str]],
-    listing: str | None = None,
 ) -> T:
-    number = record.number if isinstance(record, Word) else record if isinstance(record, int) else None
+    number = id_of(record)
     found = named(validate.fold(record)) if isinstance(record, str) else None
     if isinstance(record, Word) and number is not None:
         require_one_meaning(what, record, None if found is None else found.id)
@@ -77,8 +82,7 @@ def _one(
         found = get(number)
     if found is None:
         guess = text.nearest(record, others()) if isinstance(record, str) and number is None else None
-        hint = f"did you mean {guess!r}?" if guess else listing or f"qualytics {what}s list shows all"
-        raise NotFound(f"there is no {what} {number if number is not None else record!r}", hint)
+        raise missing(what, record if number is None else number, guess)
     return found
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
 from qualytics.client.http.foreign import ApiTransport
-from qualytics.client.http.paths import BY_NAME, Query, with_query
+from qualytics.client.http.paths import Query, with_query
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, Unreachable
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
 from qualytics.settings import (
     API_LEVEL_HEADER,
+    BY_NAME,
     MAX_PAGE_SIZE,
     PAGE_SIZE,
     TEST_TIMEOUT_MAX_S,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from qualytics.client.config import ControlPlane
-    from qualytics.client.http.streams import OnStage
     from qualytics.masking import Masking
+    from qualytics.model import OnStage
     from qualytics.transport.http import Reply, Transport
 
 # The level of servers that take names in place of ids.

@@ -12,7 +12,7 @@ from qualytics.model import EVERYWHERE, Scope
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.client.http.streams import OnStage
+    from qualytics.model import OnStage
 
 _PATH = "/connections"
 

@@ -12,7 +12,7 @@ from qualytics.model import MAX_LISTING_SIZE, Listing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qualytics.client.http.streams import OnStage
+    from qualytics.model import OnStage
 
 _PATH = "/datastores"
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from qualytics.client.http import replies
 from qualytics.errors import NotAllowed, UsageError
 from qualytics.fields import SECRETS
-from qualytics.settings import API_LEVEL_HEADER
+from qualytics.settings import API_LEVEL_HEADER, BY_NAME
 from qualytics.structs import replace
 from qualytics.transport.http import Reply, Request, Transport
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Of which records and actions anything is translated.
 _PATH = re.compile(r"/(?P<collection>connections|datastores)(/(?P<id>[0-9]+))?(?P<action>/test|/connection)?$")
-_ID = re.compile(r"/([0-9]+|by-name)$")
+_ID = re.compile(rf"/([0-9]+|{BY_NAME})$")
 _PROMISES = {"dry_run": "dry run", "test": "test before a change"}
 
 

@@ -8,11 +8,12 @@ from urllib.parse import parse_qsl
 
 from qualytics import text
 from qualytics.client.http import replies
-from qualytics.client.http.paths import BY_NAME, Query, is_too_long, no_record, with_query
+from qualytics.client.http.paths import Query, is_too_long, what_of, with_query
 from qualytics.errors import UsageError
 from qualytics.model import Word
 from qualytics.service import lookup
 from qualytics.service.validate import fold
+from qualytics.settings import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 # How each list is asked for a whole name; a server that does not know the filter gives all, or a part's.
 _FILTERS = {"/connections": "name_exact", "/datastores": "name", "/users": "name"}
-# How many names are looked through for one that is like a misspelt one.
-_MAX_GUESSED = 1_000
 
 
 def with_id(pages: Pages, path: str) -> str:
@@ -41,7 +40,7 @@ def with_id(pages: Pages, path: str) -> str:
 
 
 def _id_of(pages: Pages, collection: str, name: str) -> int:
-    what = collection.strip("/").removesuffix("s")
+    what = what_of(collection)
     similar = _of_name(pages, collection, name)
     exact = [record for record in similar if record.get("name") == name]
     ids = sorted({replies.id_of(record) for record in exact or similar})
@@ -52,7 +51,7 @@ def _id_of(pages: Pages, collection: str, name: str) -> int:
         listed = ", ".join(map(str, ids))
         raise UsageError(f"{len(ids)} {what}s are named {name!r}: {listed}", f"give --id {ids[0]}, or another of them")
     if not ids:
-        raise no_record(collection, name, _guess(pages, collection, name))
+        raise lookup.missing(what, str(name), _guess(pages, collection, name))
     return ids[0]
 
 
@@ -70,4 +69,4 @@ def _guess(pages: Pages, collection: str, name: str) -> str | None:
     if collection == "/users" or is_too_long(name):
         return None
     names = (str(record.get("name")) for page in pages(collection, []) for record in page)
-    return text.nearest(name, islice(names, _MAX_GUESSED))
+    return text.nearest(name, islice(names, lookup.MAX_GUESSED))

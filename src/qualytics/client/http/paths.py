@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from qualytics.errors import NotFound
 from qualytics.model import Word
-from qualytics.settings import MAX_QUERY_TEXT
+from qualytics.settings import BY_NAME, MAX_QUERY_TEXT
 
 Query = list[tuple[str, Any]]
-# What stands in a path in place of an id where the query names the record.
-BY_NAME = "by-name"
 
 
 def path_of(collection: str, record: int | str, action: str = "") -> str:
@@ -24,17 +21,16 @@ def path_of(collection: str, record: int | str, action: str = "") -> str:
     if isinstance(record, int):
         return f"{collection}/{record}{action}"
     if not record or is_too_long(record):
-        raise no_record(collection, record)
+        from qualytics.service import lookup  # no other request needs it
+
+        raise lookup.missing(what_of(collection), record)
     key = "word" if isinstance(record, Word) and record.number is not None else "name"
     return with_query(f"{collection}/{BY_NAME}{action}", [(key, record)])
 
 
-def no_record(collection: str, name: str, guess: str | None = None) -> NotFound:
-    """Return the error that no record of a collection has a name, with the nearest name."""
-    what = collection.strip("/")
-    listing = "users list and service-accounts list show" if what == "users" else f"{what} list shows"
-    hint = f"did you mean {guess!r}?" if guess else f"qualytics {listing} all"
-    return NotFound(f"there is no {what.removesuffix('s')} {str(name)!r}", hint)
+def what_of(collection: str) -> str:
+    """Return what messages call a record of a collection."""
+    return collection.strip("/").removesuffix("s")
 
 
 def is_too_long(text: str | None) -> bool:

@@ -12,11 +12,10 @@ from qualytics.model import StageEvent
 from qualytics.transport.http import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from qualytics.masking import Masking
-
-    OnStage = Callable[[StageEvent], object]
+    from qualytics.model import OnStage
 
 
 class _Raised(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import SHARED_SSL_MODE, SSL_MODE
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
 from qualytics.service import policy, validate
@@ -12,14 +11,12 @@ from qualytics.settings import MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from qualytics.connectors.contract import Connector
-    from qualytics.model import Datastore, Listing, Scope, StageEvent, TestReport
+    from qualytics.model import Datastore, Listing, OnStage, Scope, TestReport
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
-
-    OnStage = Callable[[StageEvent], object]
 
 
 # More would be logins that nobody waits for.
@@ -60,7 +57,7 @@ def discover(
         secrets=tested.secrets,
         timeout_s=timeout_s,
         **vars(scope),
-        ssl_mode=SHARED_SSL_MODE if context.is_shared else SSL_MODE,
+        ssl_mode=context.default_ssl_mode,
         listing=listing,
         policy=policy.policy_of(context.settings),
         on_stage=on_stage,

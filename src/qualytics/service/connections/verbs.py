@@ -27,8 +27,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.model import Connection, Document
-    from qualytics.service.connections.tests import OnStage
+    from qualytics.model import Connection, Document, OnStage
     from qualytics.service.context import Action, Context
     from qualytics.service.draft import Draft
     from qualytics.store.base import Store

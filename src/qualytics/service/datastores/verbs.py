@@ -19,8 +19,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.model import Datastore
-    from qualytics.service.connections.tests import OnStage
+    from qualytics.model import Datastore, OnStage
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
