@@ -59,11 +59,10 @@ def _lines(ctx: click.Context) -> Iterator[str]:
     yield from _examples(command)
     if isinstance(command, click.Group):
         yield from _commands(command, ctx, name)
-    for title, params in sections(command, ctx):
-        if rows := [row for param in params if (row := param.get_help_record(ctx)) and row[1]]:
-            yield f".SH {title.upper()}"
-            for option, what in rows:
-                yield from (".TP", f".B {_text(option)}", _text(" ".join(what.split())))
+    for title, rows in sections(command, ctx):
+        yield f".SH {title.upper()}"
+        for option, what in rows:
+            yield from (".TP", f".B {_text(option)}", _text(" ".join(what.split())))
     if ctx.parent is None:
         yield from _exit_codes()
     yield from _see_also(ctx)

@@ -32,6 +32,10 @@ class Formatter(click.HelpFormatter):
         columns = min(shutil.get_terminal_size().columns, max_width or 80)
         super().__init__(width=max(columns - 2, _LEAST))
 
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write how a command is called; click's own "Usage:" is looked up in catalogs, a 40th of a call."""
+        super().write_usage(prog, args, prefix or "Usage: ")
+
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write names and what they are: side by side, on a narrow terminal one below the other."""
         if self.width >= _NARROW:
@@ -87,8 +91,8 @@ def _parts(line: str) -> Iterator[str]:
     yield part
 
 
-def sections(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, list[click.Parameter]]]:
-    """Yield the groups of a command's options that have any."""
+def sections(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield the groups of a command's options that have any: of each option how it is written, and its text."""
     params = {_word(param): param for param in command.get_params(ctx)}
     groups = {name: words.split() for name, words in _SECTIONS.items()}
     group_of: dict[str, str] = {}
@@ -96,17 +100,17 @@ def sections(command: click.Command, ctx: click.Context) -> Iterator[tuple[str, 
         if words[0] in params:
             group_of = dict.fromkeys(words, name) | group_of
     for name in ("Options", *groups):
-        if members := [param for word, param in params.items() if group_of.get(word, "Options") == name]:
-            yield name, members
+        members = [param for word, param in params.items() if group_of.get(word, "Options") == name]
+        # An argument without a text stands in the usage alone.
+        if rows := [row for param in members if (row := param.get_help_record(ctx)) and row[1]]:
+            yield name, rows
 
 
 def write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
     """Write the options in their groups."""
-    for name, params in sections(command, ctx):
-        # An argument without a text stands in the usage alone.
-        if rows := [row for param in params if (row := param.get_help_record(ctx)) and row[1]]:
-            with formatter.section(name):
-                formatter.write_dl(rows)
+    for name, rows in sections(command, ctx):
+        with formatter.section(name):
+            formatter.write_dl(rows)
 
 
 def _word(param: click.Parameter) -> str:

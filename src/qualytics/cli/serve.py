@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,26 +13,6 @@ from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text
 from qualytics.errors import UsageError
 from qualytics.server import config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@contextlib.contextmanager
-def _installed() -> Iterator[None]:
-    """Import what the extra `server` brings.
-
-    Raises:
-        UsageError: a package of it is not installed.
-
-    """
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        if (exc.name or "").startswith("qualytics"):
-            raise
-        message = f"the control plane needs {exc.name}, which is not installed"
-        raise UsageError(message, "pip install 'qualytics[server]'") from exc
 
 
 def _settings(command: Any) -> Any:
@@ -69,7 +48,12 @@ def command(*, store: str | None, **given: Any) -> None:
     loaded = config.load()
     if loaded.settings.policy is not None and loaded.settings.policy.targets:
         output.say(f"tests may also reach {', '.join(loaded.settings.policy.targets)}")
-    with _installed():
+    try:
         from qualytics.server import running
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("qualytics"):
+            raise
+        message = f"the control plane needs {exc.name}, which is not installed"
+        raise UsageError(message, "pip install 'qualytics[server]'") from exc
 
     running.serve(loaded, output.say)
