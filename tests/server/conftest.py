@@ -72,3 +72,20 @@ def made(admin, fresh):
         return answer.json
 
     return call
+
+
+@pytest.fixture
+def person(plane, admin, fresh):
+    """Return a function that makes a user of a role and returns the document, a caller of theirs and the token.
+
+    Whoever looks for a refusal in the audit log needs one: of the users that all tests share, refusals beyond a hundred
+    are only counted in entries that are there.
+    """
+
+    def call(role="Member", **fields):
+        user = admin("POST", "/users", {"name": fresh(), "role": role, **fields})
+        assert user.status == 200, user.body
+        token = admin("POST", "/user-tokens", {"name": "t", "user": user.json["id"]})
+        return user.json, plane.api(token.json["bearer_token"]), token.json
+
+    return call

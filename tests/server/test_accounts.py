@@ -10,19 +10,6 @@ USER = ["id", "name", "kind", "role", "email", "issuer", "subject", "created"]
 TOKEN = ["id", "name", "user", "active", "expiration", "last_used", "revoked", "created"]
 
 
-@pytest.fixture
-def person(admin, fresh):
-    """Return a function that makes a user and returns the document and a caller of theirs."""
-
-    def call(plane, role="Member", **fields):
-        user = admin("POST", "/users", {"name": fresh(), "role": role, **fields})
-        assert user.status == 200, user.body
-        token = admin("POST", "/user-tokens", {"name": "t", "user": user.json["id"]})
-        return user.json, plane.api(token.json["bearer_token"]), token.json
-
-    return call
-
-
 def test_a_user_is_made_read_changed_and_deleted(admin, fresh):
     name = fresh()
     made = admin("POST", "/users", {"name": name, "role": "Manager", "password": "correct horse battery"})
@@ -49,14 +36,14 @@ def test_fields_that_nobody_sets_are_refused_in_a_new_user(admin, fresh, field):
     assert [error["type"] for error in answer.json["errors"]] == ["unknown-field"]
 
 
-def test_what_a_reply_holds_beside_fields_changes_nothing_when_it_is_sent_back(admin, person, plane):
-    user, _, _ = person(plane)
+def test_what_a_reply_holds_beside_fields_changes_nothing_when_it_is_sent_back(admin, person):
+    user, _, _ = person()
     answer = admin("PATCH", f"/users/{user['id']}", {"id": 1, "created": "2000-01-01", "email": "x@y.z"})
     assert answer.json == {**user, "email": "x@y.z"}
 
 
-def test_a_member_cannot_become_admin_by_any_route(person, plane):
-    user, caller, _ = person(plane)
+def test_a_member_cannot_become_admin_by_any_route(person):
+    user, caller, _ = person()
     for method, path, body in (
         ("PATCH", f"/users/{user['id']}", {"role": "Admin"}),
         ("PUT", f"/users/{user['id']}", {"name": user["name"], "role": "Admin"}),
@@ -71,8 +58,8 @@ def test_a_member_cannot_become_admin_by_any_route(person, plane):
     assert caller("GET", "/users/me").json["role"] == "Member"
 
 
-def test_a_token_of_another_is_as_good_as_none(person, plane, manager):
-    _, _, token = person(plane)
+def test_a_token_of_another_is_as_good_as_none(person, manager):
+    _, _, token = person()
     path = f"/user-tokens/{token['id']}"
     for method, body in (("GET", None), ("PUT", {"revoke": True}), ("DELETE", None)):
         answer = manager(method, path, body)
@@ -82,7 +69,7 @@ def test_a_token_of_another_is_as_good_as_none(person, plane, manager):
 
 
 def test_a_token_is_shown_once_listed_without_itself_and_revoked_at_once(person, plane):
-    _, caller, _ = person(plane)
+    _, caller, _ = person()
     made = caller("POST", "/user-tokens", {"name": "mine", "expires_in_days": 1, "scim_endpoints_only": False}).json
     assert list(made) == [*TOKEN, "bearer_token"]
     other = plane.api(made["bearer_token"])
@@ -117,8 +104,8 @@ def test_a_token_of_another_form_is_refused(admin, body):
     assert admin("POST", "/user-tokens", body).status == 422
 
 
-def test_a_role_counts_at_the_next_request_and_a_deleted_user_has_none(admin, person, plane):
-    user, caller, _ = person(plane, "Manager")
+def test_a_role_counts_at_the_next_request_and_a_deleted_user_has_none(admin, person):
+    user, caller, _ = person("Manager")
     assert caller("POST", "/connections", {}).status == 422
     admin("PATCH", f"/users/{user['id']}", {"role": "Member"})
     assert caller("POST", "/connections", {}).status == 403
@@ -126,8 +113,8 @@ def test_a_role_counts_at_the_next_request_and_a_deleted_user_has_none(admin, pe
     assert caller("GET", "/connections").status == 401
 
 
-def test_two_admins_cannot_remove_each_other_at_once(admin, person, plane):
-    admins = [person(plane, "Admin") for _ in range(2)]
+def test_two_admins_cannot_remove_each_other_at_once(admin, person):
+    admins = [person("Admin") for _ in range(2)]
     results, start = [], threading.Barrier(2)
 
     def remove(caller, other):

@@ -118,17 +118,15 @@ def test_a_token_that_was_ended_a_moment_ago_opens_nothing(plane, admin):
     assert caller("GET", "/connections").status == 401
 
 
-def test_a_token_of_a_deleted_user_opens_nothing(plane, admin, fresh):
-    user = admin("POST", "/users", {"name": fresh(), "role": "Admin"}).json
-    caller = plane.api(admin("POST", "/user-tokens", {"name": "t", "user": user["id"]}).json["bearer_token"])
+def test_a_token_of_a_deleted_user_opens_nothing(admin, person):
+    user, caller, _ = person("Admin")
     assert caller("GET", "/connections").status == 200
     assert admin("DELETE", f"/users/{user['id']}").status == 204
     assert caller("GET", "/connections").status == 401
 
 
-def test_a_user_who_has_a_smaller_role_now_has_fewer_rights_at_once(plane, admin, fresh):
-    user = admin("POST", "/users", {"name": fresh(), "role": "Admin"}).json
-    caller = plane.api(admin("POST", "/user-tokens", {"name": "t", "user": user["id"]}).json["bearer_token"])
+def test_a_user_who_has_a_smaller_role_now_has_fewer_rights_at_once(admin, person):
+    user, caller, _ = person("Admin")
     assert caller("GET", "/audit").status == 200
     admin("PATCH", f"/users/{user['id']}", {"role": "Member"})
     assert caller("GET", "/audit").status == 403

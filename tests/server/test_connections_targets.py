@@ -177,13 +177,14 @@ def test_another_bucket_or_endpoint_needs_the_secret_again(manager, admin, fresh
     assert (half.status, half.json["code"]) == NEEDED
 
 
-def test_a_member_tests_nothing_and_a_refused_change_is_written_down(member, manager, admin, stored):
+def test_a_member_tests_nothing_and_a_refused_change_is_written_down(person, admin, stored):
+    (a_manager, manager, _), (a_member, member, _) = person("Manager"), person("Member")
     assert member("POST", f"/connections/{stored['id']}/test").status == 403
     manager("PATCH", f"/connections/{stored['id']}", {"host": "127.0.0.3"})
     entries = admin("GET", "/audit?size=2").json["items"]
     assert [(entry["actor"], entry["action"], entry["outcome"]) for entry in entries] == [
-        ("manager", "connection.update", "secret-needed-for-new-target"),
-        ("member", "connection.test", "not-allowed"),
+        (a_manager["name"], "connection.update", "secret-needed-for-new-target"),
+        (a_member["name"], "connection.test", "not-allowed"),
     ]
     assert {entry["object_id"] for entry in entries} == {stored["id"]}
 

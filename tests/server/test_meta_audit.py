@@ -12,7 +12,8 @@ from qualytics.service.context import Context
 from testbed.control_plane import serving
 
 
-def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(plane, admin, manager, member, fresh):
+def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(admin, person, fresh):
+    (a_manager, manager, _), (a_member, member, _) = person("Manager"), person("Member")
     given = {"type": "postgresql", "name": fresh(), "host": "127.0.0.1", "port": 1, "username": "u", "password": "pw-1"}
     number = manager("POST", "/connections", given).json["id"]
     address = f"/connections/{number}"
@@ -26,14 +27,14 @@ def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(plane, 
     answer = admin("GET", "/audit?size=8")
     entries = answer.json["items"][::-1]
     assert [(entry["actor"], entry["action"], entry["outcome"]) for entry in entries] == [
-        ("manager", "connection.create", "done"),
-        ("manager", "connection.update", "done"),
-        ("member", "connection.update", "not-allowed"),
-        ("manager", "connection.test", "failed"),
-        ("member", "connection.test", "not-allowed"),
-        ("manager", "connection.update", "secret-needed-for-new-target"),
-        ("manager", "connection.delete", "version-changed"),
-        ("manager", "connection.delete", "done"),
+        (a_manager["name"], "connection.create", "done"),
+        (a_manager["name"], "connection.update", "done"),
+        (a_member["name"], "connection.update", "not-allowed"),
+        (a_manager["name"], "connection.test", "failed"),
+        (a_member["name"], "connection.test", "not-allowed"),
+        (a_manager["name"], "connection.update", "secret-needed-for-new-target"),
+        (a_manager["name"], "connection.delete", "version-changed"),
+        (a_manager["name"], "connection.delete", "done"),
     ]
     assert [entry["id"] for entry in entries] == sorted(entry["id"] for entry in entries)
     assert {entry["object_id"] for entry in entries} == {number}
