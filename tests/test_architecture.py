@@ -330,11 +330,21 @@ def test_codes_of_errors_are_kebab_case_and_unique():
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", code) for code in [*codes, *PROBLEM_CODES])
 
 
-def test_the_sdk_names_at_most_twenty_things_sorted_and_all_there():
-    assert len(qualytics.__all__) <= 20
+def test_the_sdk_names_every_error_and_few_other_things_sorted_and_all_there():
+    errors = {error.__name__ for error in all_errors()}
+    assert set(qualytics.__all__) >= errors
+    assert len(set(qualytics.__all__) - errors) <= 20
     assert qualytics.__all__ == sorted(qualytics.__all__)
+    assert set(qualytics.__all__) <= set(dir(qualytics))
     for name in qualytics.__all__:
         assert getattr(qualytics, name) is not None
+
+
+def test_type_checkers_see_every_name_of_the_sdk_and_no_other():
+    seen = {
+        alias.name for node in nodes(SRC / "__init__.py") if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert seen == set(qualytics.__all__) - {"__version__"}
 
 
 def test_the_project_names_no_place_outside_itself():

@@ -3,19 +3,36 @@
 # Nothing is imported here: `python -m qualytics` comes by before its working directory is out of the way.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qualytics.client import connect
+    from qualytics.client.sdk import connect
     from qualytics.errors import (
+        Abandoned,
+        AddressTaken,
+        Busy,
         Conflict,
         ConnectionInUse,
+        DriverMissing,
         InvalidInput,
+        KeyInvalid,
+        KeyMismatch,
+        KeyMissing,
         KeyProblem,
         NameTaken,
         NotAllowed,
         NotFound,
         NotSignedIn,
+        Problem,
         QualyticsError,
+        SealBroken,
+        SecretNeeded,
+        StoreDamaged,
         StoreError,
+        StoreFull,
+        StoreNewer,
+        StoreUnreachable,
+        StoreUnsafe,
         TestFailed,
+        TooMany,
+        Unreachable,
         UsageError,
         VersionChanged,
     )
@@ -25,31 +42,52 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Abandoned",
+    "AddressTaken",
+    "Busy",
     "Conflict",
     "ConnectionInUse",
+    "DriverMissing",
     "InvalidInput",
+    "KeyInvalid",
+    "KeyMismatch",
+    "KeyMissing",
     "KeyProblem",
     "NameTaken",
     "NotAllowed",
     "NotFound",
     "NotSignedIn",
+    "Problem",
     "QualyticsError",
     "Scope",
+    "SealBroken",
     "Secret",
+    "SecretNeeded",
+    "StoreDamaged",
     "StoreError",
+    "StoreFull",
+    "StoreNewer",
+    "StoreUnreachable",
+    "StoreUnsafe",
     "TestFailed",
+    "TooMany",
+    "Unreachable",
     "UsageError",
     "VersionChanged",
     "__version__",
     "connect",
 ]
 
-_MODULES = {"connect": "qualytics.client", "Scope": "qualytics.model", "Secret": "qualytics.secret"}
+_MODULES = {"connect": "client.sdk", "Scope": "model", "Secret": "secret"}
 
+if not TYPE_CHECKING:  # or every name would be right to type checkers
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-    return getattr(importlib.import_module(_MODULES.get(name, "qualytics.errors")), name)
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

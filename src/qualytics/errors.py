@@ -78,6 +78,9 @@ class QualyticsError(Exception):
     code: ClassVar[str] = "internal"
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
+    # Every error has both, so that a caller may read them of any.
+    problems: Sequence[Problem] = ()
+    report: dict[str, Any] | None = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         """Keep the message (one line, never a secret) and the hint (a command to run)."""
@@ -85,11 +88,19 @@ class QualyticsError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Those of processes and schedulers go through pickle, which knows nothing of what `__init__` takes.
+        return _remade, (type(self), self.args), self.__dict__
+
     @classmethod
     def meaning(cls) -> str:
         """Return what errors of a class mean: the first line of its docstring, without docstrings its code."""
         line = (cls.__doc__ or cls.code).partition("\n")[0].removesuffix(".")
         return line[:1].lower() + line[1:]
+
+
+def _remade(error: type[QualyticsError], args: tuple[Any, ...]) -> QualyticsError:
+    return error.__new__(error, *args)
 
 
 class UsageError(QualyticsError):
@@ -108,7 +119,8 @@ class InvalidInput(QualyticsError):
     http_status = 422
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
+        hint = next((problem.hint for problem in problems if problem.hint), None)
+        super().__init__("; ".join(problem.message for problem in problems), hint)
         self.problems = tuple(problems)
 
 
@@ -179,6 +191,7 @@ class TestFailed(QualyticsError):
     code = "test-failed"
     exit_code = 6
     http_status = 400
+    report: dict[str, Any]
 
     def __init__(self, message: str, hint: str | None, report: dict[str, Any]) -> None:
         super().__init__(message, hint)

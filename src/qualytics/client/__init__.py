@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from qualytics.client.config import ControlPlane
     from qualytics.client.http.client import HttpClient
     from qualytics.client.local import LocalClient
     from qualytics.secret import Secret
+    from qualytics.settings import Settings
 
     Client: TypeAlias = LocalClient | HttpClient
 
@@ -20,6 +22,7 @@ __all__ = [
     "examine",
     "explain",
     "new_key",
+    "of",
     "parse_types",
     "preview",
     "preview_datastore",
@@ -42,7 +45,11 @@ def connect() -> Client:
     from qualytics.settings import load
 
     settings = load()
-    control_plane = config.find(settings.home)
+    return of(settings, config.find(settings.home))
+
+
+def of(settings: Settings, control_plane: ControlPlane | None) -> Client:
+    """Return a client of a control plane, without one of the store of the settings."""
     if control_plane is not None:
         from qualytics.client.http.client import HttpClient
 

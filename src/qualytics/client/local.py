@@ -13,6 +13,7 @@ from qualytics.settings import ServerPolicy
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from qualytics.service.accounts.tokens import Tokens
@@ -117,6 +118,10 @@ class LocalClient:
         # What concerns the users of a control plane is written down there, from wherever it is done.
         settings = replace(self._context.settings, policy=self._context.settings.policy or ServerPolicy())
         return Context(settings, lease=lambda: nullcontext(self._context.store))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the documents of all connections, by id."""
+        return self.connections.list()
 
     def close(self) -> None:
         """Close the store."""

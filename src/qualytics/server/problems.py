@@ -92,8 +92,9 @@ def _invalid(error: InvalidInput, place: str) -> Response[bytes]:
         {"loc": [place, *problem.loc.split(".")], "msg": problem.message, "type": problem.code, "hint": problem.hint}
         for problem in error.problems
     ]
-    hint = error.hint or next((problem.hint for problem in error.problems if problem.hint), None)
-    return respond(error.http_status, document(error.http_status, error.code, error.message, hint, errors=entries))
+    return respond(
+        error.http_status, document(error.http_status, error.code, error.message, error.hint, errors=entries)
+    )
 
 
 def of_http(_request: AnyRequest, error: HTTPException) -> Response[bytes]:

@@ -20,9 +20,9 @@ class HttpUsers:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Store a new user and return its document."""
-        return replies.plain(*self._api.call("POST", "/users", None, given))
+        return replies.plain(*self._api.call("POST", "/users", None, fields))
 
     def list(
         self, kind: str | None = None, name: str | None = None, limit: int | None = None
@@ -43,9 +43,9 @@ class HttpUsers:
         """Return the document of the user that the token belongs to."""
         return replies.plain(*self._api.call("GET", "/users/me"))
 
-    def update(self, record: int | str, given: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
+    def update(self, record: int | str, changes: Mapping[str, Any], *, version: int | None = None) -> dict[str, Any]:
         """Change what is given and return the document; None clears an address, a password or a link."""
-        return replies.plain(*self._api.call("PATCH", path_of("/users", record), None, given, version=version))
+        return replies.plain(*self._api.call("PATCH", path_of("/users", record), None, changes, version=version))
 
     def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
         """Delete a user, and with them every token of theirs; return `{id, name, deleted}`."""
@@ -60,8 +60,8 @@ class HttpTokens:
 
     def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:
         """Make a token and return its document, with the token itself as `bearer_token`, once."""
-        given = {"name": name, "expires_in_days": expires_in_days, "user": user}
-        body = {key: value for key, value in given.items() if value is not None}
+        fields = {"name": name, "expires_in_days": expires_in_days, "user": user}
+        body = {key: value for key, value in fields.items() if value is not None}
         return replies.plain(*self._api.call("POST", "/user-tokens", None, body))
 
     def list(

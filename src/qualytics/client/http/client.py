@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from qualytics.client.http.api import Api
 from qualytics.client.http.connections import HttpConnections
@@ -10,6 +10,8 @@ from qualytics.client.http.datastores import HttpDatastores, HttpDiscovery
 from qualytics.errors import NotAllowed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qualytics.client.config import ControlPlane
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
     from qualytics.transport.http import Transport
@@ -69,6 +71,10 @@ class HttpClient:
             f"the store and the key of {self._api.url} cannot be reached from here: they never leave its host",
             "run this on the host of the control plane, without QUALYTICS_URL and with QUALYTICS_CONTEXT=embedded",
         )
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the documents of all connections, by id."""
+        return self.connections.list()
 
     def close(self) -> None:
         """Close the connection to the control plane."""

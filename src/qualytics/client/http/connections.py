@@ -30,7 +30,7 @@ class HttpConnections:
 
     def create(
         self,
-        given: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         test: bool = False,
         timeout_s: float | None = None,
@@ -38,12 +38,12 @@ class HttpConnections:
     ) -> dict[str, Any]:
         """Store a new connection and return its document; with `test`, only if a test of it passes."""
         query, wait_s = _testing(test, timeout_s, scope)
-        return replies.connection(*self._api.call("POST", _PATH, query, given, wait_s=wait_s))
+        return replies.connection(*self._api.call("POST", _PATH, query, fields, wait_s=wait_s))
 
     def update(  # noqa: PLR0913 - as the service's
         self,
         record: int | str,
-        given: Mapping[str, Any],
+        changes: Mapping[str, Any],
         *,
         dry_run: bool = False,
         test: bool = False,
@@ -55,7 +55,7 @@ class HttpConnections:
         query, wait_s = _testing(test, timeout_s, scope)
         query.append(("dry_run", dry_run or None))
         path = path_of(_PATH, record)
-        return replies.connection(*self._api.call("PATCH", path, query, given, version=version, wait_s=wait_s))
+        return replies.connection(*self._api.call("PATCH", path, query, changes, version=version, wait_s=wait_s))
 
     def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a connection, with the datastores that use it."""
@@ -105,14 +105,14 @@ class HttpConnections:
 
     def test_unsaved(
         self,
-        given: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         on_stage: OnStage | None = None,
     ) -> dict[str, Any]:
         """Test settings that are not stored."""
-        return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), given, on_stage)
+        return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), fields, on_stage)
 
 
 def _testing(test: bool, timeout_s: float | None, scope: Scope) -> tuple[Query, float]:

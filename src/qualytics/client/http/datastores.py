@@ -28,17 +28,17 @@ class HttpDatastores:
         """Return the warnings of the last create or update; see the service."""
         return self._api.warnings
 
-    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Store a new datastore, and the new `connection` that may come with it, and return its document."""
-        return replies.datastore(*self._api.call("POST", _PATH, None, given))
+        return replies.datastore(*self._api.call("POST", _PATH, None, fields))
 
     def update(
-        self, record: int | str, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+        self, record: int | str, changes: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text."""
         query = [("dry_run", dry_run or None)]
         path = path_of(_PATH, record)
-        return replies.datastore(*self._api.call("PATCH", path, query, given, version=version))
+        return replies.datastore(*self._api.call("PATCH", path, query, changes, version=version))
 
     def get(self, record: int | str) -> dict[str, Any]:
         """Return the document of a datastore."""

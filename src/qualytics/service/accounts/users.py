@@ -41,7 +41,7 @@ class Users:
         self._context = context
         self._passwords = hashed_by or Passwords()
 
-    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Store a new user and return its document; the first Admin's has a `bearer_token`, once.
 
         Raises:
@@ -50,7 +50,7 @@ class Users:
 
         """
         with self._context.audited(USERS, "user.create") as action:
-            values = _checked(given, is_new=True)
+            values = _checked(fields, is_new=True)
             password = values.pop("password", None)
             hashed = None if password is None else self._passwords.hash(password)
             with self._context.writing():
@@ -125,7 +125,7 @@ class Users:
         return self.update(record, changes, version=version, dry_run=dry_run)
 
     def update(
-        self, record: int | str, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+        self, record: int | str, changes: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
         """Change what is given and return the document; None clears an address, a password or a link.
 
@@ -139,11 +139,11 @@ class Users:
             VersionChanged: the record is no longer at `version`.
 
         """
-        given = {name: value for name, value in given.items() if name not in _READ_ONLY}
-        if not given:
+        changes = {name: value for name, value in changes.items() if name not in _READ_ONLY}
+        if not changes:
             raise UsageError("nothing to update", "give at least one field, as in --role Manager")
         with self._context.audited(USERS, "user.update", record) as action:
-            values = _checked(given, is_new=False)
+            values = _checked(changes, is_new=False)
             row = dict(values)
             if "password" in row:
                 password = row.pop("password")

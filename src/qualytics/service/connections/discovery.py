@@ -95,7 +95,7 @@ class Discovery:
         return {"items": items, "next": str(after) if report.more else None}
 
     def unsaved(
-        self, given: Mapping[str, Any], what: str, *, catalog: str | None = None, timeout_s: float | None = None
+        self, fields: Mapping[str, Any], what: str, *, catalog: str | None = None, timeout_s: float | None = None
     ) -> list[str]:
         """Return the names of the catalogs or schemas that settings which are not stored can see.
 
@@ -107,9 +107,9 @@ class Discovery:
         limit_s = tests.checked_timeout(timeout_s)
         with self._context.audited(TEST, "connection.discover") as action:
             listing, scope = Listing(what, limit=MAX_LISTING_SIZE), Scope(catalog)
-            asked = draft(given, self._context.settings.policy)
+            asked = draft(fields, self._context.settings.policy)
             if more := _overrides(asked.connector, scope):
-                asked = draft({**given, **more}, self._context.settings.policy)
+                asked = draft({**fields, **more}, self._context.settings.policy)
             report = self._asked(asked, listing, scope, limit_s)
             action.record_alone("done", what=what)
         return [item.name for item in report.items]

@@ -49,7 +49,7 @@ class Connections:
 
     def create(
         self,
-        given: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         test: bool = False,
         timeout_s: float | None = None,
@@ -67,8 +67,8 @@ class Connections:
         """
         self.warnings = ()
         with self._context.audited(WRITE, "connection.create") as action:
-            new = allowed_draft(given, self._context.settings)
-            paths.require_files(new.connector, given)
+            new = allowed_draft(fields, self._context.settings)
+            paths.require_files(new.connector, fields)
             if test:
                 names.require_free(self._context.store, new.values.get("name"))
                 detected = self._passed(new, timeout_s, scope)
@@ -95,7 +95,7 @@ class Connections:
     def update(  # noqa: PLR0913 - the change, and how it is made
         self,
         record: int | str,
-        given: Mapping[str, Any],
+        changes: Mapping[str, Any],
         *,
         dry_run: bool = False,
         test: bool = False,
@@ -114,12 +114,12 @@ class Connections:
             VersionChanged: the record is no longer at `version`, or changed while it was tested.
 
         """
-        require_some(given)
+        require_some(changes)
         self.warnings = ()
         with self._context.audited(WRITE, "connection.update", record) as action:
             with self._context.writing(dry_run=dry_run) as store:
                 before = self._at_version(store, record, version, action)
-                changed = self._changed(store, before, given)
+                changed = self._changed(store, before, changes)
                 if dry_run or not test:
                     document = self._store(store, before, changed, action)
                     document.version = before.version if dry_run else document.version
@@ -129,12 +129,12 @@ class Connections:
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
             with self._context.writing() as store:
                 before = self._at_version(store, before.id, before.version, action)
-                changed = self._changed(store, before, given)  # of the role and the names of now
+                changed = self._changed(store, before, changes)  # of the role and the names of now
                 self._store(store, before, changed, action)
                 store.connections.record_detected(before.id, detected)
                 return self._document(store, lookup.connection(store, before.id))
 
-    def replace(self, record: int | str, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    def replace(self, record: int | str, document: Mapping[str, Any], **how: Any) -> dict[str, Any]:
         """Change a connection by a document of it, which a client may have read before: null keeps a secret.
 
         `how` is as in `update`.
@@ -144,12 +144,12 @@ class Connections:
             NotFound, UsageError, NameTaken, TestFailed, VersionChanged: as in `update`.
 
         """
-        return self.update(record, as_replacement(given), **how)
+        return self.update(record, as_replacement(document), **how)
 
-    def _changed(self, store: Store, before: Connection, given: Mapping[str, Any]) -> Draft:
-        changed = merge(before, as_patch(given), self._context.settings.policy)
+    def _changed(self, store: Store, before: Connection, changes: Mapping[str, Any]) -> Draft:
+        changed = merge(before, as_patch(changes), self._context.settings.policy)
         policy.require_allowed(self._context.settings, changed.connector, changed.values)
-        paths.require_files(changed.connector, given)
+        paths.require_files(changed.connector, changes)
         policy.require_same_target(self._context, before, changed)
         names.require_free(store, changed.values["name"], besides=before.id)
         return changed
@@ -283,7 +283,7 @@ class Connections:
 
     def test_unsaved(
         self,
-        given: Mapping[str, Any],
+        fields: Mapping[str, Any],
         *,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
@@ -296,9 +296,9 @@ class Connections:
 
         """
         with self._context.audited(TEST, "connection.test") as action:
-            tested = allowed_draft(given, self._context.settings)
+            tested = allowed_draft(fields, self._context.settings)
             report = self._run(tested, timeout_s, scope, on_stage)[0]
-            outcome, detail = _outcome(report, given)
+            outcome, detail = _outcome(report, fields)
             action.record_alone(outcome, **detail)
         return report
 

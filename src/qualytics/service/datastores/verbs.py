@@ -12,7 +12,7 @@ from qualytics.service import documents, lookup, similar_names, validate
 from qualytics.service.clock import now
 from qualytics.service.connections.drafts import allowed_draft
 from qualytics.service.context import Action
-from qualytics.service.datastores import fields
+from qualytics.service.datastores import fields as rules
 from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.structs import replace
 
@@ -41,7 +41,7 @@ class Datastores:
         self._connections = connections
         self.warnings: tuple[str, ...] = ()
 
-    def create(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Store a new datastore and return its document; null stands for none.
 
         With the fields of a new `connection` in place of a `connection_id` both are stored, or neither.
@@ -54,9 +54,9 @@ class Datastores:
         """
         self.warnings = ()
         with self._context.audited(WRITE, "datastore.create") as action:
-            row, connection = fields.as_new(given)
+            row, connection = rules.as_new(fields)
             inline = None if connection is None else allowed_draft(connection, self._context.settings)
-            row = fields.checked(row, needed=("name", "connection_id") if inline is None else ("name",))
+            row = rules.checked(row, needed=("name", "connection_id") if inline is None else ("name",))
             with self._context.writing() as store:
                 if inline is not None:
                     row["connection_id"] = self.insert_connection(store, inline)
@@ -87,7 +87,7 @@ class Datastores:
         return lookup.datastore(store, datastore_id)
 
     def update(
-        self, record: int | str, given: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
+        self, record: int | str, changes: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
     ) -> dict[str, Any]:
         """Change what is given, keep the rest, and return the document; None unsets a text, a list or a setting.
 
@@ -99,7 +99,7 @@ class Datastores:
             UsageError: nothing is given.
 
         """
-        changes = fields.as_patch(given)
+        changes = rules.as_patch(changes)
         if not changes:
             raise UsageError("nothing to update", "give at least one field, as in --schema public")
         self.warnings = ()
@@ -108,7 +108,7 @@ class Datastores:
             self._context.writing(dry_run=dry_run) as store,
         ):
             before = _at_version(store, record, version, action)
-            row = fields.checked(changes)
+            row = rules.checked(changes)
             self._require_fit(store, before, row)
             self._store(store, before, row)
             after = lookup.datastore(store, before.id)
@@ -120,14 +120,14 @@ class Datastores:
             document.version = before.version if dry_run else after.version
             return document
 
-    def replace(self, record: int | str, given: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    def replace(self, record: int | str, document: Mapping[str, Any], **how: Any) -> dict[str, Any]:
         """Change a datastore by a document of it; what a datastore does not have is ignored; `how` is as in `update`.
 
         Raises:
             NotFound, InvalidInput, NameTaken, VersionChanged, UsageError: as in `update`.
 
         """
-        return self.update(record, fields.as_replacement(given), **how)
+        return self.update(record, rules.as_replacement(document), **how)
 
     def _require_fit(self, store: Store, before: Datastore, row: dict[str, Any]) -> None:
         place = {name: getattr(before, name) for name in _PLACE}
@@ -231,7 +231,7 @@ class Datastores:
                 store.datastores.update(found.id, {"connected": int(report["connected"])}, bump=False)
         return report
 
-    def verify_unsaved(self, given: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
+    def verify_unsaved(self, fields: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
         """Test the place that a new datastore would have, on a connection that is there or not; return the report.
 
         Raises:
@@ -240,13 +240,13 @@ class Datastores:
 
         """
         self._context.require(TEST)
-        place = {name: given[name] for name in _PLACE if given.get(name) is not None}
-        row = fields.checked(place, needed=("connection_id",) if given.get("connection") is None else ())
+        place = {name: fields[name] for name in _PLACE if fields.get(name) is not None}
+        row = rules.checked(place, needed=("connection_id",) if fields.get("connection") is None else ())
         scope = Scope(row.get("database"), row.get("schema"), row.get("root_path"))
         if "connection_id" in row:
             self._check_place(self._context.store, row)
             return self._connections.test(row["connection_id"], timeout_s=timeout_s, scope=scope)
-        return self._connections.test_unsaved(fields.given_connection(given), timeout_s=timeout_s, scope=scope)
+        return self._connections.test_unsaved(rules.given_connection(fields), timeout_s=timeout_s, scope=scope)
 
     def _check_place(self, store: Store, row: Mapping[str, Any], type_before: str | None = None) -> None:
         connection = lookup.connection(store, row["connection_id"])
@@ -255,7 +255,7 @@ class Datastores:
             message = f"is of type {connection.type}; a datastore of type {type_before} stays with that type"
             problems.add("connection_id", message, f"qualytics connections list --type {type_before}")
         else:
-            fields.check_scope(connectors.get(connection.type), connection.name, row, problems)
+            rules.check_scope(connectors.get(connection.type), connection.name, row, problems)
         problems.finish()
 
     def _warnings(self, store: Store, datastore: Datastore) -> tuple[str, ...]:
