@@ -123,6 +123,8 @@ DEBIAN = {
     "libmariadb-java": Debian(0.6, 1, "/usr/share/java/mariadb-java-client.jar"),
     "pgbouncer": Debian(0.9, 2, "pgbouncer"),
     "nginx-light": Debian(2.3, 7, "nginx"),
+    "zsh": Debian(5, 19, "zsh"),
+    "fish": Debian(2.7, 18, "fish"),
     "systemd": Debian(5.6, 17, "systemd-analyze"),
     "wrk": Debian(0.3, 1, "wrk"),
     "libltdl7": Debian(0.4, 1, "libltdl.so.7"),

@@ -24,6 +24,7 @@ from testbed import (
     redshift,
     roapi,
     servers,
+    shells,
     timescaledb,
 )
 from testbed.installing import Missing
@@ -31,6 +32,7 @@ from testbed.installing import Missing
 NEEDS = (
     servers.postgres_programs,
     servers.locales,
+    shells.shells,
     servers.mariadb_programs,
     mysql.program,
     timescaledb.programs,

@@ -12,7 +12,10 @@ import subprocess
 import sys
 import tempfile
 import termios
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 PROGRAM = [sys.executable, "-m", "qualytics"]
 
@@ -20,11 +23,11 @@ PROGRAM = [sys.executable, "-m", "qualytics"]
 class Terminal:
     """A program on a terminal of its own; what it shows is collected in `shown`."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, program: Sequence[str] = PROGRAM, env: Mapping[str, str] | None = None) -> None:
         self.shown = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(sys.executable, [*PROGRAM, *words])
+            os.execve(program[0], [*program, *words], {**os.environ, **(env or {})})
 
     def read_until(self, text: bytes) -> None:
         """Wait until the program has shown a text."""

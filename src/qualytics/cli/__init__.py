@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,10 @@ root = LazyGroup(
 def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one return a kind of ending
     """Run one command and return its exit code; nothing is raised and no traceback is shown."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if shell := os.environ.get("_QUALYTICS_COMPLETE"):
+        from qualytics.cli import _completing
+
+        return _completing.answer(root, shell, arguments, os.environ)
     call = Call(debug="--debug" in arguments)
     try:
         code = root.main(arguments, prog_name="qualytics", standalone_mode=False, obj=call)

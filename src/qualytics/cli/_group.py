@@ -15,6 +15,8 @@ from qualytics.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from click.shell_completion import CompletionItem
+
 
 class _Context(click.Context):
     """What help is as wide as: the terminal."""
@@ -108,6 +110,13 @@ class SuggestingGroup(_Helpful, click.Group):
             command = self.get_command(ctx, name)
             if command is not None:
                 yield name, first_sentence(command.help or "")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands, with the lines of help, and the options that complete a word."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=line) for name, line in self.lines(ctx) if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def first_sentence(text: str) -> str:

@@ -122,9 +122,9 @@ def id_option(text: str, *, required: bool = False) -> Command:
     return click.option("--id", "record_id", type=Whole(1), required=required, help=text)
 
 
-def name_option(text: str, name: str = "name") -> Command:
-    """Return the --name option of a command that finds a record by it."""
-    return click.option("--name", name, type=Text(), help=text)
+def name_option(text: str, name: str = "name", part: str | None = None) -> Command:
+    """Return the --name option of a command that finds a record of a part of the client by it."""
+    return click.option("--name", name, type=Text(), help=text, shell_complete=part and complete_names(part))
 
 
 def record_options(
@@ -140,7 +140,7 @@ def record_options(
 
     `part` of the client holds the records. `name` is the parameter of --name, None where that means something else.
     """
-    argument = RecordArgument(part, name)
+    argument = RecordArgument(part, name, complete_names(part))
     shown = listing or f"qualytics {part} list"
 
     def decorate(command: Command) -> Command:
@@ -149,7 +149,7 @@ def record_options(
             return command(*args, record=argument.choose(values, shown, is_needed=is_needed), **values)
 
         to_do = f" to {action}" if action else ""
-        names = [name_option(f"{noun} name.", name)] if name else []
+        names = [name_option(f"{noun} name.", name, part)] if name else []
         return all_of(_argument(argument), id_option(f"{noun} ID{to_do}."), *names)(chosen)
 
     return decorate
@@ -185,6 +185,17 @@ def complete_types(_ctx: click.Context, _param: click.Parameter, text: str) -> l
 def _continued(text: str, names: Iterable[str]) -> list[str]:
     done, comma, last = text.rpartition(",")
     return [f"{done}{comma}{name}" for name in names if name.startswith(last)]
+
+
+def complete_names(part: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes names of records: it gives all, of which the shell, or its answer, takes those that fit."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, _text: str) -> list[str]:
+        from qualytics.cli import _completing
+
+        return _completing.records(part)
+
+    return complete
 
 
 def unset_option(names: Sequence[str]) -> Command:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qualytics.cli._kinds import QUOTES_HINT, Text
-from qualytics.errors import QualyticsError, UsageError
+from qualytics.errors import UsageError
 from qualytics.fields import SECRETS
 from qualytics.model import Word, id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 # Where click keeps the word; the options stand beside it as `record_id` and, where a name is no new one, by this name.
 WORD = "word"
@@ -28,8 +30,8 @@ def shown(record: int | str) -> str:
 class RecordArgument(click.Argument):
     """The word that names a record of a `part` of the client: connections, datastores, users or tokens."""
 
-    def __init__(self, part: str, name_param: str | None) -> None:
-        super().__init__([WORD], required=False, metavar="[NAME|ID]", type=Text())
+    def __init__(self, part: str, name_param: str | None, complete: Complete) -> None:
+        super().__init__([WORD], required=False, metavar="[NAME|ID]", type=Text(), shell_complete=complete)
         self.part = part
         self.name_param = name_param
         self.what = f"Name of the {part.removesuffix('s')}, or its ID in digits."
@@ -108,10 +110,6 @@ def _is_literal_secret(option: click.Option, value: str) -> bool:
 
 
 def _is_name(part: str, text: str) -> bool:
-    from qualytics.client import connect
+    from qualytics.client import known_names
 
-    try:
-        with connect() as client:
-            return bool(getattr(client, part).find(text))
-    except QualyticsError:
-        return False
+    return text.casefold() in {name.casefold() for name in known_names(part)}

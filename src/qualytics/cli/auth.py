@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _TOKEN = Field("token", str, "token", is_secret=True, takes_refs=True)
 
 
+def _complete_contexts(_ctx: click.Context, _param: click.Parameter, _text: str) -> list[str]:
+    return [str(context["name"]) for context in signing_in.contexts()]
+
+
 @click.group(cls=SuggestingGroup)
 @options.examples(
     "auth init --url https://connections.example.com --token '${QUALYTICS_API_TOKEN}'",
@@ -112,7 +116,13 @@ def status(ctx: click.Context, /, *, form: output.Format) -> None:
     "auth logout",
     "auth logout --context default",
 )
-@click.option("--context", type=Text(), metavar="NAME", help="Context to sign out of.  [default: the current]")
+@click.option(
+    "--context",
+    type=Text(),
+    metavar="NAME",
+    help="Context to sign out of.  [default: the current]",
+    shell_complete=_complete_contexts,
+)
 @options.common_options()
 def logout(*, context: str | None, form: output.Format) -> None:
     """Forget the token, and revoke it if `auth login` has made it."""
@@ -127,7 +137,7 @@ def logout(*, context: str | None, form: output.Format) -> None:
     "auth use default",
     "auth use embedded",
 )
-@click.argument("name", type=Text())
+@click.argument("name", type=Text(), shell_complete=_complete_contexts)
 @options.common_options()
 def use(*, name: str, form: output.Format) -> None:
     """Make a context the one that commands work on; `embedded` is the store of this machine."""

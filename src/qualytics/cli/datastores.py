@@ -49,7 +49,8 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--connection-name": "Name of the connection it uses, or of a new one.",
     }
     for name, text in helps.items():
-        command = click.option(name, type=Text(), help=text)(command)
+        complete = options.complete_names("connections") if name == "--connection-name" else None
+        command = click.option(name, type=Text(), help=text, shell_complete=complete)(command)
     return click.option("--connection-id", type=Whole(1), help="ID of the connection it uses.")(command)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "default_format",
     "examine",
     "explain",
+    "known_names",
     "new_key",
     "of",
     "parse_types",
@@ -57,6 +58,13 @@ def of(settings: Settings, control_plane: ControlPlane | None) -> Client:
     from qualytics.client.local import LocalClient
 
     return LocalClient(settings)
+
+
+def known_names(part: str) -> list[str]:
+    """Return the names of connections, datastores or users, for completion and hints; see `client.names`."""
+    from qualytics.client import names
+
+    return names.known(part)
 
 
 def default_format(names: Sequence[str]) -> str | None:

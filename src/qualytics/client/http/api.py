@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 # The level of servers that take names in place of ids.
 _LEVEL_OF_NAMES = 2
+# What changes, makes or drops a name.
+_CHANGES = ("PUT", "PATCH", "DELETE")
+_COLLECTIONS = ("/connections", "/datastores", "/users")
 
 
 class Api:
@@ -88,6 +91,10 @@ class Api:
 
             is_record = any(part.isdigit() or part == BY_NAME for part in path.partition("?")[0].split("/"))
             problems.raise_for(reply, self.url, self._masking(body), is_record=is_record)
+        if method in _CHANGES or (method == "POST" and path in _COLLECTIONS):
+            from qualytics.client import names_file
+
+            names_file.forget()
         content = replies.content(reply, self.url)
         self.warnings = replies.warnings(reply)
         if self.warnings:

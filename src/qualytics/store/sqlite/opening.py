@@ -17,6 +17,7 @@ from qualytics.store.sealing.keys import Keys
 from qualytics.store.sqlite.engine import SqliteStore
 from qualytics.store.sqlite.faults import named_faults
 from qualytics.store.sqlite.lock import Lock, locked
+from qualytics.store.sqlite.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -122,12 +123,6 @@ def made_aside(temporary: Path) -> Iterator[None]:
         with named_os_errors(temporary):
             for name in names:
                 files.remove(name)
-
-
-def quoted(path: Path) -> str:
-    """Return a path as it stands in a `file:` address."""
-    # What SQLite takes for a part of the address; urllib would cost every command 3 ms.
-    return os.fspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _open_ready(settings: Settings, *, any_thread: bool) -> sqlite3.Connection | None:

@@ -18,7 +18,8 @@ from qualytics.store.sealing.values import SEALED, sealed_values
 from qualytics.store.sqlite import opening
 from qualytics.store.sqlite.faults import named_faults
 from qualytics.store.sqlite.lock import locked
-from qualytics.store.sqlite.opening import connect, install, made_aside, migrate, quoted
+from qualytics.store.sqlite.opening import connect, install, made_aside, migrate
+from qualytics.store.sqlite.paths import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
