@@ -227,7 +227,7 @@ def test_a_folded_example_is_the_same_command(width):
 
 def test_every_option_stands_in_one_group_in_the_order_of_the_command():
     for words, command in COMMANDS.items():
-        context = click.Context(command, info_name=words[-1] if words else "qualytics")
+        context = click.Context(command, info_name=words[-1] if words else "qualytics", **root.context_settings)
         rows = [row for param in command.get_params(context) if (row := param.get_help_record(context)) and row[1]]
         groups = [members for _, members in sections(command, context)]
         assert sorted(row for members in groups for row in members) == sorted(rows), words
