@@ -3,7 +3,8 @@
 # Nothing is imported here: `python -m qualytics` comes by before its working directory is out of the way.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from qualytics.client.sdk import connect
+    from qualytics.client.contract import Client
+    from qualytics.client.sdk import connect, explain
     from qualytics.errors import (
         Abandoned,
         AddressTaken,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
         UsageError,
         VersionChanged,
     )
-    from qualytics.model import Scope
+    from qualytics.model import Listing, Scope, StageEvent, version_of
     from qualytics.secret import Secret
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ __all__ = [
     "Abandoned",
     "AddressTaken",
     "Busy",
+    "Client",
     "Conflict",
     "ConnectionInUse",
     "DriverMissing",
@@ -53,6 +55,7 @@ __all__ = [
     "KeyMismatch",
     "KeyMissing",
     "KeyProblem",
+    "Listing",
     "NameTaken",
     "NotAllowed",
     "NotFound",
@@ -63,6 +66,7 @@ __all__ = [
     "SealBroken",
     "Secret",
     "SecretNeeded",
+    "StageEvent",
     "StoreDamaged",
     "StoreError",
     "StoreFull",
@@ -76,9 +80,16 @@ __all__ = [
     "VersionChanged",
     "__version__",
     "connect",
+    "explain",
+    "version_of",
 ]
 
-_MODULES = {"connect": "client.sdk", "Scope": "model", "Secret": "secret"}
+_MODULES = {
+    **dict.fromkeys(("connect", "explain"), "client.sdk"),
+    "Client": "client.contract",
+    **dict.fromkeys(("Listing", "Scope", "StageEvent", "version_of"), "model"),
+    "Secret": "secret",
+}
 
 if not TYPE_CHECKING:  # or every name would be right to type checkers
 

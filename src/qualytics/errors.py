@@ -40,6 +40,8 @@ from qualytics.structs import Struct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qualytics.types import DatastoreStub, TestReport
+
 
 class Problem(Struct, eq=True):
     """One bad value: where it stands, what is wrong, and what to do.
@@ -80,7 +82,7 @@ class QualyticsError(Exception):
     http_status: ClassVar[int] = 500
     # Every error has both, so that a caller may read them of any.
     problems: Sequence[Problem] = ()
-    report: dict[str, Any] | None = None
+    report: TestReport | None = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         """Keep the message (one line, never a secret) and the hint (a command to run)."""
@@ -167,7 +169,7 @@ class ConnectionInUse(Conflict):
 
     code = "connection-in-use"
 
-    def __init__(self, message: str, hint: str, datastores: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, message: str, hint: str, datastores: Sequence[DatastoreStub]) -> None:
         super().__init__(message, hint)
         self.datastores = tuple(datastores)
 
@@ -191,9 +193,9 @@ class TestFailed(QualyticsError):
     code = "test-failed"
     exit_code = 6
     http_status = 400
-    report: dict[str, Any]
+    report: TestReport
 
-    def __init__(self, message: str, hint: str | None, report: dict[str, Any]) -> None:
+    def __init__(self, message: str, hint: str | None, report: TestReport) -> None:
         super().__init__(message, hint)
         self.report = report
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
 MAX_ID = 2**53
@@ -41,6 +41,11 @@ class Document(dict[str, Any]):
         document = cls(keys)
         document.version = version
         return document
+
+
+def version_of(document: Mapping[str, object]) -> int | None:
+    """Return the version of the record that a document shows; None where it came without one, as in lists."""
+    return document.version if isinstance(document, Document) else None
 
 
 class Connection(Struct):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from qualytics.masking import Masking
     from qualytics.secret import Secret
+    from qualytics.types import TestReport
 
 
 class Call(Struct, frozen=False):
@@ -69,7 +70,7 @@ class Call(Struct, frozen=False):
         self.remember(secrets)
         self.note(line)
 
-    def note_report(self, report: dict[str, Any]) -> None:
+    def note_report(self, report: TestReport) -> None:
         """Say how far a test came, stage by stage."""
         for stage in report["stages"]:
             self.note(f"stage {stage['name']}: {'passed' if stage['ok'] else 'failed'} after {stage['ms']} ms")
@@ -78,7 +79,7 @@ class Call(Struct, frozen=False):
             self.note(f"driver: {line}")
         self.note(f"test took {report['duration_ms']} ms, address {report['address']}, tls {report['tls']}")
 
-    def suspect_shell(self, report: dict[str, Any]) -> None:
+    def suspect_shell(self, report: TestReport) -> None:
         """Say what a shell may have done to a secret that was refused, where it saw it."""
         if report["class"] == "auth" and self.typed:
             output.say("hint: a shell changes $ and ! outside single quotes; --password-stdin takes any text as it is")

@@ -11,7 +11,9 @@ from qualytics.errors import InvalidInput, QualyticsError, TestFailed
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from qualytics.types import TestReport
 
 T = TypeVar("T")
 FORMATS = ("yaml", "json", "table", "wide", "jsonl", "csv")
@@ -45,7 +47,7 @@ class Format(Struct):
         """Yield the text of one document."""
         yield dump_yaml(document) if self.name == "yaml" else dump_json(document, 2) + "\n"
 
-    def of_list(self, documents: Iterable[dict[str, Any]]) -> Iterator[str]:
+    def of_list(self, documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """Yield the text of a list while its documents come; `[]` when there are none."""
         batches = in_batches(documents)
         first = next(batches, None)
@@ -73,7 +75,7 @@ def write_document(document: Any, form: Format) -> None:
         _write(text)
 
 
-def write_list(documents: Iterable[dict[str, Any]], form: Format) -> None:
+def write_list(documents: Iterable[Mapping[str, Any]], form: Format) -> None:
     """Write a list of documents to stdout while they come."""
     for text in form.of_list(documents):
         _write(text)
@@ -204,7 +206,7 @@ def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:
             say(f"hint: {escape(mask(problem.hint))}")
 
 
-def say_failed(what: str, report: dict[str, Any], *, is_shown: bool) -> None:
+def say_failed(what: str, report: TestReport, *, is_shown: bool) -> None:
     """Write a failed test to stderr, beside the report on stdout; on a terminal its stages have said where."""
     if not is_shown:
         say(f"error: {escape(what)} failed at {report['stage']} ({report['class']}): {escape(report['message'])}")
@@ -218,7 +220,7 @@ def _as_escape(match: re.Match[str]) -> str:
     return short or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-def _json_items(batch: list[dict[str, Any]]) -> str:
+def _json_items(batch: list[Mapping[str, Any]]) -> str:
     return dump_json(batch, 2)[2:-2]  # without the brackets and their line ends
 
 

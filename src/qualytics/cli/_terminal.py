@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from qualytics.model import OnStage, StageEvent
+    from qualytics.types import TestReport
 
 _TICK_S = 0.1  # nothing is shown that is over sooner
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -41,7 +42,7 @@ def _can_show(text: str) -> bool:
     return True
 
 
-def run_test(what: str, verb: Callable[[OnStage | None], dict[str, Any]]) -> dict[str, Any]:
+def run_test(what: str, verb: Callable[[OnStage | None], TestReport]) -> TestReport:
     """Run a test and show its stages; `verb` gets what to call with each, None off a terminal, and returns the report.
 
     `what` is the test in a message, as `the test of connection 'prod'`.

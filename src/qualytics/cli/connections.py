@@ -27,6 +27,8 @@ from qualytics.model import Scope
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qualytics.types import TestReport
+
 
 @click.group(cls=SuggestingGroup)
 @options.examples(
@@ -250,7 +252,7 @@ for command in discovery.COMMANDS:
     group.add_command(command)
 
 
-def show_report(ctx: click.Context, what: str, report: dict[str, Any], form: output.Format) -> None:
+def show_report(ctx: click.Context, what: str, report: TestReport, form: output.Format) -> None:
     """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
     if current(ctx).debug:
         current(ctx).note_report(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from qualytics.client import connect
 from qualytics.client import explain as explain_message
 from qualytics.errors import UsageError
 from qualytics.model import LISTING_SIZE, Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MAX_BYTES = 1 << 20
 _DIGITS = r"[0-9]{1,12}"
@@ -120,7 +123,7 @@ def _pasted() -> str:
     return text
 
 
-def _write(page: dict[str, Any], form: output.Format) -> None:
+def _write(page: Mapping[str, Any], form: output.Format) -> None:
     output.write_list(page["items"], form)
     if page["next"] is not None:
         output.say(f"warning: there are more than {len(page['items'])}; the rest is not shown")

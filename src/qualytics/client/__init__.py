@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from qualytics.client.local import LocalClient
     from qualytics.secret import Secret
     from qualytics.settings import Settings
+    from qualytics.types import Verdict
 
     Client: TypeAlias = LocalClient | HttpClient
 
@@ -139,7 +140,7 @@ def preview_datastore(fields: Mapping[str, Any]) -> dict[str, Any]:
     return rules.preview(fields)
 
 
-def explain(name: str | None, text: str) -> dict[str, Any]:
+def explain(name: str | None, text: str) -> Verdict:
     """Return what an error message, or a code, means; asks no server. See `service.connections.explain`."""
     from qualytics.service.connections import explain as explaining
 

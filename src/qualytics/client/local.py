@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from qualytics import types
     from qualytics.service.accounts.tokens import Tokens
     from qualytics.service.accounts.users import Users
     from qualytics.service.audit import Audit
@@ -119,7 +120,7 @@ class LocalClient:
         settings = replace(self._context.settings, policy=self._context.settings.policy or ServerPolicy())
         return Context(settings, lease=lambda: nullcontext(self._context.store))
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[types.Connection]:
         """Yield the documents of all connections, by id."""
         return self.connections.list()
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from qualytics.client import Client
     from qualytics.client.config import ControlPlane
+    from qualytics.client.contract import Client
     from qualytics.settings import Settings
+    from qualytics.types import Verdict
 
 _STORE = ("QUALYTICS_STORE", "QUALYTICS_STORE_PASSWORD", "QUALYTICS_STORE_PASSWORD_FILE")
 
@@ -62,6 +63,16 @@ def connect(
             endpoint = replace(control_plane.endpoint, timeout_s=float(timeout))
             control_plane = replace(control_plane, endpoint=endpoint)
     return client.of(settings, control_plane)
+
+
+def explain(message: str, type_name: str | None = None) -> Verdict:
+    """Return what an error message of any tool, or a code alone, means; asks no server.
+
+    Raises:
+        InvalidInput: there is no such type, or the message does not tell it and none was named.
+
+    """
+    return client.explain(type_name, message)
 
 
 def _settings_of(home: str | os.PathLike[str]) -> Settings:

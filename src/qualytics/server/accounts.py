@@ -17,7 +17,7 @@ from qualytics.service.rights import OWN_TOKENS, SEE_USERS, USERS
 from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Kind = Annotated[str | None, Parameter(pattern="^(user|service)$", description="user or service")]
 
@@ -73,7 +73,7 @@ def patch_user(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Rep
     return _changed(request, body, Users.update, dry_run=dry_run)
 
 
-def _changed(request: AnyRequest, body: bytes, verb: Callable[..., dict[str, Any]], *, dry_run: bool) -> Reply:
+def _changed(request: AnyRequest, body: bytes, verb: Callable[..., Mapping[str, Any]], *, dry_run: bool) -> Reply:
     record, version, given = record_of(request), bodies.version_of(request), bodies.fields(request, body)
     with opened(request) as context:
         return bodies.reply(verb(Users(context), record, given, version=version, dry_run=dry_run))

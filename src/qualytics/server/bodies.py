@@ -84,7 +84,7 @@ def reply(content: Any, status: int = 200, warnings: Sequence[str] = ()) -> Resp
     return Response(msgspec.json.encode(content), status_code=status, media_type=JSON, headers=headers)
 
 
-def deleted(request: AnyRequest, document: dict[str, Any]) -> Response[bytes]:
+def deleted(request: AnyRequest, document: Mapping[str, Any]) -> Response[bytes]:
     """Answer a deletion without a body; with `{id, name, deleted}` after a dry run, and where that is preferred.
 
     RFC 7240 section 4.2: our own client asks with `Prefer: return=representation`, and needs no request before.

@@ -31,7 +31,7 @@ def list_stubs(request: AnyRequest) -> Reply:
         stubs = list(Connections(context).list(sort="name", limit=_MAX_STUBS + 1))
         if len(stubs) > _MAX_STUBS:
             raise UsageError(f"there are more than {_MAX_STUBS:,} connections", "GET /connections lists them in pages")
-        return bodies.reply([{key: document[key] for key in _STUB_KEYS} for document in stubs])
+        return bodies.reply([{key: dict[str, Any](document)[key] for key in _STUB_KEYS} for document in stubs])
 
 
 @patch(

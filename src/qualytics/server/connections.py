@@ -32,10 +32,11 @@ from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from qualytics.model import OnStage
     from qualytics.service.context import Context
+    from qualytics.types import TestReport
 
 
 @get("/connections", sync_to_thread=True, opt={"reply": "ConnectionPage", "right": READ})
@@ -129,7 +130,7 @@ async def patch_connection(
     return await _changed(request, Connections.update, body, **how)
 
 
-async def _changed(request: AnyRequest, verb: Callable[..., dict[str, Any]], body: bytes, **how: Any) -> Reply:
+async def _changed(request: AnyRequest, verb: Callable[..., Mapping[str, Any]], body: bytes, **how: Any) -> Reply:
     record, version = record_of(request), bodies.version_of(request)
     given = await bodies.read(request, body)
 
@@ -172,7 +173,7 @@ async def try_unsaved(
     """Test settings that are not stored, and a database and schema where they are named."""
     given, scope = await bodies.read(request, body), Scope(database, schema)
 
-    def work(context: Context, on_stage: OnStage | None) -> dict[str, Any]:
+    def work(context: Context, on_stage: OnStage | None) -> TestReport:
         return Connections(context).test_unsaved(given, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
 
     return await answer_test(request, work)
@@ -194,7 +195,7 @@ async def try_connection(
     record, scope = record_of(request), Scope(database, schema)
     given = await bodies.read(request, body)
 
-    def work(context: Context, on_stage: OnStage | None) -> dict[str, Any]:
+    def work(context: Context, on_stage: OnStage | None) -> TestReport:
         return Connections(context).test(record, given, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
 
     return await answer_test(request, work)

@@ -40,6 +40,7 @@ from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
     from qualytics.model import OnStage
+    from qualytics.types import TestReport
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
@@ -165,7 +166,7 @@ async def verify_datastore(request: AnyRequest, timeout_s: Seconds = None) -> Re
     """Test a datastore's connection with its database and schema; a test that ran answers 200."""
     record = record_of(request)
 
-    def work(context: Context, on_stage: OnStage | None) -> dict[str, Any]:
+    def work(context: Context, on_stage: OnStage | None) -> TestReport:
         return service_of(context).verify(record, timeout_s=timeout_s, on_stage=on_stage)
 
     return await answer_test(request, work)
@@ -230,7 +231,7 @@ def change(
     request: AnyRequest,
     record: int | str,
     given: Mapping[str, Any],
-    verb: Callable[..., dict[str, Any]] = Datastores.update,
+    verb: Callable[..., Mapping[str, Any]] = Datastores.update,
     *,
     dry_run: bool = False,
 ) -> Reply:

@@ -13,7 +13,7 @@ from qualytics.server import bodies, problems
 from qualytics.server.runtime import answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from litestar import Response
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qualytics.server.parameters import AnyRequest
     from qualytics.service.context import Context
 
-    Verb = Callable[[Context, OnStage | None], dict[str, Any]]
+    Verb = Callable[[Context, OnStage | None], Mapping[str, Any]]
 
 MEDIA_TYPE = "application/jsonl"
 # nginx would keep a short answer until its end, and other proxies what they may change on the way.
@@ -46,7 +46,7 @@ async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
     def on_stage(event: StageEvent) -> None:  # in the thread of the test
         loop.call_soon_threadsafe(events.put_nowait, event)
 
-    def finished(task: asyncio.Task[dict[str, Any]]) -> None:
+    def finished(task: asyncio.Task[Mapping[str, Any]]) -> None:
         if not task.cancelled():
             task.exception()  # asyncio logs an error that nobody looks at, as when the client has hung up
         events.put_nowait(None)
@@ -68,7 +68,7 @@ async def _lines(
     request: AnyRequest,
     event: StageEvent | None,
     events: asyncio.Queue[StageEvent | None],
-    running: asyncio.Task[dict[str, Any]],
+    running: asyncio.Task[Mapping[str, Any]],
 ) -> AsyncIterator[bytes]:
     while event is not None:
         yield _line(event._asdict())

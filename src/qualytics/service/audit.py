@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.service.clock import later
 from qualytics.service.rights import AUDIT, PRUNE
 
 if TYPE_CHECKING:
+    from qualytics import types
     from qualytics.service.context import Context
     from qualytics.store.tables.audit import Entry
 
@@ -37,13 +38,13 @@ class Audit:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[dict[str, Any]]:
+    def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[types.AuditEntry]:
         """Return entries, the newest first; `before` is the id of the last one that is known already."""
         self._context.require(AUDIT)
         found = self._context.store.audit.select(before, limit, action=action)
         return [_document(entry) for entry in found]
 
-    def prune(self, before: str) -> dict[str, Any]:
+    def prune(self, before: str) -> types.Pruned:
         """Drop every entry from before a day or moment, changes too; return `{before, deleted}`.
 
         Raises:
@@ -71,10 +72,10 @@ def _moment(text: object) -> str:
     return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def versions(context: Context, object_type: str, object_id: int) -> list[dict[str, Any]]:
+def versions(context: Context, object_type: str, object_id: int) -> list[types.Version]:
     """Return what was done to an object, the newest first: who, when, and the names of what changed."""
     found = context.store.audit.of_object(object_type, object_id, _MAX_VERSIONS)
-    return [
+    versions = [
         {
             "id": entry.id,
             "created": entry.created,
@@ -84,9 +85,10 @@ def versions(context: Context, object_type: str, object_id: int) -> list[dict[st
         }
         for entry in found
     ]
+    return cast("list[types.Version]", versions)
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def _document(entry: Entry) -> types.AuditEntry:
     return {
         "id": entry.id,
         "created": entry.created,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from qualytics.connectors import get
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, KEYS, SECRETS
@@ -11,13 +11,16 @@ from qualytics.model import Document
 from qualytics.secret import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from qualytics import types
     from qualytics.connectors.contract import Connector
     from qualytics.model import Connection, Datastore
 
+T = TypeVar("T")
 
-def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> Document:
+
+def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> types.Connection:
     """Return a connection as a document; `datastores` is null in lists."""
     blank = _blank(connection.type)
     document = Document.of(blank, connection.version)
@@ -33,7 +36,7 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
     if datastores is not None:
         document["datastores"] = [stub(datastore) for datastore in datastores]
     document["created"] = connection.created
-    return document
+    return cast("types.Connection", document)
 
 
 @functools.cache
@@ -53,20 +56,25 @@ def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[st
     return {key: shown[key] for key in keys if key in shown}
 
 
-def stub(datastore: Datastore) -> dict[str, Any]:
+def stub(datastore: Datastore) -> types.DatastoreStub:
     """Return a datastore as it stands inside a connection: `{id, name, store_type, type}`."""
-    kind = get(datastore.type).kind
+    kind = cast("types.ConnectionKind", get(datastore.type).kind)
     return {"id": datastore.id, "name": datastore.name, "store_type": kind, "type": datastore.type}
 
 
-def datastore_document(datastore: Datastore) -> Document:
+def datastore_document(datastore: Datastore) -> types.Datastore:
     """Return a datastore as a document."""
     kind = get(datastore.type).kind
     keys = {key: kind if key == "store_type" else getattr(datastore, key) for key in DATASTORE_KEYS}
-    return Document.of(keys, datastore.version)
+    return cast("types.Datastore", Document.of(keys, datastore.version))
 
 
-def page(items: Sequence[Mapping[str, Any]], total: int, number: int, size: int) -> dict[str, Any]:
+def at_version(document: T, version: int) -> T:
+    """Return a document as that of another version of its record."""
+    return cast("T", Document.of(dict(cast("dict[str, Any]", document)), version))
+
+
+def page(items: list[T], total: int, number: int, size: int) -> types.Page[T]:
     """Return one page of a list."""
     return {"items": items, "total": total, "page": number, "size": size, "pages": -(-total // size)}
 

@@ -8,7 +8,7 @@ from qualytics.cli import _output as output
 from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class Query(output.Format):
@@ -32,7 +32,7 @@ class Query(output.Format):
             # The value, in parentheses, may be the beginning of a new token.
             raise _refused(str(exc).partition(" (")[0]) from None
 
-    def of_list(self, documents: Iterable[dict[str, Any]]) -> Iterator[str]:
+    def of_list(self, documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """Yield the results for a list, which is one array."""
         return self.of_document(list(documents))
 

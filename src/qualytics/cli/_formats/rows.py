@@ -9,7 +9,7 @@ from qualytics.cli import _output as output
 from qualytics.cli._formats.views import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from qualytics.cli._formats.columns import Column
     from qualytics.cli._formats.views import Document
@@ -33,7 +33,7 @@ class Rows(output.Format):
         else:
             yield from self.one(document)
 
-    def of_list(self, documents: Iterable[dict[str, Any]]) -> Iterator[str]:
+    def of_list(self, documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """Yield the text of a list while its documents come."""
         return self.rows(documents)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.client.http import replies
 from qualytics.client.http.foreign import ApiTransport
@@ -26,10 +26,13 @@ from qualytics.transport.http import Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from qualytics import types
     from qualytics.client.config import ControlPlane
     from qualytics.masking import Masking
     from qualytics.model import OnStage
     from qualytics.transport.http import Reply, Transport
+
+T = TypeVar("T")
 
 # The level of servers that take names in place of ids.
 _LEVEL_OF_NAMES = 2
@@ -119,7 +122,7 @@ class Api:
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
         on_stage: OnStage | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.TestReport:
         """Run a test and return its report; `on_stage` is called as each stage begins and ends. See `call`."""
         query = [("timeout_s", timeout_s), *(query or ())]
         wait_s = test_wait(timeout_s)
@@ -180,7 +183,7 @@ class Api:
         public = [value for name, value in fields if name not in {*SECRETS, "connection"}]
         return Masking([token, *secrets] if token else secrets, given=public)
 
-    def delete(self, path: str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
+    def delete(self, path: str, *, dry_run: bool = False, version: int | None = None) -> types.Deleted:
         """Delete the record of a path, or say what would be deleted: `{id, name, deleted}`."""
         record, _ = self.call("DELETE", path, [("dry_run", dry_run or None)], version=version)
         last = path.rpartition("/")[2]
@@ -202,9 +205,7 @@ class Api:
                 return
             number += 1
 
-    def listed(
-        self, path: str, query: Query, view: Callable[[Any], dict[str, Any]], limit: int | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def listed(self, path: str, query: Query, view: Callable[[Any], T], limit: int | None = None) -> Iterator[T]:
         """Yield records, each as `view` shows it, while the pages come; `limit` is at most so many."""
         left = limit
         for page in self.pages(path, query, MAX_PAGE_SIZE if limit is None else min(limit, MAX_PAGE_SIZE)):

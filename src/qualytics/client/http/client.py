@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from qualytics.client.http.api import Api
 from qualytics.client.http.connections import HttpConnections
@@ -12,6 +12,7 @@ from qualytics.errors import NotAllowed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qualytics import types
     from qualytics.client.config import ControlPlane
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
     from qualytics.transport.http import Transport
@@ -72,7 +73,7 @@ class HttpClient:
             "run this on the host of the control plane, without QUALYTICS_URL and with QUALYTICS_CONTEXT=embedded",
         )
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[types.Connection]:
         """Yield the documents of all connections, by id."""
         return self.connections.list()
 

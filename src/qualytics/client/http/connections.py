@@ -12,6 +12,7 @@ from qualytics.model import EVERYWHERE, Scope
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from qualytics import types
     from qualytics.model import OnStage
 
 _PATH = "/connections"
@@ -35,7 +36,7 @@ class HttpConnections:
         test: bool = False,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
-    ) -> dict[str, Any]:
+    ) -> types.Connection:
         """Store a new connection and return its document; with `test`, only if a test of it passes."""
         query, wait_s = _testing(test, timeout_s, scope)
         return replies.connection(*self._api.call("POST", _PATH, query, fields, wait_s=wait_s))
@@ -50,14 +51,14 @@ class HttpConnections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         version: int | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.Connection:
         """Change what is given, keep the rest, and return the document; None unsets a field."""
         query, wait_s = _testing(test, timeout_s, scope)
         query.append(("dry_run", dry_run or None))
         path = path_of(_PATH, record)
         return replies.connection(*self._api.call("PATCH", path, query, changes, version=version, wait_s=wait_s))
 
-    def get(self, record: int | str) -> dict[str, Any]:
+    def get(self, record: int | str) -> types.Connection:
         """Return the document of a connection, with the datastores that use it."""
         return replies.connection(*self._api.call("GET", path_of(_PATH, record)))
 
@@ -67,26 +68,26 @@ class HttpConnections:
 
     def list(
         self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[types.Connection]:
         """Yield the documents of connections, filtered by a part of the name and by types."""
         if is_too_long(name):
             return
         query = [("name", name), *(("type", connection_type) for connection_type in types), (f"sort_{sort}", "asc")]
         yield from self._api.listed(_PATH, query, lambda record: replies.connection(record, in_list=True), limit)
 
-    def history(self, record: int | str) -> dict[str, Any]:
+    def history(self, record: int | str) -> types.History:
         """Return who changed a connection and when, the newest first."""
-        history: dict[str, Any] = self._api.call("GET", path_of(_PATH, record, "/history"))[0]
+        history: types.History = self._api.call("GET", path_of(_PATH, record, "/history"))[0]
         return history
 
-    def usages(self, record: int | str) -> Sequence[dict[str, Any]]:
+    def usages(self, record: int | str) -> Sequence[types.Datastore]:
         """Return the documents of the datastores that use a connection."""
         found = self.get(record)  # which says, too, that there is such a connection
         if not found["datastores"]:
             return []
         return [*self._api.listed("/datastores", [("connection_id", found["id"])], replies.datastore)]
 
-    def delete(self, record: int | str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
+    def delete(self, record: int | str, *, dry_run: bool = False, version: int | None = None) -> types.Deleted:
         """Delete a connection that nothing uses; return `{id, name, deleted}`."""
         return self._api.delete(path_of(_PATH, record), dry_run=dry_run, version=version)
 
@@ -98,7 +99,7 @@ class HttpConnections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         on_stage: OnStage | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.TestReport:
         """Test a stored connection, with `overrides` in place of stored values; return the report."""
         path = path_of(_PATH, record, "/test")
         return self._api.test(path, timeout_s, _scope(scope), overrides or None, on_stage)
@@ -110,7 +111,7 @@ class HttpConnections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         on_stage: OnStage | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.TestReport:
         """Test settings that are not stored."""
         return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), fields, on_stage)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.errors import Unreachable
 from qualytics.fields import DATASTORE_KEYS, DETECTED, KEYS, SECRETS
@@ -13,6 +13,7 @@ from qualytics.secret import MASK
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qualytics import types
     from qualytics.masking import Masking
     from qualytics.transport.http import Reply
 
@@ -63,20 +64,21 @@ def warnings(reply: Reply) -> tuple[str, ...]:
     return tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ()
 
 
-def connection(record: Any, version: int | None = None, *, in_list: bool = False) -> Document:
+def connection(record: Any, version: int | None = None, *, in_list: bool = False) -> types.Connection:
     """Return a connection with its keys in order, and every secret masked."""
     shown = _masked(_record(record, "id", "name", "type"))
     kind = shown.get("connection_type")
     if kind not in KEYS:
-        return Document.of(shown, version)
+        return cast("types.Connection", Document.of(shown, version))
     keys = {key: shown.get(key) for key in KEYS[str(kind)] if key != "uri" or kind != "jdbc" or "uri" in shown}
-    return Document.of(keys | {"datastores": None} if in_list else keys, version)
+    return cast("types.Connection", Document.of(keys | {"datastores": None} if in_list else keys, version))
 
 
-def datastore(record: Any, version: int | None = None) -> Document:
+def datastore(record: Any, version: int | None = None) -> types.Datastore:
     """Return a datastore with its keys in order."""
     keys = {key: _record(record, "id", "name").get(key) for key in DATASTORE_KEYS}
-    return Document.of(keys | {"tags": names(keys["tags"]), "teams": names(keys["teams"])}, version)
+    keys |= {"tags": names(keys["tags"]), "teams": names(keys["teams"])}
+    return cast("types.Datastore", Document.of(keys, version))
 
 
 def names(entries: Any) -> list[Any]:
@@ -85,31 +87,38 @@ def names(entries: Any) -> list[Any]:
     return [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
 
 
-def plain(record: Any, version: int | None = None) -> Document:
-    """Return a record whose keys are shown as they come: a user, a token."""
-    return Document.of(_record(record, "id", "name"), version)
+def user(record: Any, version: int | None = None) -> types.User:
+    """Return a user, with its keys as they come."""
+    return cast("types.User", Document.of(_record(record, "id", "name"), version))
 
 
-def deleted(record: Any, record_id: int | None) -> dict[str, Any]:
+def token(record: Any, version: int | None = None) -> types.Token:
+    """Return a token, with its keys as they come."""
+    return cast("types.Token", Document.of(_record(record, "id", "name"), version))
+
+
+def deleted(record: Any, record_id: int | None) -> types.Deleted:
     """Return what was deleted, or would be, as `{id, name, deleted}`; the name where the server says it."""
     record = _record({} if record is None else record)
-    return {"id": record.get("id", record_id), "name": record.get("name"), "deleted": record.get("deleted", True)}
+    number = cast("int", record.get("id", record_id))
+    return {"id": number, "name": record.get("name"), "deleted": record.get("deleted", True)}
 
 
-def pruned(record: Any) -> dict[str, Any]:
+def pruned(record: Any) -> types.Pruned:
     """Return what was dropped of the audit log."""
     record = _record(record, "before", "deleted")
-    return {name: record[name] for name in ("before", "deleted")}
+    return {"before": record["before"], "deleted": record["deleted"]}
 
 
-def report(record: Any) -> dict[str, Any]:
+def report(record: Any) -> types.TestReport:
     """Return a test report with its keys in order."""
     known = _record(record)
     is_connected = known.get("connected") is True
     usual = dict.fromkeys(_REPORT_KEYS) | {"retryable": None, "stages": [], "duration_ms": None, "warnings": []}
     if not is_connected:
         usual |= {"stage": "test", "class": "unknown", "message": "the test failed", "retryable": False}
-    return {key: known.get(key, usual[key]) for key in _REPORT_KEYS} | {"connected": is_connected}
+    keys = {key: known.get(key, usual[key]) for key in _REPORT_KEYS} | {"connected": is_connected}
+    return cast("types.TestReport", keys)
 
 
 def masked_report(record: Any, masking: Masking) -> Any:
@@ -132,7 +141,7 @@ def items(page: Any) -> list[Any]:
     return records
 
 
-def id_of(record: dict[str, Any]) -> int:
+def id_of(record: Mapping[str, Any]) -> int:
     """Return the id of a record of a page."""
     number = _record(record, "id")["id"]
     if not isinstance(number, int):

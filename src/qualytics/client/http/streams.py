@@ -14,6 +14,7 @@ from qualytics.transport.http import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qualytics import types
     from qualytics.masking import Masking
     from qualytics.model import OnStage
 
@@ -47,7 +48,7 @@ class Stages:
         if isinstance(record, dict) and isinstance(record.get("stage"), str):
             self._call(record["stage"], record.get("ok"), record.get("ms"))
 
-    def report_of(self, last: Any) -> dict[str, Any]:
+    def report_of(self, last: Any) -> types.TestReport:
         """Return the report of the last line, or of a reply that is a report itself.
 
         Raises:
@@ -67,7 +68,7 @@ class Stages:
             raise Unreachable(f"{self._url} closed the connection before the test had ended", "run the test again")
         return self._report(last.get("report", last))
 
-    def _report(self, record: Any) -> dict[str, Any]:
+    def _report(self, record: Any) -> types.TestReport:
         report = replies.report(replies.masked_report(record, self._masking))
         stages = [] if self._has_come else report["stages"]
         for stage in stages if isinstance(stages, list) else []:

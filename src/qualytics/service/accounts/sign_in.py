@@ -25,6 +25,7 @@ from qualytics.structs import Struct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qualytics import types
     from qualytics.service.accounts.oidc import OpenId
     from qualytics.service.context import Context
     from qualytics.store.tables.accounts import Accounts, User
@@ -161,7 +162,7 @@ class Logins:
                 self._record(None, NotSignedIn.code, asked, "provider")
             raise
 
-    def redeem(self, code: str, verifier: str) -> dict[str, Any]:
+    def redeem(self, code: str, verifier: str) -> types.NewToken:
         """Return the document of a new token, with its `bearer_token`, for a code and the verifier behind it.
 
         Raises:
@@ -210,7 +211,7 @@ class Logins:
             self._accounts.add_login(digest_of(answer["code"]), _CODE, kept, later(CODE_S))
         return f"{asked['redirect_uri']}?{urlencode({'state': asked['state'], **answer})}"
 
-    def _token(self, user: User, hostname: str) -> dict[str, Any]:
+    def _token(self, user: User, hostname: str) -> types.NewToken:
         self._become(user)
         require_room(self._accounts, user.id, user.name)
         return issue(self._context, user.id, user.name, f"cli on {hostname}" if hostname else "cli")

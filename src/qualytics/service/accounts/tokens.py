@@ -22,6 +22,7 @@ from qualytics.store.tables.accounts import Accounts, Token
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from qualytics import types
     from qualytics.service.accounts.token_usage import TokenUsage
 
 MAX_ACTIVE = 100
@@ -38,7 +39,7 @@ class Tokens:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> dict[str, Any]:
+    def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> types.NewToken:
         """Make a token and return its document, with the token itself as `bearer_token`, once.
 
         It expires in 90 days by default, and never later than the token that asks for it; `user` is the
@@ -57,7 +58,7 @@ class Tokens:
                 require_room(self._accounts, owner_id, owner)
                 return issue(self._context, owner_id, owner, name, days, action)
 
-    def create_from(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def create_from(self, document: Mapping[str, Any]) -> types.NewToken:
         """Make a token as `create` does, from a document whose fields are checked, too; null is left out.
 
         Raises:
@@ -81,18 +82,20 @@ class Tokens:
 
     def list(
         self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[types.Token]:
         """Yield the documents of one's own tokens, of another user's, or of everybody's."""
         owner_id = self._listed(user, everybody=everybody)
         yield from map(_document, self._accounts.tokens(owner_id, limit=limit))
 
-    def page(self, number: int, size: int, user: str | int | None = None, *, everybody: bool = False) -> dict[str, Any]:
+    def page(
+        self, number: int, size: int, user: str | int | None = None, *, everybody: bool = False
+    ) -> types.Page[types.Token]:
         """Return one page of a list as `{items, total, page, size, pages}`."""
         owner_id = self._listed(user, everybody=everybody)
         items = [_document(token) for token in self._accounts.tokens(owner_id, (number - 1) * size, size)]
         return documents.page(items, self._accounts.count_tokens(owner_id), number, size)
 
-    def get(self, token_id: int) -> dict[str, Any]:
+    def get(self, token_id: int) -> types.Token:
         """Return the document of a token.
 
         Raises:
@@ -102,7 +105,7 @@ class Tokens:
         self._context.require(OWN_TOKENS)
         return _document(self._visible(token_id))
 
-    def revoke(self, token_id: int, *, revoke: bool = True, dry_run: bool = False) -> dict[str, Any]:
+    def revoke(self, token_id: int, *, revoke: bool = True, dry_run: bool = False) -> types.Token:
         """Revoke a token at once, or restore it, and return its document.
 
         Revoked with it are those that it made for the same user, but neither the one that asks nor what that has made.
@@ -128,7 +131,7 @@ class Tokens:
                 action.record(token_id, token.name, user=token.user_name)
             return _document(self._visible(token_id))
 
-    def delete(self, token_id: int, *, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, token_id: int, *, dry_run: bool = False) -> types.Deleted:
         """Delete a revoked token; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
@@ -228,7 +231,7 @@ def _with_descendants(tokens: Iterable[Token], token_id: int) -> set[int]:
 
 def issue(
     context: Context, user_id: int, user_name: str, name: str, days: int = TOKEN_DAYS, action: Action | None = None
-) -> dict[str, Any]:
+) -> types.NewToken:
     """Make a token for a user, inside a transaction of the store, and return its document with `bearer_token`.
 
     It ends with the token that asks for it at the latest.
@@ -293,7 +296,7 @@ def _is_active(token: Token) -> bool:
     return token.revoked is None and token.expires > now()
 
 
-def _document(token: Token) -> dict[str, Any]:
+def _document(token: Token) -> types.Token:
     return {
         "id": token.id,
         "name": token.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics import text
 from qualytics.errors import Conflict, NameTaken, UsageError
@@ -22,6 +22,7 @@ from qualytics.store.tables.accounts import Accounts, User
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from qualytics import types
     from qualytics.service.context import Action, Context
 
 USER, SERVICE = "user", "service"
@@ -41,7 +42,7 @@ class Users:
         self._context = context
         self._passwords = hashed_by or Passwords()
 
-    def create(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, fields: Mapping[str, Any]) -> types.User:
         """Store a new user and return its document; the first Admin's has a `bearer_token`, once.
 
         Raises:
@@ -65,22 +66,20 @@ class Users:
                     document["bearer_token"] = issue(self._context, found, user.name, "first token")["bearer_token"]
                 return document
 
-    def list(
-        self, kind: str | None = None, name: str | None = None, limit: int | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def list(self, kind: str | None = None, name: str | None = None, limit: int | None = None) -> Iterator[types.User]:
         """Yield the documents of users, filtered by kind and by a part of the name."""
         self._context.require(SEE_USERS)
         contains = validate.fold_part(name) if name else None
         yield from map(_document, self._accounts.users(_kind(kind), contains, limit=limit))
 
-    def page(self, number: int, size: int, kind: str | None = None, name: str | None = None) -> dict[str, Any]:
+    def page(self, number: int, size: int, kind: str | None = None, name: str | None = None) -> types.Page[types.User]:
         """Return one page of a list as `{items, total, page, size, pages}`."""
         self._context.require(SEE_USERS)
         contains = validate.fold_part(name) if name else None
         items = [_document(user) for user in self._accounts.users(_kind(kind), contains, (number - 1) * size, size)]
         return documents.page(items, self._accounts.count_users(kind, contains), number, size)
 
-    def get(self, record: int | str) -> dict[str, Any]:
+    def get(self, record: int | str) -> types.User:
         """Return the document of a user.
 
         Raises:
@@ -100,16 +99,17 @@ class Users:
         self._context.require(SEE_USERS)
         return lookup.user(self._accounts, name).id
 
-    def me(self) -> dict[str, Any]:
+    def me(self) -> types.CurrentUser:
         """Return the document of whoever asks."""
         actor = self._context.actor
         actor.require(OWN_TOKENS)
         found = None if actor.user_id is None else self._accounts.user(actor.user_id)
-        return _document(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
+        document = _plain(found) if found else dict.fromkeys(_KEYS) | {"name": actor.name, "role": actor.role}
+        return cast("types.CurrentUser", document)
 
     def replace(
         self, record: int | str, document: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
-    ) -> dict[str, Any]:
+    ) -> types.User:
         """Change a user by a document of it: what is absent stays, None clears an address or a link, no password.
 
         Raises:
@@ -126,7 +126,7 @@ class Users:
 
     def update(
         self, record: int | str, changes: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
-    ) -> dict[str, Any]:
+    ) -> types.User:
         """Change what is given and return the document; None clears an address, a password or a link.
 
         Another password, or a link that is another or none, ends the user's tokens, but the one that asks.
@@ -165,10 +165,9 @@ class Users:
                 detail: dict[str, Any] = {"tokens_ended": ended} if ended else {}
                 action.record(before.id, after.name, version=after.version, changed=changed, **detail)
                 document = _document(after)
-                document.version = before.version if dry_run else after.version
-                return document
+                return documents.at_version(document, before.version) if dry_run else document
 
-    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> types.Deleted:
         """Delete a user, and with them every token of theirs; return `{id, name, deleted}`.
 
         Raises:
@@ -314,5 +313,5 @@ def _plain(user: User) -> dict[str, Any]:
     return {key: getattr(user, key) for key in _KEYS}
 
 
-def _document(user: User) -> Document:
-    return Document.of(_plain(user), user.version)
+def _document(user: User) -> types.User:
+    return cast("types.User", Document.of(_plain(user), user.version))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics import connectors
 from qualytics.errors import Conflict, InvalidInput, Problem, TestFailed
@@ -15,6 +15,7 @@ from qualytics.service.rights import TEST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from qualytics import types
     from qualytics.connectors.contract import Connector
     from qualytics.model import Datastore, Item, TestReport
     from qualytics.service.context import Context
@@ -34,7 +35,7 @@ class Discovery:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def catalogs(self, record: int | str, *, timeout_s: float | None = None) -> dict[str, Any]:
+    def catalogs(self, record: int | str, *, timeout_s: float | None = None) -> types.Names:
         """Return the catalogs (databases) of a server as `{name, is_system, existing_datastores}`.
 
         Raises:
@@ -43,11 +44,10 @@ class Discovery:
             TestFailed: the server could not be asked.
 
         """
-        return self._listed(record, Listing("catalogs", limit=MAX_LISTING_SIZE), EVERYWHERE, timeout_s)
+        listing = Listing("catalogs", limit=MAX_LISTING_SIZE)
+        return cast("types.Names", self._listed(record, listing, EVERYWHERE, timeout_s))
 
-    def schemas(
-        self, record: int | str, *, catalog: str | None = None, timeout_s: float | None = None
-    ) -> dict[str, Any]:
+    def schemas(self, record: int | str, *, catalog: str | None = None, timeout_s: float | None = None) -> types.Names:
         """Return the schemas of a catalog as `{name, is_system, existing_datastores}`.
 
         Raises:
@@ -55,7 +55,8 @@ class Discovery:
             NotFound, Conflict, TestFailed: as in `catalogs`.
 
         """
-        return self._listed(record, Listing("schemas", limit=MAX_LISTING_SIZE), Scope(catalog), timeout_s)
+        listing = Listing("schemas", limit=MAX_LISTING_SIZE)
+        return cast("types.Names", self._listed(record, listing, Scope(catalog), timeout_s))
 
     def tables(
         self,
@@ -65,7 +66,7 @@ class Discovery:
         catalog: str | None = None,
         schema: str | None = None,
         timeout_s: float | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.Tables:
         """Return the tables and views of a schema as `{name, kind, is_system, existing_datastores}`.
 
         Of an object store: the prefixes and objects under the path of the connection.
@@ -79,7 +80,7 @@ class Discovery:
         check_limit(listing.limit)
         return self._listed(record, listing, Scope(catalog, schema), timeout_s)
 
-    def _listed(self, record: int | str, listing: Listing, scope: Scope, timeout_s: float | None) -> dict[str, Any]:
+    def _listed(self, record: int | str, listing: Listing, scope: Scope, timeout_s: float | None) -> types.Tables:
         limit_s = tests.checked_timeout(timeout_s)
         with self._context.audited(TEST, "connection.discover", record) as action:
             connection, stored = stored_with_secrets(self._context.store, record)
@@ -92,7 +93,7 @@ class Discovery:
             action.record_alone("done", what=listing.what)
         items = _documents(asked.connector, listing.what, scope, report.items, datastores)
         after = listing.skip + len(report.items)
-        return {"items": items, "next": str(after) if report.more else None}
+        return {"items": cast("list[types.Table]", items), "next": str(after) if report.more else None}
 
     def unsaved(
         self, fields: Mapping[str, Any], what: str, *, catalog: str | None = None, timeout_s: float | None = None
@@ -140,7 +141,7 @@ def check_limit(limit: int) -> None:
         raise InvalidInput([Problem("limit", message, "--after shows what is behind the limit")])
 
 
-def _failed(what: str, report: dict[str, Any]) -> TestFailed:
+def _failed(what: str, report: types.TestReport) -> TestFailed:
     message = f"{what} failed at {report['stage']} ({report['class']}): {report['message']}"
     return TestFailed(message, report["hint"], report)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
 from qualytics.text import MAX_TRACE, ends
+
+if TYPE_CHECKING:
+    from qualytics.types import Verdict
 
 # The causes of a test name its target; a pasted message has none.
 _CAUSES = {
@@ -31,7 +34,7 @@ _ANY_TYPE = {
 }
 
 
-def explain(name: Any, text: Any) -> dict[str, Any]:
+def explain(name: Any, text: Any) -> Verdict:
     """Return `{class, code, retryable, cause, hint}` of a message, or of a code alone; nothing else of it is repeated.
 
     Without the name of a type, the form of the codes in it tells one, else the words of all systems count.
@@ -65,5 +68,5 @@ def explain(name: Any, text: Any) -> dict[str, Any]:
     hint = verdict.hint or (_UNKNOWN_HINT if failure_class == "unknown" else usual.hint).format(**fill)
     for ours, theirs in _WORDS.items():
         hint = hint.replace(ours, theirs)
-    keys = {"class": failure_class, "code": verdict.code, "retryable": usual.retryable}
-    return keys | {"cause": cause, "hint": hint}
+    keys = {"class": failure_class, "code": verdict.code, "retryable": usual.retryable, "cause": cause, "hint": hint}
+    return cast("Verdict", keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
@@ -13,6 +13,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qualytics import types
     from qualytics.connectors.contract import Connector
     from qualytics.model import Datastore, Listing, OnStage, Scope, TestReport
     from qualytics.service.context import Context
@@ -31,7 +32,7 @@ class Report(dict[str, Any]):
 
 def run(
     context: Context, tested: Draft, timeout_s: float, scope: Scope, on_stage: OnStage | None = None
-) -> tuple[dict[str, Any], dict[str, str | None]]:
+) -> tuple[types.TestReport, dict[str, str | None]]:
     """Test a draft whose secrets are all there; return the report as a document, and what it detected."""
     document, report = discover(context, tested, timeout_s, scope, on_stage=on_stage)
     return document, {key: value for key, value in report.detected.items() if value is not None}
@@ -44,7 +45,7 @@ def discover(
     scope: Scope,
     listing: Listing | None = None,
     on_stage: OnStage | None = None,
-) -> tuple[dict[str, Any], TestReport]:
+) -> tuple[types.TestReport, TestReport]:
     """Test a draft, with what is listed in place of the query; return the report as a document, and itself."""
     from qualytics import probe
     from qualytics.service.connections.advice import advised
@@ -67,7 +68,7 @@ def discover(
     return report_document(report), report
 
 
-def report_document(report: TestReport) -> Report:
+def report_document(report: TestReport) -> types.TestReport:
     """Return a test report as a document; its free text is cut here."""
     from qualytics.probe.protocol import MAX_DETAIL
 
@@ -99,7 +100,7 @@ def report_document(report: TestReport) -> Report:
     }
     document = Report(keys)
     document.trace = clean(failure.trace) if failure and failure.trace else None
-    return document
+    return cast("types.TestReport", document)
 
 
 def _with_default_credentials(context: Context, tested: Draft) -> Draft:

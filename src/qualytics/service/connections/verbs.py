@@ -27,7 +27,8 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qualytics.model import Connection, Document, OnStage
+    from qualytics import types
+    from qualytics.model import Connection, OnStage
     from qualytics.service.context import Action, Context
     from qualytics.service.draft import Draft
     from qualytics.store.base import Store
@@ -54,7 +55,7 @@ class Connections:
         test: bool = False,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
-    ) -> dict[str, Any]:
+    ) -> types.Connection:
         """Store a new connection and return its document; with `test`, only if a test of it passes.
 
         `scope` is what the test looks at; it is not stored.
@@ -102,7 +103,7 @@ class Connections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         version: int | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.Connection:
         """Change what is given, keep the rest, and return the document; None unsets a field, a secret too.
 
         `scope` is what a test looks at; it is not stored. A dry run tests nothing.
@@ -122,8 +123,7 @@ class Connections:
                 changed = self._changed(store, before, changes)
                 if dry_run or not test:
                     document = self._store(store, before, changed, action)
-                    document.version = before.version if dry_run else document.version
-                    return document
+                    return documents.at_version(document, before.version) if dry_run else document
                 stored = store.connections.secrets(before.id)
                 scope = tests.with_login_databases(scope, store.datastores.of_connection(before.id))
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
@@ -134,7 +134,7 @@ class Connections:
                 store.connections.record_detected(before.id, detected)
                 return self._document(store, lookup.connection(store, before.id))
 
-    def replace(self, record: int | str, document: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    def replace(self, record: int | str, document: Mapping[str, Any], **how: Any) -> types.Connection:
         """Change a connection by a document of it, which a client may have read before: null keeps a secret.
 
         `how` is as in `update`.
@@ -154,7 +154,7 @@ class Connections:
         names.require_free(store, changed.values["name"], besides=before.id)
         return changed
 
-    def get(self, record: int | str) -> dict[str, Any]:
+    def get(self, record: int | str) -> types.Connection:
         """Return the document of a connection, with the datastores that use it.
 
         Raises:
@@ -177,7 +177,7 @@ class Connections:
 
     def list(
         self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[types.Connection]:
         """Yield the documents of connections, filtered by a part of the name and by types."""
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
@@ -185,20 +185,18 @@ class Connections:
         for connection in self._context.store.connections.select(wanted):
             yield documents.connection_document(connection)
 
-    def page(self, wanted: ListQuery, number: int, size: int) -> dict[str, Any]:
+    def page(self, wanted: ListQuery, number: int, size: int) -> types.Page[types.Connection]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
         self._context.require(READ)
         store = self._context.store
         wanted = validate.folded(wanted)
         window = replace(wanted, skip=(number - 1) * size, limit=size)
-        items: list[dict[str, Any]] = [
-            documents.connection_document(found) for found in store.connections.select(window)
-        ]
+        items = [documents.connection_document(found) for found in store.connections.select(window)]
         is_whole = number == 1 and len(items) < size
         total = len(items) if is_whole else store.connections.count(wanted)
         return documents.page(items, total, number, size)
 
-    def history(self, record: int | str) -> dict[str, Any]:
+    def history(self, record: int | str) -> types.History:
         """Return who changed a connection and when, the newest first: `{id, created, versions}`.
 
         Raises:
@@ -212,7 +210,7 @@ class Connections:
         versions = audit.versions(self._context, "connection", found.id)
         return {"id": found.id, "created": found.created, "versions": versions}
 
-    def usages(self, record: int | str) -> Sequence[dict[str, Any]]:
+    def usages(self, record: int | str) -> Sequence[types.Datastore]:
         """Return the documents of the datastores that use a connection.
 
         Raises:
@@ -224,7 +222,7 @@ class Connections:
         found = lookup.connection(store, record)
         return [documents.datastore_document(datastore) for datastore in store.datastores.of_connection(found.id)]
 
-    def delete(self, record: int | str, *, dry_run: bool = False, version: int | None = None) -> dict[str, Any]:
+    def delete(self, record: int | str, *, dry_run: bool = False, version: int | None = None) -> types.Deleted:
         """Delete a connection that nothing uses; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
@@ -250,7 +248,7 @@ class Connections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         on_stage: OnStage | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.TestReport:
         """Test a stored connection, with `overrides` in place of stored values; return the report.
 
         `scope` is what the test looks at beside the login; without a database the datastores' are ways in. A passed
@@ -288,7 +286,7 @@ class Connections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         on_stage: OnStage | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.TestReport:
         """Test settings that are not stored; needs no store.
 
         Raises:
@@ -312,11 +310,11 @@ class Connections:
 
     def _run(
         self, tested: Draft, timeout_s: float | None, scope: Scope, on_stage: OnStage | None = None
-    ) -> tuple[dict[str, Any], dict[str, str | None]]:
+    ) -> tuple[types.TestReport, dict[str, str | None]]:
         tests.check_place(tested.connector, scope)
         return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope, on_stage)
 
-    def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> Document:
+    def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> types.Connection:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
         row |= {"name_key": validate.fold(str(row["name"]))}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
@@ -330,7 +328,7 @@ class Connections:
         action.record(before.id, str(row["name"]), version=before.version + 1, changed=differing)
         return self._document(store, lookup.connection(store, before.id))
 
-    def _document(self, store: Store, connection: Connection) -> Document:
+    def _document(self, store: Store, connection: Connection) -> types.Connection:
         return documents.connection_document(connection, store.datastores.of_connection(connection.id))
 
     def _at_version(self, store: Store, record: int | str, version: int | None, action: Action) -> Connection:
@@ -348,7 +346,7 @@ def _outcome(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, 
     return "failed", detail | {"stage": report["stage"], "class": report["class"]}
 
 
-def require_unused(name: str, users: Sequence[dict[str, Any]]) -> None:
+def require_unused(name: str, users: Sequence[types.DatastoreStub]) -> None:
     """Raise ConnectionInUse when datastores, as `{id, name, store_type, type}`, use the connection of a name."""
     if not users:
         return

@@ -10,7 +10,7 @@ from qualytics.service.rights import READ, TEST
 from qualytics.settings import TEST_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from qualytics.service.context import Context
     from qualytics.service.datastores.verbs import Datastores
@@ -48,7 +48,7 @@ class Operations:
                 action.record(operation_id, datastore["name"], datastore_id=datastore_id)
             return self.get(operation_id)
 
-    def run(self, operation_id: int, verify: Callable[[int], dict[str, Any]]) -> None:
+    def run(self, operation_id: int, verify: Callable[[int], Mapping[str, Any]]) -> None:
         """Verify the datastore of an operation and store how that ended, also for who lost their rights meanwhile."""
         try:
             report = verify(self.get(operation_id)["datastore_id"])

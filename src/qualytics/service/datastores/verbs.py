@@ -19,6 +19,7 @@ from qualytics.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from qualytics import types
     from qualytics.model import Datastore, OnStage
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
@@ -41,7 +42,7 @@ class Datastores:
         self._connections = connections
         self.warnings: tuple[str, ...] = ()
 
-    def create(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def create(self, fields: Mapping[str, Any]) -> types.Datastore:
         """Store a new datastore and return its document; null stands for none.
 
         With the fields of a new `connection` in place of a `connection_id` both are stored, or neither.
@@ -88,7 +89,7 @@ class Datastores:
 
     def update(
         self, record: int | str, changes: Mapping[str, Any], *, version: int | None = None, dry_run: bool = False
-    ) -> dict[str, Any]:
+    ) -> types.Datastore:
         """Change what is given, keep the rest, and return the document; None unsets a text, a list or a setting.
 
         Raises:
@@ -117,10 +118,9 @@ class Datastores:
             if after.name != before.name:
                 self.warnings = self._warnings(store, after)
             document = documents.datastore_document(after)
-            document.version = before.version if dry_run else after.version
-            return document
+            return documents.at_version(document, before.version) if dry_run else document
 
-    def replace(self, record: int | str, document: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    def replace(self, record: int | str, document: Mapping[str, Any], **how: Any) -> types.Datastore:
         """Change a datastore by a document of it; what a datastore does not have is ignored; `how` is as in `update`.
 
         Raises:
@@ -144,7 +144,7 @@ class Datastores:
             more["name_key"] = validate.fold(row["name"])
         store.datastores.update(before.id, {**row, **more})
 
-    def get(self, record: int | str) -> dict[str, Any]:
+    def get(self, record: int | str) -> types.Datastore:
         """Return the document of a datastore.
 
         Raises:
@@ -164,7 +164,7 @@ class Datastores:
         self._context.require(READ)
         return lookup.datastore(self._context.store, name).id
 
-    def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[dict[str, Any]]:
+    def list(self, name: str | None = None, connection_id: int | None = None) -> Iterator[types.Datastore]:
         """Yield the documents of datastores, filtered by a part of the name and by connection."""
         self._context.require(READ)
         contains = validate.fold_part(name) if name else None
@@ -172,13 +172,13 @@ class Datastores:
         for datastore in self._context.store.datastores.select(wanted):
             yield documents.datastore_document(datastore)
 
-    def page(self, wanted: ListQuery, number: int, size: int) -> dict[str, Any]:
+    def page(self, wanted: ListQuery, number: int, size: int) -> types.Page[types.Datastore]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
         self._context.require(READ)
         store = self._context.store
         wanted = validate.folded(wanted)
         window = replace(wanted, skip=(number - 1) * size, limit=size)
-        items: list[dict[str, Any]] = [documents.datastore_document(found) for found in store.datastores.select(window)]
+        items = [documents.datastore_document(found) for found in store.datastores.select(window)]
         return documents.page(items, store.datastores.count(wanted), number, size)
 
     def settings(self, datastore_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -194,7 +194,7 @@ class Datastores:
         wanted = ListQuery(ids=tuple(datastore_ids))
         return self._context.store.datastores.select(wanted) if wanted.ids else iter(())
 
-    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> dict[str, Any]:
+    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> types.Deleted:
         """Delete a datastore; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
@@ -212,7 +212,7 @@ class Datastores:
 
     def verify(
         self, record: int | str, *, timeout_s: float | None = None, on_stage: OnStage | None = None
-    ) -> dict[str, Any]:
+    ) -> types.TestReport:
         """Run the staged test of the connection with this datastore's place; return the report.
 
         The result stays in the record as `connected`.
@@ -231,7 +231,7 @@ class Datastores:
                 store.datastores.update(found.id, {"connected": int(report["connected"])}, bump=False)
         return report
 
-    def verify_unsaved(self, fields: Mapping[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
+    def verify_unsaved(self, fields: Mapping[str, Any], *, timeout_s: float | None = None) -> types.TestReport:
         """Test the place that a new datastore would have, on a connection that is there or not; return the report.
 
         Raises:

@@ -1,0 +1,131 @@
+"""The contract, as type checkers see it: each verb of each client answers with what its type says."""
+
+from collections.abc import Iterator, Sequence
+from types import FunctionType
+from typing import get_args, get_origin, get_type_hints
+
+import pytest
+
+import qualytics
+from qualytics import types
+from qualytics.client import contract
+from tests.support.typed import faults
+
+PARTS = ("connections", "datastores", "discovery", "users", "tokens", "audit")
+
+
+def type_of(part):
+    return get_type_hints(getattr(contract.Client, part).fget)["return"]
+
+
+# What the module imports for type checkers alone.
+NAMES = {"types": types, "Iterator": Iterator, "Sequence": Sequence, "OnStage": object, "Listing": qualytics.Listing}
+VERBS = {
+    (part, name): get_type_hints(verb, {**vars(contract), **NAMES})["return"]
+    for part in PARTS
+    for name, verb in vars(type_of(part)).items()
+    if isinstance(verb, FunctionType) and not name.startswith("_")
+}
+
+
+class Checked:
+    """Calls verbs of a client, keeps which, and looks whether each answers with what its type says."""
+
+    def __init__(self, client):
+        self.client, self.called = client, set()
+
+    def __call__(self, part, name, *args, **more):
+        answer, hint = getattr(getattr(self.client, part), name)(*args, **more), VERBS[part, name]
+        self.called.add((part, name))
+        if get_origin(hint) in {Iterator, Sequence}:
+            answer, hint = list(answer), list[get_args(hint)[0]]
+            assert answer, name  # or nothing was looked at
+        assert faults(answer, hint) == [], name
+        return answer
+
+
+@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
+def client(request, home):
+    """Return a client, once of an embedded store and once of a control plane."""
+    if request.param == "embedded":
+        found = qualytics.connect(home=home)
+    else:
+        plane = request.getfixturevalue("fresh_plane")
+        found = qualytics.connect(plane.url, plane.tokens["Admin"])
+    with found:
+        yield found
+
+
+def use_every_verb(call, folder):
+    """Call every verb of the contract once or more, with records of each kind of connection."""
+    postgresql = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app", "password": "geheim"}
+    made = call("connections", "create", {**postgresql, "name": "Prod"})
+    call("connections", "create", {"type": "s3", "uri": "s3://bucket/x", "access_key": "AK", "secret_key": "geheim"})
+    snowflake = {"type": "snowflake", "host": "acme.snowflakecomputing.com", "username": "u", "password": "geheim"}
+    call("connections", "create", {**snowflake, "parameters": {"warehouse": "W"}})
+    files = {"type": "sqlite", "name": "files", "uri": str(folder / "sales.sqlite")}
+    call("connections", "create", files, test=True)
+    call("connections", "update", "prod", {"port": 2, "parameters": {"application_name": "x"}}, version=1)
+    assert call("connections", "find", "PROD") == made["id"]
+    call("datastores", "create", {"name": "d", "connection_id": made["id"], "database": "x", "schema": "y"})
+    call("datastores", "update", "d", {"tags": ["a"], "favorite": True})
+    assert call("datastores", "find", "D") == call("datastores", "get", "d")["id"]
+    call("datastores", "list")
+    call("datastores", "create", {"name": "e", "connection": {**files, "name": "more"}})
+    assert call("datastores", "verify", "e")["connected"] is True
+    call("connections", "get", "prod")
+    call("connections", "list")
+    call("connections", "usages", "prod")
+    call("connections", "history", "prod")
+    assert call("connections", "test", "files")["connected"] is True
+    assert call("connections", "test", "prod", {"port": 1}, timeout_s=5)["class"] == "refused"
+    call("connections", "test_unsaved", postgresql, timeout_s=5)
+    assert call("discovery", "schemas", "files")["items"]
+    assert call("discovery", "tables", "files", qualytics.Listing("tables", limit=1))["next"] == "1"
+    call("datastores", "delete", "d")
+    call("connections", "delete", "prod", dry_run=True)
+
+
+def use_accounts(call):
+    """Call every verb on users, tokens and the audit log."""
+    call("users", "create", {"name": "Typed", "role": "Admin", "email": "typed@example.com"})
+    call("users", "update", "typed", {"email": None})
+    call("users", "get", call("users", "find", "TYPED"))
+    call("users", "list")
+    call("users", "me")
+    token = call("tokens", "create", "typed", 7, "Typed")
+    call("tokens", "list", "Typed")
+    call("tokens", "get", token["id"])
+    call("tokens", "revoke", token["id"])
+    call("tokens", "delete", token["id"])
+    call("users", "delete", call("users", "create", {"name": "Typed service", "kind": "service"})["id"])
+    call("audit", "list", limit=500)
+    call("audit", "prune", "2020-01-01")
+
+
+def test_every_verb_answers_with_what_its_type_says(client, allowed_files):
+    call = Checked(client)
+    use_every_verb(call, allowed_files)
+    use_accounts(call)
+    with pytest.raises(qualytics.TestFailed) as raised:  # nothing listens there
+        client.discovery.catalogs("prod", timeout_s=5)
+    assert faults(raised.value.report, types.TestReport) == []
+    with pytest.raises(qualytics.ConnectionInUse) as raised:
+        client.connections.delete("more")
+    assert faults(list(raised.value.datastores), list[types.DatastoreStub]) == []
+    assert VERBS.keys() - call.called == {("discovery", "catalogs")}  # of a server; `schemas` has the same type
+
+
+def test_a_document_knows_its_version(client):
+    made = client.connections.create({"type": "postgresql", "host": "h", "password": "x", "name": "v"})
+    assert qualytics.version_of(made) == 1
+    assert qualytics.version_of(client.connections.update("v", {"port": 7})) == 2
+    assert qualytics.version_of(client.connections.update("v", {"port": 8}, dry_run=True)) == 2
+    with pytest.raises(qualytics.VersionChanged):
+        client.connections.update("v", {"port": 9}, version=qualytics.version_of(made))
+    assert qualytics.version_of({"id": 1}) is None
+
+
+def test_an_explanation_is_what_its_type_says():
+    assert faults(qualytics.explain("ORA-12514"), types.Verdict) == []
+    assert qualytics.explain("Access denied for user", "mysql")["class"] == "auth"
