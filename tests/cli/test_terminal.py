@@ -35,6 +35,21 @@ def test_a_terminal_shows_each_stage_and_tells_a_failure_once():
     assert said.splitlines()[-1].startswith("hint: ")
 
 
+def test_quiet_shows_no_stage_and_tells_the_failure_alone(run):
+    with faults.closed() as port:
+        code, out, said = stderr_of(*words(port), "--quiet")
+    assert (code, out.partition(b"\n")[0]) == (6, b"connected: false")
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["error", "hint"]
+    assert "\x1b" not in said
+
+
+def test_color_wins_over_what_variables_say_of_stages(monkeypatch):
+    with faults.closed() as port:
+        assert "\x1b[3" not in stderr_of(*words(port), "--color", "never")[2]
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert "\x1b[31m✗\x1b[0m tcp refused\n" in stderr_of(*words(port), "--color", "always")[2]
+
+
 def test_a_pipe_gets_one_error_line_and_no_stage(run):
     with faults.closed() as port:
         refused = run(*words(port))

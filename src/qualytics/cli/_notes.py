@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.cli import _output as output
-from qualytics.cli._terminal import is_terminal
+from qualytics.cli._terminal import shows_stages
 from qualytics.client import connect, ssl_mode
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def note_ssl_mode(
 
     `read` gives its document; off a terminal it is not called.
     """
-    if not is_terminal():
+    if not shows_stages():
         return
     connection = read()
     changed = {key.casefold(): value for key, value in ((changes or {}).get("parameters") or {}).items()}
@@ -29,7 +29,7 @@ def note_ssl_mode(
     left = {key: value for key, value in parameters.items() if value is not None}
     mode = ssl_mode({**connection, "parameters": left}, client.default_ssl_mode)
     if mode is not None:
-        output.say(f"note: ssl_mode is {mode}")
+        output.inform(f"note: ssl_mode is {mode}")
 
 
 def connect_noting_store() -> Client:
@@ -40,5 +40,5 @@ def connect_noting_store() -> Client:
     client = connect()
     if client.store_name is not None:
         where = output.escape(client.store_name)
-        output.say(f"note: this works on the store {where}; qualytics auth login --url URL chooses a control plane")
+        output.inform(f"note: this works on the store {where}; qualytics auth login --url URL chooses a control plane")
     return client

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qualytics.cli import _style
 from qualytics.cli._kinds import OneOf, Seconds, SecretText, Text, Whole
 from qualytics.cli._output import FORMATS, WHOLE, Format
 from qualytics.cli._records import RecordArgument
@@ -59,7 +60,7 @@ def field_options(verb: str) -> Callable[[Command], Command]:
 
 
 def common_options(*, form: bool = True) -> Callable[[Command], Command]:
-    """Return a decorator that adds --debug and, but for `form=False`, what says how documents are written.
+    """Return a decorator that adds --color, --quiet, --debug and, but for `form=False`, how documents are written.
 
     A command gets that as `form`, made of --format, --columns and --jq, and of the default that the user has set.
     """
@@ -81,10 +82,27 @@ def common_options(*, form: bool = True) -> Callable[[Command], Command]:
     expression = click.option(
         "--jq", "expression", type=Text(), metavar="EXPRESSION", help="Filter the JSON with an expression of jq."
     )
+    color = click.option(
+        "--color",
+        type=OneOf(_style.WHEN),
+        default=_style.WHEN[0],
+        metavar="WHEN",
+        expose_value=False,
+        callback=_style.keep_color,
+        help="Colours: auto, always or never; auto: on a terminal.",
+    )
+    quiet = click.option(
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_style.keep_quiet,
+        help="Write errors alone to stderr: no stages, notes or warnings.",
+    )
     debug = click.option(
         "--debug", is_flag=True, expose_value=False, help="Log to stderr what is done, secrets masked."
     )
-    return all_of(formats, columns, expression, debug, _with_format) if form else all_of(debug)
+    always = (color, quiet, debug)
+    return all_of(formats, columns, expression, *always, _with_format) if form else all_of(*always)
 
 
 def _with_format(command: Command) -> Command:

@@ -7,6 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from qualytics.cli._style import is_quiet
 from qualytics.errors import InvalidInput, QualyticsError, TestFailed
 from qualytics.structs import Struct
 
@@ -185,10 +186,21 @@ def draw(text: str) -> None:
         _abandon(sys.stderr)
 
 
+def inform(text: str) -> None:
+    """Write one line to stderr that is no error; --quiet leaves it out."""
+    if not is_quiet():
+        say(text)
+
+
+def warn(text: str) -> None:
+    """Write a warning to stderr; foreign parts must be escaped already."""
+    inform(f"warning: {text}")
+
+
 def note(text: str) -> None:
     """Write a note to stderr that belongs to the document on stdout, after it: on a terminal that comes first."""
     flush()
-    say(f"note: {text}")
+    inform(f"note: {text}")
 
 
 def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:

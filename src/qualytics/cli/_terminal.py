@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.cli import _output as output
+from qualytics.cli._style import GREEN, RED, has_color, is_quiet, painted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _TICK_S = 0.1  # nothing is shown that is over sooner
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_FRAMES = "|/-\\"
-_GREEN, _RED = "32", "31"
 
 
 def is_terminal() -> bool:
@@ -27,11 +27,9 @@ def is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def _has_color() -> bool:
-    # As https://no-color.org and https://bixense.com/clicolors say it.
-    if os.environ.get("NO_COLOR"):
-        return False
-    return os.environ.get("CLICOLOR_FORCE", "0") != "0" or os.environ.get("TERM", "dumb") != "dumb"
+def shows_stages() -> bool:
+    """Say whether stages are shown: on a terminal, unless --quiet was given."""
+    return is_terminal() and not is_quiet()
 
 
 def _can_show(text: str) -> bool:
@@ -61,7 +59,7 @@ class _Stages:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self.on_stage: OnStage | None = self._take if is_terminal() else None
+        self.on_stage: OnStage | None = self._take if shows_stages() else None
         self._stage: str | None = None
         self._since = 0.0
         self._spinner: _Spinner | None = None
@@ -107,9 +105,9 @@ class _Stages:
 
 
 def _mark(*, ok: bool) -> str:
-    sign, word, color = ("✓", "ok", _GREEN) if ok else ("✗", "failed", _RED)
+    sign, word, color = ("✓", "ok", GREEN) if ok else ("✗", "failed", RED)
     text = sign if _can_show(sign) else word
-    return f"\x1b[{color}m{text}\x1b[0m" if _has_color() else text
+    return painted(text, color) if has_color(sys.stderr) else text
 
 
 class _Spinner:

@@ -129,7 +129,7 @@ def logout(*, context: str | None, form: output.Format) -> None:
     document, problem = signing_in.logout(context)
     output.write_document(document, form)
     if problem is not None:
-        output.say(f"warning: the token is removed here, but not revoked: {output.escape(problem.message)}")
+        output.warn(f"the token is removed here, but not revoked: {output.escape(problem.message)}")
 
 
 @group.command()
@@ -228,13 +228,13 @@ def _keep(
 
 def _warn() -> None:
     for warning in signing_in.warnings():
-        output.say(f"warning: {output.escape(warning)}")
+        output.warn(output.escape(warning))
 
 
 def _warn_of_variables() -> None:
     if names := signing_in.shadowing():
         verbs = ("are", "win") if len(names) > 1 else ("is", "wins")
-        output.say(f"warning: {' and '.join(names)} {verbs[0]} set, and {verbs[1]} over this")
+        output.warn(f"{' and '.join(names)} {verbs[0]} set, and {verbs[1]} over this")
 
 
 def _fail(ctx: click.Context, problem: QualyticsError | None) -> None:

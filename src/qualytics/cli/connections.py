@@ -17,7 +17,7 @@ from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._notes import note_ssl_mode
 from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
-from qualytics.cli._terminal import is_terminal, run_test
+from qualytics.cli._terminal import run_test, shows_stages
 from qualytics.cli._values import collect, unset_fields
 from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError
@@ -259,7 +259,7 @@ def show_report(ctx: click.Context, what: str, report: TestReport, form: output.
     output.write_document(report, form)
     warn(report["warnings"])
     if not report["connected"]:
-        output.say_failed(what, report, is_shown=is_terminal())
+        output.say_failed(what, report, is_shown=shows_stages())
         current(ctx).suspect_shell(report)
         ctx.exit(TestFailed.exit_code)
 
@@ -269,7 +269,7 @@ def warn(warnings: Iterable[str]) -> None:
     with contextlib.suppress(output.OutputClosed):  # the verdict, and its exit code, count all the same
         output.flush()  # on a terminal the document comes first
     for warning in warnings:
-        output.say(f"warning: {output.escape(warning)}")
+        output.warn(output.escape(warning))
 
 
 def _scope(values: dict[str, Any]) -> Scope:

@@ -126,7 +126,7 @@ def _pasted() -> str:
 def _write(page: Mapping[str, Any], form: output.Format) -> None:
     output.write_list(page["items"], form)
     if page["next"] is not None:
-        output.say(f"warning: there are more than {len(page['items'])}; the rest is not shown")
+        output.warn(f"there are more than {len(page['items'])}; the rest is not shown")
 
 
 def _offset(token: str | None) -> int:

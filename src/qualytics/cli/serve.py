@@ -47,7 +47,7 @@ def command(*, store: str | None, **given: Any) -> None:
         os.environ["QUALYTICS_STORE"] = store
     loaded = config.load()
     if loaded.settings.policy is not None and loaded.settings.policy.targets:
-        output.say(f"tests may also reach {', '.join(loaded.settings.policy.targets)}")
+        output.inform(f"tests may also reach {', '.join(loaded.settings.policy.targets)}")
     try:
         from qualytics.server import running
     except ModuleNotFoundError as exc:

@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import re
 import tracemalloc
 
 import pytest
@@ -16,7 +17,7 @@ from qualytics.settings import load
 from tests.support.terminals import stdout_of
 
 HOST = "warehouse-primary.eu-central-1.databases.example.com"
-BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
+BOLD, DIM, GREEN, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[0m"
 
 
 @pytest.fixture
@@ -56,13 +57,12 @@ def test_a_table_fits_its_terminal(run, stored, columns):
         header, *lines = out.splitlines()
         assert header.startswith(BOLD)
         assert header.endswith(PLAIN)
-        assert max(width(line) for line in (header[len(BOLD) : -len(PLAIN)], *lines)) <= columns
-        assert "\x1b" not in "".join(lines)
+        assert max(width(re.sub("\x1b\\[[0-9]*m", "", line)) for line in (header, *lines)) <= columns
 
 
 @pytest.mark.slow
 def test_a_narrow_table_keeps_ids_and_both_ends_of_what_is_long(run, stored):
-    _, _, out = stdout_of("connections", "list", "-f", "table", columns=60)
+    _, _, out = stdout_of("connections", "list", "-f", "table", "--color", "never", columns=60)
     assert out.splitlines()[1].split() == ["1", "prod", "postgresql", "warehouse-pr…le.com:5432", "app"]
 
 
@@ -74,6 +74,24 @@ def test_a_terminal_without_colour_gets_no_escape_and_columns_decides_its_width(
     _, _, out = stdout_of("connections", "list", "-f", "table", columns=200)
     assert "\x1b" not in out
     assert max(map(width, out.splitlines())) == 50
+
+
+def test_names_are_bold_what_is_not_said_is_dim_and_marks_have_the_colour_of_what_they_say(run, stored):
+    header, prod, wide, _ = run("connections", "list", "-f", "table", "--color", "always").out.splitlines()
+    assert header.startswith(f"{BOLD}ID  NAME  ")
+    assert prod.startswith(f"1   {BOLD}prod{PLAIN}          postgresql  ")
+    assert wide.startswith(f"2   {BOLD}日本語データ{PLAIN}  postgresql  ")
+    lines = run("connections", "get", "prod", "-f", "table", "--color", "always").out.splitlines()
+    assert f"{DIM}passphrase{PLAIN}" in lines
+    assert [line for line in lines if "\x1b" not in line and line.split()[0] == "username"]
+    words = ("connections", "test", "-t", "sqlite", "--uri", "/nowhere/x.db", "-f", "table", "--color", "always")
+    assert re.search(f"\nstages           {re.escape(RED)}✗{re.escape(PLAIN)} open [0-9.]+ ms\n", run(*words).out)
+    assert f"{GREEN}✓{PLAIN} python: " in run("doctor", "-f", "table", "--color", "always").out
+
+
+def test_a_mark_in_a_name_of_someone_has_no_colour(run, stored):
+    run("connections", "update", "prod", "--name", "✓ prod")
+    assert GREEN not in run("connections", "get", "--id", "1", "-f", "table", "--color", "always").out
 
 
 def test_in_a_pipe_nothing_is_cut_whatever_columns_says(run, stored):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.cli._formats import cells, columns
 from qualytics.cli._formats.rows import Rows
 from qualytics.cli._output import escape, in_batches
+from qualytics.cli._style import BOLD, DIM, GREEN, RED, has_color, painted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,37 +33,41 @@ class Table(Rows):
         chosen = self._columns(first)
         headers = [escape(column.name.upper()) for column in chosen]
         widths = [cells.width(header) for header in headers]
-        room = _room()
+        room, is_colored = _room(), has_color(sys.stdout)
+        colors = [BOLD if is_colored and column.name == "name" else "" for column in chosen]
         for number, batch in enumerate(itertools.chain([first], batches)):
             lines = [[cells.shown(column.take(document)) for column in chosen] for document in batch]
             widths = [max((wide, *map(cells.width, column))) for wide, *column in zip(widths, *lines, strict=True)]
             fitted = _fitted(widths, room)
-            header = [_bold(_line(headers, fitted))] if number == 0 else []
-            yield "".join(f"{line}\n" for line in (*header, *(_line(line, fitted) for line in lines)))
+            header = [_header(_line(headers, fitted), is_colored=is_colored)] if number == 0 else []
+            yield "".join(f"{line}\n" for line in (*header, *(_line(line, fitted, colors) for line in lines)))
 
     def one(self, document: Document) -> Iterator[str]:
         """Yield the lines of one document: its fields, and those of the objects in it, each with its value."""
         fields = list(self._labels(document))
-        label = max(cells.width(name) for name, _ in (_HEADER, *fields))
-        room = _room()
+        label = max(map(cells.width, (_HEADER[0], *(name for name, _, _ in fields))))
+        room, is_colored = _room(), has_color(sys.stdout)
         value = None if room is None else max(room - label - len(_GAP), _MIN_VALUE)
-        yield _bold(_line(_HEADER, [label, 0])) + "\n"
-        for name, text in fields:
+        yield _header(_line(_HEADER, [label, 0]), is_colored=is_colored) + "\n"
+        for name, text, is_ours in fields:
             for number, line in enumerate([text] if value is None else cells.wrapped(text, value)):
-                yield _line((name if number == 0 else "", line), [label, 0]) + "\n"
+                marked = _marked(line) if is_colored and is_ours and number == 0 else line
+                colors = [DIM if is_colored and not text else "", ""]
+                yield _line((name if number == 0 else "", marked), [label, 0], colors) + "\n"
 
     def _columns(self, first: Sequence[Document]) -> tuple[Column, ...]:
         own = self.view.columns | (self.view.more if self.name == "wide" else {})
         keys = dict.fromkeys(key for document in first for key in document)
         return self.columns or columns.of_table(own) or columns.of_keys(keys)
 
-    def _labels(self, document: Document) -> Iterator[tuple[str, str]]:
+    def _labels(self, document: Document) -> Iterator[tuple[str, str, bool]]:
+        """Yield the label and the text of each line, and whether the text is our own, which may begin with a mark."""
         if self.columns:
             document = {column.name: column.take(document) for column in self.columns}
         for key, value in document.items():
             lines = self.view.lines[key](document) if key in self.view.lines and not self.columns else None
             for name, text in _flat(key, value) if lines is None else _labelled(key, lines):
-                yield escape(name), escape(text)
+                yield escape(name), escape(text), lines is not None
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -87,9 +92,24 @@ def _summary(part: Document) -> str:
     return ", ".join(f"{key}: {cells.shown(value)}" for key, value in part.items() if value)
 
 
-def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
-    *head, last = (cells.cut(text, wide) if wide else text for text, wide in zip(texts, widths, strict=True))
-    return _GAP.join((*(cells.padded(text, wide) for text, wide in zip(head, widths, strict=False)), last)).rstrip()
+def _line(texts: Sequence[str], widths: Sequence[int], colors: Sequence[str] = ()) -> str:
+    shown = [cells.cut(text, wide) if wide else text for text, wide in zip(texts, widths, strict=True)]
+    *head, last = shown
+    columns = [*(cells.padded(text, wide) for text, wide in zip(head, widths, strict=False)), last]
+    for number, color in enumerate(colors):
+        if color:  # blanks are not painted: they are not cut off at the end of a line else
+            columns[number] = columns[number].replace(shown[number], painted(shown[number], color), 1)
+    return _GAP.join(columns).rstrip()
+
+
+def _header(line: str, *, is_colored: bool) -> str:
+    return painted(line, BOLD) if is_colored else line
+
+
+def _marked(text: str) -> str:
+    """Return a text with its mark in the colour of what it says."""
+    color = {"✓": GREEN, "✗": RED}.get(text[:1])
+    return text if color is None else painted(text[0], color) + text[1:]
 
 
 def _fitted(widths: Sequence[int], room: int | None) -> list[int]:
@@ -111,8 +131,3 @@ def _room() -> int | None:
     if wanted.isascii() and wanted.isdigit() and int(wanted) > 0:
         return int(wanted)
     return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-
-
-def _bold(text: str) -> str:
-    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return text if _room() is None or is_plain else f"\x1b[1m{text}\x1b[0m"
