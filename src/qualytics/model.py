@@ -92,7 +92,7 @@ class ListQuery(Struct):
     """Which records a list asks for, and in which order.
 
     `contains` is a part of the folded name, `name_key` the whole; `types` and `ids` select none when empty;
-    `sort` is id, name or type; `skip` and `limit` count records.
+    `sort` is id, name or type; `skip` and `limit` count records; `after_id` is the last one of the page before.
     """
 
     contains: str | None = None
@@ -106,6 +106,7 @@ class ListQuery(Struct):
     is_descending: bool = False
     skip: int = 0
     limit: int | None = None
+    after_id: int = 0
 
 
 class StageResult(Struct):

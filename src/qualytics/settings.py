@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TEST_TIMEOUT_S = 10.0
 TEST_TIMEOUT_MAX_S = 300.0
+# Tests at once of a run over many connections: by default, and at most.
+PARALLEL, MAX_PARALLEL = 32, 128
 # On a control plane: how long a test waits for its turn, and a client beyond that for the way there and back.
 TEST_WAIT_S = 60.0
 TEST_WAY_S = 5.0

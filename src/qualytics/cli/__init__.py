@@ -11,15 +11,13 @@ import click
 
 import qualytics
 from qualytics.cli import _output as output
-from qualytics.cli._call import Call
+from qualytics.cli._call import INTERRUPTED, Call
 from qualytics.cli._group import LazyGroup
 from qualytics.cli._kinds import UNSET_HINT
 from qualytics.errors import QualyticsError, TestFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_INTERRUPTED = 130
 
 root = LazyGroup(
     name="qualytics",
@@ -70,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:  # noqa: PLR0911 - one retur
     except output.OutputClosed:
         return 1
     except (KeyboardInterrupt, click.Abort):
-        return _INTERRUPTED
+        return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as exc:
         output.say(exc.ctx.get_help())
         return UsageError.exit_code

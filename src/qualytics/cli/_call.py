@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from qualytics.secret import Secret
     from qualytics.types import TestReport
 
+# The exit code after Ctrl-C.
+INTERRUPTED = 130
+
 
 class Call(Struct, frozen=False):
     """One run of the program: its secrets, what was `given` beside them; `began` is on the monotonic clock."""

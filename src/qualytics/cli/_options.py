@@ -13,7 +13,9 @@ from qualytics.cli._output import FORMATS, WHOLE, Format
 from qualytics.cli._records import RecordArgument
 from qualytics.cli._values import STDIN_FIELDS
 from qualytics.client import default_format
+from qualytics.errors import UsageError
 from qualytics.fields import BY_NAME, CREATE, FIELDS, INLINE, PARAMETER_OPTIONS, TEST, UPDATE, Field
+from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -122,7 +124,8 @@ def _format(name: str, columns: str | None, expression: str | None) -> Format:
         return Format(name)
     from qualytics.cli import _formats
 
-    return _formats.choose(_words(ctx), name, columns, expression, is_given=is_given)
+    words = _words(ctx) + " --all" * bool(ctx.params.get("is_all"))
+    return _formats.choose(words, name, columns, expression, is_given=is_given)
 
 
 def _words(ctx: click.Context) -> str:
@@ -184,6 +187,47 @@ def _argument(argument: click.Argument) -> Command:
 def timeout_option() -> Command:
     """Return the --timeout option."""
     return click.option("--timeout", "timeout_s", type=Seconds(), help="Seconds for the whole test.  [default: 10]")
+
+
+class RunOptions(Struct):
+    """How many connections are tested together, and what becomes of the results."""
+
+    parallel: int | None
+    fail_on: str | None
+    retry: bool
+    junit: str | None
+    is_github: bool
+
+
+def run_options() -> Callable[[Command], Command]:
+    """Return a decorator that adds --all and what goes with it; a command gets them as `run`, None without --all."""
+    added = (
+        click.option("--all", "is_all", is_flag=True, help="Test all connections, or those of --type and --name."),
+        click.option("--parallel", type=Whole(1), help="With --all: tests at once.  [default: 32]"),
+        click.option("--fail-on", type=Text(), metavar="CLASSES", help="With --all: only these classes, as auth,dns."),
+        click.option(
+            "--retry-transient", "retry", is_flag=True, help="With --all: retry what may pass a moment later."
+        ),
+        click.option("--junit", type=Text(), metavar="FILE", help="With --all: write a JUnit report to a file."),
+        click.option("--github", "is_github", is_flag=True, help="With --all: annotate a run of GitHub Actions."),
+    )
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def chosen(*args: Any, is_all: bool, **values: Any) -> Any:
+            taken = {name: values.pop(name) for name in ("parallel", "fail_on", "retry", "junit", "is_github")}
+            given = [name for name, value in taken.items() if value not in {None, False}]
+            if given and not is_all:
+                option = _RUN_NAMES.get(given[0], f"--{given[0].replace('_', '-')}")
+                raise UsageError(f"{option} is for --all", f"add --all, or leave out {option}")
+            return command(*args, run=RunOptions(**taken) if is_all else None, **values)
+
+        return all_of(*added)(chosen)
+
+    return decorate
+
+
+_RUN_NAMES = {"retry": "--retry-transient", "is_github": "--github"}
 
 
 def place_options() -> Callable[[Command], Command]:

@@ -71,7 +71,7 @@ class _Stages:
                 self._spinner = _Spinner(self._running)
         elif event.ok:
             self._stage = None
-            self._say(f"{_mark(ok=True)} {output.escape(event.stage)} {event.ms} ms")
+            self._say(f"{mark(ok=True)} {output.escape(event.stage)} {event.ms} ms")
 
     def _running(self) -> str | None:
         """Return what runs, once it has run for long enough to be seen."""
@@ -87,7 +87,7 @@ class _Stages:
     def finish(self, report: Mapping[str, Any]) -> None:
         """Show the stage that failed, with the class of its failure."""
         if self.on_stage is not None and not report["connected"]:
-            self._say(f"{_mark(ok=False)} {output.escape(str(report['stage']))} {output.escape(str(report['class']))}")
+            self._say(f"{mark(ok=False)} {output.escape(str(report['stage']))} {output.escape(str(report['class']))}")
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -104,7 +104,8 @@ class _Stages:
             output.say(f"stopped {output.escape(self._what)}{where}; nothing was changed")
 
 
-def _mark(*, ok: bool) -> str:
+def mark(*, ok: bool) -> str:
+    """Return the sign of what passed or failed, in colour where that is wanted."""
     sign, word, color = ("✓", "ok", GREEN) if ok else ("✗", "failed", RED)
     text = sign if _can_show(sign) else word
     return painted(text, color) if has_color(sys.stderr) else text

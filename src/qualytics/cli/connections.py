@@ -181,11 +181,13 @@ def delete(*, record: int | str, yes: bool, dry_run: bool, form: output.Format) 
     "connections test --id 1 --password '${NEW_PASSWORD}'",
     "connections test prod --database sales --timeout 30",
     "connections test --type sqlite --uri ./sales.sqlite",
+    "connections test --all --format jsonl",
 )
 @options.record_options("Connection", "test", name="record_name", is_needed=False)
 @options.field_options(TEST)
 @options.timeout_option()
 @options.place_options()
+@options.run_options()
 @options.common_options()
 @click.pass_context
 def test(
@@ -194,13 +196,20 @@ def test(
     *,
     record: int | str | None,
     timeout_s: float | None,
+    run: options.RunOptions | None,
     form: output.Format,
     **values: Any,
 ) -> None:
     """Test connectivity with saved or overridden credentials, which are not stored.
 
-    With --type instead of --id or --name: test settings that are not stored.
+    With --type instead of --id or --name: test settings that are not stored. With --all: test all connections, many
+    at once; --type and --name choose among them as in a list.
     """
+    if run is not None:
+        from qualytics.cli import _runs
+
+        _runs.run_all(ctx, record, values, timeout_s, run, form)
+        return
     if record is not None and values["type"] is not None:
         raise UsageError("--type is for settings that are not stored", "leave out --type, or the name and --id")
     if record is None and values["type"] is None:

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from qualytics.client.http.client import HttpClient
     from qualytics.client.local import LocalClient
     from qualytics.secret import Secret
+    from qualytics.service.connections.runs import Run as LocalRun
     from qualytics.settings import Settings
     from qualytics.types import Verdict
 
     Client: TypeAlias = LocalClient | HttpClient
+    Run: TypeAlias = LocalRun
 
 __all__ = [
     "backend",
@@ -25,6 +27,7 @@ __all__ = [
     "known_names",
     "new_key",
     "of",
+    "parse_classes",
     "parse_types",
     "preview",
     "preview_datastore",
@@ -93,6 +96,28 @@ def parse_types(text: str) -> tuple[str, ...]:
     from qualytics import connectors
 
     return connectors.parse_types(text)
+
+
+def parse_classes(text: str) -> tuple[str, ...]:
+    """Return the classes of failed tests that a comma list names.
+
+    Raises:
+        UsageError: there is no such class.
+
+    """
+    from qualytics.connectors.contract import CLASSES
+    from qualytics.errors import UsageError
+    from qualytics.text import nearest
+
+    names = tuple(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
+    for name in names:
+        if name not in CLASSES:
+            near = nearest(name, CLASSES)
+            hint = f"did you mean {near}?" if near else f"there are {', '.join(CLASSES)}"
+            raise UsageError(f"there is no class {name!r} of failed tests", hint)
+    if not names:
+        raise UsageError("--fail-on names no class", f"there are {', '.join(CLASSES)}")
+    return names
 
 
 def type_document(name: str | None = None) -> Any:

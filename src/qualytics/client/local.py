@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qualytics.service.accounts.tokens import Tokens
     from qualytics.service.accounts.users import Users
     from qualytics.service.audit import Audit
+    from qualytics.service.connections.runs import Runs
     from qualytics.settings import Settings
 
 
@@ -88,6 +89,13 @@ class LocalClient:
         """Return where the store is that this client works on; a control plane's is its own affair."""
         settings = self._context.settings  # which need no store, where that may not be made yet
         return str(settings.store_path) if settings.store_url is None else self._context.store.name
+
+    @property
+    def runs(self) -> Runs:
+        """Return the tests of many connections."""
+        from qualytics.service.connections.runs import Runs
+
+        return Runs(self._context)
 
     @property
     def default_ssl_mode(self) -> str | None:

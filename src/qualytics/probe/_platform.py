@@ -24,6 +24,7 @@ _MEMORY_BYTES = 1 << 30
 _ADDRESS_BYTES = 8 << 30  # some drivers (DuckDB, Go) reserve gigabytes that they never touch
 _FILE_BYTES = 64 << 20
 _OPEN_FILES = 256
+_MANY_DESCRIPTORS = 1 << 15
 
 
 def harden() -> None:
@@ -40,6 +41,13 @@ def confine(cpu_s: int) -> None:
     _limit(resource.RLIMIT_DATA, _MEMORY_BYTES)  # on Linux all private writable memory
     with contextlib.suppress(ValueError, OSError):  # macOS has the name but not the limit
         _limit(resource.RLIMIT_AS, _ADDRESS_BYTES)
+
+
+def raise_descriptor_limit() -> int:
+    """Let this process have as many descriptors as it may, and return how many; a test holds eight or so."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most if most != resource.RLIM_INFINITY else _MANY_DESCRIPTORS
 
 
 def prefer_oom_kill() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import resource
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported there, though not for export
 
-from qualytics.probe._platform import die_with, harden
+from qualytics.probe._platform import die_with, harden, raise_descriptor_limit
 from qualytics.server import listening
 from qualytics.server.config import SHARED
 from qualytics.store import open_pool
@@ -60,7 +59,7 @@ def _serve(config: Config, say: Callable[[str], None], listener: socket.socket) 
             store.key()
     finally:
         pool.close()
-    most = _raise_descriptors()
+    most = raise_descriptor_limit()
     say(f"serving http://{config.listen}{config.path} with {config.workers} worker{'s' * (config.workers > 1)}")
     host, port = config.address
     server = _Server(
@@ -105,10 +104,3 @@ def _application(parent: int) -> Any:
     from qualytics.server.app import from_environment
 
     return from_environment()
-
-
-def _raise_descriptors() -> int:
-    # Each test holds a few descriptors, each client one; the usual soft limit of 1,024 is soon reached.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most if most != resource.RLIM_INFINITY else 2 * _MAX_BACKLOG

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qualytics.cli._formats import columns as named
-from qualytics.cli._formats.views import VIEWS, View
+from qualytics.cli._formats.views import OF_MANY, VIEWS, View
 from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def choose(command: str, name: str, columns: str | None, expression: str | None,
     """
     if expression is not None:
         return _query(name if is_given else "json", columns, expression)
-    view = VIEWS.get(command, View())
+    view = OF_MANY.get(command) or VIEWS.get(command, View())
     from qualytics.cli._formats.rows import Csv, JsonLines, Picked
 
     chosen = named.parse(columns, view, is_table=name in {"table", "wide"}) if columns is not None else ()

@@ -108,6 +108,13 @@ _REPORT = View(
     {"tls": ("version", "cipher", "verified", "not_after"), "stages": ("name", "ok", "ms")},
     lines={"stages": _stages, "tls": _tls},
 )
+_RESULT = View(
+    ("id", "name", "type", *_REPORT.keys),
+    _REPORT.parts,
+    _named("id", "name", "type", result=lambda result: result["class"] or "passed", stage="stage", ms="duration_ms")
+    | _named("message"),
+    _named("address", "code", "hint", product=_product),
+)
 _TYPE = View(
     (
         *("type", "title", "connection_type", "aliases", "default_port", "driver", "fields", "parameters"),
@@ -202,3 +209,5 @@ VIEWS: dict[str, View] = {
     ),
     "doctor": _DOCTOR,
 }
+# Of commands that do with many records what they do with one, by their words and the option.
+OF_MANY: dict[str, View] = {"connections test --all": _RESULT}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from qualytics.client.http.api import Api
 from qualytics.client.http.connections import HttpConnections
 from qualytics.client.http.datastores import HttpDatastores, HttpDiscovery
-from qualytics.errors import NotAllowed
+from qualytics.errors import NotAllowed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,16 @@ class HttpClient:
         from qualytics.client.http.accounts import HttpAudit
 
         return HttpAudit(self._api)
+
+    @property
+    def runs(self) -> NoReturn:
+        """Refuse: a control plane has no tests of many connections yet.
+
+        Raises:
+            UsageError: always.
+
+        """
+        raise UsageError("a control plane cannot test all connections at once", "test them one by one, by name")
 
     @property
     def upkeep(self) -> NoReturn:

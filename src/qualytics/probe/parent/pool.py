@@ -32,7 +32,7 @@ _SHARE = 8
 class Pool:
     """Runs tests for many threads; to be closed, or used as a context manager."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a pool is bounded by
         self,
         size: int,
         queue_size: int,
@@ -41,13 +41,14 @@ class Pool:
         wait_s: float = TEST_WAIT_S,
         max_zygotes: int = MAX_ZYGOTES,
         memory_bytes: int = sys.maxsize,
+        is_shared: bool = True,
     ) -> None:
         """Allow `size` children at once and `queue_size` waiting tests; start nothing yet.
 
-        `memory_bytes` is what all children together may hold.
+        `memory_bytes` is what all children together may hold; where `is_shared`, one owner never has them all.
         """
-        per_owner = size - max(1, size // _SHARE) if size > 1 else 1
-        self._queue = FairQueue(size, queue_size, per_owner)
+        self.per_owner = size - max(1, size // _SHARE) if is_shared and size > 1 else size
+        self._queue = FairQueue(size, queue_size, self.per_owner)
         self._zygotes = Zygotes(niceness, max_zygotes)
         self._wait_s = wait_s
         self._budget = Budget(memory_bytes)

@@ -73,6 +73,8 @@ def named_filters(alias: str, wanted: ListQuery) -> Filters:
         filters.add(f"{alias}.name_key = ?", wanted.name_key)
     if wanted.ids:
         filters.add(f"{alias}.id IN ({marks(wanted.ids)})", *map(bounded, wanted.ids))
+    if wanted.after_id:
+        filters.add(f"{alias}.id > ?", wanted.after_id)
     return filters
 
 

@@ -1,0 +1,254 @@
+"""Tests of many connections: so many at once, each in a thread that waits for its child; results as they end."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import queue
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self
+
+from qualytics.connectors import get
+from qualytics.errors import InvalidInput, NotFound, Problem
+from qualytics.model import Failure, ListQuery, TestReport
+from qualytics.probe import Plan
+from qualytics.probe._platform import raise_descriptor_limit
+from qualytics.probe.parent.cancellation import Cancellation
+from qualytics.probe.parent.pool import Pool
+from qualytics.service import validate
+from qualytics.service.connections.schedule import Entry, Schedule
+from qualytics.service.connections.tests import checked_timeout, report_document
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.context import Context
+from qualytics.service.rights import TEST
+from qualytics.settings import MAX_PARALLEL, PARALLEL
+from qualytics.store import open_pool
+from qualytics.structs import Struct, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from qualytics.model import Connection
+
+_PAGE = 500
+# Candidates that are known at once, so that servers and engines can take turns; more are read as these begin.
+_WINDOW = 4_000
+
+
+class Candidate(Struct):
+    """A connection that is to be tested."""
+
+    id: int
+    name: str
+    type: str
+
+    def result(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Return a report as one of many, with what says whose it is first."""
+        return {"id": self.id, "name": self.name, "type": self.type, **report}
+
+
+class Running(Struct):
+    """A test that runs, as a display shows it; `began` is on the monotonic clock."""
+
+    name: str
+    type: str
+    began: float
+
+
+class Run:
+    """One run over many connections; iterate once for the results, in the order in which the tests end.
+
+    `total` is how many connections there were when it began. Leaving it early ends every test.
+    """
+
+    def __init__(
+        self,
+        entries: Iterator[Entry[Candidate]],
+        total: int,
+        test: Callable[[Candidate], dict[str, Any]],
+        *,
+        parallel: int,
+        retry: bool,
+        stop: Callable[[], None],
+    ) -> None:
+        """Prepare a run; `test` is called in threads, and `stop` ends whatever it began."""
+        self.total = total
+        self._entries, self._test, self._stop = entries, test, stop
+        self._parallel, self._retry = parallel, retry
+        self._schedule: Schedule[Candidate] = Schedule()
+        self._ended: queue.SimpleQueue[tuple[Entry[Candidate], dict[str, Any] | Exception]] = queue.SimpleQueue()
+        self._began: dict[int, Running] = {}  # by id
+        self._first: dict[int, dict[str, Any]] = {}  # what is tried once more
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Run the tests and yield their results."""
+        with ThreadPoolExecutor(self._parallel, thread_name_prefix="test") as threads:
+            try:
+                while self._begin(threads):
+                    yield from self._end(*self._ended.get())
+            finally:
+                self._stop()
+
+    def _begin(self, threads: ThreadPoolExecutor) -> bool:
+        """Have as many tests run as may; say whether any does."""
+        for entry in itertools.islice(self._entries, _WINDOW - self._schedule.waiting):
+            self._schedule.add(entry)
+        while self._schedule.running < self._parallel and (begun := self._schedule.begin()) is not None:
+            candidate = begun.item
+            self._began[candidate.id] = Running(candidate.name, candidate.type, time.monotonic())
+            threads.submit(self._work, begun)
+        return self._schedule.running > 0
+
+    def _work(self, entry: Entry[Candidate]) -> None:
+        try:
+            outcome: dict[str, Any] | Exception = self._test(entry.item)
+        except Exception as exc:  # noqa: BLE001 - raised again where the results are taken
+            outcome = exc
+        self._ended.put((entry, outcome))
+
+    def _end(self, entry: Entry[Candidate], outcome: dict[str, Any] | Exception) -> Iterator[dict[str, Any]]:
+        candidate = entry.item
+        self._schedule.end(entry)
+        del self._began[candidate.id]
+        if isinstance(outcome, NotFound):  # deleted since it was listed
+            return
+        if isinstance(outcome, InvalidInput):
+            outcome = _untestable(candidate, outcome.problems)
+        if isinstance(outcome, Exception):
+            raise outcome
+        first = self._first.pop(candidate.id, None)
+        if first is None and self._retry and outcome["retryable"]:
+            self._first[candidate.id] = outcome
+            self._schedule.add(entry)
+            return
+        yield candidate.result(_second(first, outcome) if first else outcome)
+
+    def running(self) -> list[Running]:
+        """Return the tests that run, the one that began first first."""
+        return list(self._began.copy().values())
+
+    def untested(self) -> Iterator[str]:
+        """Yield the names of connections that have no result, once the run was left."""
+        yield from (running.name for running in self.running())
+        yield from (candidate.name for candidate in self._schedule.left())
+        yield from (entry.item.name for entry in self._entries)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """End what still runs."""
+        self._stop()
+
+
+class Runs:
+    """Runs in this process, with children of their own, which end with them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def start(
+        self,
+        name: str | None = None,
+        types: Sequence[str] = (),
+        *,
+        parallel: int | None = None,
+        timeout_s: float | None = None,
+        retry: bool = False,
+    ) -> Run:
+        """Return a run over all connections, or those that a list with these filters has; iterate for its results.
+
+        `parallel` is how many tests run at once, `timeout_s` the time limit of each, which counts from when its
+        driver is loaded; with `retry` what may pass a moment later is tested once more.
+
+        Raises:
+            InvalidInput: a number is out of range.
+
+        """
+        wanted = ListQuery(contains=name, types=tuple(types))
+        return _start(self._context, wanted, checked_parallel(parallel), checked_timeout(timeout_s), retry=retry)
+
+
+def _start(context: Context, wanted: ListQuery, parallel: int, timeout_s: float, *, retry: bool) -> Run:
+    entries, total = candidates(context, wanted)
+    raise_descriptor_limit()
+    stores = open_pool(context.settings)
+    children = Pool(parallel, parallel, is_shared=False)
+    cancellation = Cancellation()
+
+    def test(candidate: Candidate) -> dict[str, Any]:
+        with Context(context.settings, actor=context.actor, lease=stores.lease) as own:
+            own.run_test = lambda plan: children.run(plan, "", cancellation=cancellation)
+            return {**Connections(own).test(candidate.id, timeout_s=timeout_s)}
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(stores.close)
+        stack.callback(children.close)
+        stack.callback(cancellation.cancel)
+        return Run(entries, total, test, parallel=parallel, retry=retry, stop=stack.pop_all().close)
+
+
+def candidates(context: Context, wanted: ListQuery) -> tuple[Iterator[Entry[Candidate]], int]:
+    """Return the connections that a list asks for, to be tested, and how many there are.
+
+    They are read a page at a time, and the store is given back between the pages.
+
+    Raises:
+        NotAllowed: whoever asks may not test.
+
+    """
+    context.require(TEST)
+    wanted = validate.folded(wanted)
+    total = context.store.connections.count(wanted)
+    context.release()
+    return _entries(context, wanted), total
+
+
+def _entries(context: Context, wanted: ListQuery) -> Iterator[Entry[Candidate]]:
+    last = 0
+    while True:
+        page = list(context.store.connections.select(replace(wanted, sort="id", after_id=last, limit=_PAGE)))
+        context.release()
+        yield from map(_entry, page)
+        if len(page) < _PAGE:
+            return
+        last = page[-1].id
+
+
+def _entry(connection: Connection) -> Entry[Candidate]:
+    server = Plan(connection.type, connection.values, {}, 0.0).where().casefold()
+    return Entry(Candidate(connection.id, connection.name, connection.type), connection.type, server)
+
+
+def checked_parallel(parallel: int | None) -> int:
+    """Return how many tests run at once, the default when no number is given.
+
+    Raises:
+        InvalidInput: it is out of range.
+
+    """
+    if parallel is None:
+        return PARALLEL
+    if not 1 <= parallel <= MAX_PARALLEL:
+        message = f"parallel must be from 1 to {MAX_PARALLEL}"
+        raise InvalidInput([Problem("parallel", message, f"as in --parallel {PARALLEL}, which is the default")])
+    return parallel
+
+
+def _untestable(candidate: Candidate, problems: Sequence[Problem]) -> dict[str, Any]:
+    # Stored before a rule was known that its values break: the others are tested all the same.
+    problem = problems[0]
+    hint = problem.hint or f"qualytics connections get --id {candidate.id} shows the values"
+    failure = Failure(
+        get(candidate.type).stages[0], "config", retryable=False, message=problem.message, hint=hint, detail=None
+    )
+    return {**report_document(TestReport(failure, (), 0.0, problem.message))}
+
+
+def _second(first: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
+    if not report["connected"]:
+        return report
+    warning = f"passed at the second try; the first failed at {first['stage']} ({first['class']})"
+    return {**report, "warnings": [*report["warnings"], warning]}
