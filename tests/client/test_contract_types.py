@@ -82,6 +82,7 @@ def use_every_verb(call, folder):
     call("connections", "test_unsaved", postgresql, timeout_s=5)
     assert call("discovery", "schemas", "files")["items"]
     assert call("discovery", "tables", "files", qualytics.Listing("tables", limit=1))["next"] == "1"
+    call("connections", "copy", "prod", "copied", {"port": 3})
     call("datastores", "delete", "d")
     call("connections", "delete", "prod", dry_run=True)
 

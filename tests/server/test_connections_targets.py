@@ -53,6 +53,7 @@ def test_a_manager_needs_the_secret_again_for_a_new_target(manager, stored, chan
         manager("PUT", address, {"name": stored["name"], "type": "postgresql", **change}),
         manager("PUT", address, {"name": stored["name"], "type": "postgresql", "password": "********", **change}),
         manager("POST", f"{address}/test", change),
+        manager("POST", f"{address}/copy", {"name": "elsewhere", **change}),
     ):
         if change.get("parameters", {}).get("ssl_root_cert") and answer.status == 422:
             continue  # it is no certificate, which is said first
@@ -249,3 +250,28 @@ def test_a_stored_secret_keeps_its_protection_and_its_meaning(manager, admin, ma
         assert (answer.status, answer.json["code"]) == NEEDED, answer
     assert admin("PATCH", f"{address}?dry_run=true", {"parameters": change}).status == 200
     assert manager("PATCH", f"{address}?dry_run=true", {"parameters": change, "password": "new"}).status == 200
+
+
+def test_a_manager_copies_a_secret_without_seeing_it_and_a_member_copies_none(person, manager, admin, stored, fresh):
+    name = fresh()
+    made = manager("POST", f"/connections/{stored['id']}/copy", {"name": name})
+    assert (made.status, made.json["name"], made.json["password"]) == (200, name, "********")
+    assert made.headers["etag"] == '"1"'
+    entry = admin("GET", "/audit?size=1").json["items"][0]
+    assert (entry["action"], entry["object_id"], entry["object_name"]) == ("connection.copy", made.json["id"], name)
+    assert entry["detail"]["source"] == stored["id"]
+    user, member, _ = person()
+    refused = member("POST", f"/connections/{stored['id']}/copy", {"name": fresh()})
+    assert (refused.status, refused.json["code"]) == (403, "not-allowed")
+    entry = admin("GET", "/audit?size=1").json["items"][0]
+    assert (entry["action"], entry["actor"], entry["outcome"]) == ("connection.copy", user["name"], "not-allowed")
+    assert entry["object_id"] == stored["id"]
+
+
+def test_a_copy_is_asked_for_by_name_too_and_needs_a_new_one(manager, stored, fresh):
+    name = fresh()
+    made = manager("POST", f"/connections/by-name/copy?name={stored['name']}", {"name": name, "max_parallelization": 3})
+    assert (made.json["name"], made.json["max_parallelization"]) == (name, 3)
+    assert manager("POST", f"/connections/{stored['id']}/copy", {}).json["errors"][0]["loc"] == ["body", "name"]
+    taken = manager("POST", f"/connections/{stored['id']}/copy", {"name": name.upper()})
+    assert (taken.status, taken.json["code"]) == (409, "name-taken")

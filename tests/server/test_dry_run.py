@@ -33,6 +33,7 @@ def changes(made, admin, fresh, listener):
     return [
         ("PUT", f"/connections/{connection['id']}", named, {"name": named["name"], "username": "new"}),
         ("PATCH", f"/connections/{connection['id']}", {"password": None}, {"password": None}),
+        ("POST", f"/connections/{connection['id']}/copy", {"name": "copy"}, {"name": "copy", "password": "********"}),
         ("DELETE", f"/connections/{connection['id']}", None, deleted | {"name": connection["name"]}),
         ("PUT", f"/datastores/{datastore['id']}", {"schema": "other"}, {"schema": "other"}),
         ("PATCH", f"/datastores/{datastore['id']}", {"description": "x"}, {"description": "x"}),

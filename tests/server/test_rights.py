@@ -71,6 +71,7 @@ def body_of(shape, found):
         "ConnectionCreate": INLINE | {"name": name},
         "ConnectionPut": {"name": name, "type": "postgresql"},
         "ConnectionPatch": {"username": "other"},
+        "ConnectionCopy": {"name": name},
         "DatastoreCreate": {"name": name, "connection_id": used["id"], "database": "d", "schema": "s"},
         "DatastorePut": {"name": name},
         "DatastorePatch": {"name": name},

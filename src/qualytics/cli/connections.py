@@ -128,6 +128,30 @@ def get(*, record: int | str, form: output.Format) -> None:
         output.write_document(client.connections.get(record), form)
 
 
+@group.command()
+@options.examples(
+    "connections copy prod --name 'prod for finance'",
+    "connections copy prod --name staging --host staging.example.com --password '${STAGING_PASSWORD}'",
+    "connections copy --id 1 --name staging --dry-run",
+)
+@options.record_options("Connection", "copy", name=None)
+@options.field_options(UPDATE)
+@click.option("--dry-run", is_flag=True, help="Print the copy as it would become; store nothing.")
+@options.common_options()
+@click.pass_context
+def copy(ctx: click.Context, /, *, record: int | str, dry_run: bool, form: output.Format, **values: Any) -> None:
+    """Store a copy of a connection under the name of --name, with its secrets and the fields that are given.
+
+    Nobody sees the secrets. Its datastores stay with the connection that is copied.
+    """
+    changes = collect(ctx, values)
+    if "name" not in changes:
+        raise UsageError("--name is missing", "give the name of the copy, as in --name staging")
+    with connect() as client:
+        output.write_document(client.connections.copy(record, changes["name"], changes, dry_run=dry_run), form)
+        warn(client.connections.warnings)
+
+
 @group.command("list")
 @options.examples(
     "connections list",

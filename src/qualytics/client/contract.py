@@ -46,6 +46,11 @@ class Connections(Protocol):
         `version` is the one that it must still have, `version_of` a document; a dry run stores and tests nothing.
         """
 
+    def copy(
+        self, record: int | str, name: str, changes: types.ConnectionChanges | None = None, *, dry_run: bool = False
+    ) -> types.Connection:
+        """Store a copy of a connection under another name, with its secrets and with `changes`, and return it."""
+
     def get(self, record: int | str) -> types.Connection:
         """Return a connection, with the datastores that use it."""
 

@@ -142,6 +142,22 @@ async def _changed(request: AnyRequest, verb: Callable[..., Mapping[str, Any]], 
     return await answer(request, work, is_test=how["test"])
 
 
+@post(
+    "/connections/{connection_id:int}/copy",
+    sync_to_thread=True,
+    status_code=200,
+    opt={"body": "ConnectionCopy", "reply": "Connection", "right": WRITE},
+)
+def copy_connection(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
+    """Store a copy under another name, with its secrets, and with the changes of the body as of a JSON merge patch."""
+    record, given = record_of(request), bodies.fields(request, body)
+    bodies.require(given, "name")
+    with opened(request) as context:
+        service = Connections(context)
+        document = service.copy(record, given["name"], given, dry_run=dry_run)
+        return bodies.reply(document, warnings=service.warnings)
+
+
 @delete(
     "/connections/{connection_id:int}",
     sync_to_thread=True,
@@ -216,6 +232,6 @@ async def explain_message(request: AnyRequest, body: bytes) -> Reply:
 ROUTES: list[Callable[..., Any]] = with_names(
     [
         *(list_connections, create_connection, get_connection, put_connection, patch_connection),
-        *(delete_connection, get_history, try_unsaved, try_connection, explain_message),
+        *(copy_connection, delete_connection, get_history, try_unsaved, try_connection, explain_message),
     ]
 )

@@ -39,6 +39,7 @@ def components() -> dict[str, Schema]:
         "ConnectionCreate": _closed({field.name: _field(field) for field in FIELDS} | _MANAGER, "type"),
         "ConnectionPut": _closed(_changes() | _read_only(), "name", "type"),
         "ConnectionPatch": _closed(_changes() | _read_only()),
+        "ConnectionCopy": _closed(_changes() | _read_only(), "name"),
         "ConnectionStubs": _list(
             _closed(dict.fromkeys(("created", "name", "connection_type", "type"), _TEXT) | {"id": ID})
         ),

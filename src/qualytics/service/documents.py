@@ -69,7 +69,7 @@ def datastore_document(datastore: Datastore) -> types.Datastore:
     return cast("types.Datastore", Document.of(keys, datastore.version))
 
 
-def at_version(document: T, version: int) -> T:
+def at_version(document: T, version: int | None) -> T:
     """Return a document as that of another version of its record."""
     return cast("T", Document.of(dict(cast("dict[str, Any]", document)), version))
 

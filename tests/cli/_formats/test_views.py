@@ -22,6 +22,7 @@ LIFE = [
     ("connections create", "-t", "snowflake", "--host", "acme", "--parameters", '{"role": "R"}', "--password", "x"),
     ("connections create", "-t", "sqlite", "--uri", "{path}", "--dry-run"),
     ("connections update", "--id", "1", "--max-parallelization", "4"),
+    ("connections copy", "--id", "1", "--name", "copy", "--dry-run"),
     ("connections list",),
     ("connections test", "--id", "1"),
     ("connections test", "-t", "sqlite", "--uri", "{path}.none"),

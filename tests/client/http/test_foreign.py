@@ -13,8 +13,9 @@ REFUSED = reply(405, {"detail": "Method Not Allowed"})
 # What such servers cannot do: a test or a dry run of a change, and clearing a secret.
 BEYOND = re.compile(r"(update|create).* --test|update .*--dry-run|--unset password|update .*--password ''")
 
-# Of what the published API knows nothing: listings, and what a test looks at beside the login.
+# Of what the published API knows nothing: copies, listings, and what a test looks at beside the login.
 UNKNOWN = {
+    "copies",
     "what a connection can see",
     "a database and a schema that a test looks at",
     "a listing, and a test, that fail with words of the driver",
@@ -85,6 +86,8 @@ def test_an_update_of_a_datastore_is_a_put_of_all_it_has(run):
     [
         ("connections update --id 7 --host x --dry-run", 4, "has no dry run"),
         ("connections update --id 7 --host x --test", 4, "has no test before a change"),
+        ("connections copy --id 7 --name x", 4, "has no copies of connections"),
+        ("connections copy a --name x", 4, "has no copies of connections"),
         (f"{PG} --test", 4, "has no test before a change"),
         ("connections delete --id 7 --dry-run", 5, "is used by 1 datastore"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from qualytics.errors import InvalidInput, NotFound, VersionChanged
@@ -82,3 +84,44 @@ def test_every_problem_has_a_hint():
         with pytest.raises(InvalidInput) as caught:
             draft(given_)
         assert all(problem.hint or problem.code == "unknown-field" for problem in caught.value.problems)
+
+
+def test_a_copy_has_secrets_of_its_own_and_logs_in_where_its_source_did(client, postgres_server, root_file):
+    given = {"host": postgres_server.host, "port": postgres_server.port, "username": postgres_server.user}
+    source = client.connections.create(
+        {
+            **given,
+            "type": "postgresql",
+            "name": "source",
+            "password": postgres_server.password,
+            "parameters": {"ssl_root_cert_file": str(root_file)},
+        }
+    )
+    copied = client.connections.copy("source", "copy")
+    assert copied == source | {"id": copied["id"], "name": "copy", "created": copied["created"]}
+    client.connections.update("source", {"password": "not it"})
+    assert client.connections.test("copy")["connected"] is True
+    client.connections.delete("source")
+    assert client.connections.test("copy")["connected"] is True
+    other = client.connections.copy("copy", "other", {"password": "not it"})
+    assert client.connections.test(other["id"])["class"] == "auth"
+
+
+def test_a_copy_has_no_datastores_and_nothing_that_a_test_detected(client, tmp_path):
+    path = tmp_path / "a.db"
+    sqlite3.connect(path).close()
+    client.connections.create({"type": "sqlite", "name": "a", "uri": str(path)}, test=True)
+    client.datastores.create({"name": "d", "connection_id": 1})
+    source, copied = client.connections.get("a"), client.connections.copy("a", "b")
+    assert (source["datastores"], source["product_name"]) != ([], None)
+    assert (copied["datastores"], copied["product_name"], copied["uri"]) == ([], None, str(path))
+
+
+def test_a_copy_keeps_the_rules_of_a_change(client):
+    client.connections.create({**PG, "name": "a", "password": "p"})
+    assert problems_of(client.connections.copy, "a", None) == [("name", "missing-value")]
+    assert problems_of(client.connections.copy, "a", "b", {"port": 0}) == [("port", "invalid-value")]
+    assert problems_of(client.connections.copy, "a", "b", {"type": "mysql"}) == [("type", "invalid-value")]
+    assert client.connections.copy("a", "b", {"password": None})["password"] is None
+    assert client.connections.copy("a", "c", {"password": MASK, "id": 7})["password"] == MASK
+    assert [one["name"] for one in client.connections.list()] == ["a", "b", "c"]

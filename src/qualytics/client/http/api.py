@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qualytics.client.http import replies
 from qualytics.client.http.foreign import ApiTransport
-from qualytics.client.http.paths import Query, with_query
+from qualytics.client.http.paths import COPY, Query, with_query
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, Unreachable
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
@@ -38,7 +38,7 @@ T = TypeVar("T")
 _LEVEL_OF_NAMES = 2
 # What changes, makes or drops a name.
 _CHANGES = ("PUT", "PATCH", "DELETE")
-_COLLECTIONS = ("/connections", "/datastores", "/users")
+_MADE_BY_POST = ("/connections", "/datastores", "/users", COPY)
 
 
 class Api:
@@ -94,7 +94,7 @@ class Api:
 
             is_record = any(part.isdigit() or part == BY_NAME for part in path.partition("?")[0].split("/"))
             problems.raise_for(reply, self.url, self._masking(body), is_record=is_record)
-        if method in _CHANGES or (method == "POST" and path in _COLLECTIONS):
+        if method in _CHANGES or (method == "POST" and path.partition("?")[0].endswith(_MADE_BY_POST)):
             from qualytics.client import names_file
 
             names_file.forget()

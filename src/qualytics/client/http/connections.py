@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
 from qualytics.client.http.api import Api, test_wait
-from qualytics.client.http.paths import Query, is_too_long, path_of
+from qualytics.client.http.paths import COPY, Query, is_too_long, path_of
 from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ class HttpConnections:
         query.append(("dry_run", dry_run or None))
         path = path_of(_PATH, record)
         return replies.connection(*self._api.call("PATCH", path, query, changes, version=version, wait_s=wait_s))
+
+    def copy(
+        self, record: int | str, name: str, changes: Mapping[str, Any] | None = None, *, dry_run: bool = False
+    ) -> types.Connection:
+        """Store a copy of a connection under another name, with `changes` as of an update; return its document."""
+        path, body = path_of(_PATH, record, COPY), {**(changes or {}), "name": name}
+        return replies.connection(*self._api.call("POST", path, [("dry_run", dry_run or None)], body))
 
     def get(self, record: int | str) -> types.Connection:
         """Return the document of a connection, with the datastores that use it."""

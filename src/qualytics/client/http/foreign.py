@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from qualytics.client.http import replies
+from qualytics.client.http.paths import COPY
 from qualytics.errors import NotAllowed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.settings import API_LEVEL_HEADER, BY_NAME
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 # Of which records and actions anything is translated.
 _PATH = re.compile(r"/(?P<collection>connections|datastores)(/(?P<id>[0-9]+))?(?P<action>/test|/connection)?$")
-_ID = re.compile(rf"/([0-9]+|{BY_NAME})$")
-_PROMISES = {"dry_run": "dry run", "test": "test before a change"}
+_ID = re.compile(rf"/([0-9]+|{BY_NAME})({COPY})?$")
+# What a query asks for that other servers ignore, and what a user does without.
+_PROMISES = {
+    "dry_run": ("dry run", "leave out --dry-run and --test"),
+    "test": ("test before a change", "leave out --dry-run and --test"),
+}
+_COPY_PROMISE = ("copies of connections", "create one, and give its secrets again")
 
 
 class ApiTransport(Transport):
@@ -49,7 +55,7 @@ class ApiTransport(Transport):
         if self._is_ours:
             return self._send(request)
         path, query = _split(request.target)
-        if self._is_ours is None and _promise(query):
+        if self._is_ours is None and _promise(path, query):
             # A server that ignores the promise would do it for good, so that it is asked for something harmless first.
             reply = self._send(_get(request, f"{_ID.sub('', path)}?size=1"))
             if self._is_foreign() and reply.status >= 300:  # or it is no such server at all
@@ -76,9 +82,9 @@ class ApiTransport(Transport):
 
     def _translate(self, request: Request) -> Reply:
         path, query = _split(request.target)
-        promise = _promise(query)
+        promise = _promise(path, query)
         if promise and request.method != "DELETE":
-            raise NotAllowed(f"this control plane has no {promise}", "leave out --dry-run and --test")
+            raise NotAllowed(f"this control plane has no {promise[0]}", promise[1])
         changes = json.loads(request.body or b"{}")
         if request.method == "PATCH" and not changes:
             raise UsageError("nothing to update", "give at least one field")
@@ -97,7 +103,7 @@ class ApiTransport(Transport):
 
     def _delete(self, request: Request, record: Mapping[str, Any], *, is_dry_run: bool) -> Reply:
         if is_dry_run:
-            from qualytics.service.connections.verbs import require_unused
+            from qualytics.service.connections.in_use import require_unused
 
             require_unused(record["name"], record.get("datastores") or ())
         else:
@@ -112,8 +118,9 @@ def _split(target: str) -> tuple[str, dict[str, str]]:
     return path, dict(parse_qsl(query, errors="surrogatepass"))
 
 
-def _promise(query: Mapping[str, str]) -> str | None:
-    return next((text for name, text in _PROMISES.items() if query.get(name) == "true"), None)
+def _promise(path: str, query: Mapping[str, str]) -> tuple[str, str] | None:
+    asked = (words for name, words in _PROMISES.items() if query.get(name) == "true")
+    return _COPY_PROMISE if path.endswith(COPY) else next(asked, None)
 
 
 def _is_partial(request: Request) -> bool:

@@ -9,6 +9,8 @@ from qualytics.model import Word
 from qualytics.settings import BY_NAME, MAX_QUERY_TEXT
 
 Query = list[tuple[str, Any]]
+# The action that makes a record of another one.
+COPY = "/copy"
 
 
 def path_of(collection: str, record: int | str, action: str = "") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.errors import ConnectionInUse, TestFailed
+from qualytics.errors import TestFailed
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, ListQuery, Scope
 from qualytics.service import documents, lookup, policy, validate
@@ -20,6 +20,7 @@ from qualytics.service.connections.drafts import (
     stored_with_secrets,
     with_secrets,
 )
+from qualytics.service.connections.in_use import require_unused
 from qualytics.service.context import changed_names
 from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.structs import replace
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from qualytics.service.context import Action, Context
     from qualytics.service.draft import Draft
     from qualytics.store.base import Store
-
-# A refusal names so many datastores; more would hide its hint.
-_MAX_NAMED = 20
 
 
 class Connections:
@@ -79,8 +77,34 @@ class Connections:
                     store.connections.record_detected(found, detected)
                 return self._document(store, lookup.connection(store, found))
 
-    def insert(self, store: Store, new: Draft, action: Action) -> int:
-        """Store a draft and return its id, inside a transaction that may do more.
+    def copy(
+        self, record: int | str, name: str, changes: Mapping[str, Any] | None = None, *, dry_run: bool = False
+    ) -> types.Connection:
+        """Store a copy of a connection under another name, with `changes` as of an update; return its document.
+
+        The copy has the secrets, sealed anew for it, and no datastores; nothing was detected of it yet. A dry run
+        shows an id that the next connection may get.
+
+        Raises:
+            NotFound: there is no such connection.
+            InvalidInput, NameTaken: as in `create`.
+            SecretNeeded: the secrets would go elsewhere than those of the copied connection, and are not given again.
+
+        """
+        self.warnings = ()
+        with (
+            self._context.audited(WRITE, "connection.copy", record) as action,
+            self._context.writing(dry_run=dry_run) as store,
+        ):
+            before = self._at_version(store, record, None, action)
+            new = self._changed(store, before, {**(changes or {}), "name": name})
+            new = with_secrets(new, store.connections.secrets(before.id))
+            copied = self.insert(store, new, action, source=before.id)
+            document = self._document(store, lookup.connection(store, copied))
+            return documents.at_version(document, None) if dry_run else document
+
+    def insert(self, store: Store, new: Draft, action: Action, **detail: Any) -> int:
+        """Store a draft and return its id, inside a transaction that may do more; `detail` is for the audit log.
 
         Raises:
             NameTaken: the name is another's.
@@ -90,7 +114,7 @@ class Connections:
         values = {key: value for key, value in new.values.items() if key != "name"}
         found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
         self.warnings += names.warnings(store, name, found) + paths.warnings(new.connector, new.values.get("uri"))
-        action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]))
+        action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]), **detail)
         return found
 
     def update(  # noqa: PLR0913 - the change, and how it is made
@@ -344,19 +368,3 @@ def _outcome(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, 
     if report["connected"]:
         return "done", detail
     return "failed", detail | {"stage": report["stage"], "class": report["class"]}
-
-
-def require_unused(name: str, users: Sequence[types.DatastoreStub]) -> None:
-    """Raise ConnectionInUse when datastores, as `{id, name, store_type, type}`, use the connection of a name."""
-    if not users:
-        return
-    listed = ", ".join(f"{user['name']!r} (id {user['id']})" for user in users[:_MAX_NAMED])
-    more = f", and {len(users) - _MAX_NAMED:,} more" if len(users) > _MAX_NAMED else ""
-    count, verb = (f"{len(users):,} datastores", "reference") if len(users) != 1 else ("1 datastore", "references")
-    raise ConnectionInUse(
-        f"409: connection {name!r} is used by {count} that still {verb} it: {listed}{more}",
-        f"remove or reassign {'those datastores' if len(users) != 1 else 'that datastore'} first: "
-        f"qualytics datastores delete --id {users[0]['id']}, or "
-        f"qualytics datastores update --id {users[0]['id']} --connection-id OTHER",
-        users,
-    )
