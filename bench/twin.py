@@ -39,6 +39,8 @@ class Connection(BaseModel):
 
     id: int
     name: str
+    tags: list[str]
+    owner: str | None = None
     type: str
     connection_type: str
     host: str | None = None

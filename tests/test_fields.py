@@ -16,7 +16,7 @@ def test_names_and_options_are_unique():
 def test_every_field_can_be_created_and_every_one_but_type_updated():
     assert all(CREATE in field.verbs for field in FIELDS)
     assert [field.name for field in FIELDS if UPDATE not in field.verbs] == ["type"]
-    assert [field.name for field in FIELDS if TEST not in field.verbs] == ["name"]
+    assert [field.name for field in FIELDS if TEST not in field.verbs] == ["name", "tags", "owner"]
 
 
 def test_secret_fields_are_those_of_the_documents_and_take_references():
@@ -34,7 +34,7 @@ def test_every_key_of_a_document_is_a_field_or_made_by_us():
 
 
 def test_the_keys_of_documents_stand_in_their_order():
-    head = ["id", "name", "type", "connection_type"]
+    head = ["id", "name", "tags", "owner", "type", "connection_type"]
     tail = ["product_name", "product_version", "driver_name", "driver_version", "datastores", "created"]
     middle = {
         "jdbc": "host port uri username password passphrase parameters jdbc_fetch_size max_parallelization "

@@ -6,7 +6,7 @@ import pytest
 
 from qualytics import types
 from qualytics.client.http import replies
-from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, SECRETS, UPDATE
+from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, SECRETS, TAG_CHANGES, UPDATE
 from qualytics.probe.protocol import Encrypted
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.service.accounts import users
@@ -31,17 +31,20 @@ def test_a_connection_has_the_keys_of_its_kind_and_those_of_every_kind_must_be_t
 def test_fields_and_changes_of_a_connection_are_those_of_the_table():
     assert keys_of(types.ConnectionFields) == {field.name for field in FIELDS}
     assert types.ConnectionFields.__required_keys__ == {"type"}
-    assert keys_of(types.ConnectionChanges) == {field.name for field in FIELDS if UPDATE in field.verbs}
+    assert keys_of(types.ConnectionChanges) == {
+        *(field.name for field in FIELDS if UPDATE in field.verbs),
+        *TAG_CHANGES,
+    }
     assert types.ConnectionChanges.__required_keys__ == set()
 
 
 @pytest.mark.parametrize("document", [types.Connection, types.ConnectionFields])
 def test_a_field_has_the_type_of_the_table(document):
-    values = {str: "x", int: 1, dict: {"a": 1}}
+    values = {str: "x", int: 1, list: ["x"], dict: {"a": 1}}
     hints = get_type_hints(document)
     for name, field in BY_NAME.items():
         assert faults(values[field.type], hints[name]) == [], name
-        assert faults([], hints[name]) != [], name
+        assert faults(({},), hints[name]) != [], name
     for name in (*SECRETS, *DETECTED):
         assert faults(None, hints.get(name, str | None)) == [], name
 

@@ -17,6 +17,8 @@ EVERY = frozenset({CREATE, UPDATE, TEST, INLINE})
 MAX_TEXT = 2_000
 MAX_SECRET = 65_536
 MAX_NAME = 255
+MAX_TAG = 64
+MAX_TAGS = 100
 
 
 class Field(Struct):
@@ -49,8 +51,8 @@ class Field(Struct):
 
     @property
     def option(self) -> str:
-        """Return the long option of the CLI: `jdbc_fetch_size` becomes `--jdbc-fetch-size`."""
-        return "--" + self.name.replace("_", "-")
+        """Return the long option of the CLI: `jdbc_fetch_size` becomes `--jdbc-fetch-size`, `tags` a `--tag` each."""
+        return "--" + (self.name.removesuffix("s") if self.type is list else self.name).replace("_", "-")
 
 
 def _secret(name: str, noun: str, text: str = "", harmless: str = "") -> Field:
@@ -64,7 +66,9 @@ def _same_host(host: str) -> str:
 _TYPE_HELP = "connection type (e.g., postgresql, snowflake, mysql, bigquery)"
 _PARAMETERS_HELP = "JSON string for type-specific params"
 _PARAMETERS_NOTE = "or @file.json; qualytics connections types TYPE shows them, with an example"
-_UNHEARD = "what people call the connection; no server hears it"
+_UNHEARD = "what people call and sort the connection by; no server hears it"
+_TAG_HELP = "tag to find the connection by"
+_OWNER_HELP = "who answers for the connection: a person or a team"
 _EACH = "an object; each parameter in it binds the secret, or does not, by itself"
 _LATER = "which catalog is looked into after the login; the secret goes to the same host"
 _ROWS = "how many rows one answer holds, after the login"
@@ -83,6 +87,8 @@ FIELDS: tuple[Field, ...] = (
         max_length=MAX_NAME,
         harmless=_UNHEARD,
     ),
+    Field("tags", list, "tag", _TAG_HELP, verbs=EVERY - {TEST, INLINE}, max_length=MAX_TAG, harmless=_UNHEARD),
+    Field("owner", str, "owner", _OWNER_HELP, verbs=EVERY - {TEST, INLINE}, max_length=MAX_NAME, harmless=_UNHEARD),
     Field("host", str, "host", takes_refs=True, max_length=253, same=_same_host),
     Field("port", int, "port", "port number", minimum=1, maximum=65_535),
     # Another account is another check: a password tried on all of them, a rule of its own (pg_hba.conf) that asks
@@ -126,8 +132,11 @@ PARAMETER_OPTIONS = {
 BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
 SECRETS: tuple[str, ...] = tuple(field.name for field in FIELDS if field.is_secret)
 
+# Changes to the tags of a connection that keep the others; an update takes them beside its fields.
+TAG_CHANGES = ("add_tags", "remove_tags")
+
 # What a stored record holds beside its fields.
-_HEAD = ("id", "name", "type", "connection_type")
+_HEAD = ("id", "name", "tags", "owner", "type", "connection_type")
 DETECTED = ("product_name", "product_version", "driver_name", "driver_version")
 _TAIL = (*DETECTED, "datastores", "created")
 

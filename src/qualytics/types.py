@@ -57,10 +57,10 @@ class Reference(TypedDict):
 # Connections
 
 
-class ConnectionChanges(TypedDict, total=False):
-    """Changes of a connection; None unsets a field, or a parameter inside `parameters`."""
-
+class _ConnectionValues(TypedDict, total=False):
     name: str
+    tags: list[str] | None
+    owner: str | None
     host: str | None
     port: int | None
     username: str | None
@@ -76,7 +76,17 @@ class ConnectionChanges(TypedDict, total=False):
     parameters: dict[str, Any] | None
 
 
-class ConnectionFields(ConnectionChanges):
+class ConnectionChanges(_ConnectionValues, total=False):
+    """Changes of a connection; None unsets a field, or a parameter inside `parameters`.
+
+    `tags` replace those there are; `add_tags` and `remove_tags` keep the others.
+    """
+
+    add_tags: list[str] | None
+    remove_tags: list[str] | None
+
+
+class ConnectionFields(_ConnectionValues):
     """The fields of a new connection; which of them a type needs, `qualytics connections types TYPE` shows."""
 
     type: str
@@ -94,6 +104,8 @@ class Connection(TypedDict):
 
     id: int
     name: str
+    tags: list[str]
+    owner: str | None
     type: str
     connection_type: ConnectionKind
     host: NotRequired[str | None]

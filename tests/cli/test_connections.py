@@ -10,11 +10,13 @@ PG = (*CREATE, "-t", "postgresql", "--host", "db.example.com")
 DETECTED = ["product_name", "product_version", "driver_name", "driver_version", "datastores", "created"]
 KEYS = {
     "jdbc": [
-        *("id", "name", "type", "connection_type", "host", "port", "username", "password", "passphrase", "parameters"),
+        *("id", "name", "tags", "owner", "type", "connection_type", "host", "port", "username", "password"),
+        *("passphrase", "parameters"),
         *("jdbc_fetch_size", "max_parallelization", "secrets_manager", *DETECTED),
     ],
     "embedded": [
-        *("id", "name", "type", "connection_type", "uri", "parameters", "jdbc_fetch_size", "max_parallelization"),
+        *("id", "name", "tags", "owner", "type", "connection_type", "uri", "parameters"),
+        *("jdbc_fetch_size", "max_parallelization"),
         *DETECTED,
     ],
 }

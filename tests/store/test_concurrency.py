@@ -116,6 +116,14 @@ def test_an_older_store_is_migrated_once_when_many_start_together(together, fill
     assert check(filled)["ok"]
 
 
+def test_connections_of_a_store_without_tags_have_none(filled):
+    older_store(filled, 5)
+    with LocalClient(filled) as client:
+        first, *_ = client.connections.list()
+        assert (first["name"], first["tags"], first["owner"]) == ("c1", [], None)
+        assert client.connections.update(1, {"add_tags": ["a"], "owner": "o"})["tags"] == ["a"]
+
+
 def test_an_older_backup_is_migrated_when_it_is_restored(filled, tmp_path):
     before = objects(filled.store_path)
     older_store(filled, 1)

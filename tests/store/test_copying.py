@@ -29,6 +29,7 @@ def source(filled, raw):
     """Return an embedded store with a row in every table, and a connection less than it ever gave ids."""
     with open_store(filled) as store, store.writing():
         store.own_secrets.set("tokens", Secret("mine"))
+        store.connections.set_tags(1, ["finance"])
         store.connections.delete(3)
     raw(
         filled,

@@ -8,6 +8,11 @@ _UNDO = {
     3: [*(f"DROP TABLE {table}" for table in _NEWER_TABLES), "ALTER TABLE datastores DROP COLUMN settings"],
     4: [f"ALTER TABLE tokens DROP COLUMN {column}" for column in ("made_by", "is_final")],
     5: ["DROP INDEX audit_refused"],
+    6: [
+        "DROP INDEX connections_by_owner",
+        "DROP TABLE connection_tags",
+        *(f"ALTER TABLE connections DROP COLUMN {column}" for column in ("tags", "owner", "owner_key")),
+    ],
 }
 
 

@@ -18,7 +18,7 @@ _LEAST = 20
 _SECTIONS = {
     "Datastore": "connection-id connection-name name database schema root-path description tags",
     "Connection": "host type name port username password uri access-key secret-key catalog catalog-type"
-    " jdbc-fetch-size max-parallelization parameters authentication-type role-arn external-id",
+    " jdbc-fetch-size max-parallelization parameters authentication-type role-arn external-id tag untag owner",
     "Secrets": "env-file passphrase password-stdin secret-key-stdin allow-empty",
     "Testing": "database schema test timeout",
     "Output": "debug dry-run format columns jq quiet color help",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qualytics.cli import _style
-from qualytics.cli._kinds import OneOf, Seconds, SecretText, Text, Whole
+from qualytics.cli._kinds import OneOf, OptionalText, Seconds, SecretText, Text, Whole
 from qualytics.cli._output import FORMATS, WHOLE, Format
 from qualytics.cli._records import RecordArgument
 from qualytics.cli._values import STDIN_FIELDS
@@ -270,8 +270,29 @@ def unset_option(names: Sequence[str]) -> Command:
     return click.option("--unset", multiple=True, type=Text(), metavar="FIELD", help=text, shell_complete=complete)
 
 
+def untag_option() -> Command:
+    """Return the --untag option of an update."""
+    return click.option(
+        *("--untag", "remove_tags"),
+        multiple=True,
+        type=Text(),
+        help="Tag to take off; may be repeated.",
+        callback=_listed,
+    )
+
+
+def _listed(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> list[str] | None:
+    return list(values) or None
+
+
 def _field_option(field: Field, verb: str) -> Command:
+    if field.type is list:  # an update adds to what there is
+        name = f"add_{field.name}" if verb == UPDATE else field.name
+        text = f"{field.help[0].upper()}{field.help[1:]}; may be repeated."
+        return click.option(field.option, name, multiple=True, type=Text(), help=text, callback=_listed)
     kind: click.ParamType[Any] = Whole() if field.type is int else SecretText() if field.is_secret else Text()
+    if field.name == "owner" and verb == UPDATE:
+        kind = OptionalText()
     return click.option(
         *(field.option, *([field.short] if field.short else [])),
         field.name,

@@ -21,7 +21,7 @@ from qualytics.cli._terminal import run_test, shows_stages
 from qualytics.cli._values import collect, unset_fields
 from qualytics.client import connect, parse_types, preview, type_document
 from qualytics.errors import TestFailed, UsageError
-from qualytics.fields import CREATE, TEST, UPDATE
+from qualytics.fields import CREATE, TAG_CHANGES, TEST, UPDATE
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
@@ -78,9 +78,11 @@ def create(
     "connections update --id 1 --name 'Production DB' --port 5432 --dry-run",
     """connections update --id 1 --parameters '{"ssl_mode": "require"}' --test""",
     "connections update --id 1 --unset jdbc_fetch_size",
+    "connections update prod --tag finance --untag draft --owner data-team",
 )
 @options.record_options("Connection", "update", name=None)
 @options.field_options(UPDATE)
+@options.untag_option()
 @options.unset_option(options.UNSETTABLE)
 @click.option("--dry-run", is_flag=True, help="Print the connection as it would become; store nothing.")
 @click.option("--test", "run_test", is_flag=True, help="Test the changed connection first; store only if it passes.")
@@ -103,7 +105,9 @@ def update(
     """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
     scope = _scope(values)
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
-    fields = collect(ctx, values)
+    fields = collect(ctx, values) | {name: values[name] for name in TAG_CHANGES if values[name]}
+    if fields.get("owner") == "":
+        fields["owner"] = None
     fields |= unset_fields(unset, fields, options.UNSETTABLE)
     with connect() as client:
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}

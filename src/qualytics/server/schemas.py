@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from qualytics import connectors
-from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, READ_ONLY, SECRETS, Field
+from qualytics.fields import (
+    BY_NAME,
+    DATASTORE_KEYS,
+    DETECTED,
+    FIELDS,
+    KEYS,
+    MAX_TAGS,
+    READ_ONLY,
+    SECRETS,
+    TAG_CHANGES,
+    Field,
+)
 from qualytics.model import MAX_ID
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.secret import MASK
@@ -25,6 +36,7 @@ _TIME: Schema = {"type": "string", "format": "date-time"}
 _FLAG: Schema = {"type": "boolean"}
 _SECONDS: Schema = {"type": "number", "minimum": 0}
 _OBJECT: Schema = {"type": "object"}
+_TAG_CHANGES = ("tags beside those there are", "tags that it shall no longer have")
 _WORDS = {"message": "what is wrong, in one line", "hint": "what to do about it"}
 
 
@@ -88,6 +100,7 @@ def _connection_properties() -> dict[str, Schema]:
     named: dict[str, Schema] = {
         "id": ID,
         "name": _NAME,
+        "tags": _list(_TEXT),
         "type": _words(*connectors.type_names()),
         "connection_type": _words(*KEYS),
         "secrets_manager": {"type": "null"},
@@ -110,6 +123,8 @@ def _field(field: Field) -> Schema:
         schema["enum"] = [name for kind in connectors.type_names() for name in (kind, *connectors.get(kind).aliases)]
     elif field.type is str:
         schema |= {"minLength": 0 if field.name == "password" else 1, "maxLength": field.max_length}
+    elif field.type is list:
+        schema |= {"items": {"type": "string", "minLength": 1, "maxLength": field.max_length}, "maxItems": MAX_TAGS}
     if field.minimum is not None:
         schema |= {"minimum": field.minimum, "maximum": field.maximum}
     if field.is_secret:
@@ -119,6 +134,8 @@ def _field(field: Field) -> Schema:
 
 def _changes() -> dict[str, Schema]:
     free = {field.name: _or_null(_field(field)) for field in FIELDS}
+    tags = _field(BY_NAME["tags"])
+    free |= {name: _or_null(tags | {"description": text}) for name, text in zip(TAG_CHANGES, _TAG_CHANGES, strict=True)}
     return free | {"type": _field(BY_NAME["type"]), "name": _NAME} | _MANAGER
 
 

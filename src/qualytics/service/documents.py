@@ -35,6 +35,7 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
             document[key] = MASK
     if datastores is not None:
         document["datastores"] = [stub(datastore) for datastore in datastores]
+    document["tags"] = connection.values.get("tags", [])
     document["created"] = connection.created
     return cast("types.Connection", document)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json, text
 from qualytics.errors import InvalidInput, Problem, VersionChanged
-from qualytics.fields import BY_NAME, KEYS, MAX_NAME
+from qualytics.fields import BY_NAME, KEYS, MAX_NAME, MAX_TAG, MAX_TAGS
 from qualytics.secret import MASKS
 from qualytics.service import hosts
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from qualytics.connectors.contract import Connector, Param
     from qualytics.fields import Field
@@ -47,7 +47,7 @@ class Problems:
 
 def accepted(connector: Connector) -> tuple[str, ...]:
     """Return the fields that a type takes, beside `type`, in the order of its documents."""
-    always = ("name", "parameters", "jdbc_fetch_size", "max_parallelization")
+    always = ("name", "tags", "owner", "parameters", "jdbc_fetch_size", "max_parallelization")
     return tuple(key for key in KEYS[connector.kind] if key in connector.fields or (key in always and key in BY_NAME))
 
 
@@ -116,12 +116,12 @@ def check_complete(
         problems.add("parameters", f"hold both {' and '.join(both)}", hint)
 
 
-def check_name(loc: str, value: str, problems: Problems) -> str:
+def check_name(loc: str, value: str, problems: Problems, max_length: int = MAX_NAME) -> str:
     """Return a name in its stored form: NFC and trimmed."""
     normal = text.normalized(value)
     name = value if normal is None else normal.strip()
-    if len(value) > text.MAX_LENGTH or not 1 <= len(name) <= MAX_NAME:
-        problems.add(loc, f"must have 1 to {MAX_NAME} characters", f"this one has {len(name):,}")
+    if len(value) > text.MAX_LENGTH or not 1 <= len(name) <= max_length:
+        problems.add(loc, f"must have 1 to {max_length} characters", f"this one has {len(name):,}")
     elif re.search(_SURROGATE, name):
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif normal is None:
@@ -129,6 +129,31 @@ def check_name(loc: str, value: str, problems: Problems) -> str:
     else:
         _check_seen(loc, name, problems)
     return name
+
+
+def check_tags(loc: str, value: object, problems: Problems) -> list[str]:
+    """Return tags in their stored form: each as a name, sorted, each once; of two spellings the last counts."""
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        problems.add(loc, "must be a list of texts", 'as in ["finance", "nightly"]')
+        return []
+    if len(value) > MAX_TAGS:
+        problems.add(loc, f"hold {len(value):,} entries", f"{MAX_TAGS} is the most")
+        return []
+    tags = [check_tag(f"{loc}.{place}", tag, problems) for place, tag in enumerate(value)]
+    return sorted_tags(tags)
+
+
+def check_tag(loc: str, value: str, problems: Problems) -> str:
+    """Return one tag in its stored form: a name of at most 64 characters without a comma."""
+    tag = check_name(loc, value, problems, MAX_TAG)
+    if "," in tag:
+        problems.add(loc, "holds a comma", "give each tag by itself: --tag finance --tag nightly")
+    return tag
+
+
+def sorted_tags(tags: Iterable[str]) -> list[str]:
+    """Return tags in their order, without regard to case; of two spellings the last counts."""
+    return [tag for _, tag in sorted({fold(tag): tag for tag in tags}.items())]
 
 
 def fold(name: str) -> str:
@@ -217,11 +242,13 @@ def _unknown_parameter(connector: Connector, key: str, name: str, problems: Prob
 
 
 def _check(connector: Connector, field: Field, value: Any, problems: Problems) -> Any:  # noqa: PLR0911 - one line a field
+    if field.name == "tags":
+        return check_tags(field.name, value, problems) or None
     if not _has_type(value, field.type):
         hint = f"qualytics connections types {connector.type} shows the fields"
         problems.add(field.name, f"must be {_TYPE_NAMES[field.type]}", hint)
         return None
-    if field.name == "name":
+    if field.name in {"name", "owner"}:
         return check_name(field.name, value, problems)
     if field.name == "host":
         host, fault = hosts.clean(value)

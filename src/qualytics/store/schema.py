@@ -142,15 +142,31 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE INDEX audit_refused ON audit (actor_id, created) WHERE outcome <> 'done' AND outcome <> 'failed';
     """,
+    # Tags as they are shown, and as they are looked for: without case, in a table that is an index of them.
+    """
+    ALTER TABLE connections ADD COLUMN tags TEXT;
+    ALTER TABLE connections ADD COLUMN owner TEXT;
+    ALTER TABLE connections ADD COLUMN owner_key TEXT;
+    CREATE INDEX connections_by_owner ON connections (owner_key, id);
+    CREATE TABLE connection_tags (
+        connection_id INTEGER NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+        tag_key TEXT NOT NULL,
+        PRIMARY KEY (connection_id, tag_key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX connection_tags_by_tag ON connection_tags (tag_key, connection_id);
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.
-TABLES = ("connections", "secrets", "datastores", "users", "tokens", "logins", "own_secrets", "audit", "operations")
-NUMBERED = tuple(table for table in TABLES if table not in {"secrets", "logins"})
+TABLES = (
+    *("connections", "connection_tags", "secrets", "datastores"),
+    *("users", "tokens", "logins", "own_secrets", "audit", "operations"),
+)
+NUMBERED = tuple(table for table in TABLES if table not in {"connection_tags", "secrets", "logins"})
 
 # Columns of a connection beside its id, version, name and secrets.
 CONNECTION_VALUES = (
-    *("host", "port", "username", "uri", "catalog", "catalog_type"),
+    *("tags", "owner", "host", "port", "username", "uri", "catalog", "catalog_type"),
     *("jdbc_fetch_size", "max_parallelization", "parameters"),
 )
 DATASTORE_VALUES = (

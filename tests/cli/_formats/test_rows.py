@@ -37,7 +37,7 @@ def records(text):
 def test_csv_is_read_back_and_no_name_begins_a_formula(run, odd):
     out = run("connections", "list", "-f", "csv").out
     header, *rows = records(out)
-    assert header[:4] == ["id", "name", "type", "connection_type"]
+    assert header[:6] == ["id", "name", "tags", "owner", "type", "connection_type"]
     assert header[-2:] == ["datastores", "created"]
     assert {len(row) for row in rows} == {len(header)}
     names = [row[1] for row in rows]
@@ -70,7 +70,9 @@ def test_an_empty_list_is_the_empty_one_of_each_format(run, name, out):
 
 def test_an_empty_list_without_columns_has_the_header_of_all(run):
     assert run("connections", "list", "-f", "table").out == "ID  NAME  TYPE  TARGET  USER\n"
-    assert run("connections", "list", "-f", "csv").out.startswith("id,name,type,connection_type,host,port,uri,")
+    assert run("connections", "list", "-f", "csv").out.startswith(
+        "id,name,tags,owner,type,connection_type,host,port,uri,"
+    )
 
 
 def test_columns_come_as_named_in_every_format(run):

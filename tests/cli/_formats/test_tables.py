@@ -44,7 +44,7 @@ def test_the_target_is_host_and_port_or_uri(run, stored):
 
 def test_wide_is_the_table_with_more_at_its_end(run, stored):
     narrow, wide = (run("connections", "list", "-f", name).out.splitlines() for name in ("table", "wide"))
-    assert wide[0].split() == [*narrow[0].split(), "KIND", "PRODUCT", "PARAMETERS", "CREATED"]
+    assert wide[0].split() == [*narrow[0].split(), "TAGS", "OWNER", "KIND", "PRODUCT", "PARAMETERS", "CREATED"]
     assert all(long.startswith(short) for short, long in zip(narrow, wide, strict=True))
 
 

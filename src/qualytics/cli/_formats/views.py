@@ -89,7 +89,7 @@ _CONNECTION = View(
     tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys if key not in _END)) + _END,
     {"parameters": _ANY, "datastores": ("id", "name", "store_type", "type")},
     _named("id", "name", "type", target=_target, user="username"),
-    _named(kind="connection_type", product=_product, parameters="parameters", created="created"),
+    _named("tags", "owner", kind="connection_type", product=_product, parameters="parameters", created="created"),
     lines={"datastores": _datastores},
 )
 _DATASTORE = View(
@@ -203,7 +203,7 @@ VIEWS: dict[str, View] = {
     "store restore": View(("file", "store", "store_id", "key_id", "tokens_ended")),
     "store copy": View(
         (
-            *("from", "to", "store_id", "key_id", "key", "connections", "secrets", "datastores"),
+            *("from", "to", "store_id", "key_id", "key", "connections", "connection_tags", "secrets", "datastores"),
             *("users", "tokens", "logins", "own_secrets", "audit", "operations"),
         )
     ),

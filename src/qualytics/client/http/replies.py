@@ -71,6 +71,7 @@ def connection(record: Any, version: int | None = None, *, in_list: bool = False
     if kind not in KEYS:
         return cast("types.Connection", Document.of(shown, version))
     keys = {key: shown.get(key) for key in KEYS[str(kind)] if key != "uri" or kind != "jdbc" or "uri" in shown}
+    keys["tags"] = names(keys["tags"])
     return cast("types.Connection", Document.of(keys | {"datastores": None} if in_list else keys, version))
 
 

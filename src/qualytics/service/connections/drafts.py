@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, text
 from qualytics.errors import InvalidInput, Problem, UsageError
-from qualytics.fields import BY_NAME, MAX_NAME, READ_ONLY, SECRETS
+from qualytics.fields import BY_NAME, FIELDS, MAX_NAME, READ_ONLY, SECRETS, TAG_CHANGES, TEST
 from qualytics.secret import Secret
 from qualytics.service import documents, lookup, validate
+from qualytics.service.connections import tags
 from qualytics.service.draft import Draft
 from qualytics.service.policy import default_credentials, require_allowed
 from qualytics.structs import replace
@@ -26,13 +27,13 @@ _SUFFIX = 10
 
 
 def draft(given: Mapping[str, Any], policy: ServerPolicy | None = None) -> Draft:
-    """Check the fields of a new connection; null, and an empty secret, stand for none; needs no store.
+    """Check the fields of a new connection; null, an empty list and an empty secret stand for none; needs no store.
 
     Raises:
         InvalidInput: with every problem there is.
 
     """
-    rest = {name: value for name, value in given.items() if value is not None and not _is_empty_secret(name, value)}
+    rest = {name: value for name, value in given.items() if not (value in (None, []) or _is_empty_secret(name, value))}
     type_name = rest.pop("type", None)
     if not isinstance(type_name, str) or not type_name:
         raise InvalidInput([Problem("type", "type is missing", "give it with --type", "missing-value")])
@@ -87,9 +88,15 @@ def as_replacement(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_overrides(type_name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a test puts in place of stored values: not the name, which no server hears, nor its own type."""
+    """Return what a test puts in place of stored values: not the name and the like, nor its own type."""
     connector = connectors.get(type_name)
-    ignored = {"name", *READ_ONLY, *(("type",) if given.get("type") in (connector.type, *connector.aliases) else ())}
+    unheard = (field.name for field in FIELDS if TEST not in field.verbs)
+    ignored = {
+        *unheard,
+        *TAG_CHANGES,
+        *READ_ONLY,
+        *(("type",) if given.get("type") in (connector.type, *connector.aliases) else ()),
+    }
     return _without_blanks(type_name, {name: value for name, value in given.items() if name not in ignored})
 
 
@@ -112,14 +119,15 @@ def require_some(changes: Mapping[str, Any]) -> None:
 def merge(before: Connection, given: Mapping[str, Any], policy: ServerPolicy | None = None) -> Draft:
     """Check changes to a stored connection and return its changed form.
 
-    None unsets a field; `parameters` merge by key, None removes a key; a mask keeps the secret.
+    None unsets a field; `parameters` merge by key, None removes a key; a mask keeps the secret. `add_tags` and
+    `remove_tags` change the tags and keep the others.
 
     Raises:
         InvalidInput: with every problem there is.
 
     """
     connector = connectors.get(before.type)
-    rest = dict(given)
+    rest = {name: value for name, value in given.items() if name not in TAG_CHANGES}
     problems = validate.Problems()
     if rest.pop("type", before.type) not in (connector.type, *connector.aliases):
         problems.add("type", f"of a connection cannot change; this one is {before.type}", "create a new connection")
@@ -127,6 +135,8 @@ def merge(before: Connection, given: Mapping[str, Any], policy: ServerPolicy | N
     if "name" in clean and clean["name"] is None and not problems.found:
         problems.add("name", "cannot be unset", "give another name with --name", "missing-value")
     values = {"name": before.name} | before.values | clean
+    if not given.keys().isdisjoint(TAG_CHANGES):
+        values["tags"] = tags.merged(values.get("tags") or (), given, problems)
     if clean.get("parameters") is not None:
         values = _with_parameters(values, {**before.values.get("parameters", {}), **clean["parameters"]})
     values = {name: value for name, value in values.items() if value is not None}

@@ -9,7 +9,7 @@ from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, ListQuery, Scope
 from qualytics.service import documents, lookup, policy, validate
 from qualytics.service.clock import now
-from qualytics.service.connections import names, paths, tests
+from qualytics.service.connections import names, paths, tags, tests
 from qualytics.service.connections.drafts import (
     allowed_draft,
     as_overrides,
@@ -112,7 +112,9 @@ class Connections:
         """
         name = names.name_for(store, new.connector, new.values)
         values = {key: value for key, value in new.values.items() if key != "name"}
+        values["owner_key"] = tags.owner_key(values)
         found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
+        store.connections.set_tags(found, tags.keys(values.get("tags")))
         self.warnings += names.warnings(store, name, found) + paths.warnings(new.connector, new.values.get("uri"))
         action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]), **detail)
         return found
@@ -176,6 +178,7 @@ class Connections:
         paths.require_files(changed.connector, changes)
         policy.require_same_target(self._context, before, changed)
         names.require_free(store, changed.values["name"], besides=before.id)
+        self.warnings += tags.warnings(before, changes)
         return changed
 
     def get(self, record: int | str) -> types.Connection:
@@ -340,10 +343,12 @@ class Connections:
 
     def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> types.Connection:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
-        row |= {"name_key": validate.fold(str(row["name"]))}
+        row |= {"name_key": validate.fold(str(row["name"])), "owner_key": tags.owner_key(row)}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
         store.connections.update(before.id, row, changed.secrets, dropped)
         values = {"name": before.name} | before.values
+        if row["tags"] != values.get("tags"):
+            store.connections.set_tags(before.id, tags.keys(row["tags"]))
         if row["name"] != before.name:
             self.warnings += names.warnings(store, str(row["name"]), before.id)
         if row.get("uri") != values.get("uri"):

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from qualytics.store.base import Store
     from qualytics.store.sealing.cipher import Cell, Key
 
-_JSON_COLUMNS = (("connections", "parameters"), *(("datastores", name) for name in ("tags", "teams", "settings")))
+_JSON_COLUMNS = (
+    *(("connections", name) for name in ("tags", "parameters")),
+    *(("datastores", name) for name in ("tags", "teams", "settings")),
+)
 
 
 def check(settings: Settings) -> dict[str, Any]:

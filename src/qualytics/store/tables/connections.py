@@ -34,6 +34,7 @@ _COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*HEAD, "type", *CONNECTI
 # Where the parts of such a row stand; reading by name costs more than the database does.
 _VALUES = slice(6, 6 + len(CONNECTION_VALUES))
 _DETECTED = slice(_VALUES.stop, _VALUES.stop + len(DETECTED))
+_JSON_VALUES = {"tags", "parameters"}
 _SELECT = (
     f"SELECT {_COLUMNS}, (SELECT group_concat(field) FROM secrets WHERE connection_id = c.id) AS secrets_set "  # noqa: S608 - constants only
     "FROM connections c WHERE"
@@ -116,6 +117,13 @@ class ConnectionTable(Table):
             self._execute("DELETE FROM secrets WHERE connection_id = ? AND field = ?", (connection_id, name))
         self._seal(connection_id, secrets)
 
+    def set_tags(self, connection_id: int, tag_keys: Iterable[str]) -> None:
+        """Let lists by tag find a connection by these folded tags, and by no others; what is shown is a value of it."""
+        self._execute("DELETE FROM connection_tags WHERE connection_id = ?", (connection_id,))
+        for key in tag_keys:
+            sql = "INSERT INTO connection_tags (connection_id, tag_key) VALUES (?, ?)"
+            self._execute(sql, (connection_id, key))
+
     def record_detected(self, connection_id: int, detected: Mapping[str, str | None]) -> None:
         """Write what the last good test detected; the version stays."""
         if detected:
@@ -146,8 +154,8 @@ class ConnectionTable(Table):
             require_plain("connections", cells)
             pairs = zip(CONNECTION_VALUES, cells[_VALUES], strict=True)
             values = {name: value for name, value in pairs if value is not None}
-            if "parameters" in values:
-                values["parameters"] = decoded("connections", row, "parameters")
+            for name in _JSON_VALUES & values.keys():
+                values[name] = decoded("connections", row, name)
             yield Connection(
                 id=cells[0],
                 name=cells[2],
