@@ -60,7 +60,10 @@ def shop(home, tmp_path, postgres_server, root_file, monkeypatch):
     """Return a folder with the files of the examples, beside a store with their connections and datastore."""
     with closing(sqlite3.connect(tmp_path / "sales.sqlite")) as database:
         database.execute("create table orders (id integer)")
-    for name, text in (("password.txt", PASSWORD), ("error.log", "ORA-12514: TNS: listener does not know")):
+    exported = '{"crm": {"conn_type": "postgres", "host": "db.example.com", "login": "app", "password": "secret"}}'
+    texts = {"password.txt": PASSWORD, "error.log": "ORA-12514: TNS: listener does not know"}
+    texts["connections.json"] = exported
+    for name, text in texts.items():
         (tmp_path / name).write_text(text)
     server = {"host": postgres_server.host, "port": postgres_server.port, "username": postgres_server.user}
     with LocalClient(Settings(home=home)) as client:
@@ -73,6 +76,7 @@ def shop(home, tmp_path, postgres_server, root_file, monkeypatch):
         client.upkeep.backup(tmp_path / "store.backup.made")
     variables = {
         "HOME": str(tmp_path),
+        "DATABASE_URL": "postgresql://app:secret@db.example.com/sales",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "DB_HOST": postgres_server.host,
         "DB_USER": postgres_server.user,

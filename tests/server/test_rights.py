@@ -69,6 +69,7 @@ def body_of(shape, found):
     used, name = found["connection"], found["name"]
     bodies = {
         "ConnectionCreate": INLINE | {"name": name},
+        "ConnectionImport": {"connections": [INLINE | {"name": name}]},
         "ConnectionPut": {"name": name, "type": "postgresql"},
         "ConnectionPatch": {"username": "other"},
         "ConnectionCopy": {"name": name},

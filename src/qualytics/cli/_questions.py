@@ -20,7 +20,7 @@ def require_yes(question: str, *, yes: bool) -> None:
         QualyticsError: the answer is another than `y` or `yes`.
 
     """
-    if yes or not _can_ask():
+    if yes or not can_ask():
         return
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
@@ -41,7 +41,7 @@ def confirm_delete(noun: str, record: int | str, read: Callable[[], Mapping[str,
         QualyticsError: as `require_yes`.
 
     """
-    if yes or type(record) is int or not _can_ask():
+    if yes or type(record) is int or not can_ask():
         return
     document = read()
     if document.get("datastores"):
@@ -52,5 +52,6 @@ def confirm_delete(noun: str, record: int | str, read: Callable[[], Mapping[str,
     require_yes(f"delete {noun} {document['id']} {output.escape(repr(document['name']))} ({shown})?", yes=False)
 
 
-def _can_ask() -> bool:
+def can_ask() -> bool:
+    """Say whether there is a terminal to ask on."""
     return sys.stdin is not None and sys.stdin.isatty() and is_terminal()

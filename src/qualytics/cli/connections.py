@@ -10,7 +10,7 @@ import click
 
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
-from qualytics.cli import discovery
+from qualytics.cli import discovery, imports
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
@@ -285,7 +285,7 @@ def usages(*, record: int | str, form: output.Format) -> None:
         output.write_list(client.connections.usages(record), form)
 
 
-for command in discovery.COMMANDS:
+for command in (*discovery.COMMANDS, imports.import_):
     group.add_command(command)
 
 

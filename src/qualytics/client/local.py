@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qualytics.service.accounts.tokens import Tokens
     from qualytics.service.accounts.users import Users
     from qualytics.service.audit import Audit
+    from qualytics.service.connections.imports import Imports
     from qualytics.service.connections.runs import Runs
     from qualytics.settings import Settings
 
@@ -101,6 +102,13 @@ class LocalClient:
     def default_ssl_mode(self) -> str | None:
         """Return the `ssl_mode` of a connection that has none."""
         return self._context.default_ssl_mode
+
+    @property
+    def imports(self) -> Imports:
+        """Return the verb on a set of new connections."""
+        from qualytics.service.connections.imports import Imports
+
+        return Imports(self._context)
 
     @property
     def audit(self) -> Audit:

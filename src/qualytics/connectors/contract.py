@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping
 
+    from qualytics.connectors.foreign import Foreign
     from qualytics.model import Item
     from qualytics.secret import Secret
 
@@ -261,6 +262,7 @@ class Connector(Struct, kw_only=True):
     `protocols` are those that a server of this type may speak, its own first; none where that is not known.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
     `authentication` lists each way to log in as (name, what it takes); the first is the default one.
+    `foreign` is what other tools call the type and its fields.
     `privileges` are the least rights that test and discovery need on the server, one sentence or statement each.
     `pinned` says how the driver is kept to the address that was resolved and checked: "socket" (it gets the
     dialled socket), "address" (it is given the address itself), "resolver" (its look-ups run in Python, where the
@@ -322,6 +324,7 @@ class Connector(Struct, kw_only=True):
     privileges: tuple[str, ...] = ()
     public_members: tuple[str, ...] = ()
     pinned: str | None = None
+    foreign: Foreign | None = None
     forks: bool = True
 
     @property

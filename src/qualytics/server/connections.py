@@ -26,7 +26,9 @@ from qualytics.server.parameters import (
 )
 from qualytics.server.runtime import answer, opened
 from qualytics.server.stage_stream import answer_test
+from qualytics.service.connections import imports
 from qualytics.service.connections.explain import explain
+from qualytics.service.connections.imports import Imports
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.settings import PAGE_SIZE
@@ -217,6 +219,21 @@ async def try_connection(
     return await answer_test(request, work)
 
 
+@post(
+    "/connections/import",
+    status_code=200,
+    opt={"body": "ConnectionImport", "reply": "ConnectionImported", "right": WRITE},
+)
+async def import_connections(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
+    """Create a set of connections, all or none; a name that is taken gets a number, what is there is left alone."""
+    given = await bodies.read(request, body)
+
+    def work(context: Context) -> Reply:
+        return bodies.reply({"connections": Imports(context).create(imports.listed(given), dry_run=dry_run)})
+
+    return await answer(request, work)
+
+
 @post("/connections/explain", status_code=200, opt={"body": "Message", "reply": "Explanation", "right": READ})
 async def explain_message(request: AnyRequest, body: bytes) -> Reply:
     """Say what an error message, or a code, of any other tool means; nothing is stored, and no server is asked."""
@@ -233,5 +250,6 @@ ROUTES: list[Callable[..., Any]] = with_names(
     [
         *(list_connections, create_connection, get_connection, put_connection, patch_connection),
         *(copy_connection, delete_connection, get_history, try_unsaved, try_connection, explain_message),
+        import_connections,
     ]
 )

@@ -70,6 +70,8 @@ def components() -> dict[str, Schema]:
         "Favorite": _closed({"favorite": _FLAG}, "favorite"),
         "Group": _closed({"group_id": _or_null(ID)}),
         "Message": _closed({"message": _TEXT, "type": _or_null(_NAME)}, "message"),
+        "ConnectionImport": _closed({"connections": _list(_ref("ConnectionCreate"))}, "connections"),
+        "ConnectionImported": _closed({"connections": _list(_imported())}, "connections"),
         "Explanation": _explanation(),
         "Validate": _closed(_validate(), "schemas"),
         "Validated": _closed(
@@ -94,6 +96,16 @@ def components() -> dict[str, Schema]:
         "Entries": _closed({"items": _list(_OBJECT), "next": _or_null(ID)}, "items", "next"),
         **_accounts(),
     }
+
+
+def _imported() -> Schema:
+    fields: dict[str, Schema] = {
+        "action": _words("create", "skip", "refuse"),
+        "id": _or_null(ID),
+        "name": _or_null(_TEXT),
+        "reason": _or_null(_TEXT),
+    }
+    return _closed(fields, *fields)
 
 
 def _connection_properties() -> dict[str, Schema]:

@@ -29,6 +29,7 @@ LIFE = [
     ("connections schemas", "--id", "1"),
     ("connections tables", "--id", "1"),
     ("connections tables", "--id", "1", "--limit", "1"),
+    ("connections import", "--from", "sqlite:///{path}", "--name", "imported", "--dry-run"),
     ("connections types",),
     ("connections types", "oracle"),
     ("connections explain", "28P01"),

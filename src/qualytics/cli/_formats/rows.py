@@ -29,7 +29,8 @@ class Rows(output.Format):
             yield from self.rows(document[self.view.rows])
             for key, value in document.items():
                 if key != self.view.rows and value is not None:
-                    output.say(f"note: {key}: {output.escape(str(value))}")  # stdout has no place for it
+                    for one in value if isinstance(value, list) else [value]:
+                        output.say(f"note: {key}: {output.escape(_said(one))}")  # stdout has no place for it
         else:
             yield from self.one(document)
 
@@ -48,6 +49,12 @@ class Rows(output.Format):
     def picked(self, document: Document) -> Document:
         """Return a document with its columns alone, or as it is where none are named."""
         return {column.name: column.take(document) for column in self.columns} if self.columns else document
+
+
+def _said(value: Any) -> str:
+    return (
+        ", ".join(str(part) for part in value.values() if part is not None) if isinstance(value, dict) else str(value)
+    )
 
 
 class Picked(Rows):

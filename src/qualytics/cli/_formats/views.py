@@ -129,6 +129,16 @@ _TYPE = View(
     _named("type", "title", port="default_port", driver="driver.name", installed="driver.installed"),
     _named("aliases", kind="connection_type", version="driver.version", install="driver.install"),
 )
+_IMPORT = View(
+    (
+        *("action", "id", "name", "type", "original_name", "tool", "place", "fields"),
+        *("datastore", "left_out", "reason"),
+    ),
+    {"fields": _ANY, "datastore": ("database", "schema", "root_path")},
+    _named("action", "name", "type", "tool", "place", "reason"),
+    _named("id", "original_name", "fields", "datastore", "left_out"),
+    rows="connections",
+)
 _NAMES = View(
     ("name", "is_system", "existing_datastores"),
     {"existing_datastores": _STUB},
@@ -181,6 +191,7 @@ VIEWS: dict[str, View] = {
     ),
     **dict.fromkeys(("connections test", "datastores verify"), _REPORT),
     "connections types": _TYPE,
+    "connections import": _IMPORT,
     "connections usages": _DATASTORE,
     **dict.fromkeys(("connections catalogs", "connections schemas"), _NAMES),
     "connections tables": _TABLES,

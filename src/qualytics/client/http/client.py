@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qualytics import types
     from qualytics.client.config import ControlPlane
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
+    from qualytics.client.http.connections import HttpImports
     from qualytics.transport.http import Transport
 
 
@@ -38,6 +39,13 @@ class HttpClient:
         from qualytics.connectors.contract import SHARED_SSL_MODE  # no listing needs it
 
         return None if self._api.is_ours is False else SHARED_SSL_MODE
+
+    @property
+    def imports(self) -> HttpImports:
+        """Return the verb on a set of new connections."""
+        from qualytics.client.http.connections import HttpImports
+
+        return HttpImports(self._api)
 
     @property
     def users(self) -> HttpUsers:

@@ -123,6 +123,19 @@ class HttpConnections:
         return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), fields, on_stage)
 
 
+class HttpImports:
+    """The verb on a set of new connections; see the service."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def create(self, items: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Sequence[dict[str, Any]]:
+        """Store new connections and return what became of each, in their order."""
+        query = [("dry_run", dry_run or None)]
+        reply = self._api.call("POST", f"{_PATH}/import", query, {"connections": items})[0]
+        return replies.items({"items": reply.get("connections")})
+
+
 def _testing(test: bool, timeout_s: float | None, scope: Scope) -> tuple[Query, float]:
     # What asks for a test before a change, and how long that is waited for.
     return ([("test", True), ("timeout_s", timeout_s), *_scope(scope)], test_wait(timeout_s)) if test else ([], 0.0)

@@ -210,3 +210,27 @@ def classify(exc: BaseException) -> Verdict | None:
     code = int(status or 0)
     verdict = verdict or _STATUS.get(code) or by_status(code) or by_class(exc)
     return replace(verdict, code=own.code if own else str(code) if code else None) if verdict else own
+
+
+# What other tools call the fields of a workspace or warehouse.
+FOREIGN_KEYS = {
+    "server_hostname": "host",
+    **dict.fromkeys(("token", "access_token", "pwd", "client_secret"), "password"),
+    "client_id": "username",
+}
+
+
+def complete(values: dict[str, str]) -> None:
+    """Take the scheme off the host, see a service principal, and drop the name that stands beside a token."""
+    for key in ("host", "server_hostname"):
+        if key in values:
+            values[key] = values[key].split("://")[-1].rstrip("/")
+    if warehouse := values.pop("warehouse_id", ""):
+        values.setdefault("path", f"/sql/1.0/warehouses/{warehouse}")
+    for key in ("user", "uid", "username", "login"):
+        if values.get(key) == "token":
+            del values[key]
+    if "client_id" in values and "client_secret" in values and "token" not in values:
+        values["authentication_type"] = "OAUTH_M2M"
+    if values.get("auth_type", "").lower() in {"pat", "oauth-m2m"}:
+        del values["auth_type"]

@@ -152,3 +152,6 @@ FILE = functools.partial(
     authentication=(("NONE", "no login: the file is opened by the user who runs the test"),),
     privileges=("the right to read the file and to enter its directory, for that user",),
 )
+
+# How other tools call the path of a database file.
+FILE_KEYS = ("host", "database", "dbname", "path", "file", "url", "instance")

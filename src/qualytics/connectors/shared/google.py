@@ -94,3 +94,8 @@ def checked_key(text: str, field: str) -> str:
 def key_hint(field: str) -> str:
     """Return the hint where a field lacks such a key."""
     return f'give the key file of a service account, as in --{field.replace("_", "-")} "$(cat key.json)"'
+
+
+# How other tools call the key of a service account, and a file with it.
+KEY_TEXTS = ("keyfile_dict", "keyfile_json", "service_account_json", "key_body", "gc_key_body", "credentials_info")
+KEY_FILES = ("keyfile", "key_path", "key_file", "gc_key_file", "credentials_path", "oauthpvtkeypath", "keyfilepath")

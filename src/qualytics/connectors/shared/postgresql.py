@@ -282,3 +282,12 @@ def tables(handle: Any, target: Target, prefix: str) -> Iterator[Item]:
     is_system = schema == "information_schema" or schema.startswith("pg_")
     for name, is_view in rows(handle, sql, (schema, prefix, prefix), target.fetch_size):
         yield Item(name, "view" if is_view else "table", is_system)
+
+
+# libpq and the drivers for Java, as PostgreSQL's and Redshift's documentation have them.
+FOREIGN_KEYS = {
+    **dict.fromkeys(("sslmode", "ssl"), "ssl_mode"),
+    **dict.fromkeys(("currentschema", "search_path"), "schema"),
+    "hostaddr": "host",
+}
+FOREIGN_FILES = {"sslrootcert": "ssl_root_cert"}

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Endpoint, Param, Target, refuse
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, SEGMENT, TENANT, TLS_PARAMS, base_url, endpoint_of
 
@@ -96,6 +97,21 @@ def connect(target: Target) -> object_store.OpenStore:
     return object_store.open_store(AzureStore, object_store.arguments(config(target), target, login_hosts), target)
 
 
+def complete(values: dict[str, str]) -> None:
+    """Make the uri of account and container, and see a service principal."""
+    for part in values.pop("connection_string", "").split(";"):
+        key, _, value = part.partition("=")
+        if key.lower() in {"accountname", "accountkey"}:
+            values[key.lower()] = value
+    names = ("account", "account_name", "accountname", "login", "username")
+    account = next((values.pop(name) for name in names if name in values), "")
+    container = values.pop("container", "") or values.pop("filesystem", "")
+    if account and container and "uri" not in values:
+        values["uri"] = f"abfss://{container}@{account}.dfs.core.windows.net"
+    if "client_id" in values and "client_secret" in values:
+        values["authentication_type"] = "SERVICE_PRINCIPAL"
+
+
 CONNECTOR = object_store.OBJECT_STORE(
     type="abfs",
     title="Azure Data Lake Storage",
@@ -130,5 +146,13 @@ CONNECTOR = object_store.OBJECT_STORE(
     privileges=(
         "SHARED_KEY: none beside the key, which may do everything in the account",
         "SERVICE_PRINCIPAL: the role Storage Blob Data Reader on the container",
+    ),
+    foreign=Foreign(
+        names=("abfs", "azure", "adls", "wasb", "azure_data_lake"),
+        keys={
+            **dict.fromkeys(("account_key", "accountkey", "password", "client_secret"), "secret_key"),
+            "client_id": "access_key",
+        },
+        complete=complete,
     ),
 )

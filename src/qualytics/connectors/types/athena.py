@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import aws
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, HTTP, TLS_PARAMS, base_url, endpoint_of, roots_of
 from qualytics.model import Item
@@ -254,4 +255,17 @@ CONNECTOR = Connector(
         "IAM_ROLE: sts:AssumeRole on the role for the user, and the above for the role",
     ),
     pinned="resolver",  # botocore, for STS too, which has a fixed name in the region
+    foreign=Foreign(
+        names=("athena", "awsathena"),
+        odbc=("athena",),
+        keys={
+            **dict.fromkeys(("s3_staging_dir", "s3outputlocation", "outputlocation"), "output"),
+            **dict.fromkeys(("region_name", "awsregion"), "region"),
+            "workgroup": "work_group",
+            "catalog": "database",
+            **dict.fromkeys(("aws_access_key_id", "access_key_id"), "username"),
+            **dict.fromkeys(("aws_secret_access_key", "secret_access_key"), "password"),
+        },
+        path=("schema",),
+    ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import google
 from qualytics.connectors.shared.http import (
     ENDPOINT_URL,
@@ -271,6 +272,14 @@ def check(handle: Any, target: Target) -> Server:
     return Server("Google BigQuery", None)
 
 
+def complete(values: dict[str, str]) -> None:
+    """Drop the words for a service account's key, and the host of a JDBC URL, which is Google's own."""
+    if values.get("method", "").startswith("service-account"):
+        del values["method"]
+    if values.get("host", "").endswith("googleapis.com"):
+        del values["host"]
+
+
 CONNECTOR = Connector(
     type="bigquery",
     title="Google BigQuery",
@@ -312,4 +321,17 @@ CONNECTOR = Connector(
     ),
     public_members=google.PUBLIC,
     pinned="resolver",  # requests, for Google's token endpoint too, which has a fixed name
+    foreign=Foreign(
+        names=("bigquery", "google_cloud_platform", "gcpbigquery"),
+        odbc=("bigquery",),
+        keys={
+            **dict.fromkeys(google.KEY_TEXTS, "password"),
+            **dict.fromkeys(("host", "project", "project_id", "projectid"), "database"),
+            **dict.fromkeys(("dataset", "dataset_id", "defaultdataset"), "schema"),
+            **dict.fromkeys(("port", "num_retries"), ""),
+        },
+        files=dict.fromkeys(google.KEY_FILES, "password"),
+        path=("schema",),
+        complete=complete,
+    ),
 )  # fmt: skip

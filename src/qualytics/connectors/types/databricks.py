@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, Server, Target
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import databricks
 from qualytics.connectors.shared.http import HTTP
 from qualytics.connectors.shared.sql import fetched, like_escaped
@@ -137,4 +138,10 @@ CONNECTOR = Connector(
     authentication=databricks.AUTHENTICATION,
     privileges=("CAN USE on the SQL warehouse, or CAN ATTACH TO on the cluster", *databricks.PRIVILEGES),
     pinned="resolver",  # urllib3 and requests; tokens for service principals come from the workspace itself
+    foreign=Foreign(
+        names=("databricks",),
+        odbc=("databricks", "simba spark"),
+        keys=databricks.FOREIGN_KEYS | {"http_path": "path", "httppath": "path", "catalog": "database"},
+        complete=databricks.complete,
+    ),
 )

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Chars, Connector, Server, Target, refuse
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import databricks
 from qualytics.connectors.shared.http import ENDPOINT_URL, HTTP, base_url, endpoint_of, pin, roots_of, segment
 from qualytics.model import Item
@@ -152,4 +153,9 @@ CONNECTOR = Connector(
     authentication=databricks.AUTHENTICATION,
     privileges=databricks.PRIVILEGES,
     pinned="resolver",  # requests; tokens for service principals come from the workspace itself
+    foreign=Foreign(
+        names=("databricks-workspace",),
+        keys=databricks.FOREIGN_KEYS | {"account_id": ""},
+        complete=databricks.complete,
+    ),
 )

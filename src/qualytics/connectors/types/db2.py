@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, refuse, tls_params
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
@@ -314,4 +315,10 @@ CONNECTOR = Connector(
         "GRANT SELECT ON SYSCAT.SCHEMATA TO USER reader, and on SYSCAT.TABLES and SYSIBM.SYSDUMMY1 (PUBLIC has it unless the database is restrictive)",
     ),
     pinned="proxy",  # the tunnel of TLS; a plain connection is given the address
+    foreign=Foreign(
+        names=("db2", "ibm_db_sa"),
+        odbc=("db2",),
+        keys={"sslconnection": "ssl_mode", "security": "ssl_mode"},
+        words={"ssl_mode": {"ssl": "verify"}},
+    ),
 )

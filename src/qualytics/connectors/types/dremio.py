@@ -20,6 +20,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.http import BASIC_USER, HEADER, SEGMENT, TOKEN, bracketed
 from qualytics.connectors.shared.sql import literal
 from qualytics.model import Item
@@ -267,6 +268,12 @@ def check(handle: Any, _target: Target) -> Server:
     return Server(info.get(0) or "Dremio", info.get(1))
 
 
+def complete(values: dict[str, str]) -> None:
+    """See a login by an access token."""
+    if values.get("pat") or values.get("token"):
+        values["authentication_type"] = "ACCESS_TOKEN"
+
+
 CONNECTOR = Connector(
     type="dremio",
     title="Dremio",
@@ -310,4 +317,15 @@ CONNECTOR = Connector(
     ),
     pinned="address",
     forks=False,  # Go, and gRPC in it
+    foreign=Foreign(
+        names=("dremio", "flightsql", "arrow-flight-sql"),
+        odbc=("dremio",),
+        keys={
+            "software_host": "host",
+            **dict.fromkeys(("pat", "token"), "password"),
+            **dict.fromkeys(("use_ssl", "useencryption"), "ssl_mode"),
+        },
+        path=("schema",),
+        complete=complete,
+    ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qualytics.connectors.shared import tds
 from qualytics.connectors.types import sqlserver
 from qualytics.structs import replace
 
@@ -24,4 +25,5 @@ CONNECTOR = replace(
         "the item permission Read lets the service principal connect; give it on the warehouse, or the workspace role Viewer",
         "GRANT VIEW DEFINITION ON SCHEMA::finance TO [reader], to list tables, unless the role reads all data",
     ),
+    foreign=tds.named("fabric", "fabric_warehouse"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import google, object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, TLS_PARAMS, base_url, endpoint_of
 
@@ -41,6 +42,13 @@ def connect(target: Target) -> object_store.OpenStore:
     return object_store.open_store(GCSStore, object_store.arguments(config(target), target), target)
 
 
+def complete(values: dict[str, str]) -> None:
+    """Make the uri of a bucket, or of the scope of a DuckDB secret."""
+    place = values.pop("bucket", "") or values.pop("scope", "")
+    if place and "uri" not in values:
+        values["uri"] = place if "://" in place else f"gs://{place}"
+
+
 CONNECTOR = object_store.OBJECT_STORE(
     type="gcs",
     title="Google Cloud Storage",
@@ -59,4 +67,10 @@ CONNECTOR = object_store.OBJECT_STORE(
     authentication=(("service account", "secret_key: the text of its JSON key file"),),
     privileges=("roles/storage.objectViewer on the bucket, for storage.objects.list and storage.objects.get",),
     public_members=google.PUBLIC,
+    foreign=Foreign(
+        names=("gcs", "gs"),
+        keys=dict.fromkeys(google.KEY_TEXTS, "secret_key"),
+        files=dict.fromkeys(google.KEY_FILES, "secret_key"),
+        complete=complete,
+    ),
 )

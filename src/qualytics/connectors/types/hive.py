@@ -17,6 +17,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.http import BASIC_USER, HTTP, PATH
 from qualytics.connectors.shared.sql import fetched, like_escaped
 from qualytics.model import Item
@@ -237,4 +238,15 @@ CONNECTOR = Connector(
         "GRANT SELECT ON TABLE sales.orders TO USER reader, where the server shows a user only what it may read",
     ),
     pinned="resolver",  # Thrift's and Python's own HTTP sockets
+    foreign=Foreign(
+        names=("hive", "hive2", "hiveserver2", "hive_cli"),
+        odbc=("hive",),
+        keys={
+            "transportmode": "transport",
+            "httppath": "http_path",
+            **dict.fromkeys(("auth", "authmechanism"), "auth_mechanism"),
+            **dict.fromkeys(("ssl", "use_ssl"), "ssl_mode"),
+        },
+        words={"auth_mechanism": dict.fromkeys(("plain", "ldap", "none", "custom"), "PLAIN") | {"nosasl": "NOSASL"}},
+    ),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.shared.sql import named, rows, text_of
 from qualytics.model import Item
@@ -329,6 +330,17 @@ def check(handle: Any, target: Target) -> Server:
     return Server("MariaDB" if "mariadb" in version.lower() else "MySQL", version.partition("-")[0])
 
 
+FOREIGN = Foreign(
+    names=("mysql",),
+    odbc=("mysql",),
+    keys={
+        **dict.fromkeys(("ssl", "ssl-mode", "sslmode", "usessl", "requiressl", "ssl_disabled"), "ssl_mode"),
+        "connectionattributes": "",
+    },
+    files=dict.fromkeys(("ssl-ca", "ssl_ca", "sslca"), "ssl_root_cert"),
+)
+
+
 CONNECTOR = Connector(
     type="mysql",
     title="MySQL",
@@ -361,4 +373,5 @@ CONNECTOR = Connector(
         "GRANT SELECT ON sales.* TO reader, for each database that is to be found and used",
     ),
     pinned="socket",
+    foreign=FOREIGN,
 )

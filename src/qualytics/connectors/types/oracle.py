@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, tls_params
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
@@ -259,6 +260,26 @@ def check(handle: Any, target: Target) -> Server:
     return Server("Oracle Database", handle.version)
 
 
+# Oracle JDBC Developer's Guide, "Thin-style Service Name Syntax" and "Thin Driver": @//host:port/service, @host:port:sid.
+_THIN = re.compile(
+    r"(?:thin|oci8?):(?:(?P<user>[^/@]*)/(?P<password>.*))?@(?:(?P<protocol>tcps?):)?(?://)?(?P<host>[\w.-]+)"
+    r"(?::(?P<port>\d+))?(?:/(?P<service>[\w.$#-]+)|:(?P<sid>[\w.$#-]+))\Z",
+    re.IGNORECASE,
+)
+
+
+def from_jdbc(text: str) -> dict[str, str] | None:
+    """Take a URL of the thin driver apart."""
+    match = _THIN.match(text)
+    return match and {name: value for name, value in match.groupdict().items() if value}
+
+
+def complete(values: dict[str, str]) -> None:
+    """Take dbt's `database` for the service where no other is named."""
+    if not {"service", "service_name", "sid"} & values.keys() and "database" in values:
+        values["service"] = values.pop("database")
+
+
 CONNECTOR = Connector(
     type="oracle",
     title="Oracle",
@@ -289,4 +310,13 @@ CONNECTOR = Connector(
     ),
     # A listener may redirect, and the driver follows; those names and addresses, too, go through Python's look-ups.
     pinned="resolver",
+    foreign=Foreign(
+        names=("oracle", "oracledb"),
+        odbc=("oracle",),
+        keys={"service": "service_name", "thick_mode": ""},
+        words={"protocol": {"tcp": "TCP", "tcps": "TCPS"}},
+        path=("sid",),
+        complete=complete,
+        jdbc=from_jdbc,
+    ),
 )

@@ -9,6 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, Refusal, Server, Verdict, tls_params
+from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.shared import postgresql as shared
 from qualytics.connectors.shared.postgresql import (
     ERRORS,
     PROTOCOL,
@@ -247,6 +249,13 @@ def check(handle: Any, target: Target) -> Server:
     return Server("PostgreSQL", version.split()[0])
 
 
+FOREIGN = Foreign(
+    names=("postgres", "postgresql", "pg", "pgsql"),
+    odbc=("postgres", "psqlodbc"),
+    keys=shared.FOREIGN_KEYS | {"applicationname": "application_name"},
+    files=shared.FOREIGN_FILES,
+)
+
 CONNECTOR = Connector(
     type="postgresql",
     title="PostgreSQL",
@@ -290,4 +299,5 @@ CONNECTOR = Connector(
         "GRANT USAGE ON SCHEMA finance TO reader, for a datastore with that schema; the catalogs are open to everybody",
     ),
     pinned="address",
+    foreign=FOREIGN,
 )

@@ -46,4 +46,5 @@ CONNECTOR = replace(
     open=connect,
     check=check,
     privileges=(*trino.PRIVILEGES, "SELECT on system.runtime.nodes, for the version"),
+    foreign=replace(trino.FOREIGN, names=("presto", "prestodb"), odbc=("presto",)),
 )

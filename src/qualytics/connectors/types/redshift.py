@@ -18,6 +18,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import aws, postgresql
 from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROTOCOL, PROXY, ServerError, at_login, log_in_to_first
@@ -257,6 +258,14 @@ def check(handle: Any, target: Target) -> Server:
     return Server("Redshift", version[1]) if version else Server("PostgreSQL", text.split()[1])
 
 
+def complete(values: dict[str, str]) -> None:
+    """Drop dbt's word for a login by password, and switches that are off."""
+    if values.get("method") == "database":
+        del values["method"]
+    if values.get("iam") == "false":
+        del values["iam"]
+
+
 CONNECTOR = Connector(
     type="redshift",
     title="Amazon Redshift",
@@ -306,4 +315,12 @@ CONNECTOR = Connector(
         "IAM_ROLE: sts:AssumeRole for the keys; for the role redshift:GetClusterCredentialsWithIAM, with db_user redshift:GetClusterCredentials, on Serverless redshift-serverless:GetCredentials",
     ),
     pinned="resolver",
+    foreign=Foreign(
+        names=("redshift",),
+        odbc=("redshift",),
+        keys=postgresql.FOREIGN_KEYS
+        | {"cluster_id": "cluster_identifier", "dbuser": "db_user", "applicationname": "application_name"},
+        files=postgresql.FOREIGN_FILES,
+        complete=complete,
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Endpoint, Param, Target
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared import aws, object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, TLS_PARAMS, base_url, endpoint_of
 
@@ -59,6 +60,13 @@ def connect(target: Target) -> object_store.OpenStore:
     return object_store.open_store(S3Store, arguments, target)
 
 
+def complete(values: dict[str, str]) -> None:
+    """Make the uri of a bucket, or of the scope of a DuckDB secret."""
+    place = values.pop("bucket", "") or values.pop("scope", "")
+    if place and "uri" not in values:
+        values["uri"] = place if "://" in place else f"s3://{place}"
+
+
 CONNECTOR = object_store.OBJECT_STORE(
     type="s3",
     title="Amazon S3",
@@ -89,5 +97,15 @@ CONNECTOR = object_store.OBJECT_STORE(
     privileges=(
         "s3:ListBucket on arn:aws:s3:::BUCKET and s3:GetObject on arn:aws:s3:::BUCKET/PATH/*",
         "IAM_ROLE: sts:AssumeRole on the role for the user, and the two above for the role",
+    ),
+    foreign=Foreign(
+        names=("s3", "aws"),
+        keys={
+            **dict.fromkeys(("username", "login", "aws_access_key_id", "access_key_id", "key_id"), "access_key"),
+            **dict.fromkeys(("password", "aws_secret_access_key", "secret_access_key", "secret"), "secret_key"),
+            "region_name": "region",
+            "endpoint": "endpoint_url",
+        },
+        complete=complete,
     ),
 )  # fmt: skip

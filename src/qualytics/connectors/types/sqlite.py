@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Server, Target, Verdict, refuse
-from qualytics.connectors.shared.files import EMPTY, FILE, SQLITE, require_file
+from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.shared.files import EMPTY, FILE, FILE_KEYS, SQLITE, require_file
 from qualytics.connectors.shared.sql import as_text, rows
 from qualytics.model import Item
 from qualytics.structs import replace
@@ -162,4 +163,5 @@ CONNECTOR = FILE(
     signature=r"(?i)sqlite",
     schemas=schemas,
     tables=tables,
+    foreign=Foreign(names=("sqlite", "sqlite3"), odbc=("sqlite",), keys=dict.fromkeys(FILE_KEYS, "uri"), path=("uri",)),
 )

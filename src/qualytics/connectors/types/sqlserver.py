@@ -21,6 +21,7 @@ from qualytics.connectors.contract import (
 )
 from qualytics.connectors.shared.http import ENTRA, TENANT
 from qualytics.connectors.shared.sql import named, one_row, rows
+from qualytics.connectors.shared.tds import FOREIGN
 from qualytics.model import Item
 from qualytics.structs import replace
 
@@ -385,4 +386,5 @@ CONNECTOR = Connector(
     # A server may route a login to another host, and the driver follows with user and password ([MS-TDS], ENVCHANGE of
     # type 20). Nor would the address do in place of the name: Azure's gateways look at the name.
     pinned=None,
+    foreign=FOREIGN,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qualytics.connectors.shared import tds
 from qualytics.connectors.types import sqlserver
 from qualytics.structs import replace
 
@@ -13,4 +14,5 @@ CONNECTOR = replace(
     # Azure's gateways take no connection without TLS.
     params=sqlserver.params(("auto", "verify", "require"), (sqlserver.BASIC, sqlserver.PRINCIPAL)),
     example="--host workspace.sql.azuresynapse.net --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    foreign=tds.named("synapse", "azure_synapse"),
 )

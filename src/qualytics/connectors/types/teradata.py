@@ -17,6 +17,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row, rows
 from qualytics.model import Item
@@ -247,4 +248,9 @@ CONNECTOR = Connector(
     # ssl_mode=verify gives the driver the name, for the certificate, and it looks that up by itself, proxy or none.
     pinned=None,
     forks=False,  # Go runs from the import on
+    foreign=Foreign(
+        names=("teradata", "teradatasql"),
+        odbc=("teradata",),
+        keys={"dbs_port": "port", "dbcname": "host", "sslmode": "ssl_mode"},
+    ),
 )

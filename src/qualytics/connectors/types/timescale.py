@@ -52,4 +52,5 @@ CONNECTOR = replace(
     schemas=schemas,
     tables=tables,
     verified="real server: TimescaleDB 2.19 (Apache build) on PostgreSQL 17, and PostgreSQL 15 without it",
+    foreign=replace(postgresql.FOREIGN, names=("timescale", "timescaledb"), odbc=()),
 )

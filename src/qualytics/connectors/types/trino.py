@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, refuse, tls_params
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -285,6 +286,26 @@ def check(handle: Any, target: Target) -> Server:
     return Server("Trino", first(handle, "select version()", target.fetch_size))
 
 
+def complete(values: dict[str, str]) -> None:
+    """Drop the words for a login by password, or for none."""
+    for key in ("method", "auth"):
+        if values.get(key, "").lower() in {"none", "ldap", "basic"}:
+            del values[key]
+
+
+FOREIGN = Foreign(
+    names=("trino",),
+    odbc=("trino",),
+    keys={
+        "catalog": "database",
+        **dict.fromkeys(("http_scheme", "protocol", "ssl"), "ssl_mode"),
+        "extracredentials": "",
+    },
+    path=("database", "schema"),
+    complete=complete,
+)
+
+
 CONNECTOR = Connector(
     type="trino",
     title="Trino",
@@ -311,4 +332,5 @@ CONNECTOR = Connector(
     authentication=AUTHENTICATION,
     privileges=PRIVILEGES,
     pinned="resolver",
+    foreign=FOREIGN,
 )

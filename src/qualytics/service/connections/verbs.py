@@ -111,12 +111,8 @@ class Connections:
 
         """
         name = names.name_for(store, new.connector, new.values)
-        values = {key: value for key, value in new.values.items() if key != "name"}
-        values["owner_key"] = tags.owner_key(values)
-        found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
-        store.connections.set_tags(found, tags.keys(values.get("tags")))
+        found = insert_named(store, name, new, action, **detail)
         self.warnings += names.warnings(store, name, found) + paths.warnings(new.connector, new.values.get("uri"))
-        action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]), **detail)
         return found
 
     def update(  # noqa: PLR0913 - the change, and how it is made
@@ -365,6 +361,16 @@ class Connections:
         action.found(found.id, found.name)
         validate.require_version("connection", found, version)
         return found
+
+
+def insert_named(store: Store, name: str, new: Draft, action: Action, **detail: Any) -> int:
+    """Store a draft under a name that is free and return its id; `detail` is for the audit log."""
+    values = {key: value for key, value in new.values.items() if key != "name"}
+    values["owner_key"] = tags.owner_key(values)
+    found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
+    store.connections.set_tags(found, tags.keys(values.get("tags")))
+    action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]), **detail)
+    return found
 
 
 def _outcome(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

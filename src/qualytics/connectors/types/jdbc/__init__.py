@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Endpoint, Param, Server, Target, refuse
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.types.jdbc import catalog
 from qualytics.connectors.types.jdbc import url as urls
 from qualytics.connectors.types.jdbc.errors import classify, reported
@@ -112,4 +113,5 @@ CONNECTOR = Connector(
     privileges=("the right to log in, and to read the engine's own catalog: as for the engine's own type, where there is one",),
     pinned="resolver",  # Java's, which knows no other host: see login.machine
     forks=False,  # the JVM
+    foreign=Foreign(names=("jdbc",), keys={"driver_class": "driver_class", "drv_clsname": "driver_class"}),
 )  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, tls_params
+from qualytics.connectors.foreign import Foreign
 from qualytics.connectors.shared.http import HTTP
 from qualytics.connectors.shared.pem import key_fault
 from qualytics.connectors.types.snowflake import catalog
 from qualytics.connectors.types.snowflake.errors import ERRORS, classify
 from qualytics.connectors.types.snowflake.login import connect
+from qualytics.connectors.types.snowflake.names import KEY_FILES, KEY_TEXTS, PASSPHRASES, complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,4 +84,12 @@ CONNECTOR = Connector(
         "GRANT USAGE ON WAREHOUSE compute_wh TO ROLE analyst, if a warehouse is given; test and discovery need none",
     ),
     pinned="resolver",
+    foreign=Foreign(
+        names=("snowflake",),
+        odbc=("snowflake",),
+        keys={"account": "host", "db": "database", **dict.fromkeys(KEY_TEXTS, "password"), **PASSPHRASES},
+        files=dict.fromkeys(KEY_FILES, "password"),
+        path=("database", "schema"),
+        complete=complete,
+    ),
 )

@@ -1,0 +1,40 @@
+"""What other tools call a connection type, its fields and their values: data of each type, read when files of theirs are imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qualytics.structs import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# What tools say of TLS, in lower case, as `ssl_mode` says it.
+TLS_MODES = {
+    **dict.fromkeys(("disable", "disabled", "false", "0", "no", "off", "http", "none"), "disable"),
+    **dict.fromkeys(("auto", "allow", "prefer", "preferred", "optional"), "auto"),
+    **dict.fromkeys(("require", "required"), "require"),
+    **dict.fromkeys(("verify", "verify-ca", "verify_ca", "verify-full", "verify_full", "verify_identity"), "verify"),
+    **dict.fromkeys(("true", "1", "yes", "on", "https", "full"), "verify"),
+}
+
+
+class Foreign(Struct, kw_only=True):
+    """What other tools call one type.
+
+    `names` are their words for it, `odbc` parts of the names of its ODBC drivers, all in lower case. `keys` says which
+    field or parameter of ours, or of a datastore (`database`, `schema`), a key of theirs is, "" for one that has no
+    meaning here; `files` the same of keys that name a file with the value in it. `path` says what the segments of a
+    URL's path are. `words` translates values, by our name. `complete` sees all values first and does what no table can
+    say; keys and values are texts. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
+    of its own, and returns None for one that it does not know.
+    """
+
+    names: tuple[str, ...] = ()
+    odbc: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ("database",)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    complete: Callable[[dict[str, str]], None] | None = None
+    jdbc: Callable[[str], dict[str, str] | None] | None = None
