@@ -106,7 +106,7 @@ def _pinned(*names: str) -> tuple[str, ...]:
 
 
 # The environment of this tree; its requirements are those of pyproject.toml.
-VENV = Need(376, 1_330)
+VENV = Need(451, 1_615)
 
 DEBIAN = {
     "postgresql": Debian(64, 261, "/usr/lib/postgresql/*/bin/postgres"),

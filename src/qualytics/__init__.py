@@ -3,8 +3,9 @@
 # Nothing is imported here: `python -m qualytics` comes by before its working directory is out of the way.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from qualytics.client.asynchronous import AsyncClient
     from qualytics.client.contract import Client
-    from qualytics.client.sdk import connect, explain
+    from qualytics.client.sdk import aconnect, connect, explain
     from qualytics.errors import (
         Abandoned,
         AddressTaken,
@@ -45,6 +46,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Abandoned",
     "AddressTaken",
+    "AsyncClient",
     "Busy",
     "Client",
     "Conflict",
@@ -79,13 +81,15 @@ __all__ = [
     "UsageError",
     "VersionChanged",
     "__version__",
+    "aconnect",
     "connect",
     "explain",
     "version_of",
 ]
 
 _MODULES = {
-    **dict.fromkeys(("connect", "explain"), "client.sdk"),
+    **dict.fromkeys(("aconnect", "connect", "explain"), "client.sdk"),
+    "AsyncClient": "client.asynchronous",
     "Client": "client.contract",
     **dict.fromkeys(("Listing", "Scope", "StageEvent", "version_of"), "model"),
     "Secret": "secret",

@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -79,3 +81,23 @@ def test_a_request_that_may_take_longer_is_waited_for(to):
         with pytest.raises(Unreachable, match=r"did not answer within 0.1 s"):
             transport.handle(Request("GET", "/"))
         assert transport.handle(Request("GET", "/", wait_s=30)).status == 204
+
+
+def test_a_request_that_is_cancelled_ends_at_once_and_no_other_begins(to):
+    arrived = threading.Event()
+
+    def behave(peer, over):
+        peer.recv(65_536)
+        arrived.set()
+        over.wait()
+
+    with faults.serving(behave) as port, ThreadPoolExecutor(1) as threads:
+        transport = to(port, timeout_s=60)
+        running = threads.submit(transport.handle, Request("GET", "/"))
+        assert arrived.wait(30)
+        transport.cancel()
+        with pytest.raises(Unreachable, match="closed the connection before it had answered"):
+            running.result(30)
+        with pytest.raises(Unreachable):
+            transport.handle(Request("GET", "/"))
+        transport.cancel()

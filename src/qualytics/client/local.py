@@ -13,16 +13,19 @@ from qualytics.settings import ServerPolicy
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from qualytics import types
+    from qualytics.model import TestReport
+    from qualytics.probe import Plan
     from qualytics.service.accounts.tokens import Tokens
     from qualytics.service.accounts.users import Users
     from qualytics.service.audit import Audit
     from qualytics.service.connections.imports import Imports
     from qualytics.service.connections.runs import Runs
     from qualytics.settings import Settings
+    from qualytics.store.base import StorePool
 
 
 class LocalUpkeep:
@@ -75,11 +78,15 @@ class LocalUpkeep:
 class LocalClient:
     """A client of the embedded store, with a part for each kind of record; close it, or use `with`.
 
-    `users` and `tokens` are those of a control plane that serves this store.
+    `users` and `tokens` are those of a control plane that serves this store. Where there is a `pool`, stores come from
+    it; `run_test` is what runs a test, if not the usual.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._context = Context(settings)
+    def __init__(
+        self, settings: Settings, pool: StorePool | None = None, run_test: Callable[[Plan], TestReport] | None = None
+    ) -> None:
+        self._context = Context(settings, lease=None if pool is None else pool.lease)
+        self._context.run_test = run_test
         self.connections = Connections(self._context)
         self.datastores = Datastores(self._context, self.connections)
         self.discovery = Discovery(self._context)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from qualytics.client.asynchronous import AsyncClient
     from qualytics.client.config import ControlPlane
     from qualytics.client.contract import Client
     from qualytics.settings import Settings
@@ -41,6 +42,30 @@ def connect(
         UsageError: an argument is wrong, or, where it counts, a variable or config.yaml.
 
     """
+    return client.of(*_place(url, token, home, timeout))
+
+
+def aconnect(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    home: str | os.PathLike[str] | None = None,
+    timeout: float | None = None,
+) -> AsyncClient:
+    """Return the asynchronous twin of what `connect` gives; use it in an `async with` statement.
+
+    Raises:
+        UsageError: as `connect` does.
+
+    """
+    from qualytics.client.asynchronous import AsyncClient
+
+    return AsyncClient(*_place(url, token, home, timeout))
+
+
+def _place(
+    url: str | None, token: str | None, home: str | os.PathLike[str] | None, timeout: float | None
+) -> tuple[Settings, ControlPlane | None]:
     if url is not None and home is not None:
         raise UsageError(
             "url and home are both given", "give url for a control plane, home for a store on this machine"
@@ -62,7 +87,7 @@ def connect(
         if control_plane is not None:
             endpoint = replace(control_plane.endpoint, timeout_s=float(timeout))
             control_plane = replace(control_plane, endpoint=endpoint)
-    return client.of(settings, control_plane)
+    return settings, control_plane
 
 
 def explain(message: str, type_name: str | None = None) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import select
@@ -58,6 +59,7 @@ class Transport:
         self.is_sent = False
         self._endpoint = endpoint
         self._max_bytes = max_bytes
+        self._is_cancelled = False
         self._sock: socket.socket | None = None
         self._context: ssl.SSLContext | None = None
 
@@ -83,6 +85,14 @@ class Transport:
             self.close()
             raise failure(exc, self._endpoint, deadline) from exc
 
+    def cancel(self) -> None:
+        """End, from another thread, the request that runs, and let no other begin; the server sees a hang-up."""
+        self._is_cancelled = True
+        sock = self._sock
+        if sock is not None:
+            with contextlib.suppress(OSError):  # it was closed meanwhile
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not TLS's own, which is not for two threads
+
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         sock, self._sock = self._sock, None
@@ -95,6 +105,8 @@ class Transport:
             if self._context is None and self._endpoint.scheme == "https":
                 self._context = connect.make_context(self._endpoint)
             self._sock = connect.dial(self._endpoint, self._context, deadline)
+        if self._is_cancelled:  # after the dialling, which nothing ends
+            raise ConnectionAbortedError
         connection = http.client.HTTPConnection(self._endpoint.host, self._endpoint.port)
         connection.sock = self._sock
         self._sock.settimeout(deadline.left())

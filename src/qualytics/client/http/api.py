@@ -214,6 +214,10 @@ class Api:
             if left is not None and (left := left - len(page)) <= 0:
                 return
 
+    def cancel(self) -> None:
+        """End, from another thread, the request that runs, and let no other begin."""
+        self._transport.cancel()
+
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()

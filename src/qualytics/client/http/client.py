@@ -95,6 +95,10 @@ class HttpClient:
         """Yield the documents of all connections, by id."""
         return self.connections.list()
 
+    def cancel(self) -> None:
+        """End, from another thread, the request that runs, and let no other begin."""
+        self._api.cancel()
+
     def close(self) -> None:
         """Close the connection to the control plane."""
         self._api.close()

@@ -1,0 +1,196 @@
+"""The asynchronous twin of the clients: the same verbs, each in a thread, ended when its task is cancelled.
+
+Each verb is made of the contract's by a descriptor with a ParamSpec, which mypy and pyright both understand: no
+signature is written twice, and no code is generated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from qualytics.client import contract
+from qualytics.client.sessions import Sessions
+from qualytics.settings import MAX_PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from qualytics import types
+    from qualytics.client.config import ControlPlane
+    from qualytics.model import OnStage, StageEvent
+    from qualytics.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Part:
+    """The verbs on one kind of record; `warnings` are those of the last create or update that has ended."""
+
+    _name: str
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self.warnings: tuple[str, ...] = ()
+
+    async def _run(self, verb: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        if named.get("on_stage") is not None:
+            named = {**named, "on_stage": _in_loop(named["on_stage"])}
+
+        def work(client: contract.Client) -> tuple[Any, tuple[str, ...]]:
+            part = getattr(client, self._name)
+            return getattr(part, verb)(*args, **named), getattr(part, "warnings", ())
+
+        async with self._sessions.lease() as call:
+            answer, self.warnings = await call(work)
+            return answer
+
+    async def _iterate(self, verb: str, args: tuple[Any, ...], named: dict[str, Any]) -> AsyncIterator[Any]:
+        async with self._sessions.lease() as call:
+            records = await call(lambda client: getattr(getattr(client, self._name), verb)(*args, **named))
+            while batch := await call(lambda _: list(itertools.islice(records, MAX_PAGE_SIZE))):
+                for record in batch:
+                    yield record
+
+
+class Verb(Generic[P, T]):
+    """A verb of the contract as a coroutine function of the same parameters."""
+
+    def __init__(self, verb: Callable[Concatenate[Any, P], T]) -> None:
+        self._verb = verb
+
+    def __get__(self, part: _Part, _owner: type[_Part]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @functools.wraps(self._verb)
+        async def call(*args: P.args, **named: P.kwargs) -> T:
+            answer: T = await part._run(self._verb.__name__, args, named)  # noqa: SLF001 - a part of it
+            return answer
+
+        return call
+
+
+class Listing(Generic[P, T]):
+    """A listing of the contract as an asynchronous one, which fetches a page at a time."""
+
+    def __init__(self, verb: Callable[Concatenate[Any, P], Iterator[T]]) -> None:
+        self._verb = verb
+
+    def __get__(self, part: _Part, _owner: type[_Part]) -> Callable[P, AsyncIterator[T]]:
+        @functools.wraps(self._verb)
+        def iterate(*args: P.args, **named: P.kwargs) -> AsyncIterator[T]:
+            return part._iterate(self._verb.__name__, args, named)  # noqa: SLF001 - a part of it
+
+        return iterate
+
+
+class AsyncConnections(_Part):
+    """The verbs on connections."""
+
+    _name = "connections"
+    create = Verb(contract.Connections.create)
+    update = Verb(contract.Connections.update)
+    get = Verb(contract.Connections.get)
+    find = Verb(contract.Connections.find)
+    list = Listing(contract.Connections.list)
+    history = Verb(contract.Connections.history)
+    usages = Verb(contract.Connections.usages)
+    delete = Verb(contract.Connections.delete)
+    test = Verb(contract.Connections.test)
+    test_unsaved = Verb(contract.Connections.test_unsaved)
+
+
+class AsyncDatastores(_Part):
+    """The verbs on datastores."""
+
+    _name = "datastores"
+    create = Verb(contract.Datastores.create)
+    update = Verb(contract.Datastores.update)
+    get = Verb(contract.Datastores.get)
+    find = Verb(contract.Datastores.find)
+    list = Listing(contract.Datastores.list)
+    delete = Verb(contract.Datastores.delete)
+    verify = Verb(contract.Datastores.verify)
+
+
+class AsyncDiscovery(_Part):
+    """What a connection can see."""
+
+    _name = "discovery"
+    catalogs = Verb(contract.Discovery.catalogs)
+    schemas = Verb(contract.Discovery.schemas)
+    tables = Verb(contract.Discovery.tables)
+
+
+class AsyncUsers(_Part):
+    """The verbs on users and service accounts."""
+
+    _name = "users"
+    create = Verb(contract.Users.create)
+    list = Listing(contract.Users.list)
+    get = Verb(contract.Users.get)
+    find = Verb(contract.Users.find)
+    me = Verb(contract.Users.me)
+    update = Verb(contract.Users.update)
+    delete = Verb(contract.Users.delete)
+
+
+class AsyncTokens(_Part):
+    """The verbs on tokens."""
+
+    _name = "tokens"
+    create = Verb(contract.Tokens.create)
+    list = Listing(contract.Tokens.list)
+    get = Verb(contract.Tokens.get)
+    revoke = Verb(contract.Tokens.revoke)
+    delete = Verb(contract.Tokens.delete)
+
+
+class AsyncAudit(_Part):
+    """The audit log."""
+
+    _name = "audit"
+    list = Verb(contract.Audit.list)
+    prune = Verb(contract.Audit.prune)
+
+
+class AsyncClient:
+    """A client whose verbs are coroutines, for any number of tasks of one event loop at once.
+
+    Close it, or use it in an `async with` statement. The task that is cancelled ends its verb: a test with the process
+    that it runs in, a request with its connection. What a change had sent by then may have been carried out.
+    """
+
+    def __init__(self, settings: Settings, control_plane: ControlPlane | None) -> None:
+        self._sessions = Sessions(settings, control_plane)
+        self.connections = AsyncConnections(self._sessions)
+        self.datastores = AsyncDatastores(self._sessions)
+        self.discovery = AsyncDiscovery(self._sessions)
+        self.users = AsyncUsers(self._sessions)
+        self.tokens = AsyncTokens(self._sessions)
+        self.audit = AsyncAudit(self._sessions)
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._sessions.close()
+
+    def __aiter__(self) -> AsyncIterator[types.Connection]:
+        """Yield all connections, by id."""
+        return self.connections.list()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+
+def _in_loop(on_stage: OnStage) -> OnStage:
+    """Return what calls `on_stage` in the thread of the event loop, from another, and raises what it raises."""
+    loop = asyncio.get_running_loop()
+
+    async def called(event: StageEvent) -> object:
+        return on_stage(event)
+
+    return lambda event: asyncio.run_coroutine_threadsafe(called(event), loop).result()

@@ -1,0 +1,185 @@
+"""The asynchronous twin: every verb of the contract, side by side, and ended with its task."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+
+import pytest
+
+import qualytics
+from qualytics.client import asynchronous, contract
+from tests.client.test_contract_types import PARTS, VERBS, type_of
+from tests.support import processes
+
+POSTGRESQL = {"type": "postgresql", "host": "127.0.0.1", "username": "app", "password": "geheim"}
+
+
+@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
+def place(request, home):
+    """Return where a client connects to, once an embedded store and once a control plane."""
+    if request.param == "embedded":
+        return {"home": home}
+    plane = request.getfixturevalue("fresh_plane")
+    return {"url": plane.url, "token": plane.tokens["Admin"]}
+
+
+@contextlib.contextmanager
+def silent():
+    """Run a server that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        yield server, server.getsockname()[1]
+
+
+async def ended(connection):
+    """Wait until the other end has closed a connection, whatever it has sent before."""
+    with connection:
+        while await asyncio.get_running_loop().sock_recv(connection, 1_000):
+            pass
+
+
+def test_every_verb_of_the_contract_has_its_twin():
+    for part in PARTS:
+        found = vars(getattr(asynchronous, f"Async{type_of(part).__name__}"))
+        twins = {
+            name: isinstance(value, asynchronous.Listing)
+            for name, value in found.items()
+            if isinstance(value, asynchronous.Verb | asynchronous.Listing)
+        }
+        streams = {name: "Iterator" in str(answer) for (where, name), answer in VERBS.items() if where == part}
+        assert twins == streams, part
+        assert all(value._verb is vars(type_of(part))[name] for name, value in found.items() if name in twins)
+
+
+def test_documents_are_those_of_the_other_client(place):
+    async def use():
+        async with qualytics.aconnect(**place) as client:
+            made = await client.connections.create({**POSTGRESQL, "name": "Prod", "port": 1})
+            report = await client.connections.test("prod", timeout_s=5)
+            warned = await client.connections.create({**POSTGRESQL, "name": "Рrod"})  # noqa: RUF001 - looks alike
+            warnings = client.connections.warnings
+            await client.connections.delete(warned["id"])
+            return made, report, warnings, [one async for one in client], await client.users.me()
+
+    made, report, warnings, listed, me = asyncio.run(use())
+    assert warnings == ("the name looks like that of connection 1, 'Prod'",)
+    with qualytics.connect(**place) as client:
+        assert made == client.connections.get("prod")
+        assert listed == list(client)
+        assert me == client.users.me()
+        assert (report["stage"], report["class"]) == ("tcp", "refused")
+
+
+def test_an_error_is_that_of_the_other_client(place):
+    async def use():
+        async with qualytics.aconnect(**place) as client:
+            await client.connections.get("nobody")
+
+    with pytest.raises(qualytics.NotFound, match="there is no connection 'nobody'"):
+        asyncio.run(use())
+
+
+def test_a_listing_comes_in_pages_and_may_be_left_in_the_middle(place):
+    async def use():
+        async with qualytics.aconnect(**place) as client:
+            fields = [{**POSTGRESQL, "name": f"c{number:03}"} for number in range(105)]
+            await asyncio.gather(*(client.connections.create(one) for one in fields))
+            async for connection in client.connections.list(name="c", sort="name"):
+                assert connection["name"] == "c000"
+                break
+            return [connection["name"] async for connection in client.connections.list(sort="name")]
+
+    assert asyncio.run(use()) == [f"c{number:03}" for number in range(105)]
+
+
+def test_tests_run_side_by_side_and_end_with_their_tasks(place):
+    async def use(server, port):
+        loop = asyncio.get_running_loop()
+        async with qualytics.aconnect(**place) as client:
+            await client.connections.create({**POSTGRESQL, "name": "silent", "port": port})
+            tasks = [asyncio.create_task(client.connections.test("silent", timeout_s=60)) for _ in range(2)]
+            connections = [(await loop.sock_accept(server))[0] for _ in tasks]
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            await asyncio.gather(*map(ended, connections))
+            return await client.connections.get("silent")
+
+    with silent() as (server, port):
+        assert asyncio.run(use(server, port))["name"] == "silent"
+
+
+def test_a_cancelled_task_leaves_no_process_of_its_test(home):
+    others = processes.descendants(os.getpid())
+
+    async def use(server, port):
+        async with qualytics.aconnect(home=home) as client:
+            task = asyncio.create_task(client.connections.test_unsaved({**POSTGRESQL, "port": port}, timeout_s=60))
+            connection = (await asyncio.get_running_loop().sock_accept(server))[0]
+            running = processes.descendants(os.getpid()) - others
+            assert running
+            with connection, processes.watched(running) as left:
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert not left()
+
+    with silent() as (server, port):
+        asyncio.run(use(server, port))
+
+
+def test_a_time_limit_of_a_task_ends_a_change_that_tests_first_and_nothing_is_stored(place):
+    async def use(port):
+        async with qualytics.aconnect(**place) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1.5):
+                    await client.connections.create({**POSTGRESQL, "port": port}, test=True, timeout_s=60)
+            return [one async for one in client]
+
+    with silent() as (_, port):
+        assert asyncio.run(use(port)) == []
+
+
+def test_stages_come_in_the_thread_of_the_loop_and_what_they_raise_ends_the_test(place):
+    stages = []
+
+    def on_stage(event):
+        stages.append((event.stage, event.ok, threading.get_ident()))
+        if event.ok is False:
+            raise LookupError("enough")
+
+    async def use():
+        async with qualytics.aconnect(**place) as client:
+            await client.connections.test_unsaved({**POSTGRESQL, "port": 1}, timeout_s=5, on_stage=on_stage)
+
+    with pytest.raises(LookupError, match="enough"):
+        asyncio.run(use())
+    here = threading.get_ident()
+    assert stages == [("resolve", None, here), ("resolve", True, here), ("tcp", None, here), ("tcp", False, here)]
+
+
+def test_a_wrong_argument_is_told_before_anything_is_awaited(home):
+    with pytest.raises(qualytics.UsageError, match="url and home are both given"):
+        qualytics.aconnect("https://connections.example.com", home=home)
+
+
+def test_it_is_closed_for_good(home):
+    async def use():
+        client = qualytics.aconnect(home=home)
+        await client.connections.create(POSTGRESQL)
+        await client.close()
+        await client.close()
+        await client.connections.get(1)
+
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        asyncio.run(use())
+
+
+def test_the_contract_shows_in_the_help_of_a_twin(home):
+    client = qualytics.aconnect(home=home)
+    assert client.connections.get.__doc__ == contract.Connections.get.__doc__
+    asyncio.run(client.close())
