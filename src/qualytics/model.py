@@ -91,12 +91,15 @@ class Datastore(Struct):
 class ListQuery(Struct):
     """Which records a list asks for, and in which order.
 
-    `contains` is a part of the folded name, `name_key` the whole; `types` and `ids` select none when empty;
-    `sort` is id, name or type; `skip` and `limit` count records; `after_id` is the last one of the page before.
+    `contains` is a part of the folded name, `name_key` the whole; `search` is a part of anything that a connection is
+    found by, as given, and `search_key` that text folded; `types` and `ids` select none when empty; `sort` is id, name
+    or type; `skip` and `limit` count records; `after_id` is the last one of the page before.
     """
 
     contains: str | None = None
     name_key: str | None = None
+    search: str | None = None
+    search_key: str | None = None
     types: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
     connection_id: int | None = None

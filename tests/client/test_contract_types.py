@@ -75,6 +75,7 @@ def use_every_verb(call, folder):
     assert call("datastores", "verify", "e")["connected"] is True
     call("connections", "get", "prod")
     call("connections", "list")
+    call("connections", "list", search="SNOWFLAKE")
     call("connections", "usages", "prod")
     call("connections", "history", "prod")
     assert call("connections", "test", "files")["connected"] is True

@@ -30,6 +30,22 @@ if TYPE_CHECKING:
     from qualytics.types import TestReport
 
 
+_list_options = options.all_of(
+    click.option(
+        "--type",
+        "-t",
+        "types",
+        type=Text(),
+        help="Comma-separated connection types.",
+        shell_complete=options.complete_types,
+    ),
+    click.option(
+        "--sort", type=OneOf(("id", "name", "type")), default="id", show_default=True, metavar="TEXT", help="Order."
+    ),
+    click.option("--limit", type=Whole(1), help="Show at most so many; all by default."),
+)
+
+
 @click.group(cls=SuggestingGroup)
 @options.examples(
     "connections create --type postgresql --name crm --host db.example.com --username app --password '${DB_PASSWORD}'",
@@ -163,24 +179,33 @@ def copy(ctx: click.Context, /, *, record: int | str, dry_run: bool, form: outpu
     'connections list --name "prod" --format json',
 )
 @options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
-@click.option(
-    "--type",
-    "-t",
-    "types",
-    type=Text(),
-    help="Comma-separated connection types.",
-    shell_complete=options.complete_types,
-)
-@click.option(
-    "--sort", type=OneOf(("id", "name", "type")), default="id", show_default=True, metavar="TEXT", help="Order."
-)
-@click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
+@_list_options
 @options.common_options()
-def list_(*, name: str | None, types: str | None, sort: str, limit: int | None, form: output.Format) -> None:
+def list_(*, form: output.Format, **wanted: Any) -> None:
     """List connections."""
+    _list(form, wanted)
+
+
+@group.command()
+@options.examples(
+    "connections find finance",
+    "connections find db.example.com --type postgresql --format table",
+)
+@click.argument("search", metavar="TEXT", type=Text())
+@_list_options
+@options.common_options()
+def find(*, form: output.Format, **wanted: Any) -> None:
+    """Find connections by a part of the name, a tag, the owner, the host, the URI, or the name of a datastore.
+
+    Upper and lower case are alike.
+    """
+    _list(form, wanted)
+
+
+def _list(form: output.Format, wanted: dict[str, Any]) -> None:
+    types = wanted.pop("types")
     with connect() as client:
-        chosen = parse_types(types) if types else ()
-        output.write_list(client.connections.list(name, chosen, sort, limit), form)
+        output.write_list(client.connections.list(types=parse_types(types) if types else (), **wanted), form)
 
 
 @group.command()

@@ -58,9 +58,18 @@ class Connections(Protocol):
         """Return the id of the connection of that name; case and outer spaces do not count."""
 
     def list(
-        self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
+        self,
+        name: str | None = None,
+        types: Sequence[str] = (),
+        sort: str = "id",
+        limit: int | None = None,
+        *,
+        search: str | None = None,
     ) -> Iterator[types.Connection]:
-        """Yield connections, filtered by a part of the name and by types; `sort` is id, name or type."""
+        """Yield connections, filtered by a part of the name and by types; `sort` is id, name or type.
+
+        `search` is a part of the name, a tag, the owner, the host, the uri, or the name of a datastore, in any case.
+        """
 
     def history(self, record: int | str) -> types.History:
         """Return who changed a connection and when, the newest first."""

@@ -48,6 +48,7 @@ def list_connections(
     wanted_types: Types = None,
     name: Text = None,
     name_exact: Text = None,
+    search: Text = None,
     sort_id: Order = None,
     sort_created: Order = None,
     sort_name: Order = None,
@@ -55,11 +56,15 @@ def list_connections(
     page: Page = 1,
     size: Size = PAGE_SIZE,
 ) -> Reply:
-    """List connections, a page at a time; `name` is a part of it, `name_exact` the whole."""
+    """List connections, a page at a time.
+
+    `name` is a part of the name, `name_exact` the whole; `search` a part of name, tag, owner, host, uri or datastore.
+    """
     sort, direction = order(id=sort_id or sort_created, name=sort_name, type=sort_type)
     wanted = ListQuery(
         contains=name,
         name_key=name_exact,
+        search=search,
         types=types_of(wanted_types),
         ids=tuple(wanted_ids or ()),
         sort=sort,

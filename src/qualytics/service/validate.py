@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from qualytics.store.tables.accounts import User
 
 _SURROGATE = "[\ud800-\udfff]"
+# A character that no stored text holds, and that every store can be asked for.
+_NOWHERE = "\x01"
 _UTF8_HINT = "check the encoding of the terminal or file it comes from"
 # The longest key of a parameter, before it is folded.
 _MAX_KEY = 64
@@ -164,8 +166,12 @@ def fold(name: str) -> str:
 def fold_part(part: str) -> str:
     """Return a part of a name as `fold` has it in the whole one: outer spaces count."""
     folded = text.folded(part)
-    # No name holds either, but a store can be asked for this one.
-    return "\0" if folded is None else re.sub(_SURROGATE, "\0", folded)
+    return _NOWHERE if folded is None else _askable(folded)
+
+
+def _askable(part: str) -> str:
+    """Return a part of a text so that a store can be asked for it; no text holds what no store can be asked for."""
+    return re.sub(f"{_SURROGATE}|\0", _NOWHERE, part)
 
 
 def folded_key(key: str) -> str:
@@ -174,9 +180,12 @@ def folded_key(key: str) -> str:
 
 
 def folded(wanted: ListQuery) -> ListQuery:
-    """Return what a list asks for with its names as they are compared."""
+    """Return what a list asks for with its names and texts as they are compared."""
     contains = fold_part(wanted.contains) if wanted.contains else None
-    return replace(wanted, contains=contains, name_key=None if wanted.name_key is None else fold(wanted.name_key))
+    key = fold_part(wanted.search) if wanted.search else None
+    search = _askable(wanted.search) if wanted.search else None
+    name_key = None if wanted.name_key is None else fold(wanted.name_key)
+    return replace(wanted, contains=contains, name_key=name_key, search=search, search_key=key)
 
 
 def require_version(what: str, record: Connection | Datastore | User, version: int | None) -> None:

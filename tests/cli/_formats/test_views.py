@@ -24,6 +24,7 @@ LIFE = [
     ("connections update", "--id", "1", "--max-parallelization", "4"),
     ("connections copy", "--id", "1", "--name", "copy", "--dry-run"),
     ("connections list",),
+    ("connections find", NAME),
     ("connections test", "--id", "1"),
     ("connections test", "-t", "sqlite", "--uri", "{path}.none"),
     ("connections schemas", "--id", "1"),

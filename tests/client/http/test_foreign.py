@@ -10,8 +10,11 @@ from tests.support import fronts
 from tests.support.misbehaving_http import CONNECTION, TOKEN, reply, scripted
 
 REFUSED = reply(405, {"detail": "Method Not Allowed"})
-# What such servers cannot do: a test or a dry run of a change, and clearing a secret.
-BEYOND = re.compile(r"(update|create).* --test|update .*--dry-run|--unset password|update .*--password ''")
+# What such servers cannot do: a search, a test or a dry run of a change, and clearing a secret.
+BEYOND = re.compile(
+    r"find (N|SNOW|marts|127|'%'|nothing)"
+    r"|(update|create).* --test|update .*--dry-run|--unset password|update .*--password ''"
+)
 
 # Of what the published API knows nothing: copies, listings, and what a test looks at beside the login.
 UNKNOWN = {
@@ -88,6 +91,7 @@ def test_an_update_of_a_datastore_is_a_put_of_all_it_has(run):
         ("connections update --id 7 --host x --test", 4, "has no test before a change"),
         ("connections copy --id 7 --name x", 4, "has no copies of connections"),
         ("connections copy a --name x", 4, "has no copies of connections"),
+        ("connections find a", 4, "has no search"),
         (f"{PG} --test", 4, "has no test before a change"),
         ("connections delete --id 7 --dry-run", 5, "is used by 1 datastore"),
     ],

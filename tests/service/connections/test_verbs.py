@@ -110,11 +110,14 @@ def test_a_copy_has_secrets_of_its_own_and_logs_in_where_its_source_did(client, 
 def test_a_copy_has_no_datastores_and_nothing_that_a_test_detected(client, tmp_path):
     path = tmp_path / "a.db"
     sqlite3.connect(path).close()
-    client.connections.create({"type": "sqlite", "name": "a", "uri": str(path)}, test=True)
+    kept = {"tags": ["x", "y"], "owner": "Team"}
+    client.connections.create({"type": "sqlite", "name": "a", "uri": str(path), **kept}, test=True)
     client.datastores.create({"name": "d", "connection_id": 1})
     source, copied = client.connections.get("a"), client.connections.copy("a", "b")
     assert (source["datastores"], source["product_name"]) != ([], None)
     assert (copied["datastores"], copied["product_name"], copied["uri"]) == ([], None, str(path))
+    assert {name: copied[name] for name in kept} == kept
+    assert [one["name"] for one in client.connections.list(search="team")] == ["a", "b"]
 
 
 def test_a_copy_keeps_the_rules_of_a_change(client):

@@ -106,6 +106,34 @@ def test_lists_are_sorted_filtered_and_limited(settings):
         assert ids(limit=0) == []
 
 
+@pytest.mark.both_stores
+def test_a_search_looks_at_names_hosts_uris_and_datastores_in_any_case(settings):
+    with LocalClient(settings) as client:
+        server = {"type": "postgresql", "username": "u", "host": "h"}
+        client.connections.create({**server, "name": "Straße 100%", "host": "db1.Example.com"})
+        client.connections.create({**server, "name": "a_b", "tags": ["Éte"], "owner": "Team Öl"})
+        client.connections.create({"type": "sqlite", "name": "files", "uri": "/data/Übung/Sales.db"})
+        keys = {"access_key": "a", "secret_key": "s"}
+        client.connections.create({"type": "s3", "name": "lake", "uri": "s3://Example-bucket/x", **keys})
+        client.datastores.create({"name": "Marts É", "connection_id": 2, "database": "x", "schema": "example"})
+
+        def found(search, **more):
+            return [one["id"] for one in client.connections.list(search=search, **more)]
+
+        assert found("STRASSE") == [1]
+        assert found("EXAMPLE") == [1, 4]
+        assert found("example", types=("s3", "sqlite"), sort="name") == [4]
+        assert found("example", limit=1) == [1]
+        assert (found("marts é"), found("sales.DB"), found("Übung")) == ([2], [3], [3])
+        assert (found("éTE"), found("team öl"), found('"')) == ([2], [2], [])
+        assert (found("%"), found("_"), found("0%"), found("a%b")) == ([1], [2], [1], [])
+        assert found("' OR 1=1 --") == found("\ud800") == found("\0") == found("x" * 5_000) == []
+        assert [*client.connections.list("\0")] == [*client.connections.list("\ud800")] == []
+        wanted = ListQuery(search="EXAMPLE")
+        assert client.connections.page(wanted, 2, 1)["items"][0]["id"] == 4
+        assert client.connections.page(wanted, 1, 1)["total"] == 2
+
+
 @pytest.fixture
 def plans():
     """Return tables that run nothing, and the query plans of what they were asked."""

@@ -184,7 +184,7 @@ _CONTEXT = View(("name", "current", "url", "token"), columns=_named("name", "cur
 
 # By the words of the command, without the program's name.
 VIEWS: dict[str, View] = {
-    **dict.fromkeys((f"connections {verb}" for verb in ("create", "update", "copy", "get", "list")), _CONNECTION),
+    **{f"connections {verb}": _CONNECTION for verb in ("create", "update", "copy", "get", "list", "find")},
     **dict.fromkeys((f"datastores {verb}" for verb in ("create", "update", "get", "list")), _DATASTORE),
     **dict.fromkeys(
         (f"{noun} delete" for noun in ("connections", "datastores", "users", "service-accounts")), _DELETED

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
 from qualytics.client.http.api import Api, test_wait
-from qualytics.client.http.paths import COPY, Query, is_too_long, path_of
+from qualytics.client.http.paths import COPY, SEARCH, Query, is_too_long, path_of
 from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
@@ -74,12 +74,23 @@ class HttpConnections:
         return replies.id_of(self.get(name))
 
     def list(
-        self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
+        self,
+        name: str | None = None,
+        types: Sequence[str] = (),
+        sort: str = "id",
+        limit: int | None = None,
+        *,
+        search: str | None = None,
     ) -> Iterator[types.Connection]:
-        """Yield the documents of connections, filtered by a part of the name and by types."""
-        if is_too_long(name):
+        """Yield the documents of connections, filtered by a part of the name, by types and by a text in any place."""
+        if is_too_long(name) or is_too_long(search):
             return
-        query = [("name", name), *(("type", connection_type) for connection_type in types), (f"sort_{sort}", "asc")]
+        query = [
+            ("name", name),
+            (SEARCH, search),
+            *(("type", connection_type) for connection_type in types),
+            (f"sort_{sort}", "asc"),
+        ]
         yield from self._api.listed(_PATH, query, lambda record: replies.connection(record, in_list=True), limit)
 
     def history(self, record: int | str) -> types.History:

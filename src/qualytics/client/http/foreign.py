@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from qualytics.client.http import replies
-from qualytics.client.http.paths import COPY
+from qualytics.client.http.paths import COPY, SEARCH
 from qualytics.errors import NotAllowed, UsageError
 from qualytics.fields import SECRETS
 from qualytics.settings import API_LEVEL_HEADER, BY_NAME
@@ -33,6 +33,7 @@ _PROMISES = {
     "dry_run": ("dry run", "leave out --dry-run and --test"),
     "test": ("test before a change", "leave out --dry-run and --test"),
 }
+_SEARCH_PROMISE = ("search", "qualytics connections list --name looks at names")
 _COPY_PROMISE = ("copies of connections", "create one, and give its secrets again")
 
 
@@ -55,7 +56,8 @@ class ApiTransport(Transport):
         if self._is_ours:
             return self._send(request)
         path, query = _split(request.target)
-        if self._is_ours is None and _promise(path, query):
+        promise = _promise(path, query)
+        if self._is_ours is None and promise and request.method != "GET":
             # A server that ignores the promise would do it for good, so that it is asked for something harmless first.
             reply = self._send(_get(request, f"{_ID.sub('', path)}?size=1"))
             if self._is_foreign() and reply.status >= 300:  # or it is no such server at all
@@ -65,7 +67,8 @@ class ApiTransport(Transport):
         reply = self._send(request)
         if not self._is_foreign():
             return reply
-        if reply.status >= 400 and _is_partial(request):  # it was refused as a whole
+        is_ignored = promise is not None and reply.status < 300  # as a filter that it does not know
+        if is_ignored or (reply.status >= 400 and _is_partial(request)):  # or it was refused as a whole
             return self._translate(request)
         return _translated(request, reply)
 
@@ -120,7 +123,11 @@ def _split(target: str) -> tuple[str, dict[str, str]]:
 
 def _promise(path: str, query: Mapping[str, str]) -> tuple[str, str] | None:
     asked = (words for name, words in _PROMISES.items() if query.get(name) == "true")
-    return _COPY_PROMISE if path.endswith(COPY) else next(asked, None)
+    if path.endswith(COPY):
+        return _COPY_PROMISE
+    if path.endswith("/connections") and SEARCH in query:
+        return _SEARCH_PROMISE
+    return next(asked, None)
 
 
 def _is_partial(request: Request) -> bool:

@@ -199,13 +199,21 @@ class Connections:
         return lookup.connection(self._context.store, name).id
 
     def list(
-        self, name: str | None = None, types: Sequence[str] = (), sort: str = "id", limit: int | None = None
+        self,
+        name: str | None = None,
+        types: Sequence[str] = (),
+        sort: str = "id",
+        limit: int | None = None,
+        *,
+        search: str | None = None,
     ) -> Iterator[types.Connection]:
-        """Yield the documents of connections, filtered by a part of the name and by types."""
+        """Yield the documents of connections, filtered by a part of the name and by types.
+
+        `search` is a part of the name, a tag, the owner, the host, the uri, or the name of a datastore, in any case.
+        """
         self._context.require(READ)
-        contains = validate.fold_part(name) if name else None
-        wanted = ListQuery(contains=contains, types=tuple(types), sort=sort, limit=limit)
-        for connection in self._context.store.connections.select(wanted):
+        wanted = ListQuery(contains=name, types=tuple(types), sort=sort, limit=limit, search=search)
+        for connection in self._context.store.connections.select(validate.folded(wanted)):
             yield documents.connection_document(connection)
 
     def page(self, wanted: ListQuery, number: int, size: int) -> types.Page[types.Connection]:

@@ -12,6 +12,7 @@ from qualytics.store.sealing.cipher import Cell
 from qualytics.store.sealing.values import SECRETS, opened
 from qualytics.store.tables import (
     HEAD,
+    Filters,
     Table,
     bounded,
     decoded,
@@ -35,6 +36,16 @@ _COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*HEAD, "type", *CONNECTI
 _VALUES = slice(6, 6 + len(CONNECTION_VALUES))
 _DETECTED = slice(_VALUES.stop, _VALUES.stop + len(DETECTED))
 _JSON_VALUES = {"tags", "parameters"}
+# What a search looks through. Databases know small letters of ASCII alone, so a uri is also looked at as it is written.
+_FOLDED = (
+    "instr(c.name_key, ?) > 0",
+    "instr(c.owner_key, ?) > 0",
+    "EXISTS (SELECT 1 FROM connection_tags t WHERE t.connection_id = c.id AND instr(t.tag_key, ?) > 0)",
+    "EXISTS (SELECT 1 FROM datastores d WHERE d.connection_id = c.id AND instr(d.name_key, ?) > 0)",
+    "instr(lower(c.host), ?) > 0",
+    "instr(lower(c.uri), ?) > 0",
+)
+_WRITTEN = ("instr(c.uri, ?) > 0",)
 _SELECT = (
     f"SELECT {_COLUMNS}, (SELECT group_concat(field) FROM secrets WHERE connection_id = c.id) AS secrets_set "  # noqa: S608 - constants only
     "FROM connections c WHERE"
@@ -72,7 +83,7 @@ class ConnectionTable(Table):
     def select(self, wanted: ListQuery | None = None) -> Iterator[Connection]:
         """Yield the connections that a list asks for, or all."""
         wanted = wanted or ListQuery()
-        filters = named_filters("c", wanted)
+        filters = _filters(wanted)
         # One branch a type, merged by the database: each is read in order from its index, and no more than asked for.
         types = tuple(dict.fromkeys(wanted.types))
         branches = [f"{_SELECT} {filters.where}{' AND c.type = ?' if types else ''}"] * (len(types) or 1)
@@ -82,7 +93,7 @@ class ConnectionTable(Table):
 
     def count(self, wanted: ListQuery) -> int:
         """Count the connections that a list asks for, without regard to its window."""
-        filters = named_filters("c", wanted)
+        filters = _filters(wanted)
         if wanted.types:
             filters.add(f"c.type IN ({marks(wanted.types)})", *wanted.types)
         sql = f"SELECT count(*) FROM connections c WHERE {filters.where}"  # noqa: S608 - constants only
@@ -166,6 +177,14 @@ class ConnectionTable(Table):
                 created=cells[4],
                 version=cells[1],
             )
+
+
+def _filters(wanted: ListQuery) -> Filters:
+    filters = named_filters("c", wanted)
+    if wanted.search_key:
+        arguments = (wanted.search_key,) * len(_FOLDED) + (wanted.search,) * len(_WRITTEN)
+        filters.add(f"({' OR '.join((*_FOLDED, *_WRITTEN))})", *arguments)
+    return filters
 
 
 @functools.lru_cache(maxsize=256)
