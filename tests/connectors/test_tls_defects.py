@@ -10,13 +10,13 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from qualytics import probe
 from qualytics.connectors import all_connectors, get
+from qualytics.probe import Plan
 from qualytics.probe.child.tls import ended_for, make_tls
 from qualytics.probe.verdicts.exceptions import judge
 from qualytics.secret import Secret
 from tests.connectors.test_contract import KEY_FILE
-from tests.support import faults, tls_defects
+from tests.support import children, faults, tls_defects
 from tests.support import faults_suite as suite
 from tests.support.keys import RSA
 from tests.support.tds_stub import sql_server
@@ -59,7 +59,7 @@ def attempt(type_, port, roots=None, host=tls_defects.HOST, **options):
         values["uri"] = URIS.get(type_)
     secret = Secret(key_file() if type_ in {"gcs", "bigquery"} else "c2VjcmV0")
     secrets = dict.fromkeys(("password", "secret_key", *(() if type_ == "abfs" else ("access_key",))), secret)
-    return probe.run(probe.Plan(type_, values, secrets, options.get("timeout_s", 20.0)))
+    return children.run(Plan(type_, values, secrets, options.get("timeout_s", 20.0)))
 
 
 def check(report, cause, hint, stage="tls"):

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from qualytics.probe import Plan
 
 _MANY = 64
+# Tests of all types come in any order; fewer would import drivers again and again.
+_DRIVERS = 16
 
 
 @functools.cache
 def _pool(process: int) -> Pool:
     # By the number of the process: one that was forked has none yet.
-    return Pool(_MANY, _MANY, niceness=0)
+    return Pool(_MANY, _MANY, niceness=0, max_zygotes=_DRIVERS)
 
 
 def run(plan: Plan) -> TestReport:

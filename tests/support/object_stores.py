@@ -12,6 +12,7 @@ from qualytics.probe.child.target import make_target
 from qualytics.secret import Secret
 from testbed import objects
 from testbed.reach import google_key
+from tests.support import children
 
 ABFS = "abfss://data@lake.dfs.core.windows.net"
 ROLE = "arn:aws:iam::123456789012:role/team/reader"
@@ -37,7 +38,7 @@ def probed(kind, uri, secrets, url, *, timeout_s=10.0, root_path=None, **paramet
     """Return the report of one test against an endpoint."""
     values = {"uri": uri, "parameters": {"endpoint_url": url, **parameters}}
     held = {name: Secret(value) for name, value in secrets.items()}
-    return probe.run(probe.Plan(kind, values, held, timeout_s, root_path=root_path))
+    return children.run(probe.Plan(kind, values, held, timeout_s, root_path=root_path))
 
 
 def verdict(report):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import tempfile
 import time
@@ -9,9 +10,9 @@ import time
 import pytest
 
 from qualytics import connectors, probe
-from qualytics.probe._platform import children
+from qualytics.probe import _platform
 from qualytics.secret import Secret
-from tests.support import faults
+from tests.support import children, faults
 
 pytestmark = pytest.mark.slow
 SAMPLES = {"username": "somebody", "access_key": "SOMEBODY", "password": "a password", "secret_key": "a secret"}
@@ -29,10 +30,12 @@ TYPES = [connector.type for connector in connectors.all_connectors() if is_met_h
 SHORT_S, LONG_S = 2.0, 20.0
 
 # Name, listener, stage and class of the verdict, and the time limit: short where the limit itself is the verdict.
-FAULTS = [
+FRESH_FAULTS = [
     ("closed port", faults.closed, "tcp", "refused", LONG_S),
-    ("dropped", faults.dropping, "tcp", "timeout", SHORT_S),
     ("silent", faults.silent, "tls", "timeout", SHORT_S),
+]
+FAULTS = [
+    ("dropped", faults.dropping, "tcp", "timeout", SHORT_S),
     ("trickling", faults.trickling, "tls", "timeout", SHORT_S),
     ("endless", faults.endless, "tls", "timeout", LONG_S),
     ("closing", faults.closing, "tls", "network", LONG_S),
@@ -44,6 +47,10 @@ FAULTS = [
 ]
 
 
+def parameters(table):
+    return [pytest.param(*row, id=name) for name, *row in table]
+
+
 def plan_for(type_, host, port, timeout_s, **parameters):
     """Return a plan with every field that the type takes."""
     connector = connectors.get(type_)
@@ -53,30 +60,43 @@ def plan_for(type_, host, port, timeout_s, **parameters):
     return probe.Plan(type_, values, secrets, timeout_s)
 
 
+@functools.cache
+def imported(type_):
+    """Have the pool import the driver, which is no part of the time of a test."""
+    with faults.closed() as port:
+        children.run(plan_for(type_, "127.0.0.1", port, LONG_S))
+
+
 @pytest.fixture
 def timed(tmp_path, monkeypatch):
     """Return a function that runs a plan and checks what holds for every test: its time, and that nothing stays."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    def call(plan):
-        before = set(children())
-        began = time.monotonic()
-        report = probe.run(plan)
-        assert time.monotonic() - began <= plan.timeout_s + 1
+    def call(plan, run=probe.run):
+        before = set(_platform.children())
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(tmp_path))
+            began = time.monotonic()
+            report = run(plan)
+            assert time.monotonic() - began <= plan.timeout_s + 1
         assert list(tmp_path.iterdir()) == []
-        assert set(children()) <= before
+        assert set(_platform.children()) <= before
         return report
 
     return call
 
 
-@pytest.mark.parametrize(
-    ("listener", "stage", "expected", "timeout_s"), [pytest.param(*f[1:], id=f[0]) for f in FAULTS]
-)
-@pytest.mark.parametrize("type_", TYPES)
-def test_a_fault_has_its_stage_and_class_within_the_deadline(timed, type_, listener, stage, expected, timeout_s):
-    with listener() as port:
-        report = timed(plan_for(type_, "127.0.0.1", port, timeout_s))
+@pytest.fixture
+def pooled(timed):
+    """Return the same for a test in a child of the pool, whose zygote has the driver imported."""
+
+    def call(plan):
+        imported(plan.type)
+        return timed(plan, children.run)
+
+    return call
+
+
+def check(report, port, stage, expected, timeout_s):
     assert (report.failure.stage, report.failure.failure_class) == (stage, expected), report.failure.detail
     assert report.failure.message
     assert report.failure.hint
@@ -84,6 +104,20 @@ def test_a_fault_has_its_stage_and_class_within_the_deadline(timed, type_, liste
     assert [stage.ok for stage in report.stages] == [True] * (len(report.stages) - 1) + [False]
     if expected == "timeout" and timeout_s == SHORT_S:
         assert f"127.0.0.1:{port}" in report.failure.message
+
+
+@pytest.mark.parametrize(("listener", "stage", "expected", "timeout_s"), parameters(FAULTS))
+@pytest.mark.parametrize("type_", TYPES)
+def test_a_fault_has_its_stage_and_class_within_the_deadline(pooled, type_, listener, stage, expected, timeout_s):
+    with listener() as port:
+        check(pooled(plan_for(type_, "127.0.0.1", port, timeout_s)), port, stage, expected, timeout_s)
+
+
+@pytest.mark.parametrize(("listener", "stage", "expected", "timeout_s"), parameters(FRESH_FAULTS))
+@pytest.mark.parametrize("type_", TYPES)
+def test_so_it_has_in_a_fresh_interpreter(timed, type_, listener, stage, expected, timeout_s):
+    with listener() as port:
+        check(timed(plan_for(type_, "127.0.0.1", port, timeout_s)), port, stage, expected, timeout_s)
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -108,9 +142,10 @@ BEGUN = {
 
 @pytest.mark.parametrize("chunk", [b"S", b"N", b"E", b"R\0\0\0\x08\0\0\0\3", b"J\0\0\0\x0a8.0.36\0", b"\x16\3\3\0\x02"])
 @pytest.mark.parametrize("type_", TYPES)
-def test_an_endless_stream_that_begins_well_ends_within_the_deadline(timed, type_, chunk):
-    is_begun = type_ in BEGUN.get(chunk, ())
+def test_an_endless_stream_that_begins_well_ends_within_the_deadline(pooled, type_, chunk):
     with faults.endless(chunk * 4_096) as port:
-        report = timed(plan_for(type_, "127.0.0.1", port, LONG_S if is_begun else SHORT_S))
+        report = pooled(plan_for(type_, "127.0.0.1", port, LONG_S))
+    is_begun = type_ in BEGUN.get(chunk, ())
     wanted = ("login", "config") if is_begun else ("tls", "timeout")
     assert (report.failure.stage, report.failure.failure_class) == wanted, report.failure
+    assert is_begun or "talks without end" in report.failure.message
