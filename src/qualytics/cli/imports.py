@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from qualytics.exchange.imports.plan import Plan
 
+_AUTO = "auto"
 _MAX_SHOWN = 40
 _SIGNS = {"create": "+", "skip": "=", "refuse": "!"}
 
@@ -30,14 +31,15 @@ _SIGNS = {"create": "+", "skip": "=", "refuse": "!"}
 @options.examples(
     "connections import --from connections.json --dry-run",
     "connections import --from '${DATABASE_URL}' --name crm --yes",
+    "connections import --from auto --dry-run --format table",
 )
 @click.option(
     "--from",
     "source",
     type=Text(),
     required=True,
-    metavar="FILE|URL",
-    help="A file of another tool, or a connection URL (supports ${ENV_VAR}).",
+    metavar="FILE|URL|auto",
+    help="A file of another tool, a connection URL (supports ${ENV_VAR}), or auto: all that tools keep here.",
 )
 @click.option("--name", "-n", type=Text(), help="Only the connection of this name there; the name to give, with a URL.")
 @click.option("--uri", type=Text(), help="URI of connections that name no place, as AWS profiles.")
@@ -94,9 +96,9 @@ def _planned(ctx: click.Context, source: str, name: str | None, defaults: Mappin
         current(ctx).remember([Secret(source)])
         found = [sources.of_url(source, name)]
     else:
-        found = [sources.of_file(source, os.environ)]
+        found = sources.of_machine(os.environ) if source == _AUTO else [sources.of_file(source, os.environ)]
     for one in found:
-        if one.problem is not None:
+        if one.problem is not None and source != _AUTO:
             place = "" if one.place == "--from" else f"{one.place}: "
             raise UsageError(f"--from: {place}{one.problem}", "check the file or URL that --from names")
     if name is not None:

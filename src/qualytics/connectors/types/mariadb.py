@@ -10,5 +10,5 @@ CONNECTOR = replace(
     type="mariadb",
     title="MariaDB",
     verified="real server: MariaDB 10.11",
-    foreign=replace(mysql.FOREIGN, names=("mariadb",), odbc=("mariadb",)),
+    foreign=replace(mysql.FOREIGN, names=("mariadb", "mariadb-client"), odbc=("mariadb",)),
 )

@@ -331,7 +331,7 @@ def check(handle: Any, target: Target) -> Server:
 
 
 FOREIGN = Foreign(
-    names=("mysql",),
+    names=("mysql", "mysql-client"),
     odbc=("mysql",),
     keys={
         **dict.fromkeys(("ssl", "ssl-mode", "sslmode", "usessl", "requiressl", "ssl_disabled"), "ssl_mode"),

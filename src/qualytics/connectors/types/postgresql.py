@@ -250,7 +250,7 @@ def check(handle: Any, target: Target) -> Server:
 
 
 FOREIGN = Foreign(
-    names=("postgres", "postgresql", "pg", "pgsql"),
+    names=("postgres", "postgresql", "pg", "pgsql", "libpq"),
     odbc=("postgres", "psqlodbc"),
     keys=shared.FOREIGN_KEYS | {"applicationname": "application_name"},
     files=shared.FOREIGN_FILES,

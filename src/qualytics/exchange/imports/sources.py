@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from qualytics.exchange.imports import airflow, json_lines, urls
+from qualytics.exchange.imports import airflow, clients, dbeaver, duckdb_secrets, json_lines, profiles, urls
 from qualytics.exchange.imports.entries import Entry, Source, Unreadable
+from qualytics.exchange.imports.files import File, read_file
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-MAX_FILE = 16 * 1_048_576
+    Found = Iterator[Entry | tuple[str, str]]
+
 MAX_ENTRIES = 20_000
 _ENV_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
 
 
-class File(Struct):
-    """A file that was read: `path` as people know it, its text, and the variables of this process."""
-
-    path: str
-    text: str
-    variables: Mapping[str, str]
-
-    def place(self, line: int) -> str:
-        """Return the place of a line."""
-        return f"{self.path}:{line}"
-
-
 class Reader(Struct):
-    """A kind of file: which tool has it, how it is known by its name or by its text, and how it is read.
+    """A kind of file: which tool has it, how it is known by its name or by its text, where it is, and how it is read.
 
-    What is read are entries, and (place, problem) for parts that cannot be.
+    `usual` are patterns of paths, in which a variable that is not set makes none. What is read are entries, and
+    (place, problem) for parts that cannot be.
     """
 
     tool: str
     names: str  # a regular expression of whole names of files
-    read: Callable[[File], Iterator[Entry | tuple[str, str]]]
-    knows: Callable[[str], bool] = lambda _text: False
+    read: Callable[[File], Found]
+    knows: str | None = None  # a regular expression
+    usual: tuple[str, ...] = ()
 
 
 def of_file(path: str, variables: Mapping[str, str]) -> Source:
     """Read a file, whose kind is told by its name, else by what it holds."""
     try:
-        text = read_text(path)
-        reader = _reader_of(path, text)
+        file = read_file(path, variables)
+        return _read(_reader_of(file), file)
     except Unreadable as exc:
         return Source("", path, [], exc.problem)
-    return _read(reader, File(path, text, variables))
 
 
 def of_url(url: str, name: str | None = None) -> Source:
@@ -61,26 +53,35 @@ def of_url(url: str, name: str | None = None) -> Source:
         return Source("url", "--from", [], exc.problem)
 
 
-def read_text(path: str) -> str:
-    """Return the text of a file, whatever way its lines end.
+def of_machine(variables: Mapping[str, str]) -> list[Source]:
+    """Read what tools keep in their usual places and in the variables of this process; say where nothing was."""
+    entries = [_listed(airflow.TOOL, one) for one in airflow.of_variables(variables)]
+    sources = [Source(airflow.TOOL, f"${airflow.PREFIX}…", entries, None if entries else "no such variable")]
+    for reader in READERS:
+        for pattern in reader.usual:
+            path = _expanded(pattern, variables)
+            if path is None:
+                continue
+            there = sorted(one for one in glob.glob(path) if os.path.isfile(one))
+            for one in there:
+                try:
+                    sources.append(_read(reader, read_file(one, variables)))
+                except Unreadable as exc:
+                    sources.append(Source(reader.tool, one, [], exc.problem))
+            if not there:
+                sources.append(Source(reader.tool, path, [], "no such file"))
+    return sources
 
-    Raises:
-        Unreadable: it is not there, too large, or not UTF-8.
 
-    """
-    try:
-        with open(path, "rb") as file:
-            raw = file.read(MAX_FILE + 1)
-    except (OSError, ValueError) as exc:
-        raise Unreadable((getattr(exc, "strerror", None) or "holds a null byte").lower()) from None
-    if len(raw) > MAX_FILE:
-        raise Unreadable(f"larger than {MAX_FILE // 1_048_576} MiB")
-    for encoding in ("utf-16",) if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else ("utf-8-sig",):
-        try:
-            return raw.decode(encoding).replace("\r\n", "\n")
-        except UnicodeDecodeError:
-            pass
-    raise Unreadable("not UTF-8; save it as UTF-8")
+def _expanded(pattern: str, variables: Mapping[str, str]) -> str | None:
+    home = variables.get("HOME") or os.path.expanduser("~")
+    known = {"XDG_CONFIG_HOME": f"{home}/.config", "XDG_DATA_HOME": f"{home}/.local/share", "HOME": home}
+    known = known | {name: value for name, value in variables.items() if value}
+    match = re.match(r"\$(\w+)", pattern)
+    if match is None:
+        return pattern
+    value = known.get(match[1])
+    return None if value is None else os.path.expanduser(value) + pattern[match.end() :]
 
 
 def _read(reader: Reader, file: File) -> Source:
@@ -98,19 +99,19 @@ def _listed(tool: str, one: Entry | tuple[str, str]) -> Entry:
     return one if isinstance(one, Entry) else Entry(None, tool, "", one[0], {}, problem=one[1])
 
 
-def _reader_of(path: str, text: str) -> Reader:
-    name = os.path.basename(path).lower()
+def _reader_of(file: File) -> Reader:
+    name = os.path.basename(file.path).lower()
     for reader in READERS:
-        if re.fullmatch(reader.names, name):
+        if re.fullmatch(reader.names, name) and (reader.knows is None or re.search(reader.knows, file.text)):
             return reader
     for reader in READERS:
-        if reader.knows(text):
+        if reader.knows is not None and re.search(reader.knows, file.text):
             return reader
     known = ", ".join(sorted({reader.tool for reader in READERS}))
     raise Unreadable(f"not a file of a tool that is known here: {known}")
 
 
-def _airflow_json(file: File) -> Iterator[Entry | tuple[str, str]]:
+def _airflow_json(file: File) -> Found:
     for name, value, line in json_lines.members(file.text):
         try:
             yield airflow.of_object(name, value, file.place(line))
@@ -118,7 +119,7 @@ def _airflow_json(file: File) -> Iterator[Entry | tuple[str, str]]:
             yield file.place(line), exc.problem
 
 
-def _env(file: File) -> Iterator[Entry | tuple[str, str]]:
+def _env(file: File) -> Found:
     """Read lines NAME=VALUE: Airflow's variables, and every other one whose value is a connection URL."""
     for number, line in enumerate(file.text.split("\n"), start=1):
         match = _ENV_LINE.match(line)
@@ -137,7 +138,87 @@ def _env(file: File) -> Iterator[Entry | tuple[str, str]]:
             yield place, exc.problem
 
 
+_DBEAVER = "DBeaverData/workspace6/*/.dbeaver/data-sources*.json"
 READERS: tuple[Reader, ...] = (
-    Reader(airflow.TOOL, r"connections\.json", _airflow_json, lambda text: '"conn_type"' in text),
-    Reader("env", r"\.env|.*\.env", _env, lambda text: airflow.PREFIX in text),
+    Reader(
+        dbeaver.DBEAVER,
+        r"data-sources.*\.json",
+        dbeaver.data_sources,
+        r'"configuration"\s*:',
+        (f"$XDG_DATA_HOME/{_DBEAVER}",),
+    ),
+    Reader(
+        airflow.TOOL,
+        r".*\.json",
+        _airflow_json,
+        r'"conn_type"\s*:|\A\s*\{\s*"[^"\n]*"\s*:\s*"[\w+.-]+://',
+        ("$AIRFLOW_HOME/connections.json",),
+    ),
+    Reader(
+        profiles.DBT,
+        r"profiles\.ya?ml",
+        profiles.dbt,
+        r"(?m)^[ \t]+outputs:",
+        ("$DBT_PROFILES_DIR/profiles.yml", "$HOME/.dbt/profiles.yml", "profiles.yml"),
+    ),
+    Reader(
+        profiles.SLING,
+        r"env\.ya?ml",
+        profiles.sling,
+        r"(?m)^connections:",
+        ("$SLING_HOME_DIR/env.yaml", "$HOME/.sling/env.yaml"),
+    ),
+    Reader(
+        airflow.TOOL, r".*\.ya?ml", profiles.airflow_yaml, r"(?m)^[ \t]+conn_type:", ("$AIRFLOW_HOME/connections.yaml",)
+    ),
+    Reader(
+        clients.LIBPQ,
+        r"\.?pg_service\.conf",
+        clients.services,
+        None,
+        ("$PGSERVICEFILE", "$HOME/.pg_service.conf", "$PGSYSCONFDIR/pg_service.conf"),
+    ),
+    Reader(clients.LIBPQ, r"\.?pgpass(\.conf)?", clients.passwords, None, ("$PGPASSFILE", "$HOME/.pgpass")),
+    Reader(clients.MYSQL, r"\.?my\.cnf|.*\.cnf|my\.ini", clients.options, r"(?m)^\[(client|mysql)", ("$HOME/.my.cnf",)),
+    Reader(
+        profiles.ADBC,
+        r".*\.toml",
+        profiles.adbc,
+        r"(?m)^profile_version\s*=",
+        ("$XDG_CONFIG_HOME/adbc/profiles/*.toml",),
+    ),
+    Reader(
+        profiles.SNOWFLAKE,
+        r"(connections|config)\.toml",
+        profiles.snowflake,
+        r"(?m)^\s*account\s*=",
+        (
+            "$SNOWFLAKE_HOME/connections.toml",
+            "$HOME/.snowflake/connections.toml",
+            "$XDG_CONFIG_HOME/snowflake/connections.toml",
+        ),
+    ),
+    Reader(
+        clients.DATABRICKS,
+        r"\.databrickscfg",
+        clients.workspaces,
+        None,
+        ("$DATABRICKS_CONFIG_FILE", "$HOME/.databrickscfg"),
+    ),
+    Reader(
+        clients.AWS,
+        r"credentials|config",
+        clients.profiles,
+        r"(?m)^\s*(aws_access_key_id|role_arn)\s*=",
+        ("$AWS_SHARED_CREDENTIALS_FILE", "$HOME/.aws/credentials"),
+    ),
+    Reader(clients.ODBC, r"\.?odbc\.ini", clients.data_sources, None, ("$ODBCINI", "$HOME/.odbc.ini", "/etc/odbc.ini")),
+    Reader(
+        duckdb_secrets.SECRETS,
+        r"\.duckdbrc|.*\.sql",
+        duckdb_secrets.statements,
+        r"(?i)\bcreate\s[\w\s]*\bsecret\b",
+        ("$HOME/.duckdbrc",),
+    ),
+    Reader("env", r"\.env|.*\.env", _env, rf"(?m)^\s*(export\s+)?{airflow.PREFIX}"),
 )

@@ -85,7 +85,7 @@ CONNECTOR = Connector(
     ),
     pinned="resolver",
     foreign=Foreign(
-        names=("snowflake",),
+        names=("snowflake", "snowflake-connections"),
         odbc=("snowflake",),
         keys={"account": "host", "db": "database", **dict.fromkeys(KEY_TEXTS, "password"), **PASSPHRASES},
         files=dict.fromkeys(KEY_FILES, "password"),
