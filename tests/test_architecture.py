@@ -357,6 +357,13 @@ def test_the_project_names_no_place_outside_itself():
             assert not [word for word in forbidden if word in text], path
 
 
+# What the program records of others: refusals, and how operations go on and end.
+_OF_THE_PROGRAM = {
+    *("service/context.py", "service/datastores/operations.py"),
+    "service/connections/run_operations.py",
+}
+
+
 def test_whoever_asks_writes_through_a_context_which_reads_their_rights_again():
     """`Context.writing` alone opens a transaction; `system_writing` is for what the program records of others."""
     for path in FILES:
@@ -371,7 +378,7 @@ def test_whoever_asks_writes_through_a_context_which_reads_their_rights_again():
         writers = {on for on, verb in called if verb in {"writing", "execute_many"} and not on.endswith("context")}
         assert writers == ({"self.store"} if name == "service/context.py" else set()), name
         is_system = any(verb == "system_writing" for _, verb in called)
-        assert is_system == (name in {"service/context.py", "service/datastores/operations.py"}), name
+        assert is_system == (name in _OF_THE_PROGRAM), name
 
 
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -424,7 +431,6 @@ CROSS_CUTTING = {
     "cli/test_explain.py": "the command `connections explain`, with messages of every type",
     "cli/test_page.py": "the page of the commands, as documented",
     "client/test_canary.py": "parts of a secret, through every command and both stores",
-    "client/test_questions.py": "questions of commands on a control plane",
     "client/test_start.py": "what a call on a control plane imports",
     "connectors/test_binding.py": "each field and parameter of each type",
     "connectors/test_dotted_hosts.py": "each type, by a name that ends in a dot",

@@ -17,6 +17,8 @@ TEST_TIMEOUT_S = 10.0
 TEST_TIMEOUT_MAX_S = 300.0
 # Tests at once of a run over many connections: by default, and at most.
 PARALLEL, MAX_PARALLEL = 32, 128
+# On a control plane: how often the process of such a run says that it is there, and how long it is believed to be.
+RUN_BEAT_S, RUN_LOST_S = 5.0, 20.0
 # On a control plane: how long a test waits for its turn, and a client beyond that for the way there and back.
 TEST_WAIT_S = 60.0
 TEST_WAY_S = 5.0

@@ -48,6 +48,7 @@ def records(admin, made, fresh, token_of):
         place = {"database": "d", "schema": "s", "trigger_sync": False}
         datastore = admin("POST", "/datastores", {"name": fresh(), "connection_id": connection["id"], **place}).json
         operation = admin("POST", "/operations/run", {"type": "sync", "datastore_id": datastore["id"]}).json
+        run = admin("POST", "/operations", {"type": "test", "name": fresh()}).json
         user = admin("POST", "/users", {"name": fresh(), "role": "Member"}).json
         return {
             "names": {"connections": made()["name"], "datastores": datastore["name"], "users": user["name"]},
@@ -55,6 +56,7 @@ def records(admin, made, fresh, token_of):
             "datastore_id": datastore["id"],
             "enrichment_id": datastore["id"],
             "operation_id": operation["id"],
+            "run_id": run["id"],
             "token_id": token_of(caller if who else admin)["id"],
             "user_id": user["id"],
             "connection": connection,
@@ -80,6 +82,7 @@ def body_of(shape, found):
         "Group": {"group_id": None},
         "Validate": {"connection": INLINE, "database": "d", "schemas": ["s"]},
         "Bulk": {"connection": INLINE | {"name": name}, "schemas": ["s"], "database": "d"},
+        "TestRun": {"type": "test", "name": name},
         "OperationRun": {"type": "sync", "datastore_id": found["datastore_id"]},
         "UserCreate": {"name": name},
         "UserPut": {"name": name, "role": "Member"},
@@ -94,6 +97,8 @@ def body_of(shape, found):
 
 def request_of(method, path, found):
     """Return method, path and body of a request that a route would obey."""
+    if path.endswith(("/results", "/cancel", "/resume")):
+        found = found | {"operation_id": found["run_id"]}
     address = re.sub(r"\{(\w+)\}", lambda match: str(found[match[1]]), path).removeprefix("/api")
     if "by-name" in path:
         address += f"?name={found['names'][address.split('/')[1]]}"

@@ -43,6 +43,7 @@ def source(filled, raw):
         "VALUES ('n', 'a', 'x', 'y', 'done', '{}')",
     )
     raw(filled, "INSERT INTO operations (type, datastore_id, result, created) VALUES ('sync', 1, 'running', 'n')")
+    raw(filled, "INSERT INTO operation_results (operation_id, connection_id, connected, result) VALUES (1, 1, 1, '{}')")
     return filled
 
 

@@ -13,6 +13,10 @@ _UNDO = {
         "DROP TABLE connection_tags",
         *(f"ALTER TABLE connections DROP COLUMN {column}" for column in ("tags", "owner", "owner_key")),
     ],
+    7: [
+        "DROP TABLE operation_results",
+        *(f"ALTER TABLE operations DROP COLUMN {column}" for column in ("request", "seen", "is_cancelled")),
+    ],
 }
 
 

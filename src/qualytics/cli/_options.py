@@ -197,6 +197,7 @@ class RunOptions(Struct):
     retry: bool
     junit: str | None
     is_github: bool
+    resume: int | None
 
 
 def run_options() -> Callable[[Command], Command]:
@@ -209,13 +210,16 @@ def run_options() -> Callable[[Command], Command]:
             "--retry-transient", "retry", is_flag=True, help="With --all: retry what may pass a moment later."
         ),
         click.option("--junit", type=Text(), metavar="FILE", help="With --all: write a JUnit report to a file."),
+        click.option("--resume", type=Whole(1), metavar="ID", help="With --all: go on with a run of a control plane."),
         click.option("--github", "is_github", is_flag=True, help="With --all: annotate a run of GitHub Actions."),
     )
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def chosen(*args: Any, is_all: bool, **values: Any) -> Any:
-            taken = {name: values.pop(name) for name in ("parallel", "fail_on", "retry", "junit", "is_github")}
+            taken = {
+                name: values.pop(name) for name in ("parallel", "fail_on", "retry", "junit", "is_github", "resume")
+            }
             given = [name for name, value in taken.items() if value not in {None, False}]
             if given and not is_all:
                 option = _RUN_NAMES.get(given[0], f"--{given[0].replace('_', '-')}")
@@ -227,6 +231,7 @@ def run_options() -> Callable[[Command], Command]:
     return decorate
 
 
+_RUN_PARAMS = ("parallel", "fail_on", "retry", "junit", "is_github", "resume")
 _RUN_NAMES = {"retry": "--retry-transient", "is_github": "--github"}
 
 

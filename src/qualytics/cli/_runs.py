@@ -46,41 +46,59 @@ def run_all(
     form: output.Format,
 ) -> None:
     """Test all connections, or those that the filters leave; end with the exit code of a failed test if one fails."""
+    name = _filter(record, values, timeout_s, options)
+    types = parse_types(values["type"]) if values["type"] else ()
+    tally = Tally(parse_classes(options.fail_on) if options.fail_on else ())
+    began, outcome = time.monotonic(), Outcome()
+    with connect() as client, contextlib.ExitStack() as stack:
+        report = stack.enter_context(_runs_files.junit(options.junit)) if options.junit else None
+        if options.resume is None:
+            run: Run = client.runs.start(
+                name, types, parallel=options.parallel, timeout_s=timeout_s, retry=options.retry
+            )
+        else:
+            run = client.runs.resume(options.resume)
+        if run.operation_id is not None and shows_stages():
+            output.say(f"note: this is operation {run.operation_id}; --resume {run.operation_id} goes on with it")
+        display = stack.enter_context(_runs_display.choose(run, tally, is_github=options.is_github))
+
+        def results() -> Generator[dict[str, Any]]:
+            with _until_interrupted(outcome):  # the document on stdout is still finished, so that it can be read
+                for result in run:
+                    tally.add(result)
+                    display.add(result)
+                    if report is not None:
+                        report.add(result, fails=tally.fails(result))
+                    yield result
+                    output.flush()  # who reads a line a test wants each when it ends
+
+        with run, contextlib.closing(results()) as documents, _until_interrupted(outcome):
+            _write(documents, form, display)
+        if report is not None:
+            report.finish(time.monotonic() - began)
+        _say_end(ctx, run, tally, outcome, time.monotonic() - began)
+
+
+def _filter(
+    record: int | str | None, values: dict[str, Any], timeout_s: float | None, options: RunOptions
+) -> str | None:
+    """Return the part of a name that the connections must have; raise UsageError for what does not go with --all."""
     for option, value in values.items():
         if value not in {None, False} and option not in _FILTERS:
             dashed = option.replace("_", "-")
             raise UsageError(f"--{dashed} is for the test of one connection", f"leave out --{dashed}, or --all")
     if id_of(record) is not None or isinstance(record, Word):
         raise UsageError("--all tests all connections, not one", "leave out --all, or the name or ID; --name filters")
-    name = None if record is None else str(record)
-    types = parse_types(values["type"]) if values["type"] else ()
-    tally = Tally(parse_classes(options.fail_on) if options.fail_on else ())
-    began, outcome = time.monotonic(), Outcome()
-    with connect() as client, contextlib.ExitStack() as stack:
-        report = stack.enter_context(_runs_files.junit(options.junit)) if options.junit else None
-        run = client.runs.start(name, types, parallel=options.parallel, timeout_s=timeout_s, retry=options.retry)
-        display = stack.enter_context(_runs_display.choose(run, tally, is_github=options.is_github))
-
-        def results() -> Generator[dict[str, Any]]:
-            for result in _until_interrupted(run, outcome):
-                tally.add(result)
-                display.add(result)
-                if report is not None:
-                    report.add(result, fails=tally.fails(result))
-                yield result
-                output.flush()  # who reads a line a test wants each when it ends
-
-        with run, contextlib.closing(results()) as documents:
-            _write(documents, form, display)
-        if report is not None:
-            report.finish(time.monotonic() - began)
-    _say_end(ctx, run, tally, outcome, time.monotonic() - began)
+    begun_with = (record, values["type"], timeout_s, options.parallel, options.retry or None)
+    if options.resume is not None and any(one is not None for one in begun_with):
+        raise UsageError("--resume goes on with a run as it was begun", "leave out filters, --timeout and --parallel")
+    return None if record is None else str(record)
 
 
-def _until_interrupted(run: Run, outcome: Outcome) -> Iterator[dict[str, Any]]:
-    # The document on stdout is still finished, so that it can be read.
+@contextlib.contextmanager
+def _until_interrupted(outcome: Outcome) -> Iterator[None]:
     try:
-        yield from run
+        yield
     except KeyboardInterrupt:
         outcome.is_interrupted = True
 

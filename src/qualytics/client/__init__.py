@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from qualytics.client.config import ControlPlane
     from qualytics.client.http.client import HttpClient
+    from qualytics.client.http.runs import HttpRun
     from qualytics.client.local import LocalClient
     from qualytics.secret import Secret
     from qualytics.service.connections.runs import Run as LocalRun
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from qualytics.types import Verdict
 
     Client: TypeAlias = LocalClient | HttpClient
-    Run: TypeAlias = LocalRun
+    Run: TypeAlias = LocalRun | HttpRun
 
 __all__ = [
     "backend",

@@ -19,6 +19,7 @@ from qualytics.server import (
     openapi,
     operations,
     problems,
+    run_operations,
     sign_in,
 )
 from qualytics.server.config import load
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 ROUTES = [
     *(*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES),
-    *(*operations.ROUTES, *accounts.ROUTES, *compat.ROUTES),
+    *(*operations.ROUTES, *run_operations.ROUTES, *accounts.ROUTES, *compat.ROUTES),
 ]
 
 

@@ -13,6 +13,7 @@ from qualytics.model import MAX_ID
 from qualytics.server import bodies
 from qualytics.server.parameters import AnyRequest, Reply
 from qualytics.server.runtime import opened, runtime_of
+from qualytics.service.connections.run_operations import RunOperations
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
 from qualytics.service.datastores.operations import SYNC, Operations
@@ -38,6 +39,9 @@ async def run_operation(request: AnyRequest, body: bytes) -> Reply:
 def get_operation(request: AnyRequest, operation_id: int) -> Reply:
     """Return an operation; it has ended when `end_time` is set."""
     with opened(request) as context:
+        runs = RunOperations(context)
+        if runs.has(operation_id):
+            return bodies.reply(runs.get(operation_id))
         return bodies.reply(Operations(context, service_of(context)).get(operation_id))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,7 @@ from qualytics.server.metrics import Metrics
 from qualytics.service import audit
 from qualytics.service.accounts import tokens
 from qualytics.service.accounts.token_usage import TokenUsage
+from qualytics.service.connections import run_operations
 from qualytics.service.context import Context
 from qualytics.service.rights import Actor
 from qualytics.store import open_pool
@@ -41,6 +43,8 @@ T = TypeVar("T")
 NOBODY = Actor("nobody", role="")
 _SPARE_THREADS = 16
 _TIDY_S = 3_600.0
+# A test of a run over many connections waits for its turn as long as it takes.
+_RUN_WAIT_S = 86_400.0
 _log = logging.getLogger("qualytics.server")
 # Under this name the state of a request has who waits for its tests.
 _CALLER = "caller"
@@ -71,6 +75,13 @@ class Runtime:
         # A few threads more than may wait: those that are too many must hear it at once.
         threads = config.tests_at_once + config.tests_waiting + _SPARE_THREADS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="test")
+        self._stopping = threading.Event()
+        self._runs: set[Cancellation] = set()
+
+    @property
+    def max_parallel(self) -> int:
+        """Return how many tests a run over many connections may have at once; others find room beside it."""
+        return self._children.per_owner
 
     def context(self, actor: Actor = NOBODY, caller: Cancellation | None = None) -> Context:
         """Return a context of the service for somebody who has signed in, or for nobody yet.
@@ -81,11 +92,48 @@ class Runtime:
         context.run_test = lambda plan: self._tested(plan, context, caller)
         return context
 
-    def _tested(self, plan: Plan, context: Context, caller: Cancellation | None) -> TestReport:
+    def run_context(self, actor: Actor, run: Cancellation) -> Context:
+        """Return a context for one test of a run, which stands apart from others of that user and waits for its turn.
+
+        It ends when the run is cancelled, as all do when this worker stops.
+        """
+        context = Context(self.settings, actor=actor, lease=self._lease)
+        context.run_test = lambda plan: self._tested_in_turn(plan, context, run)
+        return context
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Cancellation]:
+        """Give what cancels a run, now or when this worker stops."""
+        run = Cancellation()
+        self._runs.add(run)
+        try:
+            if self._stopping.is_set():
+                run.cancel()
+            yield run
+        finally:
+            self._runs.discard(run)
+
+    def _tested_in_turn(self, plan: Plan, context: Context, run: Cancellation) -> TestReport:
+        while True:
+            try:
+                return self._tested(plan, context, run, f"run {id(run)}", _RUN_WAIT_S)
+            except TooMany as exc:  # others have filled the queue
+                self._stopping.wait(exc.retry_after_s)
+                run.check()
+
+    def _tested(
+        self,
+        plan: Plan,
+        context: Context,
+        caller: Cancellation | None,
+        owner: str | None = None,
+        wait_s: float | None = None,
+    ) -> TestReport:
         began = time.monotonic()
         self._note_pool()
+        owner = owner or str(context.actor.user_id)
         try:
-            report = self._children.run(plan, str(context.actor.user_id), context.require_still, caller)
+            report = self._children.run(plan, owner, context.require_still, caller, wait_s)
         finally:
             self._note_pool()
         failure_class = report.failure.failure_class if report.failure else None
@@ -154,6 +202,7 @@ class Runtime:
         try:
             with self.context() as context:
                 audit.expire(context, self.config.audit_days)
+                run_operations.expire(context, self.config.audit_days)
         except QualyticsError as exc:  # the store cannot be had now; there is a next time
             _log.error("the audit log was not tidied: %s: %s", exc.code, exc.message)
 
@@ -161,6 +210,9 @@ class Runtime:
         """End what runs."""
         if self._tidying is not None:
             self._tidying.cancel()
+        self._stopping.set()
+        for run in list(self._runs):  # before its tests end as if they had failed
+            run.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._children.close()
         self.token_usage.close()

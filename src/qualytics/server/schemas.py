@@ -24,7 +24,7 @@ from qualytics.service.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from qualytics.service.accounts.users import KINDS
 from qualytics.service.datastores.fields import SETTINGS, Setting
 from qualytics.service.rights import ROLES
-from qualytics.settings import MAX_TOKEN_DAYS
+from qualytics.settings import MAX_PARALLEL, MAX_TOKEN_DAYS, TEST_TIMEOUT_MAX_S
 
 Schema = dict[str, Any]
 
@@ -35,6 +35,7 @@ ID: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _FLAG: Schema = {"type": "boolean"}
 _SECONDS: Schema = {"type": "number", "minimum": 0}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
 _OBJECT: Schema = {"type": "object"}
 _TAG_CHANGES = ("tags beside those there are", "tags that it shall no longer have")
 _WORDS = {"message": "what is wrong, in one line", "hint": "what to do about it"}
@@ -89,6 +90,8 @@ def components() -> dict[str, Schema]:
             "required": ["type", "datastore_id"],
         },
         "Operation": _operation(),
+        "TestRun": _test_run(),
+        "TestRunResults": _closed({"items": _list(_OBJECT), "next": _COUNT, "operation": _OBJECT}, "items", "next"),
         "EmptyPage": _page(None),
         "Status": _closed({"database_connection": _words("OK")}, "database_connection"),
         "AuditPrune": _closed({"before": _TEXT | {"description": "a day, or a moment as of RFC 3339"}}, "before"),
@@ -263,16 +266,27 @@ def _explanation() -> Schema:
 def _operation() -> Schema:
     properties: dict[str, Schema] = {
         "id": ID,
-        "type": _words("sync"),
-        "datastore_id": ID,
-        "result": _words("running", "success", "failure"),
+        "type": _words("sync", "test"),
+        "result": _words("running", "success", "failure", "interrupted", "cancelled"),
         "message": _or_null(_TEXT),
         "user_id": _or_null(ID),
         "created": _TIME,
         "start_time": _or_null(_TIME),
         "end_time": _or_null(_TIME),
     }
-    return _closed(properties, *properties)
+    own: dict[str, Schema] = {"datastore_id": ID, **dict.fromkeys(("total", "tested", "failed", "untested"), _COUNT)}
+    return _closed(properties | own, *properties)
+
+
+def _test_run() -> Schema:
+    properties = {
+        "name": _TEXT,
+        "types": _list(_words(*connectors.type_names())),
+        "parallel": {"type": "integer", "minimum": 1, "maximum": MAX_PARALLEL},
+        "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": TEST_TIMEOUT_MAX_S},
+        "retry_transient": _FLAG,
+    }
+    return _closed({"type": _words("test"), **{name: _or_null(shape) for name, shape in properties.items()}}, "type")
 
 
 def _accounts() -> dict[str, Schema]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/jsonl"
 # nginx would keep a short answer until its end, and other proxies what they may change on the way.
-_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
+HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
 
 
 async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
@@ -38,7 +38,7 @@ async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
         NotSignedIn, TooMany: as `opened` does.
 
     """
-    if not _accepts_lines(request):
+    if not accepts_lines(request):
         return await answer(request, lambda context: bodies.reply(verb(context, None)), is_test=True)
     loop = asyncio.get_running_loop()
     events: asyncio.Queue[StageEvent | None] = asyncio.Queue()
@@ -56,10 +56,11 @@ async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
     first = await events.get()
     if first is None:
         await running  # which raises what is to be answered, if anything is
-    return Stream(_lines(request, first, events, running), media_type=MEDIA_TYPE, headers=_HEADERS, status_code=200)
+    return Stream(_lines(request, first, events, running), media_type=MEDIA_TYPE, headers=HEADERS, status_code=200)
 
 
-def _accepts_lines(request: AnyRequest) -> bool:
+def accepts_lines(request: AnyRequest) -> bool:
+    """Say whether the client takes JSON Lines."""
     accepted = request.headers.get("accept", "").lower().split(",")
     return any(entry.partition(";")[0].strip() == MEDIA_TYPE for entry in accepted)
 

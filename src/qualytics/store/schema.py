@@ -155,12 +155,28 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX connection_tags_by_tag ON connection_tags (tag_key, connection_id);
     """,
+    # Operations that test many connections: what was asked for, when its process was last heard of, and the results.
+    # Such an operation has no datastore, which is 0 here.
+    """
+    ALTER TABLE operations ADD COLUMN request TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE operations ADD COLUMN seen TEXT;
+    ALTER TABLE operations ADD COLUMN is_cancelled INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE operation_results (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        operation_id INTEGER NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+        connection_id INTEGER NOT NULL,
+        connected INTEGER NOT NULL,
+        result TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX operation_results_by_connection ON operation_results (operation_id, connection_id);
+    CREATE INDEX operation_results_in_order ON operation_results (operation_id, id);
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.
 TABLES = (
     *("connections", "connection_tags", "secrets", "datastores"),
-    *("users", "tokens", "logins", "own_secrets", "audit", "operations"),
+    *("users", "tokens", "logins", "own_secrets", "audit", "operations", "operation_results"),
 )
 NUMBERED = tuple(table for table in TABLES if table not in {"connection_tags", "secrets", "logins"})
 

@@ -39,8 +39,7 @@ def _named(*names: str, **others: Source) -> dict[str, Source]:
     return {**{name: name for name in names}, **others}
 
 
-def target(connection: Document) -> Any:
-    """Return what a connection reaches: host and port, a URI or a path; None for other documents."""
+def _target(connection: Document) -> Any:
     host, port = connection.get("host"), connection.get("port")
     if not host:
         return connection.get("uri")
@@ -89,11 +88,8 @@ _END = (*DETECTED, "datastores", "created")  # of every kind of connection
 _CONNECTION = View(
     tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys if key not in _END)) + _END,
     {"parameters": _ANY, "datastores": ("id", "name", "store_type", "type")},
-    _named("id", "name", "type", target=target, user="username"),
-    {
-        **_named("tags", "owner", datastores="datastores.name", kind="connection_type", product=_product),
-        **_named("parameters", "created"),
-    },
+    _named("id", "name", "type", target=_target, user="username"),
+    _named("tags", "owner", kind="connection_type", product=_product, parameters="parameters", created="created"),
     lines={"datastores": _datastores},
 )
 _DATASTORE = View(
@@ -219,7 +215,7 @@ VIEWS: dict[str, View] = {
     "store copy": View(
         (
             *("from", "to", "store_id", "key_id", "key", "connections", "connection_tags", "secrets", "datastores"),
-            *("users", "tokens", "logins", "own_secrets", "audit", "operations"),
+            *("users", "tokens", "logins", "own_secrets", "audit", "operations", "operation_results"),
         )
     ),
     "doctor": _DOCTOR,

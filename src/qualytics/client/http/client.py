@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from qualytics.client.http.api import Api
 from qualytics.client.http.connections import HttpConnections
 from qualytics.client.http.datastores import HttpDatastores, HttpDiscovery
-from qualytics.errors import NotAllowed, UsageError
+from qualytics.errors import NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qualytics.client.config import ControlPlane
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
     from qualytics.client.http.connections import HttpImports
+    from qualytics.client.http.runs import HttpRuns
     from qualytics.transport.http import Transport
 
 
@@ -69,14 +70,11 @@ class HttpClient:
         return HttpAudit(self._api)
 
     @property
-    def runs(self) -> NoReturn:
-        """Refuse: a control plane has no tests of many connections yet.
+    def runs(self) -> HttpRuns:
+        """Return the tests of many connections."""
+        from qualytics.client.http.runs import HttpRuns
 
-        Raises:
-            UsageError: always.
-
-        """
-        raise UsageError("a control plane cannot test all connections at once", "test them one by one, by name")
+        return HttpRuns(self._api)
 
     @property
     def upkeep(self) -> NoReturn:

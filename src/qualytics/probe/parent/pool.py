@@ -67,12 +67,17 @@ class Pool:
         return self._queue.waiting
 
     def run(
-        self, plan: Plan, owner: str, begin: Callable[[], None] = lambda: None, cancellation: Cancellation | None = None
+        self,
+        plan: Plan,
+        owner: str,
+        begin: Callable[[], None] = lambda: None,
+        cancellation: Cancellation | None = None,
+        wait_s: float | None = None,
     ) -> TestReport:
         """Test a connection when this owner may run one; the plan's timeout counts from the child's start.
 
-        `begin` is called when the wait is over; the test does not run if it raises. When it is cancelled, the test
-        ends, wherever it is.
+        It waits for `wait_s` at most, as long as any test where that is None. `begin` is called when the wait is over;
+        the test does not run if it raises. When it is cancelled, the test ends, wherever it is.
 
         Raises:
             TooMany: the queue is full, or the wait took too long.
@@ -84,7 +89,7 @@ class Pool:
             return self._zygotes.start(plan.type, directory) if self._forks else spawn(directory)
 
         cancellation = cancellation or Cancellation()
-        ticket = self._queue.acquire(owner, self._wait_s, cancellation)
+        ticket = self._queue.acquire(owner, self._wait_s if wait_s is None else wait_s, cancellation)
         try:
             cancellation.check()
             begin()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.connectors import get
-from qualytics.errors import InvalidInput, NotFound, Problem
+from qualytics.errors import InvalidInput, NotFound, Problem, UsageError
 from qualytics.model import Failure, ListQuery, TestReport
 from qualytics.probe import Plan
 from qualytics.probe._platform import raise_descriptor_limit
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _PAGE = 500
 # Candidates that are known at once, so that servers and engines can take turns; more are read as these begin.
 _WINDOW = 4_000
+_TICK_S = 1.0
 
 
 class Candidate(Struct):
@@ -62,7 +63,7 @@ class Run:
     `total` is how many connections there were when it began. Leaving it early ends every test.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is tested, and how
         self,
         entries: Iterator[Entry[Candidate]],
         total: int,
@@ -71,14 +72,19 @@ class Run:
         parallel: int,
         retry: bool,
         stop: Callable[[], None],
+        tick: Callable[[], None] | None = None,
     ) -> None:
-        """Prepare a run; `test` is called in threads, and `stop` ends whatever it began."""
+        """Prepare a run; `test` is called in threads, and `stop` ends whatever it began.
+
+        `tick` is called about once a second; what it raises ends the run.
+        """
         self.total = total
         self._entries, self._test, self._stop = entries, test, stop
-        self._parallel, self._retry = parallel, retry
+        self._parallel, self._retry, self._tick = parallel, retry, tick
         self._schedule: Schedule[Candidate] = Schedule()
         self._ended: queue.SimpleQueue[tuple[Entry[Candidate], dict[str, Any] | Exception]] = queue.SimpleQueue()
         self._began: dict[int, Running] = {}  # by id
+        self._ticked = time.monotonic()
         self._first: dict[int, dict[str, Any]] = {}  # what is tried once more
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -86,7 +92,7 @@ class Run:
         with ThreadPoolExecutor(self._parallel, thread_name_prefix="test") as threads:
             try:
                 while self._begin(threads):
-                    yield from self._end(*self._ended.get())
+                    yield from self._end(*self._next())
             finally:
                 self._stop()
 
@@ -99,6 +105,17 @@ class Run:
             self._began[candidate.id] = Running(candidate.name, candidate.type, time.monotonic())
             threads.submit(self._work, begun)
         return self._schedule.running > 0
+
+    def _next(self) -> tuple[Entry[Candidate], dict[str, Any] | Exception]:
+        """Wait for the end of a test."""
+        while True:
+            if self._tick is not None and time.monotonic() - self._ticked >= _TICK_S:
+                self._ticked = time.monotonic()
+                self._tick()
+            try:
+                return self._ended.get(timeout=None if self._tick is None else _TICK_S)
+            except queue.Empty:
+                continue
 
     def _work(self, entry: Entry[Candidate]) -> None:
         try:
@@ -123,6 +140,11 @@ class Run:
             self._schedule.add(entry)
             return
         yield candidate.result(_second(first, outcome) if first else outcome)
+
+    @property
+    def operation_id(self) -> int | None:
+        """Return None: what runs in this process ends with it, and nobody else can follow it."""
+        return None
 
     def running(self) -> list[Running]:
         """Return the tests that run, the one that began first first."""
@@ -169,6 +191,16 @@ class Runs:
         """
         wanted = ListQuery(contains=name, types=tuple(types))
         return _start(self._context, wanted, checked_parallel(parallel), checked_timeout(timeout_s), retry=retry)
+
+    def resume(self, operation_id: int) -> Run:
+        """Refuse: what runs in this process ends with it.
+
+        Raises:
+            UsageError: always.
+
+        """
+        message = f"there is no operation {operation_id} on the embedded store: a run there ends with its command"
+        raise UsageError(message, "qualytics connections test --all tests all connections anew")
 
 
 def _start(context: Context, wanted: ListQuery, parallel: int, timeout_s: float, *, retry: bool) -> Run:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qualytics.service.datastores.verbs import Datastores
 
 SYNC = "sync"
+_KEYS = ("id", "type", "datastore_id", "result", "message", "user_id", "created", "start_time", "end_time")
 # Beyond the longest wait and the longest test: whoever ran it is gone.
 _LOST_S = 2 * TEST_TIMEOUT_MAX_S
 
@@ -66,9 +67,10 @@ class Operations:
 
         """
         self._context.require(READ)
-        operation = self._context.store.operations.get(operation_id)
-        if operation is None:
+        row = self._context.store.operations.get(operation_id)
+        if row is None:
             raise NotFound(f"there is no operation {operation_id}")
+        operation = {name: row[name] for name in _KEYS}
         if operation["end_time"] is None and operation["start_time"] < later(-_LOST_S):
             operation |= {
                 "result": "failure",

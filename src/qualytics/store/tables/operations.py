@@ -1,15 +1,18 @@
-"""Operations: what was asked to run, and how it ended."""
+"""Operations: what was asked to run, how it ended, and the results of those that test many connections."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.store.tables import Table, bounded
+from qualytics.store.tables import Table, bounded, decoded, marks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-_COLUMNS = ("id", "type", "datastore_id", "result", "message", "user_id", "created", "start_time", "end_time")
+_COLUMNS = (
+    *("id", "type", "datastore_id", "result", "message", "user_id", "created", "start_time", "end_time"),
+    *("request", "seen", "is_cancelled"),
+)
 
 
 class OperationTable(Table):
@@ -28,4 +31,52 @@ class OperationTable(Table):
         """Return an operation by column, None when there is none."""
         sql = f"SELECT {', '.join(_COLUMNS)} FROM operations WHERE id = ?"  # noqa: S608 - constants only
         rows = self._execute(sql, (bounded(operation_id),)).all()
-        return {name: rows[0][name] for name in _COLUMNS} if rows else None
+        if not rows:
+            return None
+        return {name: rows[0][name] for name in _COLUMNS} | {"request": decoded("operations", rows[0], "request")}
+
+    def note(self, operation_id: int, seen: str | None) -> None:
+        """Write when the process of an operation was last heard of; None where it has left."""
+        self._execute("UPDATE operations SET seen = ? WHERE id = ?", (seen, operation_id))
+
+    def cancel(self, operation_id: int) -> None:
+        """Ask the process of an operation to end it."""
+        self._execute("UPDATE operations SET is_cancelled = 1 WHERE id = ?", (operation_id,))
+
+    def take_over(self, operation_id: int, seen: str, lost_before: str) -> bool:
+        """Have an operation run again whose process is gone or was told to end; say whether it does."""
+        sql = (
+            "UPDATE operations SET result = 'running', message = NULL, end_time = NULL, is_cancelled = 0, seen = ? "
+            "WHERE id = ? AND (seen IS NULL OR seen < ?) RETURNING id"
+        )
+        return bool(self._execute(sql, (seen, operation_id, lost_before)).all())
+
+    def add_result(self, operation_id: int, connection_id: int, result: str, *, connected: bool) -> None:
+        """Store the result of a connection, unless there is one."""
+        sql = (
+            "INSERT INTO operation_results (operation_id, connection_id, connected, result) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (operation_id, connection_id) DO NOTHING"
+        )
+        self._execute(sql, (operation_id, connection_id, int(connected), result))
+
+    def results(self, operation_id: int, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return results in their order, each with its number; `after` is the last one that is known."""
+        sql = "SELECT id, result FROM operation_results WHERE operation_id = ? AND id > ? ORDER BY id LIMIT ?"
+        return [(int(row[0]), str(row[1])) for row in self._execute(sql, (operation_id, bounded(after), limit))]
+
+    def counts(self, operation_id: int) -> tuple[int, int]:
+        """Return how many results there are, and how many of them failed."""
+        sql = "SELECT count(*), coalesce(sum(1 - connected), 0) FROM operation_results WHERE operation_id = ?"
+        row = self._execute(sql, (operation_id,)).all()[0]
+        return int(row[0]), int(row[1])
+
+    def tested(self, operation_id: int, connection_ids: Sequence[int]) -> set[int]:
+        """Return which of these connections have a result."""
+        these = marks(tuple(connection_ids))
+        sql = f"SELECT connection_id FROM operation_results WHERE operation_id = ? AND connection_id IN ({these})"  # noqa: S608 - question marks only
+        return {int(row[0]) for row in self._execute(sql, (operation_id, *connection_ids))}
+
+    def expire(self, before: str) -> None:
+        """Drop the results of operations that ended before a moment."""
+        ended = "SELECT id FROM operations WHERE end_time < ?"
+        self._execute(f"DELETE FROM operation_results WHERE operation_id IN ({ended})", (before,))  # noqa: S608 - a constant
