@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.support.terminals import Terminal
+
 CANARY = "canary-Zq7"
 AT = "write %40 for @, %2F for /, %3F for ? and %23 for # in its user and password"
 EXTRA = {"x": CANARY}
@@ -60,6 +62,35 @@ def test_off_a_terminal_it_asks_for_yes_before_it_reads(run):
         "error: connections import asks before it stores anything, and there is no terminal to ask on\n"
         "hint: --dry-run prints the plan, --yes creates the connections\n"
     )
+
+
+@pytest.mark.parametrize(("answer", "code", "stored"), [("y\n", 0, True), ("\n", 1, False), ("\x04", 1, False)])
+def test_on_a_terminal_the_plan_is_shown_and_asked_for(run, export, answer, code, stored):
+    terminal = Terminal("connections", "import", "--from", str(export))
+    terminal.read_until(b"create 1 connection? [y/N] ")
+    shown = terminal.shown.decode().replace("\r", "")
+    assert "+ create 'pg_prod' postgresql db.example.com\n    left out: x: postgresql has no such field\n" in shown
+    assert "! refuse 'files' (there is no connection type for 'ftp')\n" in shown
+    terminal.type(answer)
+    assert terminal.end() == code
+    assert CANARY.encode() not in terminal.shown
+    assert (run("connections", "get", "pg_prod").code == 0) == stored
+
+
+def test_auto_reads_what_tools_of_this_machine_keep(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".pgpass").write_text(f"db.example.com:5432:*:app:{CANARY}\n")
+    done = run(
+        "connections", "import", "--from", "auto", "--yes", "-f", "json", env={"AIRFLOW_CONN_CRM": "mysql://u:p@h/d"}
+    )
+    document = json.loads(done.out)
+    assert [(row["name"], row["action"]) for row in document["connections"]] == [
+        ("crm", "create"),
+        ("postgresql-db.example.com", "create"),
+    ]
+    assert "no such file" in {source["problem"] for source in document["sources"]}
+    assert CANARY not in done.out + done.err
 
 
 def test_a_url_may_come_from_a_variable_and_gets_a_name(run):

@@ -18,6 +18,7 @@ def test_a_home_with_five_tools_is_read_and_what_is_not_there_is_said(tmp_path, 
     files = {
         ".dbt/profiles.yml": "shop:\n  outputs:\n    dev: {type: postgres, host: h, user: u, pass: p}\n",
         ".my.cnf": "[client]\nhost=h\nuser=u\npassword=p\n",
+        ".mylogin.cnf": "\0",
         ".pgpass": "h:5432:*:u:p\n",
         ".databrickscfg": "[DEFAULT]\nhost=https://h\ntoken=t\n",
         ".config/adbc/profiles/demo.toml": 'profile_version = 1\ndriver = "sqlite"\n[Options]\nuri = "/x.db"\n',
@@ -43,6 +44,7 @@ def test_a_home_with_five_tools_is_read_and_what_is_not_there_is_said(tmp_path, 
     there = {source.place: source.problem for source in found}
     assert there[str(tmp_path / "svc.conf")] is None
     assert there[f"{tmp_path}/.sling/env.yaml"] == "no such file"
+    assert there[f"{tmp_path}/.mylogin.cnf"].startswith("scrambled by mysql_config_editor")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
@@ -75,6 +77,14 @@ def test_a_file_that_is_none_of_these_is_refused(tmp_path, content, problem):
     path = tmp_path / "thing"
     path.write_bytes(content)
     assert sources.of_file(str(path), {}).problem.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("pg.duckdb_secret", "DuckDB's own"), ("credentials-config.json", "encrypted")]
+)
+def test_a_file_that_only_its_own_tool_reads_is_said_to_be_one(tmp_path, name, said):
+    (tmp_path / name).write_bytes(b"\xff\x00")
+    assert said in sources.of_file(str(tmp_path / name), {}).problem
 
 
 def test_ten_thousand_connections_are_planned_in_seconds(tmp_path):

@@ -157,6 +157,11 @@ def test_what_a_type_does_not_know_is_listed_by_its_key_alone():
     )
 
 
+def test_a_password_that_divides_properties_shows_no_part_of_itself():
+    candidate = fields("jdbc:sqlserver://h;user=u;password=p;%geheim=1;9geheim=2")[1]
+    assert candidate.left == ("a key that is no name: sqlserver has no such field",)
+
+
 def test_a_connection_string_of_odbc_is_taken_apart_by_its_braces():
     assert urls.odbc_pairs(f"DRIVER={{x}};PWD={{{AWKWARD.replace('}', '}}')}}} ; UID = u;") == {
         "driver": "x",

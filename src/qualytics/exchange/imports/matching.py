@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, text
@@ -25,6 +26,7 @@ _USUAL = {
     **dict.fromkeys(("driver", "description", "trace", "servertype"), ""),
 }
 _MAX_LEFT = 30
+_KEY = re.compile(r"[A-Za-z][\w .-]{0,63}")
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -151,7 +153,8 @@ class _Matching:
             self._put_parameter(key, self.params[target], value)
         elif target in SCOPES:
             if target in (*self.connector.scope, *self.connector.scope_optional):
-                self.scope.setdefault(target, value)
+                if self.scope.setdefault(target, value) != value:
+                    self._leave(key, f"{target} is there twice")
             else:
                 self._leave(key, f"{self.connector.type} has none")
         elif target not in self.connector.fields:
@@ -181,7 +184,8 @@ class _Matching:
             self._leave(wanted[0], "none is there")
 
     def _leave(self, what: str, why: str) -> None:
-        note = f"{text.shown(what)}: {why}"
+        # What is no name of a key may be a part of a secret, behind a sign that divides values.
+        note = f"{what if _KEY.fullmatch(what) else 'a key that is no name'}: {why}"
         if note not in self.left:
             self.left.append(note)
 

@@ -38,6 +38,9 @@ class Reader(Struct):
 
 def of_file(path: str, variables: Mapping[str, str]) -> Source:
     """Read a file, whose kind is told by its name, else by what it holds."""
+    for sealed in SEALED:
+        if re.fullmatch(sealed.names, os.path.basename(path).lower()):
+            return Source(sealed.tool, path, [], sealed.why)
     try:
         file = read_file(path, variables)
         return _read(_reader_of(file), file)
@@ -57,20 +60,23 @@ def of_machine(variables: Mapping[str, str]) -> list[Source]:
     """Read what tools keep in their usual places and in the variables of this process; say where nothing was."""
     entries = [_listed(airflow.TOOL, one) for one in airflow.of_variables(variables)]
     sources = [Source(airflow.TOOL, f"${airflow.PREFIX}…", entries, None if entries else "no such variable")]
-    for reader in READERS:
-        for pattern in reader.usual:
-            path = _expanded(pattern, variables)
-            if path is None:
-                continue
+    kinds: tuple[Reader | Sealed, ...] = (*READERS, *SEALED)
+    for kind in kinds:
+        for path in filter(None, (_expanded(pattern, variables) for pattern in kind.usual)):
             there = sorted(one for one in glob.glob(path) if os.path.isfile(one))
-            for one in there:
-                try:
-                    sources.append(_read(reader, read_file(one, variables)))
-                except Unreadable as exc:
-                    sources.append(Source(reader.tool, one, [], exc.problem))
+            sources += [_of_usual(kind, one, variables) for one in there]
             if not there:
-                sources.append(Source(reader.tool, path, [], "no such file"))
+                sources.append(Source(kind.tool, path, [], "no such file"))
     return sources
+
+
+def _of_usual(kind: Reader | Sealed, path: str, variables: Mapping[str, str]) -> Source:
+    if isinstance(kind, Sealed):
+        return Source(kind.tool, path, [], kind.why)
+    try:
+        return _read(kind, read_file(path, variables))
+    except Unreadable as exc:
+        return Source(kind.tool, path, [], exc.problem)
 
 
 def _expanded(pattern: str, variables: Mapping[str, str]) -> str | None:
@@ -138,6 +144,30 @@ def _env(file: File) -> Found:
             yield place, exc.problem
 
 
+class Sealed(Struct):
+    """A kind of file that only its own tool can read."""
+
+    tool: str
+    names: str
+    why: str
+    usual: tuple[str, ...]
+
+
+SEALED = (
+    Sealed(
+        duckdb_secrets.SECRETS,
+        r".*\.duckdb_secret",
+        "in DuckDB's own binary form; CREATE SECRET in a file of SQL is read",
+        ("$HOME/.duckdb/stored_secrets/*.duckdb_secret",),
+    ),
+    Sealed(
+        clients.MYSQL,
+        r"\.mylogin\.cnf",
+        "scrambled by mysql_config_editor; an option file is read",
+        ("$HOME/.mylogin.cnf",),
+    ),
+    Sealed(dbeaver.DBEAVER, r"credentials-config\.json", "encrypted by DBeaver", ()),
+)
 _DBEAVER = "DBeaverData/workspace6/*/.dbeaver/data-sources*.json"
 READERS: tuple[Reader, ...] = (
     Reader(

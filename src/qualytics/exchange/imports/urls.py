@@ -156,7 +156,7 @@ def _unbraced(value: str) -> str:
 
 def _other(word: str, server: str, path: str, values: dict[str, str], blank: Entry) -> Entry:
     """Return the entry of a database that only its driver for Java knows."""
-    login = {key: values.pop(key) for key in ("user", "username", "password") if key in values}
+    login = {key: values.pop(key) for key in ("user", "username", "uid", "password", "pwd") if key in values}
     mark = "?&" if "?" in word else ";;"
     properties = mark[1].join(f"{key}={value}" for key, value in values.items())
     uri = f"jdbc:{word}://{server}/{path}" + (f"{mark[0]}{properties}" if properties else "")
