@@ -431,6 +431,7 @@ CROSS_CUTTING = {
     "cli/test_explain.py": "the command `connections explain`, with messages of every type",
     "cli/test_page.py": "the page of the commands, as documented",
     "client/test_canary.py": "parts of a secret, through every command and both stores",
+    "client/test_questions.py": "questions of commands on a control plane",
     "client/test_start.py": "what a call on a control plane imports",
     "connectors/test_binding.py": "each field and parameter of each type",
     "connectors/test_dotted_hosts.py": "each type, by a name that ends in a dot",

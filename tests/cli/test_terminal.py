@@ -97,10 +97,23 @@ def test_ctrl_c_says_what_it_stopped_ends_the_test_and_shows_the_cursor():
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 1), ("no\n", 1), ("\x04", 1)])
 def test_a_deletion_by_name_asks_on_a_terminal(run, answer, code):
-    new = ("connections", "create", "-t", "postgresql", "--host", "h", "--username", "u", "--password", "p")
+    new = (
+        "connections",
+        "create",
+        "-t",
+        "postgresql",
+        "--host",
+        "h",
+        "--port",
+        "5433",
+        "--username",
+        "u",
+        "--password",
+        "p",
+    )
     assert run(*new, "--name", "prod").code == 0
     terminal = Terminal("connections", "delete", "prod")
-    terminal.read_until(b"delete connection 1 'prod' (postgresql, h)? [y/N] ")
+    terminal.read_until(b"delete connection 1 'prod' (postgresql, h:5433)? [y/N] ")
     terminal.type(answer)
     assert terminal.end() == code
     assert (b"nothing was changed" in terminal.shown) == (code == 1)

@@ -44,6 +44,14 @@ class Format(Struct):
 
     name: str = "yaml"
 
+    def shows(self, column: str) -> bool:  # noqa: ARG002 - of tables alone
+        """Say whether lists get a column that is more than what stands in their documents."""
+        return False
+
+    def with_defaults(self, read: Callable[[], Mapping[str, str]]) -> Format:  # noqa: ARG002 - as above
+        """Return this format; a table shows beside one document what `read` gives: what holds without being set."""
+        return self
+
     def of_document(self, document: Any) -> Iterator[str]:
         """Yield the text of one document."""
         yield dump_yaml(document) if self.name == "yaml" else dump_json(document, 2) + "\n"

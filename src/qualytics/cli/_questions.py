@@ -10,7 +10,7 @@ from qualytics.cli._terminal import is_terminal
 from qualytics.errors import QualyticsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 def require_yes(question: str, *, yes: bool) -> None:
@@ -46,10 +46,29 @@ def confirm_delete(noun: str, record: int | str, read: Callable[[], Mapping[str,
     document = read()
     if document.get("datastores"):
         return
-    keys = ("uri", "host", "connection_name", "database", "schema", "root_path")
-    about = [document["type"], *(document[key] for key in keys if document.get(key) is not None)]
-    shown = output.escape(", ".join(map(str, about)))
+    from qualytics.cli._formats.views import target
+
+    keys = ("connection_name", "database", "schema", "root_path")
+    about = [document["type"], target(document), *(document.get(key) for key in keys)]
+    shown = output.escape(", ".join(str(part) for part in about if part is not None))
     require_yes(f"delete {noun} {document['id']} {output.escape(repr(document['name']))} ({shown})?", yes=False)
+
+
+def confirm_last_token(record: int | str, read: Callable[[], Iterable[Mapping[str, Any]]], *, yes: bool) -> None:
+    """Ask before a token is ended that is the last valid one of whoever ends it.
+
+    `read` gives the documents of their own tokens, and is called only where it is asked.
+
+    Raises:
+        QualyticsError: as `require_yes`.
+
+    """
+    if yes or not can_ask():
+        return
+    own = [token for token in read() if token["active"]]
+    if len(own) == 1 and record in {own[0]["id"], own[0]["name"]}:
+        shown = output.escape(repr(own[0]["name"]))
+        require_yes(f"token {own[0]['id']} {shown} is your last one, and ending it signs you out; end it?", yes=False)
 
 
 def can_ask() -> bool:

@@ -12,6 +12,7 @@ from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import Seconds, Text, Whole
 from qualytics.cli._notes import connect_noting_store
+from qualytics.cli._questions import confirm_last_token
 from qualytics.cli._values import collect
 from qualytics.client.sign_in import login as signing_in
 from qualytics.errors import UsageError
@@ -199,10 +200,13 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: output.
     "auth token revoke --id 3",
 )
 @options.id_option("Token ID to revoke.", required=True)
+@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would where it is your last token.")
 @options.common_options()
-def revoke(*, record_id: int, form: output.Format) -> None:
+def revoke(*, record_id: int, yes: bool, form: output.Format) -> None:
     """End a token at once, and those that it made for the same user; what an Admin ends stays ended."""
     with connect_noting_store() as client:
+        if client.store_name is None:  # on the store itself nobody is signed in
+            confirm_last_token(record_id, client.tokens.list, yes=yes)
         output.write_document(client.tokens.revoke(record_id), form)
 
 

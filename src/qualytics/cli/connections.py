@@ -19,14 +19,15 @@ from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
 from qualytics.cli._terminal import run_test, shows_stages
 from qualytics.cli._values import collect, unset_fields
-from qualytics.client import connect, parse_types, preview, type_document
+from qualytics.client import connect, parse_types, preview, ssl_mode, type_document
 from qualytics.errors import TestFailed, UsageError
 from qualytics.fields import CREATE, TAG_CHANGES, TEST, UPDATE
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from qualytics.client import Client
     from qualytics.types import TestReport
 
 
@@ -84,7 +85,8 @@ def create(
         output.write_document(preview(fields), form)
         return
     with connect() as client:
-        output.write_document(client.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope), form)
+        document = client.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope)
+        output.write_document(document, _with_ssl_mode(client, document, form))
         warn(client.connections.warnings)
 
 
@@ -128,7 +130,7 @@ def update(
     with connect() as client:
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
         document = client.connections.update(record, fields, **how)
-        output.write_document(document, form)
+        output.write_document(document, _with_ssl_mode(client, document, form))
         warn(client.connections.warnings)
 
 
@@ -145,7 +147,8 @@ def get(*, record: int | str, form: output.Format) -> None:
     Specify either --id or --name, not both.
     """
     with connect() as client:
-        output.write_document(client.connections.get(record), form)
+        document = client.connections.get(record)
+        output.write_document(document, _with_ssl_mode(client, document, form))
 
 
 @group.command()
@@ -205,7 +208,8 @@ def find(*, form: output.Format, **wanted: Any) -> None:
 def _list(form: output.Format, wanted: dict[str, Any]) -> None:
     types = wanted.pop("types")
     with connect() as client:
-        output.write_list(client.connections.list(types=parse_types(types) if types else (), **wanted), form)
+        documents = client.connections.list(types=parse_types(types) if types else (), **wanted)
+        output.write_list(_with_datastores(client, documents) if form.shows("datastores") else documents, form)
 
 
 @group.command()
@@ -332,6 +336,26 @@ def warn(warnings: Iterable[str]) -> None:
         output.flush()  # on a terminal the document comes first
     for warning in warnings:
         output.warn(output.escape(warning))
+
+
+def _with_ssl_mode(client: Client, document: Mapping[str, Any], form: output.Format) -> output.Format:
+    """Return a format that shows, in a table, which `ssl_mode` holds where the connection has none."""
+
+    def read() -> dict[str, str]:
+        mode = ssl_mode(document, client.default_ssl_mode)
+        is_set = mode is None or "ssl_mode" in (document["parameters"] or {})
+        return {} if is_set else {"parameters.ssl_mode": str(mode)}
+
+    return form.with_defaults(read)
+
+
+def _with_datastores(client: Client, documents: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the documents of a list with their datastores, which are null in lists otherwise."""
+    users: dict[int, list[dict[str, Any]]] = {}
+    for datastore in client.datastores.list():
+        users.setdefault(datastore["connection_id"], []).append({"name": datastore["name"]})
+    for document in documents:
+        yield {**document, "datastores": users.get(document["id"], [])}
 
 
 def _scope(values: dict[str, Any]) -> Scope:

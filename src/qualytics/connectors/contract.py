@@ -30,7 +30,7 @@ CLASSES = (
 class Param(Struct):
     """One type-specific parameter: `type` is its JSON type; `max_length` counts characters.
 
-    `is_path` marks a file of the user's own machine, `is_pem` a PEM text. `shared_default` is the default on a
+    `is_path` marks a file of the user's own machine, `names_files` a list of files that a driver reads, `is_pem` a PEM text. `shared_default` is the default on a
     control plane, where that is another. `harmless` and `same` are as those of a `Field`: a parameter binds the
     stored secret unless its author says here why it does not.
     """
@@ -44,6 +44,7 @@ class Param(Struct):
     maximum: int | None = None
     max_length: int = 255
     is_path: bool = False
+    names_files: bool = False
     is_pem: bool = False
     shared_default: str | None = None
     harmless: str = ""
@@ -371,8 +372,7 @@ def _is_installed(driver: str) -> bool:
 # Where a password would go out in clear text.
 CLEAR_TEXT_HINT = "turn TLS on at the server, or set ssl_mode=disable to send it all the same"
 SSL_MODES = ("auto", "verify", "require", "disable")
-# Without a mode: on a store of one's own, and on a control plane.
-SSL_MODE, SHARED_SSL_MODE = "auto", "verify"
+SSL_MODE, SHARED_SSL_MODE = "auto", "verify"  # without a mode: on a store of one's own, and on a control plane
 
 
 def ssl_mode(parameters: Mapping[str, Any], default: str) -> tuple[str, bool]:

@@ -144,7 +144,9 @@ def _form(entry: Field | Param, value: Any) -> Any:
 def _files(connector: Connector, values: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterable[str]:
     if connector.kind == "embedded":
         yield str(values.get("uri") or "")
-    yield from parameters.get("jars") or ()
+    for param in connector.params:
+        if param.names_files:
+            yield from parameters.get(param.name) or ()
 
 
 def _is_listed(policy: ServerPolicy, path: str) -> bool:

@@ -44,7 +44,8 @@ def test_the_target_is_host_and_port_or_uri(run, stored):
 
 def test_wide_is_the_table_with_more_at_its_end(run, stored):
     narrow, wide = (run("connections", "list", "-f", name).out.splitlines() for name in ("table", "wide"))
-    assert wide[0].split() == [*narrow[0].split(), "TAGS", "OWNER", "KIND", "PRODUCT", "PARAMETERS", "CREATED"]
+    more = ("TAGS", "OWNER", "DATASTORES", "KIND", "PRODUCT", "PARAMETERS", "CREATED")
+    assert wide[0].split() == [*narrow[0].split(), *more]
     assert all(long.startswith(short) for short, long in zip(narrow, wide, strict=True))
 
 
@@ -86,12 +87,36 @@ def test_names_are_bold_what_is_not_said_is_dim_and_marks_have_the_colour_of_wha
     assert [line for line in lines if "\x1b" not in line and line.split()[0] == "username"]
     words = ("connections", "test", "-t", "sqlite", "--uri", "/nowhere/x.db", "-f", "table", "--color", "always")
     assert re.search(f"\nstages           {re.escape(RED)}✗{re.escape(PLAIN)} open [0-9.]+ ms\n", run(*words).out)
-    assert f"{GREEN}✓{PLAIN} python: " in run("doctor", "-f", "table", "--color", "always").out
+    assert f"{GREEN}✓{PLAIN} python_version: " in run("doctor", "-f", "table", "--color", "always").out
 
 
 def test_a_mark_in_a_name_of_someone_has_no_colour(run, stored):
     run("connections", "update", "prod", "--name", "✓ prod")
     assert GREEN not in run("connections", "get", "--id", "1", "-f", "table", "--color", "always").out
+
+
+def test_wide_names_the_datastores_that_lists_do_not(run, stored):
+    for name in ("marts", "sales"):
+        run("datastores", "create", "--name", name, "--connection-id", "1", "--database", "d", "--schema", name)
+    _, prod, other, _ = run("connections", "list", "-f", "wide").out.splitlines()
+    assert "  marts, sales  jdbc  " in prod
+    assert other.split()[-3:-1] == ["[2001:db8::1]:6432", "jdbc"]
+    picked = run("connections", "list", "-f", "table", "--columns", "name,datastores", "--type", "postgresql")
+    assert picked.out.splitlines()[1] == "prod          marts, sales"
+    assert [one["datastores"] for one in run("connections", "list", "-f", "json").json] == [None, None, None]
+
+
+def test_the_ssl_mode_in_effect_stands_in_the_table_of_a_connection_and_in_no_document(run, stored):
+    words = ("connections", "get", "prod")
+    shown = run(*words, "-f", "table", "--color", "always").out
+    assert f"\nparameters.ssl_mode  {DIM}auto (default here){PLAIN}\n" in shown
+    for form in ("yaml", "json", "jsonl", "csv"):
+        assert "ssl_mode" not in run(*words, "-f", form).out
+    assert "ssl_mode" not in run(*words, "-f", "table", "--columns", "id,parameters").out
+    changed = run("connections", "update", "prod", "--parameters", '{"ssl_mode": "require"}', "-f", "table").out
+    assert re.findall("ssl_mode.*", changed) == ["ssl_mode  require"]
+    run("connections", "create", "-t", "sqlite", "--uri", "/x.db", "-n", "file")
+    assert "ssl_mode" not in run("connections", "get", "file", "-f", "table").out
 
 
 def test_in_a_pipe_nothing_is_cut_whatever_columns_says(run, stored):

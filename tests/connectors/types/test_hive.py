@@ -7,7 +7,7 @@ from qualytics.connectors import get
 from qualytics.connectors.types import hive
 from testbed import hive as servers
 from testbed.relay import relay
-from tests.support import faults
+from tests.support import faults, other_servers
 from tests.support import faults_suite as suite
 
 DANGEROUS = {
@@ -243,6 +243,18 @@ class TestSpark:
         connector.close(handle)
         assert schemas == ["default", "sales"]
         assert tables == {"orders": "table", "orders_today": "view"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("password", ["secret", None])
+def test_an_http_server_is_named_where_the_transport_is_another(password):
+    with other_servers.ALL["an HTTP server"]() as port:
+        failure = suite.probe("hive", port, password=password).failure
+    assert (failure.failure_class, failure.message) == (
+        "config",
+        f"127.0.0.1:{port} is an HTTP server, not Apache Hive",
+    )
+    assert failure.hint == "this is an HTTP server; check host and port, or set transport in --parameters"
 
 
 @pytest.mark.servers

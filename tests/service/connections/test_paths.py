@@ -41,6 +41,34 @@ def test_a_file_that_is_there_is_taken_and_its_later_loss_stops_no_other_change(
     assert run("connections", "update", "--id", "1", *naming(file)).code == 2
 
 
+def test_a_datastore_with_a_new_connection_misses_the_same_files_and_stores_nothing(run):
+    words = ("datastores", "create", "--name", "d", "-t", "postgresql", "--host", "h", "--database", "d")
+    refused = run(*words, "--schema", "s", *naming("/nope"))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: there is no file /nope\nhint: check ssl_root_cert_file")
+    assert run("connections", "list").out == run("datastores", "list").out == "[]\n"
+
+
+def test_a_backup_of_an_editor_is_told(run, tmp_path):
+    for name in ("ca.pem~", "sales.db~"):
+        (tmp_path / name).touch()
+    said = "warning: {} ends with ~, as the backup of an editor does\n"
+    made = run(*PG, *naming(tmp_path / "ca.pem~"))
+    assert (made.code, made.err) == (0, said.format(tmp_path / "ca.pem~"))
+    assert run("connections", "update", "--id", "1", "--port", "5433").err == ""
+    assert run("connections", "create", "-t", "sqlite", "--uri", tmp_path / "sales.db~").err == said.format(
+        tmp_path / "sales.db~"
+    )
+
+
+def test_jars_that_are_not_there_are_told_and_stored(run, tmp_path):
+    there, missing = tmp_path / "there.jar", tmp_path / "missing.jar"
+    there.touch()
+    parameters = json.dumps({"driver_class": "org.h2.Driver", "jars": [str(there), str(missing)]})
+    made = run("connections", "create", "-t", "jdbc", "--uri", "jdbc:h2:tcp://h:9092/x", "--parameters", parameters)
+    assert (made.code, made.err) == (0, f"warning: there is no file {missing}\n")
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
 def test_a_database_file_that_is_not_there_yet_is_stored_with_a_warning(run, tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)

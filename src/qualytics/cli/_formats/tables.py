@@ -5,26 +5,39 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qualytics.cli._formats import cells, columns
 from qualytics.cli._formats.rows import Rows
 from qualytics.cli._output import escape, in_batches
 from qualytics.cli._style import BOLD, DIM, GREEN, RED, has_color, painted
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from qualytics.cli._formats.columns import Column
     from qualytics.cli._formats.views import Document
 
 _GAP = "  "
 _HEADER = ("FIELD", "VALUE")
+_VALUE, _OURS, _DEFAULT = "value", "ours", "default"
 _MIN_VALUE = 10  # a value is not wrapped to less, however narrow the terminal
 
 
 class Table(Rows):
     """Lists as a table whose widths are those of what came so far; widths grow with longer documents later on."""
+
+    defaults: Mapping[str, str] = MappingProxyType({})  # by the label of each, beside one document
+
+    def shows(self, column: str) -> bool:
+        """Say whether lists have a column of that name."""
+        return any(one.name == column for one in self._columns([]))
+
+    def with_defaults(self, read: Callable[[], Mapping[str, str]]) -> Table:
+        """Return this table with what holds without being set, unless some columns alone are asked for."""
+        return self if self.columns else replace(self, defaults=read())
 
     def rows(self, documents: Iterable[Document]) -> Iterator[str]:
         """Yield the lines of a list, two hundred documents at a time."""
@@ -49,10 +62,10 @@ class Table(Rows):
         room, is_colored = _room(), has_color(sys.stdout)
         value = None if room is None else max(room - label - len(_GAP), _MIN_VALUE)
         yield _header(_line(_HEADER, [label, 0]), is_colored=is_colored) + "\n"
-        for name, text, is_ours in fields:
+        for name, text, kind in fields:
             for number, line in enumerate([text] if value is None else cells.wrapped(text, value)):
-                marked = _marked(line) if is_colored and is_ours and number == 0 else line
-                colors = [DIM if is_colored and not text else "", ""]
+                marked = _marked(line) if is_colored and kind == _OURS and number == 0 else line
+                colors = [DIM * (is_colored and not text), DIM * (is_colored and kind == _DEFAULT)]
                 yield _line((name if number == 0 else "", marked), [label, 0], colors) + "\n"
 
     def _columns(self, first: Sequence[Document]) -> tuple[Column, ...]:
@@ -60,14 +73,17 @@ class Table(Rows):
         keys = dict.fromkeys(key for document in first for key in document)
         return self.columns or columns.of_table(own) or columns.of_keys(keys)
 
-    def _labels(self, document: Document) -> Iterator[tuple[str, str, bool]]:
-        """Yield the label and the text of each line, and whether the text is our own, which may begin with a mark."""
+    def _labels(self, document: Document) -> Iterator[tuple[str, str, str]]:
+        """Yield the label and the text of each line, and what the text is: a value, our own words, or a default."""
         if self.columns:
             document = {column.name: column.take(document) for column in self.columns}
         for key, value in document.items():
             lines = self.view.lines[key](document) if key in self.view.lines and not self.columns else None
             for name, text in _flat(key, value) if lines is None else _labelled(key, lines):
-                yield escape(name), escape(text), lines is not None
+                yield escape(name), escape(text), _VALUE if lines is None else _OURS
+            for name, text in self.defaults.items():
+                if name.startswith(f"{key}."):
+                    yield name, text, _DEFAULT
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:

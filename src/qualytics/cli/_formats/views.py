@@ -39,7 +39,8 @@ def _named(*names: str, **others: Source) -> dict[str, Source]:
     return {**{name: name for name in names}, **others}
 
 
-def _target(connection: Document) -> Any:
+def target(connection: Document) -> Any:
+    """Return what a connection reaches: host and port, a URI or a path; None for other documents."""
     host, port = connection.get("host"), connection.get("port")
     if not host:
         return connection.get("uri")
@@ -88,8 +89,11 @@ _END = (*DETECTED, "datastores", "created")  # of every kind of connection
 _CONNECTION = View(
     tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys if key not in _END)) + _END,
     {"parameters": _ANY, "datastores": ("id", "name", "store_type", "type")},
-    _named("id", "name", "type", target=_target, user="username"),
-    _named("tags", "owner", kind="connection_type", product=_product, parameters="parameters", created="created"),
+    _named("id", "name", "type", target=target, user="username"),
+    {
+        **_named("tags", "owner", datastores="datastores.name", kind="connection_type", product=_product),
+        **_named("parameters", "created"),
+    },
     lines={"datastores": _datastores},
 )
 _DATASTORE = View(

@@ -69,6 +69,8 @@ def connect(target: Target) -> Any:
     """Open a session: with HTTP, connecting alone sends nothing."""
     from qualytics.connectors.shared.preamble import expect_silence
 
+    if target.parameters.get("transport") != "http":
+        target.protocols = (PROTOCOL,)  # what speaks HTTP here is not what these settings say
     expect_silence(target, "Hive's protocol")
     import impala.dbapi
 

@@ -144,7 +144,10 @@ def verdict_on(connector: Connector, target: Target, seen: Seen) -> Verdict | No
     if is_own or (protocol is TLS and _may_use_tls(target)):
         return _at_odds_on_tls(connector, target, seen, protocol) if _may_use_tls(target) else None
     types = types_of(protocol)
-    do = f"--type {alternatives(types)}" if types else "check host and port"
+    if protocol in connector.protocols:  # of which these settings have chosen another
+        do = "check host and port, or set transport in --parameters"
+    else:
+        do = f"--type {alternatives(types)}" if types else "check host and port"
     hint = f"this is {protocol.server}; {do}"
     return Verdict("config", f"{_where(target)} is {protocol.server}, not {_wanted(connector, target)}", hint)
 

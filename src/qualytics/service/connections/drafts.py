@@ -9,7 +9,7 @@ from qualytics.errors import InvalidInput, Problem, UsageError
 from qualytics.fields import BY_NAME, FIELDS, MAX_NAME, READ_ONLY, SECRETS, TAG_CHANGES, TEST
 from qualytics.secret import Secret
 from qualytics.service import documents, lookup, validate
-from qualytics.service.connections import tags
+from qualytics.service.connections import paths, tags
 from qualytics.service.draft import Draft
 from qualytics.service.policy import default_credentials, require_allowed
 from qualytics.structs import replace
@@ -52,6 +52,18 @@ def allowed_draft(given: Mapping[str, Any], settings: Settings) -> Draft:
     """
     new = draft(given, settings.policy)
     require_allowed(settings, new.connector, new.values)
+    return new
+
+
+def new_draft(given: Mapping[str, Any], settings: Settings) -> Draft:
+    """Return the draft of a connection to be stored: one that is allowed here, and whose files are there.
+
+    Raises:
+        InvalidInput: as `allowed_draft`, and for a file that is not there.
+
+    """
+    new = allowed_draft(given, settings)
+    paths.require_files(new.connector, given)
     return new
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.errors import InvalidInput, NotAllowed, Problem
 from qualytics.fields import MAX_NAME
 from qualytics.service import validate
-from qualytics.service.connections import drafts, paths
+from qualytics.service.connections import drafts
 from qualytics.service.connections.verbs import insert_named
 from qualytics.service.context import Action
 from qualytics.service.rights import WRITE
@@ -63,8 +63,7 @@ class Imports:
     def _create(self, store: Store, item: Mapping[str, Any]) -> dict[str, Any]:
         wanted = item.get("name")
         try:
-            new = drafts.allowed_draft(item, self._context.settings)
-            paths.require_files(new.connector, item)
+            new = drafts.new_draft(item, self._context.settings)
         except (InvalidInput, NotAllowed) as exc:
             return {"action": "refuse", "id": None, "name": wanted, "reason": exc.message}
         base = new.values.get("name") or drafts.derived_name(new.connector, new.values)

@@ -27,12 +27,34 @@ def require_files(connector: Connector, given: Mapping[str, Any]) -> None:
         raise InvalidInput(problems)
 
 
-def warnings(connector: Connector, uri: str | None) -> tuple[str, ...]:
-    """Return a warning about the database file of a connection, which may be made later, but is not there now."""
-    if connector.kind != "embedded" or not uri or os.path.exists(uri):
-        return ()
-    tilde = _TILDE if "~" in uri.split(os.sep) else ""
-    return (f"there is no file {uri}{tilde}",)
+def warnings(
+    connector: Connector, values: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Return warnings about the files that a connection names: one that is not there yet, or an editor's backup.
+
+    `before` are the values that an update changes: what they named already is not told again.
+    """
+    told = {*_files(connector, before)} if before is not None else ()
+    return tuple(text for path in _files(connector, values) if path not in told for text in _doubts(path))
+
+
+def _files(connector: Connector, values: Mapping[str, Any]) -> Iterator[str]:
+    if connector.kind == "embedded" and values.get("uri"):
+        yield values["uri"]
+    parameters = values.get("parameters") or {}
+    for param in connector.params:
+        value = parameters.get(param.name)
+        if value and param.is_path:
+            yield value
+        elif value and param.names_files:
+            yield from value
+
+
+def _doubts(path: str) -> Iterator[str]:
+    if not os.path.exists(path):
+        yield f"there is no file {path}{_TILDE if '~' in path.split(os.sep) else ''}"
+    elif path.endswith("~"):
+        yield f"{path} ends with ~, as the backup of an editor does"
 
 
 def _missing(connector: Connector, parameters: Mapping[str, Any]) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from qualytics.service.connections.drafts import (
     as_patch,
     as_replacement,
     merge,
+    new_draft,
     require_some,
     stored_with_secrets,
     with_secrets,
@@ -66,8 +67,7 @@ class Connections:
         """
         self.warnings = ()
         with self._context.audited(WRITE, "connection.create") as action:
-            new = allowed_draft(fields, self._context.settings)
-            paths.require_files(new.connector, fields)
+            new = new_draft(fields, self._context.settings)
             if test:
                 names.require_free(self._context.store, new.values.get("name"))
                 detected = self._passed(new, timeout_s, scope)
@@ -112,7 +112,7 @@ class Connections:
         """
         name = names.name_for(store, new.connector, new.values)
         found = insert_named(store, name, new, action, **detail)
-        self.warnings += names.warnings(store, name, found) + paths.warnings(new.connector, new.values.get("uri"))
+        self.warnings += names.warnings(store, name, found) + paths.warnings(new.connector, new.values)
         return found
 
     def update(  # noqa: PLR0913 - the change, and how it is made
@@ -355,8 +355,7 @@ class Connections:
             store.connections.set_tags(before.id, tags.keys(row["tags"]))
         if row["name"] != before.name:
             self.warnings += names.warnings(store, str(row["name"]), before.id)
-        if row.get("uri") != values.get("uri"):
-            self.warnings += paths.warnings(changed.connector, row.get("uri"))
+        self.warnings += paths.warnings(changed.connector, changed.values, values)
         differing = changed_names(values, changed.values, [*changed.secrets, *dropped])
         action.record(before.id, str(row["name"]), version=before.version + 1, changed=differing)
         return self._document(store, lookup.connection(store, before.id))

@@ -9,7 +9,7 @@ from qualytics.errors import InvalidInput, NameTaken, NotAllowed, NotSignedIn, P
 from qualytics.fields import MAX_NAME
 from qualytics.model import Scope
 from qualytics.service import lookup
-from qualytics.service.connections.drafts import allowed_draft
+from qualytics.service.connections.drafts import new_draft
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Action, Undo
 from qualytics.service.datastores.fields import SETTINGS, checked, given_connection
@@ -92,7 +92,7 @@ def create(
     connections = Connections(context)
     datastores = Datastores(context, connections)
     with context.audited(WRITE, "datastore.create"):  # a refusal is recorded once, not for each
-        inline = allowed_draft(given_connection(given), context.settings) if record is None else None
+        inline = new_draft(given_connection(given), context.settings) if record is None else None
         template, (field, names) = _template(given), _places(given)
         common = {name: given[name] for name in _COMMON if given.get(name) is not None}
         made: list[int] = []

@@ -10,7 +10,7 @@ from qualytics.fields import SCOPES
 from qualytics.model import ListQuery, Scope
 from qualytics.service import documents, lookup, similar_names, validate
 from qualytics.service.clock import now
-from qualytics.service.connections.drafts import allowed_draft
+from qualytics.service.connections.drafts import new_draft
 from qualytics.service.context import Action
 from qualytics.service.datastores import fields as rules
 from qualytics.service.rights import READ, TEST, WRITE
@@ -56,7 +56,7 @@ class Datastores:
         self.warnings = ()
         with self._context.audited(WRITE, "datastore.create") as action:
             row, connection = rules.as_new(fields)
-            inline = None if connection is None else allowed_draft(connection, self._context.settings)
+            inline = None if connection is None else new_draft(connection, self._context.settings)
             row = rules.checked(row, needed=("name", "connection_id") if inline is None else ("name",))
             with self._context.writing() as store:
                 if inline is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PARAMS = (
     Param("driver_class", str, "Java class of the driver, as org.h2.Driver"),
-    Param("jars", list, "absolute paths of the driver's .jar files on this machine"),
+    Param("jars", list, "absolute paths of the driver's .jar files on this machine", names_files=True),
     Param(
         "ssl_root_cert_file",
         str,
