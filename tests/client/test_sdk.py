@@ -1,7 +1,9 @@
 """The way in from Python: what `connect` gives, and that both clients then say the same."""
 
 import json
+import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -138,3 +140,22 @@ def test_an_error_is_the_same_on_both(client, allowed_files):
     assert (raised.value.code, raised.value.problems) == ("test-failed", ())
     assert (raised.value.report["connected"], raised.value.report["hint"]) == (False, raised.value.hint)
     assert list(client) == []
+
+
+def test_several_threads_get_each_its_own_answer_or_are_told(client):
+    names = [f"c{number}" for number in range(20)]
+    for name in names:
+        client.connections.create({"type": "postgresql", "host": "h", "password": "x", "name": name})
+    with ThreadPoolExecutor(4) as threads:
+        if client.store_name is None:
+            assert [one["name"] for one in threads.map(client.connections.get, names)] == names
+        else:  # the store is open in this thread
+            with pytest.raises(UsageError, match="the client is used in two threads"):
+                threads.submit(client.connections.get, "c1").result()
+
+
+def test_a_trace_of_a_driver_goes_to_no_other_machine(client, allowed_files):
+    report = client.connections.test_unsaved({**SQLITE, "uri": str(allowed_files / "odd.sqlite")})
+    copied = pickle.loads(pickle.dumps(report))
+    assert copied == report
+    assert not hasattr(copied, "trace")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from qualytics.errors import Unreachable
+from qualytics.errors import Unreachable, UsageError
 from qualytics.transport.connect import Deadline
 from qualytics.transport.endpoint import Endpoint
 from qualytics.transport.http import Request, Transport, failure
@@ -101,3 +101,12 @@ def test_a_request_that_is_cancelled_ends_at_once_and_no_other_begins(to):
         with pytest.raises(Unreachable):
             transport.handle(Request("GET", "/"))
         transport.cancel()
+
+
+def test_what_takes_the_lines_of_a_reply_cannot_send_a_request_the_same_way(to):
+    lines = b'{"stage": "tcp"}\n{"report": {}}\n'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/jsonl\r\nContent-Length: {len(lines)}\r\n\r\n"
+    with scripted(head.encode() + lines) as server:
+        transport = to(server.port)
+        with pytest.raises(UsageError, match="is still under way"):
+            transport.handle(Request("GET", "/", on_line=lambda _: transport.handle(Request("GET", "/"))))

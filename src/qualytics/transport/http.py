@@ -8,10 +8,11 @@ import io
 import select
 import socket
 import ssl
+from _thread import allocate_lock, get_ident  # `threading` takes longer to import than all else here
 from typing import TYPE_CHECKING, Any
 
 import qualytics
-from qualytics.errors import Unreachable
+from qualytics.errors import Unreachable, UsageError
 from qualytics.structs import Struct, field
 from qualytics.transport import connect
 from qualytics.transport.connect import Deadline
@@ -52,7 +53,7 @@ class Reply(Struct):
 class Transport:
     """The way to one server; what is sent goes nowhere else: no redirect is followed, no ~/.netrc is read.
 
-    `is_sent` says whether the last request may have arrived.
+    `is_sent` says whether the last request may have arrived. Requests of several threads go one after the other.
     """
 
     def __init__(self, endpoint: Endpoint, *, max_bytes: int = MAX_BYTES) -> None:
@@ -60,6 +61,7 @@ class Transport:
         self._endpoint = endpoint
         self._max_bytes = max_bytes
         self._is_cancelled = False
+        self._lock, self._thread = allocate_lock(), 0
         self._sock: socket.socket | None = None
         self._context: ssl.SSLContext | None = None
 
@@ -68,9 +70,22 @@ class Transport:
 
         Raises:
             Unreachable: nothing was answered, too late, too much, or not in HTTP.
-            UsageError: the file of certificates or the proxy that is configured cannot be used.
+            UsageError: the file of certificates or the proxy that is configured cannot be used; or what takes the
+                lines of a reply sends a request itself.
 
         """
+        if self._thread == get_ident():
+            raise UsageError(
+                f"a request to {self._endpoint.url} is still under way", "use another client inside on_stage"
+            )
+        with self._lock:  # or one thread would read the reply to another's request
+            self._thread = get_ident()
+            try:
+                return self._handle(request)
+            finally:
+                self._thread = 0
+
+    def _handle(self, request: Request) -> Reply:
         deadline = Deadline(max(request.wait_s, self._endpoint.timeout_s))
         was_kept = self._is_alive()
         try:

@@ -29,6 +29,9 @@ class Report(dict[str, Any]):
 
     trace: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)  # so that the trace stays on this machine
+
 
 def run(
     context: Context, tested: Draft, timeout_s: float, scope: Scope, on_stage: OnStage | None = None

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, NoReturn
 
-from qualytics.errors import StoreError
+from qualytics.errors import StoreError, UsageError
 from qualytics.store.faults import PATH_HINT, busy, contradicts, full, not_a_store
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def named_faults(path: Path, busy_s: float, *, read: Path | None = None) -> Iter
 
 
 def _raise_named(path: Path, busy_s: float, read: Path, exc: sqlite3.Error) -> NoReturn:
+    if isinstance(exc, sqlite3.ProgrammingError):  # of all its causes, the one that is not ours
+        raise UsageError("the client is used in two threads", "make one for each, or use aconnect()") from exc
     code = getattr(exc, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF  # extended codes carry the primary one in the low byte
     if primary in _BUSY:
