@@ -1,7 +1,9 @@
 """Stages on a terminal: each as it ends, the one that runs, and what Ctrl-C leaves behind; in a pipe nothing of it."""
 
 import re
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -93,6 +95,39 @@ def test_ctrl_c_says_what_it_stopped_ends_the_test_and_shows_the_cursor():
     assert "stopped the test at tls; nothing was changed" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_a_change_that_is_tested_first_shows_its_stages(run, verb):
+    with faults.closed() as port:
+        new = ("-t", "postgresql", "--host", "127.0.0.1", "--port", str(port), "--username", "u", "--password", "p")
+        if verb == "update":
+            assert run("connections", "create", *new, "--name", "prod").code == 0
+            new = ("prod", "--username", "v")
+        code, out, said = stderr_of("connections", verb, *new, "--test")
+    assert (code, out) == (6, b"")
+    assert said.splitlines()[0] == "note: ssl_mode is auto (default here)"
+    assert re.search("\x1b\\[32m✓\x1b\\[0m resolve [0-9.]+ ms\n\x1b\\[31m✗\x1b\\[0m tcp refused\n", said)
+    assert said.count("error: ") == 1
+
+
+def test_a_connection_whose_test_passes_is_stored_after_its_stages(tmp_path):
+    place = tmp_path / "sales.db"
+    with closing(sqlite3.connect(place)) as database:
+        database.execute("create table orders (id integer)")
+    code, out, said = stderr_of("connections", "create", "-t", "sqlite", "--uri", str(place), "--test")
+    assert (code, out[:6]) == (0, b"id: 1\n")
+    assert re.fullmatch("(\x1b\\[32m✓\x1b\\[0m (open|query) [0-9.]+ ms\n){2}", said)
+
+
+def test_ctrl_c_in_the_test_of_a_new_connection_stores_nothing(run):
+    with faults.silent() as port:
+        terminal = Terminal("connections", "create", *words(port, "--timeout", "60", "--test")[2:])
+        terminal.read_until(b" tls ")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+    assert "stopped the test of the new connection at tls; nothing was changed" in terminal.shown.decode()
+    assert run("connections", "list").out == "[]\n"
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", 1), ("no\n", 1), ("\x04", 1)])

@@ -1,10 +1,12 @@
-"""Questions on a terminal before what a user of a control plane cannot undo alone."""
+"""A control plane at a terminal: questions before what cannot be undone alone, stages, and Ctrl-C."""
 
 import json
+import threading
 
 import pytest
 
-from tests.support.terminals import Terminal
+from tests.support import faults
+from tests.support.terminals import Terminal, stderr_of
 
 
 @pytest.fixture
@@ -18,6 +20,39 @@ def robot(remotely, fresh_plane, monkeypatch, home):
     yield listed[0]["id"]
     monkeypatch.undo()
     remotely("service-accounts", "delete", "--name", name)
+
+
+def test_ctrl_c_ends_the_test_on_the_control_plane_too(fresh_plane, monkeypatch, home):
+    left = threading.Event()
+
+    def wait_for_the_end(peer, _over):
+        while peer.recv(4_096):
+            pass
+        left.set()
+
+    for name, value in fresh_plane.environment("Admin").items():
+        monkeypatch.setenv(name, value)
+    with faults.serving(wait_for_the_end) as port:
+        address = ("--host", "127.0.0.1", "--port", str(port), "--username", "u", "--password", "p")
+        terminal = Terminal("connections", "test", "-t", "postgresql", *address, "--timeout", "60")
+        terminal.read_until(b" tls ")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert left.wait(20)
+    shown = terminal.shown.decode()
+    assert "stopped the test at tls; nothing was changed" in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert "Traceback" not in shown
+
+
+def test_the_stages_of_a_failed_test_before_a_change_are_shown(fresh_plane, monkeypatch, home):
+    for name, value in fresh_plane.environment("Admin").items():
+        monkeypatch.setenv(name, value)
+    with faults.closed() as port:
+        address = ("--host", "127.0.0.1", "--port", str(port), "--username", "u", "--password", "p")
+        code, out, said = stderr_of("connections", "create", "-t", "postgresql", *address, "--test", "--color", "never")
+    assert (code, out) == (6, b"")
+    assert [line.partition(" ")[0] for line in said.splitlines()] == ["note:", "✓", "✗", "error:", "detail:", "hint:"]
 
 
 def test_ending_the_last_token_of_ones_own_asks_on_a_terminal_and_nowhere_else(robot, run, home):

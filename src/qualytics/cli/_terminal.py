@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from qualytics.cli import _output as output
 from qualytics.cli._style import GREEN, RED, has_color, is_quiet, painted
+from qualytics.errors import TestFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from qualytics.model import OnStage, StageEvent
     from qualytics.types import TestReport
 
+T = TypeVar("T")
 _TICK_S = 0.1  # nothing is shown that is over sooner
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_FRAMES = "|/-\\"
@@ -51,14 +53,24 @@ def run_test(what: str, verb: Callable[[OnStage | None], TestReport]) -> TestRep
         return report
 
 
+def run_change(what: str, verb: Callable[[OnStage | None], T]) -> T:
+    """Run a change that is tested first, and show the stages of that test, as `run_test` does."""
+    with _Stages(what, is_change=True) as stages:
+        try:
+            return verb(stages.on_stage)
+        except TestFailed as exc:
+            stages.finish(exc.report)
+            raise
+
+
 class _Stages:
     """Shows the stages of one test; used in a `with` statement, which leaves the terminal as it was.
 
     `on_stage` is what a client calls, None off a terminal.
     """
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, what: str, *, is_change: bool = False) -> None:
+        self._what, self._is_change = what, is_change
         self.on_stage: OnStage | None = self._take if shows_stages() else None
         self._stage: str | None = None
         self._since = 0.0
@@ -101,7 +113,10 @@ class _Stages:
             self._spinner.close()
         if isinstance(error, KeyboardInterrupt) and self.on_stage is not None:
             where = f" at {self._stage}" if self._stage is not None else ""
-            output.say(f"stopped {output.escape(self._what)}{where}; nothing was changed")
+            # Only while a stage is seen to run is it certain that a change has not been made yet.
+            is_open = self._is_change and not where
+            then = "look at what is stored before you repeat it" if is_open else "nothing was changed"
+            output.say(f"stopped {output.escape(self._what)}{where}; {then}")
 
 
 def mark(*, ok: bool) -> str:

@@ -17,7 +17,7 @@ from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._notes import note_ssl_mode
 from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
-from qualytics.cli._terminal import run_test, shows_stages
+from qualytics.cli._terminal import run_change, run_test, shows_stages
 from qualytics.cli._values import collect, unset_fields
 from qualytics.client import connect, parse_types, preview, ssl_mode, type_document
 from qualytics.errors import TestFailed, UsageError
@@ -85,7 +85,13 @@ def create(
         output.write_document(preview(fields), form)
         return
     with connect() as client:
-        document = client.connections.create(fields, test=run_test, timeout_s=timeout_s, scope=scope)
+        how: dict[str, Any] = {"test": run_test, "timeout_s": timeout_s, "scope": scope}
+        if run_test:
+            note_ssl_mode(client, lambda: fields)
+            verb = partial(client.connections.create, fields, **how)
+            document = run_change("the test of the new connection", lambda on_stage: verb(on_stage=on_stage))
+        else:
+            document = client.connections.create(fields, **how)
         output.write_document(document, _with_ssl_mode(client, document, form))
         warn(client.connections.warnings)
 
@@ -129,7 +135,13 @@ def update(
     fields |= unset_fields(unset, fields, options.UNSETTABLE)
     with connect() as client:
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
-        document = client.connections.update(record, fields, **how)
+        if run_test:
+            note_ssl_mode(client, lambda: client.connections.get(record), fields)
+            verb = partial(client.connections.update, record, fields, **how)
+            what = f"the test of connection {shown(record)}"
+            document = run_change(what, lambda on_stage: verb(on_stage=on_stage))
+        else:
+            document = client.connections.update(record, fields, **how)
         output.write_document(document, _with_ssl_mode(client, document, form))
         warn(client.connections.warnings)
 

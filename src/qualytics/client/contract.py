@@ -27,6 +27,7 @@ class Connections(Protocol):
         test: bool = False,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
+        on_stage: OnStage | None = None,
     ) -> types.Connection:
         """Store a new connection and return it; with `test`, only if a test of it passes, of what `scope` names."""
 
@@ -40,6 +41,7 @@ class Connections(Protocol):
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         version: int | None = None,
+        on_stage: OnStage | None = None,
     ) -> types.Connection:
         """Change what is given, keep the rest, and return the connection; None unsets a field.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
 from qualytics.client.http.api import Api, test_wait
 from qualytics.client.http.paths import COPY, SEARCH, Query, is_too_long, path_of
-from qualytics.model import EVERYWHERE, Scope
+from qualytics.errors import TestFailed
+from qualytics.model import EVERYWHERE, Scope, StageEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +38,15 @@ class HttpConnections:
         test: bool = False,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
+        on_stage: OnStage | None = None,
     ) -> types.Connection:
-        """Store a new connection and return its document; with `test`, only if a test of it passes."""
+        """Store a new connection and return its document; with `test`, only if a test of it passes.
+
+        `on_stage` is called once the test has failed, with the stages of its report.
+        """
         query, wait_s = _testing(test, timeout_s, scope)
-        return replies.connection(*self._api.call("POST", _PATH, query, fields, wait_s=wait_s))
+        with _stages_of_failure(on_stage):
+            return replies.connection(*self._api.call("POST", _PATH, query, fields, wait_s=wait_s))
 
     def update(  # noqa: PLR0913 - as the service's
         self,
@@ -51,12 +58,17 @@ class HttpConnections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         version: int | None = None,
+        on_stage: OnStage | None = None,
     ) -> types.Connection:
-        """Change what is given, keep the rest, and return the document; None unsets a field."""
+        """Change what is given, keep the rest, and return the document; None unsets a field.
+
+        `on_stage` is as in `create`.
+        """
         query, wait_s = _testing(test, timeout_s, scope)
         query.append(("dry_run", dry_run or None))
         path = path_of(_PATH, record)
-        return replies.connection(*self._api.call("PATCH", path, query, changes, version=version, wait_s=wait_s))
+        with _stages_of_failure(on_stage):
+            return replies.connection(*self._api.call("PATCH", path, query, changes, version=version, wait_s=wait_s))
 
     def copy(
         self, record: int | str, name: str, changes: Mapping[str, Any] | None = None, *, dry_run: bool = False
@@ -150,6 +162,18 @@ class HttpImports:
 def _testing(test: bool, timeout_s: float | None, scope: Scope) -> tuple[Query, float]:
     # What asks for a test before a change, and how long that is waited for.
     return ([("test", True), ("timeout_s", timeout_s), *_scope(scope)], test_wait(timeout_s)) if test else ([], 0.0)
+
+
+@contextmanager
+def _stages_of_failure(on_stage: OnStage | None) -> Iterator[None]:
+    # A reply that holds a connection cannot come as lines: its stages are told from the report of a failure alone.
+    try:
+        yield
+    except TestFailed as exc:
+        if on_stage is not None:
+            for stage in exc.report["stages"]:
+                on_stage(StageEvent(str(stage["name"]), stage["ok"], stage["ms"]))
+        raise
 
 
 def _scope(scope: Scope) -> Query:

@@ -54,10 +54,11 @@ class Connections:
         test: bool = False,
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
+        on_stage: OnStage | None = None,
     ) -> types.Connection:
         """Store a new connection and return its document; with `test`, only if a test of it passes.
 
-        `scope` is what the test looks at; it is not stored.
+        `scope` is what the test looks at; it is not stored. `on_stage` is as in `test`.
 
         Raises:
             InvalidInput: the type is unknown or a value breaks a rule.
@@ -70,7 +71,7 @@ class Connections:
             new = new_draft(fields, self._context.settings)
             if test:
                 names.require_free(self._context.store, new.values.get("name"))
-                detected = self._passed(new, timeout_s, scope)
+                detected = self._passed(new, timeout_s, scope, on_stage)
             with self._context.writing() as store:
                 found = self.insert(store, new, action)
                 if test:
@@ -125,10 +126,11 @@ class Connections:
         timeout_s: float | None = None,
         scope: Scope = EVERYWHERE,
         version: int | None = None,
+        on_stage: OnStage | None = None,
     ) -> types.Connection:
         """Change what is given, keep the rest, and return the document; None unsets a field, a secret too.
 
-        `scope` is what a test looks at; it is not stored. A dry run tests nothing.
+        `scope` is what a test looks at; it is not stored. A dry run tests nothing. `on_stage` is as in `test`.
 
         Raises:
             NotFound: there is no such connection.
@@ -148,7 +150,7 @@ class Connections:
                     return documents.at_version(document, before.version) if dry_run else document
                 stored = store.connections.secrets(before.id)
                 scope = tests.with_login_databases(scope, store.datastores.of_connection(before.id))
-            detected = self._passed(with_secrets(changed, stored), timeout_s, scope)
+            detected = self._passed(with_secrets(changed, stored), timeout_s, scope, on_stage)
             with self._context.writing() as store:
                 before = self._at_version(store, before.id, before.version, action)
                 changed = self._changed(store, before, changes)  # of the role and the names of now
@@ -331,8 +333,10 @@ class Connections:
             action.record_alone(outcome, **detail)
         return report
 
-    def _passed(self, tested: Draft, timeout_s: float | None, scope: Scope) -> dict[str, str | None]:
-        report, detected = self._run(tested, timeout_s, scope)
+    def _passed(
+        self, tested: Draft, timeout_s: float | None, scope: Scope, on_stage: OnStage | None
+    ) -> dict[str, str | None]:
+        report, detected = self._run(tested, timeout_s, scope, on_stage)
         if not report["connected"]:
             message = f"not stored: the test failed at {report['stage']} ({report['class']}): {report['message']}"
             raise TestFailed(message, report["hint"], report)
