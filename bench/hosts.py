@@ -35,16 +35,16 @@ def silent() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def dropping() -> Iterator[int]:
-    """Give the port of a host that answers no attempt to connect: its queue is full."""
+def dropping(host: str = "127.0.0.1") -> Iterator[tuple[str, int]]:
+    """Give the address and port of a host that answers no attempt to connect: its queue is full."""
     with socket.socket() as listener, contextlib.ExitStack() as stack:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host, 0))
         listener.listen(0)
         for _ in range(8):
             filler = stack.enter_context(socket.socket())
             filler.settimeout(0)
             filler.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
+        yield listener.getsockname()
 
 
 @contextlib.contextmanager

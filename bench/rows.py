@@ -180,7 +180,7 @@ def dead_hosts(bench: Bench) -> Iterator[Figure]:
     """Time a test of a host that is silent or drops everything, for every type that reaches over the network."""
     kinds = [connector.type for connector in stores.networked()]
     # A few at once: they wait, but each of them starts two processes and loads a driver.
-    with hosts.silent() as silent, hosts.dropping() as dropped, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with hosts.silent() as silent, hosts.dropping() as (_, dropped), ThreadPoolExecutor(_AT_ONCE) as pool:
         ports = {"silent": silent, "dropped": dropped}
         taken = {
             (kind, name): pool.submit(_dead, bench, kind, name, port) for kind in kinds for name, port in ports.items()

@@ -26,6 +26,8 @@ from qualytics.settings import MAX_PAGE_SIZE
 # How often the store is asked for new results while there are none, and how long a request may wait for them.
 _POLL_S = 0.2
 _MAX_WAIT_S = 30.0
+# So long results are gathered for one reply: a request for each would soon be more than a user may send.
+_GATHER_S = 0.5
 
 After = Annotated[int, Parameter(ge=0, le=MAX_ID, description="`next` of the page before")]
 Wait = Annotated[float, Parameter(ge=0, le=_MAX_WAIT_S, description="seconds to wait for a result")]
@@ -89,8 +91,10 @@ async def list_results(
     if accepts_lines(request):
         lines = _lines(runtime, actor, operation_id, page)
         return Stream(lines, media_type=MEDIA_TYPE, headers=HEADERS, status_code=200)
-    until = time.monotonic() + wait_s
-    while not page["items"] and page["operation"]["result"] == "running" and time.monotonic() < until:
+    began = time.monotonic()
+    while len(page["items"]) < size and page["operation"]["result"] == "running":
+        if time.monotonic() - began >= (min(wait_s, _GATHER_S) if page["items"] else wait_s):
+            break
         await asyncio.sleep(_POLL_S)
         page = await asyncio.to_thread(_page, runtime, actor, operation_id, after, size)
     return bodies.reply(page)

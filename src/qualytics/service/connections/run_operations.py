@@ -136,6 +136,9 @@ class RunOperations:
             self._leave(operation_id)
         except QualyticsError as exc:
             self._end(operation_id, "failure", exc.message)
+        except BaseException:
+            self._end(operation_id, "failure", "a fault of the control plane ended it; its log says more")
+            raise
         else:
             _, failed = self._context.store.operations.counts(operation_id)
             self._end(operation_id, "failure" if failed else "success", None)
