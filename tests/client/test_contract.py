@@ -414,7 +414,8 @@ def test_users_tokens_and_the_log_are_managed_from_afar(remotely):
     listed = remotely("auth", "token", "list", "--user", "Ada", "-f", "json").json
     assert [one["name"] for one in listed] == ["t"]
     assert "bearer_token" not in listed[0]
-    assert remotely("auth", "token", "revoke", "--id", str(token.json["id"])).code == 0
+    assert remotely("auth", "token", "revoke", "t").err.startswith("error: there is no token 't' of yours\n")
+    assert remotely("auth", "token", "revoke", "t", env=bearer).document["name"] == "t"
     refused = remotely("connections", "list", env=bearer)
     assert (refused.code, refused.err.splitlines()[0]) == (4, "error: the token was revoked")
     assert remotely("users", "delete", "--name", "ada", "-f", "json").json["deleted"] is True

@@ -56,9 +56,12 @@ def test_the_stages_of_a_failed_test_before_a_change_are_shown(fresh_plane, monk
 
 
 def test_ending_the_last_token_of_ones_own_asks_on_a_terminal_and_nowhere_else(robot, run, home):
-    words = ("auth", "token", "revoke", "--id", str(robot))
-    for answer, code in (("n\n", 1), ("y\n", 0)):
-        terminal = Terminal(*words)
+    for words, answer, code in (
+        ((str(robot),), "n\n", 1),
+        (("FIRST token",), "n\n", 1),
+        (("--id", str(robot)), "y\n", 0),
+    ):
+        terminal = Terminal("auth", "token", "revoke", *words)
         terminal.read_until(b"is your last one, and ending it signs you out; end it? [y/N] ")
         terminal.type(answer)
         assert terminal.end() == code

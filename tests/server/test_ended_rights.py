@@ -99,7 +99,8 @@ def test_a_request_that_waits_to_write_while_its_token_is_revoked_writes_nothing
         "user_id": other["id"],
         "connection": made[0],
         "name": name,
-        "names": {"connections": made[1]["name"], "datastores": datastore["name"], "users": other["name"]},
+        "names": {"connections": made[1]["name"], "datastores": datastore["name"], "users": other["name"]}
+        | {"user-tokens": own["name"]},
     }
     answers = []
     asking = threading.Thread(target=lambda: answers.append(caller(*request_of(method, path, found))))

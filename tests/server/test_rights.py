@@ -25,11 +25,11 @@ def right_of(method, path):
 
 
 @pytest.fixture
-def token_of():
+def token_of(fresh):
     """Return a function that makes a token; it is revoked afterwards, as nobody may have many."""
 
     def call(caller):
-        document = caller("POST", "/user-tokens", {"name": "own"}).json
+        document = caller("POST", "/user-tokens", {"name": fresh()}).json
         made.append((caller, document["id"]))
         return document
 
@@ -50,14 +50,20 @@ def records(admin, made, fresh, token_of):
         operation = admin("POST", "/operations/run", {"type": "sync", "datastore_id": datastore["id"]}).json
         run = admin("POST", "/operations", {"type": "test", "name": fresh()}).json
         user = admin("POST", "/users", {"name": fresh(), "role": "Member"}).json
+        token = token_of(caller if who else admin)
         return {
-            "names": {"connections": made()["name"], "datastores": datastore["name"], "users": user["name"]},
+            "names": {
+                "connections": made()["name"],
+                "datastores": datastore["name"],
+                "users": user["name"],
+                "user-tokens": token["name"],
+            },
             "connection_id": made()["id"],
             "datastore_id": datastore["id"],
             "enrichment_id": datastore["id"],
             "operation_id": operation["id"],
             "run_id": run["id"],
-            "token_id": token_of(caller if who else admin)["id"],
+            "token_id": token["id"],
             "user_id": user["id"],
             "connection": connection,
             "name": fresh(),

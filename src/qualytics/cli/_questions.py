@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.cli import _output as output
 from qualytics.cli._terminal import is_terminal
 from qualytics.errors import QualyticsError
+from qualytics.model import id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,9 +67,16 @@ def confirm_last_token(record: int | str, read: Callable[[], Iterable[Mapping[st
     if yes or not can_ask():
         return
     own = [token for token in read() if token["active"]]
-    if len(own) == 1 and record in {own[0]["id"], own[0]["name"]}:
+    if len(own) == 1 and _means(record, own[0]):
         shown = output.escape(repr(own[0]["name"]))
         require_yes(f"token {own[0]['id']} {shown} is your last one, and ending it signs you out; end it?", yes=False)
+
+
+def _means(record: int | str, document: Mapping[str, Any]) -> bool:
+    number = id_of(record)
+    if number is not None:
+        return bool(number == document["id"])
+    return str(record).strip().casefold() == str(document["name"]).casefold()
 
 
 def can_ask() -> bool:

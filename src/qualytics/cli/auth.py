@@ -197,17 +197,21 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: output.
 
 @token.command()
 @options.examples(
+    "auth token revoke nightly",
     "auth token revoke --id 3",
 )
-@options.id_option("Token ID to revoke.", required=True)
+@options.record_options("Token", "revoke", part="tokens", listing="qualytics auth token list")
 @click.option("--yes", is_flag=True, help="Do not ask, as a terminal would where it is your last token.")
 @options.common_options()
-def revoke(*, record_id: int, yes: bool, form: output.Format) -> None:
-    """End a token at once, and those that it made for the same user; what an Admin ends stays ended."""
+def revoke(*, record: int | str, yes: bool, form: output.Format) -> None:
+    """End a token at once, and those that it made for the same user; what an Admin ends stays ended.
+
+    A name is that of a token of yours; another user's is named by its ID.
+    """
     with connect_noting_store() as client:
         if client.store_name is None:  # on the store itself nobody is signed in
-            confirm_last_token(record_id, client.tokens.list, yes=yes)
-        output.write_document(client.tokens.revoke(record_id), form)
+            confirm_last_token(record, client.tokens.list, yes=yes)
+        output.write_document(client.tokens.revoke(record), form)
 
 
 def _entry(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:

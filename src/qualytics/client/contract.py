@@ -202,13 +202,13 @@ class Tokens(Protocol):
     ) -> Iterator[types.Token]:
         """Yield one's own tokens, another user's, or everybody's."""
 
-    def get(self, token_id: int) -> types.Token:
-        """Return a token."""
+    def get(self, record: int | str) -> types.Token:
+        """Return a token, by its id, or by the name of one of one's own."""
 
-    def revoke(self, token_id: int, *, revoke: bool = True) -> types.Token:
+    def revoke(self, record: int | str, *, revoke: bool = True) -> types.Token:
         """Revoke a token at once, or restore it, and return it."""
 
-    def delete(self, token_id: int) -> types.Deleted:
+    def delete(self, record: int | str) -> types.Deleted:
         """Delete a revoked token."""
 
 

@@ -26,7 +26,7 @@ _LIMIT_S = 1.0
 
 
 def known(part: str) -> list[str]:
-    """Return the names of connections, datastores or users, at most a thousand; none where they cannot be had."""
+    """Return the names of records of a part, at most a thousand; none where they cannot be had."""
     try:
         settings = load()
         control_plane = config.find(settings.home)
@@ -59,7 +59,8 @@ def _of_control_plane(path: Path, control_plane: ControlPlane, part: str) -> lis
 
 
 def _names(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [str(record["name"]) for record in islice(records, MAX_NAMES)]
+    # Of tokens those that are not revoked.
+    return [str(record["name"]) for record in islice(records, MAX_NAMES) if record.get("revoked") is None]
 
 
 def _key(control_plane: ControlPlane, part: str) -> str:

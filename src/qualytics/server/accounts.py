@@ -115,22 +115,22 @@ def create_token(request: AnyRequest, body: bytes) -> Reply:
 
 
 @get("/user-tokens/{token_id:int}", sync_to_thread=True, opt={"reply": "Token", "right": OWN_TOKENS})
-def get_token(request: AnyRequest, token_id: int) -> Reply:
+def get_token(request: AnyRequest) -> Reply:
     """Return a token of one's own; an Admin anybody's."""
     with opened(request) as context:
-        return bodies.reply(Tokens(context).get(token_id))
+        return bodies.reply(Tokens(context).get(record_of(request)))
 
 
 @put(
     "/user-tokens/{token_id:int}", sync_to_thread=True, opt={"body": "TokenPut", "reply": "Token", "right": OWN_TOKENS}
 )
-def put_token(request: AnyRequest, token_id: int, body: bytes, dry_run: DryRun = False) -> Reply:
+def put_token(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
     """Revoke a token at once, or restore it."""
-    given = bodies.fields(request, body)
+    record, given = record_of(request), bodies.fields(request, body)
     if not isinstance(given.get("revoke"), bool):
         raise InvalidInput([Problem("revoke", "revoke must be true or false", None, "missing-value")])
     with opened(request) as context:
-        return bodies.reply(Tokens(context).revoke(token_id, revoke=given["revoke"], dry_run=dry_run))
+        return bodies.reply(Tokens(context).revoke(record, revoke=given["revoke"], dry_run=dry_run))
 
 
 @delete(
@@ -139,13 +139,14 @@ def put_token(request: AnyRequest, token_id: int, body: bytes, dry_run: DryRun =
     status_code=200,
     opt={"reply": "Deleted", "right": OWN_TOKENS},
 )
-def delete_token(request: AnyRequest, token_id: int, dry_run: DryRun = False) -> Reply:
+def delete_token(request: AnyRequest, dry_run: DryRun = False) -> Reply:
     """Delete a revoked token."""
+    record = record_of(request)
     with opened(request) as context:
-        return bodies.deleted(request, Tokens(context).delete(token_id, dry_run=dry_run))
+        return bodies.deleted(request, Tokens(context).delete(record, dry_run=dry_run))
 
 
 ROUTES: list[Callable[..., Any]] = [
     *with_names([list_users, create_user, get_me, get_user, put_user, patch_user, delete_user]),
-    *(list_tokens, create_token, get_token, put_token, delete_token),
+    *with_names([list_tokens, create_token, get_token, put_token, delete_token]),
 ]

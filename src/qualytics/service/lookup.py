@@ -55,7 +55,8 @@ def user(accounts: Accounts, record: int | str) -> User:
 
 def missing(what: str, record: int | str, guess: str | None = None) -> NotFound:
     """Return the error that there is no record of an id or a name, with the nearest name."""
-    listing = "users list and service-accounts list show" if what == "user" else f"{what}s list shows"
+    listings = {"user": "users list and service-accounts list show", "token": "auth token list shows"}
+    listing = listings.get(what, f"{what}s list shows")
     hint = f"did you mean {guess!r}?" if guess else f"qualytics {listing} all"
     return NotFound(f"there is no {what} {record if isinstance(record, int) else repr(str(record))}", hint)
 

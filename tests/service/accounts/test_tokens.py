@@ -11,6 +11,7 @@ import pytest
 
 from qualytics.digests import digest_of
 from qualytics.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn, UsageError
+from qualytics.model import Word
 from qualytics.service.accounts.token_usage import TokenUsage
 from qualytics.service.accounts.tokens import MAX_ACTIVE, Tokens, authenticate
 from qualytics.service.accounts.users import Users
@@ -234,6 +235,29 @@ def test_only_a_revoked_token_can_be_deleted(shared, bob):
         with pytest.raises(NotFound):
             service.get(made["id"])
     assert "no longer exists" in refusal(shared, made["bearer_token"])
+
+
+def test_a_token_is_named_by_its_user_alone_and_a_valid_one_is_meant(shared, ada, bob):
+    with shared.as_user(bob) as context:
+        service = Tokens(context)
+        first, digits = service.create("Nightly"), service.create("1000")
+        assert service.get(" nightly")["id"] == service.revoke("NIGHTLY")["id"] == first["id"]
+        assert service.get("nightly")["revoked"]
+        second = service.create("nightly")
+        assert service.get("nightly")["id"] == second["id"]
+        third = service.create("nightly")
+        message = f"2 tokens are named 'nightly': {second['id']}, {third['id']}"
+        with pytest.raises(UsageError, match=message):
+            service.revoke("nightly")
+        assert service.get(Word(str(first["id"])))["id"] == first["id"]
+        with pytest.raises(UsageError, match=f"1000 could be an id, or the name of token {digits['id']}"):
+            service.revoke(Word("1000"))
+        with pytest.raises(NotFound, match="there is no token 'nobody' of yours"):
+            service.delete("nobody")
+    with shared.as_user(ada) as context, pytest.raises(NotFound, match="there is no token '1000' of yours"):
+        Tokens(context).revoke("1000")
+    with shared.context() as context:
+        assert Tokens(context).revoke("1000")["user"]["name"] == "Bob"
 
 
 def test_the_owner_of_the_store_says_whose_token_it_is(shared, ada):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from qualytics.client.http.api import Api
 
 
+_TOKENS = "/user-tokens"
+
+
 class HttpUsers:
     """The verbs on users and service accounts; see the service for each."""
 
@@ -61,26 +64,26 @@ class HttpTokens:
         """Make a token and return its document, with the token itself as `bearer_token`, once."""
         fields = {"name": name, "expires_in_days": expires_in_days, "user": user}
         body = {key: value for key, value in fields.items() if value is not None}
-        return cast("types.NewToken", replies.token(*self._api.call("POST", "/user-tokens", None, body)))
+        return cast("types.NewToken", replies.token(*self._api.call("POST", _TOKENS, None, body)))
 
     def list(
         self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None
     ) -> Iterator[types.Token]:
         """Yield the documents of one's own tokens, of another user's, or of everybody's."""
         query = [("user", user), ("everybody", everybody or None)]
-        yield from self._api.listed("/user-tokens", query, replies.token, limit)
+        yield from self._api.listed(_TOKENS, query, replies.token, limit)
 
-    def get(self, token_id: int) -> types.Token:
+    def get(self, record: int | str) -> types.Token:
         """Return the document of a token."""
-        return replies.token(*self._api.call("GET", f"/user-tokens/{token_id}"))
+        return replies.token(*self._api.call("GET", path_of(_TOKENS, record)))
 
-    def revoke(self, token_id: int, *, revoke: bool = True) -> types.Token:
+    def revoke(self, record: int | str, *, revoke: bool = True) -> types.Token:
         """Revoke a token at once, or restore it, and return its document."""
-        return replies.token(*self._api.call("PUT", f"/user-tokens/{token_id}", None, {"revoke": revoke}))
+        return replies.token(*self._api.call("PUT", path_of(_TOKENS, record), None, {"revoke": revoke}))
 
-    def delete(self, token_id: int) -> types.Deleted:
+    def delete(self, record: int | str) -> types.Deleted:
         """Delete a revoked token; return `{id, name, deleted}`."""
-        return self._api.delete(f"/user-tokens/{token_id}")
+        return self._api.delete(path_of(_TOKENS, record))
 
 
 class HttpAudit:

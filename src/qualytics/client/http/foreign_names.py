@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Pages = Callable[[str, Query], Iterator[list[Any]]]
 
 # How each list is asked for a whole name; a server that does not know the filter gives all, or a part's.
-_FILTERS = {"/connections": "name_exact", "/datastores": "name", "/users": "name"}
+_FILTERS = {"/connections": "name_exact", "/datastores": "name", "/users": "name", "/user-tokens": "name"}
 
 
 def with_id(pages: Pages, path: str) -> str:
@@ -66,7 +66,7 @@ def _of_name(pages: Pages, collection: str, name: str) -> list[dict[str, Any]]:
 
 
 def _guess(pages: Pages, collection: str, name: str) -> str | None:
-    if collection == "/users" or is_too_long(name):
+    if collection.startswith("/user") or is_too_long(name):
         return None
     names = (str(record.get("name")) for page in pages(collection, []) for record in page)
     return text.nearest(name, islice(names, lookup.MAX_GUESSED))

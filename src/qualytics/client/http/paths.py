@@ -34,7 +34,7 @@ def path_of(collection: str, record: int | str, action: str = "") -> str:
 
 def what_of(collection: str) -> str:
     """Return what messages call a record of a collection."""
-    return collection.strip("/").removesuffix("s")
+    return collection.rpartition("-")[2].strip("/").removesuffix("s")
 
 
 def is_too_long(text: str | None) -> bool:

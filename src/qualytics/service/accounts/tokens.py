@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.digests import digest_of
 from qualytics.errors import Conflict, NotFound, NotSignedIn, UsageError
-from qualytics.model import MAX_ID
+from qualytics.model import MAX_ID, Word, id_of
 from qualytics.service import documents, lookup, validate
 from qualytics.service.accounts import signatures
 from qualytics.service.accounts.actors import require_good
@@ -34,7 +34,10 @@ _MAX_VERIFIED = 10_000
 
 
 class Tokens:
-    """The verbs on tokens: everybody's own, and with the right also those of others."""
+    """The verbs on tokens: everybody's own, and with the right also those of others.
+
+    A `record` is an id, or as a text the name of a token of one's own; of those of one name a valid one is meant.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -95,60 +98,61 @@ class Tokens:
         items = [_document(token) for token in self._accounts.tokens(owner_id, (number - 1) * size, size)]
         return documents.page(items, self._accounts.count_tokens(owner_id), number, size)
 
-    def get(self, token_id: int) -> types.Token:
+    def get(self, record: int | str) -> types.Token:
         """Return the document of a token.
 
         Raises:
-            NotFound: there is none of that id that whoever asks may see.
+            NotFound: there is none of that id or name that whoever asks may see.
+            UsageError: more than one has that name; or a word of digits is an id, and the name of another token.
 
         """
         self._context.require(OWN_TOKENS)
-        return _document(self._visible(token_id))
+        return _document(self._visible(record))
 
-    def revoke(self, token_id: int, *, revoke: bool = True, dry_run: bool = False) -> types.Token:
+    def revoke(self, record: int | str, *, revoke: bool = True, dry_run: bool = False) -> types.Token:
         """Revoke a token at once, or restore it, and return its document.
 
         Revoked with it are those that it made for the same user, but neither the one that asks nor what that has made.
         A token that ends itself, as signing out does, ends alone. What an Admin has ended stays ended.
 
         Raises:
-            NotFound: as in `get`.
+            NotFound, UsageError: as in `get`.
             Conflict: no Admin could sign in any more; it cannot be restored; or as in `create`.
 
         """
         name = "token.revoke" if revoke else "token.restore"
         with (
-            self._context.audited(OWN_TOKENS, name, token_id) as action,
+            self._context.audited(OWN_TOKENS, name, record) as action,
             self._context.writing(dry_run=dry_run),
         ):
-            token = self._visible(token_id)
+            token = self._visible(record)
             if revoke:
                 with one_left(self._accounts, token.user_name):
                     ended = self._revoke(token)
-                action.record(token_id, token.name, user=token.user_name, ended=ended)
+                action.record(token.id, token.name, user=token.user_name, ended=ended)
             else:
                 self._restore(token)
-                action.record(token_id, token.name, user=token.user_name)
-            return _document(self._visible(token_id))
+                action.record(token.id, token.name, user=token.user_name)
+            return _document(self._visible(token.id))
 
-    def delete(self, token_id: int, *, dry_run: bool = False) -> types.Deleted:
+    def delete(self, record: int | str, *, dry_run: bool = False) -> types.Deleted:
         """Delete a revoked token; return `{id, name, deleted}`, the last false after a dry run.
 
         Raises:
-            NotFound: as in `get`.
+            NotFound, UsageError: as in `get`.
             Conflict: it is not revoked.
 
         """
         with (
-            self._context.audited(OWN_TOKENS, "token.delete", token_id) as action,
+            self._context.audited(OWN_TOKENS, "token.delete", record) as action,
             self._context.writing(dry_run=dry_run),
         ):
-            token = self._visible(token_id)
+            token = self._visible(record)
             if token.revoked is None:
-                hint = f"revoke it first: qualytics auth token revoke --id {token_id}"
+                hint = f"revoke it first: qualytics auth token revoke --id {token.id}"
                 raise Conflict(f"token {token.name!r} is not revoked", hint)
-            self._accounts.delete_token(token_id)
-            action.record(token_id, token.name, user=token.user_name)
+            self._accounts.delete_token(token.id)
+            action.record(token.id, token.name, user=token.user_name)
         return {"id": token.id, "name": token.name, "deleted": not dry_run}
 
     @property
@@ -196,12 +200,30 @@ class Tokens:
         self._context.require(OWN_TOKENS if user is None else ALL_TOKENS)
         return self._owner(user)[0]
 
-    def _visible(self, token_id: int) -> Token:
-        token, actor = self._accounts.token(token_id), self._context.actor
+    def _visible(self, record: int | str) -> Token:
+        actor, number = self._context.actor, id_of(record)
+        token = self._named(record) if isinstance(record, str) else None
+        if isinstance(record, Word) and number is not None:
+            lookup.require_one_meaning("token", record, None if token is None else token.id)
+        if number is not None:
+            token = self._accounts.token(number)
         if token is None or (token.user_id != actor.user_id and actor.role not in ALL_TOKENS.roles):
             # Another's token is answered like a missing one, so that ids tell nothing.
-            raise NotFound(f"there is no token {token_id} of yours", "qualytics auth token list shows them")
+            shown = repr(str(record)) if number is None else number
+            raise NotFound(f"there is no token {shown} of yours", "qualytics auth token list shows them")
         return token
+
+    def _named(self, name: str) -> Token | None:
+        # Names of tokens need not differ; the owner of the store, who has none, means everybody's.
+        key, tokens = validate.fold(name), self._accounts.tokens(self._context.actor.user_id)
+        same = [token for token in tokens if validate.fold(token.name) == key]
+        meant = [token for token in same if _is_active(token)] or same
+        if len(meant) > 1:
+            listed = ", ".join(str(token.id) for token in meant)
+            raise UsageError(
+                f"{len(meant)} tokens are named {name!r}: {listed}", f"give --id {meant[0].id}, or another of them"
+            )
+        return meant[0] if meant else None
 
 
 def require_room(accounts: Accounts, user_id: int, user_name: str) -> None:
