@@ -130,6 +130,18 @@ class Connection(TypedDict):
     created: str
 
 
+class Imported(TypedDict):
+    """What became of one of a set of new connections.
+
+    `skip` says that the same is there already, `refuse` that it breaks a rule; the id is None unless it was created.
+    """
+
+    action: Literal["create", "skip", "refuse"]
+    id: int | None
+    name: str | None
+    reason: str | None
+
+
 class Author(TypedDict):
     """Who changed something; without an id, the owner of the store."""
 

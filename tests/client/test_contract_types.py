@@ -11,7 +11,7 @@ from qualytics import types
 from qualytics.client import contract
 from tests.support.typed import faults
 
-PARTS = ("connections", "datastores", "discovery", "users", "tokens", "audit")
+PARTS = ("connections", "datastores", "discovery", "imports", "users", "tokens", "audit")
 
 
 def type_of(part):
@@ -81,6 +81,8 @@ def use_every_verb(call, folder):
     assert call("connections", "test", "files")["connected"] is True
     assert call("connections", "test", "prod", {"port": 1}, timeout_s=5)["class"] == "refused"
     call("connections", "test_unsaved", postgresql, timeout_s=5)
+    made = call("imports", "create", [files, {"type": "mysql", "host": "h", "name": "PROD"}, {"type": "nonsense"}])
+    assert [one["action"] for one in made] == ["skip", "create", "refuse"]
     assert call("discovery", "schemas", "files")["items"]
     assert call("discovery", "tables", "files", qualytics.Listing("tables", limit=1))["next"] == "1"
     call("connections", "copy", "prod", "copied", {"port": 3})

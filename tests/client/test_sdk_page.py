@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.test_contract_types import VERBS
+
 ROOT = Path(__file__).parents[2]
 _BLOCKS = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 PAGE = _BLOCKS.findall((ROOT / "docs" / "sdk.md").read_text())
@@ -62,6 +64,11 @@ def test_each_program_prints_what_the_page_shows(there):
         with contextlib.redirect_stdout(out):
             exec(compile(program, "docs/sdk.md", "exec"), {"__name__": "program"})
         assert out.getvalue() == shown, program
+
+
+def test_the_page_names_every_verb_of_the_contract():
+    rows = re.findall(r"^\| `(\w+)` \| (`.*) \|$", (ROOT / "docs" / "sdk.md").read_text(), re.MULTILINE)
+    assert {(part, verb) for part, cell in rows for verb in re.findall(r"`(\w+)`", cell)} == VERBS.keys()
 
 
 def checked(folder, *command):

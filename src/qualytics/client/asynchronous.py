@@ -91,6 +91,7 @@ class AsyncConnections(_Part):
     _name = "connections"
     create = Verb(contract.Connections.create)
     update = Verb(contract.Connections.update)
+    copy = Verb(contract.Connections.copy)
     get = Verb(contract.Connections.get)
     find = Verb(contract.Connections.find)
     list = Listing(contract.Connections.list)
@@ -121,6 +122,13 @@ class AsyncDiscovery(_Part):
     catalogs = Verb(contract.Discovery.catalogs)
     schemas = Verb(contract.Discovery.schemas)
     tables = Verb(contract.Discovery.tables)
+
+
+class AsyncImports(_Part):
+    """The verb on a set of new connections."""
+
+    _name = "imports"
+    create = Verb(contract.Imports.create)
 
 
 class AsyncUsers(_Part):
@@ -167,6 +175,7 @@ class AsyncClient:
         self.connections = AsyncConnections(self._sessions)
         self.datastores = AsyncDatastores(self._sessions)
         self.discovery = AsyncDiscovery(self._sessions)
+        self.imports = AsyncImports(self._sessions)
         self.users = AsyncUsers(self._sessions)
         self.tokens = AsyncTokens(self._sessions)
         self.audit = AsyncAudit(self._sessions)

@@ -166,6 +166,13 @@ class Discovery(Protocol):
         """Return the tables and views of a schema; of an object store, prefixes and objects under its path."""
 
 
+class Imports(Protocol):
+    """The verb on a set of new connections."""
+
+    def create(self, items: Sequence[types.ConnectionFields], *, dry_run: bool = False) -> Sequence[types.Imported]:
+        """Store new connections and return what became of each, in their order."""
+
+
 class Users(Protocol):
     """The verbs on users and service accounts, for an Admin; a `record` is an id, or a name as a text."""
 
@@ -241,6 +248,10 @@ class Client(Protocol):
     @property
     def discovery(self) -> Discovery:
         """Return what connections can see."""
+
+    @property
+    def imports(self) -> Imports:
+        """Return the verb on a set of new connections."""
 
     @property
     def users(self) -> Users:

@@ -152,7 +152,7 @@ class HttpImports:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def create(self, items: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Sequence[dict[str, Any]]:
+    def create(self, items: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Sequence[types.Imported]:
         """Store new connections and return what became of each, in their order."""
         query = [("dry_run", dry_run or None)]
         reply = self._api.call("POST", f"{_PATH}/import", query, {"connections": items})[0]

@@ -15,6 +15,7 @@ from qualytics.service.rights import WRITE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from qualytics import types
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
     from qualytics.store.base import Store
@@ -43,7 +44,7 @@ class Imports:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def create(self, items: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> list[dict[str, Any]]:
+    def create(self, items: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> list[types.Imported]:
         """Store new connections and return what became of each, in their order: `{action, id, name, reason}`.
 
         `action` is create, skip (the same is there, secrets not compared) or refuse (it breaks a rule); a name that is
@@ -58,9 +59,12 @@ class Imports:
             raise InvalidInput([Problem("connections", message, "import them in parts")])
         with self._context.audited(WRITE, "connection.create"), self._context.writing(dry_run=dry_run) as store:
             outcomes = [self._create(store, item) for item in items]
-        return [outcome | {"id": None} for outcome in outcomes] if dry_run else outcomes
+        if dry_run:
+            for outcome in outcomes:
+                outcome["id"] = None
+        return outcomes
 
-    def _create(self, store: Store, item: Mapping[str, Any]) -> dict[str, Any]:
+    def _create(self, store: Store, item: Mapping[str, Any]) -> types.Imported:
         wanted = item.get("name")
         try:
             new = drafts.new_draft(item, self._context.settings)
