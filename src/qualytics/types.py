@@ -9,22 +9,9 @@ T = TypeVar("T")
 
 ConnectionKind = Literal["jdbc", "dfs", "native", "embedded"]
 FailureClass = Literal[
-    "auth",
-    "permission",
-    "dns",
-    "refused",
-    "network",
-    "timeout",
-    "tls",
-    "unknown_db",
-    "quota",
-    "config",
-    "blocked",
-    "driver_missing",
-    "transient",
-    "internal",
-    "unknown",
-]
+    "auth", "permission", "dns", "refused", "network", "timeout", "tls", "unknown_db", "quota", "config", "blocked",
+    "driver_missing", "transient", "internal", "unknown",
+]  # fmt: skip
 Role = Literal["Admin", "Manager", "Member"]
 UserKind = Literal["user", "service"]
 
