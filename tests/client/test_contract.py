@@ -13,7 +13,22 @@ SQLITE = "connections create -t sqlite --name files --uri FILES/sales.sqlite"
 NEW = "datastores create --type postgresql --host h --username u --password geheim --database d --schema s"
 STORE = "datastores create --name d --connection-id 1 --database sales --schema public"
 
+IMPORT = "connections import --from postgresql://app:p%40ss@db.example.com/sales"
+
 STORIES = {
+    "an import": [
+        f"{IMPORT} --name crm --dry-run",
+        f"{IMPORT} --name crm",
+        "connections list",
+        f"{IMPORT} --name crm --yes",
+        f"{IMPORT} --name crm --yes -f json",
+        f"{IMPORT}?sslmode=require --name CRM --yes -f json",
+        f"{IMPORT} --yes",
+        "connections import --from postgresql://u:p@no_/host/ --yes",
+        "connections import --from postgresql://u:p@-bad-/d --yes",
+        "connections import --from redis://u:p@h/d --yes",
+        "connections list -f json",
+    ],
     "a connection from its creation to its end": [
         f'{PG} --name Prod --parameters \'{{"application_name": "a"}}\'',
         "connections get --id 1",
