@@ -1,10 +1,11 @@
 """Airflow's connections: URIs and JSON, of variables and of exports, as Airflow itself writes them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from qualytics.exchange.imports import airflow
+from qualytics.exchange.imports import airflow, sources
 from qualytics.exchange.imports.entries import Unreadable
 from qualytics.exchange.imports.matching import match
 
@@ -73,6 +74,43 @@ def test_variables_are_read_in_both_forms_and_others_are_left_alone():
     assert match(my).fields["password"] == "${NOT_RESOLVED}"
     assert bad[0] == "$AIRFLOW_CONN_BAD"
     assert "geheim" not in bad[1]
+
+
+DATA = Path(__file__).parents[2] / "data" / "imports"
+AWKWARD = "a@b:c/d?e#f%41&g=h+i;j{k}l'm\"n\\o p$q!ü日${X}"
+
+
+@pytest.mark.parametrize("name", ["airflow.json", "airflow.yaml", "airflow-uri.env", "airflow-json.env"])
+def test_what_airflow_itself_exports_is_the_same_in_each_of_its_formats(name):
+    source = sources.of_file(str(DATA / name), {})
+    assert ({entry.tool for entry in source.entries}, source.problem) == ({"airflow"}, None)
+    mysql, postgres, snowflake = map(match, source.entries)
+    assert mysql.fields == {
+        "name": "my_v6",
+        "type": "mysql",
+        "host": "::1",
+        "port": 3306,
+        "username": "u@x",
+        "password": AWKWARD,
+    }
+    assert postgres.fields == {
+        "name": "pg_prod",
+        "type": "postgresql",
+        "host": "db.example.com",
+        "port": 5432,
+        "username": "app",
+        "password": AWKWARD,
+        "parameters": {"ssl_mode": "verify", "application_name": "af"},
+    }
+    assert snowflake.fields == {
+        "name": "sf",
+        "type": "snowflake",
+        "host": "acme.snowflakecomputing.com",
+        "username": "me",
+        "password": AWKWARD,
+        "parameters": {"warehouse": "WH", "role": "R"},
+    }
+    assert (postgres.scope, snowflake.scope) == ({"database": "sales"}, {"database": "DB", "schema": "PUBLIC"})
 
 
 @pytest.mark.parametrize("given", [1, ["x"], None, "no uri geheim"])

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     Found = Iterator[Entry | tuple[str, str]]
 
 MAX_ENTRIES = 20_000
-_ENV_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
+_ENV_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
+
+
+_AIRFLOW_JSON = re.compile(r"\{.*\"conn_type\"", re.DOTALL)
 
 
 class Reader(Struct):
@@ -126,7 +129,10 @@ def _airflow_json(file: File) -> Found:
 
 
 def _env(file: File) -> Found:
-    """Read lines NAME=VALUE: Airflow's variables, and every other one whose value is a connection URL."""
+    """Read lines NAME=VALUE: Airflow's connections, and every other variable whose value is a connection URL.
+
+    An export of Airflow has the names of its connections, which are no names of variables, in capitals.
+    """
     for number, line in enumerate(file.text.split("\n"), start=1):
         match = _ENV_LINE.match(line)
         if match is None or line.lstrip().startswith("#"):
@@ -138,6 +144,8 @@ def _env(file: File) -> Found:
         try:
             if name.startswith(airflow.PREFIX):
                 yield from airflow.of_variables({name: value}, {name: place})
+            elif _AIRFLOW_JSON.match(value) or (urls.is_url(value) and not name.isupper()):
+                yield airflow.of_text(name, value, place)
             elif urls.is_url(value) and not value.startswith(("http://", "https://")):
                 yield urls.parse(value, "url", place, name.lower())
         except Unreadable as exc:
@@ -250,5 +258,5 @@ READERS: tuple[Reader, ...] = (
         r"(?i)\bcreate\s[\w\s]*\bsecret\b",
         ("$HOME/.duckdbrc",),
     ),
-    Reader("env", r"\.env|.*\.env", _env, rf"(?m)^\s*(export\s+)?{airflow.PREFIX}"),
+    Reader("env", r"\.env|.*\.env", _env, r"""(?m)^\s*(export\s+)?[\w.-]+\s*=\s*["']?(\{|[\w+.-]+://|jdbc:)"""),
 )
