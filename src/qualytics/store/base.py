@@ -124,6 +124,11 @@ class Store(abc.ABC):
         """Return where the store is, as it may be shown."""
 
     @property
+    def is_read_only(self) -> bool:
+        """Say whether nothing can be written where the store is."""
+        return False
+
+    @property
     def keys(self) -> Keys:
         """Return where the key comes from."""
         return self._keys

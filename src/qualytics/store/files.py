@@ -47,6 +47,11 @@ def _make_directories(path: Path) -> None:
         os.chmod(path, 0o700)  # a umask can take away more than it should
 
 
+def is_read_only(directory: Path) -> bool:
+    """Say whether nothing can be made in a directory that is there: of a read-only file system, or by its mode."""
+    return os.path.isdir(directory) and not os.access(directory, os.W_OK)
+
+
 def check_own_file(path: Path) -> bool:
     """Say whether a file exists; tighten its mode to 0600.
 

@@ -303,7 +303,8 @@ class Connections:
             scope = tests.with_login_databases(scope, self._context.store.datastores.of_connection(before.id))
             report, detected = self._run(with_secrets(tested, stored), timeout_s, scope, on_stage)
             has_passed = report["connected"] and not overrides
-            if has_passed or self._context.is_shared:
+            is_kept = has_passed and not self._context.store.is_read_only
+            if is_kept or self._context.is_shared:
                 with self._context.writing() as store:
                     found = store.connections.get(before.id)
                     if has_passed and found is not None and found.version == before.version:  # else another was tested

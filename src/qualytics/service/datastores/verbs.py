@@ -225,6 +225,8 @@ class Datastores:
         found = lookup.datastore(self._context.store, record)
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
+        if self._context.store.is_read_only:
+            return report
         with self._context.writing() as store:
             now_there = store.datastores.get(found.id)
             if now_there is not None and now_there.version == found.version:  # else another place was verified

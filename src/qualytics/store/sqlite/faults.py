@@ -45,6 +45,8 @@ def _raise_named(path: Path, busy_s: float, read: Path, exc: sqlite3.Error) -> N
         raise not_a_store(read) from exc
     if primary == sqlite3.SQLITE_CONSTRAINT:
         raise contradicts() from exc
+    if primary == sqlite3.SQLITE_READONLY:
+        raise StoreError(f"the store {path} cannot be written: its directory is read-only", PATH_HINT) from exc
     hint = f"check the disk and its free space; {PATH_HINT}"
     raise StoreError(f"the store {path} cannot be used: {exc}", hint) from exc
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from qualytics.store.faults import busy, named_os_errors
-from qualytics.store.files import check_own_file
+from qualytics.store.files import check_own_file, is_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +102,11 @@ def locked(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
 
 
 def _open(path: Path) -> int:
-    check_own_file(path)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    is_there = check_own_file(path)
+    flags = os.O_NOFOLLOW | os.O_CLOEXEC
+    if is_there and is_read_only(path.parent):
+        return os.open(path, os.O_RDONLY | flags)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
     if os.fstat(handle).st_mode & 0o777 != 0o600:  # a umask can take away more than it should
         os.fchmod(handle, 0o600)
     return handle

@@ -76,7 +76,7 @@ def connect(path: Path, busy_s: float, *, shown: Path | None = None, any_thread:
         files.check_own_file(path.with_name(path.name + suffix))
     with named_faults(path, busy_s, read=shown), contextlib.ExitStack() as undo:
         database = sqlite3.connect(
-            f"file:{quoted(path)}?mode=rw",
+            f"file:{quoted(path)}?{_mode(path)}",
             uri=True,
             timeout=busy_s,
             isolation_level=None,
@@ -89,6 +89,14 @@ def connect(path: Path, busy_s: float, *, shown: Path | None = None, any_thread:
         _require_known(shown or path, database)
         undo.pop_all()
     return database
+
+
+def _mode(path: Path) -> str:
+    # Where no log can be made beside the file, SQLite reads it only when told that nobody changes it. Whoever writes
+    # from elsewhere has a log that is not empty; with that one SQLite finds its own way.
+    log = path.with_name(path.name + "-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    return "mode=ro&immutable=1" if files.is_read_only(path.parent) and not has_log else "mode=rw"
 
 
 def install(temporary: Path, path: Path, busy_s: float) -> None:
