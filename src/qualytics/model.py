@@ -92,8 +92,9 @@ class ListQuery(Struct):
     """Which records a list asks for, and in which order.
 
     `contains` is a part of the folded name, `name_key` the whole; `search` is a part of anything that a connection is
-    found by, as given, and `search_key` that text folded; `types` and `ids` select none when empty; `sort` is id, name
-    or type; `skip` and `limit` count records; `after_id` is the last one of the page before.
+    found by, as given, and `search_key` that text folded; `types` and `ids` select none when empty; all of the `tags`
+    must be there, folded ones of connections; `owner` is folded, and empty for no owner; `sort` is id, name or type;
+    `skip` and `limit` count records; `after_id` is the last one of the page before.
     """
 
     contains: str | None = None
@@ -104,6 +105,7 @@ class ListQuery(Struct):
     ids: tuple[int, ...] = ()
     connection_id: int | None = None
     tags: tuple[str, ...] = ()
+    owner: str | None = None
     is_enrichment: bool = False
     sort: str = "id"
     is_descending: bool = False

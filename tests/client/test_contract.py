@@ -142,6 +142,15 @@ STORIES = {
         "connections list -f json",
         "connections list -f wide",
         "connections get a",
+        "connections copy a --name c --tag more --untag none --owner 'ÉQUIPE'",
+        "connections update b --tag X",
+        *(
+            f"connections list -f jsonl {words}"
+            for words in ("--tag x", "--tag X --tag MORE", "--tag '%'", "--tag x,y")
+        ),
+        *(f"connections list -f jsonl --owner {words}" for words in ("équipe", "''", "'ÉQUIPE' --tag x", "equipe")),
+        f"connections list --owner {'x' * 1500}",
+        "connections list --tag X --name c --type postgresql,mysql --sort name --limit 1 -f jsonl",
     ],
     "values that break a rule": [
         "connections create -t nonsense --host h",

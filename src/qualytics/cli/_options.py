@@ -275,6 +275,14 @@ def unset_option(names: Sequence[str]) -> Command:
     return click.option("--unset", multiple=True, type=Text(), metavar="FIELD", help=text, shell_complete=complete)
 
 
+def tag_filters() -> Callable[[Command], Command]:
+    """Return a decorator that adds --tag and --owner to a command, which gets them as `tags` and `owner`."""
+    text = "Only those with this tag; may be repeated: all of them."
+    tag = click.option("--tag", "tags", multiple=True, type=Text(), help=text)
+    owner = click.option("--owner", type=OptionalText(), help="Only those of this owner, upper and lower case alike.")
+    return all_of(tag, owner)
+
+
 def untag_option() -> Command:
     """Return the --untag option of an update."""
     return click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.cli._call import current
 from qualytics.cli._kinds import ALLOW_EMPTY_HINT
 from qualytics.errors import InvalidInput, Problem, UsageError
-from qualytics.fields import BY_NAME, MAX_SECRET, PARAMETER_OPTIONS, Field
+from qualytics.fields import BY_NAME, MAX_SECRET, PARAMETER_OPTIONS, TAG_CHANGES, Field
 from qualytics.secret import References, Secret
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def collect(ctx: click.Context, options: dict[str, Any], table: Mapping[str, Fie
     env_file = options.pop("env_file", None)
     allow_empty = options.pop("allow_empty", None)  # None: the command has no such option
     given = {name: value for name in table if (value := options.pop(name, None)) is not None}
+    tags = {name: value for name in TAG_CHANGES if (value := options.pop(name, None)) is not None}
     inside = {name: value for name in PARAMETER_OPTIONS if (value := options.pop(name, None)) is not None}
     _check_stdin(stdin, given)
     variables = os.environ if env_file is None else {**os.environ, **read_env_file(env_file)}
@@ -57,7 +58,7 @@ def collect(ctx: click.Context, options: dict[str, Any], table: Mapping[str, Fie
     fields |= {field.name: _from_stdin(field, allow_empty) for field in stdin}
     secrets = [Secret(value) for name, value in fields.items() if table[name].is_secret]
     call.remember(secrets, (value for name, value in fields.items() if not table[name].is_secret))
-    return fields
+    return fields | tags | ({"owner": None} if fields.get("owner") == "" else {})
 
 
 def read_env_file(path: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from qualytics.cli._terminal import run_change, run_test, shows_stages
 from qualytics.cli._values import collect, unset_fields
 from qualytics.client import connect, parse_types, preview, ssl_mode, type_document
 from qualytics.errors import TestFailed, UsageError
-from qualytics.fields import CREATE, TAG_CHANGES, TEST, UPDATE
+from qualytics.fields import CREATE, TEST, UPDATE
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _list_options = options.all_of(
     click.option(
         "--sort", type=OneOf(("id", "name", "type")), default="id", show_default=True, metavar="TEXT", help="Order."
     ),
+    options.tag_filters(),
     click.option("--limit", type=Whole(1), help="Show at most so many; all by default."),
 )
 
@@ -129,9 +130,7 @@ def update(
     """Update specific fields of a connection. Only provided fields are changed. Parameters merge by key."""
     scope = _scope(values)
     _check_test(dry_run=dry_run, run_test=run_test, timeout_s=timeout_s, scope=scope)
-    fields = collect(ctx, values) | {name: values[name] for name in TAG_CHANGES if values[name]}
-    if fields.get("owner") == "":
-        fields["owner"] = None
+    fields = collect(ctx, values)
     fields |= unset_fields(unset, fields, options.UNSETTABLE)
     with connect() as client:
         how: dict[str, Any] = {"dry_run": dry_run, "test": run_test, "timeout_s": timeout_s, "scope": scope}
@@ -171,6 +170,7 @@ def get(*, record: int | str, form: output.Format) -> None:
 )
 @options.record_options("Connection", "copy", name=None)
 @options.field_options(UPDATE)
+@options.untag_option()
 @click.option("--dry-run", is_flag=True, help="Print the copy as it would become; store nothing.")
 @options.common_options()
 @click.pass_context
@@ -192,12 +192,13 @@ def copy(ctx: click.Context, /, *, record: int | str, dry_run: bool, form: outpu
     "connections list",
     "connections list --type postgresql,snowflake",
     'connections list --name "prod" --format json',
+    "connections list --tag finance --tag nightly --owner data-team",
 )
 @options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
 @_list_options
 @options.common_options()
 def list_(*, form: output.Format, **wanted: Any) -> None:
-    """List connections."""
+    """List connections; with --owner '' those that have no owner."""
     _list(form, wanted)
 
 

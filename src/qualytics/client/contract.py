@@ -59,18 +59,21 @@ class Connections(Protocol):
     def find(self, name: str) -> int:
         """Return the id of the connection of that name; case and outer spaces do not count."""
 
-    def list(
+    def list(  # noqa: PLR0913 - a filter each
         self,
         name: str | None = None,
         types: Sequence[str] = (),
         sort: str = "id",
         limit: int | None = None,
         *,
+        tags: Sequence[str] = (),
+        owner: str | None = None,
         search: str | None = None,
     ) -> Iterator[types.Connection]:
-        """Yield connections, filtered by a part of the name and by types; `sort` is id, name or type.
+        """Yield connections that have a part of the name, one of the types, all tags and the owner, `""` for none.
 
         `search` is a part of the name, a tag, the owner, the host, the uri, or the name of a datastore, in any case.
+        `sort` is id, name or type.
         """
 
     def history(self, record: int | str) -> types.History:

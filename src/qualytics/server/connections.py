@@ -17,6 +17,7 @@ from qualytics.server.parameters import (
     Reply,
     Seconds,
     Size,
+    Tags,
     Text,
     Types,
     order,
@@ -46,6 +47,8 @@ def list_connections(
     request: AnyRequest,
     wanted_ids: Ids = None,
     wanted_types: Types = None,
+    tags: Tags = None,
+    owner: Text = None,
     name: Text = None,
     name_exact: Text = None,
     search: Text = None,
@@ -58,7 +61,8 @@ def list_connections(
 ) -> Reply:
     """List connections, a page at a time.
 
-    `name` is a part of the name, `name_exact` the whole; `search` a part of name, tag, owner, host, uri or datastore.
+    `name` is a part of the name, `name_exact` the whole; `search` a part of name, tag, owner, host, uri or datastore;
+    an empty `owner` stands for none.
     """
     sort, direction = order(id=sort_id or sort_created, name=sort_name, type=sort_type)
     wanted = ListQuery(
@@ -67,6 +71,8 @@ def list_connections(
         search=search,
         types=types_of(wanted_types),
         ids=tuple(wanted_ids or ()),
+        tags=tuple(tags or ()),
+        owner=owner,
         sort=sort,
         is_descending=direction == "desc",
     )

@@ -23,6 +23,7 @@ from qualytics.server.parameters import (
     Reply,
     Seconds,
     Size,
+    Tags,
     Text,
     order,
     record_of,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 OneId = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID, description="id of a connection")]
 Kinds = Annotated[list[str] | None, QueryParameter(name="datastore_type", max_items=100, description="types wanted")]
-Tags = Annotated[list[str] | None, QueryParameter(name="tag", max_items=100, description="tags that all must be there")]
 # What only old clients send: other names of fields, and what is to be started at once.
 _OLD_NAMES = {"enrich_only": "enrichment_only"}
 _TRIGGERS = ("trigger_sync", "trigger_catalog")

@@ -29,6 +29,7 @@ Order = Annotated[str | None, Parameter(pattern="^(asc|desc)$", description="asc
 Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Ids = Annotated[list[Id] | None, QueryParameter(name="id", max_items=100, description="ids that are wanted")]
 Types = Annotated[list[str] | None, QueryParameter(name="type", max_items=100, description="types that are wanted")]
+Tags = Annotated[list[str] | None, QueryParameter(name="tag", max_items=100, description="tags that all must be there")]
 Text = Annotated[str | None, Parameter(max_length=MAX_QUERY_TEXT)]
 Seconds = Annotated[float | None, Parameter(gt=0, le=TEST_TIMEOUT_MAX_S, description="seconds from a test's start")]
 DryRun = Annotated[bool, Parameter(description="check all of it and answer as it would be, but store nothing")]

@@ -16,9 +16,10 @@ BEYOND = re.compile(
     r"|(update|create).* --test|update .*--dry-run|--unset password|update .*--password ''"
 )
 
-# Of what the published API knows nothing: copies, listings, and what a test looks at beside the login.
+# Of what the published API knows nothing: copies, tags, listings, and what a test looks at beside the login.
 UNKNOWN = {
     "copies",
+    "tags and owners",
     "what a connection can see",
     "a database and a schema that a test looks at",
     "a listing, and a test, that fail with words of the driver",
@@ -90,6 +91,12 @@ def test_an_update_of_a_datastore_is_a_put_of_all_it_has(run):
         ("connections update --id 7 --host x --dry-run", 4, "has no dry run"),
         ("connections update --id 7 --host x --test", 4, "has no test before a change"),
         ("connections copy --id 7 --name x", 4, "has no copies of connections"),
+        (f"{PG} --tag a", 4, "has no tags and owners of connections"),
+        (f"{PG} --owner a", 4, "has no tags and owners of connections"),
+        ("connections update --id 7 --tag a", 4, "has no tags and owners of connections"),
+        ("connections update --id 7 --untag a", 4, "has no tags and owners of connections"),
+        ("connections list --tag a", 4, "has no tags and owners of connections"),
+        ("connections list --owner ''", 4, "has no tags and owners of connections"),
         ("connections copy a --name x", 4, "has no copies of connections"),
         ("connections find a", 4, "has no search"),
         (f"{PG} --test", 4, "has no test before a change"),

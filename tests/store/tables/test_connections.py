@@ -39,6 +39,51 @@ def test_the_database_itself_keeps_a_connection_that_is_used(filled):
         assert store.connections.secrets(1).keys() == {"password"}
 
 
+TAGGED = {
+    "both": (["finance", "nightly"], "Data Team"),
+    "one": (["Finance"], "data team"),
+    "other": (["nightly", "%", "' OR 1=1 --"], "Ops"),
+    "none": ([], None),
+}
+
+
+@pytest.mark.both_stores
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({"tags": ["FINANCE"]}, ["both", "one"]),
+        ({"tags": ["finance", "Nightly", "nightly"]}, ["both"]),
+        ({"tags": ["%"]}, ["other"]),
+        ({"tags": ["' or 1=1 --"]}, ["other"]),
+        ({"tags": ["' OR 1=1"]}, []),
+        ({"tags": ["fin"]}, []),
+        ({"owner": "DATA TEAM"}, ["both", "one"]),
+        ({"owner": "data"}, []),
+        ({"owner": ""}, ["none"]),
+        ({"owner": "data team", "tags": ["nightly"]}, ["both"]),
+        ({"tags": ["nightly"], "types": ["mysql", "postgresql"], "sort": "name", "name": "O"}, ["both", "other"]),
+        ({"tags": ["nightly"], "limit": 1}, ["both"]),
+    ],
+)
+def test_lists_are_filtered_by_all_tags_and_the_owner_without_case(settings, filters, names):
+    with LocalClient(settings) as client:
+        for name, (tags, owner) in TAGGED.items():
+            client.connections.create({**FIELDS, "name": name, "tags": tags, "owner": owner})
+        assert [found["name"] for found in client.connections.list(**filters)] == names
+
+
+@pytest.mark.both_stores
+def test_a_tag_that_was_taken_off_or_whose_connection_is_gone_finds_nothing(settings):
+    with LocalClient(settings) as client:
+        for name in ("a", "b", "c"):
+            client.connections.create({**FIELDS, "name": name, "tags": ["x"]})
+        client.connections.update("a", {"remove_tags": ["x"]})
+        client.connections.delete("b")
+        assert [found["name"] for found in client.connections.list(tags=["x"])] == ["c"]
+    with open_store(settings) as store:
+        assert store.count("connection_tags") == 1
+
+
 @pytest.mark.both_stores
 def test_deleting_a_connection_deletes_its_secrets(filled):
     with LocalClient(filled) as client:

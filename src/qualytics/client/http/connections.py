@@ -85,22 +85,26 @@ class HttpConnections:
         """Return the id of the connection of that name; case and outer spaces do not count."""
         return replies.id_of(self.get(name))
 
-    def list(
+    def list(  # noqa: PLR0913 - a filter each
         self,
         name: str | None = None,
         types: Sequence[str] = (),
         sort: str = "id",
         limit: int | None = None,
         *,
+        tags: Sequence[str] = (),
+        owner: str | None = None,
         search: str | None = None,
     ) -> Iterator[types.Connection]:
-        """Yield the documents of connections, filtered by a part of the name, by types and by a text in any place."""
-        if is_too_long(name) or is_too_long(search):
+        """Yield the documents of connections, filtered as the service does."""
+        if is_too_long(name) or is_too_long(owner) or is_too_long(search):
             return
         query = [
             ("name", name),
             (SEARCH, search),
             *(("type", connection_type) for connection_type in types),
+            *(("tag", tag) for tag in tags),
+            ("owner", owner),
             (f"sort_{sort}", "asc"),
         ]
         yield from self._api.listed(_PATH, query, lambda record: replies.connection(record, in_list=True), limit)

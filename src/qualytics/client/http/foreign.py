@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from qualytics.client.http import replies
 from qualytics.client.http.paths import COPY, SEARCH
 from qualytics.errors import NotAllowed, UsageError
-from qualytics.fields import SECRETS
+from qualytics.fields import SECRETS, TAG_CHANGES
 from qualytics.settings import API_LEVEL_HEADER, BY_NAME
 from qualytics.structs import replace
 from qualytics.transport.http import Reply, Request, Transport
@@ -34,6 +34,8 @@ _PROMISES = {
     "test": ("test before a change", "leave out --dry-run and --test"),
 }
 _SEARCH_PROMISE = ("search", "qualytics connections list --name looks at names")
+_TAGS = ("tags", "owner", *TAG_CHANGES)
+_TAGS_PROMISE = ("tags and owners of connections", "leave out --tag, --untag and --owner")
 _COPY_PROMISE = ("copies of connections", "create one, and give its secrets again")
 
 
@@ -55,11 +57,10 @@ class ApiTransport(Transport):
         """
         if self._is_ours:
             return self._send(request)
-        path, query = _split(request.target)
-        promise = _promise(path, query)
+        promise = _promise(request)
         if self._is_ours is None and promise and request.method != "GET":
             # A server that ignores the promise would do it for good, so that it is asked for something harmless first.
-            reply = self._send(_get(request, f"{_ID.sub('', path)}?size=1"))
+            reply = self._send(_get(request, f"{_ID.sub('', _split(request.target)[0])}?size=1"))
             if self._is_foreign() and reply.status >= 300:  # or it is no such server at all
                 return reply
         if self._is_foreign():
@@ -84,8 +85,8 @@ class ApiTransport(Transport):
         return reply
 
     def _translate(self, request: Request) -> Reply:
-        path, query = _split(request.target)
-        promise = _promise(path, query)
+        path, _ = _split(request.target)
+        promise = _promise(request)
         if promise and request.method != "DELETE":
             raise NotAllowed(f"this control plane has no {promise[0]}", promise[1])
         changes = json.loads(request.body or b"{}")
@@ -118,15 +119,20 @@ class ApiTransport(Transport):
 
 def _split(target: str) -> tuple[str, dict[str, str]]:
     path, _, query = target.partition("?")
-    return path, dict(parse_qsl(query, errors="surrogatepass"))
+    return path, dict(parse_qsl(query, keep_blank_values=True, errors="surrogatepass"))
 
 
-def _promise(path: str, query: Mapping[str, str]) -> tuple[str, str] | None:
+def _promise(request: Request) -> tuple[str, str] | None:
+    path, query = _split(request.target)
     asked = (words for name, words in _PROMISES.items() if query.get(name) == "true")
     if path.endswith(COPY):
         return _COPY_PROMISE
     if path.endswith("/connections") and SEARCH in query:
         return _SEARCH_PROMISE
+    if (parts := _PATH.search(path)) and parts["collection"] == "connections" and not parts["action"]:
+        changes = json.loads(request.body or b"{}")
+        if any(changes.get(name) is not None for name in _TAGS) or not query.keys().isdisjoint(("tag", "owner")):
+            return _TAGS_PROMISE
     return next(asked, None)
 
 

@@ -9,7 +9,7 @@ from qualytics.errors import InvalidInput, Problem, UsageError
 from qualytics.fields import BY_NAME, FIELDS, MAX_NAME, READ_ONLY, SECRETS, TAG_CHANGES, TEST
 from qualytics.secret import Secret
 from qualytics.service import documents, lookup, validate
-from qualytics.service.connections import paths, tags
+from qualytics.service.connections import paths, tagging
 from qualytics.service.draft import Draft
 from qualytics.service.policy import default_credentials, require_allowed
 from qualytics.structs import replace
@@ -148,7 +148,7 @@ def merge(before: Connection, given: Mapping[str, Any], policy: ServerPolicy | N
         problems.add("name", "cannot be unset", "give another name with --name", "missing-value")
     values = {"name": before.name} | before.values | clean
     if not given.keys().isdisjoint(TAG_CHANGES):
-        values["tags"] = tags.merged(values.get("tags") or (), given, problems)
+        values["tags"] = tagging.merged(values.get("tags") or (), given, problems)
     if clean.get("parameters") is not None:
         values = _with_parameters(values, {**before.values.get("parameters", {}), **clean["parameters"]})
     values = {name: value for name, value in values.items() if value is not None}

@@ -8,7 +8,7 @@ from qualytics.errors import InvalidInput, NotAllowed, Problem
 from qualytics.fields import MAX_NAME
 from qualytics.service import validate
 from qualytics.service.connections import drafts
-from qualytics.service.connections.verbs import insert_named
+from qualytics.service.connections.rows import insert_named
 from qualytics.service.context import Action
 from qualytics.service.rights import WRITE
 

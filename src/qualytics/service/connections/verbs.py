@@ -8,8 +8,7 @@ from qualytics.errors import TestFailed
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, ListQuery, Scope
 from qualytics.service import documents, lookup, policy, validate
-from qualytics.service.clock import now
-from qualytics.service.connections import names, paths, tags, tests
+from qualytics.service.connections import names, paths, tagging, tests
 from qualytics.service.connections.drafts import (
     allowed_draft,
     as_overrides,
@@ -22,6 +21,7 @@ from qualytics.service.connections.drafts import (
     with_secrets,
 )
 from qualytics.service.connections.in_use import require_unused
+from qualytics.service.connections.rows import insert_named
 from qualytics.service.context import changed_names
 from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.structs import replace
@@ -176,7 +176,7 @@ class Connections:
         paths.require_files(changed.connector, changes)
         policy.require_same_target(self._context, before, changed)
         names.require_free(store, changed.values["name"], besides=before.id)
-        self.warnings += tags.warnings(before, changes)
+        self.warnings += tagging.warnings(before, changes)
         return changed
 
     def get(self, record: int | str) -> types.Connection:
@@ -200,29 +200,38 @@ class Connections:
         self._context.require(READ)
         return lookup.connection(self._context.store, name).id
 
-    def list(
+    def list(  # noqa: PLR0913 - a filter each
         self,
         name: str | None = None,
         types: Sequence[str] = (),
         sort: str = "id",
         limit: int | None = None,
         *,
+        tags: Sequence[str] = (),
+        owner: str | None = None,
         search: str | None = None,
     ) -> Iterator[types.Connection]:
-        """Yield the documents of connections, filtered by a part of the name and by types.
+        """Yield the documents of connections that have a part of the name, one of the types, all tags and the owner.
 
-        `search` is a part of the name, a tag, the owner, the host, the uri, or the name of a datastore, in any case.
+        An empty owner stands for none. `search` is a part of the name, a tag, the owner, the host, the uri, or the
+        name of a datastore. Upper and lower case are alike.
+
+        Raises:
+            InvalidInput: no connection can have such a tag.
+
         """
         self._context.require(READ)
-        wanted = ListQuery(contains=name, types=tuple(types), sort=sort, limit=limit, search=search)
-        for connection in self._context.store.connections.select(validate.folded(wanted)):
+        wanted = ListQuery(
+            name, types=tuple(types), tags=tuple(tags), owner=owner, sort=sort, limit=limit, search=search
+        )
+        for connection in self._context.store.connections.select(tagging.folded(wanted)):
             yield documents.connection_document(connection)
 
     def page(self, wanted: ListQuery, number: int, size: int) -> types.Page[types.Connection]:
         """Return one page of a list as `{items, total, page, size, pages}`; names in `wanted` are as given."""
         self._context.require(READ)
         store = self._context.store
-        wanted = validate.folded(wanted)
+        wanted = tagging.folded(wanted)
         window = replace(wanted, skip=(number - 1) * size, limit=size)
         items = [documents.connection_document(found) for found in store.connections.select(window)]
         is_whole = number == 1 and len(items) < size
@@ -352,12 +361,12 @@ class Connections:
 
     def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> types.Connection:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
-        row |= {"name_key": validate.fold(str(row["name"])), "owner_key": tags.owner_key(row)}
+        row |= {"name_key": validate.fold(str(row["name"])), "owner_key": tagging.owner_key(row)}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
         store.connections.update(before.id, row, changed.secrets, dropped)
         values = {"name": before.name} | before.values
         if row["tags"] != values.get("tags"):
-            store.connections.set_tags(before.id, tags.keys(row["tags"]))
+            store.connections.set_tags(before.id, tagging.keys(row["tags"]))
         if row["name"] != before.name:
             self.warnings += names.warnings(store, str(row["name"]), before.id)
         self.warnings += paths.warnings(changed.connector, changed.values, values)
@@ -373,16 +382,6 @@ class Connections:
         action.found(found.id, found.name)
         validate.require_version("connection", found, version)
         return found
-
-
-def insert_named(store: Store, name: str, new: Draft, action: Action, **detail: Any) -> int:
-    """Store a draft under a name that is free and return its id; `detail` is for the audit log."""
-    values = {key: value for key, value in new.values.items() if key != "name"}
-    values["owner_key"] = tags.owner_key(values)
-    found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
-    store.connections.set_tags(found, tags.keys(values.get("tags")))
-    action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]), **detail)
-    return found
 
 
 def _outcome(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

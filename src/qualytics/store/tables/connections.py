@@ -181,6 +181,10 @@ class ConnectionTable(Table):
 
 def _filters(wanted: ListQuery) -> Filters:
     filters = named_filters("c", wanted)
+    for key in wanted.tags:
+        filters.add("c.id IN (SELECT connection_id FROM connection_tags WHERE tag_key = ?)", key)
+    if wanted.owner is not None:
+        filters.add("c.owner_key = ?", wanted.owner) if wanted.owner else filters.add("c.owner_key IS NULL")
     if wanted.search_key:
         arguments = (wanted.search_key,) * len(_FOLDED) + (wanted.search,) * len(_WRITTEN)
         filters.add(f"({' OR '.join((*_FOLDED, *_WRITTEN))})", *arguments)

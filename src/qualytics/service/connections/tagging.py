@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import MAX_TAGS, TAG_CHANGES
 from qualytics.service import validate
+from qualytics.service.validate import Problems
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from qualytics.model import Connection
-    from qualytics.service.validate import Problems
+    from qualytics.model import Connection, ListQuery
 
 
 def merged(tags: Iterable[str], given: Mapping[str, Any], problems: Problems) -> list[str] | None:
@@ -31,6 +32,20 @@ def warnings(before: Connection, given: Mapping[str, Any]) -> tuple[str, ...]:
     there = set(keys(before.values.get("tags")))
     missing = [tag for tag in given.get("remove_tags") or () if validate.fold(tag) not in there]
     return tuple(f"connection {before.name!r} has no tag {tag!r} to remove" for tag in missing)
+
+
+def folded(wanted: ListQuery) -> ListQuery:
+    """Return what a list of connections asks for with names, tags and owner as they are compared.
+
+    Raises:
+        InvalidInput: no connection can have such a tag.
+
+    """
+    problems = Problems()
+    tags = [validate.check_tag("tag", tag, problems) for tag in wanted.tags]
+    problems.finish()
+    owner = None if wanted.owner is None else validate.fold(wanted.owner)
+    return replace(validate.folded(wanted), tags=tuple(dict.fromkeys(keys(tags))), owner=owner)
 
 
 def keys(tags: Iterable[str] | None) -> list[str]:
