@@ -140,6 +140,16 @@ def start_list(bench: Bench) -> Iterator[Figure]:
         yield Figure(name, ms, "ms", floor, "import click, sqlite3, yaml, AESGCM", 90, 90 / 75)
 
 
+def complete_names(bench: Bench) -> Iterator[Figure]:
+    """Time what a shell waits for when Tab asks for the names of a dozen connections."""
+    asked = qualytics(bench.dozen(), "connections", "get", "")
+    asked = Command(asked.words, asked.extra | {"_QUALYTICS_COMPLETE": "zsh_complete"})
+    if not asked.run():
+        raise RuntimeError("no name is offered")
+    taken = medians_ms({"click": python("import click"), "names": asked}, 21)
+    yield Figure("completion of names", taken["names"], "ms", taken["click"], "import click", 120, 120 / 42)
+
+
 def live_test(bench: Bench) -> Iterator[Figure]:
     """Time a test of a live PostgreSQL, from cold: over TLS, every stage."""
     home, libpq = bench.on_postgres()
@@ -276,6 +286,7 @@ def masking(_bench: Bench) -> Iterator[Figure]:
 ROWS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "help": start_help,
     "list": start_list,
+    "complete": complete_names,
     "test": live_test,
     "memory": memory,
     "mask": masking,
