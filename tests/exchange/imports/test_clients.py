@@ -140,6 +140,10 @@ def test_data_sources_of_odbc_are_told_by_their_driver(read):
     assert found["other"].reason == "there is no connection type for 'Vertica'"
 
 
+def test_an_include_with_a_null_byte_is_no_include(read):
+    assert read("my.cnf", "[client]\nhost=h\n!include /x\0y\n")["client"].left[0] == "line 3: is not key = value"
+
+
 @pytest.mark.parametrize("text", ['"a\\"b"', "'x'y", "a#b", "\\", "", '"'])
 def test_an_option_of_any_form_is_read(text):
     assert isinstance(clients._option(text), str)

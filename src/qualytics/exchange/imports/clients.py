@@ -99,7 +99,7 @@ def _options(file: File, found: list[tuple[File, ini.Section]], seen: list[str])
     seen.append(os.path.realpath(file.path))
     plain = []
     for number, line in enumerate(file.text.split("\n"), start=1):
-        match = re.match(r"\s*!(include|includedir)\s+(.+?)\s*\Z", line)
+        match = re.match(r"\s*!(include|includedir)\s+([^\0]+?)\s*\Z", line)
         plain.append("" if match else line)
         for path in _included(match[1], match[2]) if match else ():
             if os.path.realpath(path) in seen or len(seen) > _MAX_INCLUDED:
