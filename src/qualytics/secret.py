@@ -86,6 +86,11 @@ class References:
             return [self.resolve(loc, item) for item in value]
         return value
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the problems found so far."""
+        return tuple(self._problems)
+
     def finish(self) -> None:
         """Raise InvalidInput with every problem found so far, if there is one."""
         if self._problems:

@@ -87,6 +87,7 @@ def body_of(shape, found):
         "Favorite": {"favorite": True},
         "Group": {"group_id": None},
         "Validate": {"connection": INLINE, "database": "d", "schemas": ["s"]},
+        "Config": {"connections": [INLINE | {"name": name}]},
         "Bulk": {"connection": INLINE | {"name": name}, "schemas": ["s"], "database": "d"},
         "TestRun": {"type": "test", "name": name},
         "OperationRun": {"type": "sync", "datastore_id": found["datastore_id"]},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qualytics.service.accounts.tokens import Tokens
     from qualytics.service.accounts.users import Users
     from qualytics.service.audit import Audit
+    from qualytics.service.config.verbs import Config
     from qualytics.service.connections.imports import Imports
     from qualytics.service.connections.runs import Runs
     from qualytics.settings import Settings
@@ -116,6 +117,13 @@ class LocalClient:
         from qualytics.service.connections.imports import Imports
 
         return Imports(self._context)
+
+    @property
+    def config(self) -> Config:
+        """Return the verbs on a configuration of many connections and datastores."""
+        from qualytics.service.config.verbs import Config
+
+        return Config(self._context, self.connections, self.datastores)
 
     @property
     def audit(self) -> Audit:

@@ -12,6 +12,7 @@ from qualytics.probe._platform import harden
 from qualytics.server import (
     accounts,
     compat,
+    configuration,
     connections,
     datastores,
     discovery,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 ROUTES = [
     *(*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES),
-    *(*operations.ROUTES, *run_operations.ROUTES, *accounts.ROUTES, *compat.ROUTES),
+    *(*operations.ROUTES, *run_operations.ROUTES, *accounts.ROUTES, *compat.ROUTES, *configuration.ROUTES),
 ]
 
 

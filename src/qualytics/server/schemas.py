@@ -20,13 +20,18 @@ from qualytics.fields import (
 from qualytics.model import MAX_ID
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.secret import MASK
+from qualytics.server import config_schemas
+from qualytics.server.shapes import Schema
+from qualytics.server.shapes import closed as _closed
+from qualytics.server.shapes import list_of as _list
+from qualytics.server.shapes import one_of as _words
+from qualytics.server.shapes import or_null as _or_null
+from qualytics.server.shapes import ref as _ref
 from qualytics.service.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from qualytics.service.accounts.users import KINDS
 from qualytics.service.datastores.fields import SETTINGS, Setting
 from qualytics.service.rights import ROLES
 from qualytics.settings import MAX_PARALLEL, MAX_TOKEN_DAYS, TEST_TIMEOUT_MAX_S
-
-Schema = dict[str, Any]
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
 _TEXT: Schema = {"type": "string"}
@@ -74,6 +79,7 @@ def components() -> dict[str, Schema]:
         "ConnectionImport": _closed({"connections": _list(_ref("ConnectionCreate"))}, "connections"),
         "ConnectionImported": _closed({"connections": _list(_imported())}, "connections"),
         "Explanation": _explanation(),
+        **config_schemas.components(_changes(), _datastore_fields()),
         "Validate": _closed(_validate(), "schemas"),
         "Validated": _closed(
             {
@@ -367,30 +373,6 @@ def _page(name: str | None) -> Schema:
     items = _list(_ref(name)) if name else {"type": "array", "maxItems": 0}
     properties = {"items": items, "total": count, "page": count, "size": count, "pages": count}
     return _closed(properties, *properties)
-
-
-def _closed(properties: dict[str, Schema], *required: str) -> Schema:
-    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return schema | ({"required": list(required)} if required else {})
-
-
-def _list(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def _words(*words: str) -> Schema:
-    return {"type": "string", "enum": list(words)}
-
-
-def _or_null(schema: Schema) -> Schema:
-    if "type" not in schema or "enum" in schema or "const" in schema:
-        return {"anyOf": [schema, {"type": "null"}]}
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    return {**schema, "type": list(dict.fromkeys([*kinds, "null"]))}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 _MANAGER: dict[str, Schema] = {"secrets_manager": {"type": "null", "description": "for now"}}

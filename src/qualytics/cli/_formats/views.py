@@ -186,6 +186,14 @@ _ENTRY = View(
 _STATUS = View(("context", "url", "source", "signed_in", "user", "role", "expires", "ssl_verify"))
 _CONTEXT = View(("name", "current", "url", "token"), columns=_named("name", "current", "url"), more=_named("token"))
 
+_CHANGES = View(
+    ("create", "update", "delete", "unchanged", "references", "changes"),
+    {"changes": ("action", "resource", "id", "name", "type", "fields")},
+    _named("action", "resource", "name", "type", fields="fields.name"),
+    _named("id"),
+    rows="changes",
+)
+
 # By the words of the command, without the program's name.
 VIEWS: dict[str, View] = {
     **{f"connections {verb}": _CONNECTION for verb in ("create", "update", "copy", "get", "list", "find")},
@@ -207,6 +215,8 @@ VIEWS: dict[str, View] = {
     **dict.fromkeys(("auth use", "auth contexts"), _CONTEXT),
     "auth token create": _NEW_TOKEN,
     **dict.fromkeys(("auth token list", "auth token revoke"), _TOKEN),
+    "config export": View(("folder", "connections", "datastores", "written", "unchanged", "others")),
+    **dict.fromkeys(("config plan", "config apply"), _CHANGES),
     "audit list": _ENTRY,
     "audit prune": View(("before", "deleted")),
     "keys rotate": View(("old_key", "new_key", "secrets", "old_key_file")),

@@ -178,9 +178,11 @@ class Api:
 
         token, sent = self.control_plane.token, body or {}
         inline = sent.get("connection")  # of a new datastore
-        fields = [*sent.items(), *(inline.items() if isinstance(inline, dict) else ())]
+        many = sent.get("connections")  # of a configuration
+        inner = [inline, *(many if isinstance(many, list) else ())]
+        fields = [*sent.items(), *(pair for one in inner if isinstance(one, dict) for pair in one.items())]
         secrets = [Secret(value) for name, value in fields if name in SECRETS and isinstance(value, str)]
-        public = [value for name, value in fields if name not in {*SECRETS, "connection"}]
+        public = [value for name, value in fields if name not in {*SECRETS, "connection", "connections"}]
         return Masking([token, *secrets] if token else secrets, given=public)
 
     def delete(self, path: str, *, dry_run: bool = False, version: int | None = None) -> types.Deleted:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qualytics import types
     from qualytics.client.config import ControlPlane
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
+    from qualytics.client.http.config import HttpConfig
     from qualytics.client.http.connections import HttpImports
     from qualytics.client.http.runs import HttpRuns
     from qualytics.transport.http import Transport
@@ -47,6 +48,13 @@ class HttpClient:
         from qualytics.client.http.connections import HttpImports
 
         return HttpImports(self._api)
+
+    @property
+    def config(self) -> HttpConfig:
+        """Return the verbs on a configuration of many connections and datastores."""
+        from qualytics.client.http.config import HttpConfig
+
+        return HttpConfig(self._api)
 
     @property
     def users(self) -> HttpUsers:

@@ -105,6 +105,11 @@ def deleted(record: Any, record_id: int | None) -> types.Deleted:
     return {"id": number, "name": record.get("name"), "deleted": record.get("deleted", True)}
 
 
+def plan(record: Any) -> dict[str, Any]:
+    """Return the plan of a configuration."""
+    return _record(record, "create", "update", "delete", "unchanged", "changes", "problems", "plan")
+
+
 def pruned(record: Any) -> types.Pruned:
     """Return what was dropped of the audit log."""
     record = _record(record, "before", "deleted")

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qualytics.errors import ConnectionInUse
+from qualytics.service import documents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qualytics import types
+    from qualytics.model import Connection
+    from qualytics.service.context import Action
+    from qualytics.store.base import Store
 
 # A refusal names so many datastores; more would hide its hint.
 _MAX_NAMED = 20
@@ -29,3 +33,15 @@ def require_unused(name: str, users: Sequence[types.DatastoreStub]) -> None:
         f"qualytics datastores update --id {users[0]['id']} --connection-id OTHER",
         users,
     )
+
+
+def remove(store: Store, found: Connection, action: Action) -> None:
+    """Delete a connection that nothing uses, inside a transaction.
+
+    Raises:
+        ConnectionInUse: datastores use it.
+
+    """
+    require_unused(found.name, [documents.stub(user) for user in store.datastores.of_connection(found.id)])
+    store.connections.delete(found.id)
+    action.record(found.id, found.name)

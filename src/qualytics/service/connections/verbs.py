@@ -20,7 +20,7 @@ from qualytics.service.connections.drafts import (
     stored_with_secrets,
     with_secrets,
 )
-from qualytics.service.connections.in_use import require_unused
+from qualytics.service.connections.in_use import remove
 from qualytics.service.connections.rows import insert_named
 from qualytics.service.context import changed_names
 from qualytics.service.rights import READ, TEST, WRITE
@@ -98,7 +98,7 @@ class Connections:
             self._context.writing(dry_run=dry_run) as store,
         ):
             before = self._at_version(store, record, None, action)
-            new = self._changed(store, before, {**(changes or {}), "name": name})
+            new = self.changed(store, before, {**(changes or {}), "name": name})
             new = with_secrets(new, store.connections.secrets(before.id))
             copied = self.insert(store, new, action, source=before.id)
             document = self._document(store, lookup.connection(store, copied))
@@ -144,17 +144,17 @@ class Connections:
         with self._context.audited(WRITE, "connection.update", record) as action:
             with self._context.writing(dry_run=dry_run) as store:
                 before = self._at_version(store, record, version, action)
-                changed = self._changed(store, before, changes)
+                changed = self.changed(store, before, changes)
                 if dry_run or not test:
-                    document = self._store(store, before, changed, action)
+                    document = self.write(store, before, changed, action)
                     return documents.at_version(document, before.version) if dry_run else document
                 stored = store.connections.secrets(before.id)
                 scope = tests.with_login_databases(scope, store.datastores.of_connection(before.id))
             detected = self._passed(with_secrets(changed, stored), timeout_s, scope, on_stage)
             with self._context.writing() as store:
                 before = self._at_version(store, before.id, before.version, action)
-                changed = self._changed(store, before, changes)  # of the role and the names of now
-                self._store(store, before, changed, action)
+                changed = self.changed(store, before, changes)  # of the role and the names of now
+                self.write(store, before, changed, action)
                 store.connections.record_detected(before.id, detected)
                 return self._document(store, lookup.connection(store, before.id))
 
@@ -170,7 +170,13 @@ class Connections:
         """
         return self.update(record, as_replacement(document), **how)
 
-    def _changed(self, store: Store, before: Connection, changes: Mapping[str, Any]) -> Draft:
+    def changed(self, store: Store, before: Connection, changes: Mapping[str, Any]) -> Draft:
+        """Return the changed form of a connection, inside a transaction, when whoever asks may store it.
+
+        Raises:
+            InvalidInput, NameTaken, SecretNeeded: as in `update`.
+
+        """
         changed = merge(before, as_patch(changes), self._context.settings.policy)
         policy.require_allowed(self._context.settings, changed.connector, changed.values)
         paths.require_files(changed.connector, changes)
@@ -277,9 +283,7 @@ class Connections:
             self._context.writing(dry_run=dry_run) as store,
         ):
             found = self._at_version(store, record, version, action)
-            require_unused(found.name, [documents.stub(user) for user in store.datastores.of_connection(found.id)])
-            store.connections.delete(found.id)
-            action.record(found.id, found.name)
+            remove(store, found, action)
         return {"id": found.id, "name": found.name, "deleted": not dry_run}
 
     def test(
@@ -359,7 +363,8 @@ class Connections:
         tests.check_place(tested.connector, scope)
         return tests.run(self._context, tested, tests.checked_timeout(timeout_s), scope, on_stage)
 
-    def _store(self, store: Store, before: Connection, changed: Draft, action: Action) -> types.Connection:
+    def write(self, store: Store, before: Connection, changed: Draft, action: Action) -> types.Connection:
+        """Store the changed form of a connection and return its document, inside a transaction."""
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
         row |= {"name_key": validate.fold(str(row["name"])), "owner_key": tagging.owner_key(row)}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()

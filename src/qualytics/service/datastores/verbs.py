@@ -110,8 +110,8 @@ class Datastores:
         ):
             before = _at_version(store, record, version, action)
             row = rules.checked(changes)
-            self._require_fit(store, before, row)
-            self._store(store, before, row)
+            self.require_fit(store, before, row)
+            self.write(store, before, row)
             after = lookup.datastore(store, before.id)
             changed = sorted(name for name in row if row[name] != getattr(before, name))
             action.record(before.id, after.name, version=after.version, changed=changed)
@@ -129,7 +129,13 @@ class Datastores:
         """
         return self.update(record, rules.as_replacement(document), **how)
 
-    def _require_fit(self, store: Store, before: Datastore, row: dict[str, Any]) -> None:
+    def require_fit(self, store: Store, before: Datastore, row: dict[str, Any]) -> None:
+        """Refuse changes that a datastore cannot have, and complete the settings among them.
+
+        Raises:
+            NotFound, InvalidInput, NameTaken: as in `update`.
+
+        """
         place = {name: getattr(before, name) for name in _PLACE}
         self._check_place(store, place | row, type_before=before.type)
         if "name" in row:
@@ -137,7 +143,8 @@ class Datastores:
         if "settings" in row:
             row["settings"] = before.settings | row["settings"]
 
-    def _store(self, store: Store, before: Datastore, row: Mapping[str, Any]) -> None:
+    def write(self, store: Store, before: Datastore, row: Mapping[str, Any]) -> None:
+        """Store changes that `require_fit` has let pass, inside a transaction."""
         is_elsewhere = any(row[name] != getattr(before, name) for name in _PLACE if name in row)
         more: dict[str, Any] = {"connected": None} if is_elsewhere else {}
         if "name" in row:
@@ -206,8 +213,7 @@ class Datastores:
             self._context.writing(dry_run=dry_run) as store,
         ):
             datastore = _at_version(store, record, version, action)
-            store.datastores.delete(datastore.id)
-            action.record(datastore.id, datastore.name)
+            remove(store, datastore, action)
         return {"id": datastore.id, "name": datastore.name, "deleted": not dry_run}
 
     def verify(
@@ -268,6 +274,12 @@ class Datastores:
         taken = store.datastores.named(validate.fold(name))
         if taken is not None and taken.id != besides:
             raise NameTaken(f"the name {taken.name!r} is taken by datastore {taken.id}", "choose another name")
+
+
+def remove(store: Store, datastore: Datastore, action: Action) -> None:
+    """Delete a datastore, inside a transaction."""
+    store.datastores.delete(datastore.id)
+    action.record(datastore.id, datastore.name)
 
 
 def _at_version(store: Store, record: int | str, version: int | None, action: Action) -> Datastore:

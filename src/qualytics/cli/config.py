@@ -1,0 +1,186 @@
+"""`qualytics config`: connections and datastores as files: export, plan, apply."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._call import current
+from qualytics.cli._group import SuggestingGroup
+from qualytics.cli._kinds import Text
+from qualytics.cli._questions import can_ask, require_yes
+from qualytics.cli._values import read_env_file
+from qualytics.client import connect
+from qualytics.errors import InvalidInput, QualyticsError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qualytics.exchange.config_files import Configuration
+
+_PENDING = 7
+_COUNTS = ("create", "update", "delete")
+
+
+@click.group(cls=SuggestingGroup)
+@options.examples(
+    "config export --output ./config",
+    "config plan ./config",
+    "config apply ./config --yes",
+)
+def group() -> None:
+    """Keep connections and datastores as files: export them, plan and apply changes."""
+
+
+@group.command()
+@options.examples(
+    "config export --output ./config",
+    "config export --output ./config --type postgresql,snowflake --name prod",
+)
+@click.option("--output", "folder", type=Text(), default=".", metavar="DIR", help="Folder to write to.  [default: .]")
+@options.name_option("Only connections with this part in their name, upper and lower case alike.")
+@click.option(
+    "--type",
+    "-t",
+    "types",
+    type=Text(),
+    help="Comma-separated connection types.",
+    shell_complete=options.complete_types,
+)
+@options.common_options()
+def export(*, folder: str, name: str | None, types: str | None, form: output.Format) -> None:
+    """Write a YAML file for each connection, and for each datastore on it; secrets as ${NAME}, never their values.
+
+    Files that are the same stay untouched.
+    """
+    from qualytics.client import parse_types
+    from qualytics.exchange import config_files
+    from qualytics.exchange.folder import FileFault, Folder
+
+    wanted_types = parse_types(types) if types else ()
+
+    with connect() as client, Folder.open(folder, make=True) as opened:
+        wanted = {one["id"] for one in client.connections.list(name, wanted_types)} if name or types else None
+        try:
+            done = config_files.write(
+                opened,
+                client.connections.list(),
+                client.config.datastores(),
+                output.dump_yaml,
+                lambda document: wanted is None or document["id"] in wanted,
+            )
+        except FileFault as exc:
+            raise QualyticsError(f"{folder}/{exc.args[0]}", "nothing outside of the folder is written") from exc
+    output.write_document({"folder": folder, **done}, form)
+
+
+def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what plan and apply have in common."""
+    command = click.option(
+        "--prune", is_flag=True, help="Delete what is stored and the folder does not hold, if it has such files."
+    )(command)
+    command = click.option("--env-file", type=Text(), metavar="FILE", help="NAME=VALUE lines for ${NAME} references.")(
+        command
+    )
+    return click.argument("folder", type=Text(), metavar="DIR")(command)
+
+
+@group.command()
+@options.examples(
+    "config plan ./config",
+    "config plan ./config --prune --format table --exit-code",
+)
+@_reading
+@click.option("--exit-code", is_flag=True, help="Exit with 7 when changes are pending.")
+@options.common_options()
+@click.pass_context
+def plan(
+    ctx: click.Context, *, folder: str, env_file: str | None, prune: bool, exit_code: bool, form: output.Format
+) -> None:
+    """Show what an apply of DIR would create, update and delete; store nothing.
+
+    A secret that is wholly one ${NAME} is taken of the environment, and is shown as changed or given, never itself.
+    """
+    found = _read(ctx, folder, env_file)
+    with connect() as client:
+        document = client.config.plan(_config(found, prune=prune))
+    output.write_document(_shown(document, found), form)
+    output.flush()
+    if _say_faults(ctx, folder, found, document):
+        ctx.exit(InvalidInput.exit_code)
+    ctx.exit(_PENDING if exit_code and document["changes"] else 0)
+
+
+@group.command("apply")
+@options.examples(
+    "config apply ./config --yes",
+)
+@_reading
+@click.option("--yes", is_flag=True, help="Do not ask; needed off a terminal.")
+@options.common_options()
+@click.pass_context
+def apply_(
+    ctx: click.Context, *, folder: str, env_file: str | None, prune: bool, yes: bool, form: output.Format
+) -> None:
+    """Do what a plan of DIR shows, all of it or nothing; a second time changes nothing."""
+    found = _read(ctx, folder, env_file)
+    config = _config(found, prune=prune)
+    with connect() as client:
+        document = client.config.plan(config)
+        if _say_faults(ctx, folder, found, document):
+            raise UsageError(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
+        if document["changes"]:
+            _confirm(document, yes=yes)
+            document = client.config.apply(config, plan=document["plan"])
+    output.write_document(_shown(document, found), form)
+
+
+def _confirm(document: dict[str, Any], *, yes: bool) -> None:
+    counts = ", ".join(f"{name} {document[name]:,}" for name in _COUNTS if document[name])
+    if not yes and not can_ask():
+        raise UsageError("--yes is missing, and there is no terminal to ask on", "look at the plan, then add --yes")
+    require_yes(f"apply the plan ({counts})?", yes=yes)
+
+
+def _read(ctx: click.Context, path: str, env_file: str | None) -> Configuration:
+    from qualytics.exchange import config_files
+    from qualytics.exchange.folder import Folder
+
+    variables = os.environ if env_file is None else {**os.environ, **read_env_file(env_file)}
+    with Folder.open(path) as folder:
+        found = config_files.read(folder, variables)
+    if not found.folders and not found.faults:
+        raise UsageError(f"{path} has neither connections nor datastores", f"qualytics config export --output {path}")
+    current(ctx).remember(found.secrets)
+    return found
+
+
+def _config(found: Configuration, *, prune: bool) -> dict[str, Any]:
+    # What a file with a fault holds is not known, so that nothing may be taken for absent.
+    return {**found.resources, "prune": found.folders if prune and not found.faults else []}
+
+
+def _shown(document: dict[str, Any], found: Configuration) -> dict[str, Any]:
+    counts = {name: document[name] for name in (*_COUNTS, "unchanged")}
+    return {**counts, "references": found.references, "changes": document["changes"]}
+
+
+def _say_faults(ctx: click.Context, folder: str, found: Configuration, document: dict[str, Any]) -> bool:
+    from qualytics.exchange.config_files import Fault
+
+    faults = list(found.faults)
+    for problem in document["problems"]:
+        sort, index = f"{problem['resource']}s", problem["index"]
+        source = None if index is None else found.sources[sort][index]
+        where, line = (source.path, source.line_of(problem["loc"])) if source else (sort, None)
+        faults.append(Fault(where, line, problem["message"], problem["hint"]))
+    for fault in faults:
+        at = f"{folder}/{fault.path}" + (f":{fault.line}" if fault.line else "")
+        output.say(f"error: {output.escape(current(ctx).mask(f'{at}: {fault.message}'))}")
+        if fault.hint:
+            output.say(f"hint: {output.escape(fault.hint)}")
+    return bool(faults)

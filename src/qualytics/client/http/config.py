@@ -1,0 +1,45 @@
+"""The configuration of a control plane: plans of many connections and datastores, and their application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.client.http import replies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from qualytics.client.http.api import Api
+
+
+class HttpConfig:
+    """The verbs on a configuration; see the service for each."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def datastores(self) -> Iterator[dict[str, Any]]:
+        """Yield every datastore as a document, with its settings, and `enrich_datastore_name` in place of an id."""
+        yield from self._api.listed("/datastores", [], _with_settings)
+
+    def plan(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what an apply would do, with what is wrong; nothing is stored."""
+        return replies.plan(self._api.call("POST", "/config/plan", None, config, wait_s=_WAIT_S)[0])
+
+    def apply(self, config: Mapping[str, Any], *, plan: str | None = None) -> dict[str, Any]:
+        """Store a configuration, all or nothing, and return the plan that it was."""
+        body = {**config, "plan": plan}
+        return replies.plan(self._api.call("POST", "/config/apply", None, body, wait_s=_WAIT_S)[0])
+
+
+# Beyond the usual time of a request: thousands of records are checked and written in one.
+_WAIT_S = 60.0
+
+
+def _with_settings(record: Any) -> dict[str, Any]:
+    from qualytics.service.datastores.fields import SETTINGS
+
+    keeper = record.get("enrich_datastore")
+    settings = {name: record.get(name) for name in SETTINGS if name != "enrichment_datastore_id"}
+    named = {"enrich_datastore_name": keeper.get("name") if isinstance(keeper, dict) else None}
+    return replies.datastore(record) | settings | named

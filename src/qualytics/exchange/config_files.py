@@ -1,0 +1,154 @@
+"""Configuration in files: written of what is stored, and read back with the secrets of the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.exchange import layout, yaml_text
+from qualytics.exchange.folder import FileFault, Folder
+from qualytics.exchange.layout import CONNECTIONS, DATASTORE_FILE, DATASTORES, REFERENCE, SCHEMAS
+from qualytics.fields import SECRETS
+from qualytics.secret import References, Secret
+from qualytics.structs import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+SORTS = (CONNECTIONS, DATASTORES)
+
+
+class Fault(Struct, eq=True):
+    """What is wrong with a file, and in which line; None for the whole."""
+
+    path: str
+    line: int | None
+    message: str
+    hint: str | None = None
+
+
+class Source(Struct):
+    """Where a resource was read: its file, and the line of each key."""
+
+    path: str
+    mapping: yaml_text.Mapping
+
+    def line_of(self, loc: str | None) -> int | None:
+        """Return the line of a field, as `host` or `parameters.role`; that of what holds it where it has none."""
+        mapping: Any = self.mapping
+        line = mapping.line
+        for part in (loc or "").split("."):
+            if not isinstance(mapping, yaml_text.Mapping) or part not in mapping.lines:
+                break
+            line, mapping = mapping.lines[part], mapping[part]
+        return int(line)
+
+
+class Configuration(Struct, frozen=False):
+    """What a folder holds: `resources` by sort, each beside its source; `folders` are the sorts that have one."""
+
+    resources: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {sort: [] for sort in SORTS})
+    sources: dict[str, list[Source]] = field(default_factory=lambda: {sort: [] for sort in SORTS})
+    folders: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    secrets: list[Secret] = field(default_factory=list)
+
+
+def read(folder: Folder, variables: Mapping[str, str]) -> Configuration:
+    """Read a folder; a secret that is wholly one `${NAME}` is taken of the variables, all else is literal.
+
+    A file with a fault is left out; the others are there.
+    """
+    found = Configuration(folders=[sort for sort in SORTS if folder.is_there(sort)])
+    for sort, parts in _files(folder, found):
+        path = "/".join(parts)
+        try:
+            value = yaml_text.load(folder.read(*parts))
+        except FileFault as exc:
+            found.faults.append(Fault(path, None, exc.args[0]))
+        except yaml_text.YamlFault as exc:
+            found.faults.append(Fault(path, exc.line, exc.message))
+        else:
+            _take(found, sort, path, value, variables)
+    found.references = sorted(set(found.references))
+    return found
+
+
+def _files(folder: Folder, found: Configuration) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name in _names(folder, found, CONNECTIONS):
+        if name.endswith((".yaml", ".yml")) and not name.startswith("."):
+            yield CONNECTIONS, (CONNECTIONS, name)
+    for name in _names(folder, found, DATASTORES):
+        if not name.startswith(".") and DATASTORE_FILE in _names(folder, found, DATASTORES, name):
+            yield DATASTORES, (DATASTORES, name, DATASTORE_FILE)
+
+
+def _names(folder: Folder, found: Configuration, *parts: str) -> list[str]:
+    try:
+        return folder.names(*parts)
+    except FileFault as exc:
+        found.faults.append(Fault("/".join(parts), None, exc.args[0]))
+        return []
+
+
+def _take(found: Configuration, sort: str, path: str, value: Any, variables: Mapping[str, str]) -> None:
+    if not isinstance(value, yaml_text.Mapping):
+        found.faults.append(Fault(path, 1, "is no mapping of fields", "see qualytics config schema"))
+        return
+    source = Source(path, value)
+    fields: dict[str, Any] = dict(value)
+    faults = []
+    for name in SECRETS if sort == CONNECTIONS else ():
+        text = fields.get(name)
+        if isinstance(text, str) and REFERENCE.fullmatch(text):
+            references = References(variables)
+            fields[name] = references.resolve(name, text, may_be_empty=name == "password")
+            found.references.append(text[2:-1])
+            faults += [Fault(path, source.line_of(name), one.message, one.hint) for one in references.problems]
+        if isinstance(fields.get(name), str):
+            found.secrets.append(Secret(fields[name]))
+    if faults:
+        found.faults += faults
+        return
+    found.resources[sort].append(fields)
+    found.sources[sort].append(source)
+
+
+def write(
+    folder: Folder,
+    connections: Iterable[Mapping[str, Any]],
+    datastores: Iterable[Mapping[str, Any]],
+    dump: Callable[[Any], str],
+    is_wanted: Callable[[Mapping[str, Any]], bool] = lambda _document: True,
+) -> dict[str, Any]:
+    """Write the files of connections and of their datastores, secrets as placeholders; return what was done.
+
+    What is the same stays untouched. `dump` writes YAML; `is_wanted` says of each connection whether it is written.
+    `others` are files that are there and were not written: of what was renamed, deleted or left out.
+
+    Raises:
+        FileFault: a file cannot be written; the message has its path.
+
+    """
+    every, counts, written = list(connections), {"written": 0, "unchanged": 0}, set()
+    slugs = layout.slugs(document["name"] for document in every)
+    wanted = {document["name"]: document for document in every if is_wanted(document)}
+    rows = [one for one in datastores if one["connection_name"] in wanted]
+    folders = layout.slugs(document["name"] for document in rows)
+
+    def put(head: str, content: Mapping[str, Any], *parts: str) -> None:
+        try:
+            is_new = folder.write(f"# yaml-language-server: $schema={head}\n{dump(content)}", *parts)
+        except FileFault as exc:
+            raise FileFault(f"{'/'.join(parts)} {exc.args[0]}") from exc
+        counts["written" if is_new else "unchanged"] += 1
+        written.add("/".join(parts))
+
+    for name, document in wanted.items():
+        schema = f"../{SCHEMAS}/{document['type']}.json"
+        put(schema, layout.connection_content(document, slugs[name]), CONNECTIONS, f"{slugs[name]}.yaml")
+    for row in rows:
+        schema = f"../../{SCHEMAS}/datastore.json"
+        put(schema, layout.datastore_content(row), DATASTORES, folders[row["name"]], DATASTORE_FILE)
+    there = {"/".join(parts) for _, parts in _files(folder, Configuration())}
+    return {CONNECTIONS: len(wanted), DATASTORES: len(rows), **counts, "others": sorted(there - written)}

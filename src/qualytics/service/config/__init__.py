@@ -1,0 +1,1 @@
+"""Configuration as code: many connections and datastores compared with what is stored, and stored at once."""

@@ -1,0 +1,118 @@
+"""Datastores of a configuration: they name their connection, and where enrichment is written, in place of ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qualytics.fields import DATASTORE_KEYS
+from qualytics.service import lookup
+from qualytics.service.config.changes import (
+    CREATE,
+    DATASTORE,
+    DELETE,
+    UNCHANGED,
+    UPDATE,
+    Change,
+    differing,
+)
+from qualytics.service.context import Action
+from qualytics.service.datastores import fields as rules
+from qualytics.service.datastores import verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qualytics.model import Datastore
+    from qualytics.service.context import Context
+    from qualytics.service.datastores.verbs import Datastores
+    from qualytics.store.base import Store
+
+# What other programs export beside the fields, which says nothing of a datastore here.
+_IGNORED = {*DATASTORE_KEYS, "previous_name", "global_tags", "enrich_datastore"} - {
+    *("name", "connection_id", "database", "schema", "root_path", "description", "tags", "teams", "enrichment_only")
+}
+ENRICHMENT = "enrich_datastore_name"
+
+
+class DatastoreChanges:
+    """Makes and writes the changes of datastores, inside a transaction that a plan rolls back."""
+
+    resource = DATASTORE
+
+    def __init__(self, context: Context, store: Store, service: Datastores) -> None:
+        self._context = context
+        self._store = store
+        self._service = service
+        self.table = store.datastores
+
+    def make(self, fields: Mapping[str, Any], before: Datastore | None) -> Change:
+        """Store what a resource says of a datastore, and return what changed; `link` does the rest.
+
+        Raises:
+            InvalidInput, NotFound, NameTaken: as `Datastores.create` and `update` do.
+
+        """
+        row = self._row(fields)
+        old = {} if before is None else _shown(self._store, before)
+        wanted = old | _flat(row, fields)
+        changes = [one for one in differing(old, wanted) if not (before is None and one["after"] in (None, [], False))]
+        if before is None:
+            row = {name: value for name, value in row.items() if value is not None}
+            made = self._service.insert(self._store, row, Action(self._context, "datastore.create"))
+            return Change(CREATE, DATASTORE, None, made.name, made.type, None, changes)
+        if changes:
+            self._service.require_fit(self._store, before, row)
+            self._service.write(self._store, before, row)
+            action = Action(self._context, "datastore.update")
+            action.record(
+                before.id, row["name"], version=before.version + 1, changed=[change["name"] for change in changes]
+            )
+        action_name = UPDATE if changes else UNCHANGED
+        return Change(action_name, DATASTORE, before.id, row["name"], before.type, before.version, changes)
+
+    def link(self, fields: Mapping[str, Any]) -> None:
+        """Store which datastore enrichment is written to, once all are there.
+
+        Raises:
+            NotFound: there is none of that name.
+
+        """
+        if ENRICHMENT not in fields:
+            return
+        found = lookup.datastore(self._store, fields["name"])
+        wanted = None
+        if fields[ENRICHMENT] is not None:
+            wanted = lookup.datastore(self._store, str(fields[ENRICHMENT])).id
+        if found.settings.get("enrichment_datastore_id") != wanted:
+            settings = found.settings | {"enrichment_datastore_id": wanted}
+            self._store.datastores.update(found.id, {"settings": settings}, bump=False)
+
+    def remove(self, found: Datastore) -> Change:
+        """Delete a datastore."""
+        verbs.remove(self._store, found, Action(self._context, "datastore.delete"))
+        return Change(DELETE, DATASTORE, found.id, found.name, found.type, found.version)
+
+    def _row(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in fields.items() if name not in {*_IGNORED, ENRICHMENT}}
+        if (name := fields.get("connection_name")) is not None:
+            given["connection_id"] = lookup.connection(self._store, str(name)).id
+        return rules.checked(given, needed=("name", "connection_id"))
+
+
+def _shown(store: Store, datastore: Datastore) -> dict[str, Any]:
+    settings = dict(datastore.settings)
+    target = settings.pop("enrichment_datastore_id", None)
+    found = store.datastores.get(target) if target is not None else None
+    own = {name: getattr(datastore, name) for name in DATASTORE_KEYS if name not in _IGNORED}
+    own.pop("connection_id")
+    connection = {"connection_name": datastore.connection_name}
+    return own | connection | settings | {ENRICHMENT: found.name if found is not None else None}
+
+
+def _flat(row: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: value for name, value in row.items() if name not in {"settings", "connection_id"}}
+    if "enrichment_only" in shown:
+        shown["enrichment_only"] = bool(shown["enrichment_only"])
+    named = {name: fields[name] for name in ("connection_name", ENRICHMENT) if name in fields}
+    settings: dict[str, Any] = row.get("settings", {})
+    return shown | settings | named

@@ -1,0 +1,98 @@
+"""`qualytics config` in one contract: what is exported, planned and applied, on either store."""
+
+import json
+
+import pytest
+
+from tests.support.refused_commands import check
+
+CANARY = "c4n4ry-s3cr3t-Zq9"
+PG = ("connections", "create", "-t", "postgresql", "--host", "db.example.com", "--username", "app")
+CONTENT = """\
+# yaml-language-server: $schema=../.schema/postgresql.json
+name: Prod DB
+tags: []
+owner: null
+type: postgresql
+host: db.example.com
+port: null
+username: app
+password: ${PROD_DB_PASSWORD}
+passphrase: null
+parameters: null
+jdbc_fetch_size: null
+max_parallelization: null
+secrets_manager: null
+"""
+
+
+@pytest.fixture
+def exported(commands, tmp_path):
+    """Return a folder that a connection and a datastore were exported to."""
+    assert commands(*PG, "--name", "Prod DB", "--password", CANARY).code == 0
+    place = ("--connection-name", "Prod DB", "--database", "sales", "--schema", "public")
+    assert commands("datastores", "create", "--name", "marts", *place).code == 0
+    assert commands("config", "export", "--output", str(tmp_path / "config")).code == 0
+    return tmp_path / "config"
+
+
+def test_a_folder_has_a_file_for_each_record_and_no_secret(commands, exported):
+    assert (exported / "connections" / "prod_db.yaml").read_text() == CONTENT
+    row = (exported / "datastores" / "marts" / "_datastore.yaml").read_text()
+    assert "connection_name: Prod DB\ndatabase: sales\nschema: public\n" in row
+    again = commands("config", "export", "--output", str(exported), "-f", "json")
+    counts = {"connections": 1, "datastores": 1, "written": 0, "unchanged": 2, "others": []}
+    assert json.loads(again.out) == {"folder": str(exported), **counts}
+    assert not [path for path in exported.rglob("*") if path.is_file() and CANARY in path.read_text()]
+
+
+def test_filters_choose_connections_and_the_datastores_on_them(commands, exported, tmp_path):
+    assert commands(*PG, "--name", "other").code == 0
+    done = commands("config", "export", "--output", str(tmp_path / "some"), "--name", "OTH", "-f", "json")
+    assert [json.loads(done.out)[key] for key in ("connections", "datastores")] == [1, 0]
+    done = commands("config", "export", "--output", str(exported), "--type", "mysql", "-f", "json")
+    assert json.loads(done.out)["others"] == ["connections/prod_db.yaml", "datastores/marts/_datastore.yaml"]
+
+
+def test_a_plan_shows_what_apply_then_does_and_exits_with_7_while_it_is_pending(commands, exported):
+    secret = {"PROD_DB_PASSWORD": CANARY}
+    done = commands("config", "plan", str(exported), "--exit-code", "-f", "json", env=secret)
+    assert (done.code, json.loads(done.out)["unchanged"]) == (0, 2)
+    path = exported / "connections" / "prod_db.yaml"
+    path.write_text(CONTENT.replace("db.example.com", "new.example.com"))
+    changed = {"PROD_DB_PASSWORD": CANARY + "2"}
+    done = commands("config", "plan", str(exported), "--exit-code", "-f", "json", env=changed)
+    document = json.loads(done.out)
+    fields = [(one["name"], one["before"], one["after"], one["secret"]) for one in document["changes"][0]["fields"]]
+    host = ("host", "db.example.com", "new.example.com", None)
+    assert (done.code, fields) == (7, [host, ("password", None, None, "changed")])
+    assert document["references"] == ["PROD_DB_PASSWORD"]
+    check(commands("config", "apply", str(exported), env=changed), 2, "--yes is missing", "look at the plan")
+    done = commands("config", "apply", str(exported), "--yes", "-f", "json", env=changed)
+    assert (done.code, json.loads(done.out)) == (0, document)
+    assert CANARY not in done.out + done.err
+    done = commands("config", "apply", str(exported), "-f", "json", env=changed)
+    assert (done.code, json.loads(done.out)["unchanged"]) == (0, 2)
+
+
+def test_a_variable_that_is_not_set_fails_its_file_and_the_others_are_planned(commands, exported):
+    (exported / "connections" / "b.yaml").write_text("name: b\ntype: postgresql\nhost: h\nhots: x\n")
+    (exported / "connections" / "c.yaml").write_text("name: c\ntype: postgresql\nhost: h\n")
+    done = commands("config", "plan", str(exported), "-f", "json")
+    assert (done.code, [one["name"] for one in json.loads(done.out)["changes"]]) == (2, ["c"])
+    folder = f"error: {exported}/connections"
+    assert f"{folder}/prod_db.yaml:9: password: ${{PROD_DB_PASSWORD}} is not set\n" in done.err
+    assert f"{folder}/b.yaml:4: hots is not a field\nhint: did you mean host?\n" in done.err
+    done = commands("config", "apply", str(exported), "--yes")
+    assert (done.code, done.out) == (2, "")
+    assert len(json.loads(commands("connections", "list", "-f", "json").out)) == 1
+
+
+def test_prune_deletes_what_the_folder_does_not_hold_and_nothing_while_a_file_has_a_fault(commands, exported):
+    assert commands(*PG, "--name", "old").code == 0
+    done = commands("config", "plan", str(exported), "--prune", "-f", "json")
+    assert (done.code, json.loads(done.out)["delete"]) == (2, 0)
+    secret = {"PROD_DB_PASSWORD": CANARY}
+    done = commands("config", "apply", str(exported), "--prune", "--yes", "-f", "json", env=secret)
+    changes = [(one["action"], one["name"]) for one in json.loads(done.out)["changes"]]
+    assert (done.code, changes) == (0, [("delete", "old")])

@@ -1,0 +1,29 @@
+"""The layout of a folder: names of files and of variables."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qualytics.exchange import layout
+
+
+def test_names_become_those_of_the_published_client():
+    assert layout.slugs(["Prod DB", " a--b ", "x.y"]) == {"Prod DB": "prod_db", " a--b ": "a_b", "x.y": "x_y"}
+    assert layout.placeholder("prod_db", "secret_key") == "${PROD_DB_SECRET_KEY}"
+    assert layout.placeholder("2024_db", "password") == "${_2024_DB_PASSWORD}"
+
+
+@given(st.sets(st.text(min_size=1, max_size=40), max_size=8))
+def test_every_name_has_a_file_of_its_own_whatever_the_order(names):
+    slugs = layout.slugs(sorted(names))
+    assert slugs == layout.slugs(sorted(names, reverse=True))
+    assert len(set(slugs.values())) == len(names)
+    for slug in slugs.values():
+        assert layout.REFERENCE.fullmatch(layout.placeholder(slug, "password"))
+        assert set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")
+        assert slug
+
+
+def test_a_name_that_is_all_letters_of_others_or_very_long_has_a_file():
+    slugs = layout.slugs(["日本", "京都", "a" * 255])
+    assert all(0 < len(slug) < 220 for slug in slugs.values())
+    assert len(set(slugs.values())) == 3
