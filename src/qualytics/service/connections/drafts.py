@@ -27,13 +27,13 @@ _SUFFIX = 10
 
 
 def draft(given: Mapping[str, Any], policy: ServerPolicy | None = None) -> Draft:
-    """Check the fields of a new connection; null, an empty list and an empty secret stand for none; needs no store.
+    """Check the fields of a new connection, null, an empty secret and an empty list standing for none; needs no store.
 
     Raises:
         InvalidInput: with every problem there is.
 
     """
-    rest = {name: value for name, value in given.items() if not (value in (None, []) or _is_empty_secret(name, value))}
+    rest = {name: value for name, value in given.items() if not _is_none(name, value)}
     type_name = rest.pop("type", None)
     if not isinstance(type_name, str) or not type_name:
         raise InvalidInput([Problem("type", "type is missing", "give it with --type", "missing-value")])
@@ -207,8 +207,10 @@ def _complete(
     return Draft(connector, values, secrets, kept)
 
 
-def _is_empty_secret(name: str, value: Any) -> bool:
-    return value == "" and name in SECRETS and name != "password"  # which some servers take empty
+def _is_none(name: str, value: Any) -> bool:
+    if value == "":
+        return name in SECRETS and name != "password"  # which some servers take empty
+    return value is None or (value == [] and name in BY_NAME and BY_NAME[name].type is list)
 
 
 def _with_parameters(values: dict[str, Any], parameters: dict[str, Any] | None) -> dict[str, Any]:
