@@ -198,12 +198,16 @@ class RunOptions(Struct):
     junit: str | None
     is_github: bool
     resume: int | None
+    tags: tuple[str, ...]
+    owner: str | None
 
 
 def run_options() -> Callable[[Command], Command]:
     """Return a decorator that adds --all and what goes with it; a command gets them as `run`, None without --all."""
     added = (
-        click.option("--all", "is_all", is_flag=True, help="Test all connections, or those of --type and --name."),
+        click.option(
+            "--all", "is_all", is_flag=True, help="Test all connections, or those of --type, --name, --tag and --owner."
+        ),
         click.option("--parallel", type=Whole(1), help="With --all: tests at once.  [default: 32]"),
         click.option("--fail-on", type=Text(), metavar="CLASSES", help="With --all: only these classes, as auth,dns."),
         click.option(
@@ -217,22 +221,19 @@ def run_options() -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def chosen(*args: Any, is_all: bool, **values: Any) -> Any:
-            taken = {
-                name: values.pop(name) for name in ("parallel", "fail_on", "retry", "junit", "is_github", "resume")
-            }
-            given = [name for name, value in taken.items() if value not in {None, False}]
+            taken = {name: values.pop(name) for name in RunOptions.__annotations__}
+            given = [name for name, value in taken.items() if value not in {None, False, ()}]
             if given and not is_all:
                 option = _RUN_NAMES.get(given[0], f"--{given[0].replace('_', '-')}")
                 raise UsageError(f"{option} is for --all", f"add --all, or leave out {option}")
             return command(*args, run=RunOptions(**taken) if is_all else None, **values)
 
-        return all_of(*added)(chosen)
+        return all_of(*added, tag_filters())(chosen)
 
     return decorate
 
 
-_RUN_PARAMS = ("parallel", "fail_on", "retry", "junit", "is_github", "resume")
-_RUN_NAMES = {"retry": "--retry-transient", "is_github": "--github"}
+_RUN_NAMES = {"retry": "--retry-transient", "is_github": "--github", "tags": "--tag"}
 
 
 def place_options() -> Callable[[Command], Command]:

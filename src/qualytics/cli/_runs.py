@@ -54,7 +54,13 @@ def run_all(
         report = stack.enter_context(_runs_files.junit(options.junit)) if options.junit else None
         if options.resume is None:
             run: Run = client.runs.start(
-                name, types, parallel=options.parallel, timeout_s=timeout_s, retry=options.retry
+                name,
+                types,
+                tags=options.tags,
+                owner=options.owner,
+                parallel=options.parallel,
+                timeout_s=timeout_s,
+                retry=options.retry,
             )
         else:
             run = client.runs.resume(options.resume)
@@ -89,8 +95,8 @@ def _filter(
             raise UsageError(f"--{dashed} is for the test of one connection", f"leave out --{dashed}, or --all")
     if id_of(record) is not None or isinstance(record, Word):
         raise UsageError("--all tests all connections, not one", "leave out --all, or the name or ID; --name filters")
-    begun_with = (record, values["type"], timeout_s, options.parallel, options.retry or None)
-    if options.resume is not None and any(one is not None for one in begun_with):
+    begun_with = (record, values["type"], timeout_s, options.parallel, options.retry or None, options.owner)
+    if options.resume is not None and (options.tags or any(one is not None for one in begun_with)):
         raise UsageError("--resume goes on with a run as it was begun", "leave out filters, --timeout and --parallel")
     return None if record is None else str(record)
 

@@ -288,6 +288,8 @@ def _test_run() -> Schema:
     properties = {
         "name": _TEXT,
         "types": _list(_words(*connectors.type_names())),
+        "tags": _list(_TEXT),
+        "owner": _TEXT,
         "parallel": {"type": "integer", "minimum": 1, "maximum": MAX_PARALLEL},
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": TEST_TIMEOUT_MAX_S},
         "retry_transient": _FLAG,

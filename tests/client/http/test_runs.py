@@ -58,6 +58,20 @@ def test_filters_and_what_fails_are_the_same_on_both(commands, allowed_files):
     assert (done.code, done.out, done.err) == (0, "[]\n", "warning: there was no connection to test\n")
 
 
+def test_tags_and_owner_choose_on_both(commands, allowed_files):
+    add(commands, allowed_files, dead=0)
+    assert commands("connections", "update", "file0", "--tag", "Nightly", "--owner", "Data Team").code == 0
+    assert commands("connections", "update", "file1", "--tag", "nightly").code == 0
+    for options, names in (
+        (("--tag", "NIGHTLY"), ["file0", "file1"]),
+        (("--tag", "nightly", "--owner", "data team"), ["file0"]),
+        (("--owner", ""), ["file1", "file2"]),
+    ):
+        done = commands(*TEST, *options, "-f", "jsonl")
+        assert (done.code, sorted(lines(done))) == (0, names)
+    assert commands("connections", "test", "file0", "--tag", "x").err.startswith("error: --tag is for --all\n")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

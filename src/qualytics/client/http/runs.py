@@ -28,36 +28,40 @@ class HttpRuns:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def start(
+    def start(  # noqa: PLR0913 - as the service's
         self,
         name: str | None = None,
         types: Sequence[str] = (),
         *,
+        tags: Sequence[str] = (),
+        owner: str | None = None,
         parallel: int | None = None,
         timeout_s: float | None = None,
         retry: bool = False,
     ) -> HttpRun:
         """Start a run over all connections, or those that a list with these filters has; iterate for its results."""
         given = {"type": "test", "name": name, "types": list(types), "parallel": parallel, "timeout_s": timeout_s}
+        given |= {"tags": list(tags), "owner": owner}
         try:
             operation, _ = self._api.call("POST", _PATH, body={**given, "retry_transient": retry})
         except NotFound:  # an older control plane, or another server of this API
             message = f"{self._api.url} cannot test all connections at once"
             raise UsageError(message, "test them one by one, by name, or bring the control plane up to date") from None
-        return HttpRun(self._api, operation, (name, types))
+        filters = [("name", name), *(("type", one) for one in types), *(("tag", tag) for tag in tags), ("owner", owner)]
+        return HttpRun(self._api, operation, filters)
 
     def resume(self, operation_id: int) -> HttpRun:
         """Follow a run from its first result on; what it has not tested is tested if its process is gone."""
         if operation_id > MAX_ID:
             raise NotFound(f"there is no operation {operation_id}")
         operation, _ = self._api.call("POST", f"{_PATH}/{operation_id}/resume")
-        return HttpRun(self._api, operation, (None, ()))
+        return HttpRun(self._api, operation, [])
 
 
 class HttpRun:
     """One run over many connections; iterate once for the results. Leaving it early cancels it."""
 
-    def __init__(self, api: Api, operation: Any, filters: tuple[str | None, Sequence[str]]) -> None:
+    def __init__(self, api: Api, operation: Any, filters: Query) -> None:
         self._api, self._filters = api, filters
         self._operation = _checked(operation)
         self._tested: set[int] = set()
@@ -117,8 +121,7 @@ class HttpRun:
 
     def untested(self) -> Iterator[str]:
         """Yield the names of connections that have no result, once the run was left."""
-        name, types = self._filters
-        query = [("name", name), *(("type", one) for one in types), ("sort_id", "asc")]
+        query = [*self._filters, ("sort_id", "asc")]
         for record in self._api.listed("/connections", query, lambda record: record):
             if replies.id_of(record) not in self._tested:
                 yield str(record.get("name"))

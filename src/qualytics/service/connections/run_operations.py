@@ -214,6 +214,8 @@ def _request(given: Mapping[str, Any], max_parallel: int) -> dict[str, Any]:
         raise InvalidInput(problems)
     return {
         "name": given.get("name"),
+        "tags": given.get("tags") or [],
+        "owner": given.get("owner"),
         "types": [get(name).type for name in given.get("types") or ()],
         "parallel": min(checked_parallel(given.get("parallel")), max_parallel),
         "timeout_s": checked_timeout(given.get("timeout_s")),
@@ -232,6 +234,8 @@ def _is_text(value: Any) -> bool:
 _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("name", "a text", _is_text),
     ("types", "a list of types", _are_texts),
+    ("tags", "a list of texts", _are_texts),
+    ("owner", "a text", _is_text),
     ("parallel", "a whole number", lambda value: type(value) is int),
     ("timeout_s", "a number of seconds", lambda value: type(value) in {int, float}),
     ("retry_transient", "true or false", lambda value: isinstance(value, bool)),
@@ -239,4 +243,5 @@ _FIELDS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
 
 
 def _wanted(request: Mapping[str, Any]) -> ListQuery:
-    return ListQuery(contains=request["name"], types=tuple(request["types"]))
+    tags, owner = tuple(request["tags"]), request["owner"]
+    return ListQuery(contains=request["name"], types=tuple(request["types"]), tags=tags, owner=owner)

@@ -16,7 +16,7 @@ from qualytics.probe import Plan
 from qualytics.probe._platform import raise_descriptor_limit
 from qualytics.probe.parent.cancellation import Cancellation
 from qualytics.probe.parent.pool import Pool
-from qualytics.service import validate
+from qualytics.service.connections import tagging
 from qualytics.service.connections.schedule import Entry, Schedule
 from qualytics.service.connections.tests import checked_timeout, report_document
 from qualytics.service.connections.verbs import Connections
@@ -171,11 +171,13 @@ class Runs:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def start(
+    def start(  # noqa: PLR0913 - a filter each, and how it is tested
         self,
         name: str | None = None,
         types: Sequence[str] = (),
         *,
+        tags: Sequence[str] = (),
+        owner: str | None = None,
         parallel: int | None = None,
         timeout_s: float | None = None,
         retry: bool = False,
@@ -189,7 +191,7 @@ class Runs:
             InvalidInput: a number is out of range.
 
         """
-        wanted = ListQuery(contains=name, types=tuple(types))
+        wanted = ListQuery(contains=name, types=tuple(types), tags=tuple(tags), owner=owner)
         return _start(self._context, wanted, checked_parallel(parallel), checked_timeout(timeout_s), retry=retry)
 
     def resume(self, operation_id: int) -> Run:
@@ -207,7 +209,7 @@ def _start(context: Context, wanted: ListQuery, parallel: int, timeout_s: float,
     entries, total = candidates(context, wanted)
     raise_descriptor_limit()
     stores = open_pool(context.settings)
-    children = Pool(parallel, parallel, is_shared=False)
+    children = Pool(parallel, parallel, niceness=0, is_shared=False)
     cancellation = Cancellation()
 
     def test(candidate: Candidate) -> dict[str, Any]:
@@ -232,7 +234,7 @@ def candidates(context: Context, wanted: ListQuery) -> tuple[Iterator[Entry[Cand
 
     """
     context.require(TEST)
-    wanted = validate.folded(wanted)
+    wanted = tagging.folded(wanted)
     total = context.store.connections.count(wanted)
     context.release()
     return _entries(context, wanted), total
