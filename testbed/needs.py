@@ -125,6 +125,7 @@ DEBIAN = {
     "nginx-light": Debian(2.3, 7, "nginx"),
     "zsh": Debian(5, 19, "zsh"),
     "fish": Debian(2.7, 18, "fish"),
+    "tmux": Debian(0.7, 2, "tmux"),
     "systemd": Debian(5.6, 17, "systemd-analyze"),
     "wrk": Debian(0.3, 1, "wrk"),
     "libltdl7": Debian(0.4, 1, "libltdl.so.7"),

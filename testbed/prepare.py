@@ -33,6 +33,7 @@ NEEDS = (
     servers.postgres_programs,
     servers.locales,
     shells.shells,
+    shells.tmux,
     servers.mariadb_programs,
     mysql.program,
     timescaledb.programs,
