@@ -1,4 +1,4 @@
-"""`qualytics config`: connections and datastores as files: export, plan, apply."""
+"""`qualytics config`: connections and datastores as files: export, plan, apply, schema."""
 
 from __future__ import annotations
 
@@ -76,6 +76,19 @@ def export(*, folder: str, name: str | None, types: str | None, form: output.For
         except FileFault as exc:
             raise QualyticsError(f"{folder}/{exc.args[0]}", "nothing outside of the folder is written") from exc
     output.write_document({"folder": folder, **done}, form)
+
+
+@group.command()
+@options.examples(
+    "config schema --type postgresql",
+)
+@click.option("--type", "-t", "type_name", type=Text(), help="Connection type; without it, that of a datastore.")
+@options.common_options()
+def schema(*, type_name: str | None, form: output.Format) -> None:
+    """Print the JSON Schema of a file, as export writes them to DIR/.schema for editors."""
+    from qualytics.exchange import schemas
+
+    output.write_document(schemas.of_type(type_name) if type_name else schemas.of_datastore(), form)
 
 
 def _reading(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from qualytics.exchange import layout, yaml_text
+from qualytics.exchange import layout, schemas, yaml_text
 from qualytics.exchange.folder import FileFault, Folder
 from qualytics.exchange.layout import CONNECTIONS, DATASTORE_FILE, DATASTORES, REFERENCE, SCHEMAS
 from qualytics.fields import SECRETS
@@ -144,6 +145,10 @@ def write(
         counts["written" if is_new else "unchanged"] += 1
         written.add("/".join(parts))
 
+    for kind in sorted({document["type"] for document in wanted.values()}):
+        folder.write(_as_json(schemas.of_type(kind)), SCHEMAS, f"{kind}.json")
+    if rows:
+        folder.write(_as_json(schemas.of_datastore()), SCHEMAS, "datastore.json")
     for name, document in wanted.items():
         schema = f"../{SCHEMAS}/{document['type']}.json"
         put(schema, layout.connection_content(document, slugs[name]), CONNECTIONS, f"{slugs[name]}.yaml")
@@ -152,3 +157,7 @@ def write(
         put(schema, layout.datastore_content(row), DATASTORES, folders[row["name"]], DATASTORE_FILE)
     there = {"/".join(parts) for _, parts in _files(folder, Configuration())}
     return {CONNECTIONS: len(wanted), DATASTORES: len(rows), **counts, "others": sorted(there - written)}
+
+
+def _as_json(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, indent=2) + "\n"

@@ -43,6 +43,7 @@ LIFE = [
     ("connections get", "--id", "1"),
     ("connections usages", "--id", "1"),
     ("config export", "--output", "{path}.config"),
+    ("config schema", "--type", "s3"),
     ("config plan", "{path}.config", "--prune"),
     ("config apply", "{path}.config", "--prune", "--yes"),
     ("connections schemas", "--id", "1"),

@@ -217,6 +217,9 @@ VIEWS: dict[str, View] = {
     **dict.fromkeys(("auth token list", "auth token revoke"), _TOKEN),
     "config export": View(("folder", "connections", "datastores", "written", "unchanged", "others")),
     **dict.fromkeys(("config plan", "config apply"), _CHANGES),
+    "config schema": View(
+        ("$schema", "title", "type", "properties", "required", "additionalProperties"), {"properties": _ANY}
+    ),
     "audit list": _ENTRY,
     "audit prune": View(("before", "deleted")),
     "keys rotate": View(("old_key", "new_key", "secrets", "old_key_file")),
