@@ -58,6 +58,8 @@ def test_what_breaks_a_rule_is_refused_alone_and_shows_no_secret(client):
     refused, created = client.imports.create([bad, {**PG, "name": "good"}])
     assert (refused["action"], created["action"]) == ("refuse", "create")
     assert "geheim" not in refused["reason"]
+    unnamed = client.imports.create([{**PG, "name": {}}])[0]
+    assert (unnamed["action"], unnamed["name"]) == ("refuse", None)
     assert client.connections.get("good")["password"] == "********"
 
 

@@ -65,7 +65,7 @@ class Imports:
         return outcomes
 
     def _create(self, store: Store, item: Mapping[str, Any]) -> types.Imported:
-        wanted = item.get("name")
+        wanted = item.get("name") if isinstance(item.get("name"), str) else None
         try:
             new = drafts.new_draft(item, self._context.settings)
         except (InvalidInput, NotAllowed) as exc:
