@@ -137,7 +137,10 @@ class Author(TypedDict):
 
 
 class Version(TypedDict):
-    """One change of a record: by whom, when, and the names of the fields that changed, never their values."""
+    """What was done to a record: by whom, when, and the names of fields, never their values.
+
+    `given` are those that a test put in place of stored ones, `what` a listing showed, `source` was copied.
+    """
 
     id: int
     created: str
@@ -145,6 +148,9 @@ class Version(TypedDict):
     action: str
     version: NotRequired[int]
     changed: NotRequired[list[str]]
+    given: NotRequired[list[str]]
+    what: NotRequired[str]
+    source: NotRequired[int]
 
 
 class History(TypedDict):

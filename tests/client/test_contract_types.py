@@ -86,6 +86,8 @@ def use_every_verb(call, folder):
     assert call("discovery", "schemas", "files")["items"]
     assert call("discovery", "tables", "files", qualytics.Listing("tables", limit=1))["next"] == "1"
     call("connections", "copy", "prod", "copied", {"port": 3})
+    call("connections", "history", "files")  # which was tested and looked into
+    call("connections", "history", "copied")
     call("datastores", "delete", "d")
     call("connections", "delete", "prod", dry_run=True)
 
