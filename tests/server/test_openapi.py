@@ -18,6 +18,8 @@ KNOWN = "[parameters]\nconnection_id = 1\ndatastore_id = 1\nenrichment_id = 2\nu
 _CONNECTIONS, _DATASTORES = "/connections", "/datastores"
 # Each of these starts children that test what was made up.
 _SLOW = r"/(test|catalogs|schemas|tables|connection|validate)$"
+# Each of these tests all that was made up so far; tests/client/http/test_runs.py sends it what is right and wrong.
+_RUNS = r"/operations$"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def plane(tmp_path_factory):
 PARTS = {
     "connections": (["--include-path-regex", _CONNECTIONS, "--exclude-path-regex", f"{_DATASTORES}|{_SLOW}"], 5),
     "datastores": (["--include-path-regex", _DATASTORES, "--exclude-path-regex", _SLOW], 5),
-    "the rest": (["--exclude-path-regex", f"{_CONNECTIONS}|{_DATASTORES}|{_SLOW}"], 5),
+    "the rest": (["--exclude-path-regex", f"{_CONNECTIONS}|{_DATASTORES}|{_SLOW}|{_RUNS}"], 5),
     "tests": (["--include-path-regex", _SLOW], 1),
 }
 
