@@ -58,7 +58,7 @@ OPTIONS = [
     (
         "connections list --host x",
         "there is no option --host",
-        "--host is an option of qualytics connections create, test or update",
+        "--host is an option of qualytics connections copy, create, test or update",
     ),
     ("--json connections list", "there is no option --json", "did you mean qualytics COMMAND --format json?"),
     (

@@ -248,7 +248,6 @@ def delete(*, record: int | str, yes: bool, dry_run: bool, form: output.Format) 
 @group.command()
 @options.examples(
     "connections test --id 1 --password '${NEW_PASSWORD}'",
-    "connections test prod --database sales --timeout 30",
     "connections test --type sqlite --uri ./sales.sqlite",
     "connections test --all --format jsonl",
 )
