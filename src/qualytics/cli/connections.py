@@ -102,7 +102,6 @@ def create(
     "connections update prod --password '${NEW_PASSWORD}'",
     "connections update --id 1 --name 'Production DB' --port 5432 --dry-run",
     """connections update --id 1 --parameters '{"ssl_mode": "require"}' --test""",
-    "connections update --id 1 --unset jdbc_fetch_size",
     "connections update prod --tag finance --untag draft --owner data-team",
 )
 @options.record_options("Connection", "update", name=None)
