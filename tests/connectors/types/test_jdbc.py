@@ -273,7 +273,6 @@ def test_an_awkward_password_arrives_unchanged(password, mariadb_server):
         admin.cursor().execute("create user jdbc identified by %s", (password,))
         try:
             assert suite.verdict(probe("mariadb", url, "jdbc", password)) is None
-            assert suite.verdict(probe("mariadb", url, "jdbc", password + "x")) == ("login", "auth")
         finally:
             admin.cursor().execute("drop user jdbc")
 
