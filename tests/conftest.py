@@ -51,8 +51,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# A second look asks a server over a dozen connections at once. Where only five may wait to be accepted, the driver's own
-# is dropped, and dialled again after 1, 3 and 7 seconds: a refusal then comes too late.
+# A second look asks a server over a dozen connections at once. Where only five may wait to be accepted, the driver's
+# own is dropped, and dialled again after 1, 3 and 7 seconds: a refusal then comes too late.
 socketserver.TCPServer.request_queue_size = 128
 
 
