@@ -90,11 +90,15 @@ def test_a_request_that_waits_to_write_while_its_token_is_revoked_writes_nothing
     if method == "delete":
         caller("PUT", f"/user-tokens/{own['id']}", {"revoke": True})
     other = admin("POST", "/users", {"name": f"o-{name}", "role": "Member"}).json
+    run = admin("POST", "/operations", {"type": "test", "name": fresh()}).json
+    while admin("GET", f"/operations/{run['id']}/results?wait_s=10").json["operation"]["end_time"] is None:
+        pass
     found = {
         "connection_id": made[1]["id"],
         "datastore_id": datastore["id"],
         "enrichment_id": datastore["id"],
         "operation_id": 1,
+        "run_id": run["id"],
         "token_id": own["id"],
         "user_id": other["id"],
         "connection": made[0],
