@@ -126,7 +126,7 @@ def test_its_document_has_a_uri_after_the_port_and_other_types_have_none(run):
         *("--parameters", json.dumps(H2)),
     )
     assert made.code == 0, made.err
-    assert list(made.document)[4:8] == ["host", "port", "uri", "username"]
+    assert list(made.document)[6:10] == ["host", "port", "uri", "username"]
     assert made.document["uri"] == "jdbc:h2:tcp://db:9092/sales"
     assert "uri" not in run("connections", "get", "--name", "pg").document
 
