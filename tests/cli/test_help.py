@@ -63,6 +63,9 @@ def shop(home, tmp_path, postgres_server, root_file, monkeypatch):
     exported = '{"crm": {"conn_type": "postgres", "host": "db.example.com", "login": "app", "password": "secret"}}'
     texts = {"password.txt": PASSWORD, "error.log": "ORA-12514: TNS: listener does not know"}
     texts["connections.json"] = exported
+    texts["config/connections/prod.yaml"] = "name: prod\ntype: postgresql\n"
+    texts["config/connections/sales.yaml"] = "name: sales\ntype: sqlite\n"
+    (tmp_path / "config" / "connections").mkdir(parents=True)
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     server = {"host": postgres_server.host, "port": postgres_server.port, "username": postgres_server.user}
@@ -80,7 +83,7 @@ def shop(home, tmp_path, postgres_server, root_file, monkeypatch):
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "DB_HOST": postgres_server.host,
         "DB_USER": postgres_server.user,
-        **dict.fromkeys(("DB_PASSWORD", "NEW_PASSWORD"), postgres_server.password),
+        **dict.fromkeys(("DB_PASSWORD", "NEW_PASSWORD", "PROD_PASSWORD", "STAGING_PASSWORD"), postgres_server.password),
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "anything"),
     }
     for name, value in variables.items():
@@ -98,6 +101,11 @@ def signed_in(shop, control_plane, run, monkeypatch):
                 client.users.delete(account["id"])
         client.users.create({"kind": "user", "name": "ada", "role": "Member", "email": "ada@example.com"})
         client.users.create({"kind": "service", "name": "robot", "role": "Member", "email": "robot@example.com"})
+    admin = control_plane.api("Admin")
+    for known in admin("GET", "/user-tokens").json["items"]:
+        if known["name"] == "nightly":
+            admin("PUT", f"/user-tokens/{known['id']}", {"revoke": True})
+    assert admin("POST", "/user-tokens", {"name": "nightly"}).status == 200
     monkeypatch.setenv("QUALYTICS_API_TOKEN", token)
     (shop / "token.txt").write_text(token)
     assert run("auth", "init", "--url", control_plane.url, "--token", token).code == 0
