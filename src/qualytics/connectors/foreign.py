@@ -1,4 +1,4 @@
-"""What other tools call a connection type, its fields and their values: data of each type, read when files of theirs are imported."""
+"""What other tools call a connection type, its fields and their values: data of each type, for imports."""
 
 from __future__ import annotations
 
