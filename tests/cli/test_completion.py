@@ -46,7 +46,7 @@ def complete(before, last):
             "",
             {
                 *("connections", "datastores", "auth", "audit", "serve", "users", "service-accounts"),
-                *("keys", "store", "doctor", "completion"),
+                *("config", "keys", "store", "doctor", "completion"),
             },
         ),
         ("connections", "cr", {"create"}),
@@ -54,7 +54,7 @@ def complete(before, last):
             "connections",
             "",
             {
-                *("create", "update", "get", "list", "delete", "test", "types", "usages"),
+                *("create", "update", "get", "list", "delete", "test", "types", "usages", "find", "copy", "import"),
                 *("catalogs", "schemas", "tables", "explain"),
             },
         ),

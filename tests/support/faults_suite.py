@@ -61,13 +61,20 @@ def plain(mode: str = "disable") -> Tls:
     return Tls(mode, None, None, active=False)
 
 
-def probe(type_: str, port: int, *, host: str = "127.0.0.1", password: str | None = "secret", **options: Any) -> Any:
-    """Test a connection in the real child; what is no option of the plan is a parameter."""
+def probe(type_: str, port: int, **options: Any) -> Any:
+    """Test a connection in the real child."""
+    return children.run(plan_for(type_, port, **options))
+
+
+def plan_for(
+    type_: str, port: int, *, host: str = "127.0.0.1", password: str | None = "secret", **options: Any
+) -> Plan:
+    """Return the plan of a test; what is no option of it is a parameter."""
     known = ("timeout_s", "database", "schema", "username")
     plan = {"timeout_s": 30.0, **{name: options.pop(name) for name in known if name in options}}
     username = plan.pop("username", "ann")
     values = {"host": host, "port": port, "username": username, "parameters": options}
-    return children.run(Plan(type_, values, {"password": Secret(password)} if password is not None else {}, **plan))
+    return Plan(type_, values, {"password": Secret(password)} if password is not None else {}, **plan)
 
 
 def verdict(report: Any) -> tuple[str, str] | None:
@@ -81,8 +88,10 @@ def check_fault(type_: str, fault: str, **options: Any) -> None:
     is_plain = options.get("ssl") is False or options.get("ssl_mode") == "disable"
     limit_s = limit_of(failure_class)
     with getattr(faults, fault)() as port:
+        plan = plan_for(type_, port, timeout_s=limit_s, **options)
+        children.load(plan)
         began = time.monotonic()
-        report = probe(type_, port, timeout_s=limit_s, **options)
+        report = children.run(plan)
         seconds = time.monotonic() - began
     assert verdict(report) == (stage_of(stage, is_plain=is_plain), failure_class), report.failure.detail
     assert seconds < limit_s + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import tempfile
 import time
@@ -60,13 +59,6 @@ def plan_for(type_, host, port, timeout_s, **parameters):
     return probe.Plan(type_, values, secrets, timeout_s)
 
 
-@functools.cache
-def imported(type_):
-    """Have the pool import the driver, which is no part of the time of a test."""
-    with faults.closed() as port:
-        children.run(plan_for(type_, "127.0.0.1", port, LONG_S))
-
-
 @pytest.fixture
 def timed(tmp_path, monkeypatch):
     """Return a function that runs a plan and checks what holds for every test: its time, and that nothing stays."""
@@ -90,7 +82,7 @@ def pooled(timed):
     """Return the same for a test in a child of the pool, whose zygote has the driver imported."""
 
     def call(plan):
-        imported(plan.type)
+        children.load(plan)
         return timed(plan, children.run)
 
     return call
