@@ -34,7 +34,7 @@ CALLS = [
     ((*TEST, "--timeout", "1e9"), "--timeout must be a number of seconds", "--timeout 2.5"),
     ((*TEST, "--timeout", "-1"), "--timeout must be a number of seconds", "--timeout 2.5"),
     ((*TEST, "--timeout", "10s"), "--timeout must be a number of seconds", "--timeout 2.5"),
-    ((*TEST, "--access-key", "x"), "access_key is not a field of postgresql", "it takes name, host"),
+    ((*TEST, "--access-key", "x"), "access_key is not a field of postgresql", "it takes name, tags, owner, host"),
     ((*TEST, "--host", "db:1"), "host holds a port", "--port"),
     (("connections", "list", "--limit", "0"), "--limit must be 1 or more", "--limit 1"),
     (("connections", "list", "--limit", "all"), "--limit must be a whole number", "--limit 1"),

@@ -135,7 +135,7 @@ STORIES = {
         "connections update a --tag weekly --tag FINANCE --untag Nightly --untag none --dry-run",
         "connections update a --tag weekly --tag FINANCE --untag Nightly --untag none",
         "connections update a --tag x --untag X",
-        "connections update a --tag x --unset tags --owner ''",
+        "connections update a --tag x --unset tags --owner us",
         "connections update a --untag X --unset owner",
         "connections update a --owner us --unset owner",
         "connections update b --tag -x --tag=--y",
@@ -148,7 +148,7 @@ STORIES = {
             f"connections list -f jsonl {words}"
             for words in ("--tag x", "--tag X --tag MORE", "--tag '%'", "--tag x,y")
         ),
-        *(f"connections list -f jsonl --owner {words}" for words in ("équipe", "''", "'ÉQUIPE' --tag x", "equipe")),
+        *(f"connections list -f jsonl --owner {words}" for words in ("équipe", "'ÉQUIPE' --tag x", "equipe")),
         f"connections list --owner {'x' * 1500}",
         "connections list --tag X --name c --type postgresql,mysql --sort name --limit 1 -f jsonl",
     ],

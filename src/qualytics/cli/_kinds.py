@@ -47,12 +47,6 @@ class Text(click.ParamType[Any]):
         return value
 
 
-class OptionalText(click.ParamType[Any]):
-    """A text of which an empty one says that there shall be none, or is none."""
-
-    name = "text"
-
-
 class SecretText(Text):
     """A password or key in a command with --allow-empty, which is parsed first and takes an empty one."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qualytics.cli import _style
-from qualytics.cli._kinds import OneOf, OptionalText, Seconds, SecretText, Text, Whole
+from qualytics.cli._kinds import OneOf, Seconds, SecretText, Text, Whole
 from qualytics.cli._output import FORMATS, WHOLE, Format
 from qualytics.cli._records import RecordArgument
 from qualytics.cli._values import STDIN_FIELDS
@@ -280,7 +280,7 @@ def tag_filters() -> Callable[[Command], Command]:
     """Return a decorator that adds --tag and --owner to a command, which gets them as `tags` and `owner`."""
     text = "Only those with this tag; may be repeated: all of them."
     tag = click.option("--tag", "tags", multiple=True, type=Text(), help=text)
-    owner = click.option("--owner", type=OptionalText(), help="Only those of this owner, upper and lower case alike.")
+    owner = click.option("--owner", type=Text(), help="Only those of this owner, upper and lower case alike.")
     return all_of(tag, owner)
 
 
@@ -305,8 +305,6 @@ def _field_option(field: Field, verb: str) -> Command:
         text = f"{field.help[0].upper()}{field.help[1:]}; may be repeated."
         return click.option(field.option, name, multiple=True, type=Text(), help=text, callback=_listed)
     kind: click.ParamType[Any] = Whole() if field.type is int else SecretText() if field.is_secret else Text()
-    if field.name == "owner" and verb == UPDATE:
-        kind = OptionalText()
     return click.option(
         *(field.option, *([field.short] if field.short else [])),
         field.name,

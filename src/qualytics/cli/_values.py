@@ -58,7 +58,7 @@ def collect(ctx: click.Context, options: dict[str, Any], table: Mapping[str, Fie
     fields |= {field.name: _from_stdin(field, allow_empty) for field in stdin}
     secrets = [Secret(value) for name, value in fields.items() if table[name].is_secret]
     call.remember(secrets, (value for name, value in fields.items() if not table[name].is_secret))
-    return fields | tags | ({"owner": None} if fields.get("owner") == "" else {})
+    return fields | tags
 
 
 def read_env_file(path: str) -> dict[str, str]:

@@ -197,7 +197,7 @@ def copy(ctx: click.Context, /, *, record: int | str, dry_run: bool, form: outpu
 @_list_options
 @options.common_options()
 def list_(*, form: output.Format, **wanted: Any) -> None:
-    """List connections; with --owner '' those that have no owner."""
+    """List connections."""
     _list(form, wanted)
 
 

@@ -10,6 +10,7 @@ import click
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
 from qualytics.cli._call import current
+from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text
 from qualytics.cli._questions import can_ask, require_yes
 from qualytics.client import connect
@@ -27,7 +28,7 @@ _MAX_SHOWN = 40
 _SIGNS = {"create": "+", "skip": "=", "refuse": "!"}
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @options.examples(
     "connections import --from connections.json --dry-run",
     "connections import --from '${DATABASE_URL}' --name crm --yes",

@@ -65,7 +65,6 @@ def test_tags_and_owner_choose_on_both(commands, allowed_files):
     for options, names in (
         (("--tag", "NIGHTLY"), ["file0", "file1"]),
         (("--tag", "nightly", "--owner", "data team"), ["file0"]),
-        (("--owner", ""), ["file1", "file2"]),
     ):
         done = commands(*TEST, *options, "-f", "jsonl")
         assert (done.code, sorted(lines(done))) == (0, names)

@@ -32,7 +32,7 @@ def named_faults(path: Path, busy_s: float, *, read: Path | None = None) -> Iter
 
 
 def _raise_named(path: Path, busy_s: float, read: Path, exc: sqlite3.Error) -> NoReturn:
-    if isinstance(exc, sqlite3.ProgrammingError):  # of all its causes, the one that is not ours
+    if isinstance(exc, sqlite3.ProgrammingError) and "thread" in str(exc):  # it has no code
         raise UsageError("the client is used in two threads", "make one for each, or use aconnect()") from exc
     code = getattr(exc, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF  # extended codes carry the primary one in the low byte
