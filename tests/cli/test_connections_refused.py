@@ -140,16 +140,21 @@ def test_a_mask_is_no_secret_of_a_new_connection(run, mask):
 
 
 NOT_TAKEN = [
-    ("postgresql", "--access-key", "access_key is not a field of postgresql", "it takes name, host, port"),
-    ("postgresql", "--secret-key", "secret_key is not a field of postgresql", "it takes name, host, port"),
-    ("postgresql", "--passphrase", "passphrase is not a field of postgresql", "it takes name, host, port"),
-    ("postgresql", "--uri", "uri is not a field of postgresql", "it takes name, host, port"),
-    ("postgresql", "--catalog", "catalog is not a field of postgresql", "it takes name, host, port"),
-    ("postgresql", "--catalog-type", "catalog_type is not a field of postgresql", "it takes name, host, port"),
-    ("sqlite", "--host", "host is not a field of sqlite", "it takes name, uri"),
-    ("sqlite", "--username", "username is not a field of sqlite", "it takes name, uri"),
-    ("sqlite", "--password", "password is not a field of sqlite", "it takes name, uri"),
-    ("duckdb", "--access-key", "access_key is not a field of duckdb", "it takes name, uri"),
+    ("postgresql", "--access-key", "access_key is not a field of postgresql", "it takes name, tags, owner, host, port"),
+    ("postgresql", "--secret-key", "secret_key is not a field of postgresql", "it takes name, tags, owner, host, port"),
+    ("postgresql", "--passphrase", "passphrase is not a field of postgresql", "it takes name, tags, owner, host, port"),
+    ("postgresql", "--uri", "uri is not a field of postgresql", "it takes name, tags, owner, host, port"),
+    ("postgresql", "--catalog", "catalog is not a field of postgresql", "it takes name, tags, owner, host, port"),
+    (
+        "postgresql",
+        "--catalog-type",
+        "catalog_type is not a field of postgresql",
+        "it takes name, tags, owner, host, port",
+    ),
+    ("sqlite", "--host", "host is not a field of sqlite", "it takes name, tags, owner, uri"),
+    ("sqlite", "--username", "username is not a field of sqlite", "it takes name, tags, owner, uri"),
+    ("sqlite", "--password", "password is not a field of sqlite", "it takes name, tags, owner, uri"),
+    ("duckdb", "--access-key", "access_key is not a field of duckdb", "it takes name, tags, owner, uri"),
 ]
 
 
@@ -255,19 +260,19 @@ def test_one_root_of_trust_is_stored_or_given_not_both(run, root_file):
 
 UPDATES = [
     ((), "nothing to update", "--host"),
-    (("--unset", "prot"), "--unset: there is no field 'prot' to unset", "the fields are name, host, port"),
-    (("--unset", "type"), "--unset: there is no field 'type' to unset", "the fields are name, host, port"),
-    (("--unset", "id"), "--unset: there is no field 'id' to unset", "the fields are name, host, port"),
+    (("--unset", "prot"), "--unset: there is no field 'prot' to unset", "the fields are name, tags, owner, host, port"),
+    (("--unset", "type"), "--unset: there is no field 'type' to unset", "the fields are name, tags, owner, host, port"),
+    (("--unset", "id"), "--unset: there is no field 'id' to unset", "the fields are name, tags, owner, host, port"),
     (("--unset", "port", "--port", "1"), "port is both given and unset", "drop one"),
     (("--unset", "--jdbc-fetch-size", "--jdbc-fetch-size", "1"), "--unset has no value", "variable"),
     (("--unset", "jdbc-fetch-size", "--jdbc-fetch-size", "1"), "jdbc_fetch_size is both given and unset", "drop one"),
     (("--unset", "name"), "name cannot be unset", "--name"),
     (("--unset", "host"), "host is needed for postgresql", "--host"),
-    (("--unset", "uri"), "uri is not a field of postgresql", "it takes name, host"),
+    (("--unset", "uri"), "uri is not a field of postgresql", "it takes name, tags, owner, host"),
     (("--type", "sqlite"), "the type of a connection cannot change", "create a new one"),
     (("--timeout", "5", "--name", "x"), "--timeout is for --test", "add --test"),
     (("--test", "--dry-run", "--name", "x"), "--dry-run contacts nothing, so it cannot --test", "drop one"),
-    (("--access-key", "x"), "access_key is not a field of postgresql", "it takes name, host"),
+    (("--access-key", "x"), "access_key is not a field of postgresql", "it takes name, tags, owner, host"),
     (("--parameters", "[]"), "--parameters must be a JSON object", "'{"),
     (("--host", "h:1"), "host holds a port", "--port"),
 ]

@@ -46,7 +46,7 @@ def key_file():
     return json.dumps(json.loads(KEY_FILE) | {"private_key": key.decode()})
 
 
-def attempt(type_, port, roots=None, host=tls_defects.HOST, **options):
+def attempt(type_, port, roots=None, host=tls_defects.HOST, run=children.run, **options):
     connector = get(type_)
     parameters = {"ssl_mode": "verify", **MORE.get(type_, {})}
     if roots is not None:
@@ -59,7 +59,7 @@ def attempt(type_, port, roots=None, host=tls_defects.HOST, **options):
         values["uri"] = URIS.get(type_)
     secret = Secret(key_file() if type_ in {"gcs", "bigquery"} else "c2VjcmV0")
     secrets = dict.fromkeys(("password", "secret_key", *(() if type_ == "abfs" else ("access_key",))), secret)
-    return children.run(Plan(type_, values, secrets, options.get("timeout_s", 20.0)))
+    return run(Plan(type_, values, secrets, options.get("timeout_s", 20.0)))
 
 
 def check(report, cause, hint, stage="tls"):

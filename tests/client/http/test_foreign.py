@@ -16,8 +16,9 @@ BEYOND = re.compile(
     r"|(update|create).* --test|update .*--dry-run|--unset password|update .*--password ''"
 )
 
-# Of what the published API knows nothing: copies, tags, listings, and what a test looks at beside the login.
+# Of what the published API knows nothing: imports, copies, tags, listings, and what a test looks at beside the login.
 UNKNOWN = {
+    "an import",
     "copies",
     "tags and owners",
     "what a connection can see",
@@ -99,6 +100,9 @@ def test_an_update_of_a_datastore_is_a_put_of_all_it_has(run):
         ("connections list --owner a", 4, "has no tags and owners of connections"),
         ("connections copy a --name x", 4, "has no copies of connections"),
         ("connections find a", 4, "has no search"),
+        ("connections import --from postgresql://u:p@h/d --yes", 4, "has no imports of connections"),
+        ("connections test --all", 4, "has no tests of all connections"),
+        ("connections test --all --resume 7", 4, "has no tests of all connections"),
         (f"{PG} --test", 4, "has no test before a change"),
         ("connections delete --id 7 --dry-run", 5, "is used by 1 datastore"),
     ],

@@ -37,6 +37,14 @@ _SEARCH_PROMISE = ("search", "qualytics connections list --name looks at names")
 _TAGS = ("tags", "owner", *TAG_CHANGES)
 _TAGS_PROMISE = ("tags and owners of connections", "leave out --tag, --untag and --owner")
 _COPY_PROMISE = ("copies of connections", "create one, and give its secrets again")
+# By how a path ends.
+_SET_PROMISES = {
+    "/connections/import": ("imports of connections", "create them one by one"),
+    "/config/plan": ("plans of files", "create and update connections one by one"),
+    "/config/apply": ("plans of files", "create and update connections one by one"),
+    "/operations": ("tests of all connections", "test them one by one, by name"),
+    "/resume": ("tests of all connections", "test them one by one, by name"),
+}
 
 
 class ApiTransport(Transport):
@@ -127,6 +135,8 @@ def _promise(request: Request) -> tuple[str, str] | None:
     asked = (words for name, words in _PROMISES.items() if query.get(name) == "true")
     if path.endswith(COPY):
         return _COPY_PROMISE
+    if promise := next((words for end, words in _SET_PROMISES.items() if path.endswith(end)), None):
+        return promise
     if path.endswith("/connections") and SEARCH in query:
         return _SEARCH_PROMISE
     if (parts := _PATH.search(path)) and parts["collection"] == "connections" and not parts["action"]:
