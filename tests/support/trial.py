@@ -9,6 +9,8 @@ from qualytics.secret import Secret
 from tests.support import children
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qualytics.model import TestReport
 
 
@@ -20,11 +22,13 @@ def trial(
     password: str | None = "a password",
     timeout_s: float = 20.0,
     place: tuple[str | None, str | None] = (None, None),
+    run: Callable[[probe.Plan], TestReport] = children.run,
     **values: Any,
 ) -> TestReport:
     """Test a connection to a port of 127.0.0.1, or of another `host`; other values are parameters.
 
-    `default_mode` is the `ssl_mode` of a connection without one.
+    `default_mode` is the `ssl_mode` of a connection without one. With `run=probe.run` the interpreter is a new one,
+    with the variables of now.
     """
     host = values.pop("host", "127.0.0.1")
     default_mode = values.pop("default_mode", "auto")
@@ -37,7 +41,7 @@ def trial(
         database=place[0],
         schema=place[1],
     )
-    return children.run(plan)
+    return run(plan)
 
 
 def outcome(report: TestReport) -> tuple[str, str] | None:
