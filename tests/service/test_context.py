@@ -118,6 +118,7 @@ VERBS = {
     "Connections.create tested": lambda context, _: Connections(context).create(GIVEN, test=True),
     "Connections.update": lambda context, at: Connections(context).update(at.free, {"username": "v"}),
     "Connections.update tested": lambda context, at: Connections(context).update(at.free, {"port": 7}, test=True),
+    "Connections.copy": lambda context, at: Connections(context).copy(at.free, "copied"),
     "Connections.delete": lambda context, at: Connections(context).delete(at.free),
     "Connections.test": lambda context, at: Connections(context).test(at.free),
     "Connections.test_unsaved": lambda context, _: Connections(context).test_unsaved(GIVEN),

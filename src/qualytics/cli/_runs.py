@@ -82,6 +82,7 @@ def run_all(
             _write(documents, form, display)
         if report is not None:
             report.finish(time.monotonic() - began)
+        display.close()
         _say_end(ctx, run, tally, outcome, time.monotonic() - began)
 
 

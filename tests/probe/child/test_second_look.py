@@ -42,8 +42,6 @@ PAIRS = [
     for server in (other_servers.ALL if type_ == "postgresql" else USUAL)
     if not is_own(type_, server)
 ]
-# Whose words the driver takes for a length: out of memory, it ends its own process.
-PAIRS.append(("teradata", "a MongoDB server"))
 
 
 def login(type_):
@@ -59,6 +57,13 @@ def test_a_server_of_another_kind_is_named(type_, server):
     assert failure.message == f"127.0.0.1:{port} is {server}, not {title}"
     assert failure.hint.startswith(f"this is {server}; ")
     assert (failure.retryable, failure.code, failure.detail) == (False, None, None)
+
+
+def test_a_server_whose_words_the_driver_takes_for_a_length_is_none_of_its_type():
+    # Out of memory, the driver ends its own process, unless the meter ends it before.
+    with other_servers.ALL["a MongoDB server"]() as port:
+        report = suite.probe("teradata", port, timeout_s=LIMIT_S)
+    assert suite.verdict(report) == ("tls", "config"), (report.failure.message, report.failure.detail)
 
 
 @pytest.mark.parametrize("type_", ["oracle", "postgresql", "sqlserver", "trino"])
