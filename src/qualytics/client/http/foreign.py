@@ -36,15 +36,13 @@ _PROMISES = {
 _SEARCH_PROMISE = ("search", "qualytics connections list --name looks at names")
 _TAGS = ("tags", "owner", *TAG_CHANGES)
 _TAGS_PROMISE = ("tags and owners of connections", "leave out --tag, --untag and --owner")
-_COPY_PROMISE = ("copies of connections", "create one, and give its secrets again")
 # By how a path ends.
-_SET_PROMISES = {
-    "/connections/import": ("imports of connections", "create them one by one"),
-    "/config/plan": ("plans of files", "create and update connections one by one"),
-    "/config/apply": ("plans of files", "create and update connections one by one"),
-    "/operations": ("tests of all connections", "test them one by one, by name"),
-    "/resume": ("tests of all connections", "test them one by one, by name"),
-}
+_PATH_PROMISES = (
+    ((COPY,), ("copies of connections", "create one, and give its secrets again")),
+    (("/connections/import",), ("imports of connections", "create them one by one")),
+    (("/config/plan", "/config/apply"), ("plans of files", "create and update connections one by one")),
+    (("/operations", "/resume"), ("tests of all connections", "test them one by one, by name")),
+)
 
 
 class ApiTransport(Transport):
@@ -133,9 +131,7 @@ def _split(target: str) -> tuple[str, dict[str, str]]:
 def _promise(request: Request) -> tuple[str, str] | None:
     path, query = _split(request.target)
     asked = (words for name, words in _PROMISES.items() if query.get(name) == "true")
-    if path.endswith(COPY):
-        return _COPY_PROMISE
-    if promise := next((words for end, words in _SET_PROMISES.items() if path.endswith(end)), None):
+    if promise := next((words for ends, words in _PATH_PROMISES if path.endswith(ends)), None):
         return promise
     if path.endswith("/connections") and SEARCH in query:
         return _SEARCH_PROMISE

@@ -44,7 +44,7 @@ class HttpRuns:
         given |= {"tags": list(tags), "owner": owner}
         try:
             operation, _ = self._api.call("POST", _PATH, body={**given, "retry_transient": retry})
-        except NotFound:  # an older control plane, or another server of this API
+        except NotFound:  # an older control plane
             message = f"{self._api.url} cannot test all connections at once"
             raise UsageError(message, "test them one by one, by name, or bring the control plane up to date") from None
         filters = [("name", name), *(("type", one) for one in types), *(("tag", tag) for tag in tags), ("owner", owner)]
