@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+import qualytics
 from testbed.control_plane import MANY, PASSWORD, serving
 
 _TABLES = ("datastores", "connections")
@@ -65,3 +66,15 @@ def remotely(run, fresh_plane):
 def commands(request):
     """Return a function that runs one command, once on an embedded store and once on a control plane."""
     return request.getfixturevalue("run" if request.param == "embedded" else "remotely")
+
+
+@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
+def client(request, home):
+    """Return a client, once of an embedded store and once of a control plane."""
+    if request.param == "embedded":
+        found = qualytics.connect(home=home)
+    else:
+        plane = request.getfixturevalue("fresh_plane")
+        found = qualytics.connect(plane.url, plane.tokens["Admin"])
+    with found:
+        yield found

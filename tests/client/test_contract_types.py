@@ -44,18 +44,6 @@ class Checked:
         return answer
 
 
-@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
-def client(request, home):
-    """Return a client, once of an embedded store and once of a control plane."""
-    if request.param == "embedded":
-        found = qualytics.connect(home=home)
-    else:
-        plane = request.getfixturevalue("fresh_plane")
-        found = qualytics.connect(plane.url, plane.tokens["Admin"])
-    with found:
-        yield found
-
-
 def use_every_verb(call, folder):
     """Call every verb of the contract once or more, with records of each kind of connection."""
     postgresql = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app", "password": "geheim"}

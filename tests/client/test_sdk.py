@@ -97,18 +97,6 @@ def test_a_wrong_argument_is_named(home, given, message):
     assert raised.value.hint
 
 
-@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
-def client(request, home):
-    """Return a client, once of an embedded store and once of a control plane."""
-    if request.param == "embedded":
-        found = qualytics.connect(home=home)
-    else:
-        plane = request.getfixturevalue("fresh_plane")
-        found = qualytics.connect(plane.url, plane.tokens["Admin"])
-    with found:
-        yield found
-
-
 def test_a_record_is_an_id_or_a_name(client, allowed_files):
     made = client.connections.create({**SQLITE, "name": "Production DB", "uri": str(allowed_files / "sales.sqlite")})
     assert client.connections.get("production db") == client.connections.get(made["id"])
