@@ -1,6 +1,8 @@
 """One request and its reply: what is bounded, what is sent, and what is said when there is no reply."""
 
 import contextlib
+import os
+import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -101,6 +103,23 @@ def test_a_request_that_is_cancelled_ends_at_once_and_no_other_begins(to):
         with pytest.raises(Unreachable):
             transport.handle(Request("GET", "/"))
         transport.cancel()
+
+
+def test_the_reply_to_a_request_that_ctrl_c_ended_is_not_taken_for_that_of_the_next(to):
+    is_over = threading.Event()
+
+    def interrupt(_asked):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert is_over.wait(30)
+        return reply(200, "late")
+
+    with scripted(interrupt, reply(200, "own")) as server:
+        transport = to(server.port)
+        with pytest.raises(KeyboardInterrupt):
+            transport.handle(Request("GET", "/slow"))
+        is_over.set()
+        assert transport.handle(Request("GET", "/next")).body == b"own"
+        assert server.connections == 2
 
 
 def test_what_takes_the_lines_of_a_reply_cannot_send_a_request_the_same_way(to):

@@ -92,12 +92,10 @@ class Transport:
             try:
                 return self._exchange(request, deadline)
             except (http.client.RemoteDisconnected, ConnectionError):
-                self.close()
                 if not (was_kept and request.method == "GET"):
                     raise
                 return self._exchange(request, deadline)  # it was closed while we asked
         except (OSError, http.client.HTTPException, ValueError) as exc:
-            self.close()
             raise failure(exc, self._endpoint, deadline) from exc
 
     def cancel(self) -> None:
@@ -120,23 +118,26 @@ class Transport:
             if self._context is None and self._endpoint.scheme == "https":
                 self._context = connect.make_context(self._endpoint)
             self._sock = connect.dial(self._endpoint, self._context, deadline)
-        if self._is_cancelled:  # after the dialling, which nothing ends
-            raise ConnectionAbortedError
-        connection = http.client.HTTPConnection(self._endpoint.host, self._endpoint.port)
-        connection.sock = self._sock
-        self._sock.settimeout(deadline.left())
-        self.is_sent = True
-        connection.request(request.method, request.target, request.body, {**self._headers(), **request.headers})
-        response = _Response(self._sock, deadline, request.method)
-        response.begin()
         try:
-            if request.on_line is not None and _is_lines(response):
-                content = self._lines(response, request.on_line)
-            else:
-                content = self._content(response)
-        except BaseException:  # whoever takes the lines may raise anything
+            if self._is_cancelled:  # after the dialling, which nothing ends
+                raise ConnectionAbortedError
+            return self._exchange_on(self._sock, request, deadline)
+        except BaseException:  # also Ctrl-C: the reply still comes, and would be taken for that of the next request
             self.close()
             raise
+
+    def _exchange_on(self, sock: socket.socket, request: Request, deadline: Deadline) -> Reply:
+        connection = http.client.HTTPConnection(self._endpoint.host, self._endpoint.port)
+        connection.sock = sock
+        sock.settimeout(deadline.left())
+        self.is_sent = True
+        connection.request(request.method, request.target, request.body, {**self._headers(), **request.headers})
+        response = _Response(sock, deadline, request.method)
+        response.begin()
+        if request.on_line is not None and _is_lines(response):
+            content = self._lines(response, request.on_line)
+        else:
+            content = self._content(response)
         if response.will_close:
             self.close()
         headers = {name.lower(): value for name, value in response.getheaders()}
