@@ -34,7 +34,7 @@ def test_only_a_secret_that_is_wholly_one_reference_is_resolved(read):
     assert (found.references, found.faults) == (["N"], [])
 
 
-def test_a_file_with_a_fault_is_left_out_and_told_with_its_line(read):
+def test_a_fault_is_told_with_its_line_and_the_rest_is_read(read):
     found = read(
         {
             "connections/a.yaml": "name: a\ntype: postgresql\npassword: ${UNSET}\n",
@@ -47,7 +47,8 @@ def test_a_file_with_a_fault_is_left_out_and_told_with_its_line(read):
             "datastores/y/other.yaml": "name: y\n",
         }
     )
-    assert found.resources == {"connections": [{"name": "d"}], "datastores": [{"name": "x"}]}
+    read_all = [{"name": "a", "type": "postgresql"}, {"name": "d"}]  # without the secret that is not known
+    assert found.resources == {"connections": read_all, "datastores": [{"name": "x"}]}
     hint = "export UNSET=… or use --env-file"
     assert found.faults == [
         Fault("connections/a.yaml", 3, "password: ${UNSET} is not set", hint),

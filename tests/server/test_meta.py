@@ -19,7 +19,8 @@ def test_the_store_is_healthy(nobody):
 def test_nobody_unknown_hears_where_the_store_is(tmp_path):
     home = tmp_path / "home"
     with serving(home) as plane:
-        for suffix in ("-wal", "-shm", ""):  # with its log, which is shared by name: beside another file it crashes SQLite
+        # With its log, which SQLite finds by its name: that of another file crashes who has it open.
+        for suffix in ("-wal", "-shm", ""):
             (home / f"store.db{suffix}").rename(home / f"elsewhere.db{suffix}")
         (home / "store.db").write_bytes(b"no store" * 1_000)
 

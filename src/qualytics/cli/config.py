@@ -191,7 +191,7 @@ def _say_faults(ctx: click.Context, folder: str, found: Configuration, document:
         source = None if index is None else found.sources[sort][index]
         where, line = (source.path, source.line_of(problem["loc"])) if source else (sort, None)
         faults.append(Fault(where, line, problem["message"], problem["hint"]))
-    for fault in faults:
+    for fault in sorted(faults, key=lambda one: (one.path, one.line or 0)):
         at = f"{folder}/{fault.path}" + (f":{fault.line}" if fault.line else "")
         output.say(f"error: {output.escape(current(ctx).mask(f'{at}: {fault.message}'))}")
         if fault.hint:

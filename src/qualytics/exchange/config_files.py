@@ -58,7 +58,7 @@ class Configuration(Struct, frozen=False):
 def read(folder: Folder, variables: Mapping[str, str]) -> Configuration:
     """Read a folder; a secret that is wholly one `${NAME}` is taken of the variables, all else is literal.
 
-    A file with a fault is left out; the others are there.
+    A file that cannot be read is left out, and a secret whose variable is not set; the others are there.
     """
     found = Configuration(folders=[sort for sort in SORTS if folder.is_there(sort)])
     for sort, parts in _files(folder, found):
@@ -98,19 +98,17 @@ def _take(found: Configuration, sort: str, path: str, value: Any, variables: Map
         return
     source = Source(path, value)
     fields: dict[str, Any] = dict(value)
-    faults = []
     for name in SECRETS if sort == CONNECTIONS else ():
         text = fields.get(name)
         if isinstance(text, str) and REFERENCE.fullmatch(text):
             references = References(variables)
             fields[name] = references.resolve(name, text, may_be_empty=name == "password")
             found.references.append(text[2:-1])
-            faults += [Fault(path, source.line_of(name), one.message, one.hint) for one in references.problems]
+            for problem in references.problems:
+                found.faults.append(Fault(path, source.line_of(name), problem.message, problem.hint))
+                fields.pop(name, None)  # what else is wrong with the file is told as well
         if isinstance(fields.get(name), str):
             found.secrets.append(Secret(fields[name]))
-    if faults:
-        found.faults += faults
-        return
     found.resources[sort].append(fields)
     found.sources[sort].append(source)
 

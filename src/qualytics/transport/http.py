@@ -119,14 +119,14 @@ class Transport:
                 self._context = connect.make_context(self._endpoint)
             self._sock = connect.dial(self._endpoint, self._context, deadline)
         try:
-            if self._is_cancelled:  # after the dialling, which nothing ends
-                raise ConnectionAbortedError
             return self._exchange_on(self._sock, request, deadline)
         except BaseException:  # also Ctrl-C: the reply still comes, and would be taken for that of the next request
             self.close()
             raise
 
     def _exchange_on(self, sock: socket.socket, request: Request, deadline: Deadline) -> Reply:
+        if self._is_cancelled:  # after the dialling, which nothing ends
+            raise ConnectionAbortedError
         connection = http.client.HTTPConnection(self._endpoint.host, self._endpoint.port)
         connection.sock = sock
         sock.settimeout(deadline.left())

@@ -75,14 +75,23 @@ def test_a_plan_shows_what_apply_then_does_and_exits_with_7_while_it_is_pending(
     assert (done.code, json.loads(done.out)["unchanged"]) == (0, 2)
 
 
-def test_a_variable_that_is_not_set_fails_its_file_and_the_others_are_planned(commands, exported):
+def test_every_fault_is_told_at_once_in_the_order_of_files_and_the_rest_is_planned(commands, exported):
+    (exported / "connections" / "a.yaml").write_text("name: a\ntype: mysql\nhost: h\nprot: 1\npassword: ${UNSET}\n")
     (exported / "connections" / "b.yaml").write_text("name: b\ntype: postgresql\nhost: h\nhots: x\n")
     (exported / "connections" / "c.yaml").write_text("name: c\ntype: postgresql\nhost: h\n")
     done = commands("config", "plan", str(exported), "-f", "json")
     assert (done.code, [one["name"] for one in json.loads(done.out)["changes"]]) == (2, ["c"])
     folder = f"error: {exported}/connections"
-    assert f"{folder}/prod_db.yaml:9: password: ${{PROD_DB_PASSWORD}} is not set\n" in done.err
-    assert f"{folder}/b.yaml:4: hots is not a field\nhint: did you mean host?\n" in done.err
+    assert done.err.splitlines() == [
+        f"{folder}/a.yaml:4: prot is not a field",
+        "hint: did you mean port?",
+        f"{folder}/a.yaml:5: password: ${{UNSET}} is not set",
+        "hint: export UNSET=… or use --env-file",
+        f"{folder}/b.yaml:4: hots is not a field",
+        "hint: did you mean host?",
+        f"{folder}/prod_db.yaml:9: password: ${{PROD_DB_PASSWORD}} is not set",
+        "hint: export PROD_DB_PASSWORD=… or use --env-file",
+    ]
     done = commands("config", "apply", str(exported), "--yes")
     assert (done.code, done.out) == (2, "")
     assert len(json.loads(commands("connections", "list", "-f", "json").out)) == 1
