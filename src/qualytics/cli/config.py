@@ -40,6 +40,7 @@ def group() -> None:
 @options.examples(
     "config export --output ./config",
     "config export --output ./config --type postgresql,snowflake --name prod",
+    "config export --output ./finance --tag finance",
 )
 @click.option("--output", "folder", type=Text(), default=".", metavar="DIR", help="Folder to write to.  [default: .]")
 @options.name_option("Only connections with this part in their name, upper and lower case alike.")
@@ -51,8 +52,17 @@ def group() -> None:
     help="Comma-separated connection types.",
     shell_complete=options.complete_types,
 )
+@options.tag_filters()
 @options.common_options()
-def export(*, folder: str, name: str | None, types: str | None, form: output.Format) -> None:
+def export(
+    *,
+    folder: str,
+    name: str | None,
+    types: str | None,
+    tags: tuple[str, ...],
+    owner: str | None,
+    form: output.Format,
+) -> None:
     """Write a YAML file for each connection, and for each datastore on it; secrets as ${NAME}, never their values.
 
     Files that are the same stay untouched.
@@ -64,7 +74,9 @@ def export(*, folder: str, name: str | None, types: str | None, form: output.For
     wanted_types = parse_types(types) if types else ()
 
     with connect() as client, Folder.open(folder, make=True) as opened:
-        wanted = {one["id"] for one in client.connections.list(name, wanted_types)} if name or types else None
+        wanted = None
+        if name or types or tags or owner is not None:
+            wanted = {one["id"] for one in client.connections.list(name, wanted_types, tags=tags, owner=owner)}
         try:
             done = config_files.write(
                 opened,

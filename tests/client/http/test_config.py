@@ -54,6 +54,28 @@ def test_filters_choose_connections_and_the_datastores_on_them(commands, exporte
     assert json.loads(done.out)["others"] == ["connections/prod_db.yaml", "datastores/marts/_datastore.yaml"]
 
 
+FILTERS = [
+    (("--tag", "Finance"), ["a", "b"]),
+    (("--tag", "finance", "--tag", "eu"), ["a"]),
+    (("--owner", "DATA-team"), ["b"]),
+    (("--tag", "finance", "--owner", "data-team", "--name", "B"), ["b"]),
+    (("--tag", "none"), []),
+]
+
+
+def test_tags_and_owners_choose_what_is_exported_as_they_choose_what_is_listed(commands, tmp_path):
+    assert commands(*PG, "--name", "a", "--tag", "finance", "--tag", "eu").code == 0
+    assert commands(*PG, "--name", "b", "--tag", "finance", "--owner", "data-team").code == 0
+    assert commands(*PG, "--name", "c").code == 0
+    for number, (filters, names) in enumerate(FILTERS):
+        folder = tmp_path / str(number)
+        done = commands("config", "export", "--output", str(folder), *filters, "-f", "json")
+        assert (done.code, json.loads(done.out)["connections"]) == (0, len(names))
+        assert sorted(path.stem for path in (folder / "connections").glob("*")) == names
+        listed = json.loads(commands("connections", "list", *filters, "-f", "json").out)
+        assert [one["name"] for one in listed] == names
+
+
 def test_a_plan_shows_what_apply_then_does_and_exits_with_7_while_it_is_pending(commands, exported):
     secret = {"PROD_DB_PASSWORD": CANARY}
     done = commands("config", "plan", str(exported), "--exit-code", "-f", "json", env=secret)
