@@ -20,7 +20,6 @@ T = TypeVar("T")
 FORMATS = ("yaml", "json", "table", "wide", "jsonl", "csv")
 WHOLE = ("yaml", "json")
 _BATCH = 200
-_WIDTH = 2**31 - 1  # libyaml counts in a C int
 
 # Controls (C0, DEL, C1), line separators and the bidirectional controls of UAX #9: a terminal acts on them.
 _UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
@@ -28,11 +27,6 @@ _UNSAFE_CLASS = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u
 _UNSAFE = f"[{_UNSAFE_CLASS}]"
 # In a finished document line ends and tabs are its own.
 _UNSAFE_IN_DOCUMENT = _UNSAFE.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f")
-# Plain scalars that some YAML reader (1.1 or 1.2) takes for something else than a text, by their first character.
-_AMBIGUOUS_STARTS = frozenset("yYnNoOtTfF~<=+-.0123456789")
-_AMBIGUOUS = r"""(?ix) y | n | yes | no | on | off | true | false | null | ~ | <<? | =
-  | [-+]? (\d[\d_]* (\.[\d_]*)? | \.[\d_]*) (e[-+]?\d+)?
-  | [-+]? 0[xob][\da-f_]+ | [-+]? \d[\d_]* (:[0-5]?\d)+ (\.[\d_]*)? | [-+]? \.(inf|nan) """
 
 
 class OutputClosed(Exception):
@@ -75,7 +69,7 @@ class Format(Struct):
 
 def escape(text: str) -> str:
     """Return foreign text with everything that a terminal would act on shown as an escape."""
-    return text if text.isprintable() else re.sub(_UNSAFE, _as_escape, text)  # all of the class are unprintable
+    return text if _is_safe(text) else re.sub(_UNSAFE, _as_escape, text)
 
 
 def write_document(document: Any, form: Format) -> None:
@@ -113,51 +107,10 @@ def dump_json(document: Any, indent: int | None = None) -> str:
 
 def dump_yaml(document: Any) -> str:
     """Return a document as YAML."""
-    from io import StringIO
+    from qualytics.cli import _yaml
 
-    import yaml
-
-    out = StringIO()
-    # Events straight to the emitter: its representers and resolver would take as long as everything else of a list.
-    emitter = getattr(yaml, "CSafeDumper", yaml.SafeDumper)(out, allow_unicode=True, width=_WIDTH)
-    start, end = yaml.DocumentStartEvent(explicit=False), yaml.DocumentEndEvent(explicit=False)
-    for event in (yaml.StreamStartEvent(), start, *_yaml_events(document, yaml), end, yaml.StreamEndEvent()):
-        emitter.emit(event)
-    # Texts with such characters are double-quoted, where \uXXXX means the same.
-    return escape_document(out.getvalue())
-
-
-def _yaml_events(value: Any, yaml: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield yaml.MappingStartEvent(None, None, implicit=True, flow_style=not value)
-        for key, inner in value.items():
-            yield from _yaml_events(key, yaml)
-            yield from _yaml_events(inner, yaml)
-        yield yaml.MappingEndEvent()
-    elif isinstance(value, list | tuple):
-        yield yaml.SequenceStartEvent(None, None, implicit=True, flow_style=not value)
-        for inner in value:
-            yield from _yaml_events(inner, yaml)
-        yield yaml.SequenceEndEvent()
-    elif isinstance(value, str):
-        style = _yaml_style(value)
-        yield yaml.ScalarEvent(None, None, (style is None, True), value, style=style)
-    else:
-        text = "null" if value is None else str(value).lower()
-        if "e" in text and isinstance(value, float) and "." not in text:
-            text = text.replace("e", ".0e")  # YAML 1.1 takes 1e-05 for a text
-        yield yaml.ScalarEvent(None, None, (True, False), text)
-
-
-def _yaml_style(text: str) -> str | None:
-    """Return the quotes that a text needs; None for none but those that YAML's own rules ask for."""
-    if escape(text) != text:
-        return '"'
-    is_spaced = text != text.strip()  # a space of any kind at an end would be seen by nobody without quotes
-    is_date = text[4:5] == "-" and text[:4].isdecimal()
-    # Nothing with two dots, such as an address, is a number; the pattern takes longer to compile than a list to write.
-    is_doubtful = text[:1] in _AMBIGUOUS_STARTS and text.count(".") < 2 and not is_date
-    return "'" if not text or is_spaced or is_date or (is_doubtful and re.fullmatch(_AMBIGUOUS, text)) else None
+    # Texts with unsafe characters are double-quoted, where \uXXXX means the same.
+    return escape_document(_yaml.dump(document, _is_safe))
 
 
 def escape_document(text: str) -> str:
@@ -232,6 +185,10 @@ def say_failed(what: str, report: TestReport, *, is_shown: bool) -> None:
         say(f"error: {escape(what)} failed at {report['stage']} ({report['class']}): {escape(report['message'])}")
     if report["hint"]:
         say(f"hint: {escape(report['hint'])}")
+
+
+def _is_safe(text: str) -> bool:
+    return text.isprintable() or not re.search(_UNSAFE, text)  # all of the class are unprintable
 
 
 def _as_escape(match: re.Match[str]) -> str:
