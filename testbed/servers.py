@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 # A server that is not there by then hangs; Spark needs a minute where other tests run beside it.
-START_S = 100.0
+START_S = 300.0
 LOCALES = ("de_DE", "ru_RU", "ja_JP")
 
 
@@ -119,7 +119,7 @@ class Server:
         self.process = None
 
 
-def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, patience_s: float = 20.0) -> bool:
+def end(process: subprocess.Popen[Any], how: int = signal.SIGTERM, patience_s: float = 60.0) -> bool:
     """Ask the leader of a session to end, else kill it; kill what it leaves behind; say whether it ended by itself."""
     process.send_signal(how)
     in_time = True

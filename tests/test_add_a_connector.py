@@ -44,7 +44,7 @@ def call(tmp_path_factory):
 
 def result(process, code=0):
     """Return what a process wrote to its standard output, once it has ended as it must."""
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=500)
     assert process.returncode == code, out + err
     return out
 

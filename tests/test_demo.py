@@ -19,7 +19,7 @@ def test_the_demo_runs_every_command_as_it_must_end():
         env=env,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr + done.stdout[-4000:]

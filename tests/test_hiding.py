@@ -26,7 +26,7 @@ def can_read(pid, name):
 def running(home):
     """Return a function that starts a command, and waits until it waits itself."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(30)
+        listener.settimeout(60)
         started = []
 
         def start(*words):
@@ -52,7 +52,7 @@ def running(home):
 def test_a_command_is_hidden_and_what_is_no_command_is_not(running):
     start, port = running
     test = ("connections", "test", "--type", "postgresql", "--host", "127.0.0.1", "--port", str(port))
-    command = start("-m", "qualytics", *test, "--username", "app", "--timeout", "60")
+    command = start("-m", "qualytics", *test, "--username", "app", "--timeout", "300")
     assert not can_read(command, "environ")
     assert not can_read(command, "maps")
     text = f"import socket; peer = socket.create_connection(('127.0.0.1', {port})); peer.recv(1)"

@@ -228,7 +228,7 @@ def signing_in(home, *args, env=None):
 
 def visit(url):
     try:
-        with urllib.request.urlopen(url, timeout=30) as page:
+        with urllib.request.urlopen(url, timeout=60) as page:
             return page.status, page.read().decode(), dict(page.headers)
     except urllib.error.HTTPError as exc:
         with exc:
@@ -321,7 +321,7 @@ def test_connections_of_a_browser_that_say_nothing_hold_nothing_up(home):
         place, asked = back(address, token=jwt())
         silent = [socket.create_connection(("127.0.0.1", urlsplit(asked["redirect_uri"]).port)) for _ in range(3)]
         assert visit(place)[0] == 200
-        assert process.wait(timeout=8) == 0
+        assert process.wait(timeout=60) == 0
         for peer in silent:
             peer.close()
 
@@ -352,7 +352,7 @@ def test_a_browser_that_can_be_opened_is_opened_with_the_address(run, home, tmp_
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         result = run("auth", "login", "--url", server.url, env={"BROWSER": f"{program} %s"})
-        thread.join(30)
+        thread.join(60)
         assert result.code == 0, result.err
         assert result.err == f"sign in at {opened[0]}\n"
         assert stored(home)["token"] == token

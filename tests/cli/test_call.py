@@ -162,14 +162,14 @@ def test_an_interrupt_during_a_hanging_test_ends_with_130_and_leaves_no_child(ho
             "u",
         ]
         program = subprocess.Popen(
-            [*PROGRAM, *words, "--timeout", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*PROGRAM, *words, "--timeout", "300"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        listener.settimeout(30)
+        listener.settimeout(60)
         peer, _ = listener.accept()
         with peer:  # connected and never answered: the test hangs
             found = children(program.pid)
             program.send_signal(signal.SIGINT)
-            out, err = program.communicate(timeout=30)
+            out, err = program.communicate(timeout=60)
     assert found
     assert (program.returncode, out) == (130, b"")
     assert b"Traceback" not in err

@@ -175,12 +175,12 @@ def test_each_line_is_written_when_its_test_ends(fleet):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         port = silent.getsockname()[1]
         add_server(fleet, "silent", port)
-        with started("-f", "jsonl", "--timeout", "60") as process:
+        with started("-f", "jsonl", "--timeout", "300") as process:
             names = {json.loads(process.stdout.readline())["name"] for _ in range(4)}
             assert names == {"one", "two", "gone", "server"}
             process.send_signal(signal.SIGINT)
             assert process.stdout.read() == b""
-            assert process.wait(30) == 130
+            assert process.wait(60) == 130
             assert process.stderr.read().decode().splitlines()[-1] == "stopped; 1 not tested: 'silent'"
 
 
@@ -201,10 +201,10 @@ def test_no_process_outlives_a_run_that_is_ended(fleet, number):
         port = silent.getsockname()[1]
         for name in range(3):
             add_server(fleet, f"silent {name}", port)
-        with started("-f", "json", "--timeout", "60", "--type", "postgresql", "--name", "silent") as process:
+        with started("-f", "json", "--timeout", "300", "--type", "postgresql", "--name", "silent") as process:
             with silent.accept()[0], silent.accept()[0], silent.accept()[0], watched(descendants(process.pid)) as left:
                 process.send_signal(number)
-                process.wait(30)
+                process.wait(60)
                 assert left(30) == []
             if number == signal.SIGINT:
                 assert json.loads(process.stdout.read()) == []
@@ -229,7 +229,7 @@ def test_ctrl_c_on_a_terminal_leaves_it_clean_and_says_what_was_not_tested(fleet
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         port = silent.getsockname()[1]
         add_server(fleet, "silent", port)
-        terminal = Terminal(*TEST, "--timeout", "60", "--name", "silent")
+        terminal = Terminal(*TEST, "--timeout", "300", "--name", "silent")
         terminal.read_until(b"silent  postgresql")
         terminal.type("\x03")
         assert terminal.end() == 130

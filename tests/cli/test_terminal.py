@@ -86,11 +86,11 @@ def test_ctrl_c_says_what_it_stopped_ends_the_test_and_shows_the_cursor():
         left.set()
 
     with faults.serving(wait_for_the_end) as port:
-        terminal = Terminal(*words(port, "--timeout", "60"))
+        terminal = Terminal(*words(port, "--timeout", "300"))
         terminal.read_until(b" tls ")  # it is drawn while it runs
         terminal.type("\x03")
         assert terminal.end() == 130
-        assert left.wait(10)
+        assert left.wait(60)
     shown = terminal.shown.decode()
     assert "stopped the test at tls; nothing was changed" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
@@ -122,7 +122,7 @@ def test_a_connection_whose_test_passes_is_stored_after_its_stages(tmp_path):
 
 def test_ctrl_c_in_the_test_of_a_new_connection_stores_nothing(run):
     with faults.silent() as port:
-        terminal = Terminal("connections", "create", *words(port, "--timeout", "60", "--test")[2:])
+        terminal = Terminal("connections", "create", *words(port, "--timeout", "300", "--test")[2:])
         terminal.read_until(b" tls ")
         terminal.type("\x03")
         assert terminal.end() == 130

@@ -43,7 +43,7 @@ def plane(tmp_path_factory, allowed_files):
 @pytest.fixture
 def fresh_plane(plane):
     """Return the control plane with no connection in its store, and ids that begin at 1."""
-    with closing(sqlite3.connect(plane.home / "store.db", timeout=30)) as database:
+    with closing(sqlite3.connect(plane.home / "store.db", timeout=60)) as database:
         database.execute("pragma foreign_keys = on")
         for table in _TABLES:
             database.execute(f"delete from {table}")

@@ -99,7 +99,7 @@ def test_tests_run_side_by_side_and_end_with_their_tasks(place):
         loop = asyncio.get_running_loop()
         async with qualytics.aconnect(**place) as client:
             await client.connections.create({**POSTGRESQL, "name": "silent", "port": port})
-            tasks = [asyncio.create_task(client.connections.test("silent", timeout_s=60)) for _ in range(2)]
+            tasks = [asyncio.create_task(client.connections.test("silent", timeout_s=300)) for _ in range(2)]
             connections = [(await loop.sock_accept(server))[0] for _ in tasks]
             for task in tasks:
                 task.cancel()
@@ -118,7 +118,7 @@ def test_a_cancelled_task_leaves_no_process_of_its_test(home):
 
     async def use(server, port):
         async with qualytics.aconnect(home=home) as client:
-            task = asyncio.create_task(client.connections.test_unsaved({**POSTGRESQL, "port": port}, timeout_s=60))
+            task = asyncio.create_task(client.connections.test_unsaved({**POSTGRESQL, "port": port}, timeout_s=300))
             connection = (await asyncio.get_running_loop().sock_accept(server))[0]
             running = processes.descendants(os.getpid()) - others
             assert running
@@ -137,7 +137,7 @@ def test_a_time_limit_of_a_task_ends_a_change_that_tests_first_and_nothing_is_st
         async with qualytics.aconnect(**place) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(1.5):
-                    await client.connections.create({**POSTGRESQL, "port": port}, test=True, timeout_s=60)
+                    await client.connections.create({**POSTGRESQL, "port": port}, test=True, timeout_s=300)
             return [one async for one in client]
 
     with silent() as (_, port):

@@ -460,7 +460,7 @@ def test_two_changes_at_once_both_count(remotely, fresh_plane):
 
     def change(field, value):
         with HttpClient(make(pair, "the test", {})) as client:
-            start.wait(30)
+            start.wait(60)
             try:
                 client.connections.update(1, {field: value})
             except QualyticsError as exc:

@@ -34,11 +34,11 @@ def test_ctrl_c_ends_the_test_on_the_control_plane_too(fresh_plane, monkeypatch,
         monkeypatch.setenv(name, value)
     with faults.serving(wait_for_the_end) as port:
         address = ("--host", "127.0.0.1", "--port", str(port), "--username", "u", "--password", "p")
-        terminal = Terminal("connections", "test", "-t", "postgresql", *address, "--timeout", "60")
+        terminal = Terminal("connections", "test", "-t", "postgresql", *address, "--timeout", "300")
         terminal.read_until(b" tls ")
         terminal.type("\x03")
         assert terminal.end() == 130
-        assert left.wait(20)
+        assert left.wait(60)
     shown = terminal.shown.decode()
     assert "stopped the test at tls; nothing was changed" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")

@@ -73,7 +73,7 @@ def test_the_page_names_every_verb_of_the_contract():
 
 def checked(folder, *command):
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=500, check=False
     )
 
 

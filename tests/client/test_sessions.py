@@ -18,7 +18,7 @@ def test_a_call_that_waits_for_its_turn_and_is_cancelled_never_begins(home):
 
     async def use():
         found = sessions.Sessions(load(), None)
-        running = [asyncio.create_task(ask(found, lambda _: go.wait(30))) for _ in range(sessions._MAX_THREADS)]
+        running = [asyncio.create_task(ask(found, lambda _: go.wait(60))) for _ in range(sessions._MAX_THREADS)]
         late = asyncio.create_task(ask(found, begun.append))
         await asyncio.sleep(0)  # each task comes to where it waits
         late.cancel()

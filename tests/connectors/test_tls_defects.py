@@ -205,12 +205,12 @@ def test_a_second_look_takes_no_longer_than_it_may():
     """Each step, the question for TLS and the handshake, has what the one before has left."""
 
     def behave(peer, over):
-        over.wait(1.8)
+        over.wait(4.5)
         peer.sendall(b"S")
         over.wait()
 
     with faults.serving(behave) as port:
         target = suite.target("postgresql", tls=make_tls("require", {}, ""), host="127.0.0.1", port=port)
         began = time.monotonic()
-        assert ended_for(target, get("postgresql").greet, 2.0) is None
-        assert 1.8 <= time.monotonic() - began < 3
+        assert ended_for(target, get("postgresql").greet, 5.0) is None
+        assert 4.5 <= time.monotonic() - began < 9

@@ -31,7 +31,7 @@ def test_the_api_answers_over_tls_with_its_own_headers(ask):
 
 
 def test_plain_http_is_sent_to_tls(front):
-    caller = http.client.HTTPConnection("127.0.0.1", front.plain_port, timeout=10)
+    caller = http.client.HTTPConnection("127.0.0.1", front.plain_port, timeout=60)
     caller.request("POST", "/api/connections", b"{}", {"Host": NAME})
     reply = caller.getresponse()
     assert (reply.status, reply.getheader("Location")) == (308, f"https://{NAME}/api/connections")
@@ -40,7 +40,7 @@ def test_plain_http_is_sent_to_tls(front):
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:99", f"{NAME}.evil.example", f"{NAME}:99"])
 def test_plain_http_is_sent_to_the_name_of_the_site_whatever_host_was_asked_for(front, host):
-    caller = http.client.HTTPConnection("127.0.0.1", front.plain_port, timeout=10)
+    caller = http.client.HTTPConnection("127.0.0.1", front.plain_port, timeout=60)
     caller.request("GET", "/x?y=z", headers={"Host": host})
     reply = caller.getresponse()
     assert (reply.status, reply.getheader("Location")) == (308, f"https://{NAME}/x?y=z")
@@ -51,7 +51,7 @@ def test_a_body_of_malformed_chunks_is_a_bad_request(front, ask, plane):
     for chunks in (b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"f" * 20 + b"\r\n{}"):
         context = ssl.create_default_context(cafile=front.authority)
         with (
-            socket.create_connection(("127.0.0.1", front.port), timeout=30) as plain,
+            socket.create_connection(("127.0.0.1", front.port), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname=NAME) as caller,
         ):
             head = (
@@ -69,7 +69,7 @@ def test_the_address_in_the_audit_log_is_the_clients_whatever_it_says_of_itself(
 
 
 def test_a_client_that_is_no_trusted_proxy_is_not_believed(plane, ask):
-    caller = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=10, source_address=("127.0.0.3", 0))
+    caller = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=60, source_address=("127.0.0.3", 0))
     headers = {"Authorization": f"Bearer {plane.tokens['Admin']}", "X-Forwarded-For": "203.0.113.9"}
     body = json.dumps(FIELDS | {"name": "direct"}).encode()
     caller.request("POST", "/api/connections", body, headers | {"Content-Type": "application/json"})

@@ -17,7 +17,7 @@ MB = 1 << 20
 
 def raw(plane, head, chunks=()):
     """Send bytes as they are and return the status and the rest of what is answered."""
-    with socket.create_connection(("127.0.0.1", plane.port), timeout=30) as sock:
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=60) as sock:
         try:
             sock.sendall(head)
             for chunk in chunks:

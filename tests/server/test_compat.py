@@ -206,7 +206,7 @@ def sign_in(run, plane):
     ok(run("auth", "init", "--url", plane.url, "--token", token, "--no-verify-ssl"))
     assert "127.0.0.1" in ok(run("auth", "status")).stdout
     ok(run("doctor"))
-    pipe, words = run.home / "opened", ("auth", "login", "--url", plane.url, "--timeout", "60", "--no-verify-ssl")
+    pipe, words = run.home / "opened", ("auth", "login", "--url", plane.url, "--timeout", "300", "--no-verify-ssl")
     os.mkfifo(pipe)
     opener = run.home / "open"
     opener.write_text(f'#!/bin/sh\nprintf %s "$1" > {pipe}\n')

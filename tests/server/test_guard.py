@@ -66,7 +66,7 @@ def head(plane, *lines, method="POST", path="/connections"):
 
 
 def test_a_body_that_trickles_is_given_up_and_delays_nobody(strict):
-    with socket.create_connection(("127.0.0.1", strict.port), timeout=30) as slow:
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=60) as slow:
         slow.sendall(head(strict, "Content-Type: application/json", "Content-Length: 1000"))
         stop = threading.Event()
 

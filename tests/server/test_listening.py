@@ -35,7 +35,7 @@ def first_end(processes):
     """Give those that have ended as soon as one has."""
     files = [os.pidfd_open(process.pid) for process in processes]
     try:
-        yield select.select(files, [], [], 30)[0]
+        yield select.select(files, [], [], 60)[0]
     finally:
         for file in files:
             os.close(file)
@@ -45,7 +45,7 @@ def refusal(home, listen, before=()):
     """Return the exit code of a control plane that is not to start, and what it says."""
     process = serve(home, listen, before)
     try:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     finally:
         process.kill()
     return process.returncode, said
@@ -120,7 +120,7 @@ def test_of_two_that_start_at_once_one_serves(tmp_path):
     finally:
         for process in both:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
             process.stderr.close()
 
 
@@ -143,13 +143,13 @@ def test_an_address_with_a_name_or_of_version_6_is_taken_too(tmp_path):
         try:
             assert any("Started worker" in line for line in process.stderr)
             with socket.socket(family) as caller:
-                caller.settimeout(30)
+                caller.settimeout(60)
                 caller.connect((address, port))
                 caller.sendall(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert caller.recv(64).startswith(b"HTTP/1.1 204 ")
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
             process.stderr.close()
 
 
@@ -165,7 +165,7 @@ def test_when_the_main_process_is_killed_nothing_is_left_and_the_next_starts_at_
         api = plane.api()
         asking = threading.Thread(target=ends_without_an_answer, args=(api, body))
         asking.start()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while len(everybody := descendants(plane.process.pid)) < 5:  # workers, template, keeper, worker of the test
             assert time.monotonic() < until
             asking.join(0.05)
@@ -180,7 +180,7 @@ def test_when_the_main_process_is_killed_nothing_is_left_and_the_next_starts_at_
             assert any("Started worker" in line for line in again.stderr)
         finally:
             again.terminate()
-            again.wait(30)
+            again.wait(60)
             again.stderr.close()
 
 

@@ -61,7 +61,7 @@ def test_every_reply_is_as_the_document_says_and_none_is_a_fault(plane, tmp_path
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
         check=False,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"},
     )

@@ -42,7 +42,7 @@ PLACES = {
 def answered(plane, head, rest, *, ends=False):
     """Return the status of the answer to a request, whose client may send nothing more behind it."""
     word = f"Host: a\r\nAuthorization: Bearer {plane.tokens['Admin']}\r\nContent-Type: application/json\r\n"
-    with socket.create_connection(("127.0.0.1", plane.port), timeout=30) as caller:
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=60) as caller:
         caller.sendall(head + word.encode() + rest)
         if ends:
             caller.shutdown(socket.SHUT_WR)
@@ -67,7 +67,7 @@ def test_a_header_that_is_no_utf_8_does_no_harm(plane, name):
 
 def test_a_malformed_body_is_answered_as_a_problem(plane):
     word = f"Host: a\r\nAuthorization: Bearer {plane.tokens['Admin']}\r\n".encode()
-    with socket.create_connection(("127.0.0.1", plane.port), timeout=30) as caller:
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=60) as caller:
         caller.sendall(POST + word + CHUNKED + b"zz\r\n{}")
         answer = caller.recv(65_536).decode()
     assert answer.startswith("HTTP/1.1 400 ")

@@ -19,7 +19,7 @@ def together(plane):
 
         def one(item):
             caller = plane.api(who)
-            barrier.wait(30)
+            barrier.wait(60)
             return work(caller, item)
 
         with ThreadPoolExecutor(len(items)) as pool:
@@ -150,17 +150,17 @@ def test_deleting_a_connection_while_a_datastore_is_made_on_it_leaves_no_orphan(
     def delete():
         caller = plane.api("Admin")
         for number in ids:
-            start.wait(30)
+            start.wait(60)
             deleted.append(caller("DELETE", f"/connections/{number}").status)
-            done.wait(30)
+            done.wait(60)
 
     def create():
         caller = plane.api("Manager")
         for number in ids:
             given = {"name": f"race-{number}", "connection_id": number, "database": "d", "schema": "s"}
-            start.wait(30)
+            start.wait(60)
             created.append(caller("POST", "/datastores", given).status)
-            done.wait(30)
+            done.wait(60)
 
     threads = [threading.Thread(target=work) for work in (delete, create)]
     for thread in threads:

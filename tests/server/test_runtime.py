@@ -188,7 +188,7 @@ def test_a_client_that_hangs_up_ends_its_test(few, silent, what):
     ended(running)
     began = time.monotonic()
     while not (entries := abandoned_since(admin, moment)):
-        assert time.monotonic() < began + 10, entries
+        assert time.monotonic() < began + 60, entries
     assert admin("GET", f"/connections?name_exact=new {what}".replace(" ", "+")).json["total"] == 0
     assert admin("GET", f"/connections/{number}").json["username"] == "u"
 
@@ -198,7 +198,7 @@ def address_noted(plane, *forwarded):
     admin = plane.api("Admin")
     given = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app"}
     connection = admin("POST", "/connections", given).json["id"]
-    sender = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=30)
+    sender = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=60)
     body = b'{"username": "other"}'
     sender.putrequest("PATCH", f"/api/connections/{connection}")
     headers = [("X-Forwarded-For", value) for value in forwarded]
@@ -243,7 +243,7 @@ def test_a_server_that_starts_drops_old_tests_and_refusals_and_no_changes(tmp_pa
         for action, outcome in (("connection.test", "done"), ("user.create", "not-allowed"), ("user.create", "done")):
             context.store.execute(row, (action, outcome))
     with serving(home, tokens=tokens) as plane:
-        admin, until = plane.api(), time.monotonic() + 30
+        admin, until = plane.api(), time.monotonic() + 60
         while len(found := [entry for entry in admin("GET", "/audit").json["items"] if entry["actor"] == "a"]) > 1:
             assert time.monotonic() < until
     assert [(entry["action"], entry["outcome"]) for entry in found] == [("user.create", "done")]

@@ -127,7 +127,7 @@ def crash(home):
             capture_output=True,
             text=True,
             env={**os.environ, **(env or {})},
-            timeout=110,
+            timeout=500,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")

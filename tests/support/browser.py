@@ -133,11 +133,11 @@ def redirect_of(text):
 def play_browser(address, name, password):
     """Be a browser of a library: open the page, fill in the form, and go wherever the control plane says."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    with browser.open(address, timeout=30) as page:
+    with browser.open(address, timeout=60) as page:
         form = page.read().decode()
         login = re.search(r'name="login" value="([^"]+)"', form)
         action = re.search(r'<form[^>]* action="([^"]*)"', form)
         target = urljoin(page.url, action[1] if action else page.url)
     sent = urlencode({"login": login[1], "name": name, "password": password}).encode()
-    with browser.open(target, sent, timeout=30) as page:
+    with browser.open(target, sent, timeout=60) as page:
         return page.status

@@ -8,7 +8,6 @@ import http.server
 import multiprocessing
 import tempfile
 import threading
-import time
 from typing import Any
 
 from qualytics.connectors import get
@@ -19,7 +18,7 @@ from qualytics.secret import Secret
 from qualytics.service.connections.drafts import draft
 from testbed.relay import server_context
 from tests.support import children, faults
-from tests.support.faults_suite import FAULTS, FIRST, limit_of, stage_of, verdict
+from tests.support.faults_suite import FAULTS, FIRST, meet, stage_of, verdict
 
 # Beside those that every type meets.
 MORE_FAULTS = {
@@ -69,16 +68,13 @@ def problems(type_: str, **given: Any) -> list[str]:
 def meet_fault(type_: str, fault: str, values_of: Any, password: str | None = "secret", **options: Any) -> None:
     """Meet a fault with the real driver: the right class and stage, in time."""
     stage, failure_class = (FAULTS | MORE_FAULTS)[fault]
-    limit_s = limit_of(failure_class)
-    with getattr(faults, fault)() as port:
-        values = values_of(port)
-        plan = plan_of(type_, values, password, timeout_s=limit_s, **options)
-        children.load(plan)
-        began = time.monotonic()
-        report = children.run(plan)
-        seconds = time.monotonic() - began
-    assert verdict(report) == (stage_of(stage, is_plain="http://" in str(values)), failure_class), report.failure
-    assert seconds < limit_s + 1
+    is_plain = "http://" in str(values_of(1))
+    report = meet(
+        getattr(faults, fault),
+        failure_class,
+        lambda port, limit_s: trial(type_, values_of(port), password, timeout_s=limit_s, **options),
+    )
+    assert verdict(report) == (stage_of(stage, is_plain=is_plain), failure_class), report.failure
 
 
 @contextlib.contextmanager
@@ -125,4 +121,4 @@ def serving(
             yield server.server_address[1]
         finally:
             server.shutdown()
-            thread.join(5)
+            thread.join(60)

@@ -40,12 +40,12 @@ def serving(behave: Callable[[socket.socket, threading.Event], None], host: str 
         finally:
             over.set()
             listener.shutdown(socket.SHUT_RDWR)
-            acceptor.join(5)
+            acceptor.join(60)
             for peer in peers:  # whoever reads from a connection that is kept sees its end
                 with contextlib.suppress(OSError):
                     peer.shutdown(socket.SHUT_RDWR)
             for thread in threads:
-                thread.join(5)
+                thread.join(60)
 
 
 def silent() -> contextlib.AbstractContextManager[int]:

@@ -81,7 +81,7 @@ def before(port: int, respond: Callable[[Asked, Callable[[Asked], Answer]], Answ
             yield server
         finally:
             server.shutdown()
-            thread.join(10)
+            thread.join(60)
 
 
 def passing(asked: Asked, ask: Callable[[Asked], Answer]) -> Answer:

@@ -75,7 +75,7 @@ def scripted(*replies: bytes | Callable[[Asked], bytes]) -> Iterator[Script]:
 
     def behave(peer: socket.socket, _over: threading.Event) -> None:
         script.connections += 1
-        peer.settimeout(30)
+        peer.settimeout(60)
         with peer.makefile("rb") as stream:
             while (asked := read(stream)) is not None:
                 with guard:

@@ -58,6 +58,6 @@ def dials(type_: str, *, by: str | None, mode: str = "disable", **parameters: ob
             child.stdin.write(json.dumps({**plan, "answers": by == "resolver"}).encode())
             child.stdin.close()
             # The pipe is readable at its end: when the child gave up.
-            return listener in select.select([listener, child.stdout], [], [], 20)[0]
+            return listener in select.select([listener, child.stdout], [], [], 60)[0]
         finally:
             child.kill()

@@ -32,11 +32,14 @@ def descendants(root):
 def watched(pids):
     """Give a function that waits until all of these processes have ended, and returns those that have not."""
     with ExitStack() as stack:
-        files = {os.pidfd_open(pid): pid for pid in pids}
+        files = {}
+        for pid in pids:
+            with suppress(ProcessLookupError):  # it has ended since it was listed
+                files[os.pidfd_open(pid)] = pid
         for file in files:
             stack.callback(os.close, file)
 
-        def left(within_s=10):
+        def left(within_s=60):
             remaining = dict(files)
             while remaining and (ended := select.select(list(remaining), [], [], within_s)[0]):
                 for file in ended:

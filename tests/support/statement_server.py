@@ -128,4 +128,4 @@ def statement_server(behaviour: Behaviour, context: ssl.SSLContext | None = None
             yield port
         finally:
             server.shutdown()
-            thread.join(5)
+            thread.join(60)

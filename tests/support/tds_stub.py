@@ -31,7 +31,7 @@ def _serving(answer):
             yield listener.getsockname()[1]
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+            thread.join(60)
 
 
 def _exactly(read, size):

@@ -32,7 +32,7 @@ class Terminal:
     def read_until(self, text: bytes) -> None:
         """Wait until the program has shown a text."""
         while text not in self.shown:
-            if not select.select([self.fd], [], [], 30)[0]:
+            if not select.select([self.fd], [], [], 60)[0]:
                 raise AssertionError(self.shown)
             self.shown += os.read(self.fd, 4096)
 

@@ -70,7 +70,7 @@ def _started(script, *words, **variables):
 
 
 def _ended(process):
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err
     return out.strip()
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a matter of Lin
 def test_a_port_that_was_given_out_is_free_for_its_server_alone():
     port = servers.free_port()
     for _ in range(2):  # also when its server is started again
-        with socket.socket() as other, pytest.raises(OSError) as refused:
+        with socket.socket() as other, pytest.raises(OSError, match="in use") as refused:
             other.bind(("127.0.0.1", port))
         assert refused.value.errno == errno.EADDRINUSE
         with socket.socket() as caller:

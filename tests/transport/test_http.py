@@ -94,12 +94,12 @@ def test_a_request_that_is_cancelled_ends_at_once_and_no_other_begins(to):
         over.wait()
 
     with faults.serving(behave) as port, ThreadPoolExecutor(1) as threads:
-        transport = to(port, timeout_s=60)
+        transport = to(port, timeout_s=300)
         running = threads.submit(transport.handle, Request("GET", "/"))
-        assert arrived.wait(30)
+        assert arrived.wait(60)
         transport.cancel()
         with pytest.raises(Unreachable, match="closed the connection before it had answered"):
-            running.result(30)
+            running.result(60)
         with pytest.raises(Unreachable):
             transport.handle(Request("GET", "/"))
         transport.cancel()
@@ -110,7 +110,7 @@ def test_the_reply_to_a_request_that_ctrl_c_ended_is_not_taken_for_that_of_the_n
 
     def interrupt(_asked):
         os.kill(os.getpid(), signal.SIGINT)
-        assert is_over.wait(30)
+        assert is_over.wait(60)
         return reply(200, "late")
 
     with scripted(interrupt, reply(200, "own")) as server:

@@ -185,7 +185,7 @@ def latest(plane):
 
 def test_ctrl_c_ends_the_operation_and_it_can_be_resumed(remotely, allowed_files, fresh_plane, silent):
     add(remotely, allowed_files, files=1, dead=2, port=port_of(silent))
-    with started(fresh_plane, "--timeout", "60") as process:
+    with started(fresh_plane, "--timeout", "300") as process:
         assert json.loads(process.stdout.readline())["name"] == "file0"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
@@ -203,7 +203,7 @@ def test_ctrl_c_ends_the_operation_and_it_can_be_resumed(remotely, allowed_files
 
 def test_a_run_goes_on_when_its_client_is_killed(remotely, allowed_files, fresh_plane, silent):
     add(remotely, allowed_files, files=1, dead=1, port=port_of(silent))
-    with started(fresh_plane, "--timeout", "60") as process:
+    with started(fresh_plane, "--timeout", "300") as process:
         assert json.loads(process.stdout.readline())["name"] == "file0"
         process.kill()
     silent.accept()[0].close()  # it is still tested: what was dialled is let go
@@ -218,7 +218,7 @@ def test_a_control_plane_that_is_killed_in_the_middle_goes_on_with_what_is_untes
     home, options = tmp_path / "home", (*MANY, "--allow-file", str(allowed_files))
     with serving(home, *options) as plane:
         add(lambda *args: run(*args, env=plane.environment()), allowed_files, files=2, dead=2, port=port_of(silent))
-        with started(plane, "--timeout", "60") as process:
+        with started(plane, "--timeout", "300") as process:
             names = {json.loads(process.stdout.readline())["name"] for _ in range(2)}
             assert names == {"file0", "file1"}
             with watched(descendants(plane.process.pid)) as left:

@@ -86,7 +86,7 @@ def test_what_the_callable_raises_ends_the_test_and_is_raised_as_it_is(client):
             raise error
 
     with faults.silent() as port, pytest.raises(ValueError, match="enough") as raised:
-        client.connections.test_unsaved(settings(port), timeout_s=60, on_stage=stop)
+        client.connections.test_unsaved(settings(port), timeout_s=300, on_stage=stop)
     assert raised.value is error
     assert list(client.connections.list()) == []  # the client goes on
 

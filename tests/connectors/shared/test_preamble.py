@@ -27,6 +27,6 @@ TYPES = [("dremio", {}), ("hive", {}), ("hive", {"transport": "http"}), ("presto
 @pytest.mark.parametrize(("type_", "parameters"), TYPES, ids=str)
 def test_a_fault_has_its_class_where_tls_is_turned_off(type_, parameters, listener, expected):
     password = None if type_ in {"presto", "trino"} else "secret"  # which they send over https alone
-    with listener() as port:
-        report = suite.probe(type_, port, password=password, timeout_s=2.0, ssl_mode="disable", **parameters)
+    given = {"password": password, "ssl_mode": "disable", **parameters}
+    report = suite.meet(listener, expected, lambda port, limit_s: suite.probe(type_, port, timeout_s=limit_s, **given))
     assert suite.verdict(report) == ("login", expected), report.failure.detail

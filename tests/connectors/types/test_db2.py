@@ -129,7 +129,7 @@ def test_a_fault_is_named_in_time(fault, parameters):
 @pytest.mark.slow
 def test_a_reset_within_the_login_is_a_network_fault_without_the_pause_of_the_driver():
     with suite.faults.resetting() as port:
-        assert suite.verdict(suite.probe("db2", port, timeout_s=suite.DEADLINE_S, ssl_mode="disable")) == (
+        assert suite.verdict(suite.probe("db2", port, timeout_s=suite.LONG_S, ssl_mode="disable")) == (
             "login",
             "network",
         )

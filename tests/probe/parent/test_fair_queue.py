@@ -35,7 +35,7 @@ class Asker(threading.Thread):
         self._cancellation = Queued()
         self.ticket = self.refusal = None
         self.start()
-        assert self._cancellation.is_queued.wait(10)
+        assert self._cancellation.is_queued.wait(60)
 
     def run(self):
         try:
@@ -57,7 +57,7 @@ def finish(fair_queue, served, number):
     """Release tickets one by one until so many were served; return their owners in order."""
     owners = []
     for _ in range(number):
-        asker = served.get(timeout=10)
+        asker = served.get(timeout=60)
         owners.append(asker.owner)
         fair_queue.release(asker.ticket)
     return owners
@@ -92,8 +92,8 @@ def test_the_owner_with_the_fewest_tests_is_next(line):
     ask(fair_queue, "ann")
     later = ask(fair_queue, "bob")
     fair_queue.release(one)
-    later.join(10)
-    assert served.get(timeout=10) is later
+    later.join(60)
+    assert served.get(timeout=60) is later
     fair_queue.release(two)
     fair_queue.release(three)
 
@@ -113,12 +113,12 @@ def test_of_a_full_queue_the_last_of_the_greediest_is_sent_away(line):
     fair_queue.acquire("zoe", 0, Cancellation())
     greedy = [ask(fair_queue, "ann") for _ in range(3)]
     modest = ask(fair_queue, "bob")
-    greedy[2].join(10)
+    greedy[2].join(60)
     assert greedy[2].refusal.message == "too many tests are waiting"
     assert modest.is_alive()
     assert fair_queue.waiting == 3
     again = ask(fair_queue, "ann")
-    again.join(10)
+    again.join(60)
     assert again.refusal is not None
     fair_queue.close()
 
@@ -140,7 +140,7 @@ def test_the_end_sends_all_away_who_wait(line):
     waiting = [ask(fair_queue, owner) for owner in ("ann", "bob")]
     fair_queue.close()
     for asker in waiting:
-        asker.join(10)
+        asker.join(60)
         assert asker.refusal.message == "this server is stopping and starts no more tests"
     with pytest.raises(TooMany, match="this server is stopping and starts no more tests"):
         fair_queue.acquire("cid", LONG_S, Cancellation())
@@ -161,7 +161,7 @@ def test_who_leaves_while_waiting_is_gone_from_the_queue_at_once():
     waiting = threading.Thread(target=wait)
     waiting.start()
     cancellation.cancel()
-    waiting.join(10)
+    waiting.join(60)
     assert (ended, fair_queue.waiting, fair_queue.running) == ([True], 0, 1)
     fair_queue.release(running)
     assert fair_queue.acquire("bob", 0, Cancellation()).began is not None

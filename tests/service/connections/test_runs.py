@@ -69,7 +69,7 @@ def test_one_server_sees_no_more_than_eight_at_once_of_a_hundred(client):
     with gate(100) as server:
         add(client, 100, server.port)
         running = []
-        with client.runs.start(parallel=32, timeout_s=60) as run:
+        with client.runs.start(parallel=32, timeout_s=300) as run:
             classes = []
             for one in run:
                 running.append(len(run.running()))
@@ -151,7 +151,7 @@ def test_leaving_early_ends_the_tests_and_says_which_have_no_result(client, tmp_
     add_files(client, tmp_path, 1)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         add(client, 9, silent.getsockname()[1])
-        with client.runs.start(parallel=4, timeout_s=60) as run, contextlib.closing(iter(run)) as results:
+        with client.runs.start(parallel=4, timeout_s=300) as run, contextlib.closing(iter(run)) as results:
             assert next(results)["name"] == "file0"
     assert sorted(run.untested()) == [f"c{number}" for number in range(9)]
 
