@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -15,7 +15,7 @@ from qualytics.cli._kinds import Text
 from qualytics.cli._questions import can_ask, require_yes
 from qualytics.cli._values import read_env_file
 from qualytics.client import connect
-from qualytics.errors import InvalidInput, QualyticsError, UsageError
+from qualytics.errors import InvalidInput, QualyticsError, TestFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,15 +143,32 @@ def plan(
 @group.command("apply")
 @options.examples(
     "config apply ./config --yes",
+    "config apply ./config --test --timeout 5 --yes",
 )
 @_reading
+@click.option("--test", "run_test", is_flag=True, help="Test what is new or changed first; apply only if all pass.")
+@options.timeout_option()
 @click.option("--yes", is_flag=True, help="Do not ask; needed off a terminal.")
 @options.common_options()
 @click.pass_context
 def apply_(
-    ctx: click.Context, *, folder: str, env_file: str | None, prune: bool, yes: bool, form: output.Format
+    ctx: click.Context,
+    *,
+    folder: str,
+    env_file: str | None,
+    prune: bool,
+    run_test: bool,
+    timeout_s: float | None,
+    yes: bool,
+    form: output.Format,
 ) -> None:
-    """Do what a plan of DIR shows, all of it or nothing; a second time changes nothing."""
+    """Do what a plan of DIR shows, all of it or nothing; a second time changes nothing.
+
+    With --test, connections that would be created or changed are tested with the values of their files. When one
+    fails, the reports of those that failed are printed and nothing is applied.
+    """
+    if timeout_s is not None and not run_test:
+        raise UsageError("--timeout is for --test", "add --test, or leave out --timeout")
     found = _read(ctx, folder, env_file)
     config = _config(found, prune=prune)
     with connect() as client:
@@ -160,8 +177,26 @@ def apply_(
             raise UsageError(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
         if document["changes"]:
             _confirm(document, yes=yes)
+            if run_test:
+                tests = client.config.test(config, plan=document["plan"], timeout_s=timeout_s)
+                if tests["failures"]:
+                    _end_failed(ctx, tests, form)
             document = client.config.apply(config, plan=document["plan"])
     output.write_document(_shown(document, found), form)
+
+
+def _end_failed(ctx: click.Context, tests: dict[str, Any], form: output.Format) -> NoReturn:
+    failures = tests["failures"]
+    if form.name in {"table", "wide", "csv"}:  # whose columns are those of a plan
+        from qualytics.cli import _formats
+
+        form = _formats.choose("connections test --all", form.name, None, None, is_given=True)
+    output.write_list(failures, form)
+    output.flush()
+    for report in failures:
+        output.say_failed(f"the test of connection {report['name']!r}", report, is_shown=False)
+    output.say(f"error: nothing was applied: {len(failures):,} of {tests['tested']:,} tests failed")
+    ctx.exit(TestFailed.exit_code)
 
 
 def _confirm(document: dict[str, Any], *, yes: bool) -> None:

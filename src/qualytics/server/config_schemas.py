@@ -45,4 +45,5 @@ def components(changes: dict[str, Schema], datastore_fields: dict[str, Schema]) 
         "problems": list_of(closed(problem, *problem)),
         "plan": _TEXT,
     }
-    return {"Config": closed(properties), "ConfigPlan": closed(plan, *plan)}
+    tests: Schema = {"tested": counts["create"], "failures": list_of({"type": "object"})}
+    return {"Config": closed(properties), "ConfigPlan": closed(plan, *plan), "ConfigTests": closed(tests, *tests)}

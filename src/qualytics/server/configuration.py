@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from litestar import post
 
 from qualytics.server import bodies
-from qualytics.server.parameters import AnyRequest, Reply
-from qualytics.server.runtime import answer
+from qualytics.server.parameters import AnyRequest, Reply, Seconds
+from qualytics.server.runtime import answer, runtime_of
 from qualytics.service.config.verbs import Config
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.datastores.verbs import Datastores
@@ -34,9 +34,22 @@ async def apply_config(request: AnyRequest, body: bytes) -> Reply:
     return await answer(request, lambda context: bodies.reply(_verbs(context).apply(given, plan=given.get("plan"))))
 
 
+@post("/config/test", status_code=200, opt={"body": "Config", "reply": "ConfigTests", "right": WRITE})
+async def try_config(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
+    """Test each connection that an apply would create or change, many at once; the reports of those that fail."""
+    given = await bodies.read(request, body)
+    runtime = runtime_of(request)
+
+    def work(context: Context) -> Reply:
+        how: dict[str, Any] = {"parallel": runtime.max_parallel, "contexts": runtime.contexts(request, context)}
+        return bodies.reply(_verbs(context).test(given, plan=given.get("plan"), timeout_s=timeout_s, **how))
+
+    return await answer(request, work, is_test=True)
+
+
 def _verbs(context: Context) -> Config:
     connections = Connections(context)
     return Config(context, connections, Datastores(context, connections))
 
 
-ROUTES: list[Callable[..., Any]] = [plan_config, apply_config]
+ROUTES: list[Callable[..., Any]] = [plan_config, apply_config, try_config]

@@ -101,6 +101,11 @@ class Runtime:
         context.run_test = lambda plan: self._tested_in_turn(plan, context, run)
         return context
 
+    def contexts(self, request: AnyRequest, asked: Context) -> tuple[Callable[[], Context], Callable[[], None]]:
+        """Return what makes a context for one of the many tests of a request, and what ends them all."""
+        caller: Cancellation = request.scope["state"][_CALLER]
+        return lambda: self.run_context(asked.actor, caller), caller.cancel
+
     @contextlib.contextmanager
     def running(self) -> Iterator[Cancellation]:
         """Give what cancels a run, now or when this worker stops."""

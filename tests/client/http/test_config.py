@@ -127,3 +127,60 @@ def test_prune_deletes_what_the_folder_does_not_hold_and_nothing_while_a_file_ha
     done = commands("config", "apply", str(exported), "--prune", "--yes", "-f", "json", env=secret)
     changes = [(one["action"], one["name"]) for one in json.loads(done.out)["changes"]]
     assert (done.code, changes) == (0, [("delete", "old")])
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Return a function that writes connections of SQLite, by name and path, as files of a folder."""
+    folder = tmp_path / "files"
+
+    def call(**paths):
+        for name, path in paths.items():
+            place = folder / "connections" / f"{name}.yaml"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"name: {name}\ntype: sqlite\nuri: {path}\n")
+        return str(folder)
+
+    return call
+
+
+def test_what_is_new_or_changed_is_tested_first_and_nothing_is_applied_when_one_fails(commands, files, allowed_files):
+    good = allowed_files / "sales.sqlite"
+    apply = ("--test", "--yes", "-f", "json")
+    done = commands("config", "apply", files(a=good, b=good), *apply)
+    assert (done.code, json.loads(done.out)["create"]) == (0, 2)
+    damaged = allowed_files / "odd.sqlite"
+    done = commands("config", "apply", files(b=damaged, c=damaged), *apply)
+    reports = json.loads(done.out)
+    assert (done.code, [(one["id"], one["name"], one["type"]) for one in reports]) == (
+        *(6, [(2, "b", "sqlite"), (None, "c", "sqlite")]),
+    )
+    assert [one["connected"] for one in reports] == [False, False]
+    assert done.err.splitlines()[-1] == "error: nothing was applied: 2 of 2 tests failed"
+    assert "error: the test of connection 'b' failed at query" in done.err
+    stored = json.loads(commands("connections", "list", "-f", "json").out)
+    assert [(one["name"], one["uri"]) for one in stored] == [("a", str(good)), ("b", str(good))]
+    done = commands("config", "apply", files(b=damaged, c=damaged), "--test", "--yes", "-f", "table")
+    assert (done.code, done.out.split()[:4]) == (6, ["ID", "NAME", "TYPE", "RESULT"])
+    check(commands("config", "apply", files(c=good), "--timeout", "5"), 2, "--timeout is for --test", "add --test")
+
+
+@pytest.mark.servers
+def test_a_test_before_an_apply_has_the_secrets_of_the_file_and_else_those_that_are_stored(
+    commands, exported, postgres_server
+):
+    server = {"type": "postgresql", "host": "127.0.0.1", "port": postgres_server.port, "username": postgres_server.user}
+    path = exported / "connections" / "prod_db.yaml"
+    content = {"name": "Prod DB", **server, "password": "${PW}", "parameters": {"ssl_mode": "require"}}
+    apply = ("config", "apply", str(exported), "--test", "--yes", "-f", "json")
+    path.write_text(json.dumps(content))
+    assert commands(*apply, env={"PW": postgres_server.password}).code == 0
+    path.write_text(json.dumps(content | {"max_parallelization": 7}))
+    done = commands(*apply, env={"PW": CANARY})
+    assert (done.code, [one["class"] for one in json.loads(done.out)]) == (6, ["auth"])
+    assert CANARY not in done.out + done.err
+    path.write_text(json.dumps(content | {"max_parallelization": 7, "password": None}))
+    assert commands(*apply).code == 0
+    path.write_text(json.dumps(content | {"parameters": {"ssl_mode": "verify"}, "password": None}))
+    done = commands(*apply)
+    assert (done.code, [one["class"] for one in json.loads(done.out)]) == (6, ["tls"])

@@ -136,6 +136,11 @@ class Api:
             last, _ = self.call("POST", path, query, body, wait_s=wait_s, on_line=stages.take)
             return stages.report_of(last)
 
+    def tests(self, path: str, query: Query, body: Mapping[str, Any], wait_s: float) -> dict[str, Any]:
+        """Run many tests and return how many, and the reports of those that failed. See `call`."""
+        record, _ = self.call("POST", path, query, body, wait_s=wait_s)
+        return replies.tests(record, self._masking(body))
+
     def send(  # noqa: PLR0913 - one argument a part of a request
         self,
         method: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
+from qualytics.client.http.api import test_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +32,17 @@ class HttpConfig:
         body = {**config, "plan": plan}
         return replies.plan(self._api.call("POST", "/config/apply", None, body, wait_s=_WAIT_S)[0])
 
+    def test(
+        self, config: Mapping[str, Any], *, plan: str | None = None, timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Test each connection that an apply would create or change; return the reports of those that fail."""
+        # So many at once or more: it ends when they are done, and waits so long only for a control plane that is gone.
+        wait_s = _WAIT_S + test_wait(timeout_s) * (1 + len(config.get("connections") or ()) // _AT_ONCE)
+        query, body = [("timeout_s", timeout_s)], {**config, "plan": plan}
+        return self._api.tests("/config/test", query, body, wait_s)
 
+
+_AT_ONCE = 4
 # Beyond the usual time of a request: thousands of records are checked and written in one.
 _WAIT_S = 60.0
 

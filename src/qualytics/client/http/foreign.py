@@ -40,7 +40,7 @@ _TAGS_PROMISE = ("tags and owners of connections", "leave out --tag, --untag and
 _PATH_PROMISES = (
     ((COPY,), ("copies of connections", "create one, and give its secrets again")),
     (("/connections/import",), ("imports of connections", "create them one by one")),
-    (("/config/plan", "/config/apply"), ("plans of files", "create and update connections one by one")),
+    (("/config/plan", "/config/apply", "/config/test"), ("plans of files", "create and update connections one by one")),
     (("/operations", "/resume"), ("tests of all connections", "test them one by one, by name")),
 )
 

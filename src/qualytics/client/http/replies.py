@@ -134,6 +134,15 @@ def masked_report(record: Any, masking: Masking) -> Any:
     return {key: masking.mask_all(value) if key in _FREE_TEXT else value for key, value in record.items()}
 
 
+def tests(record: Any, masking: Masking) -> dict[str, Any]:
+    """Return how many were tested and the reports of those that failed, each with what it is of first."""
+    whole = _record(record, "tested", "failures")
+    failures = [_record(failure) for failure in whole["failures"]]
+    head = ("id", "name", "type")
+    reports = [{**{key: one.get(key) for key in head}, **report(masked_report(one, masking))} for one in failures]
+    return {"tested": whole["tested"], "failures": reports}
+
+
 def items(page: Any) -> list[Any]:
     """Return the records of a page.
 

@@ -18,11 +18,11 @@ from qualytics.service.config.changes import (
     secrets,
 )
 from qualytics.service.connections import in_use, names, rows
-from qualytics.service.connections.drafts import allowed_draft, as_replacement
+from qualytics.service.connections.drafts import allowed_draft, as_replacement, with_secrets
 from qualytics.service.connections.paths import require_files
 from qualytics.service.context import Action
 from qualytics.service.validate import folded_key
-from qualytics.structs import replace
+from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
     from qualytics.store.base import Store
+
+
+class Planned(Struct):
+    """A connection as a plan would store it: the change, the draft with all its secrets, and its id in the plan."""
+
+    change: Change
+    draft: Draft
+    record: int
+
 
 # What says which record is meant, and is no field of it.
 IDENTITY = ("id", "previous_name")
@@ -49,6 +58,7 @@ class ConnectionChanges:
         self.table = store.connections
         self.may_compare = not context.is_shared or context.actor.is_admin
         self.compared = 0
+        self.planned: list[Planned] | None = None  # a list keeps what is made, to be tested
 
     def make(self, fields: Mapping[str, Any], before: Connection | None) -> Change:
         """Store what a resource says of a connection, and return what changed.
@@ -76,9 +86,12 @@ class ConnectionChanges:
         new = allowed_draft(as_replacement(given), self._context.settings)
         require_files(new.connector, given)
         name = names.name_for(self._store, new.connector, new.values)
-        rows.insert_named(self._store, name, new, Action(self._context, "connection.create"))
+        made = rows.insert_named(self._store, name, new, Action(self._context, "connection.create"))
         fields = [*differing({}, new.values), *secrets([*new.secrets], GIVEN)]
-        return Change(CREATE, CONNECTION, None, name, new.connector.type, None, fields)
+        change = Change(CREATE, CONNECTION, None, name, new.connector.type, None, fields)
+        if self.planned is not None:
+            self.planned.append(Planned(change, new, made))
+        return change
 
     def _update(self, before: Connection, given: dict[str, Any]) -> Change:
         changed = self._service.changed(self._store, before, as_replacement(_whole(before, given)))
@@ -86,10 +99,14 @@ class ConnectionChanges:
         old = {"name": before.name} | before.values
         fields = list(differing(old, changed.values))
         fields += secrets([*changed.secrets], CHANGED if self.may_compare else GIVEN)
-        action = UPDATE if fields else UNCHANGED
+        name, action = str(changed.values["name"]), UPDATE if fields else UNCHANGED
+        change = Change(action, CONNECTION, before.id, name, before.type, before.version, fields)
+        if fields and self.planned is not None:
+            whole = with_secrets(changed, self._store.connections.secrets(before.id))
+            self.planned.append(Planned(change, whole, before.id))
         if fields:
             self._service.write(self._store, before, changed, Action(self._context, "connection.update"))
-        return Change(action, CONNECTION, before.id, str(changed.values["name"]), before.type, before.version, fields)
+        return change
 
     def _without_unchanged(self, before: Connection, changed: Draft) -> Draft:
         # Whoever may read neither a secret nor whether it is another one has it written again.

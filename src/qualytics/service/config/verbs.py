@@ -10,15 +10,21 @@ from qualytics.service import documents, lookup, validate
 from qualytics.service.config.changes import DATASTORE, UNCHANGED, Change, plan_document, problems_of
 from qualytics.service.config.connections import ConnectionChanges
 from qualytics.service.config.datastores import ENRICHMENT, DatastoreChanges
-from qualytics.service.rights import READ, WRITE
+from qualytics.service.connections.runs import checked_parallel, own_contexts
+from qualytics.service.connections.tests import checked_timeout
+from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from qualytics.service.config.connections import Planned
+    from qualytics.service.config.tests import Contexts
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
     from qualytics.service.datastores.verbs import Datastores
     from qualytics.store.base import Store
+
+    Resources = Mapping[str, list[dict[str, Any]]]
 
 SORTS = ("connections", "datastores")
 
@@ -76,20 +82,49 @@ class Config:
         resources = _checked(config)
         with self._context.audited(WRITE, "config.apply") as action, self._context.writing() as store:
             run = self._run(store, resources, config)
-            document = run.document()
-            if run.conflicts and len(run.conflicts) == len(run.problems):
-                raise run.conflicts[0]
-            if run.problems:
-                raise InvalidInput([_as_problem(problem, resources) for problem in run.problems])
-            if plan is not None and plan != document["plan"]:
-                message = "what is stored has changed since the plan was made, so nothing was applied"
-                raise VersionChanged(message, "make a new plan, and look at it")
+            document = run.checked(resources, plan)
             if self._context.is_audited and run.changes:
                 action.record(None, None, **{name: document[name] for name in ("create", "update", "delete")})
         return document
 
-    def _run(self, store: Store, resources: Mapping[str, list[dict[str, Any]]], config: Mapping[str, Any]) -> _Run:
-        run = _Run(self._context, store, self._connections, self._datastores)
+    def test(
+        self,
+        config: Mapping[str, Any],
+        *,
+        plan: str | None = None,
+        timeout_s: float | None = None,
+        parallel: int | None = None,
+        contexts: Contexts | None = None,
+    ) -> dict[str, Any]:
+        """Test each connection that an apply would create or change, with what it would store; nothing is stored.
+
+        `failures` are the reports of those that fail, each with `id`, `name` and `type` first. `contexts` make those
+        in which tests run, if not in children of this process.
+
+        Raises:
+            InvalidInput, NameTaken, SecretNeeded, ConnectionInUse, VersionChanged: as in `apply`.
+
+        """
+        from qualytics.service.config import tests
+
+        resources, timeout_s, parallel = _checked(config), checked_timeout(timeout_s), checked_parallel(parallel)
+        with self._context.audited(WRITE, "config.test") as action:
+            self._context.require(TEST)
+            planned: list[Planned] = []
+            with self._context.writing(dry_run=True) as store:
+                run = self._run(store, resources, config, planned)
+                run.checked(resources, plan)
+                scopes = tests.scopes(store, planned)
+            self._context.release()
+            contexts = contexts or own_contexts(self._context, parallel)
+            failures = tests.failures(planned, scopes, contexts, timeout_s, parallel)
+            action.record_alone("failed" if failures else "done", tests=len(planned), failed=len(failures))
+        return {"tested": len(planned), "failures": failures}
+
+    def _run(
+        self, store: Store, resources: Resources, config: Mapping[str, Any], planned: list[Planned] | None = None
+    ) -> _Run:
+        run = _Run(self._context, store, self._connections, self._datastores, planned)
         run.change(resources)
         run.prune(config.get("prune") or ())
         return run
@@ -98,9 +133,17 @@ class Config:
 class _Run:
     """One pass over a configuration, inside a transaction."""
 
-    def __init__(self, context: Context, store: Store, connections: Connections, datastores: Datastores) -> None:
+    def __init__(
+        self,
+        context: Context,
+        store: Store,
+        connections: Connections,
+        datastores: Datastores,
+        planned: list[Planned] | None,
+    ) -> None:
         self._store = store
         self._connections = ConnectionChanges(context, store, connections)
+        self._connections.planned = planned
         self._datastores = DatastoreChanges(context, store, datastores)
         self._known: dict[str, set[int]] = {"connection": set(), "datastore": set()}
         self.changes: list[Change] = []
@@ -117,7 +160,24 @@ class _Run:
         """Return the plan."""
         return plan_document(self.changes, self.unchanged, self.problems)
 
-    def change(self, resources: Mapping[str, list[dict[str, Any]]]) -> None:
+    def checked(self, resources: Resources, plan: str | None) -> dict[str, Any]:
+        """Return the plan, once nothing is wrong and it is the one that was looked at.
+
+        Raises:
+            InvalidInput, Conflict, VersionChanged: as `Config.apply` does.
+
+        """
+        document = self.document()
+        if self.conflicts and len(self.conflicts) == len(self.problems):
+            raise self.conflicts[0]
+        if self.problems:
+            raise InvalidInput([_as_problem(problem, resources) for problem in self.problems])
+        if plan is not None and plan != document["plan"]:
+            message = "what is stored has changed since the plan was made, so nothing was applied"
+            raise VersionChanged(message, "make a new plan, and look at it")
+        return document
+
+    def change(self, resources: Resources) -> None:
         """Make the changes of every resource, and keep what is wrong with each."""
         self._change(self._connections, resources["connections"])
         datastores = resources["datastores"]

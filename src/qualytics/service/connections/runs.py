@@ -207,21 +207,32 @@ class Runs:
 
 def _start(context: Context, wanted: ListQuery, parallel: int, timeout_s: float, *, retry: bool) -> Run:
     entries, total = candidates(context, wanted)
+    make_context, stop = own_contexts(context, parallel)
+
+    def test(candidate: Candidate) -> dict[str, Any]:
+        with make_context() as own:
+            return {**Connections(own).test(candidate.id, timeout_s=timeout_s)}
+
+    return Run(entries, total, test, parallel=parallel, retry=retry, stop=stop)
+
+
+def own_contexts(context: Context, parallel: int) -> tuple[Callable[[], Context], Callable[[], None]]:
+    """Return what makes a context for one test in a child of this process, in any thread, and what ends them all."""
     raise_descriptor_limit()
     stores = open_pool(context.settings)
     children = Pool(parallel, parallel, niceness=0, is_shared=False)
     cancellation = Cancellation()
 
-    def test(candidate: Candidate) -> dict[str, Any]:
-        with Context(context.settings, actor=context.actor, lease=stores.lease) as own:
-            own.run_test = lambda plan: children.run(plan, "", cancellation=cancellation)
-            return {**Connections(own).test(candidate.id, timeout_s=timeout_s)}
+    def make() -> Context:
+        own = Context(context.settings, actor=context.actor, lease=stores.lease)
+        own.run_test = lambda plan: children.run(plan, "", cancellation=cancellation)
+        return own
 
     with contextlib.ExitStack() as stack:
         stack.callback(stores.close)
         stack.callback(children.close)
         stack.callback(cancellation.cancel)
-        return Run(entries, total, test, parallel=parallel, retry=retry, stop=stack.pop_all().close)
+        return make, stack.pop_all().close
 
 
 def candidates(context: Context, wanted: ListQuery) -> tuple[Iterator[Entry[Candidate]], int]:
