@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from qualytics.server.app import ROUTES
 from qualytics.server.config import SETTINGS
 from testbed.proxy import DEPLOY, NAME
 
@@ -104,9 +105,17 @@ def test_the_proxy_waits_longer_than_any_test_may_take_and_takes_what_the_api_do
     waits_s = next(setting.default for setting in SETTINGS if setting.name == "test_wait_s")
     found = re.search(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
     assert int(found[1]) >= 300 + waits_s + 5
-    body_bytes = next(setting.default for setting in SETTINGS if setting.name == "body_bytes")
-    assert body_bytes == 1024 * 1024
-    assert "client_max_body_size 1m;" in (DEPLOY / "nginx.conf").read_text()
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    assert (defaults["body_bytes"], defaults["set_bytes"]) == (1 << 20, 32 << 20)
+    limits = re.findall(r"client_max_body_size (\w+);", (DEPLOY / "nginx.conf").read_text())
+    assert limits == ["1m", "32m"]
+    sets = sorted(path for route in ROUTES if route.opt.get("is_set") for path in route.paths)
+    assert sets == ["/config/apply", "/config/plan", "/connections/import"]  # which the site names
+
+
+def test_a_configuration_passes_beyond_the_limit_of_other_bodies(ask):
+    large = {"connections": [], "datastores": [], "pad": "x" * 2_000_000}
+    assert ask("POST", "/config/plan", large)[0] == 200
 
 
 def test_the_command_line_works_through_the_proxy(plane, front, tmp_path):

@@ -8,6 +8,8 @@ import socket
 
 import pytest
 
+from testbed.control_plane import serving
+
 LARGE = ("/connections", "/connections/test", "/datastores", "/users", "/connections/datastores/bulk", "/cli/token")
 
 CREATE = ("POST", "/connections")
@@ -215,6 +217,44 @@ def test_a_large_body_is_read_for_nobody_unknown(plane):
 def test_the_limit_of_a_body_is_a_setting(strict):
     answer = strict.api("Admin")("POST", "/connections", b" " * 2_001)
     assert (answer.status, answer.json["code"]) == (413, "too-large")
+
+
+@pytest.mark.parametrize("path", ["/config/plan", "/config/apply", "/connections/import"])
+def test_a_set_has_a_limit_of_its_own_and_is_read_for_nobody_unknown(plane, path):
+    large = b'{"connections": [' + b" " * (2 * MB) + b"]}"
+    assert plane.api("Admin")("POST", path, large).status == 200
+    assert plane.api(None)("POST", path, large).status == 401
+    status, found = raw(plane, head(plane, f"Content-Length: {33 * MB}", path=path))
+    assert status == 413
+    assert b"33,554,432 bytes" in found
+
+
+def test_a_set_of_someone_unknown_is_answered_before_its_body_is_sent(plane):
+    start = head(plane, f"Content-Length: {30 * MB}", path="/config/plan").replace(b"Bearer ", b"Bearer x")
+    status, found = raw(plane, start)
+    assert status == 401
+    assert b"connection: close" in found.lower()
+
+
+def test_a_set_in_chunks_is_refused_at_its_limit(plane):
+    before = plane.memory()
+    chunk = b"%x\r\n%s\r\n" % (MB, b" " * MB)
+    status, _ = raw(plane, head(plane, "Transfer-Encoding: chunked", path="/config/plan"), [chunk] * 200)
+    assert status in {413, None}  # None: it closed while we still sent, and TCP dropped the answer
+    assert plane.api("Admin")("GET", "/connections").status == 200
+    assert plane.memory() - before < 128 * MB
+
+
+def test_a_set_of_two_megabytes_is_applied_whole_or_not_at_all(tmp_path):
+    fields = {"type": "postgresql", "host": "db.example.com", "username": "app", "password": "x" * 2_000}
+    resources = [{"name": f"set {number}"} | fields for number in range(1_000)]
+    with serving(tmp_path / "home") as plane:
+        admin = plane.api("Admin")
+        assert admin("POST", "/config/apply", {"connections": [*resources, {"name": "no type"}]}).status == 422
+        assert admin("GET", "/connections?size=1").json["total"] == 0
+        assert admin("POST", "/config/apply", {"connections": resources}).json["create"] == 1_000
+        again = admin("POST", "/config/plan", {"connections": resources}).json
+        assert (again["unchanged"], again["changes"]) == (1_000, [])
 
 
 def test_an_if_match_that_is_no_etag_is_not_repeated(plane, admin, made):

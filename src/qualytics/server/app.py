@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Router
 from litestar.exceptions import HTTPException
@@ -30,7 +30,7 @@ from qualytics.server.runtime import Runtime
 if TYPE_CHECKING:
     from qualytics.server.config import Config
 
-ROUTES = [
+ROUTES: list[Any] = [
     *(*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES),
     *(*operations.ROUTES, *run_operations.ROUTES, *accounts.ROUTES, *compat.ROUTES, *configuration.ROUTES),
 ]
@@ -49,14 +49,15 @@ def make_app(config: Config) -> Guard:
         on_startup=[runtime.begin],
         on_shutdown=[runtime.close],
         openapi_config=None,
-        request_max_body_size=config.body_bytes,
+        request_max_body_size=None,
         logging_config=None,
         debug=False,
     )
+    sets = frozenset(f"{config.path}{path}" for route in ROUTES if route.opt.get("is_set") for path in route.paths)
     app.state.runtime = runtime
     app.state.sign_in = sign_in.config_of(config)
     runtime.openapi = openapi.document(config.path, [*ROUTES, *meta.ROUTES])
-    return Guard(app, runtime)
+    return Guard(app, runtime, sets)
 
 
 def from_environment() -> Guard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,10 @@ from litestar.exceptions import HTTPException
 
 from qualytics import strict_json
 from qualytics.errors import InvalidInput, Problem
-from qualytics.server.runtime import opened
+from qualytics.server.runtime import answer, opened, runtime_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from qualytics.server.runtime import AnyRequest
 
@@ -73,6 +74,19 @@ async def read(request: AnyRequest, body: bytes) -> dict[str, Any]:
 
     """
     return fields(request, body) if len(body) <= _SMALL else await asyncio.to_thread(fields, request, body)
+
+
+@contextlib.asynccontextmanager
+async def read_set(request: AnyRequest) -> AsyncIterator[dict[str, Any]]:
+    """Give the object in a body that may be large: for whoever has signed in, and of few at once, which bounds memory.
+
+    Raises:
+        HTTPException, InvalidInput, NotSignedIn, TooMany: as `fields` does.
+
+    """
+    await answer(request, lambda _context: None)
+    async with runtime_of(request).sets:
+        yield await read(request, await request.body())
 
 
 def reply(content: Any, status: int = 200, warnings: Sequence[str] = ()) -> Response[bytes]:

@@ -66,6 +66,7 @@ SETTINGS: tuple[Setting, ...] = (
         "audit_days", int, 90, "days that the audit log keeps tests and refusals; changes stay until audit prune", 1
     ),
     Setting("body_bytes", int, 1_048_576, "largest body of a request", 1_024),
+    Setting("set_bytes", int, 33_554_432, "largest body of a configuration or an import", 1_024),
     Setting("request_s", float, 30.0, "seconds that a body may take to arrive", 1),
     # Longer than the 60 s after which balancers close, and than the 10 s between questions of a client that polls:
     # whoever closes at the moment of a question loses it.
@@ -108,6 +109,7 @@ class Config(Struct):
     refusals_per_minute: int
     audit_days: int
     body_bytes: int
+    set_bytes: int
     request_s: float
     idle_s: float
     environ: Mapping[str, str] = field(default_factory=dict)

@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
     from qualytics.service.context import Context
 
+_OPT = {"body": "Config", "reply": "ConfigPlan", "right": WRITE, "is_set": True}
 
-@post("/config/plan", status_code=200, opt={"body": "Config", "reply": "ConfigPlan", "right": WRITE})
-async def plan_config(request: AnyRequest, body: bytes) -> Reply:
+
+@post("/config/plan", status_code=200, opt=_OPT)
+async def plan_config(request: AnyRequest) -> Reply:
     """Say what an apply of a configuration would create, update and delete, and what is wrong; nothing is stored."""
-    given = await bodies.read(request, body)
-    return await answer(request, lambda context: bodies.reply(_verbs(context).plan(given)))
+    async with bodies.read_set(request) as given:
+        return await answer(request, lambda context: bodies.reply(_verbs(context).plan(given)))
 
 
-@post("/config/apply", status_code=200, opt={"body": "Config", "reply": "ConfigPlan", "right": WRITE})
-async def apply_config(request: AnyRequest, body: bytes) -> Reply:
+@post("/config/apply", status_code=200, opt=_OPT)
+async def apply_config(request: AnyRequest) -> Reply:
     """Store a configuration, all or nothing; with `plan`, only if that is still what it would do."""
-    given = await bodies.read(request, body)
-    return await answer(request, lambda context: bodies.reply(_verbs(context).apply(given, plan=given.get("plan"))))
+    async with bodies.read_set(request) as given:
+        return await answer(request, lambda context: bodies.reply(_verbs(context).apply(given, plan=given.get("plan"))))
 
 
 @post("/config/test", status_code=200, opt={"body": "Config", "reply": "ConfigTests", "right": WRITE})

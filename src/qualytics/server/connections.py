@@ -233,16 +233,16 @@ async def try_connection(
 @post(
     "/connections/import",
     status_code=200,
-    opt={"body": "ConnectionImport", "reply": "ConnectionImported", "right": WRITE},
+    opt={"body": "ConnectionImport", "reply": "ConnectionImported", "right": WRITE, "is_set": True},
 )
-async def import_connections(request: AnyRequest, body: bytes, dry_run: DryRun = False) -> Reply:
+async def import_connections(request: AnyRequest, dry_run: DryRun = False) -> Reply:
     """Create a set of connections, all or none; a name that is taken gets a number, what is there is left alone."""
-    given = await bodies.read(request, body)
+    async with bodies.read_set(request) as given:
 
-    def work(context: Context) -> Reply:
-        return bodies.reply({"connections": Imports(context).create(imports.listed(given), dry_run=dry_run)})
+        def work(context: Context) -> Reply:
+            return bodies.reply({"connections": Imports(context).create(imports.listed(given), dry_run=dry_run)})
 
-    return await answer(request, work)
+        return await answer(request, work)
 
 
 @post("/connections/explain", status_code=200, opt={"body": "Message", "reply": "Explanation", "right": READ})

@@ -41,9 +41,11 @@ _NAMES = frozenset(name for name, _ in HEADERS)
 class Guard:
     """Wraps the application; CORS is off, as no header of it is ever sent."""
 
-    def __init__(self, inner: ASGIApp, runtime: Runtime) -> None:
+    def __init__(self, inner: ASGIApp, runtime: Runtime, sets: frozenset[str]) -> None:
+        """Guard an application; `sets` are the paths that take a set of records, whose body may be larger."""
         self._inner = inner
         self._runtime = runtime
+        self._sets = sets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -56,7 +58,8 @@ class Guard:
         state["request_id"] = request_id
         status = 0
         config = self._runtime.config
-        body = _Body(receive, config.request_s)
+        max_bytes = config.set_bytes if scope["path"] in self._sets else config.body_bytes
+        body = _Body(receive, config.request_s, max_bytes)
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -71,7 +74,7 @@ class Guard:
                 message = {**message, "headers": [*message["headers"], *own, *more]}
             await send(message)
 
-        if problem := _refused(scope, config.body_bytes):
+        if problem := _refused(scope, max_bytes):
             await _answer(problem, sending)
         else:
             try:
@@ -88,23 +91,30 @@ class Guard:
 
 
 class _Body:
-    """Receives a request's body, which must be whole in time; what follows it is the wait for the answer."""
+    """Receives a request's body, bounded in size and time; what follows it is the wait for the answer."""
 
-    def __init__(self, receive: Receive, limit_s: float) -> None:
+    def __init__(self, receive: Receive, limit_s: float, max_bytes: int) -> None:
         self._receive = receive
-        self._until = time.monotonic() + limit_s
+        self._limit_s = limit_s
+        self._until: float | None = None  # from when it is asked for: a set may wait until others are done
+        self._bytes_left = max_bytes
         self.is_read = False
 
     async def receive(self) -> Any:
         """Return the next message of the request."""
         if self.is_read:
             return await self._receive()
+        now = time.monotonic()
+        self._until = self._until or now + self._limit_s
         try:
-            message = await asyncio.wait_for(self._receive(), max(0.0, self._until - time.monotonic()))
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._until - now))
         except TimeoutError:
             raise HTTPException(status_code=408) from None
         if message["type"] != "http.request":  # its chunks are none, or the client left in the middle of it
             raise HTTPException(status_code=400)
+        self._bytes_left -= len(message.get("body", b""))
+        if self._bytes_left < 0:
+            raise HTTPException(status_code=413)
         self.is_read = not message.get("more_body")
         return message
 
@@ -114,7 +124,7 @@ def _has_body(scope: Any) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
-def _refused(scope: Any, body_bytes: int) -> dict[str, Any] | None:
+def _refused(scope: Any, max_bytes: int) -> dict[str, Any] | None:
     headers = scope["headers"]
     if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADERS:
         return problems.document(431, "too-large", "the headers are too large")
@@ -125,8 +135,8 @@ def _refused(scope: Any, body_bytes: int) -> dict[str, Any] | None:
         return problems.document(404, "not-found", "not found")
     sent = {name.lower(): value for name, value in headers}
     length = sent.get(b"content-length", b"0")
-    if length.isdigit() and int(length) > body_bytes:
-        return problems.document(413, "too-large", f"the body is larger than {body_bytes:,} bytes")
+    if length.isdigit() and int(length) > max_bytes:
+        return problems.document(413, "too-large", f"the body is larger than {max_bytes:,} bytes")
     if sent.get(b"content-encoding", b"identity").lower() != b"identity":
         return problems.document(415, "unsupported-media-type", "a compressed body is not taken")
     return None

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOBODY = Actor("nobody", role="")
 _SPARE_THREADS = 16
+# Configurations and imports that a worker holds at once: each takes some ten times the bytes of its body.
+_SETS_AT_ONCE = 2
 _TIDY_S = 3_600.0
 # A test of a run over many connections waits for its turn as long as it takes.
 _RUN_WAIT_S = 86_400.0
@@ -65,6 +67,7 @@ class Runtime:
         self._refusals = Limits(config.refusals_per_minute, "requests that were refused")
         self._tidying: asyncio.Task[None] | None = None
         self.metrics = Metrics()
+        self.sets = asyncio.Semaphore(_SETS_AT_ONCE)
         self.openapi: dict[str, Any] = {}
         self._children = Pool(
             config.tests_at_once,

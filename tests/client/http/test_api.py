@@ -1,5 +1,6 @@
 """The client against servers that hang, lie, redirect, break off or never end; and where its token goes."""
 
+import json
 import os
 import signal
 import ssl
@@ -11,12 +12,14 @@ import pytest
 from qualytics.client.config import make
 from qualytics.client.http.api import Api
 from qualytics.client.http.client import HttpClient
-from qualytics.errors import NotSignedIn, Unreachable
+from qualytics.errors import InvalidInput, NotSignedIn, Unreachable
+from qualytics.secret import MASK
 from qualytics.transport.http import Reply
 from tests.support import faults
 from tests.support.misbehaving_http import TOKEN, refused, reply, scripted
 from tests.support.tunnel import tunnelling
 
+SECRET = "corr3ct-h0rse-battery"
 PAGE = reply(200, {"items": [], "total": 0, "page": 1, "size": 100, "pages": 0})
 
 
@@ -55,6 +58,31 @@ def test_a_body_that_trickles_has_no_more_time(ask):
 
 def api(url, **more):
     return Api(make({"url": url, "token": TOKEN, **more}, "the test", {}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"password": SECRET},
+        {"connection": {"password": SECRET}},
+        {"connections": [{"name": "a"}, {"name": "b", "secret_key": SECRET}]},
+        {"datastores": [{"connection": {"parameters": {"x": [{"passphrase": SECRET}]}}}]},
+    ],
+)
+@pytest.mark.parametrize("status", [200, 422])
+def test_a_secret_that_a_body_holds_at_any_depth_is_masked_in_what_the_server_says(body, status):
+    said = {"code": "invalid-input", "message": f"no {SECRET}", "errors": [{"loc": ["body", "x"], "msg": SECRET}]}
+    with scripted(reply(status, said, {"Test-Warnings": json.dumps([f"odd: {SECRET}"])})) as script:
+        client = api(script.url)
+        try:
+            client.call("POST", "/connections", None, body)
+            shown = str(client.warnings)
+        except InvalidInput as exc:
+            shown = f"{exc} {exc.problems}"
+        finally:
+            client.close()
+    assert MASK in shown
+    assert SECRET not in shown
 
 
 def test_no_redirect_is_followed_and_the_token_goes_nowhere_else(ask):

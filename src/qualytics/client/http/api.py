@@ -181,13 +181,9 @@ class Api:
     def _masking(self, body: Mapping[str, Any] | None) -> Masking:
         from qualytics.masking import Masking  # no listing needs it
 
-        token, sent = self.control_plane.token, body or {}
-        inline = sent.get("connection")  # of a new datastore
-        many = sent.get("connections")  # of a configuration
-        inner = [inline, *(many if isinstance(many, list) else ())]
-        fields = [*sent.items(), *(pair for one in inner if isinstance(one, dict) for pair in one.items())]
+        token, fields = self.control_plane.token, list(_fields("", body or {}))
         secrets = [Secret(value) for name, value in fields if name in SECRETS and isinstance(value, str)]
-        public = [value for name, value in fields if name not in {*SECRETS, "connection", "connections"}]
+        public = [part for name, value in fields if name not in SECRETS for part in (name, value)]
         return Masking([token, *secrets] if token else secrets, given=public)
 
     def delete(self, path: str, *, dry_run: bool = False, version: int | None = None) -> types.Deleted:
@@ -242,6 +238,18 @@ def test_wait(timeout_s: float | None) -> float:
 
         checked_timeout(timeout_s)  # which says so
     return (timeout_s or TEST_TIMEOUT_S) + TEST_WAIT_S + TEST_WAY_S
+
+
+def _fields(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of each field of a body, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _fields(key, inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _fields(name, inner)
+    else:
+        yield name, value
 
 
 def _level(reply: Reply) -> int:

@@ -44,7 +44,7 @@ class HttpConfig:
 
 _AT_ONCE = 4
 # Beyond the usual time of a request: thousands of records are checked and written in one.
-_WAIT_S = 60.0
+_WAIT_S = 240.0
 
 
 def _with_settings(record: Any) -> dict[str, Any]:
