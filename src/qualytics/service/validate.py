@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ class Problems:
             raise InvalidInput(self.found)
 
 
+@functools.cache
 def accepted(connector: Connector) -> tuple[str, ...]:
     """Return the fields that a type takes, beside `type`, in the order of its documents."""
     always = ("name", "tags", "owner", "parameters", "jdbc_fetch_size", "max_parallelization")
@@ -124,7 +126,7 @@ def check_name(loc: str, value: str, problems: Problems, max_length: int = MAX_N
     name = value if normal is None else normal.strip()
     if len(value) > text.MAX_LENGTH or not 1 <= len(name) <= max_length:
         problems.add(loc, f"must have 1 to {max_length} characters", f"this one has {len(name):,}")
-    elif re.search(_SURROGATE, name):
+    elif not name.isascii() and re.search(_SURROGATE, name):
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif normal is None:
         problems.add(loc, "holds more than 30 marks in a row", "no language writes so many on one letter")
@@ -171,7 +173,7 @@ def fold_part(part: str) -> str:
 
 def _askable(part: str) -> str:
     """Return a part of a text so that a store can be asked for it; no text holds what no store can be asked for."""
-    return re.sub(f"{_SURROGATE}|\0", _NOWHERE, part)
+    return part if part.isprintable() else re.sub(f"{_SURROGATE}|\0", _NOWHERE, part)  # neither is printable
 
 
 def folded_key(key: str) -> str:
@@ -201,7 +203,7 @@ def check_text(loc: str, value: str, problems: Problems, *, max_length: int, any
     """Return a text that is within its length and, unless any character may stand in it, has no controls."""
     if len(value) > max_length:
         problems.add(loc, f"has {len(value):,} characters", f"{max_length:,} is the most")
-    elif re.search(_SURROGATE, value):
+    elif not value.isascii() and re.search(_SURROGATE, value):
         problems.add(loc, "is not valid UTF-8", _UTF8_HINT)
     elif "\0" in value:
         problems.add(loc, "holds a NUL character", "no server takes one")
