@@ -55,6 +55,9 @@ def _found(value: str) -> tuple[str, str] | None:
 
 
 def _is_address(value: str) -> bool:
+    # Every IPv6 address has a colon, and every IPv4 address ends in a digit.
+    if ":" not in value and not value[-1:].isdigit():
+        return False
     import ipaddress
 
     try:

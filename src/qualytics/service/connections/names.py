@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def require_free(store: Store, name: str | None, besides: int | None = None) -> None:
     """Raise NameTaken when a name is another connection's."""
-    taken = store.connections.named(validate.fold(name)) if name else None
+    key = validate.fold(name) if name else None
+    taken = store.connections.named(key) if key is not None and store.connections.has_name(key) else None
     if taken is not None and taken.id != besides:
         raise NameTaken(
             f"the name {taken.name!r} is taken by connection {taken.id}",

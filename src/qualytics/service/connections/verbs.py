@@ -181,7 +181,8 @@ class Connections:
         policy.require_allowed(self._context.settings, changed.connector, changed.values)
         paths.require_files(changed.connector, changes)
         policy.require_same_target(self._context, before, changed)
-        names.require_free(store, changed.values["name"], besides=before.id)
+        if changed.values["name"] != before.name:
+            names.require_free(store, changed.values["name"], besides=before.id)
         self.warnings += tagging.warnings(before, changes)
         return changed
 
