@@ -92,6 +92,7 @@ def test_a_list_imports_no_cipher_no_network_and_no_driver(imported, run):
     for kind in ("postgresql", "mysql", "snowflake"):
         run("connections", "create", "--type", kind, "--host", "db.example.com", "--password", "secret")
     out, modules = imported("connections", "list", "--format", "json")
+    assert [name for name in modules if name.startswith("qualytics.connectors")] == ["qualytics.connectors"]
     assert [document["password"] for document in json.loads(out)] == ["********"] * 3
     assert not outside(modules, DRIVERS | CONVERSATION | WEIGHT | {"cryptography", "yaml", "qualytics.probe"})
 
@@ -150,6 +151,18 @@ def test_importing_the_package_alone_imports_none_of_its_parts():
     text = "import json, sys, qualytics; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, timeout=60, check=True)
     assert [name for name in json.loads(done.stdout) if name.startswith("qualytics")] == ["qualytics"]
+
+
+def test_options_are_made_when_their_command_is_called():
+    text = (
+        "import click, gc, qualytics.cli.connections\n"
+        "options = lambda: [each.name for each in gc.get_objects() if isinstance(each, click.Option)]\n"
+        "print(*options())\n"
+        "made = [param.name for param in qualytics.cli.connections.list_.params]\n"
+        "print(*(name for name in made if name not in options()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["version", ""]
 
 
 def loaded(*words):

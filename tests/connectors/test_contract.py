@@ -73,6 +73,13 @@ def test_no_name_means_two_types():
 
 
 @pytest.mark.parametrize("connector", ALL)
+def test_a_listing_knows_the_shape_of_a_type_without_its_file(connector):
+    assert connectors.SHAPES[connector.type] == (connector.kind, "uri" in connector.fields)
+    for alias in connector.aliases:
+        assert connectors.shape(alias) == connectors.SHAPES[connector.type]
+
+
+@pytest.mark.parametrize("connector", ALL)
 def test_fields_belong_to_the_kind(connector):
     assert set(connector.fields) <= set(KEYS[connector.kind]) & BY_NAME.keys()
     assert set(connector.required) <= set(connector.fields)

@@ -65,6 +65,16 @@ class Command(_Helpful):
         super().__init__(*args, **attrs)
         self.allow_extra_args = True  # what is left over is reported below
 
+    @property
+    def params(self) -> list[click.Parameter]:
+        """Return the options and arguments, which are made when somebody asks for them."""
+        self._params[:] = [param if isinstance(param, click.Parameter) else param() for param in self._params]
+        return self._params
+
+    @params.setter
+    def params(self, params: list[click.Parameter]) -> None:
+        self._params: list[Any] = params  # click hands on what decorators left: some are yet to be made
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the options, and raise UsageError when words are left over."""
         try:

@@ -28,6 +28,14 @@ _TYPE_NOTES = {TEST: "for settings that are not stored", INLINE: "for a new conn
 UNSETTABLE = (*(field.name for field in FIELDS if UPDATE in field.verbs), *PARAMETER_OPTIONS)
 
 
+def option(*names: str, **attrs: Any) -> Callable[[Command], Command]:
+    """Return a decorator as `click.option` does; the option is made when its command is called.
+
+    A group is imported with all its commands: those of `connections` have 250 options.
+    """
+    return _added(functools.partial(click.Option, names, **attrs))
+
+
 def examples(*lines: str) -> Callable[[Command], Command]:
     """Return a decorator that gives a command its examples, without the name of the program; each runs as it stands."""
 
@@ -40,14 +48,14 @@ def examples(*lines: str) -> Callable[[Command], Command]:
 
 def field_options(verb: str) -> Callable[[Command], Command]:
     """Return a decorator that adds an option for every field of a verb, and the ways to give secrets."""
-    env_file = click.option("--env-file", type=Text(), metavar="FILE", help="NAME=VALUE lines for ${NAME} references.")
+    env_file = option("--env-file", type=Text(), metavar="FILE", help="NAME=VALUE lines for ${NAME} references.")
     stdin = [
-        click.option(f"{BY_NAME[name].option}-stdin", is_flag=True, help=f"Read the {BY_NAME[name].noun} from stdin.")
+        option(f"{BY_NAME[name].option}-stdin", is_flag=True, help=f"Read the {BY_NAME[name].noun} from stdin.")
         for name in STDIN_FIELDS
     ]
     fields = [_field_option(field, verb) for field in FIELDS if verb in field.verbs]
     inside = [
-        click.option(
+        option(
             "--" + name.replace("_", "-"),
             name,
             type=Text(),
@@ -55,7 +63,7 @@ def field_options(verb: str) -> Callable[[Command], Command]:
         )
         for name, noun in PARAMETER_OPTIONS.items()
     ]
-    allow_empty = click.option(
+    allow_empty = option(
         "--allow-empty", is_flag=True, is_eager=True, help="Take an empty password; without it that is an error."
     )
     return all_of(*fields, *inside, *stdin, allow_empty, env_file)
@@ -66,7 +74,7 @@ def common_options(*, form: bool = True) -> Callable[[Command], Command]:
 
     A command gets that as `form`, made of --format, --columns and --jq, and of the default that the user has set.
     """
-    formats = click.option(
+    formats = option(
         *("--format", "-f", "form"),
         type=OneOf(FORMATS),
         default=FORMATS[0],
@@ -74,17 +82,17 @@ def common_options(*, form: bool = True) -> Callable[[Command], Command]:
         metavar="TEXT",
         help="Output format: yaml or json; also table, wide, jsonl or csv.",
     )
-    columns = click.option(
+    columns = option(
         "--columns",
         type=Text(),
         metavar="NAMES",
         help="Only these columns, as id,name,parameters.role.",
         shell_complete=_complete_columns,
     )
-    expression = click.option(
+    expression = option(
         "--jq", "expression", type=Text(), metavar="EXPRESSION", help="Filter the JSON with an expression of jq."
     )
-    color = click.option(
+    color = option(
         "--color",
         type=OneOf(_style.WHEN),
         default=_style.WHEN[0],
@@ -93,16 +101,14 @@ def common_options(*, form: bool = True) -> Callable[[Command], Command]:
         callback=_style.keep_color,
         help="Colours: auto, always or never; auto: on a terminal.",
     )
-    quiet = click.option(
+    quiet = option(
         "--quiet",
         is_flag=True,
         expose_value=False,
         callback=_style.keep_quiet,
         help="Write errors alone to stderr: no stages, notes or warnings.",
     )
-    debug = click.option(
-        "--debug", is_flag=True, expose_value=False, help="Log to stderr what is done, secrets masked."
-    )
+    debug = option("--debug", is_flag=True, expose_value=False, help="Log to stderr what is done, secrets masked.")
     always = (color, quiet, debug)
     return all_of(formats, columns, expression, *always, _with_format) if form else all_of(*always)
 
@@ -140,12 +146,12 @@ def _complete_columns(ctx: click.Context, _param: click.Parameter, text: str) ->
 
 def id_option(text: str, *, required: bool = False) -> Command:
     """Return the --id option."""
-    return click.option("--id", "record_id", type=Whole(1), required=required, help=text)
+    return option("--id", "record_id", type=Whole(1), required=required, help=text)
 
 
 def name_option(text: str, name: str = "name", part: str | None = None) -> Command:
     """Return the --name option of a command that finds a record of a part of the client by it."""
-    return click.option("--name", name, type=Text(), help=text, shell_complete=part and complete_names(part))
+    return option("--name", name, type=Text(), help=text, shell_complete=part and complete_names(part))
 
 
 def record_options(
@@ -171,14 +177,14 @@ def record_options(
 
         to_do = f" to {action}" if action else ""
         names = [name_option(f"{noun} name.", name, part)] if name else []
-        return all_of(_argument(argument), id_option(f"{noun} ID{to_do}."), *names)(chosen)
+        return all_of(_added(argument), id_option(f"{noun} ID{to_do}."), *names)(chosen)
 
     return decorate
 
 
-def _argument(argument: click.Argument) -> Command:
+def _added(param: click.Parameter | Callable[[], click.Parameter]) -> Command:
     def decorate(command: Command) -> Command:
-        command.__dict__.setdefault("__click_params__", []).append(argument)
+        command.__dict__.setdefault("__click_params__", []).append(param)
         return command
 
     return decorate
@@ -186,7 +192,7 @@ def _argument(argument: click.Argument) -> Command:
 
 def timeout_option() -> Command:
     """Return the --timeout option."""
-    return click.option("--timeout", "timeout_s", type=Seconds(), help="Seconds for the whole test.  [default: 10]")
+    return option("--timeout", "timeout_s", type=Seconds(), help="Seconds for the whole test.  [default: 10]")
 
 
 class RunOptions(Struct):
@@ -205,17 +211,15 @@ class RunOptions(Struct):
 def run_options() -> Callable[[Command], Command]:
     """Return a decorator that adds --all and what goes with it; a command gets them as `run`, None without --all."""
     added = (
-        click.option(
+        option(
             "--all", "is_all", is_flag=True, help="Test all connections, or those of --type, --name, --tag and --owner."
         ),
-        click.option("--parallel", type=Whole(1), help="With --all: tests at once.  [default: 32]"),
-        click.option("--fail-on", type=Text(), metavar="CLASSES", help="With --all: only these classes, as auth,dns."),
-        click.option(
-            "--retry-transient", "retry", is_flag=True, help="With --all: retry what may pass a moment later."
-        ),
-        click.option("--junit", type=Text(), metavar="FILE", help="With --all: write a JUnit report to a file."),
-        click.option("--resume", type=Whole(1), metavar="ID", help="With --all: go on with a run of a control plane."),
-        click.option("--github", "is_github", is_flag=True, help="With --all: annotate a run of GitHub Actions."),
+        option("--parallel", type=Whole(1), help="With --all: tests at once.  [default: 32]"),
+        option("--fail-on", type=Text(), metavar="CLASSES", help="With --all: only these classes, as auth,dns."),
+        option("--retry-transient", "retry", is_flag=True, help="With --all: retry what may pass a moment later."),
+        option("--junit", type=Text(), metavar="FILE", help="With --all: write a JUnit report to a file."),
+        option("--resume", type=Whole(1), metavar="ID", help="With --all: go on with a run of a control plane."),
+        option("--github", "is_github", is_flag=True, help="With --all: annotate a run of GitHub Actions."),
     )
 
     def decorate(command: Command) -> Command:
@@ -238,8 +242,8 @@ _RUN_NAMES = {"retry": "--retry-transient", "is_github": "--github", "tags": "--
 
 def place_options() -> Callable[[Command], Command]:
     """Return a decorator that adds --database and --schema, which a test looks at and nothing stores."""
-    database = click.option("--database", type=Text(), help="Database (catalog) to test as well; not stored.")
-    schema = click.option("--schema", type=Text(), help="Schema to test as well; not stored.")
+    database = option("--database", type=Text(), help="Database (catalog) to test as well; not stored.")
+    schema = option("--schema", type=Text(), help="Schema to test as well; not stored.")
     return all_of(database, schema)
 
 
@@ -273,20 +277,20 @@ def unset_option(names: Sequence[str]) -> Command:
         return [name for name in names if name.startswith(text)]
 
     text = "Unset a field; may be repeated."
-    return click.option("--unset", multiple=True, type=Text(), metavar="FIELD", help=text, shell_complete=complete)
+    return option("--unset", multiple=True, type=Text(), metavar="FIELD", help=text, shell_complete=complete)
 
 
 def tag_filters() -> Callable[[Command], Command]:
     """Return a decorator that adds --tag and --owner to a command, which gets them as `tags` and `owner`."""
     text = "Only those with this tag; may be repeated: all of them."
-    tag = click.option("--tag", "tags", multiple=True, type=Text(), help=text)
-    owner = click.option("--owner", type=Text(), help="Only those of this owner, upper and lower case alike.")
+    tag = option("--tag", "tags", multiple=True, type=Text(), help=text)
+    owner = option("--owner", type=Text(), help="Only those of this owner, upper and lower case alike.")
     return all_of(tag, owner)
 
 
 def untag_option() -> Command:
     """Return the --untag option of an update."""
-    return click.option(
+    return option(
         *("--untag", "remove_tags"),
         multiple=True,
         type=Text(),
@@ -303,9 +307,9 @@ def _field_option(field: Field, verb: str) -> Command:
     if field.type is list:  # an update adds to what there is
         name = f"add_{field.name}" if verb == UPDATE else field.name
         text = f"{field.help[0].upper()}{field.help[1:]}; may be repeated."
-        return click.option(field.option, name, multiple=True, type=Text(), help=text, callback=_listed)
+        return option(field.option, name, multiple=True, type=Text(), help=text, callback=_listed)
     kind: click.ParamType[Any] = Whole() if field.type is int else SecretText() if field.is_secret else Text()
-    return click.option(
+    return option(
         *(field.option, *([field.short] if field.short else [])),
         field.name,
         type=kind,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 _list_options = options.all_of(
-    click.option(
+    options.option(
         "--type",
         "-t",
         "types",
@@ -40,11 +40,11 @@ _list_options = options.all_of(
         help="Comma-separated connection types.",
         shell_complete=options.complete_types,
     ),
-    click.option(
+    options.option(
         "--sort", type=OneOf(("id", "name", "type")), default="id", show_default=True, metavar="TEXT", help="Order."
     ),
     options.tag_filters(),
-    click.option("--limit", type=Whole(1), help="Show at most so many; all by default."),
+    options.option("--limit", type=Whole(1), help="Show at most so many; all by default."),
 )
 
 
@@ -69,8 +69,8 @@ def group() -> None:
     "connections create --type sqlite --name files --uri ./sales.sqlite --test",
 )
 @options.field_options(CREATE)
-@click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
-@click.option("--test", "run_test", is_flag=True, help="Test first; store only if the test passes.")
+@options.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
+@options.option("--test", "run_test", is_flag=True, help="Test first; store only if the test passes.")
 @options.timeout_option()
 @options.place_options()
 @options.common_options()
@@ -108,8 +108,8 @@ def create(
 @options.field_options(UPDATE)
 @options.untag_option()
 @options.unset_option(options.UNSETTABLE)
-@click.option("--dry-run", is_flag=True, help="Print the connection as it would become; store nothing.")
-@click.option("--test", "run_test", is_flag=True, help="Test the changed connection first; store only if it passes.")
+@options.option("--dry-run", is_flag=True, help="Print the connection as it would become; store nothing.")
+@options.option("--test", "run_test", is_flag=True, help="Test the changed connection first; store only if it passes.")
 @options.timeout_option()
 @options.place_options()
 @options.common_options()
@@ -170,7 +170,7 @@ def get(*, record: int | str, form: output.Format) -> None:
 @options.record_options("Connection", "copy", name=None)
 @options.field_options(UPDATE)
 @options.untag_option()
-@click.option("--dry-run", is_flag=True, help="Print the copy as it would become; store nothing.")
+@options.option("--dry-run", is_flag=True, help="Print the copy as it would become; store nothing.")
 @options.common_options()
 @click.pass_context
 def copy(ctx: click.Context, /, *, record: int | str, dry_run: bool, form: output.Format, **values: Any) -> None:
@@ -230,8 +230,8 @@ def _list(form: output.Format, wanted: dict[str, Any]) -> None:
     "connections delete prod --dry-run",
 )
 @options.record_options("Connection", "delete")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
+@options.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
+@options.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
 @options.common_options()
 def delete(*, record: int | str, yes: bool, dry_run: bool, form: output.Format) -> None:
     """Delete a connection, by --id or --name.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 1 << 20
 _DIGITS = r"[0-9]{1,12}"
-_catalog = click.option("--catalog", type=Text(), help="Catalog (database) to look into.")
+_catalog = options.option("--catalog", type=Text(), help="Catalog (database) to look into.")
 
 
 @click.command(cls=Command)
@@ -60,10 +60,10 @@ def schemas(*, record: int | str, catalog: str | None, timeout_s: float | None, 
 )
 @options.record_options("Connection")
 @_catalog
-@click.option("--schema", type=Text(), help="Schema to look into.")
-@click.option("--prefix", type=Text(), help="What names begin with; of an object store, the folder.")
-@click.option("--limit", type=Whole(1), default=LISTING_SIZE, show_default=True, help="Show at most so many.")
-@click.option("--after", type=Text(), metavar="TOKEN", help="Go on where an earlier call stopped: its `next`.")
+@options.option("--schema", type=Text(), help="Schema to look into.")
+@options.option("--prefix", type=Text(), help="What names begin with; of an object store, the folder.")
+@options.option("--limit", type=Whole(1), default=LISTING_SIZE, show_default=True, help="Show at most so many.")
+@options.option("--after", type=Text(), metavar="TOKEN", help="Go on where an earlier call stopped: its `next`.")
 @options.timeout_option()
 @options.common_options()
 def tables(
@@ -91,7 +91,7 @@ def tables(
     """connections explain --type postgresql 'FATAL: password authentication failed for user "app"'""",
     "connections explain < error.log",
 )
-@click.option(
+@options.option(
     "--type",
     "-t",
     "connector_type",

@@ -34,7 +34,7 @@ _SIGNS = {"create": "+", "skip": "=", "refuse": "!"}
     "connections import --from '${DATABASE_URL}' --name crm --yes",
     "connections import --from auto --dry-run --format table",
 )
-@click.option(
+@options.option(
     "--from",
     "source",
     type=Text(),
@@ -42,10 +42,12 @@ _SIGNS = {"create": "+", "skip": "=", "refuse": "!"}
     metavar="FILE|URL|auto",
     help="A file of another tool, a connection URL (supports ${ENV_VAR}), or auto: all that tools keep here.",
 )
-@click.option("--name", "-n", type=Text(), help="Only the connection of this name there; the name to give, with a URL.")
-@click.option("--uri", type=Text(), help="URI of connections that name no place, as AWS profiles.")
-@click.option("--dry-run", is_flag=True, help="Print the plan; store nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
+@options.option(
+    "--name", "-n", type=Text(), help="Only the connection of this name there; the name to give, with a URL."
+)
+@options.option("--uri", type=Text(), help="URI of connections that name no place, as AWS profiles.")
+@options.option("--dry-run", is_flag=True, help="Print the plan; store nothing.")
+@options.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
 @options.common_options()
 @click.pass_context
 def import_(

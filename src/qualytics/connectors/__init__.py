@@ -12,6 +12,17 @@ from qualytics.errors import InvalidInput, Problem
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector
 
+# By type its kind, and whether it has a URI: what a listing needs, without the file of a type. A test compares both.
+SHAPES: dict[str, tuple[str, bool]] = {
+    **dict.fromkeys(("abfs", "gcs", "s3"), ("dfs", True)),
+    **dict.fromkeys(("duckdb", "sqlite"), ("embedded", True)),
+    **dict.fromkeys(("athena", "bigquery", "databricks", "db2", "dremio", "fabric", "hive"), ("jdbc", False)),
+    **dict.fromkeys(("mariadb", "mysql", "oracle", "postgresql", "presto", "redshift"), ("jdbc", False)),
+    **dict.fromkeys(("snowflake", "sqlserver", "synapse", "teradata", "timescale", "trino"), ("jdbc", False)),
+    "databricks_native": ("native", False),
+    "jdbc": ("jdbc", True),
+}
+
 
 @functools.cache
 def type_names() -> tuple[str, ...]:
@@ -41,6 +52,19 @@ def get(name: str) -> Connector:
 def all_connectors() -> tuple[Connector, ...]:
     """Return every connector, sorted by type."""
     return tuple(get(name) for name in type_names())
+
+
+def shape(name: str) -> tuple[str, bool]:
+    """Return the kind of a type or alias, and whether it has a URI.
+
+    Raises:
+        InvalidInput: there is no such type.
+
+    """
+    if name in SHAPES:
+        return SHAPES[name]
+    connector = get(name)
+    return connector.kind, "uri" in connector.fields
 
 
 def parse_types(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from qualytics.connectors import get
+from qualytics.connectors import shape
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, KEYS, SECRETS
 from qualytics.model import Document
 from qualytics.secret import MASK
@@ -43,9 +43,9 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
 @functools.cache
 def _blank(kind_of: str) -> dict[str, Any]:
     # A document of this type with every key in its place; copying it is the cheapest way to keep the order.
-    connector = get(kind_of)
-    keys = (key for key in KEYS[connector.kind] if key != "uri" or key in connector.fields)
-    return dict.fromkeys(keys) | {"type": kind_of, "connection_type": connector.kind}
+    kind, has_uri = shape(kind_of)
+    keys = (key for key in KEYS[kind] if key != "uri" or has_uri)
+    return dict.fromkeys(keys) | {"type": kind_of, "connection_type": kind}
 
 
 def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,13 +59,13 @@ def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[st
 
 def stub(datastore: Datastore) -> types.DatastoreStub:
     """Return a datastore as it stands inside a connection: `{id, name, store_type, type}`."""
-    kind = cast("types.ConnectionKind", get(datastore.type).kind)
+    kind = cast("types.ConnectionKind", shape(datastore.type)[0])
     return {"id": datastore.id, "name": datastore.name, "store_type": kind, "type": datastore.type}
 
 
 def datastore_document(datastore: Datastore) -> types.Datastore:
     """Return a datastore as a document."""
-    kind = get(datastore.type).kind
+    kind, _ = shape(datastore.type)
     keys = {key: kind if key == "store_type" else getattr(datastore, key) for key in DATASTORE_KEYS}
     return cast("types.Datastore", Document.of(keys, datastore.version))
 
