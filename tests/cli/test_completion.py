@@ -208,3 +208,49 @@ def test_what_a_terminal_would_obey_is_quoted(open_shell):
 def test_zsh_and_fish_are_answered_in_their_own_form(run, shell_name, form):
     words = ("connections", "create", "--type", "postg")
     assert run(*words, env={"_QUALYTICS_COMPLETE": f"{shell_name}_complete"}).out == form
+
+
+TYPED_PARAMETERS = (
+    ("create --type postgresql", '{"ssl_mo', '{"ssl_mode": "'),
+    ("create --type postgresql", '{"ssl_mode": "req', '{"ssl_mode": "require"'),
+    ("create --type postgresql", '{"ssl_mode": "require"', '{"ssl_mode": "require"'),
+    ("create --type postgresql", '{"ssl_mode": "require", "app', '{"ssl_mode": "require", "application_name": "'),
+    ("create --type postgresql", '{"ssl_root', '{"ssl_root_cert'),
+    ("create --type snowflake", '{"ro', '{"role": "'),
+    ("create --type no-such-type", '{"ro', '{"ro'),
+    ("create", '{"ro', '{"ro'),
+)
+
+
+def test_parameters_are_completed_inside_an_open_quote(open_shell):
+    typed = open_shell()
+    for before, begun, completed in TYPED_PARAMETERS:
+        words = ["connections", *before.split(), "--parameters", completed]
+        assert typed(f"qualytics connections {before} --parameters '{begun}\t'") == words
+
+
+def test_parameters_of_a_stored_connection_are_those_of_its_type(open_shell, home):
+    with LocalClient(Settings(home=home)) as client:
+        client.connections.create({"type": "postgresql", "name": "full prod", "host": "db"})
+    typed = open_shell()
+    for words in ("update 'full prod'", "update --id 1", "test --name 'full prod'"):
+        line = f"qualytics connections {words} --parameters '{{\"appl\t'"
+        assert typed(line)[-2:] == ["--parameters", '{"application_name": "']
+
+
+@pytest.mark.parametrize(
+    ("begun", "offered"),
+    [
+        ("{", ['{"ssl_mode"', '{"ssl_root_cert"', '{"ssl_root_cert_file"', '{"application_name"']),
+        ('{"ssl_mode": ', [f'{{"ssl_mode": "{mode}"' for mode in ("auto", "verify", "require", "disable")]),
+        ('{"ssl_mode": "require"', ['{"ssl_mode": "require"}', '{"ssl_mode": "require", "']),
+        ('{"ssl_mode": "auto", "ssl_m', []),
+        ('{"application_name"', ['{"application_name": "', '{"application_name": "${']),
+        ('{"other": {"ssl', []),
+        ("@file", []),
+    ],
+)
+def test_what_is_offered_inside_parameters(run, begun, offered):
+    words = ("connections", "create", "--type", "postgresql", "--parameters", begun)
+    answer = run(*words, env={"_QUALYTICS_COMPLETE": "zsh_complete"}).out
+    assert answer.split("\0")[:-1:2] == offered

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from qualytics.cli import _lines as lines
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     Answer = Iterable[tuple[str, str]]
+
+T = TypeVar("T")
 
 VARIABLE = "_QUALYTICS_COMPLETE"
 _LIMIT_S = 1.0
@@ -34,20 +36,26 @@ def answer(root: click.Command, shell: str, args: Sequence[str], environ: Mappin
 
 
 def records(part: str) -> list[str]:
-    """Return the names of records of a part of the client; the process ends, silent, where that takes over a second.
+    """Return the names of records of a part of the client, where they can be had in time."""
+    from qualytics.client import known_names
+
+    return in_time(lambda: known_names(part))
+
+
+def in_time(work: Callable[[], T]) -> T:
+    """Return what a look-up gives; the process ends, silent, where that takes over a second.
 
     Nothing less ends a look-up of a host's name, or a read of a disk that has gone.
     """
     import threading
 
-    from qualytics.client import known_names
-
     timer = threading.Timer(_LIMIT_S, os._exit, (0,))
     timer.daemon = True
     timer.start()
-    names = known_names(part)
-    timer.cancel()
-    return names
+    try:
+        return work()
+    finally:
+        timer.cancel()
 
 
 def _bash(root: click.Command, _args: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:

@@ -254,6 +254,15 @@ def complete_types(_ctx: click.Context, _param: click.Parameter, text: str) -> l
     return _continued(text, type_names())
 
 
+def _complete_parameters(ctx: click.Context, param: click.Parameter, text: str) -> list[str]:
+    from qualytics.cli import _completing_parameters
+
+    return _completing_parameters.complete(ctx, param, text)
+
+
+_COMPLETE = {"type": complete_types, "parameters": _complete_parameters}
+
+
 def _continued(text: str, names: Iterable[str]) -> list[str]:
     done, comma, last = text.rpartition(",")
     return [f"{done}{comma}{name}" for name in names if name.startswith(last)]
@@ -315,7 +324,7 @@ def _field_option(field: Field, verb: str) -> Command:
         type=kind,
         required=field.name == "type" and verb == CREATE,
         help=_help(field, verb),
-        shell_complete=complete_types if field.name == "type" else None,
+        shell_complete=_COMPLETE.get(field.name),
     )
 
 
