@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from qualytics.probe.protocol import (
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
     from qualytics.model import TestReport
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from qualytics.probe.protocol import Message, Plan
 
 _CHUNK_BYTES = 65_536
+# How long a child that has its slot may take up to its first stage: what hangs there gives the slot back.
+_LOAD_S = 30.0
 _TOO_MUCH = Failed(
     "transient",
     "the tests that run at this moment need more memory than they may have together, and this one most of it",
@@ -42,12 +46,15 @@ def run_test(
     start: Callable[[str], Child] = spawn,
     stops: Sequence[int] = (),
     may_hold: Callable[[int], bool] = lambda _: True,
+    slots: threading.Semaphore | None = None,
 ) -> TestReport:
     """Test a connection and return what was found; takes at most the plan's timeout and a moment.
 
     The child that `start` makes gets the plan over a pipe, a clean environment and an empty home directory. The time
-    counts from its start. The test ends at the deadline, when one of `stops` becomes readable, or when `may_hold` says
-    no to the bytes of memory that its child has come to hold; nothing that the child started stays behind.
+    counts from its start; among many, from its first stage, up to which it holds one of the `slots`: each needs the
+    processor until then, and too many at once would make each other late. The test ends at the deadline, when one of
+    `stops` becomes readable, or when `may_hold` says no to the bytes of memory that its child has come to hold; nothing
+    that the child started stays behind.
     """
     import shutil
     import tempfile
@@ -60,9 +67,13 @@ def run_test(
     except OSError as exc:  # no space for the directory, no room for a process
         progress.failed = Failed("internal", f"the process of the test could not be started: {exc.strerror or exc}")
     else:
-        progress.began = time.monotonic()
         try:
-            failed = _Dialogue(child, plan, directory, progress).run(stops, may_hold)
+            with contextlib.ExitStack() as slot:
+                if slots is not None:
+                    slot.enter_context(slots)
+                progress.began = time.monotonic()
+                dialogue = _Dialogue(child, plan, directory, progress, slot if slots is not None else None)
+                failed = dialogue.run(stops, may_hold)
             progress.failed = progress.failed or failed
         finally:
             child.end()
@@ -79,11 +90,14 @@ def run_test(
 class _Dialogue:
     """Sends the plan to a child and reads its messages, both at once, until its end or the deadline."""
 
-    def __init__(self, child: Child, plan: Plan, directory: str, progress: Progress) -> None:
+    def __init__(
+        self, child: Child, plan: Plan, directory: str, progress: Progress, slot: contextlib.ExitStack | None
+    ) -> None:
         self._stdin, self._stdout = child.stdin, child.stdout
         self._unsent = plan.encode(directory)
         self._lines = Lines(MAX_LISTING_BYTES if plan.listing else MAX_REPORT_BYTES)
-        self._progress, self._deadline = progress, progress.began + plan.timeout_s
+        self._progress, self._slot, self._timeout_s = progress, slot, plan.timeout_s
+        self._deadline = progress.began + (plan.timeout_s if slot is None else max(plan.timeout_s, _LOAD_S))
         self._on_stage = plan.on_stage
 
     def run(self, stops: Sequence[int], may_hold: Callable[[int], bool]) -> Failed | None:
@@ -96,8 +110,10 @@ class _Dialogue:
             selector.register(self._stdout, selectors.EVENT_READ)
             for stop in stops:
                 selector.register(stop, selectors.EVENT_READ)
-            while (left_s := self._deadline - time.monotonic()) > 0:
-                for key, _ in selector.select(left_s):
+            left_s = self._timeout_s
+            while left_s > 0:
+                left_s = self._deadline - time.monotonic()
+                for key, _ in selector.select(max(left_s, 0.0)):  # what has come in time is read, however late
                     if key.fd == self._stdin:
                         if not self._send():
                             selector.unregister(self._stdin)
@@ -131,5 +147,8 @@ class _Dialogue:
 
     def _add(self, message: Message) -> None:
         self._progress.add(message)
+        if self._slot is not None and isinstance(message, Began):
+            self._slot.close()
+            self._slot, self._deadline = None, time.monotonic() + self._timeout_s
         if self._on_stage is not None and isinstance(message, Began | Ended):
             self._on_stage(StageEvent(*message))

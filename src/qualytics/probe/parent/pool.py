@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Self
 
 from qualytics.probe.parent.budget import Budget
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MAX_ZYGOTES = 8
 # Of so many tests at once one is kept from any single owner.
 _SHARE = 8
+# So many children a processor come to their first stage at once.
+_LOADING = 2
 
 
 class Pool:
@@ -52,6 +55,7 @@ class Pool:
         self._zygotes = Zygotes(niceness, max_zygotes)
         self._wait_s = wait_s
         self._budget = Budget(memory_bytes)
+        self._slots = threading.Semaphore(_LOADING * (os.cpu_count() or 1))
         self._stopped, self._stop = os.pipe()
         # A zygote hands over descriptors of processes, which only Linux has.
         self._forks = hasattr(os, "pidfd_open")
@@ -74,7 +78,7 @@ class Pool:
         cancellation: Cancellation | None = None,
         wait_s: float | None = None,
     ) -> TestReport:
-        """Test a connection when this owner may run one; the plan's timeout counts from the child's start.
+        """Test a connection when this owner may run one; the plan's timeout counts from its first stage.
 
         It waits for `wait_s` at most, as long as any test where that is None. `begin` is called when the wait is over;
         the test does not run if it raises. When it is cancelled, the test ends, wherever it is.
@@ -95,7 +99,7 @@ class Pool:
             begin()
             with cancellation.descriptor() as cancelled:
                 may_hold = functools.partial(self._budget.allows, id(ticket))
-                report = run_test(plan, start, (self._stopped, cancelled), may_hold)
+                report = run_test(plan, start, (self._stopped, cancelled), may_hold, self._slots)
             cancellation.check()
             return report
         finally:
