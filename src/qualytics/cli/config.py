@@ -15,7 +15,7 @@ from qualytics.cli._kinds import Text
 from qualytics.cli._questions import can_ask, require_yes
 from qualytics.cli._values import read_env_file
 from qualytics.client import connect
-from qualytics.errors import InvalidInput, QualyticsError, TestFailed, UsageError
+from qualytics.errors import Conflict, QualyticsError, TestFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,7 @@ def plan(
     output.write_document(_shown(document, found), form)
     output.flush()
     if _say_faults(ctx, folder, found, document):
-        ctx.exit(InvalidInput.exit_code)
+        ctx.exit(_error_of(found, document).exit_code)
     ctx.exit(_PENDING if exit_code and document["changes"] else 0)
 
 
@@ -174,7 +174,8 @@ def apply_(
     with connect() as client:
         document = client.config.plan(config)
         if _say_faults(ctx, folder, found, document):
-            raise UsageError(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
+            error = _error_of(found, document)
+            raise error(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
         if document["changes"]:
             _confirm(document, yes=yes)
             if run_test:
@@ -227,6 +228,14 @@ def _config(found: Configuration, *, prune: bool) -> dict[str, Any]:
 def _shown(document: dict[str, Any], found: Configuration) -> dict[str, Any]:
     counts = {name: document[name] for name in (*_COUNTS, "unchanged")}
     return {**counts, "references": found.references, "changes": document["changes"]}
+
+
+def _error_of(found: Configuration, document: dict[str, Any]) -> type[QualyticsError]:
+    """Return what the faults are together: a conflict with what is stored, where each is one."""
+    errors: list[type[QualyticsError]] = [Conflict, *Conflict.__subclasses__()]
+    conflicts = {error.code for error in errors}
+    is_conflict = not found.faults and all(problem["code"] in conflicts for problem in document["problems"])
+    return Conflict if is_conflict else UsageError
 
 
 def _say_faults(ctx: click.Context, folder: str, found: Configuration, document: dict[str, Any]) -> bool:

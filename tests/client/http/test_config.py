@@ -129,6 +129,22 @@ def test_prune_deletes_what_the_folder_does_not_hold_and_nothing_while_a_file_ha
     assert (done.code, changes) == (0, [("delete", "old")])
 
 
+def test_what_only_conflicts_with_what_is_stored_exits_with_5(commands, exported):
+    assert commands(*PG, "--name", "old").code == 0
+    place = ("--connection-name", "old", "--database", "sales", "--schema", "dq")
+    assert commands("datastores", "create", "--name", "results", *place).code == 0
+    for path in (exported / "datastores" / "marts", exported / "datastores"):
+        for inner in path.glob("*.yaml"):
+            inner.unlink()
+        path.rmdir()
+    secret = {"PROD_DB_PASSWORD": CANARY}
+    for words in (("plan",), ("apply", "--yes")):
+        done = commands("config", *words, str(exported), "--prune", env=secret)
+        assert (done.code, "connection 'old' is used by 1 datastore" in done.err) == (5, True)
+    (exported / "connections" / "b.yaml").write_text("name: b\ntype: mysql\n")
+    assert commands("config", "plan", str(exported), "--prune", env=secret).code == 2
+
+
 @pytest.fixture
 def files(tmp_path):
     """Return a function that writes connections of SQLite, by name and path, as files of a folder."""
