@@ -27,7 +27,7 @@ from qualytics.cli import main
 from qualytics.secret import Secret
 from qualytics.structs import replace
 from testbed import fakesnow, servers
-from tests.support import children
+from tests.support import children, lanes
 
 if TYPE_CHECKING:
     from qualytics.settings import Settings
@@ -114,6 +114,10 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.servers)
         if SLOW_FOLDER in item.path.parents or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return lanes.Lanes(config, log)
 
 
 def pytest_collection_finish():

@@ -462,6 +462,7 @@ CROSS_CUTTING = {
     "test_docs.py": "the documents",
     "test_first_hour.py": "a fresh clone with the core alone",
     "test_first_slice.py": "every layer at once",
+    "test_lanes.py": "the workers of the whole suite",
     "test_messages.py": "the measure of explain",
     "test_startup.py": "what commands import",
     "test_tour.py": "the tour in the documents",

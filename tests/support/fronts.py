@@ -75,7 +75,7 @@ def before(port: int, respond: Callable[[Asked, Callable[[Asked], Answer]], Answ
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.behind, server.respond, server.asked, server.daemon_threads = port, respond, [], True
         server.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
             yield server

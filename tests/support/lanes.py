@@ -1,0 +1,30 @@
+"""Who runs which test: beside two busy workers there is one for tests that only wait."""
+
+from __future__ import annotations
+
+import re
+
+from xdist.scheduler import LoadFileScheduling
+
+# Two processors have work for no more; others that compute would make tests late that have a limit of time.
+BUSY_WORKERS = 2
+# Whoever meets a server that never answers waits until the limit, and computes nothing meanwhile.
+_WAITING = re.compile(r"\[.*\b(silent|dropping|dropped|trickling)\b")
+_APART = "::waiting"
+
+
+class Lanes(LoadFileScheduling):
+    """Gives out tests file by file, those that wait apart from the others of their file and to workers of their own."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return file + _APART if _WAITING.search(nodeid) else file
+
+    def _assign_work_unit(self, node):
+        waits = int(node.gateway.id.removeprefix("gw")) >= BUSY_WORKERS
+        best = min(self.workqueue, key=lambda scope: scope.endswith(_APART) is not waits)
+        if waits and not best.endswith(_APART):
+            node.shutdown()
+            return
+        self.workqueue.move_to_end(best, last=False)
+        super()._assign_work_unit(node)
