@@ -17,19 +17,20 @@ def serving(behave: Callable[[socket.socket, threading.Event], None], host: str 
     """Run `behave(peer, over)` for each connection, in a thread of its own; `over` is set at the end."""
     over = threading.Event()
     threads: list[threading.Thread] = []
-    peers: list[socket.socket] = []
+    handles: list[socket.socket] = []
 
-    def one(peer: socket.socket) -> None:
-        with peer, contextlib.suppress(OSError):
+    def one(peer: socket.socket, handle: socket.socket) -> None:
+        with handle, peer, contextlib.suppress(OSError):
             behave(peer, over)
 
     def accept(listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 peer, _ = listener.accept()
-                thread = threading.Thread(target=one, args=(peer,), daemon=True)
+                handle = peer.dup()  # TLS takes the socket itself over
+                thread = threading.Thread(target=one, args=(peer, handle), daemon=True)
                 threads.append(thread)
-                peers.append(peer)
+                handles.append(handle)
                 thread.start()
 
     with socket.create_server((host, 0)) as listener:
@@ -41,9 +42,9 @@ def serving(behave: Callable[[socket.socket, threading.Event], None], host: str 
             over.set()
             listener.shutdown(socket.SHUT_RDWR)
             acceptor.join(60)
-            for peer in peers:  # whoever reads from a connection that is kept sees its end
+            for handle in handles:  # whoever reads from a connection that is kept sees its end
                 with contextlib.suppress(OSError):
-                    peer.shutdown(socket.SHUT_RDWR)
+                    handle.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join(60)
 
