@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testbed.installing import install_debian, virtual_environment
+from testbed.java import BRIEF
 from testbed.servers import Server, free_port, own, server_directory
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def derby(passwords: Mapping[str, str]) -> Iterator[Server]:
             own(path)
         jars = ":".join(str(_JARS / name) for name in ("derby.jar", "derbynet.jar", "derbyclient.jar"))
         control = ["org.apache.derby.drda.NetworkServerControl", "start", "-noSecurityManager"]
-        command = ["java", f"-Dderby.system.home={directory}", "-cp", jars, *control]
+        command = ["java", *BRIEF.split(), f"-Dderby.system.home={directory}", "-cp", jars, *control]
         try:
             server.start([*command, "-h", server.host, "-p", str(server.port)], server.listens)
             yield server

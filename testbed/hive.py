@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from testbed import servers
 from testbed.installing import Missing, install_debian, virtual_environment
+from testbed.java import BRIEF
 from testbed.needs import program
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def hive(transport: str = "binary") -> Iterator[servers.Server]:
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.sql.warehouse.dir": f"{directory}/warehouse",
-            "spark.driver.extraJavaOptions": f"-Dderby.system.home={directory} -Djava.io.tmpdir={directory}",
+            "spark.driver.extraJavaOptions": f"-Dderby.system.home={directory} -Djava.io.tmpdir={directory} {BRIEF}",
         }
         port = "hive.server2.thrift.port" if transport == "binary" else "hive.server2.thrift.http.port"
         hive_settings = {

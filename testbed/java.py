@@ -13,6 +13,8 @@ from testbed.servers import Server, free_port, own, server_directory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# A machine that lives for some tests: most of the time of its start goes into compiling for a long life.
+BRIEF = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 JARS = Path("/usr/share/java")
 # Class and jars by the name of the engine.
 DRIVERS = {
@@ -55,8 +57,8 @@ def h2(user: str, password: str) -> Iterator[Server]:
             own(path)
         listen = ["-tcp", "-tcpPort", str(server.port), "-ifExists", "-baseDir", str(directory)]
         # Without the address it listens on all of them (h2database.com, SysProperties).
-        command = ["java", f"-Dh2.bindAddress={server.host}", "-cp", jar, "org.h2.tools.Server", *listen]
-        yield from _run(server, command)
+        command = ["java", *BRIEF.split(), f"-Dh2.bindAddress={server.host}", "-cp", jar, "org.h2.tools.Server"]
+        yield from _run(server, [*command, *listen])
 
 
 @contextlib.contextmanager
@@ -76,7 +78,7 @@ def hsqldb(password: str) -> Iterator[Server]:
         properties = directory / "server.properties"
         properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         own(properties)
-        yield from _run(server, ["java", "-cp", str(JARS / "hsqldb.jar"), "org.hsqldb.server.Server"])
+        yield from _run(server, ["java", *BRIEF.split(), "-cp", str(JARS / "hsqldb.jar"), "org.hsqldb.server.Server"])
 
 
 def _run(server: Server, command: list[str]) -> Iterator[Server]:
