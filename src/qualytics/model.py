@@ -9,6 +9,8 @@ from qualytics.structs import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from qualytics.secret import Secret
+
 # No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
 MAX_ID = 2**53
 _MAX_DIGITS = 18
@@ -187,6 +189,18 @@ class Scope(Struct):
 
 
 EVERYWHERE = Scope()
+
+
+class Use(Struct):
+    """The environment of a command that uses a connection.
+
+    `texts` and `files` are by variable: its text, or what the file that it names holds. `cleared` are taken away; one
+    that ends with `*` stands for all that begin so.
+    """
+
+    texts: Mapping[str, Secret]
+    files: Mapping[str, Secret]
+    cleared: tuple[str, ...]
 
 
 class TestReport(Struct):

@@ -80,7 +80,7 @@ def shop(home, tmp_path, postgres_server, root_file, monkeypatch):
     variables = {
         "HOME": str(tmp_path),
         "DATABASE_URL": "postgresql://app:secret@db.example.com/sales",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}:{servers.postgres_programs()}:{os.environ['PATH']}",
         "DB_HOST": postgres_server.host,
         "DB_USER": postgres_server.user,
         **dict.fromkeys(("DB_PASSWORD", "NEW_PASSWORD", "PROD_PASSWORD", "STAGING_PASSWORD"), postgres_server.password),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qualytics.service.config.verbs import Config
     from qualytics.service.connections.imports import Imports
     from qualytics.service.connections.runs import Runs
+    from qualytics.service.connections.uses import Uses
     from qualytics.settings import Settings
     from qualytics.store.base import StorePool
 
@@ -105,6 +106,13 @@ class LocalClient:
         from qualytics.service.connections.runs import Runs
 
         return Runs(self._context)
+
+    @property
+    def uses(self) -> Uses:
+        """Return the uses of connections outside of this program."""
+        from qualytics.service.connections.uses import Uses
+
+        return Uses(self._context)
 
     @property
     def default_ssl_mode(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What other tools call a connection type, its fields and their values: data of each type, for imports."""
+"""What other tools call a connection type, its fields and their values: data of each type, for imports and for `run`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ TLS_MODES = {
 }
 
 
+class Environment(Struct, kw_only=True):
+    """The variables that tools of one type read.
+
+    `texts` says of each what it holds: names of ours in braces, of fields, of parameters, or `database` and `schema`;
+    one is left out where a name in it has no value. `files` says whose value stands in the file that a variable names;
+    `words` translates a value, by our name. `url` is the scheme of DATABASE_URL, whose path ends with what `path` names
+    and whose query is what `query` holds. `cleared` are variables by which a tool would go elsewhere, or log in as
+    somebody else; one that ends with `*` stands for all that begin so. `complete` sees all values first and does what
+    no table can say, or raises UsageError where no variables can say how to log in.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    url: str | None = None
+    path: tuple[str, ...] = ("database",)
+    query: Mapping[str, str] = field(default_factory=dict)
+    cleared: tuple[str, ...] = ()
+    complete: Callable[[dict[str, str]], None] | None = None
+
+
 class Foreign(Struct, kw_only=True):
     """What other tools call one type.
 
@@ -26,7 +47,7 @@ class Foreign(Struct, kw_only=True):
     field or parameter of ours, or of a datastore (`database`, `schema`), a key of theirs is, "" for one that has no
     meaning here; `files` the same of keys that name a file with the value in it. `path` says what the segments of a
     URL's path are. `words` translates values, by our name. `complete` sees all values first and does what no table can
-    say; keys and values are texts. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
+    say; keys and values are texts. `environment` is the way out, for `qualytics run`. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
     of its own, and returns None for one that it does not know.
     """
 
@@ -38,3 +59,4 @@ class Foreign(Struct, kw_only=True):
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     complete: Callable[[dict[str, str]], None] | None = None
     jdbc: Callable[[str], dict[str, str] | None] | None = None
+    environment: Environment = Environment()

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Chars, Param, Target, Verdict
+from qualytics.connectors.foreign import Environment
 from qualytics.connectors.shared.http import base_url, by_class, roots_of
+from qualytics.errors import UsageError
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
@@ -209,3 +211,28 @@ def explain(text: str) -> Verdict | None:
     return (
         replace(_CLOCK, code=verdict.code) if verdict and re.search(r"Signature (expired|not yet)", text) else verdict
     )
+
+
+def require_keys(values: dict[str, str]) -> None:
+    """Raise UsageError where the stored keys are not those that a command logs in with, but assume a role."""
+    if values.get("role_arn"):
+        raise UsageError(
+            "the connection assumes a role of AWS, which no variables can say",
+            "give the command a profile of ~/.aws/config with role_arn, or a connection with keys of its own",
+        )
+
+
+# AWS SDKs and Tools Reference Guide, "Environment variables"; keys of another profile or session never mix with these.
+ENVIRONMENT = Environment(
+    texts={
+        "AWS_ACCESS_KEY_ID": "{access_key}",
+        "AWS_SECRET_ACCESS_KEY": "{secret_key}",
+        "AWS_REGION": "{region}",
+        "AWS_DEFAULT_REGION": "{region}",
+        "AWS_ENDPOINT_URL": "{endpoint_url}",
+        "AWS_CA_BUNDLE": "{ssl_root_cert_file}",
+    },
+    files={"AWS_CA_BUNDLE": "ssl_root_cert"},
+    cleared=("AWS_*",),
+    complete=require_keys,
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Param, Target, Verdict, refuse
+from qualytics.connectors.foreign import Environment
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -234,3 +235,28 @@ def complete(values: dict[str, str]) -> None:
         values["authentication_type"] = "OAUTH_M2M"
     if values.get("auth_type", "").lower() in {"pat", "oauth-m2m"}:
         del values["auth_type"]
+
+
+def complete_environment(values: dict[str, str]) -> None:
+    """Name a token, or a service principal."""
+    values["workspace"] = values.get("endpoint_url") or f"https://{values['host']}"
+    if values.get("authentication_type") == "OAUTH_M2M":
+        values["client_id"], values["client_secret"] = values.get("username", ""), values.get("password", "")
+    else:
+        values["token"] = values.get("password", "")
+
+
+# Databricks documentation, "Environment variables and fields for client unified authentication"; dbt and the SQL
+# connector's examples name the last two.
+ENVIRONMENT = Environment(
+    texts={
+        "DATABRICKS_HOST": "{workspace}",
+        "DATABRICKS_TOKEN": "{token}",
+        "DATABRICKS_CLIENT_ID": "{client_id}",
+        "DATABRICKS_CLIENT_SECRET": "{client_secret}",
+        "DATABRICKS_SERVER_HOSTNAME": "{host}",
+        "DATABRICKS_HTTP_PATH": "{path}",
+    },
+    cleared=("DATABRICKS_*",),
+    complete=complete_environment,
+)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json
 from qualytics.connectors.contract import refuse
+from qualytics.connectors.foreign import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,3 +100,13 @@ def key_hint(field: str) -> str:
 # How other tools call the key of a service account, and a file with it.
 KEY_TEXTS = ("keyfile_dict", "keyfile_json", "service_account_json", "key_body", "gc_key_body", "credentials_info")
 KEY_FILES = ("keyfile", "key_path", "key_file", "gc_key_file", "credentials_path", "oauthpvtkeypath", "keyfilepath")
+
+
+# Google Cloud documentation, "Application Default Credentials" and gcloud's properties.
+def environment(secret: str, **more: str) -> Environment:
+    """Return the variables of a type whose key of a service account is a `secret`, with `more` of its own."""
+    return Environment(
+        texts={"GOOGLE_CLOUD_PROJECT": "{database}", "CLOUDSDK_CORE_PROJECT": "{database}", **more},
+        files=dict.fromkeys(("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"), secret),
+        cleared=("CLOUDSDK_AUTH_*", "GOOGLE_OAUTH_ACCESS_TOKEN"),
+    )

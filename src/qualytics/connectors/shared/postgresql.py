@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import Protocol, Refusal, Target, Verdict, refuse
+from qualytics.connectors.foreign import Environment
 from qualytics.connectors.shared.sql import identifier, named, one_row, rows
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
@@ -291,3 +292,44 @@ FOREIGN_KEYS = {
     "hostaddr": "host",
 }
 FOREIGN_FILES = {"sslrootcert": "ssl_root_cert"}
+
+
+def complete_environment(values: dict[str, str]) -> None:
+    """Say the schema as libpq takes options, and what a verified connection trusts: by itself it looks in ~/.postgresql."""
+    if schema := values.get("schema"):
+        values["options"] = "-c search_path=" + re.sub(r"[\\\s]", r"\\\g<0>", identifier(schema))
+    if values.get("ssl_mode") == "verify" and not values.get("ssl_root_cert"):
+        values.setdefault("ssl_root_cert_file", values["system_roots"])
+
+
+# PostgreSQL documentation, "libpq: Environment Variables".
+ENVIRONMENT = Environment(
+    texts={
+        "PGHOST": "{host}",
+        "PGPORT": "{port}",
+        "PGUSER": "{username}",
+        "PGPASSWORD": "{password}",
+        "PGDATABASE": "{database}",
+        "PGOPTIONS": "{options}",
+        "PGAPPNAME": "{application_name}",
+        "PGSSLMODE": "{ssl_mode}",
+        "PGSSLROOTCERT": "{ssl_root_cert_file}",
+    },
+    files={"PGSSLROOTCERT": "ssl_root_cert"},
+    words={"ssl_mode": {"auto": "prefer", "verify": "verify-full"}},
+    url="postgresql",
+    query={"sslmode": "ssl_mode"},
+    cleared=(
+        *(
+            "PGHOSTADDR",
+            "PGSERVICE",
+            "PGSERVICEFILE",
+            "PGPASSFILE",
+            "PGREQUIREAUTH",
+            "PGCHANNELBINDING",
+            "PGREQUIRESSL",
+        ),
+        *("PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLNEGOTIATION", "PGTARGETSESSIONATTRS"),
+    ),
+    complete=complete_environment,
+)

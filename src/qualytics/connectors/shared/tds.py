@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qualytics.connectors.foreign import TLS_MODES, Foreign
+from qualytics.connectors.foreign import TLS_MODES, Environment, Foreign
 from qualytics.structs import replace
 
 _TRUST = ("trustservercertificate", "trust_server_certificate", "trust_cert")
@@ -30,6 +30,12 @@ def complete(values: dict[str, str]) -> None:
         del values["authentication"]
 
 
+def complete_environment(values: dict[str, str]) -> None:
+    """Say a service principal as Azure's libraries do."""
+    if values.get("tenant_id"):
+        values["client_id"], values["client_secret"] = values.pop("username", ""), values.pop("password", "")
+
+
 FOREIGN = Foreign(
     names=("mssql", "sqlserver", "jtds:sqlserver", "sql_server"),
     odbc=("sql server", "msodbcsql", "tds"),
@@ -42,6 +48,21 @@ FOREIGN = Foreign(
         "multisubnetfailover": "multi_subnet_failover",
         "tds_version": "",
     },
+    # Those of sqlcmd, and of the Azure Identity libraries.
+    environment=Environment(
+        texts={
+            "SQLCMDSERVER": "tcp:{host},{port}",
+            "SQLCMDUSER": "{username}",
+            "SQLCMDPASSWORD": "{password}",
+            "SQLCMDDBNAME": "{database}",
+            "AZURE_TENANT_ID": "{tenant_id}",
+            "AZURE_CLIENT_ID": "{client_id}",
+            "AZURE_CLIENT_SECRET": "{client_secret}",
+        },
+        url="mssql",
+        cleared=("AZURE_*",),
+        complete=complete_environment,
+    ),
     words={"application_intent": {"readonly": "ReadOnly", "readwrite": "ReadWrite"}},
     complete=complete,
 )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Endpoint, Param, Target, refuse
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Environment, Foreign
 from qualytics.connectors.shared import object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, SEGMENT, TENANT, TLS_PARAMS, base_url, endpoint_of
 
@@ -97,6 +97,15 @@ def connect(target: Target) -> object_store.OpenStore:
     return object_store.open_store(AzureStore, object_store.arguments(config(target), target, login_hosts), target)
 
 
+def complete_environment(values: dict[str, str]) -> None:
+    """Name the account of the uri, and its key or a service principal."""
+    values["account"] = split_uri(values["uri"])[2]
+    if values.get("authentication_type") == "SERVICE_PRINCIPAL":
+        values["client_id"], values["client_secret"] = values.get("access_key", ""), values.get("secret_key", "")
+    else:
+        values["account_key"] = values.get("secret_key", "")
+
+
 def complete(values: dict[str, str]) -> None:
     """Make the uri of account and container, and see a service principal."""
     for part in values.pop("connection_string", "").split(";"):
@@ -154,5 +163,17 @@ CONNECTOR = object_store.OBJECT_STORE(
             "client_id": "access_key",
         },
         complete=complete,
+        # Those of the Azure command line, and of the Azure Identity libraries.
+        environment=Environment(
+            texts={
+                "AZURE_STORAGE_ACCOUNT": "{account}",
+                "AZURE_STORAGE_KEY": "{account_key}",
+                "AZURE_TENANT_ID": "{tenant_id}",
+                "AZURE_CLIENT_ID": "{client_id}",
+                "AZURE_CLIENT_SECRET": "{client_secret}",
+            },
+            cleared=("AZURE_*",),
+            complete=complete_environment,
+        ),
     ),
 )

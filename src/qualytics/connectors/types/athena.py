@@ -206,6 +206,12 @@ def check(handle: Any, _target: Target) -> Server:
     return Server("Amazon Athena", (version or "").rpartition(" ")[2] or None)
 
 
+def complete_environment(values: dict[str, str]) -> None:
+    """Name the keys as those of S3."""
+    aws.require_keys(values)
+    values["access_key"], values["secret_key"] = values.get("username", ""), values.get("password", "")
+
+
 CONNECTOR = Connector(
     type="athena",
     title="Amazon Athena",
@@ -267,5 +273,6 @@ CONNECTOR = Connector(
             **dict.fromkeys(("aws_secret_access_key", "secret_access_key"), "password"),
         },
         path=("schema",),
+        environment=replace(aws.ENVIRONMENT, complete=complete_environment),
     ),
 )  # fmt: skip

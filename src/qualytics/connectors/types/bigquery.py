@@ -333,5 +333,6 @@ CONNECTOR = Connector(
         files=dict.fromkeys(google.KEY_FILES, "password"),
         path=("schema",),
         complete=complete,
+        environment=google.environment("password", BIGQUERY_EMULATOR_HOST="{endpoint_url}"),
     ),
 )  # fmt: skip

@@ -143,5 +143,6 @@ CONNECTOR = Connector(
         odbc=("databricks", "simba spark"),
         keys=databricks.FOREIGN_KEYS | {"http_path": "path", "httppath": "path", "catalog": "database"},
         complete=databricks.complete,
+        environment=databricks.ENVIRONMENT,
     ),
 )

@@ -157,5 +157,6 @@ CONNECTOR = Connector(
         names=("databricks-workspace",),
         keys=databricks.FOREIGN_KEYS | {"account_id": ""},
         complete=databricks.complete,
+        environment=databricks.ENVIRONMENT,
     ),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Server, Target, Verdict, refuse
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Environment, Foreign
 from qualytics.connectors.shared.files import DUCKDB, FILE, FILE_KEYS, require_file
 from qualytics.connectors.shared.sql import fetched, named, one_row
 from qualytics.model import Item
@@ -145,5 +145,11 @@ CONNECTOR = FILE(
     signature=r"(?i)duckdb",
     schemas=schemas,
     tables=tables,
-    foreign=Foreign(names=("duckdb",), odbc=("duckdb",), keys=dict.fromkeys(FILE_KEYS, "uri"), path=("uri",)),
+    foreign=Foreign(
+        names=("duckdb",),
+        odbc=("duckdb",),
+        keys=dict.fromkeys(FILE_KEYS, "uri"),
+        path=("uri",),
+        environment=Environment(url="duckdb", path=("uri",)),
+    ),
 )

@@ -72,5 +72,6 @@ CONNECTOR = object_store.OBJECT_STORE(
         keys=dict.fromkeys(google.KEY_TEXTS, "secret_key"),
         files=dict.fromkeys(google.KEY_FILES, "secret_key"),
         complete=complete,
+        environment=google.environment("secret_key", STORAGE_EMULATOR_HOST="{endpoint_url}"),
     ),
 )

@@ -19,7 +19,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Environment, Foreign
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.shared.sql import named, rows, text_of
 from qualytics.model import Item
@@ -338,6 +338,20 @@ FOREIGN = Foreign(
         "connectionattributes": "",
     },
     files=dict.fromkeys(("ssl-ca", "ssl_ca", "sslca"), "ssl_root_cert"),
+    # The first three are those of the clients themselves (MySQL Reference Manual, "Environment Variables").
+    environment=Environment(
+        texts={
+            "MYSQL_HOST": "{host}",
+            "MYSQL_TCP_PORT": "{port}",
+            "MYSQL_PWD": "{password}",
+            "MYSQL_PORT": "{port}",
+            "MYSQL_USER": "{username}",
+            "MYSQL_PASSWORD": "{password}",
+            "MYSQL_DATABASE": "{database}",
+        },
+        url="mysql",
+        cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX", "MYSQL_TEST_LOGIN_FILE"),
+    ),
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, tls_params
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Environment, Foreign
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
@@ -318,5 +318,6 @@ CONNECTOR = Connector(
         path=("sid",),
         complete=complete,
         jdbc=from_jdbc,
+        environment=Environment(url="oracle", path=("service_name",)),
     ),
 )

@@ -254,6 +254,7 @@ FOREIGN = Foreign(
     odbc=("postgres", "psqlodbc"),
     keys=shared.FOREIGN_KEYS | {"applicationname": "application_name"},
     files=shared.FOREIGN_FILES,
+    environment=shared.ENVIRONMENT,
 )
 
 CONNECTOR = Connector(

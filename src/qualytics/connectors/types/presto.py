@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qualytics.connectors.contract import Server, Target
+from qualytics.connectors.foreign import Environment
 from qualytics.connectors.types import trino
 from qualytics.structs import replace
 
@@ -36,6 +37,10 @@ def check(handle: Any, target: Target) -> Server:
     return Server("Presto", trino.first(handle, sql, target.fetch_size))
 
 
+ENVIRONMENT = Environment(
+    texts={"PRESTO_PASSWORD": "{password}"}, url="presto", path=("database", "schema"), cleared=("PRESTO_*",)
+)
+
 CONNECTOR = replace(
     trino.CONNECTOR,
     type="presto",
@@ -46,5 +51,5 @@ CONNECTOR = replace(
     open=connect,
     check=check,
     privileges=(*trino.PRIVILEGES, "SELECT on system.runtime.nodes, for the version"),
-    foreign=replace(trino.FOREIGN, names=("presto", "prestodb"), odbc=("presto",)),
+    foreign=replace(trino.FOREIGN, names=("presto", "prestodb"), odbc=("presto",), environment=ENVIRONMENT),
 )

@@ -266,6 +266,12 @@ def complete(values: dict[str, str]) -> None:
         del values["iam"]
 
 
+def complete_environment(values: dict[str, str]) -> None:
+    """Do as for PostgreSQL; the keys of a role are none of a database's."""
+    aws.require_keys(values)
+    postgresql.complete_environment(values)
+
+
 CONNECTOR = Connector(
     type="redshift",
     title="Amazon Redshift",
@@ -322,5 +328,6 @@ CONNECTOR = Connector(
         | {"cluster_id": "cluster_identifier", "dbuser": "db_user", "applicationname": "application_name"},
         files=postgresql.FOREIGN_FILES,
         complete=complete,
+        environment=replace(postgresql.ENVIRONMENT, complete=complete_environment),
     ),
 )

@@ -107,5 +107,6 @@ CONNECTOR = object_store.OBJECT_STORE(
             "endpoint": "endpoint_url",
         },
         complete=complete,
+        environment=aws.ENVIRONMENT,
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Server, Target, Verdict, refuse
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Environment, Foreign
 from qualytics.connectors.shared.files import EMPTY, FILE, FILE_KEYS, SQLITE, require_file
 from qualytics.connectors.shared.sql import as_text, rows
 from qualytics.model import Item
@@ -163,5 +163,11 @@ CONNECTOR = FILE(
     signature=r"(?i)sqlite",
     schemas=schemas,
     tables=tables,
-    foreign=Foreign(names=("sqlite", "sqlite3"), odbc=("sqlite",), keys=dict.fromkeys(FILE_KEYS, "uri"), path=("uri",)),
+    foreign=Foreign(
+        names=("sqlite", "sqlite3"),
+        odbc=("sqlite",),
+        keys=dict.fromkeys(FILE_KEYS, "uri"),
+        path=("uri",),
+        environment=Environment(url="sqlite", path=("uri",)),
+    ),
 )

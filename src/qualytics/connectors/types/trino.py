@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, refuse, tls_params
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Environment, Foreign
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -303,6 +303,9 @@ FOREIGN = Foreign(
     },
     path=("database", "schema"),
     complete=complete,
+    environment=Environment(
+        texts={"TRINO_PASSWORD": "{password}"}, url="trino", path=("database", "schema"), cleared=("TRINO_*",)
+    ),
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qualytics.connectors.foreign import Environment
+
 KEY_FILES = ("private_key_path", "private_key_file", "jwt_private_key")
 KEY_TEXTS = ("private_key", "private_key_content", "private_key_raw")
 PASSPHRASES = dict.fromkeys(("private_key_passphrase", "private_key_file_pwd", "priv_key_file_pwd"), "passphrase")
@@ -30,3 +32,32 @@ def complete(values: dict[str, str]) -> None:
 
 
 _LOCAL = ("localhost", "127.0.0.1")
+
+
+def complete_environment(values: dict[str, str]) -> None:
+    """Name the account of the host, and the key of a login by key."""
+    host = values["host"]
+    values["account"] = host[: host.lower().index(_DOMAIN)] if _DOMAIN in host.lower() else host
+    if values.get("authentication_type") == "KEYPAIR":
+        values["private_key"] = values.pop("password", "")
+        values["authenticator"] = "SNOWFLAKE_JWT"
+
+
+# Snowflake documentation, "Managing Snowflake connections" of the Snowflake CLI: what a connection of variables takes.
+ENVIRONMENT = Environment(
+    texts={
+        "SNOWFLAKE_ACCOUNT": "{account}",
+        "SNOWFLAKE_HOST": "{host}",
+        "SNOWFLAKE_USER": "{username}",
+        "SNOWFLAKE_PASSWORD": "{password}",
+        "SNOWFLAKE_AUTHENTICATOR": "{authenticator}",
+        "SNOWFLAKE_ROLE": "{role}",
+        "SNOWFLAKE_WAREHOUSE": "{warehouse}",
+        "SNOWFLAKE_DATABASE": "{database}",
+        "SNOWFLAKE_SCHEMA": "{schema}",
+        "PRIVATE_KEY_PASSPHRASE": "{passphrase}",
+    },
+    files=dict.fromkeys(("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_PRIVATE_KEY_PATH"), "private_key"),
+    cleared=("SNOWFLAKE_*",),
+    complete=complete_environment,
+)

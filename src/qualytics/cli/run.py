@@ -1,0 +1,102 @@
+"""`qualytics run`: a command with a connection in its environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._call import current
+from qualytics.cli._group import Command
+from qualytics.cli._kinds import Text
+from qualytics.client import connect
+from qualytics.errors import UsageError
+from qualytics.model import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from qualytics.model import Use
+    from qualytics.secret import Secret
+
+# What env(1) and shells end with.
+_CANNOT_RUN, _NOT_FOUND = 126, 127
+
+
+class _RunCommand(Command):
+    """The words of the other command are its own, whatever they look like."""
+
+    def __init__(self, *args: Any, **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self.allow_interspersed_args = False
+
+
+@click.command("run", cls=_RunCommand)
+@options.examples(
+    "run --name prod --database sales -- psql -c 'select 1'",
+    "run --id 1 -- sh -c 'echo $PGHOST'",
+)
+@options.id_option("Connection ID.")
+@options.name_option("Connection name.", part="connections")
+@click.option("--database", type=Text(), help="Database (catalog) for the variables that name one.")
+@click.option("--schema", type=Text(), help="Schema for the variables that name one.")
+@options.common_options(form=False)
+@click.argument("command", metavar="-- COMMAND...", nargs=-1, type=click.UNPROCESSED)
+def command(
+    *, record_id: int | None, name: str | None, database: str | None, schema: str | None, command: Sequence[str]
+) -> NoReturn:
+    """Start a command that finds the connection, with its secrets, in its environment; end as it ends.
+
+    The variables are those of the type's own tools (PGHOST, MYSQL_HOST, SNOWFLAKE_ACCOUNT, AWS_ACCESS_KEY_ID, …),
+    DATABASE_URL where there is a usual form, and QUALYTICS_CONNECTION_HOST and the like for each field and parameter.
+    Nothing is written to disk: what must be a file is one in memory.
+    """
+    record = name if record_id is None else record_id
+    if record is None or None not in {record_id, name}:
+        raise UsageError("give either --id or --name", "qualytics connections list shows ids and names")
+    if not command:
+        raise UsageError("there is no command to run", "put it behind --, as in: qualytics run --name prod -- psql")
+    with connect() as client:
+        use = client.uses.environment(record, Scope(database, schema))
+    current(click.get_current_context()).remember([*use.texts.values(), *use.files.values()])
+    _replace_process(command, _environment(use))
+
+
+def _environment(use: Use) -> dict[str, str]:
+    """Return the environment of the command: ours, without what would change where it goes, and the connection."""
+    prefixes = tuple(name[:-1] for name in use.cleared if name.endswith("*"))
+    kept = {
+        name: value for name, value in os.environ.items() if name not in use.cleared and not name.startswith(prefixes)
+    }
+    texts = {name: text.reveal() for name, text in use.texts.items()}
+    return {**kept, **texts, **{name: _memory_file(name, secret) for name, secret in use.files.items()}}
+
+
+def _memory_file(name: str, content: Secret) -> str:
+    """Return the path of a file in memory that the command inherits."""
+    if not hasattr(os, "memfd_create"):
+        raise UsageError(f"{name} needs a file in memory, which this system has not", "run it on Linux")
+    handle = os.memfd_create(name, 0)  # no MFD_CLOEXEC: it stays open in the command
+    with open(handle, "wb", closefd=False) as file:
+        file.write(content.reveal().encode())
+    return f"/proc/self/fd/{handle}"
+
+
+def _replace_process(words: Sequence[str], environment: dict[str, str]) -> NoReturn:
+    output.flush()
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and the command would, too
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvpe(words[0], list(words), environment)  # noqa: S606 - the words go to no shell
+    except OSError as exc:
+        is_missing = isinstance(exc, FileNotFoundError | NotADirectoryError)
+        why = "there is no such command" if is_missing else (exc.strerror or "the system refuses").lower()
+        output.say(f"error: cannot run {output.escape(repr(words[0]))}: {why}")
+        output.say("hint: check the name and PATH; the words behind -- are one command and its arguments")
+        sys.exit(_NOT_FOUND if is_missing else _CANNOT_RUN)

@@ -1,0 +1,119 @@
+"""A connection as a command uses it: the variables that its tools read, with the secrets in clear."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from qualytics import connectors
+from qualytics.errors import NotAllowed
+from qualytics.model import Use
+from qualytics.probe.trusted_roots import system_roots
+from qualytics.secret import Secret
+from qualytics.service.connections import tests
+from qualytics.service.connections.drafts import stored_with_secrets
+from qualytics.service.rights import READ
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from qualytics.connectors.contract import Connector
+    from qualytics.connectors.foreign import Environment
+    from qualytics.model import Connection, Scope
+    from qualytics.service.context import Context
+
+# Every connection has these, by the names of its fields and parameters, beside what its own tools read.
+OWN_PREFIX = "QUALYTICS_CONNECTION_"
+_NAME = r"\{(\w+)\}"
+
+
+class Uses:
+    """Uses of connections outside of this program, on the embedded store."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def environment(self, record: int | str, scope: Scope) -> Use:
+        """Return the variables with which the tools of a connection's type reach it, in the place of `scope`.
+
+        Raises:
+            NotFound: there is no such connection.
+            InvalidInput: the type has no such database or schema.
+            NotAllowed: many users share the store.
+            UsageError: no variables say how this connection logs in.
+
+        """
+        if self._context.is_shared:
+            raise NotAllowed("a control plane gives no secrets", "use a connection of an embedded store")
+        with self._context.audited(READ, "connection.use", record) as action:
+            found, secrets = stored_with_secrets(self._context.store, record)
+            action.found(found.id, found.name)
+            connector = connectors.get(found.type)
+            tests.check_place(connector, scope)
+            values = _values(connector, found, secrets, scope, self._context.default_ssl_mode)
+            use = _use(connector, values)
+            if self._context.is_audited:
+                with self._context.writing():
+                    action.record(found.id, found.name)
+        return use
+
+
+def _values(
+    connector: Connector, found: Connection, secrets: Mapping[str, Secret], scope: Scope, ssl_mode: str
+) -> dict[str, str]:
+    """Return all that is set, by the names of fields and parameters, defaults too, as texts."""
+    defaults: dict[str, Any] = {"port": connector.default_port if "port" in connector.fields else None}
+    defaults |= {param.name: param.default for param in connector.params}
+    if "ssl_mode" in defaults:
+        defaults["ssl_mode"] = ssl_mode
+    stored = {name: value for name, value in found.values.items() if name in {*connector.fields, "catalog_type"}}
+    whole = {**defaults, **stored, **(found.values.get("parameters") or {})}
+    whole |= {"database": scope.database, "schema": scope.schema}
+    values = {name: _as_text(value) for name, value in whole.items() if value is not None}
+    values["system_roots"] = system_roots() or ""
+    return values | {name: secret.reveal() for name, secret in secrets.items()}
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _use(connector: Connector, values: dict[str, str]) -> Use:
+    texts = {OWN_PREFIX + name.upper(): Secret(value) for name, value in values.items() if name != "system_roots"}
+    files: dict[str, Secret] = {}
+    cleared: tuple[str, ...] = (f"{OWN_PREFIX}*", "DATABASE_URL")
+    if connector.foreign is not None:
+        environment = connector.foreign.environment
+        if environment.complete is not None:
+            environment.complete(values)
+        values = {name: environment.words.get(name, {}).get(value, value) for name, value in values.items()}
+        texts |= dict(_texts(environment, values))
+        files = {variable: Secret(values[name]) for variable, name in environment.files.items() if values.get(name)}
+        cleared += (*environment.cleared, *environment.texts, *environment.files)
+    return Use({name: text for name, text in texts.items() if text.reveal()}, files, cleared)
+
+
+def _texts(environment: Environment, values: Mapping[str, str]) -> Iterator[tuple[str, Secret]]:
+    for variable, template in environment.texts.items():
+        if all(values.get(name) for name in re.findall(_NAME, template)):
+            yield variable, Secret(re.sub(_NAME, lambda match: values[match[1]], template))
+    if environment.url is not None:
+        yield "DATABASE_URL", Secret(_url(environment, values))
+
+
+def _url(environment: Environment, values: Mapping[str, str]) -> str:
+    login = ":".join(_quoted(values[name]) for name in ("username", "password") if values.get(name))
+    host = values.get("host", "")
+    host = f"[{host}]" if ":" in host else host
+    port = f":{values['port']}" if host and values.get("port") else ""
+    # The slashes of a file's path are its own.
+    path = "".join(f"/{quote(values[name], '/' * (name == 'uri'))}" for name in environment.path if values.get(name))
+    query = urlencode(
+        {key: values[name] for key, name in environment.query.items() if values.get(name)}, quote_via=quote
+    )
+    return f"{environment.url}://{login}{'@' if login else ''}{host}{port}{path}{'?' if query else ''}{query}"
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
