@@ -55,6 +55,7 @@ def complete(before, last):
             "",
             {
                 *("create", "update", "get", "list", "delete", "test", "types", "usages", "find", "copy", "import"),
+                "url",
                 *("catalogs", "schemas", "tables", "explain"),
             },
         ),

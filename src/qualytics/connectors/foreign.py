@@ -1,4 +1,4 @@
-"""What other tools call a connection type, its fields and their values: data of each type, for imports and for `run`."""
+"""What other tools call a connection type, its fields and their values: data of each type, for both ways."""
 
 from __future__ import annotations
 
@@ -40,6 +40,27 @@ class Environment(Struct, kw_only=True):
     complete: Callable[[dict[str, str]], None] | None = None
 
 
+# What libpq calls each `ssl_mode`; tools that are built on it do, too.
+LIBPQ_MODES = {"disable": "disable", "auto": "prefer", "require": "require", "verify": "verify-full"}
+
+# Parts of a connection in Airflow, and in SQLAlchemy's URLs; further keys are those of `extra`, and of the query.
+USUAL_AIRFLOW = {"host": "host", "port": "port", "username": "login", "password": "password", "database": "schema"}
+USUAL_URL = {name: name for name in ("username", "password", "host", "port", "database")}
+
+
+class Form(Struct):
+    """How one tool writes connections of a type.
+
+    `word` is its word for the type; `keys` its key for each field, parameter or part of a datastore that it knows;
+    `words` its values, by our name and value; `needs` what it cannot do without.
+    """
+
+    word: str
+    keys: Mapping[str, str]
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+
 class Foreign(Struct, kw_only=True):
     """What other tools call one type.
 
@@ -48,7 +69,7 @@ class Foreign(Struct, kw_only=True):
     meaning here; `files` the same of keys that name a file with the value in it. `path` says what the segments of a
     URL's path are. `words` translates values, by our name. `complete` sees all values first and does what no table can
     say; keys and values are texts. `environment` is the way out, for `qualytics run`. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
-    of its own, and returns None for one that it does not know.
+    of its own, and returns None for one that it does not know. `forms` says how tools write what we have.
     """
 
     names: tuple[str, ...] = ()
@@ -60,3 +81,4 @@ class Foreign(Struct, kw_only=True):
     complete: Callable[[dict[str, str]], None] | None = None
     jdbc: Callable[[str], dict[str, str] | None] | None = None
     environment: Environment = Environment()
+    forms: Mapping[str, Form] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import Protocol, Refusal, Target, Verdict, refuse
-from qualytics.connectors.foreign import Environment
+from qualytics.connectors.foreign import LIBPQ_MODES, USUAL_AIRFLOW, USUAL_URL, Environment, Form
 from qualytics.connectors.shared.sql import identifier, named, one_row, rows
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
@@ -333,3 +333,16 @@ ENVIRONMENT = Environment(
     ),
     complete=complete_environment,
 )
+_WORDS = {"ssl_mode": LIBPQ_MODES}
+_OPTIONS = {"ssl_mode": "sslmode", "ssl_root_cert_file": "sslrootcert", "application_name": "application_name"}
+_LOGIN = {"host": "host", "port": "port", "username": "user", "password": "password", "database": "dbname"}
+FORMS = {
+    # apache-airflow-providers-postgres, "PostgreSQL Connection": extras are what libpq takes.
+    "airflow": Form("postgres", USUAL_AIRFLOW | _OPTIONS, _WORDS),
+    # docs.getdbt.com, "Postgres setup".
+    "dbt": Form("postgres", {**_LOGIN, "schema": "schema", **_OPTIONS}, _WORDS, needs=("database", "schema")),
+    # PostgreSQL's documentation, "The Connection Service File" and "Parameter Key Words".
+    "libpq": Form("libpq", _LOGIN | _OPTIONS, _WORDS),
+    # SQLAlchemy's documentation, "psycopg": what is asked for in the query goes to libpq.
+    "sqlalchemy": Form("postgresql+psycopg", USUAL_URL | _OPTIONS, _WORDS),
+}

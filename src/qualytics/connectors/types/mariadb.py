@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qualytics.connectors.shared.mysql_forms import forms
 from qualytics.connectors.types import mysql
 from qualytics.structs import replace
 
@@ -10,5 +11,5 @@ CONNECTOR = replace(
     type="mariadb",
     title="MariaDB",
     verified="real server: MariaDB 10.11",
-    foreign=replace(mysql.FOREIGN, names=("mariadb", "mariadb-client"), odbc=("mariadb",)),
+    foreign=replace(mysql.FOREIGN, names=("mariadb", "mariadb-client"), odbc=("mariadb",), forms=forms("mariadb")),
 )

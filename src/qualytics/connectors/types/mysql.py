@@ -20,6 +20,7 @@ from qualytics.connectors.contract import (
     tls_params,
 )
 from qualytics.connectors.foreign import Environment, Foreign
+from qualytics.connectors.shared.mysql_forms import forms
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.shared.sql import named, rows, text_of
 from qualytics.model import Item
@@ -352,6 +353,7 @@ FOREIGN = Foreign(
         url="mysql",
         cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX", "MYSQL_TEST_LOGIN_FILE"),
     ),
+    forms=forms("mysql"),
 )
 
 

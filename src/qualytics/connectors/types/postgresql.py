@@ -255,6 +255,7 @@ FOREIGN = Foreign(
     keys=shared.FOREIGN_KEYS | {"applicationname": "application_name"},
     files=shared.FOREIGN_FILES,
     environment=shared.ENVIRONMENT,
+    forms=shared.FORMS,
 )
 
 CONNECTOR = Connector(

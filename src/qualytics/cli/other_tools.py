@@ -1,0 +1,52 @@
+"""`qualytics connections url`: a connection in the words of another tool."""
+
+from __future__ import annotations
+
+import click
+
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import Command
+from qualytics.cli._kinds import OneOf, Text
+from qualytics.client import connect
+
+TOOLS = ("airflow", "dbt", "libpq", "sqlalchemy")
+
+
+@click.command(cls=Command)
+@options.examples(
+    "connections url prod --for sqlalchemy --database sales",
+    "connections url prod --for dbt --database sales --schema public > profiles.yml",
+    "connections url --id 1 --for airflow > connections.json",
+)
+@options.record_options("Connection")
+@click.option(
+    "--for",
+    "tool",
+    type=OneOf(TOOLS),
+    required=True,
+    metavar="TOOL",
+    help="airflow, dbt, libpq or sqlalchemy.",
+)
+@click.option("--database", type=Text(), help="Database to name there.")
+@click.option("--schema", type=Text(), help="Schema to name there.")
+@options.common_options(form=False)
+def url(*, record: int | str, tool: str, database: str | None, schema: str | None) -> None:
+    """Print a connection as another tool writes it; secrets as the ${NAME} of config export, never their values.
+
+    sqlalchemy: a URL. airflow: a file for `airflow connections import`. libpq: a section of pg_service.conf.
+    dbt: a profiles.yml, which takes each secret from the environment itself; elsewhere put it in for ${NAME}.
+    """
+    from qualytics.exchange import other_tools
+
+    scope = {name: value for name, value in (("database", database), ("schema", schema)) if value}
+    with connect() as client:
+        document = client.connections.get(record)
+        names = [one["name"] for one in client.connections.list()]
+    written = other_tools.write(document, names, tool, scope, output.dump_yaml)
+    output.write_text(written.text)
+    output.flush()
+    for name in written.left:
+        output.warn(output.escape(f"{tool} has no key for {name}; it is left out"))
+    if written.variables and tool == "sqlalchemy":
+        output.warn(f"percent-encode the value that is put in for ${{{written.variables[0]}}}")

@@ -1,0 +1,36 @@
+"""`connections url`: what is printed where, and that no secret is."""
+
+import json
+
+from qualytics.cli import other_tools
+from qualytics.exchange.other_tools import TOOLS
+
+
+def test_the_form_alone_is_on_stdout_and_what_is_left_out_on_stderr(stored):
+    done = stored("connections", "url", "prod", "--for", "airflow", "--schema", "public")
+    assert done.code == 0
+    assert json.loads(done.out)["prod"]["password"] == "${PROD_PASSWORD}"  # the placeholder
+    assert done.err == "warning: airflow has no key for schema; it is left out\n"
+
+
+def test_a_url_says_that_the_secret_must_be_encoded(stored):
+    done = stored("connections", "url", "--id", "1", "--for", "sqlalchemy")
+    assert done.out == "postgresql+psycopg://u:${PROD_PASSWORD}@db.example.com/\n"
+    assert done.err == "warning: percent-encode the value that is put in for ${PROD_PASSWORD}\n"
+
+
+def test_no_form_holds_the_secret(stored):
+    for tool in TOOLS:
+        done = stored("connections", "url", "prod", "--for", tool, "--database", "d", "--schema", "s", "--debug")
+        assert done.code == 0
+        assert "first-secret" not in done.out + done.err
+
+
+def test_a_type_without_a_form_is_refused(stored):
+    done = stored("connections", "url", "file", "--for", "dbt")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: a sqlite connection cannot be written for dbt\n")
+
+
+def test_the_option_offers_what_there_is():
+    assert other_tools.TOOLS == TOOLS
