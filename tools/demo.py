@@ -1,8 +1,8 @@
 """The main job on real databases: every command of the connections page, printed with its output.
 
 Creates a sample SQLite and a sample DuckDB database, starts a PostgreSQL, and runs the commands in
-a config directory of its own; then the same commands on a control plane, as users of three roles. Ends with
-exit code 1 when a command ends otherwise than it must.
+a config directory of its own; then many connections as files, from other tools and tested together; then the same
+commands on a control plane, as users of three roles. Ends with exit code 1 when a command ends otherwise than it must.
 """
 
 from __future__ import annotations
@@ -134,6 +134,49 @@ def play(demo: Demo, silent: int) -> None:
     demo.run("qualytics connections create --type postgresq --host db.example.com", ends=2)
 
 
+def files_of_other_tools(home: Path, server: servers.Server) -> None:
+    """Write what five tools keep in a home, for connections to one server and to places of its own."""
+    where = {"host": server.host, "port": server.port, "user": server.user, "password": server.password}
+    texts = {
+        ".pg_service.conf": "[orders]\nhost={host}\nport={port}\nuser={user}\ndbname=postgres\npassword={password}\n",
+        ".dbt/profiles.yml": "shop:\n  target: dev\n  outputs:\n    dev: {{type: postgres, host: {host}, port: {port},"
+        " user: {user}, password: \"{{{{ env_var('DB_PASSWORD') }}}}\", dbname: postgres, schema: public}}\n",
+        ".my.cnf": '[client]\nhost=mysql.example.com\nuser=app\npassword="with # and blanks"\n',
+        ".snowflake/connections.toml": '[warehouse]\naccount = "org-name"\nuser = "analyst"\npassword = "$ecret"\n',
+        ".databrickscfg": "[lake]\nhost = https://lake.cloud.databricks.com\ntoken = dapi0\n",
+    }
+    for name, text in texts.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text.format(**where))
+        (home / name).chmod(0o600)
+
+
+def fleet(demo: Demo, server: servers.Server) -> None:
+    home = demo.home.parent / "tools"
+    files_of_other_tools(home, server)
+    demo.variables["HOME"] = str(home)
+    demo.title("Many connections: what the tools on this machine hold, with a plan first")
+    demo.run("qualytics connections import --from auto --dry-run --format table")
+    demo.run("qualytics connections import --from auto --yes --format table")
+    demo.title("Tested together, a verdict each, as JSON Lines or as an expression of jq makes of them")
+    demo.run("qualytics connections test --all --type postgresql --format jsonl")
+    expression = "map({name, connected, class})"
+    demo.run(f"qualytics connections test --all --type postgresql --format json --jq '{expression}'")
+    demo.title("As files without a secret, applied to another store with only environment variables between")
+    demo.run("qualytics config export --output fleet --type postgresql --name shop")
+    demo.run("qualytics run --name shop-dev -- cat fleet/connections/shop_dev.yaml")
+    demo.variables["SHOP_DEV_PASSWORD"] = server.password
+    first, demo.home = demo.home, demo.home.with_name(".other")
+    demo.run("qualytics config plan fleet --exit-code --format table", ends=7)
+    demo.run("qualytics config apply fleet --test --yes --format table")
+    demo.run("qualytics config plan fleet --exit-code")
+    demo.run("qualytics connections test shop-dev")
+    demo.title("Used: a command with the connection in its environment")
+    psql = servers.postgres_programs() / "psql"
+    demo.run(f"qualytics run --name shop-dev --database postgres -- {psql} -X -c 'select current_user, 1 as one'")
+    demo.home = first
+
+
 def share(demo: Demo, plane: control_plane.ControlPlane) -> None:
     demo.title("The same commands on a control plane: only QUALYTICS_URL and QUALYTICS_TOKEN are set (a Manager's)")
     demo.variables |= plane.environment("Manager")
@@ -186,6 +229,7 @@ def main() -> int:
             }
             demo = Demo(folder / ".qualytics", variables)
             play(demo, silent)
+            fleet(demo, server)
             with control_plane.serving(folder / "plane") as plane:
                 share(demo, plane)
     finally:
