@@ -20,7 +20,7 @@ TOOLS = ("airflow", "dbt", "libpq", "sqlalchemy")
     "connections url --id 1 --for airflow > connections.json",
 )
 @options.record_options("Connection")
-@click.option(
+@options.option(
     "--for",
     "tool",
     type=OneOf(TOOLS),
@@ -28,8 +28,8 @@ TOOLS = ("airflow", "dbt", "libpq", "sqlalchemy")
     metavar="TOOL",
     help="airflow, dbt, libpq or sqlalchemy.",
 )
-@click.option("--database", type=Text(), help="Database to name there.")
-@click.option("--schema", type=Text(), help="Schema to name there.")
+@options.option("--database", type=Text(), help="Database to name there.")
+@options.option("--schema", type=Text(), help="Schema to name there.")
 @options.common_options(form=False)
 def url(*, record: int | str, tool: str, database: str | None, schema: str | None) -> None:
     """Print a connection as another tool writes it; secrets as the ${NAME} of config export, never their values.
