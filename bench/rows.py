@@ -140,6 +140,15 @@ def start_list(bench: Bench) -> Iterator[Figure]:
         yield Figure(name, ms, "ms", floor, "import click, sqlite3, yaml, AESGCM", 90, 90 / 75)
 
 
+def run_command(bench: Bench) -> Iterator[Figure]:
+    """Time a command that gets a connection and ends at once, from the first byte of the program until then."""
+    ran = qualytics(bench.dozen(), "run", "--id", "1", "--", "true")
+    taken = medians_ms({"libraries": python(_LIBRARIES), "run": ran}, 21)
+    yield Figure(
+        "run -- true", taken["run"], "ms", taken["libraries"], "import click, sqlite3, yaml, AESGCM", 130, 130 / 75
+    )
+
+
 def complete_names(bench: Bench) -> Iterator[Figure]:
     """Time what a shell waits for when Tab asks for the names of a dozen connections."""
     asked = qualytics(bench.dozen(), "connections", "get", "")
@@ -287,6 +296,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "help": start_help,
     "list": start_list,
     "complete": complete_names,
+    "run": run_command,
     "test": live_test,
     "memory": memory,
     "mask": masking,

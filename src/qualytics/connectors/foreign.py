@@ -68,8 +68,9 @@ class Foreign(Struct, kw_only=True):
     field or parameter of ours, or of a datastore (`database`, `schema`), a key of theirs is, "" for one that has no
     meaning here; `files` the same of keys that name a file with the value in it. `path` says what the segments of a
     URL's path are. `words` translates values, by our name. `complete` sees all values first and does what no table can
-    say; keys and values are texts. `environment` is the way out, for `qualytics run`. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
-    of its own, and returns None for one that it does not know. `forms` says how tools write what we have.
+    say; keys and values are texts. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
+    of its own, and returns None for one that it does not know. `environment` says which variables hold what we have,
+    `forms` how tools write it.
     """
 
     names: tuple[str, ...] = ()
