@@ -19,8 +19,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.foreign import Environment, Foreign
-from qualytics.connectors.shared.mysql_forms import forms
+from qualytics.connectors.foreign import USUAL_AIRFLOW, USUAL_URL, Environment, Foreign, Form
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.shared.sql import named, rows, text_of
 from qualytics.model import Item
@@ -331,6 +330,8 @@ def check(handle: Any, target: Target) -> Server:
     return Server("MariaDB" if "mariadb" in version.lower() else "MySQL", version.partition("-")[0])
 
 
+# MySQL Reference Manual, "Command Options for Encrypted Connections".
+_MODES = {"disable": "DISABLED", "auto": "PREFERRED", "require": "REQUIRED", "verify": "VERIFY_IDENTITY"}
 FOREIGN = Foreign(
     names=("mysql", "mysql-client"),
     odbc=("mysql",),
@@ -353,7 +354,11 @@ FOREIGN = Foreign(
         url="mysql",
         cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX", "MYSQL_TEST_LOGIN_FILE"),
     ),
-    forms=forms("mysql"),
+    # apache-airflow-providers-mysql, "MySQL Connections"; SQLAlchemy, "PyMySQL", which has no word for optional TLS.
+    forms={
+        "airflow": Form("mysql", USUAL_AIRFLOW | {"ssl_mode": "ssl_mode"}, {"ssl_mode": _MODES}),
+        "sqlalchemy": Form("mysql+pymysql", USUAL_URL | {"program_name": "program_name"}),
+    },
 )
 
 
