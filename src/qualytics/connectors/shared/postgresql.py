@@ -302,6 +302,7 @@ def complete_environment(values: dict[str, str]) -> None:
         values.setdefault("ssl_root_cert_file", values["system_roots"])
 
 
+_WORDS = {"ssl_mode": LIBPQ_MODES}
 # PostgreSQL documentation, "libpq: Environment Variables".
 ENVIRONMENT = Environment(
     texts={
@@ -316,7 +317,7 @@ ENVIRONMENT = Environment(
         "PGSSLROOTCERT": "{ssl_root_cert_file}",
     },
     files={"PGSSLROOTCERT": "ssl_root_cert"},
-    words={"ssl_mode": {"auto": "prefer", "verify": "verify-full"}},
+    words=_WORDS,
     url="postgresql",
     query={"sslmode": "ssl_mode"},
     cleared=(
@@ -333,7 +334,6 @@ ENVIRONMENT = Environment(
     ),
     complete=complete_environment,
 )
-_WORDS = {"ssl_mode": LIBPQ_MODES}
 _OPTIONS = {"ssl_mode": "sslmode", "ssl_root_cert_file": "sslrootcert", "application_name": "application_name"}
 _LOGIN = {"host": "host", "port": "port", "username": "user", "password": "password", "database": "dbname"}
 FORMS = {
