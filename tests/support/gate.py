@@ -22,7 +22,7 @@ class Gate:
         self.port = port
         self.most = 0  # logins at once
         self._left, self._group = total, group
-        self._waiting = self._round = 0
+        self._open = self._waiting = self._round = 0
         self._change = threading.Condition()
 
     def answer(self, connection: socket.socket) -> None:
@@ -38,8 +38,9 @@ class Gate:
 
     def _wait(self) -> None:
         with self._change:
+            self._open += 1
+            self.most = max(self.most, self._open)
             self._waiting += 1
-            self.most = max(self.most, self._waiting)
             own = self._round
             if self._waiting >= min(self._group, self._left):
                 self._left -= self._waiting
@@ -47,6 +48,7 @@ class Gate:
                 self._round += 1
                 self._change.notify_all()
             self._change.wait_for(lambda: self._round > own, timeout=60)
+            self._open -= 1  # before the refusal: only then may another begin
 
 
 @contextlib.contextmanager

@@ -98,7 +98,7 @@ class Policy(Struct, eq=True):
     def _is_own(self, address: Address, port: int) -> bool:
         hosts = [host for host, its_port in self.own if its_port == port]
         return any(
-            address == one or (_is_local(address) and _is_local(one)) for host in hosts for one in _addresses(host)
+            address == one or (_is_local(address) and _is_local(one)) for host in hosts for one in addresses(host)
         )
 
 
@@ -172,8 +172,9 @@ def _is_refused(address: Address) -> bool:
     return not any(address in network for network in _UNICAST_6) or any(address in network for network in _REFUSED_6)
 
 
-def _addresses(host: str) -> list[Address]:
-    with contextlib.suppress(OSError):
+def addresses(host: str) -> list[Address]:
+    """Look a host up and return all that its addresses reach; nothing where there is no such name."""
+    with contextlib.suppress(OSError, UnicodeError):  # of a name that cannot be one
         return [form for *_, address in look_up(host, None) for form in _forms(ip_address(address[0]))]
     return []
 

@@ -80,6 +80,24 @@ def test_one_server_sees_no_more_than_eight_at_once_of_a_hundred(client):
 
 
 @pytest.mark.slow
+def test_two_names_of_one_server_share_its_limit(client):
+    with gate(40) as server:
+        add(client, 20, server.port)
+        add(client, 20, server.port, host="localhost", prefix="named")
+        with client.runs.start(parallel=32, timeout_s=300) as run:
+            running = [(one["class"], len(run.running())) for one in run]
+    assert [name for name, _ in running] == ["auth"] * 40
+    assert max(count for _, count in running) <= 8  # with a limit for each name it would be more at the first result
+    assert server.most == 8
+
+
+def test_a_name_that_leads_nowhere_is_tested_by_itself(client):
+    add(client, 1, host="nothing.invalid")
+    with client.runs.start() as run:
+        assert [one["class"] for one in run] == ["dns"]
+
+
+@pytest.mark.slow
 def test_an_engine_that_hangs_holds_up_no_other(client, tmp_path):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         add(client, 20, silent.getsockname()[1])

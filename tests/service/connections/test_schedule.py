@@ -128,3 +128,34 @@ def test_every_test_begins_once_and_limits_hold_at_every_moment(entries, places,
     assert Counter((entry.engine, entry.server) for entry in seen) == expected
     assert len({id(entry.item) for entry in seen}) == len(seen)
     assert schedule.running == 0
+
+
+def test_names_of_one_address_share_its_limit_and_other_addresses_do_not():
+    schedule = schedule_of(("postgresql", "a", 20), ("postgresql", "b", 20), ("postgresql", "c", 20))
+    schedule.resolve("a", ("1:5432", "2:5432"))
+    schedule.resolve("b", ("2:5432",))
+    schedule.resolve("c", ("3:5432",))
+    first = begun(schedule, 60)
+    assert Counter(entry.server for entry in first) == {"a": 4, "b": 4, "c": 8}
+    schedule.end(next(entry for entry in first if entry.server == "a"))
+    assert len(begun(schedule, 60)) == 1
+
+
+def test_what_runs_when_addresses_become_known_counts_for_them():
+    schedule = schedule_of(("postgresql", "a", 8), ("postgresql", "b", 8))
+    first = begun(schedule, 10)
+    assert [entry.server for entry in first] == ["a", "b"] * 5
+    schedule.resolve("a", ("1:5432",))
+    schedule.resolve("b", ("1:5432",))
+    assert begun(schedule, 1) == []
+    for entry in first[:3]:
+        schedule.end(entry)
+    assert len(begun(schedule, 10)) == 1
+
+
+def test_what_is_given_back_is_next_of_its_server():
+    schedule = schedule_of(("postgresql", "a", 3))
+    first = schedule.begin()
+    schedule.give_back(first)
+    assert (schedule.waiting, schedule.running) == (3, 0)
+    assert [entry.item for entry in begun(schedule, 3)] == ["a-0", "a-1", "a-2"]

@@ -17,6 +17,7 @@ from qualytics.probe._platform import raise_descriptor_limit
 from qualytics.probe.parent.cancellation import Cancellation
 from qualytics.probe.parent.pool import Pool
 from qualytics.service.connections import tagging
+from qualytics.service.connections.addresses import Addresses
 from qualytics.service.connections.schedule import Entry, Schedule
 from qualytics.service.connections.tests import checked_timeout, report_document
 from qualytics.service.connections.verbs import Connections
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from qualytics.model import Connection
+
+    # The report of a test, what it raised, or the addresses of its server, with which it waits once more.
+    _Outcome = dict[str, Any] | Exception | tuple[str, ...]
+    _Ended = tuple[Entry["Candidate"], _Outcome]
 
 _PAGE = 500
 # Candidates that are known at once, so that servers and engines can take turns; more are read as these begin.
@@ -82,8 +87,10 @@ class Run:
         self._entries, self._test, self._stop = entries, test, stop
         self._parallel, self._retry, self._tick = parallel, retry, tick
         self._schedule: Schedule[Candidate] = Schedule()
-        self._ended: queue.SimpleQueue[tuple[Entry[Candidate], dict[str, Any] | Exception]] = queue.SimpleQueue()
+        self._addresses = Addresses()
+        self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
         self._began: dict[int, Running] = {}  # by id
+        self._looked_up: dict[int, str] = {}  # names of what waits for the addresses of its server, by id
         self._ticked = time.monotonic()
         self._first: dict[int, dict[str, Any]] = {}  # what is tried once more
 
@@ -102,12 +109,16 @@ class Run:
             self._schedule.add(entry)
         while self._schedule.running < self._parallel and (begun := self._schedule.begin()) is not None:
             candidate = begun.item
-            self._began[candidate.id] = Running(candidate.name, candidate.type, time.monotonic())
-            threads.submit(self._work, begun)
+            if self._schedule.knows(begun.server):
+                self._began[candidate.id] = Running(candidate.name, candidate.type, time.monotonic())
+                threads.submit(self._work, begun)
+            else:
+                self._looked_up[candidate.id] = candidate.name
+                threads.submit(self._look_up, begun)
         return self._schedule.running > 0
 
-    def _next(self) -> tuple[Entry[Candidate], dict[str, Any] | Exception]:
-        """Wait for the end of a test."""
+    def _next(self) -> _Ended:
+        """Wait for the end of a test, or of a look-up."""
         while True:
             if self._tick is not None and time.monotonic() - self._ticked >= _TICK_S:
                 self._ticked = time.monotonic()
@@ -117,17 +128,26 @@ class Run:
             except queue.Empty:
                 continue
 
+    def _look_up(self, entry: Entry[Candidate]) -> None:
+        # Before the first test of a server: whether it may begin is known only then.
+        self._ended.put((entry, self._addresses.of(entry.server)))
+
     def _work(self, entry: Entry[Candidate]) -> None:
         try:
-            outcome: dict[str, Any] | Exception = self._test(entry.item)
+            outcome: _Outcome = self._test(entry.item)
         except Exception as exc:  # noqa: BLE001 - raised again where the results are taken
             outcome = exc
         self._ended.put((entry, outcome))
 
-    def _end(self, entry: Entry[Candidate], outcome: dict[str, Any] | Exception) -> Iterator[dict[str, Any]]:
+    def _end(self, entry: Entry[Candidate], outcome: _Outcome) -> Iterator[dict[str, Any]]:
         candidate = entry.item
-        self._schedule.end(entry)
+        if isinstance(outcome, tuple):
+            del self._looked_up[candidate.id]
+            self._schedule.resolve(entry.server, outcome)
+            self._schedule.give_back(entry)
+            return
         del self._began[candidate.id]
+        self._schedule.end(entry)
         if isinstance(outcome, NotFound):  # deleted since it was listed
             return
         if isinstance(outcome, InvalidInput):
@@ -153,6 +173,7 @@ class Run:
     def untested(self) -> Iterator[str]:
         """Yield the names of connections that have no result, once the run was left."""
         yield from (running.name for running in self.running())
+        yield from self._looked_up.values()
         yield from (candidate.name for candidate in self._schedule.left())
         yield from (entry.item.name for entry in self._entries)
 

@@ -1,4 +1,4 @@
-"""Which of many tests is next: engines take turns, so do the servers of each, and no server gets many at once."""
+"""Which of many tests is next: engines take turns, so do the servers of each, and no address gets many at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Schedule(Generic[T]):
     The engine with the fewest running tests is next, among equals the one that was served longest ago: tests of an
     engine that hangs take no more than its share while another has any. An engine too many waits for the end of
     another, or until no other has a test that may begin. Of an engine the servers take turns, of a server the first
-    test is next.
+    test is next. The limit of a server holds for each of its addresses, once these are known.
     """
 
     def __init__(self, max_per_server: int = MAX_PER_SERVER, max_engines: int = MAX_ENGINES) -> None:
@@ -38,6 +38,8 @@ class Schedule(Generic[T]):
         self._waiting: OrderedDict[str, OrderedDict[str, deque[Entry[T]]]] = OrderedDict()  # by engine, by server
         self._of_engine: Counter[str] = Counter()
         self._of_server: Counter[str] = Counter()
+        self._addresses: dict[str, tuple[str, ...]] = {}  # by server
+        self._of_address: Counter[str] = Counter()
         self._count = 0
 
     @property
@@ -55,14 +57,37 @@ class Schedule(Generic[T]):
         self._waiting.setdefault(entry.engine, OrderedDict()).setdefault(entry.server, deque()).append(entry)
         self._count += 1
 
+    def knows(self, server: str) -> bool:
+        """Say whether the addresses of a server are known."""
+        return server in self._addresses
+
+    def resolve(self, server: str, addresses: tuple[str, ...]) -> None:
+        """Have a server count by its addresses from now on, with all others that have one of them."""
+        running = self._of_server[server]
+        self._count_addresses(server, -running)
+        self._addresses[server] = addresses
+        self._count_addresses(server, running)
+
     def begin(self) -> Entry[T] | None:
         """Take the next test, which runs until `end`; None when none may begin now."""
         for engine in sorted(self._waiting, key=self._place):  # of equals the first
             servers = self._waiting[engine]
-            server = next((name for name in servers if self._of_server[name] < self._max_per_server), None)
+            server = next(filter(self._has_room, servers), None)
             if server is not None:
                 return self._begin(engine, servers, server)
         return None
+
+    def _has_room(self, server: str) -> bool:
+        return all(self._of_address[address] < self._max_per_server for address in self._addresses_of(server))
+
+    def _addresses_of(self, server: str) -> tuple[str, ...]:
+        return self._addresses.get(server) or (server,)
+
+    def _count_addresses(self, server: str, tests: int) -> None:
+        for address in self._addresses_of(server):
+            self._of_address[address] += tests
+            if not self._of_address[address]:
+                del self._of_address[address]
 
     def _place(self, engine: str) -> tuple[bool, int]:
         is_one_too_many = engine not in self._open and len(self._open) >= self._max_engines
@@ -79,17 +104,25 @@ class Schedule(Generic[T]):
         self._open.add(engine)
         self._of_engine[engine] += 1
         self._of_server[server] += 1
+        self._count_addresses(server, 1)
         self._count -= 1
         return entry
 
     def end(self, entry: Entry[T]) -> None:
         """Take note that a test is over."""
+        self._count_addresses(entry.server, -1)
         for counts, key in ((self._of_engine, entry.engine), (self._of_server, entry.server)):
             counts[key] -= 1
             if not counts[key]:
                 del counts[key]
         if entry.engine not in self._waiting and entry.engine not in self._of_engine:
             self._open.discard(entry.engine)
+
+    def give_back(self, entry: Entry[T]) -> None:
+        """Have a test that was taken wait again, before the others of its server."""
+        self.end(entry)
+        self._waiting.setdefault(entry.engine, OrderedDict()).setdefault(entry.server, deque()).appendleft(entry)
+        self._count += 1
 
     def left(self) -> list[T]:
         """Return what still waits."""
