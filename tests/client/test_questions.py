@@ -1,6 +1,7 @@
 """A control plane at a terminal: questions before what cannot be undone alone, stages, and Ctrl-C."""
 
 import json
+import re
 import threading
 
 import pytest
@@ -53,6 +54,28 @@ def test_the_stages_of_a_failed_test_before_a_change_are_shown(fresh_plane, monk
         code, out, said = stderr_of("connections", "create", "-t", "postgresql", *address, "--test", "--color", "never")
     assert (code, out) == (6, b"")
     assert [line.partition(" ")[0] for line in said.splitlines()] == ["note:", "✓", "✗", "error:", "detail:", "hint:"]
+
+
+def test_the_stages_of_a_change_on_a_control_plane_are_shown_as_they_end(fresh_plane, allowed_files, monkeypatch, home):
+    for name, value in fresh_plane.environment("Admin").items():
+        monkeypatch.setenv(name, value)
+    new = ("-t", "sqlite", "--name", "files", "--uri", str(allowed_files / "sales.sqlite"))
+    code, out, said = stderr_of("connections", "create", *new, "--test", "--color", "never")
+    assert (code, out[:6]) == (0, b"id: 1\n")
+    assert re.fullmatch("(✓ (open|query) [0-9.]+ ms\n){2}", said)
+
+
+def test_ctrl_c_in_a_change_on_a_control_plane_never_says_that_nothing_was_changed(fresh_plane, monkeypatch, home):
+    for name, value in fresh_plane.environment("Admin").items():
+        monkeypatch.setenv(name, value)
+    with faults.silent() as port:
+        address = ("--host", "127.0.0.1", "--port", str(port), "--username", "u", "--password", "p")
+        terminal = Terminal("connections", "create", "-t", "postgresql", *address, "--test", "--timeout", "300")
+        terminal.read_until(b" tls ")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+    shown = terminal.shown.decode()
+    assert "stopped the test of the new connection at tls; look at what is stored before you repeat it" in shown
 
 
 def test_ending_the_last_token_of_ones_own_asks_on_a_terminal_and_nowhere_else(robot, run, home):

@@ -12,11 +12,11 @@ from tests.support import faults
 LINES = {"Accept": "application/jsonl", "Content-Type": "application/json"}
 
 
-def streamed(plane, path, given, who="Admin", **headers):
+def streamed(plane, path, given, who="Admin", method="POST", **headers):
     """Send a request for a stream and return the connection and its reply, of which only the head has been read."""
     connection = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=60)
     head = {**LINES, "Authorization": f"Bearer {plane.tokens[who]}", **headers}
-    connection.request("POST", f"/api{path}", json.dumps(given), head)
+    connection.request(method, f"/api{path}", json.dumps(given), head)
     return connection, connection.getresponse()
 
 
@@ -44,6 +44,49 @@ def test_stages_come_as_they_begin_and_end_and_the_report_last(plane):
     ended = [{"name": line["stage"], "ok": line["ok"], "ms": line["ms"]} for line in stages if line["ok"] is not None]
     assert ended == report["stages"]
     assert b"streng-geheim" not in json.dumps(lines).encode()
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
+def test_a_change_whose_test_fails_ends_with_the_problem_and_its_report_and_stores_nothing(plane, admin, method):
+    name = f"streamed {method}"
+    with faults.closed() as port:
+        given, path = {**settings(port), "name": name}, "/connections?test=true"
+        if method != "POST":
+            number = admin("POST", "/connections", given).json["id"]
+            given, path = {**given, "username": "other"}, f"/connections/{number}?test=true"
+        connection, reply = streamed(plane, path, given, method=method)
+        with closing(connection):
+            *stages, last = [json.loads(line) for line in reply]
+    assert [(line["stage"], line["ok"]) for line in stages][-2:] == [("tcp", None), ("tcp", False)]
+    problem = last["problem"]
+    assert (problem["status"], problem["code"], problem["report"]["class"]) == (400, "test-failed", "refused")
+    stored = admin("GET", f"/connections?name={name}".replace(" ", "+")).json["items"]
+    assert [one["username"] for one in stored] == ([] if method == "POST" else ["u"])
+
+
+def test_a_change_that_is_not_tested_is_never_a_stream(plane):
+    connection, reply = streamed(plane, "/connections", {**settings(1), "name": "no stream"})
+    with closing(connection):
+        assert json.loads(reply.read())["name"] == "no stream"
+    assert (reply.getheader("content-type"), reply.getheader("etag")) == ("application/json", '"1"')
+
+
+def test_a_client_that_leaves_the_stream_of_a_change_ends_it(plane, admin):
+    left = threading.Event()
+
+    def wait_for_the_end(peer, _over):
+        while peer.recv(4_096):
+            pass
+        left.set()
+
+    with faults.serving(wait_for_the_end) as port:
+        given = {**settings(port), "name": "left"}
+        connection, reply = streamed(plane, "/connections?test=true&timeout_s=300", given)
+        assert [json.loads(reply.readline())["stage"] for _ in range(5)][-1] == "tls"
+        reply.close()
+        connection.close()
+        assert left.wait(60)
+    assert admin("GET", "/connections?name_exact=left").json["total"] == 0
 
 
 def test_a_stage_that_runs_is_told_before_it_ends_and_a_client_that_leaves_ends_the_test(plane):

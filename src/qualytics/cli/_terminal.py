@@ -53,9 +53,12 @@ def run_test(what: str, verb: Callable[[OnStage | None], TestReport]) -> TestRep
         return report
 
 
-def run_change(what: str, verb: Callable[[OnStage | None], T]) -> T:
-    """Run a change that is tested first, and show the stages of that test, as `run_test` does."""
-    with _Stages(what, is_change=True) as stages:
+def run_change(what: str, verb: Callable[[OnStage | None], T], *, is_remote: bool) -> T:
+    """Run a change that is tested first, and show the stages of that test, as `run_test` does.
+
+    What a control plane does, which `is_remote` says, may be further than what is seen of it.
+    """
+    with _Stages(what, is_change=True, is_remote=is_remote) as stages:
         try:
             return verb(stages.on_stage)
         except TestFailed as exc:
@@ -69,8 +72,8 @@ class _Stages:
     `on_stage` is what a client calls, None off a terminal.
     """
 
-    def __init__(self, what: str, *, is_change: bool = False) -> None:
-        self._what, self._is_change = what, is_change
+    def __init__(self, what: str, *, is_change: bool = False, is_remote: bool = False) -> None:
+        self._what, self._is_change, self._is_remote = what, is_change, is_remote
         self.on_stage: OnStage | None = self._take if shows_stages() else None
         self._stage: str | None = None
         self._since = 0.0
@@ -113,8 +116,8 @@ class _Stages:
             self._spinner.close()
         if isinstance(error, KeyboardInterrupt) and self.on_stage is not None:
             where = f" at {self._stage}" if self._stage is not None else ""
-            # Only while a stage is seen to run is it certain that a change has not been made yet.
-            is_open = self._is_change and not where
+            # Only while a stage is seen to run here is it certain that a change has not been made yet.
+            is_open = self._is_change and (self._is_remote or not where)
             then = "look at what is stored before you repeat it" if is_open else "nothing was changed"
             output.say(f"stopped {output.escape(self._what)}{where}; {then}")
 

@@ -90,7 +90,8 @@ def create(
         if run_test:
             note_ssl_mode(client, lambda: fields)
             verb = partial(client.connections.create, fields, **how)
-            document = run_change("the test of the new connection", lambda on_stage: verb(on_stage=on_stage))
+            what, is_remote = "the test of the new connection", client.store_name is None
+            document = run_change(what, lambda on_stage: verb(on_stage=on_stage), is_remote=is_remote)
         else:
             document = client.connections.create(fields, **how)
         output.write_document(document, _with_ssl_mode(client, document, form))
@@ -136,8 +137,8 @@ def update(
         if run_test:
             note_ssl_mode(client, lambda: client.connections.get(record), fields)
             verb = partial(client.connections.update, record, fields, **how)
-            what = f"the test of connection {shown(record)}"
-            document = run_change(what, lambda on_stage: verb(on_stage=on_stage))
+            what, is_remote = f"the test of connection {shown(record)}", client.store_name is None
+            document = run_change(what, lambda on_stage: verb(on_stage=on_stage), is_remote=is_remote)
         else:
             document = client.connections.update(record, fields, **how)
         output.write_document(document, _with_ssl_mode(client, document, form))

@@ -26,7 +26,7 @@ from qualytics.server.parameters import (
     with_names,
 )
 from qualytics.server.runtime import answer, opened
-from qualytics.server.stage_stream import answer_test
+from qualytics.server.stage_stream import Changed, answer_change, answer_test
 from qualytics.service.connections import imports
 from qualytics.service.connections.explain import explain
 from qualytics.service.connections.imports import Imports
@@ -80,7 +80,11 @@ def list_connections(
         return bodies.reply(Connections(context).page(wanted, page, size))
 
 
-@post("/connections", status_code=200, opt={"body": "ConnectionCreate", "reply": "Connection", "right": WRITE})
+@post(
+    "/connections",
+    status_code=200,
+    opt={"body": "ConnectionCreate", "reply": "Connection", "lines": "ChangeLine", "right": WRITE},
+)
 async def create_connection(
     request: AnyRequest,
     body: bytes,
@@ -92,12 +96,12 @@ async def create_connection(
     """Create a connection; with `test`, only if a test of it passes, which may look at a database and schema."""
     given, scope = await bodies.read(request, body), Scope(database, schema)
 
-    def work(context: Context) -> Reply:
+    def work(context: Context, on_stage: OnStage | None) -> Changed:
         service = Connections(context)
-        document = service.create(given, test=test, timeout_s=timeout_s, scope=scope)
-        return bodies.reply(document, warnings=service.warnings)
+        document = service.create(given, test=test, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
+        return Changed(document, service.warnings, service.report)
 
-    return await answer(request, work, is_test=test)
+    return await answer_change(request, work, is_tested=test)
 
 
 @get("/connections/{connection_id:int}", sync_to_thread=True, opt={"reply": "Connection", "right": READ})
@@ -109,7 +113,7 @@ def get_connection(request: AnyRequest) -> Reply:
 
 @put(
     "/connections/{connection_id:int}",
-    opt={"body": "ConnectionPut", "reply": "Connection", "right": WRITE, "versioned": True},
+    opt={"body": "ConnectionPut", "reply": "Connection", "lines": "ChangeLine", "right": WRITE, "versioned": True},
 )
 async def put_connection(
     request: AnyRequest,
@@ -127,7 +131,7 @@ async def put_connection(
 
 @patch(
     "/connections/{connection_id:int}",
-    opt={"body": "ConnectionPatch", "reply": "Connection", "right": WRITE, "versioned": True},
+    opt={"body": "ConnectionPatch", "reply": "Connection", "lines": "ChangeLine", "right": WRITE, "versioned": True},
 )
 async def patch_connection(
     request: AnyRequest,
@@ -147,12 +151,12 @@ async def _changed(request: AnyRequest, verb: Callable[..., Mapping[str, Any]], 
     record, version = record_of(request), bodies.version_of(request)
     given = await bodies.read(request, body)
 
-    def work(context: Context) -> Reply:
+    def work(context: Context, on_stage: OnStage | None) -> Changed:
         service = Connections(context)
-        document = verb(service, record, given, version=version, **how)
-        return bodies.reply(document, warnings=service.warnings)
+        document = verb(service, record, given, version=version, on_stage=on_stage, **how)
+        return Changed(document, service.warnings, service.report)
 
-    return await answer(request, work, is_test=how["test"])
+    return await answer_change(request, work, is_tested=how["test"])
 
 
 @post(

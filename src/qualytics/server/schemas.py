@@ -63,7 +63,8 @@ def components() -> dict[str, Schema]:
         ),
         "History": _closed({"id": ID, "created": _TIME, "versions": _list(_OBJECT)}, "id", "created", "versions"),
         "TestReport": _report(),
-        "TestLine": _line(),
+        "TestLine": _line({"report": _ref("TestReport")}),
+        "ChangeLine": _line(_changed()),
         "Names": _list(_closed({"name": _TEXT, "is_system": _FLAG, "existing_datastores": _list(_OBJECT)}, "name")),
         "Strings": _list(_TEXT),
         "Tables": _closed({"items": _list(_OBJECT), "next": _or_null(_TEXT)}, "items", "next"),
@@ -233,10 +234,15 @@ def _setting(setting: Setting) -> Schema:
     return schema
 
 
-def _line() -> dict[str, Any]:
+def _line(last: dict[str, Schema]) -> dict[str, Any]:
     stage = _closed({"stage": _TEXT, "ok": _or_null(_FLAG), "ms": _or_null({"type": "number"})}, "stage", "ok", "ms")
-    last = [_closed({name: _ref(shape)}, name) for name, shape in (("report", "TestReport"), ("problem", "Problem"))]
-    return {"description": "a stage that begins (ok is null) or ends, or the last line", "oneOf": [stage, *last]}
+    ends = [_closed(properties, *properties) for properties in (last, {"problem": _ref("Problem")})]
+    return {"description": "a stage that begins (ok is null) or ends, or the last line", "oneOf": [stage, *ends]}
+
+
+def _changed() -> dict[str, Schema]:
+    beside = {"version": _or_null({"type": "integer"}), "warnings": _list(_TEXT)}
+    return {"connection": _ref("Connection"), **beside, "report": _or_null(_ref("TestReport"))}
 
 
 def _report() -> Schema:

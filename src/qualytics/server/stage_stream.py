@@ -1,9 +1,9 @@
-"""Tests as JSON Lines: a line for each stage as it begins or ends, and the report as the last."""
+"""Tests as JSON Lines: a line for each stage as it begins or ends, and the report, or what was stored, as the last."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 from litestar.response import Stream
@@ -20,15 +20,25 @@ if TYPE_CHECKING:
     from qualytics.model import OnStage, StageEvent
     from qualytics.server.parameters import AnyRequest
     from qualytics.service.context import Context
+    from qualytics.types import TestReport
 
-    Verb = Callable[[Context, OnStage | None], Mapping[str, Any]]
+    Verb = Callable[[Context, OnStage | None], "T"]
 
+T = TypeVar("T")
 MEDIA_TYPE = "application/jsonl"
 # nginx would keep a short answer until its end, and other proxies what they may change on the way.
 HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-transform"}
 
 
-async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
+class Changed(NamedTuple):
+    """A connection that was stored: its document, the warnings beside it, and the report of its test, if one ran."""
+
+    document: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    report: TestReport | None
+
+
+async def answer_test(request: AnyRequest, verb: Verb[TestReport]) -> Response[Any]:
     """Run a test and answer with its report, as JSON Lines where the client accepts those.
 
     Whoever hangs up ends the test. What fails before the first stage is answered as everywhere; after it, the last
@@ -38,20 +48,48 @@ async def answer_test(request: AnyRequest, verb: Verb) -> Response[Any]:
         NotSignedIn, TooMany: as `opened` does.
 
     """
+    return await _answer(request, verb, bodies.reply, lambda report: {"report": report})
+
+
+async def answer_change(request: AnyRequest, verb: Verb[Changed], *, is_tested: bool) -> Response[Any]:
+    """Make a change and answer with the connection; as JSON Lines, as `answer_test` does, if it is tested first.
+
+    Headers are sent before the first stage, so that the last line holds what they say elsewhere.
+
+    Raises:
+        NotSignedIn, TooMany: as `opened` does.
+
+    """
+
+    def reply(changed: Changed) -> Response[Any]:
+        return bodies.reply(changed.document, warnings=changed.warnings)
+
+    def last(changed: Changed) -> dict[str, Any]:
+        beside = {"version": getattr(changed.document, "version", None), "warnings": changed.warnings}
+        return {"connection": changed.document, **beside, "report": changed.report}
+
+    if not is_tested:
+        return await answer(request, lambda context: reply(verb(context, None)))
+    return await _answer(request, verb, reply, last)
+
+
+async def _answer(
+    request: AnyRequest, verb: Verb[T], reply: Callable[[T], Response[Any]], last: Callable[[T], dict[str, Any]]
+) -> Response[Any]:
     if not accepts_lines(request):
-        return await answer(request, lambda context: bodies.reply(verb(context, None)), is_test=True)
+        return await answer(request, lambda context: reply(verb(context, None)), is_test=True)
     loop = asyncio.get_running_loop()
     events: asyncio.Queue[StageEvent | None] = asyncio.Queue()
 
     def on_stage(event: StageEvent) -> None:  # in the thread of the test
         loop.call_soon_threadsafe(events.put_nowait, event)
 
-    def finished(task: asyncio.Task[Mapping[str, Any]]) -> None:
+    def finished(task: asyncio.Task[dict[str, Any]]) -> None:
         if not task.cancelled():
             task.exception()  # asyncio logs an error that nobody looks at, as when the client has hung up
         events.put_nowait(None)
 
-    running = asyncio.create_task(answer(request, lambda context: verb(context, on_stage), is_test=True))
+    running = asyncio.create_task(answer(request, lambda context: last(verb(context, on_stage)), is_test=True))
     running.add_done_callback(finished)
     first = await events.get()
     if first is None:
@@ -69,13 +107,13 @@ async def _lines(
     request: AnyRequest,
     event: StageEvent | None,
     events: asyncio.Queue[StageEvent | None],
-    running: asyncio.Task[Mapping[str, Any]],
+    running: asyncio.Task[dict[str, Any]],
 ) -> AsyncIterator[bytes]:
     while event is not None:
         yield _line(event._asdict())
         event = await events.get()
     try:
-        last: dict[str, Any] = {"report": await running}
+        last = await running
     except QualyticsError as exc:
         last = {"problem": msgspec.Raw(problems.of_product(request, exc).content)}
     except Exception as exc:  # noqa: BLE001 - the answer has begun: a fault of ours must still end it

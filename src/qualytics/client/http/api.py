@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qualytics.client.http import replies
 from qualytics.client.http.foreign import ApiTransport
 from qualytics.client.http.paths import COPY, Query, with_query
-from qualytics.errors import InvalidInput, NotSignedIn, Problem, Unreachable
+from qualytics.errors import InvalidInput, NotSignedIn, Problem, TestFailed, Unreachable
 from qualytics.fields import SECRETS
 from qualytics.secret import Secret
 from qualytics.settings import (
@@ -135,6 +135,38 @@ class Api:
         with streams.own_errors():
             last, _ = self.call("POST", path, query, body, wait_s=wait_s, on_line=stages.take)
             return stages.report_of(last)
+
+    def tested(  # noqa: PLR0913 - as `call`
+        self,
+        method: str,
+        path: str,
+        timeout_s: float | None,
+        query: Query,
+        body: Mapping[str, Any],
+        *,
+        version: int | None = None,
+        on_stage: OnStage | None = None,
+    ) -> tuple[Any, int | None]:
+        """Make a change that is tested first, as `call` does; `on_stage` is as in `test`."""
+        query = [("timeout_s", timeout_s), *query]
+        how: dict[str, Any] = {"version": version, "wait_s": test_wait(timeout_s)}
+        if on_stage is None:
+            return self.call(method, path, query, body, **how)
+        from qualytics.client.http import streams
+
+        stages = streams.Stages(on_stage, self._masking(body), self.url)
+        with streams.own_errors():
+            try:
+                last, number = self.call(method, path, query, body, **how, on_line=stages.take)
+                last = stages.changed_of(last)
+            except TestFailed as exc:
+                stages.take_report(exc.report)
+                raise
+        if not isinstance(last, dict) or "connection" not in last:
+            return last, number  # of a server that does not send lines
+        self.warnings = tuple(map(self._masking(body).mask_own, replies.texts(last.get("warnings"))))
+        number = last.get("version")
+        return last["connection"], number if type(number) is int else None
 
     def tests(self, path: str, query: Query, body: Mapping[str, Any], wait_s: float) -> dict[str, Any]:
         """Run many tests and return how many, and the reports of those that failed. See `call`."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
-from qualytics.client.http.api import Api, test_wait
 from qualytics.client.http.paths import COPY, SEARCH, Query, is_too_long, path_of
-from qualytics.errors import TestFailed
-from qualytics.model import EVERYWHERE, Scope, StageEvent
+from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from qualytics import types
+    from qualytics.client.http.api import Api
     from qualytics.model import OnStage
 
 _PATH = "/connections"
@@ -42,11 +40,12 @@ class HttpConnections:
     ) -> types.Connection:
         """Store a new connection and return its document; with `test`, only if a test of it passes.
 
-        `on_stage` is called once the test has failed, with the stages of its report.
+        What `on_stage` raises ends the test, if the control plane has not stored the connection by then.
         """
-        query, wait_s = _testing(test, timeout_s, scope)
-        with _stages_of_failure(on_stage):
-            return replies.connection(*self._api.call("POST", _PATH, query, fields, wait_s=wait_s))
+        if not test:
+            return replies.connection(*self._api.call("POST", _PATH, body=fields))
+        query = [("test", True), *_scope(scope)]
+        return replies.connection(*self._api.tested("POST", _PATH, timeout_s, query, fields, on_stage=on_stage))
 
     def update(  # noqa: PLR0913 - as the service's
         self,
@@ -64,11 +63,12 @@ class HttpConnections:
 
         `on_stage` is as in `create`.
         """
-        query, wait_s = _testing(test, timeout_s, scope)
-        query.append(("dry_run", dry_run or None))
-        path = path_of(_PATH, record)
-        with _stages_of_failure(on_stage):
-            return replies.connection(*self._api.call("PATCH", path, query, changes, version=version, wait_s=wait_s))
+        path, query = path_of(_PATH, record), [("dry_run", dry_run or None)]
+        if not test:
+            return replies.connection(*self._api.call("PATCH", path, query, changes, version=version))
+        query += [("test", True), *_scope(scope)]
+        how: dict[str, Any] = {"version": version, "on_stage": on_stage}
+        return replies.connection(*self._api.tested("PATCH", path, timeout_s, query, changes, **how))
 
     def copy(
         self, record: int | str, name: str, changes: Mapping[str, Any] | None = None, *, dry_run: bool = False
@@ -161,23 +161,6 @@ class HttpImports:
         query = [("dry_run", dry_run or None)]
         reply = self._api.call("POST", f"{_PATH}/import", query, {"connections": items})[0]
         return replies.items({"items": reply.get("connections")})
-
-
-def _testing(test: bool, timeout_s: float | None, scope: Scope) -> tuple[Query, float]:
-    # What asks for a test before a change, and how long that is waited for.
-    return ([("test", True), ("timeout_s", timeout_s), *_scope(scope)], test_wait(timeout_s)) if test else ([], 0.0)
-
-
-@contextmanager
-def _stages_of_failure(on_stage: OnStage | None) -> Iterator[None]:
-    # A reply that holds a connection cannot come as lines: its stages are told from the report of a failure alone.
-    try:
-        yield
-    except TestFailed as exc:
-        if on_stage is not None:
-            for stage in exc.report["stages"]:
-                on_stage(StageEvent(str(stage["name"]), stage["ok"], stage["ms"]))
-        raise
 
 
 def _scope(scope: Scope) -> Query:

@@ -58,10 +58,14 @@ def version(reply: Reply) -> int | None:
 def warnings(reply: Reply) -> tuple[str, ...]:
     """Return the warnings that came beside a document: of the test that a change asked for, or of its name."""
     try:
-        texts = json.loads(reply.headers.get("test-warnings", "[]"))
+        return texts(json.loads(reply.headers.get("test-warnings", "[]")))
     except (ValueError, RecursionError):
         return ()
-    return tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ()
+
+
+def texts(entries: Any) -> tuple[str, ...]:
+    """Return the texts of a list, none of what is no list."""
+    return tuple(text for text in entries if isinstance(text, str)) if isinstance(entries, list) else ()
 
 
 def connection(record: Any, version: int | None = None, *, in_list: bool = False) -> types.Connection:

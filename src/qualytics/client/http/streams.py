@@ -1,4 +1,4 @@
-"""A test as JSON Lines: one for each stage as it begins or ends, and the report as the last."""
+"""A test as JSON Lines: one for each stage as it begins or ends, and the report, or what was stored, as the last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qualytics.model import StageEvent
 from qualytics.transport.http import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from qualytics import types
     from qualytics.masking import Masking
@@ -56,25 +56,41 @@ class Stages:
             Unreachable: the reply has ended before the test.
 
         """
+        last = self._whole(last, "run the test again")
+        record = last.get("report", last) if isinstance(last, dict) else last
+        report = replies.report(replies.masked_report(record, self._masking))
+        self.take_report(report)
+        return report
+
+    def changed_of(self, last: Any) -> Any:
+        """Return the last line of a change, or the reply that is the connection itself.
+
+        Raises:
+            QualyticsError: the problem that the change ended with.
+            Unreachable: the reply has ended before the test.
+
+        """
+        return self._whole(last, "check what is stored before you repeat it")
+
+    def take_report(self, report: Mapping[str, Any]) -> None:
+        """Call `on_stage` with the stages of a report, unless they have come before."""
+        stages = [] if self._has_come else report["stages"]
+        for stage in stages if isinstance(stages, list) else []:
+            if isinstance(stage, dict) and isinstance(stage.get("name"), str):
+                self._call(stage["name"], stage.get("ok"), stage.get("ms"))
+
+    def _whole(self, last: Any, hint: str) -> Any:
         if not isinstance(last, dict):
-            return self._report(last)
+            return last
         problem = last.get("problem")
         if isinstance(problem, dict) and isinstance(problem.get("status"), int):
             from qualytics.client.http import problems
 
             reply = Reply(problem["status"], "", {}, json.dumps(problem).encode())
             problems.raise_for(reply, self._url, self._masking, is_record=False)
-        if "ms" in last:  # a stage, where the report should stand
-            raise Unreachable(f"{self._url} closed the connection before the test had ended", "run the test again")
-        return self._report(last.get("report", last))
-
-    def _report(self, record: Any) -> types.TestReport:
-        report = replies.report(replies.masked_report(record, self._masking))
-        stages = [] if self._has_come else report["stages"]
-        for stage in stages if isinstance(stages, list) else []:
-            if isinstance(stage, dict) and isinstance(stage.get("name"), str):
-                self._call(stage["name"], stage.get("ok"), stage.get("ms"))
-        return report
+        if "ms" in last:  # a stage, where the end should stand
+            raise Unreachable(f"{self._url} closed the connection before the test had ended", hint)
+        return last
 
     def _call(self, name: str, ok: Any, ms: Any) -> None:
         self._has_come = True

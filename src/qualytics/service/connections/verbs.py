@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 class Connections:
     """The verbs on connections; documents go in and out. A `record` is an id, or a name as a text.
 
-    `warnings` are those of the last create or update: of the test that it asked for, and of a name that looks like
-    another's.
+    `warnings` are those of the last create or update: of the test that it asked for, whose `report` is kept too, and
+    of a name that looks like another's.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self.warnings: tuple[str, ...] = ()
+        self.report: types.TestReport | None = None
 
     def create(
         self,
@@ -355,7 +356,7 @@ class Connections:
         if not report["connected"]:
             message = f"not stored: the test failed at {report['stage']} ({report['class']}): {report['message']}"
             raise TestFailed(message, report["hint"], report)
-        self.warnings = tuple(report["warnings"])
+        self.warnings, self.report = tuple(report["warnings"]), report
         return detected
 
     def _run(
