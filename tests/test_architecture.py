@@ -433,6 +433,7 @@ CROSS_CUTTING = {
     "client/test_canary.py": "parts of a secret, through every command and both stores",
     "client/test_questions.py": "questions of commands on a control plane",
     "client/test_start.py": "what a call on a control plane imports",
+    "exchange/test_published.py": "files that the published client wrote",
     "connectors/test_binding.py": "each field and parameter of each type",
     "connectors/test_dotted_hosts.py": "each type, by a name that ends in a dot",
     "connectors/test_passwords.py": "awkward passwords on each way to real servers",

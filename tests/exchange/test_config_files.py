@@ -3,7 +3,7 @@
 import pytest
 
 from qualytics.exchange import config_files
-from qualytics.exchange.config_files import Fault
+from qualytics.exchange.config_files import Fault, LeftOut
 from qualytics.exchange.folder import Folder
 
 
@@ -62,3 +62,29 @@ def test_a_source_knows_the_line_of_each_field(read):
     source = read({"connections/a.yaml": "# c\nname: a\nparameters:\n  role: R\n"}).sources["connections"][0]
     lines = {loc: source.line_of(loc) for loc in ("name", "parameters.role", "parameters.none", "host", None)}
     assert lines == {"name": 2, "parameters.role": 4, "parameters.none": 3, "host": 2, None: 2}
+
+
+def test_what_is_not_carried_over_is_told_for_each_file_and_a_mistyped_key_is_kept_to_be_refused(read):
+    place = "datastores/x"
+    found = read(
+        {
+            f"{place}/_datastore.yaml": "name: x\nquality_dimensions: {a: 1}\nshcema: s\ncreated: now\nscore: 9\n",
+            f"{place}/checks/orders/notnull__id.yaml": "rule: notNull\n",
+            f"{place}/containers/orders/_container.yaml": "name: orders\n",
+            f"{place}/.DS_Store": "x",
+        }
+    )
+    assert found.resources["datastores"] == [{"name": "x", "shcema": "s", "created": "now"}]
+    assert found.left_out == [
+        LeftOut(f"{place}/checks", []),
+        LeftOut(f"{place}/containers", []),
+        LeftOut(f"{place}/_datastore.yaml", ["quality_dimensions", "score"]),
+    ]
+
+
+def test_a_reference_to_a_name_that_no_shell_has_means_the_one_that_export_writes(read):
+    file = {"connections/a.yaml": "name: 2024 DB\npassword: ${2024_DB_PASSWORD}\n"}
+    found = read(file, {"_2024_DB_PASSWORD": "pw"})
+    assert found.resources["connections"] == [{"name": "2024 DB", "password": "pw"}]
+    assert found.references == ["_2024_DB_PASSWORD"]
+    assert [fault.message for fault in read(file).faults] == ["password: ${_2024_DB_PASSWORD} is not set"]

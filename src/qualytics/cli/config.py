@@ -134,6 +134,7 @@ def plan(
     with connect() as client:
         document = client.config.plan(_config(found, prune=prune))
     output.write_document(_shown(document, found), form)
+    _say_left_out(folder, found)
     output.flush()
     if _say_faults(ctx, folder, found, document):
         ctx.exit(_error_of(found, document).exit_code)
@@ -184,6 +185,7 @@ def apply_(
                     _end_failed(ctx, tests, form)
             document = client.config.apply(config, plan=document["plan"])
     output.write_document(_shown(document, found), form)
+    _say_left_out(folder, found)
 
 
 def _end_failed(ctx: click.Context, tests: dict[str, Any], form: output.Format) -> NoReturn:
@@ -227,7 +229,14 @@ def _config(found: Configuration, *, prune: bool) -> dict[str, Any]:
 
 def _shown(document: dict[str, Any], found: Configuration) -> dict[str, Any]:
     counts = {name: document[name] for name in (*_COUNTS, "unchanged")}
-    return {**counts, "references": found.references, "changes": document["changes"]}
+    left_out = [{"path": one.path, "fields": one.fields} for one in found.left_out]
+    return {**counts, "references": found.references, "left_out": left_out, "changes": document["changes"]}
+
+
+def _say_left_out(folder: str, found: Configuration) -> None:
+    for one in found.left_out:
+        what = f": {', '.join(one.fields)}" if one.fields else ""
+        output.note(output.escape(f"{folder}/{one.path}{what} is not carried over"))
 
 
 def _error_of(found: Configuration, document: dict[str, Any]) -> type[QualyticsError]:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from qualytics.exchange import layout, schemas, yaml_text
 from qualytics.exchange.folder import FileFault, Folder
 from qualytics.exchange.layout import CONNECTIONS, DATASTORE_FILE, DATASTORES, REFERENCE, SCHEMAS
-from qualytics.fields import SECRETS
+from qualytics.fields import DATASTORE_KEYS, SECRETS
 from qualytics.secret import References, Secret
 from qualytics.structs import Struct, field
+from qualytics.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SORTS = (CONNECTIONS, DATASTORES)
+# What else stands in the file of a datastore is of the program that wrote it, or is mistyped.
+_KNOWN = frozenset((*schemas.of_datastore()["properties"], *DATASTORE_KEYS))
 
 
 class Fault(Struct, eq=True):
@@ -44,6 +47,13 @@ class Source(Struct):
         return int(line)
 
 
+class LeftOut(Struct, eq=True):
+    """What a folder holds that is not carried over: fields of a file, none for a file or a folder as a whole."""
+
+    path: str
+    fields: list[str]
+
+
 class Configuration(Struct, frozen=False):
     """What a folder holds: `resources` by sort, each beside its source; `folders` are the sorts that have one."""
 
@@ -51,6 +61,7 @@ class Configuration(Struct, frozen=False):
     sources: dict[str, list[Source]] = field(default_factory=lambda: {sort: [] for sort in SORTS})
     folders: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
 
@@ -80,7 +91,10 @@ def _files(folder: Folder, found: Configuration) -> Iterator[tuple[str, tuple[st
         if name.endswith((".yaml", ".yml")) and not name.startswith("."):
             yield CONNECTIONS, (CONNECTIONS, name)
     for name in _names(folder, found, DATASTORES):
-        if not name.startswith(".") and DATASTORE_FILE in _names(folder, found, DATASTORES, name):
+        inner = [] if name.startswith(".") else _names(folder, found, DATASTORES, name)
+        if DATASTORE_FILE in inner:
+            others = [other for other in inner if other != DATASTORE_FILE and not other.startswith(".")]
+            found.left_out += [LeftOut(f"{DATASTORES}/{name}/{other}", []) for other in others]
             yield DATASTORES, (DATASTORES, name, DATASTORE_FILE)
 
 
@@ -98,12 +112,14 @@ def _take(found: Configuration, sort: str, path: str, value: Any, variables: Map
         return
     source = Source(path, value)
     fields: dict[str, Any] = dict(value)
+    if sort == DATASTORES:
+        fields = _carried(found, path, fields)
     for name in SECRETS if sort == CONNECTIONS else ():
         text = fields.get(name)
         if isinstance(text, str) and REFERENCE.fullmatch(text):
-            references = References(variables)
-            fields[name] = references.resolve(name, text, may_be_empty=name == "password")
-            found.references.append(text[2:-1])
+            references, variable = References(variables), layout.variable_of(text)
+            fields[name] = references.resolve(name, f"${{{variable}}}", may_be_empty=name == "password")
+            found.references.append(variable)
             for problem in references.problems:
                 found.faults.append(Fault(path, source.line_of(name), problem.message, problem.hint))
                 fields.pop(name, None)  # what else is wrong with the file is told as well
@@ -111,6 +127,14 @@ def _take(found: Configuration, sort: str, path: str, value: Any, variables: Map
             found.secrets.append(Secret(fields[name]))
     found.resources[sort].append(fields)
     found.sources[sort].append(source)
+
+
+def _carried(found: Configuration, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a datastore that are known, or are mistyped; those of another program are noted."""
+    unknown = [name for name in fields if name not in _KNOWN and not nearest(name, _KNOWN)]
+    if unknown:
+        found.left_out.append(LeftOut(path, unknown))
+    return {name: value for name, value in fields.items() if name not in unknown}
 
 
 def write(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CONNECTIONS, DATASTORES, SCHEMAS = "connections", "datastores", ".schema"
 DATASTORE_FILE = "_datastore.yaml"
 # A secret that is wholly this is looked up in the environment; all else in a file is literal.
-REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+REFERENCE = re.compile(r"\$\{[A-Za-z0-9_]+\}")
 _MAX_SLUG = 200
 _LEFT_OUT = {"id", "type", "store_type", "connection_id", "connected", "created"}
 
@@ -46,8 +46,16 @@ def _told_apart(name: str, slug: str) -> str:
 
 def placeholder(slug: str, field: str) -> str:
     """Return the reference that stands for a secret in a file."""
-    name = f"{slug}_{field}".upper()
-    return f"${{{'_' if name[0].isdigit() else ''}{name}}}"
+    return f"${{{_variable(f'{slug}_{field}'.upper())}}}"
+
+
+def variable_of(reference: str) -> str:
+    """Return the variable that is meant: no shell has one that begins with a digit, as the published client writes."""
+    return _variable(reference[2:-1])
+
+
+def _variable(name: str) -> str:
+    return f"_{name}" if name[0].isdigit() else name
 
 
 def connection_content(document: Mapping[str, Any], slug: str) -> dict[str, Any]:

@@ -187,8 +187,8 @@ _STATUS = View(("context", "url", "source", "signed_in", "user", "role", "expire
 _CONTEXT = View(("name", "current", "url", "token"), columns=_named("name", "current", "url"), more=_named("token"))
 
 _CHANGES = View(
-    ("create", "update", "delete", "unchanged", "references", "changes"),
-    {"changes": ("action", "resource", "id", "name", "type", "fields")},
+    ("create", "update", "delete", "unchanged", "references", "left_out", "changes"),
+    {"changes": ("action", "resource", "id", "name", "type", "fields"), "left_out": ("path", "fields")},
     _named("action", "resource", "name", "type", fields="fields.name"),
     _named("id"),
     rows="changes",
