@@ -39,6 +39,11 @@ ROUTES: list[Any] = [
 def make_app(config: Config) -> Guard:
     """Return the application of one worker, with what guards it."""
     runtime = Runtime(config)
+
+    async def begin() -> None:
+        await runtime.begin()
+        runtime.beside(run_operations.take_up(runtime))
+
     app = Litestar(
         [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES])],
         exception_handlers={
@@ -46,7 +51,7 @@ def make_app(config: Config) -> Guard:
             HTTPException: problems.of_http,
             Exception: problems.of_fault,
         },
-        on_startup=[runtime.begin],
+        on_startup=[begin],
         on_shutdown=[runtime.close],
         openapi_config=None,
         request_max_body_size=None,

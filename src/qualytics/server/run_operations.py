@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
@@ -12,16 +14,19 @@ from litestar import get, post
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from qualytics.errors import InvalidInput, Problem
+from qualytics.errors import InvalidInput, Problem, QualyticsError
 from qualytics.model import MAX_ID
 from qualytics.server import bodies
 from qualytics.server.parameters import AnyRequest, Reply, Size
 from qualytics.server.runtime import Runtime, answer, opened, runtime_of
 from qualytics.server.stage_stream import HEADERS, MEDIA_TYPE, accepts_lines
+from qualytics.service.connections import run_operations as operations
 from qualytics.service.connections.run_operations import TESTS, RunOperations
 from qualytics.service.context import Context
 from qualytics.service.rights import TEST, Actor
-from qualytics.settings import MAX_PAGE_SIZE
+from qualytics.settings import MAX_PAGE_SIZE, RUN_BEAT_S
+
+_log = logging.getLogger("qualytics.server")
 
 # How often the store is asked for new results while there are none, and how long a request may wait for them.
 _POLL_S = 0.2
@@ -120,6 +125,26 @@ def _page(runtime: Runtime, actor: Actor, operation_id: int, after: int, size: i
 def _run(runtime: Runtime, operation_id: int, actor: Actor) -> None:
     with runtime.running() as run, runtime.context(actor) as context:
         RunOperations(context).run(operation_id, lambda: runtime.run_context(actor, run), run.cancel)
+
+
+async def take_up(runtime: Runtime) -> None:
+    """Go on, for as long as this worker runs, with operations whose process is gone, whoever follows them."""
+    while True:
+        for operation_id, actor in await asyncio.to_thread(_taken, runtime):
+            await runtime.later(functools.partial(_run, runtime, operation_id, actor))
+        await asyncio.sleep(RUN_BEAT_S)
+
+
+def _taken(runtime: Runtime) -> list[tuple[int, Actor]]:
+    try:
+        with runtime.context() as context:
+            taken = operations.take_up(context)
+    except QualyticsError as exc:  # the store cannot be had now; there is a next time
+        _log.error("lost operations were not looked for: %s: %s", exc.code, exc.message)
+        return []
+    for operation_id, _ in taken:
+        _log.warning("operation %d goes on here: the process that ran it is gone", operation_id)
+    return taken
 
 
 ROUTES: list[Callable[..., Any]] = [start_test_run, resume_test_run, cancel_test_run, list_results]

@@ -27,7 +27,7 @@ from qualytics.service.rights import Actor
 from qualytics.store import open_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from litestar import Request
     from litestar.datastructures import State
@@ -65,7 +65,7 @@ class Runtime:
         self.limits = Limits(config.requests_per_minute)
         self.sign_ins = Limits(_SIGN_INS_PER_MINUTE)
         self._refusals = Limits(config.refusals_per_minute, "requests that were refused")
-        self._tidying: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.metrics = Metrics()
         self.sets = asyncio.Semaphore(_SETS_AT_ONCE)
         self.openapi: dict[str, Any] = {}
@@ -198,8 +198,12 @@ class Runtime:
 
     async def begin(self) -> None:
         """Begin what a worker does beside its requests."""
-        self._tidying = asyncio.create_task(self._tidy())
+        self.beside(self._tidy())
         self._threads.submit(read_own_words)  # before a request has need of them
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what goes on beside the requests until this worker stops."""
+        self._tasks.append(asyncio.create_task(work))
 
     async def _tidy(self) -> None:
         while True:
@@ -216,8 +220,8 @@ class Runtime:
 
     def close(self) -> None:
         """End what runs."""
-        if self._tidying is not None:
-            self._tidying.cancel()
+        for task in self._tasks:
+            task.cancel()
         self._stopping.set()
         for run in list(self._runs):  # before its tests end as if they had failed
             run.cancel()

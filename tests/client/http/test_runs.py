@@ -11,6 +11,9 @@ import urllib.request
 
 import pytest
 
+from qualytics import settings
+from qualytics.service.accounts.users import Users
+from qualytics.service.context import Context
 from testbed.control_plane import MANY, serving
 from tests.support.processes import descendants, watched
 
@@ -233,3 +236,56 @@ def test_a_control_plane_that_is_killed_in_the_middle_goes_on_with_what_is_untes
         **dict.fromkeys(("dead0", "dead1"), "refused"),
         **dict.fromkeys(("file0", "file1")),
     }
+
+
+def interrupted(home, options, allowed_files, run, port):
+    """Begin an operation that cannot end, kill its control plane, and return that and the operation's id."""
+    with serving(home, *options) as plane:
+        add(lambda *args: run(*args, env=plane.environment()), allowed_files, files=2, dead=2, port=port)
+        api = plane.api("Manager")
+        operation = api("POST", "/operations", {"type": "test", "timeout_s": 300}).json["id"]
+        page = {"items": []}
+        while len(page["items"]) < 2:
+            page = api("GET", f"/operations/{operation}/results?wait_s=30").json
+        assert {one["name"] for one in page["items"]} == {"file0", "file1"}
+        with watched(descendants(plane.process.pid)) as left:
+            plane.stop(at_once=True)
+            assert left(60) == []
+    return plane, operation
+
+
+def ended(plane, operation, who="Manager"):
+    plane.line(f"operation {operation} goes on here")
+    request = urllib.request.Request(
+        f"{plane.url}/api/operations/{operation}/results",
+        headers={"Authorization": f"Bearer {plane.tokens[who]}", "Accept": "application/jsonl"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        return [json.loads(line) for line in reply]
+
+
+@pytest.mark.slow
+def test_a_control_plane_that_was_killed_goes_on_by_itself(tmp_path, allowed_files, run, silent):
+    home, options = tmp_path / "home", (*MANY, "--allow-file", str(allowed_files))
+    before, operation = interrupted(home, options, allowed_files, run, port_of(silent))
+    silent.close()
+    with serving(home, *options, tokens=before.tokens) as plane:
+        *results, last = ended(plane, operation)
+    assert sorted(one["name"] for one in results) == ["dead0", "dead1", "file0", "file1"]
+    assert {key: last["operation"][key] for key in ("result", "tested", "untested")} == {
+        "result": "failure",
+        "tested": 4,
+        "untested": 0,
+    }
+
+
+@pytest.mark.slow
+def test_who_has_lost_the_right_meanwhile_has_the_operation_end(tmp_path, allowed_files, run, silent):
+    home, options = tmp_path / "home", (*MANY, "--allow-file", str(allowed_files))
+    before, operation = interrupted(home, options, allowed_files, run, port_of(silent))
+    with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(home)})) as context:
+        Users(context).update("manager", {"role": "Member"})
+    with serving(home, *options, tokens=before.tokens) as plane:
+        *_, last = ended(plane, operation, "Admin")
+    assert (last["operation"]["result"], last["operation"]["tested"]) == ("failure", 2)
+    assert last["operation"]["message"].startswith("'manager' has the role Member, which may not test")

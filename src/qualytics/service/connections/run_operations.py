@@ -7,13 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
-from qualytics.errors import Abandoned, InvalidInput, NotFound, Problem, QualyticsError
+from qualytics.errors import Abandoned, InvalidInput, NotFound, NotSignedIn, Problem, QualyticsError
 from qualytics.model import ListQuery
+from qualytics.service.accounts.actors import current_actor
 from qualytics.service.clock import later, now
 from qualytics.service.connections.runs import Run, candidates, checked_parallel
 from qualytics.service.connections.tests import checked_timeout
 from qualytics.service.connections.verbs import Connections
-from qualytics.service.rights import READ, TEST
+from qualytics.service.rights import READ, TEST, Actor
 from qualytics.settings import MAX_QUERY_TEXT, RUN_BEAT_S, RUN_LOST_S
 
 if TYPE_CHECKING:
@@ -175,6 +176,23 @@ class RunOperations:
         if row is None or row["type"] != TESTS:
             raise NotFound(f"there is no operation {operation_id} that tests connections")
         return row
+
+
+def take_up(context: Context) -> list[tuple[int, Actor]]:
+    """Take up the operations whose process is gone; return each with the user who began it, to be run now.
+
+    One whose user is gone ends as a failure; what the user may is required when it runs.
+    """
+    taken = []
+    for operation_id, user_id in context.store.operations.lost(TESTS, later(-RUN_LOST_S)):
+        with context.system_writing() as store:
+            if not store.operations.take_lost(operation_id, now(), later(-RUN_LOST_S)):
+                continue  # another process was first
+            try:
+                taken.append((operation_id, current_actor(store, Actor("", role="", user_id=user_id))))
+            except NotSignedIn:
+                store.operations.end(operation_id, "failure", "the user who began it no longer exists", now())
+    return taken
 
 
 def expire(context: Context, days: int) -> None:

@@ -14,6 +14,8 @@ _COLUMNS = (
     *("request", "seen", "is_cancelled"),
 )
 
+_LOST = "end_time IS NULL AND is_cancelled = 0 AND (seen IS NULL OR seen < ?)"
+
 
 class OperationTable(Table):
     """Operations."""
@@ -49,6 +51,16 @@ class OperationTable(Table):
             "UPDATE operations SET result = 'running', message = NULL, end_time = NULL, is_cancelled = 0, seen = ? "
             "WHERE id = ? AND (seen IS NULL OR seen < ?) RETURNING id"
         )
+        return bool(self._execute(sql, (seen, operation_id, lost_before)).all())
+
+    def lost(self, kind: str, lost_before: str) -> list[tuple[int, int | None]]:
+        """Return the operations of a type that nobody ended and whose process is gone, each with its user."""
+        sql = f"SELECT id, user_id FROM operations WHERE type = ? AND {_LOST} ORDER BY id"  # noqa: S608 - a constant
+        return [(int(row[0]), row[1]) for row in self._execute(sql, (kind, lost_before))]
+
+    def take_lost(self, operation_id: int, seen: str, lost_before: str) -> bool:
+        """Have an operation run again if it is still lost; say whether it does: one process alone hears so."""
+        sql = f"UPDATE operations SET result = 'running', seen = ? WHERE id = ? AND {_LOST} RETURNING id"  # noqa: S608 - a constant
         return bool(self._execute(sql, (seen, operation_id, lost_before)).all())
 
     def add_result(self, operation_id: int, connection_id: int, result: str, *, connected: bool) -> None:
