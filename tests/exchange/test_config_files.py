@@ -1,10 +1,19 @@
 """Configuration in files: what is read of a folder, and what is wrong with it."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from qualytics.cli._output import dump_yaml
+from qualytics.client.local import LocalClient
 from qualytics.exchange import config_files
 from qualytics.exchange.config_files import Fault, LeftOut
 from qualytics.exchange.folder import Folder
+from qualytics.exchange.layout import placeholder
+from qualytics.exchange.layout import slugs as slugs_of
+from qualytics.fields import SECRETS
+from qualytics.settings import Settings
+from qualytics.text import folded
 
 
 @pytest.fixture
@@ -88,3 +97,59 @@ def test_a_reference_to_a_name_that_no_shell_has_means_the_one_that_export_write
     assert found.resources["connections"] == [{"name": "2024 DB", "password": "pw"}]
     assert found.references == ["_2024_DB_PASSWORD"]
     assert [fault.message for fault in read(file).faults] == ["password: ${_2024_DB_PASSWORD} is not set"]
+
+
+AWKWARD = st.sampled_from(
+    ["null", "yes", "1e3", "${NAME}", "~", "0x1", "2024-01-31", "a: #b", "'\"", "日本", "é\\n", "on", "- x", "!!str"]
+)
+OWN = {
+    "postgresql": {"host": "h.example.com", "username": "app", "port": 5433, "parameters": {"ssl_mode": "disable"}},
+    "mysql": {"host": "h.example.com", "username": "app", "parameters": None},
+    "s3": {"uri": "s3://lake/raw", "access_key": "AKIA"},
+}
+
+
+@st.composite
+def stores(draw):
+    """Draw connections with their secrets, and datastores on those of databases."""
+    connections = []
+    for name in draw(st.lists(AWKWARD, min_size=1, max_size=4, unique_by=folded)):
+        kind = draw(st.sampled_from(sorted(OWN)))
+        secret = {"secret_key" if kind == "s3" else "password": draw(AWKWARD)}
+        tagged = {"tags": draw(st.lists(AWKWARD, max_size=2, unique_by=folded)), "owner": draw(st.none() | AWKWARD)}
+        connections.append({"name": name, "type": kind, **OWN[kind], **secret, **tagged})
+    rows = [
+        {"name": one["name"], "connection_name": one["name"], "database": "sales", "schema": "public"}
+        for one in connections
+        if one["type"] == "postgresql"
+    ]
+    return connections, rows
+
+
+def exported(client, path):
+    with Folder.open(str(path), make=True) as folder:
+        config_files.write(folder, client.connections.list(), client.config.datastores(), dump_yaml)
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+@settings(max_examples=10, deadline=None)
+@given(drawn=stores())
+def test_what_is_exported_of_one_store_and_applied_to_another_is_exported_the_same(tmp_path_factory, drawn):
+    place = tmp_path_factory.mktemp("round")
+    connections, rows = drawn
+    with LocalClient(Settings(home=place / "one")) as first, LocalClient(Settings(home=place / "two")) as second:
+        first.config.apply({"connections": connections, "datastores": rows})
+        files = exported(first, place / "files")
+        slugs = slugs_of(one["name"] for one in connections)
+        variables = {
+            placeholder(slugs[one["name"]], name)[2:-1]: one[name]
+            for one in connections
+            for name in SECRETS
+            if name in one
+        }
+        with Folder.open(str(place / "files")) as folder:
+            found = config_files.read(folder, variables)
+        assert (found.faults, found.left_out) == ([], [])
+        second.config.apply(found.resources)
+        assert exported(second, place / "again") == files
+        assert first.config.plan(found.resources)["changes"] == []  # secrets are compared, too
