@@ -9,6 +9,7 @@ import click
 
 from qualytics.cli import _output as output
 from qualytics.cli._call import current
+from qualytics.cli._kinds import QUOTES_HINT
 from qualytics.cli._records import require_no_stray_words
 from qualytics.errors import UsageError
 
@@ -61,8 +62,9 @@ def _show_help(ctx: click.Context, _param: click.Parameter, value: bool) -> None
 class Command(_Helpful):
     """A command; words that belong to no option are told without repeating them: they may be half a password."""
 
-    def __init__(self, *args: Any, **attrs: Any) -> None:
+    def __init__(self, *args: Any, stray_hint: str = QUOTES_HINT, **attrs: Any) -> None:
         super().__init__(*args, **attrs)
+        self.stray_hint = stray_hint
         self.allow_extra_args = True  # what is left over is reported below
 
     @property
@@ -84,7 +86,7 @@ class Command(_Helpful):
             exc.ctx = exc.ctx or ctx  # the parser does not know it; hints name the command
             raise
         if not ctx.resilient_parsing:
-            require_no_stray_words(self, ctx.params, given, rest)
+            require_no_stray_words(self, ctx.params, given, rest, self.stray_hint)
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:

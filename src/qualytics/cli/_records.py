@@ -69,9 +69,12 @@ class RecordArgument(click.Argument):
 
 
 def require_no_stray_words(
-    command: click.Command, params: dict[str, Any], args: Sequence[str], rest: Sequence[str]
+    command: click.Command, params: dict[str, Any], args: Sequence[str], rest: Sequence[str], otherwise: str
 ) -> None:
-    """Raise UsageError for words that belong to no option; they are not repeated: they may be half a password."""
+    """Raise UsageError for words that belong to no option; they are not repeated: they may be half a password.
+
+    `otherwise` is the hint where the words are neither a name nor the rest of a secret.
+    """
     argument = next((param for param in command.params if isinstance(param, RecordArgument)), None)
     word = None if argument is None else params.get(WORD)
     is_split = argument is not None and (rest or word is not None) and _follows_secret(command, args)
@@ -83,7 +86,7 @@ def require_no_stray_words(
         words = [params.get(argument.name_param or ""), word]
         hint = argument.hint_for(" ".join([*(one for one in words if one is not None), *rest]))
     message = f"{strays} words belong to no option" if strays > 1 else "1 word belongs to no option"
-    raise UsageError(message, hint or (_NAME_FIRST if is_split else QUOTES_HINT))
+    raise UsageError(message, hint or (_NAME_FIRST if is_split else otherwise))
 
 
 def _follows_secret(command: click.Command, args: Sequence[str]) -> bool:

@@ -187,7 +187,7 @@ def copy(ctx: click.Context, /, *, record: int | str, dry_run: bool, form: outpu
         warn(client.connections.warnings)
 
 
-@group.command("list")
+@group.command("list", stray_hint="qualytics connections find TEXT searches names, tags, owners and hosts")
 @options.examples(
     "connections list",
     "connections list --type postgresql,snowflake",
