@@ -15,3 +15,14 @@ def test_export_writes_through_no_link(run, tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "connections").symlink_to(tmp_path)
     check(run("config", "export", "--output", str(tmp_path / "config")), 1, "symbolic link", "outside")
+
+
+def test_a_table_of_a_plan_says_in_one_line_what_would_be_done_and_what_it_needs(run, tmp_path):
+    folder, word = str(tmp_path / "config"), {"PROD_PASSWORD": "geheim"}
+    assert run(*PG, "--name", "prod", "--password", "geheim").code == 0
+    assert run("config", "export", "--output", folder).code == 0
+    planned = run("config", "plan", folder, "-f", "table", env=word)
+    assert planned.err == "plan: 0 to create, 0 to update, 0 to delete, 1 unchanged; needs PROD_PASSWORD\n"
+    assert run("connections", "update", "prod", "--host", "other").code == 0
+    applied = run("config", "apply", folder, "--yes", "-f", "table", env=word)
+    assert applied.err == "applied: 0 created, 1 updated, 0 deleted, 0 unchanged; needs PROD_PASSWORD\n"

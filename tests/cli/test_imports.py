@@ -1,6 +1,7 @@
 """`connections import`: the plan, the question, what is stored, and that no secret is shown."""
 
 import json
+import re
 
 import pytest
 
@@ -131,3 +132,13 @@ def test_a_uri_is_given_to_those_that_name_no_place(run, tmp_path):
     assert json.loads(run(*command).out)["connections"][0]["reason"] == "uri is needed for s3"
     row = json.loads(run(*command, "--uri", "s3://bucket/path").out)["connections"][0]
     assert (row["action"], row["fields"]["uri"]) == ("create", "s3://bucket/path")
+
+
+def test_a_table_says_in_one_line_how_many_places_do_not_exist(run, tmp_path):
+    (tmp_path / ".pgpass").write_text(f"db.example.com:5432:sales:app:{CANARY}\n")
+    (tmp_path / ".pgpass").chmod(0o600)
+    done = run("connections", "import", "--from", "auto", "--dry-run", "-f", "table", env={"HOME": str(tmp_path)})
+    assert f"note: libpq {tmp_path / '.pgpass'}: 1 connection" in done.err.splitlines()
+    assert re.search("^note: [0-9]+ other places were looked at and do not exist$", done.err, re.MULTILINE)
+    assert "no such" not in done.err
+    assert CANARY not in done.out + done.err

@@ -27,10 +27,8 @@ class Rows(output.Format):
             yield from self.rows(document)
         elif self.view.rows in document:
             yield from self.rows(document[self.view.rows])
-            for key, value in document.items():
-                if key != self.view.rows and value is not None:
-                    for one in value if isinstance(value, list) else [value]:
-                        output.say(f"note: {key}: {output.escape(_said(one))}")  # stdout has no place for it
+            for line in (self.view.beside or self._beside)(document):
+                output.say(output.escape(line))  # stdout has no place for it
         else:
             yield from self.one(document)
 
@@ -45,6 +43,12 @@ class Rows(output.Format):
     def rows(self, documents: Iterable[Document]) -> Iterator[str]:
         """Yield the text of a list."""
         raise NotImplementedError
+
+    def _beside(self, document: Document) -> Iterator[str]:
+        for key, value in document.items():
+            if key != self.view.rows and value is not None:
+                for one in value if isinstance(value, list) else [value]:
+                    yield f"note: {key}: {_said(one)}"
 
     def picked(self, document: Document) -> Document:
         """Return a document with its columns alone, or as it is where none are named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import DATASTORE_KEYS, DETECTED, KEYS
-from qualytics.structs import Struct, field
+from qualytics.structs import Struct, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,8 @@ class View(Struct):
     """The documents of a command.
 
     `keys` stand in their order, `parts` says what the objects among them hold; `columns` are those of a table, by
-    name, `more` those that `wide` adds; `rows` is the key of a document that is a list with something beside it;
+    name, `more` those that `wide` adds; `rows` is the key of a document that is a list with something beside it, which
+    `beside` says in a line or a few;
     `lines` shows a key of one document in words of its own, a line each, or as usual where it returns None.
     """
 
@@ -32,6 +33,7 @@ class View(Struct):
     columns: dict[str, Source] = field(default_factory=dict)
     more: dict[str, Source] = field(default_factory=dict)
     rows: str | None = None
+    beside: Callable[[Document], list[str]] | None = None
     lines: dict[str, Callable[[Document], list[str] | None]] = field(default_factory=dict)
 
 
@@ -83,6 +85,35 @@ def _driver(connection_type: Document) -> tuple[str | None, ...]:
 
 def _mark(is_well: Any) -> str:
     return "✓" if is_well else "✗"
+
+
+def _sources(plan: Document) -> list[str]:
+    found = [one for one in plan["sources"] if one["connections"] or not (one["problem"] or "").startswith("no such ")]
+    missing = len(plan["sources"]) - len(found)
+    rest = [f"note: {missing} other places were looked at and do not exist"] if missing > 1 else []
+    rest += ["note: 1 other place was looked at and does not exist"] if missing == 1 else []
+    return [f"note: {_source(one)}" for one in found] + rest
+
+
+def _source(source: Document) -> str:
+    count = source["connections"]
+    read = source["problem"] or f"{count} {'connection' if count == 1 else 'connections'}"
+    return f"{' '.join(filter(None, (source['tool'], source['place'])))}: {read}"
+
+
+def _planned(plan: Document) -> list[str]:
+    counts = [f"{plan[name]:,} to {name}" for name in ("create", "update", "delete")]
+    return [_counted("plan", counts, plan)]
+
+
+def _applied(done: Document) -> list[str]:
+    counts = [f"{done[name]:,} {name}d" for name in ("create", "update", "delete")]
+    return [_counted("applied", counts, done)]
+
+
+def _counted(what: str, counts: list[str], plan: Document) -> str:
+    needed = f"; needs {', '.join(plan['references'])}" if plan["references"] else ""
+    return f"{what}: {', '.join(counts)}, {plan['unchanged']:,} unchanged{needed}"
 
 
 _END = (*DETECTED, "datastores", "created")  # of every kind of connection
@@ -142,6 +173,7 @@ _IMPORT = View(
     _named("action", "name", "type", "tool", "place", "reason"),
     _named("id", "original_name", "fields", "datastore", "left_out"),
     rows="connections",
+    beside=_sources,
 )
 _NAMES = View(
     ("name", "is_system", "existing_datastores"),
@@ -186,12 +218,13 @@ _ENTRY = View(
 _STATUS = View(("context", "url", "source", "signed_in", "user", "role", "expires", "ssl_verify"))
 _CONTEXT = View(("name", "current", "url", "token"), columns=_named("name", "current", "url"), more=_named("token"))
 
-_CHANGES = View(
+_PLAN = View(
     ("create", "update", "delete", "unchanged", "references", "left_out", "changes"),
     {"changes": ("action", "resource", "id", "name", "type", "fields"), "left_out": ("path", "fields")},
     _named("action", "resource", "name", "type", fields="fields.name"),
     _named("id"),
     rows="changes",
+    beside=_planned,
 )
 
 # By the words of the command, without the program's name.
@@ -216,7 +249,8 @@ VIEWS: dict[str, View] = {
     "auth token create": _NEW_TOKEN,
     **dict.fromkeys(("auth token list", "auth token revoke"), _TOKEN),
     "config export": View(("folder", "connections", "datastores", "written", "unchanged", "others")),
-    **dict.fromkeys(("config plan", "config apply"), _CHANGES),
+    "config plan": _PLAN,
+    "config apply": replace(_PLAN, beside=_applied),
     "config schema": View(
         ("$schema", "title", "type", "properties", "required", "additionalProperties"), {"properties": _ANY}
     ),
