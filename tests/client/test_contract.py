@@ -193,6 +193,12 @@ STORIES = {
     "copies": [
         f'{PG} --name Prod --parameters \'{{"application_name": "a"}}\' --jdbc-fetch-size 5',
         f"{STORE} --description 'of sales'",
+        "connections url prod --for sqlalchemy --database sales",
+        "connections url --id 1 --for airflow",
+        "connections url prod --for dbt",
+        "connections url prod --for dbt --database sales --schema public",
+        "connections url nobody --for libpq",
+        "connections url prod --for odbc",
         "connections copy prod --name staging --dry-run",
         "connections copy prod --name staging -f json",
         "connections copy --id 1 --name 'other port' --port 2 --parameters '{\"ssl_mode\": \"disable\"}'",
