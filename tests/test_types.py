@@ -10,6 +10,8 @@ from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, SE
 from qualytics.probe.protocol import Encrypted
 from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.service.accounts import users
+from qualytics.service.config import datastores as config_datastores
+from qualytics.service.config import verbs as config_verbs
 from qualytics.service.datastores import fields as datastore_fields
 from qualytics.service.rights import ROLES
 from tests.support.typed import faults
@@ -60,6 +62,22 @@ def test_a_datastore_has_the_keys_of_the_table_and_takes_its_fields_and_settings
         sample = setting.words[0] if setting.words else {int: 1, str: "x", bool: True}[setting.type]
         assert faults(sample, hints[name]) == [], name
         assert faults([], hints[name]) != [], name
+
+
+def test_a_resource_takes_what_creates_and_changes_a_record():
+    named = {"id", "previous_name"}
+    assert keys_of(types.ConnectionResource) == {field.name for field in FIELDS} | named
+    assert types.ConnectionResource.__required_keys__ == {"name", "type"}
+    names = {"connection_name", "enrich_datastore_name"}
+    assert keys_of(types.DatastoreResource) == keys_of(types.DatastoreChanges) | named | names
+    assert types.DatastoreResource.__required_keys__ == {"name"}
+    assert keys_of(types.Config) == {*config_verbs.SORTS, "prune"}
+
+
+def test_a_datastore_of_a_configuration_has_every_setting():
+    settings = datastore_fields.SETTINGS.keys() - {"enrichment_datastore_id"}
+    assert types.ConfigDatastore.__optional_keys__ == settings
+    assert types.ConfigDatastore.__required_keys__ == {*DATASTORE_KEYS, config_datastores.ENRICHMENT}
 
 
 def test_a_report_has_the_keys_that_clients_know_and_the_classes_of_failures():

@@ -5,6 +5,8 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Iterator
+from typing import get_origin
 
 import pytest
 
@@ -40,16 +42,20 @@ async def ended(connection):
             pass
 
 
+_TWINS = (asynchronous.Verb, asynchronous.Listing, asynchronous.Start)
+
+
+def twin_of(answer):
+    if answer is contract.Run:
+        return asynchronous.Start
+    return asynchronous.Listing if get_origin(answer) is Iterator else asynchronous.Verb
+
+
 def test_every_verb_of_the_contract_has_its_twin():
     for part in PARTS:
         found = vars(getattr(asynchronous, f"Async{type_of(part).__name__}"))
-        twins = {
-            name: isinstance(value, asynchronous.Listing)
-            for name, value in found.items()
-            if isinstance(value, asynchronous.Verb | asynchronous.Listing)
-        }
-        streams = {name: "Iterator" in str(answer) for (where, name), answer in VERBS.items() if where == part}
-        assert twins == streams, part
+        twins = {name: type(value) for name, value in found.items() if isinstance(value, _TWINS)}
+        assert twins == {name: twin_of(answer) for (where, name), answer in VERBS.items() if where == part}, part
         assert all(value._verb is vars(type_of(part))[name] for name, value in found.items() if name in twins)
 
 
@@ -111,6 +117,85 @@ def test_tests_run_side_by_side_and_end_with_their_tasks(place):
 
     with silent() as (server, port):
         assert asyncio.run(use(server, port))["name"] == "silent"
+
+
+def test_a_run_gives_the_results_as_they_come(place):
+    async def use():
+        async with qualytics.aconnect(**place) as client:
+            for number in range(3):
+                await client.connections.create({**POSTGRESQL, "name": f"c{number}", "port": 1})
+            async with client.runs.start("c", parallel=2, timeout_s=20) as run:
+                results = [result async for result in run]
+            return run, results, [name async for name in run.untested()]
+
+    run, results, untested = asyncio.run(use())
+    assert (run.total, untested) == (3, [])
+    assert sorted((one["name"], one["class"]) for one in results) == [(f"c{number}", "refused") for number in range(3)]
+
+
+def test_a_wrong_run_is_told_when_it_is_entered(place):
+    async def use():
+        async with qualytics.aconnect(**place) as client, client.runs.start(parallel=0):
+            raise AssertionError
+
+    with pytest.raises(qualytics.InvalidInput, match="parallel must be from 1"):
+        asyncio.run(use())
+
+
+def test_a_run_that_is_left_early_ends_its_tests(place):
+    async def use(server, port):
+        loop = asyncio.get_running_loop()
+        async with qualytics.aconnect(**place) as client:
+            await client.connections.create({**POSTGRESQL, "name": "refused", "port": 1})
+            await client.connections.create({**POSTGRESQL, "name": "silent", "port": port})
+            async with client.runs.start(parallel=2, timeout_s=300) as run:
+                async for result in run:
+                    assert result["name"] == "refused"
+                    break
+                connection = (await loop.sock_accept(server))[0]
+            await ended(connection)
+            return [name async for name in run.untested()]
+
+    with silent() as (server, port):
+        assert asyncio.run(use(server, port)) == ["silent"]
+
+
+def test_a_cancelled_task_ends_its_run_and_the_client_goes_on(place):
+    async def use(server, port):
+        loop = asyncio.get_running_loop()
+        async with qualytics.aconnect(**place) as client:
+            await client.connections.create({**POSTGRESQL, "name": "silent", "port": port})
+
+            async def follow():
+                async with client.runs.start(timeout_s=300) as run:
+                    async for _ in run:
+                        raise AssertionError
+
+            task = asyncio.create_task(follow())
+            connection = (await loop.sock_accept(server))[0]
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await ended(connection)
+            return await client.connections.get("silent")
+
+    with silent() as (server, port):
+        assert asyncio.run(use(server, port))["name"] == "silent"
+
+
+def test_a_cancelled_task_ends_the_tests_of_a_configuration(place):
+    async def use(server, port):
+        config = {"connections": [{**POSTGRESQL, "name": "silent", "port": port}]}
+        async with qualytics.aconnect(**place) as client:
+            task = asyncio.create_task(client.config.test(config, timeout_s=300))
+            connection = (await asyncio.get_running_loop().sock_accept(server))[0]
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await ended(connection)
+
+    with silent() as (server, port):
+        asyncio.run(use(server, port))
 
 
 def test_a_cancelled_task_leaves_no_process_of_its_test(home):

@@ -11,13 +11,14 @@ from qualytics import types
 from qualytics.client import contract
 from tests.support.typed import faults
 
-PARTS = ("connections", "datastores", "discovery", "imports", "users", "tokens", "audit")
+PARTS = ("connections", "datastores", "discovery", "imports", "config", "runs", "users", "tokens", "audit")
 
 
 def type_of(part):
     return get_type_hints(getattr(contract.Client, part).fget)["return"]
 
 
+POSTGRESQL = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app", "password": "geheim"}
 # What the module imports for type checkers alone.
 NAMES = {"types": types, "Iterator": Iterator, "Sequence": Sequence, "OnStage": object, "Listing": qualytics.Listing}
 VERBS = {
@@ -35,8 +36,10 @@ class Checked:
         self.client, self.called = client, set()
 
     def __call__(self, part, name, *args, **more):
-        answer, hint = getattr(getattr(self.client, part), name)(*args, **more), VERBS[part, name]
         self.called.add((part, name))
+        answer, hint = getattr(getattr(self.client, part), name)(*args, **more), VERBS[part, name]
+        if hint is contract.Run:
+            return answer
         if get_origin(hint) in {Iterator, Sequence}:
             answer, hint = list(answer), list[get_args(hint)[0]]
             assert answer, name  # or nothing was looked at
@@ -46,8 +49,7 @@ class Checked:
 
 def use_every_verb(call, folder):
     """Call every verb of the contract once or more, with records of each kind of connection."""
-    postgresql = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app", "password": "geheim"}
-    made = call("connections", "create", {**postgresql, "name": "Prod"})
+    made = call("connections", "create", {**POSTGRESQL, "name": "Prod"})
     call("connections", "create", {"type": "s3", "uri": "s3://bucket/x", "access_key": "AK", "secret_key": "geheim"})
     snowflake = {"type": "snowflake", "host": "acme.snowflakecomputing.com", "username": "u", "password": "geheim"}
     call("connections", "create", {**snowflake, "parameters": {"warehouse": "W"}})
@@ -68,7 +70,7 @@ def use_every_verb(call, folder):
     call("connections", "history", "prod")
     assert call("connections", "test", "files")["connected"] is True
     assert call("connections", "test", "prod", {"port": 1}, timeout_s=5)["class"] == "refused"
-    call("connections", "test_unsaved", postgresql, timeout_s=5)
+    call("connections", "test_unsaved", POSTGRESQL, timeout_s=5)
     made = call("imports", "create", [files, {"type": "mysql", "host": "h", "name": "PROD"}, {"type": "nonsense"}])
     assert [one["action"] for one in made] == ["skip", "create", "refuse"]
     assert call("discovery", "schemas", "files")["items"]
@@ -76,8 +78,46 @@ def use_every_verb(call, folder):
     call("connections", "copy", "prod", "copied", {"port": 3})
     call("connections", "history", "files")  # which was tested and looked into
     call("connections", "history", "copied")
+    use_config(call)
+    use_runs(call)
     call("datastores", "delete", "d")
     call("connections", "delete", "prod", dry_run=True)
+
+
+def use_config(call):
+    """Call every verb on a configuration that creates, changes and is wrong."""
+    config = {
+        "connections": [{**POSTGRESQL, "name": "prod", "port": 4, "password": "other"}, {**POSTGRESQL, "name": "new"}],
+        "datastores": [{"name": "d", "connection_name": "prod", "enrich_datastore_name": "e", "group": "g"}],
+    }
+    wrong = call("config", "plan", {"connections": [{"name": "new", "type": "postgresql", "port": 0}], "prune": []})
+    assert [one["loc"] for one in wrong["problems"]] == ["port", "host"]
+    plan = call("config", "plan", config)
+    assert (plan["create"], plan["update"], plan["problems"]) == (1, 2, [])
+    tests = call("config", "test", config, plan=plan["plan"], timeout_s=5)
+    assert [(one["id"], one["class"]) for one in tests["failures"]] == [(1, "refused"), (None, "refused")]
+    assert call("config", "apply", config, plan=plan["plan"]) == plan
+    assert [one["enrich_datastore_name"] for one in call("config", "datastores")] == ["e", None]
+
+
+def use_runs(call):
+    """Test the connections of a type, and on a control plane follow that again."""
+    with call("runs", "start", types=["sqlite"], timeout_s=20) as run:
+        assert sorted(result["name"] for result in answers(run)) == ["files", "more"]
+    assert (run.total, list(run.untested())) == (2, [])
+    if run.operation_id is None:
+        with pytest.raises(qualytics.UsageError, match="there is no operation 7 on the embedded store"):
+            call("runs", "resume", 7)
+    else:
+        with call("runs", "resume", run.operation_id) as again:
+            assert len(answers(again)) == 2
+
+
+def answers(run):
+    """Return the results of a run, each of which is what its type says."""
+    results = list(run)
+    assert faults(results, list[types.TestResult]) == []
+    return results
 
 
 def use_accounts(call):

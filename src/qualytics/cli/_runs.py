@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qualytics.cli._options import RunOptions
     from qualytics.cli._runs_display import Display
     from qualytics.client import Run
+    from qualytics.types import TestResult
 
 # So many names of connections that were not tested are shown.
 _MAX_NAMED = 20
@@ -68,7 +69,7 @@ def run_all(
             output.say(f"note: this is operation {run.operation_id}; --resume {run.operation_id} goes on with it")
         display = stack.enter_context(_runs_display.choose(run, tally, is_github=options.is_github))
 
-        def results() -> Generator[dict[str, Any]]:
+        def results() -> Generator[TestResult]:
             with _until_interrupted(outcome):  # the document on stdout is still finished, so that it can be read
                 for result in run:
                     tally.add(result)
@@ -110,7 +111,7 @@ def _until_interrupted(outcome: Outcome) -> Iterator[None]:
         outcome.is_interrupted = True
 
 
-def _write(documents: Iterator[dict[str, Any]], form: output.Format, display: Display) -> None:
+def _write(documents: Iterator[TestResult], form: output.Format, display: Display) -> None:
     if display.is_live and sys.stdout is not None and sys.stdout.isatty():
         rows = list(documents)  # what is written in between would tear the display apart
         display.close()

@@ -14,6 +14,7 @@ from qualytics.cli._formats import cells
 from qualytics.cli._terminal import mark, shows_stages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from qualytics.client import Run
@@ -36,11 +37,11 @@ class Tally:
         """Return how many results there are."""
         return self.passed + self.failed.total() + self.excused.total()
 
-    def fails(self, result: dict[str, Any]) -> bool:
+    def fails(self, result: Mapping[str, Any]) -> bool:
         """Say whether a failed test fails the run."""
         return not self._fail_on or result["class"] in self._fail_on
 
-    def add(self, result: dict[str, Any]) -> None:
+    def add(self, result: Mapping[str, Any]) -> None:
         """Count a result."""
         if result["connected"]:
             self.passed += 1
@@ -78,7 +79,7 @@ class Display:
     def __init__(self, run: Run, tally: Tally) -> None:
         self._run, self._tally = run, tally
 
-    def add(self, result: dict[str, Any]) -> None:
+    def add(self, result: Mapping[str, Any]) -> None:
         """Take a result."""
         for warning in result["warnings"]:
             output.say(output.escape(f"warning: connection {result['name']!r}: {warning}"))
@@ -103,7 +104,7 @@ class Display:
 class Marks(Display):
     """On a terminal that cannot move its cursor: a line for each failure."""
 
-    def add(self, result: dict[str, Any]) -> None:
+    def add(self, result: Mapping[str, Any]) -> None:
         """Take a result."""
         if not result["connected"]:
             output.say(_line(result))
@@ -112,7 +113,7 @@ class Marks(Display):
 class Annotations(Display):
     """Workflow commands, which GitHub shows beside the run of a job; it reads them on stderr, too."""
 
-    def add(self, result: dict[str, Any]) -> None:
+    def add(self, result: Mapping[str, Any]) -> None:
         """Take a result."""
         if not result["connected"]:
             severity = "error" if self._tally.fails(result) else "warning"
@@ -135,7 +136,7 @@ class Live(Display):
 
     def __init__(self, run: Run, tally: Tally) -> None:
         super().__init__(run, tally)
-        self._failures: deque[dict[str, Any]] = deque(maxlen=_MAX_FAILURES)
+        self._failures: deque[Mapping[str, Any]] = deque(maxlen=_MAX_FAILURES)
         self._began, self._drawn = time.monotonic(), 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._draw_often, daemon=True)
@@ -145,7 +146,7 @@ class Live(Display):
         self._thread.start()
         return self
 
-    def add(self, result: dict[str, Any]) -> None:
+    def add(self, result: Mapping[str, Any]) -> None:
         """Take a result."""
         if not result["connected"]:
             self._failures.appendleft(result)
@@ -184,7 +185,7 @@ class Live(Display):
             output.say(_line(result))
 
 
-def _line(result: dict[str, Any], wide: int | None = None) -> str:
+def _line(result: Mapping[str, Any], wide: int | None = None) -> str:
     text = f"{result['name']} {_failure(result)}"
     return f"{mark(ok=False)} {output.escape(text) if wide is None else _cut(text, wide - _MARK)}"
 
@@ -193,5 +194,5 @@ def _cut(text: str, wide: int) -> str:
     return cells.cut(output.escape(text), wide)
 
 
-def _failure(result: dict[str, Any]) -> str:
+def _failure(result: Mapping[str, Any]) -> str:
     return f"failed at {result['stage']} ({result['class']}): {result['message']}"

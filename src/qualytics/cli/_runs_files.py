@@ -11,7 +11,7 @@ from qualytics.cli._output import escape
 from qualytics.errors import QualyticsError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # XML 1.0 has no place for the last two; all else that it forbids is escaped as it is for a terminal.
 _TABLE = str.maketrans(
@@ -48,7 +48,7 @@ class JUnit:
         self._cases: list[str] = []
         self._failures = self._skipped = 0
 
-    def add(self, result: dict[str, Any], *, fails: bool) -> None:
+    def add(self, result: Mapping[str, Any], *, fails: bool) -> None:
         """Add a result; a failure that does not fail the run counts as skipped."""
         inner = ""
         if not result["connected"]:

@@ -18,7 +18,7 @@ from qualytics.client import connect
 from qualytics.errors import Conflict, QualyticsError, TestFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from qualytics.exchange.config_files import Configuration
 
@@ -188,7 +188,7 @@ def apply_(
     _say_left_out(folder, found)
 
 
-def _end_failed(ctx: click.Context, tests: dict[str, Any], form: output.Format) -> NoReturn:
+def _end_failed(ctx: click.Context, tests: Mapping[str, Any], form: output.Format) -> NoReturn:
     failures = tests["failures"]
     if form.name in {"table", "wide", "csv"}:  # whose columns are those of a plan
         from qualytics.cli import _formats
@@ -202,7 +202,7 @@ def _end_failed(ctx: click.Context, tests: dict[str, Any], form: output.Format) 
     ctx.exit(TestFailed.exit_code)
 
 
-def _confirm(document: dict[str, Any], *, yes: bool) -> None:
+def _confirm(document: Mapping[str, Any], *, yes: bool) -> None:
     counts = ", ".join(f"{name} {document[name]:,}" for name in _COUNTS if document[name])
     if not yes and not can_ask():
         raise UsageError("--yes is missing, and there is no terminal to ask on", "look at the plan, then add --yes")
@@ -227,7 +227,7 @@ def _config(found: Configuration, *, prune: bool) -> dict[str, Any]:
     return {**found.resources, "prune": found.folders if prune and not found.faults else []}
 
 
-def _shown(document: dict[str, Any], found: Configuration) -> dict[str, Any]:
+def _shown(document: Mapping[str, Any], found: Configuration) -> dict[str, Any]:
     counts = {name: document[name] for name in (*_COUNTS, "unchanged")}
     left_out = [{"path": one.path, "fields": one.fields} for one in found.left_out]
     return {**counts, "references": found.references, "left_out": left_out, "changes": document["changes"]}
@@ -239,7 +239,7 @@ def _say_left_out(folder: str, found: Configuration) -> None:
         output.note(output.escape(f"{folder}/{one.path}{what} is not carried over"))
 
 
-def _error_of(found: Configuration, document: dict[str, Any]) -> type[QualyticsError]:
+def _error_of(found: Configuration, document: Mapping[str, Any]) -> type[QualyticsError]:
     """Return what the faults are together: a conflict with what is stored, where each is one."""
     errors: list[type[QualyticsError]] = [Conflict, *Conflict.__subclasses__()]
     conflicts = {error.code for error in errors}
@@ -247,7 +247,7 @@ def _error_of(found: Configuration, document: dict[str, Any]) -> type[QualyticsE
     return Conflict if is_conflict else UsageError
 
 
-def _say_faults(ctx: click.Context, folder: str, found: Configuration, document: dict[str, Any]) -> bool:
+def _say_faults(ctx: click.Context, folder: str, found: Configuration, document: Mapping[str, Any]) -> bool:
     from qualytics.exchange.config_files import Fault
 
     faults = list(found.faults)

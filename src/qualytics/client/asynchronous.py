@@ -7,8 +7,11 @@ signature is written twice, and no code is generated.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import itertools
+import threading
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from qualytics.client import contract
@@ -17,6 +20,7 @@ from qualytics.settings import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from qualytics import types
     from qualytics.client.config import ControlPlane
@@ -85,6 +89,65 @@ class Listing(Generic[P, T]):
         return iterate
 
 
+class AsyncRun:
+    """Tests of many connections under way; iterate once for the results, in the order in which the tests end."""
+
+    def __init__(self, run: contract.Run, call: Callable[[Callable[[contract.Client], Any]], Any]) -> None:
+        self._run, self._call = run, call
+        self._results = iter(run)
+        self._lock = threading.Lock()  # a cancelled call may still be in the run while it is left
+        self.operation_id = run.operation_id
+        self.total = run.total
+
+    async def __aiter__(self) -> AsyncIterator[types.TestResult]:
+        """Yield the results as they come."""
+        while (result := await self._call(self._next)) is not None:
+            yield result
+
+    async def untested(self) -> AsyncIterator[str]:
+        """Yield the names of connections that have no result, once the run was left."""
+        for name in await self._call(lambda _: list(self._run.untested())):
+            yield name
+
+    async def leave(self, error: BaseException | None) -> None:
+        """End the tests that still run."""
+        await self._call(functools.partial(self._leave, error))
+
+    def _next(self, _: contract.Client) -> types.TestResult | None:
+        with self._lock:
+            return next(self._results, None)
+
+    def _leave(self, error: BaseException | None, _: contract.Client) -> None:
+        with self._lock:
+            self._run.__exit__(type(error) if error else None, error, None)
+            if isinstance(self._results, Generator):
+                self._results.close()
+
+
+class Start(Generic[P]):
+    """A verb of the contract that gives a run, as an asynchronous context manager of one."""
+
+    def __init__(self, verb: Callable[Concatenate[Any, P], contract.Run]) -> None:
+        self._verb = verb
+
+    def __get__(self, part: _Part, _owner: type[_Part]) -> Callable[P, AbstractAsyncContextManager[AsyncRun]]:
+        @functools.wraps(self._verb)
+        @contextlib.asynccontextmanager
+        async def start(*args: P.args, **named: P.kwargs) -> AsyncIterator[AsyncRun]:
+            async with part._sessions.lease() as call:  # noqa: SLF001 - a part of it
+                run = AsyncRun(
+                    await call(lambda client: getattr(client.runs, self._verb.__name__)(*args, **named)), call
+                )
+                try:
+                    yield run
+                except BaseException as error:
+                    await run.leave(error)
+                    raise
+                await run.leave(None)
+
+        return start
+
+
 class AsyncConnections(_Part):
     """The verbs on connections."""
 
@@ -122,6 +185,24 @@ class AsyncDiscovery(_Part):
     catalogs = Verb(contract.Discovery.catalogs)
     schemas = Verb(contract.Discovery.schemas)
     tables = Verb(contract.Discovery.tables)
+
+
+class AsyncConfig(_Part):
+    """The verbs on a configuration."""
+
+    _name = "config"
+    datastores = Listing(contract.Config.datastores)
+    plan = Verb(contract.Config.plan)
+    apply = Verb(contract.Config.apply)
+    test = Verb(contract.Config.test)
+
+
+class AsyncRuns(_Part):
+    """The verbs that test many connections."""
+
+    _name = "runs"
+    start = Start(contract.Runs.start)
+    resume = Start(contract.Runs.resume)
 
 
 class AsyncImports(_Part):
@@ -175,6 +256,8 @@ class AsyncClient:
         self.connections = AsyncConnections(self._sessions)
         self.datastores = AsyncDatastores(self._sessions)
         self.discovery = AsyncDiscovery(self._sessions)
+        self.config = AsyncConfig(self._sessions)
+        self.runs = AsyncRuns(self._sessions)
         self.imports = AsyncImports(self._sessions)
         self.users = AsyncUsers(self._sessions)
         self.tokens = AsyncTokens(self._sessions)

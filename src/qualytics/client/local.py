@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qualytics import types
     from qualytics.model import TestReport
     from qualytics.probe import Plan
+    from qualytics.probe.parent.cancellation import Cancellation
     from qualytics.service.accounts.tokens import Tokens
     from qualytics.service.accounts.users import Users
     from qualytics.service.audit import Audit
@@ -81,14 +82,18 @@ class LocalClient:
     """A client of the embedded store, with a part for each kind of record; close it, or use `with`.
 
     `users` and `tokens` are those of a control plane that serves this store. Where there is a `pool`, stores come from
-    it; `run_test` is what runs a test, if not the usual.
+    it; `run_test` is what runs a test, if not the usual, and `cancellation` ends those of many connections.
     """
 
     def __init__(
-        self, settings: Settings, pool: StorePool | None = None, run_test: Callable[[Plan], TestReport] | None = None
+        self,
+        settings: Settings,
+        pool: StorePool | None = None,
+        run_test: Callable[[Plan], TestReport] | None = None,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self._context = Context(settings, lease=None if pool is None else pool.lease)
-        self._context.run_test = run_test
+        self._context.run_test, self._context.cancellation = run_test, cancellation
         self.connections = Connections(self._context)
         self.datastores = Datastores(self._context, self.connections)
         self.discovery = Discovery(self._context)

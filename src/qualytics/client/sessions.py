@@ -99,7 +99,7 @@ class Sessions:
             cancellation.check()
             return report
 
-        return Session(LocalClient(self._settings, self._pool, run_test=tested), cancellation.cancel)
+        return Session(LocalClient(self._settings, self._pool, tested, cancellation), cancellation.cancel)
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

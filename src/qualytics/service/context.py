@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from qualytics.model import TestReport
     from qualytics.probe import Plan
+    from qualytics.probe.parent.cancellation import Cancellation
     from qualytics.service.rights import Actor, Right
     from qualytics.settings import Settings
     from qualytics.store.base import Store
@@ -73,6 +74,7 @@ class Context:
         self.actor = actor
         self._lease = lease or (lambda: open_store(settings))
         self.run_test: Callable[[Plan], TestReport] | None = None  # where a test is not run in a fresh child process
+        self.cancellation: Cancellation | None = None  # of whoever asks, from another thread
         self._leased: contextlib.AbstractContextManager[Store] | None = None
         self._store: Store | None = None
         self._required: set[Right] = set()

@@ -60,7 +60,7 @@ class Transport:
         self.is_sent = False
         self._endpoint = endpoint
         self._max_bytes = max_bytes
-        self._is_cancelled = False
+        self.is_cancelled = False
         self._lock, self._thread = allocate_lock(), 0
         self._sock: socket.socket | None = None
         self._context: ssl.SSLContext | None = None
@@ -100,7 +100,7 @@ class Transport:
 
     def cancel(self) -> None:
         """End, from another thread, the request that runs, and let no other begin; the server sees a hang-up."""
-        self._is_cancelled = True
+        self.is_cancelled = True
         sock = self._sock
         if sock is not None:
             with contextlib.suppress(OSError):  # it was closed meanwhile
@@ -125,7 +125,7 @@ class Transport:
             raise
 
     def _exchange_on(self, sock: socket.socket, request: Request, deadline: Deadline) -> Reply:
-        if self._is_cancelled:  # after the dialling, which nothing ends
+        if self.is_cancelled:  # after the dialling, which nothing ends
             raise ConnectionAbortedError
         connection = http.client.HTTPConnection(self._endpoint.host, self._endpoint.port)
         connection.sock = sock

@@ -8,14 +8,14 @@ from qualytics.types.reports import TestReport
 
 
 class ConnectionResource(ConnectionValues):
-    """A connection as it is to be; a new one needs its type.
+    """A connection as it is to be.
 
     It is the record of that name, of `id`, or of `previous_name`. What it does not hold stays, None clears a field
     but keeps a secret, and `parameters` are whole.
     """
 
     name: str
-    type: NotRequired[str]
+    type: str
     id: NotRequired[int]
     previous_name: NotRequired[str]
 

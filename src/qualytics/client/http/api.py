@@ -168,7 +168,7 @@ class Api:
         number = last.get("version")
         return last["connection"], number if type(number) is int else None
 
-    def tests(self, path: str, query: Query, body: Mapping[str, Any], wait_s: float) -> dict[str, Any]:
+    def tests(self, path: str, query: Query, body: Mapping[str, Any], wait_s: float) -> types.ConfigTests:
         """Run many tests and return how many, and the reports of those that failed. See `call`."""
         record, _ = self.call("POST", path, query, body, wait_s=wait_s)
         return replies.tests(record, self._masking(body))
@@ -252,6 +252,10 @@ class Api:
     def cancel(self) -> None:
         """End, from another thread, the request that runs, and let no other begin."""
         self._transport.cancel()
+
+    def usable(self) -> Api:
+        """Return itself, or one that can still be asked, where it was cancelled."""
+        return Api(self.control_plane) if self._transport.is_cancelled else self
 
     def close(self) -> None:
         """Close the connection."""

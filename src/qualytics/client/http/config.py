@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.client.http import replies
 from qualytics.client.http.api import test_wait
@@ -10,6 +10,7 @@ from qualytics.client.http.api import test_wait
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from qualytics import types
     from qualytics.client.http.api import Api
 
 
@@ -19,22 +20,22 @@ class HttpConfig:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def datastores(self) -> Iterator[dict[str, Any]]:
+    def datastores(self) -> Iterator[types.ConfigDatastore]:
         """Yield every datastore as a document, with its settings, and `enrich_datastore_name` in place of an id."""
         yield from self._api.listed("/datastores", [], _with_settings)
 
-    def plan(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def plan(self, config: Mapping[str, Any]) -> types.Plan:
         """Return what an apply would do, with what is wrong; nothing is stored."""
         return replies.plan(self._api.call("POST", "/config/plan", None, config, wait_s=_WAIT_S)[0])
 
-    def apply(self, config: Mapping[str, Any], *, plan: str | None = None) -> dict[str, Any]:
+    def apply(self, config: Mapping[str, Any], *, plan: str | None = None) -> types.Plan:
         """Store a configuration, all or nothing, and return the plan that it was."""
         body = {**config, "plan": plan}
         return replies.plan(self._api.call("POST", "/config/apply", None, body, wait_s=_WAIT_S)[0])
 
     def test(
         self, config: Mapping[str, Any], *, plan: str | None = None, timeout_s: float | None = None
-    ) -> dict[str, Any]:
+    ) -> types.ConfigTests:
         """Test each connection that an apply would create or change; return the reports of those that fail."""
         # So many at once or more: it ends when they are done, and waits so long only for a control plane that is gone.
         wait_s = _WAIT_S + test_wait(timeout_s) * (1 + len(config.get("connections") or ()) // _AT_ONCE)
@@ -47,10 +48,10 @@ _AT_ONCE = 4
 _WAIT_S = 240.0
 
 
-def _with_settings(record: Any) -> dict[str, Any]:
+def _with_settings(record: Any) -> types.ConfigDatastore:
     from qualytics.service.datastores.fields import SETTINGS
 
     keeper = record.get("enrich_datastore")
     settings = {name: record.get(name) for name in SETTINGS if name != "enrichment_datastore_id"}
     named = {"enrich_datastore_name": keeper.get("name") if isinstance(keeper, dict) else None}
-    return replies.datastore(record) | settings | named
+    return cast("types.ConfigDatastore", replies.datastore(record) | settings | named)

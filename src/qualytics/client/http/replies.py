@@ -109,9 +109,10 @@ def deleted(record: Any, record_id: int | None) -> types.Deleted:
     return {"id": number, "name": record.get("name"), "deleted": record.get("deleted", True)}
 
 
-def plan(record: Any) -> dict[str, Any]:
+def plan(record: Any) -> types.Plan:
     """Return the plan of a configuration."""
-    return _record(record, "create", "update", "delete", "unchanged", "changes", "problems", "plan")
+    keys = ("create", "update", "delete", "unchanged", "changes", "problems", "plan")
+    return cast("types.Plan", _record(record, *keys))
 
 
 def pruned(record: Any) -> types.Pruned:
@@ -138,13 +139,13 @@ def masked_report(record: Any, masking: Masking) -> Any:
     return {key: masking.mask_all(value) if key in _FREE_TEXT else value for key, value in record.items()}
 
 
-def tests(record: Any, masking: Masking) -> dict[str, Any]:
+def tests(record: Any, masking: Masking) -> types.ConfigTests:
     """Return how many were tested and the reports of those that failed, each with what it is of first."""
     whole = _record(record, "tested", "failures")
     failures = [_record(failure) for failure in whole["failures"]]
     head = ("id", "name", "type")
     reports = [{**{key: one.get(key) for key in head}, **report(masked_report(one, masking))} for one in failures]
-    return {"tested": whole["tested"], "failures": reports}
+    return cast("types.ConfigTests", {"tested": whole["tested"], "failures": reports})
 
 
 def items(page: Any) -> list[Any]:

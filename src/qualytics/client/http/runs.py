@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from qualytics.client.http import replies
 from qualytics.errors import NotFound, QualyticsError, Unreachable, UsageError
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    from qualytics import types as documents
     from qualytics.client.http.api import Api
     from qualytics.client.http.paths import Query
     from qualytics.service.connections.runs import Running
@@ -76,7 +77,7 @@ class HttpRun:
         """Return how many connections there were when it began."""
         return int(self._operation["total"])
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[documents.TestResult]:
         """Yield the results as they come; what was interrupted there is taken up again.
 
         Raises:
@@ -92,7 +93,8 @@ class HttpRun:
             self._operation = _checked(page.get("operation"))
             for record in records:
                 self._tested.add(replies.id_of(record))
-                yield {**{key: record.get(key) for key in _HEAD}, **replies.report(record)}
+                result = {**{key: record.get(key) for key in _HEAD}, **replies.report(record)}
+                yield cast("documents.TestResult", result)
             if self._operation["result"] == "interrupted":  # its process is gone: another is to go on
                 self._operation = _checked(self._api.call("POST", f"{_PATH}/{self.operation_id}/resume")[0])
             is_over = not records and self._operation["result"] != "running"
@@ -135,7 +137,10 @@ class HttpRun:
     ) -> None:
         """Cancel what still runs, unless the control plane cannot be asked to."""
         if self._operation["result"] == "running" and not isinstance(error, QualyticsError):
-            self._operation = _checked(self._api.call("POST", f"{_PATH}/{self.operation_id}/cancel")[0])
+            path = f"{_PATH}/{self.operation_id}/cancel"
+            api = self._api.usable()
+            self._operation = _checked(api.call("POST", path)[0])
+            api.close()  # nobody else would, where it is another
 
 
 def _checked(operation: Any) -> dict[str, Any]:

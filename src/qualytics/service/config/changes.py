@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.digests import digest_of
 from qualytics.structs import Struct, field
@@ -11,6 +11,7 @@ from qualytics.structs import Struct, field
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from qualytics import types
     from qualytics.errors import QualyticsError
 
 CREATE, UPDATE, DELETE, UNCHANGED = "create", "update", "delete", "unchanged"
@@ -62,14 +63,15 @@ def problems_of(error: QualyticsError, resource: str, index: int | None) -> Iter
         yield {"resource": resource, "index": index, **part}
 
 
-def plan_document(changes: Sequence[Change], unchanged: int, problems: list[dict[str, Any]]) -> dict[str, Any]:
+def plan_document(changes: Sequence[Change], unchanged: int, problems: list[dict[str, Any]]) -> types.Plan:
     """Return a plan as a document; `plan` is what an apply of exactly this one names."""
     seen = json.dumps([vars(change) for change in changes], sort_keys=True, default=str)
     counts = {action: sum(change.action == action for change in changes) for action in (CREATE, UPDATE, DELETE)}
-    return {
+    document = {
         **counts,
         UNCHANGED: unchanged,
         "changes": [change.document() for change in changes],
         "problems": problems,
         "plan": digest_of(seen),
     }
+    return cast("types.Plan", document)

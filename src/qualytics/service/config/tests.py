@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.model import EVERYWHERE
 from qualytics.probe import Plan
@@ -14,6 +14,7 @@ from qualytics.service.rights import TEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from qualytics import types
     from qualytics.model import Scope
     from qualytics.service.config.connections import Planned
     from qualytics.service.context import Context
@@ -30,7 +31,7 @@ def scopes(store: Store, planned: Iterable[Planned]) -> list[Scope]:
 
 def failures(
     planned: Sequence[Planned], scopes: Sequence[Scope], contexts: Contexts, timeout_s: float, parallel: int
-) -> list[dict[str, Any]]:
+) -> list[types.ConfigTestResult]:
     """Test all, many at once, and return the reports of those that fail, in the order of the plan.
 
     Each report begins with `id`, null for a connection that is to be created, `name` and `type`.
@@ -52,7 +53,7 @@ def failures(
         stop=stop,
     )
     failed = sorted((result for result in run if not result["connected"]), key=lambda result: result["id"])
-    return [result | {"id": planned[result["id"]].change.id} for result in failed]
+    return [cast("types.ConfigTestResult", {**result, "id": planned[result["id"]].change.id}) for result in failed]
 
 
 def _entry(number: int, one: Planned) -> Entry[Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.errors import PROBLEM_CODES, Conflict, InvalidInput, NotFound, Problem, UsageError, VersionChanged
 from qualytics.model import ListQuery
@@ -17,6 +17,7 @@ from qualytics.service.rights import READ, TEST, WRITE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from qualytics import types
     from qualytics.service.config.connections import Planned
     from qualytics.service.config.tests import Contexts
     from qualytics.service.connections.verbs import Connections
@@ -42,7 +43,7 @@ class Config:
         self._connections = connections
         self._datastores = datastores
 
-    def datastores(self) -> Iterator[dict[str, Any]]:
+    def datastores(self) -> Iterator[types.ConfigDatastore]:
         """Yield every datastore as a document, with its settings, and `enrich_datastore_name` in place of an id."""
         self._context.require(READ)
         table = self._context.store.datastores
@@ -51,9 +52,10 @@ class Config:
             target = settings.pop("enrichment_datastore_id", None)
             there = table.get(target) if target is not None else None
             named = {ENRICHMENT: None if there is None else there.name}
-            yield documents.datastore_document(found) | settings | named
+            document = documents.datastore_document(found) | settings | named
+            yield cast("types.ConfigDatastore", document)
 
-    def plan(self, config: Mapping[str, Any]) -> dict[str, Any]:
+    def plan(self, config: Mapping[str, Any]) -> types.Plan:
         """Return what an apply would do, with what is wrong, resource by resource; nothing is stored.
 
         Of a secret it says `changed`; `given`, and no comparison, to whoever is no Admin of a control plane.
@@ -70,7 +72,7 @@ class Config:
                 action.record_alone("done", compared=run.compared)
         return run.document()
 
-    def apply(self, config: Mapping[str, Any], *, plan: str | None = None) -> dict[str, Any]:
+    def apply(self, config: Mapping[str, Any], *, plan: str | None = None) -> types.Plan:
         """Store a configuration, all or nothing, and return the plan that it was.
 
         Raises:
@@ -84,7 +86,9 @@ class Config:
             run = self._run(store, resources, config)
             document = run.checked(resources, plan)
             if self._context.is_audited and run.changes:
-                action.record(None, None, **{name: document[name] for name in ("create", "update", "delete")})
+                action.record(
+                    None, None, create=document["create"], update=document["update"], delete=document["delete"]
+                )
         return document
 
     def test(
@@ -95,7 +99,7 @@ class Config:
         timeout_s: float | None = None,
         parallel: int | None = None,
         contexts: Contexts | None = None,
-    ) -> dict[str, Any]:
+    ) -> types.ConfigTests:
         """Test each connection that an apply would create or change, with what it would store; nothing is stored.
 
         `failures` are the reports of those that fail, each with `id`, `name` and `type` first. `contexts` make those
@@ -156,11 +160,11 @@ class _Run:
         """Return how many secrets were compared with stored ones."""
         return self._connections.compared
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> types.Plan:
         """Return the plan."""
         return plan_document(self.changes, self.unchanged, self.problems)
 
-    def checked(self, resources: Resources, plan: str | None) -> dict[str, Any]:
+    def checked(self, resources: Resources, plan: str | None) -> types.Plan:
         """Return the plan, once nothing is wrong and it is the one that was looked at.
 
         Raises:

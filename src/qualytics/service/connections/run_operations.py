@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qualytics.service.connections.runs import Candidate
     from qualytics.service.connections.schedule import Entry
     from qualytics.service.context import Context
+    from qualytics.types import TestResult
 
 TESTS = "test"
 _MANY = 100  # candidates that are looked up at once
@@ -144,7 +145,7 @@ class RunOperations:
             _, failed = self._context.store.operations.counts(operation_id)
             self._end(operation_id, "failure" if failed else "success", None)
 
-    def _store(self, operation_id: int, result: dict[str, Any]) -> None:
+    def _store(self, operation_id: int, result: TestResult) -> None:
         with self._context.system_writing() as store:
             text = json.dumps(result)
             store.operations.add_result(operation_id, result["id"], text, connected=result["connected"])

@@ -7,7 +7,7 @@ import itertools
 import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from qualytics.connectors import get
 from qualytics.errors import InvalidInput, NotFound, Problem, UsageError
@@ -30,6 +30,7 @@ from qualytics.structs import Struct, replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from qualytics import types as documents
     from qualytics.model import Connection
 
     # The report of a test, what it raised, or the addresses of its server, with which it waits once more.
@@ -49,9 +50,9 @@ class Candidate(Struct):
     name: str
     type: str
 
-    def result(self, report: dict[str, Any]) -> dict[str, Any]:
+    def result(self, report: dict[str, Any]) -> documents.TestResult:
         """Return a report as one of many, with what says whose it is first."""
-        return {"id": self.id, "name": self.name, "type": self.type, **report}
+        return cast("documents.TestResult", {"id": self.id, "name": self.name, "type": self.type, **report})
 
 
 class Running(Struct):
@@ -94,7 +95,7 @@ class Run:
         self._ticked = time.monotonic()
         self._first: dict[int, dict[str, Any]] = {}  # what is tried once more
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[documents.TestResult]:
         """Run the tests and yield their results."""
         with ThreadPoolExecutor(self._parallel, thread_name_prefix="test") as threads:
             try:
@@ -139,7 +140,7 @@ class Run:
             outcome = exc
         self._ended.put((entry, outcome))
 
-    def _end(self, entry: Entry[Candidate], outcome: _Outcome) -> Iterator[dict[str, Any]]:
+    def _end(self, entry: Entry[Candidate], outcome: _Outcome) -> Iterator[documents.TestResult]:
         candidate = entry.item
         if isinstance(outcome, tuple):
             del self._looked_up[candidate.id]
@@ -253,6 +254,8 @@ def own_contexts(context: Context, parallel: int) -> tuple[Callable[[], Context]
         stack.callback(stores.close)
         stack.callback(children.close)
         stack.callback(cancellation.cancel)
+        if context.cancellation is not None:
+            stack.enter_context(context.cancellation.calling(cancellation.cancel))
         return make, stack.pop_all().close
 
 
