@@ -118,7 +118,7 @@ def in_bash(line, folder):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         stdin=subprocess.DEVNULL,
         check=False,
     )

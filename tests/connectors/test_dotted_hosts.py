@@ -10,7 +10,7 @@ from tests.support import namespaces
 
 @pytest.fixture(scope="module")
 def in_namespace():
-    return namespaces.run("tests.connectors.dotted_in_namespace", timeout_s=170)
+    return namespaces.run("tests.connectors.dotted_in_namespace")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 from testbed import servers
 
 
-def run(module: str, given: Any = None, *, timeout_s: float = 110) -> Any:
+def run(module: str, given: Any = None, *, timeout_s: float = 500) -> Any:
     """Run a module in a network and mount namespace of its own; `given` goes in as JSON, JSON comes back."""
     rootless = [] if os.geteuid() == 0 else ["--map-root-user"]
     done = subprocess.run(

@@ -12,7 +12,8 @@ from qualytics.errors import InvalidInput, Problem
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector
 
-# By type its kind, and whether it has a URI: what a listing needs, without the file of a type. A test compares both.
+# By type its kind, and whether it has a URI: all that a listing needs, for which it imports the file of no type that is
+# here. A test compares both.
 SHAPES: dict[str, tuple[str, bool]] = {
     **dict.fromkeys(("abfs", "gcs", "s3"), ("dfs", True)),
     **dict.fromkeys(("duckdb", "sqlite"), ("embedded", True)),
