@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import faults, other_servers
+from tests.support import deadlines, faults, other_servers
 from tests.support import faults_suite as suite
 
 pytestmark = pytest.mark.slow
@@ -52,15 +52,14 @@ def test_any_first_answer_has_a_verdict_of_the_shapes(type_):
         answer, ends = case
         # Who sends too little to judge by and waits is silent, which only the deadline ends.
         limit_s = LIMIT_S if ends else SHORT_S
-        with saying(answer, ends=ends) as port:
+        with saying(answer, ends=ends) as port, deadlines.within(limit_s):
             report = suite.probe(type_, port, password=password, timeout_s=limit_s, **TYPES[type_])
-        return case, limit_s, report
+        return case, report
 
     seen = Counter()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for case, limit_s, report in pool.map(run, answers(type_)):
+        for case, report in pool.map(run, answers(type_)):
             assert report.failure is not None, case
-            assert report.duration_ms < (limit_s + 1) * 1_000, case
             assert report.failure.failure_class in {"config", "network", "timeout"}, (case, report.failure.message)
             seen[report.failure.failure_class] += 1
     assert seen["config"] > ANSWERS / 4, seen
