@@ -259,6 +259,7 @@ def postgres(
             "port": str(server.port),
             "unix_socket_directories": "",
             "fsync": "off",
+            "autovacuum": "off",  # it starts processes when it likes, which tests take for left behind
             "max_connections": "100",
             **settings,
         }

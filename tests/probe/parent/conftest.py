@@ -23,4 +23,5 @@ def pool(private):
     with Pool(8, 100) as found:
         yield found
     assert list(private.iterdir()) == []
-    assert descendants(os.getpid()) <= before
+    others = {process for one in before for process in descendants(one)}  # a server forks when it likes
+    assert descendants(os.getpid()) <= before | others
