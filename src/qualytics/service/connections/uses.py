@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from qualytics import connectors
+from qualytics.connectors.shared.http import bracketed
 from qualytics.errors import NotAllowed
 from qualytics.model import Use
-from qualytics.probe.trusted_roots import system_roots
 from qualytics.secret import Secret
 from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import stored_with_secrets
@@ -67,11 +67,14 @@ def _values(
     defaults |= {param.name: param.default for param in connector.params}
     if "ssl_mode" in defaults:
         defaults["ssl_mode"] = ssl_mode
-    stored = {name: value for name, value in found.values.items() if name in {*connector.fields, "catalog_type"}}
+    stored = {name: value for name, value in found.values.items() if name in connector.fields}
     whole = {**defaults, **stored, **(found.values.get("parameters") or {})}
     whole |= {"database": scope.database, "schema": scope.schema}
     values = {name: _as_text(value) for name, value in whole.items() if value is not None}
-    values["system_roots"] = system_roots() or ""
+    if values.get("ssl_mode") == "verify":
+        from qualytics.probe.trusted_roots import system_roots  # it brings OpenSSL, which few uses need
+
+        values["system_roots"] = system_roots() or ""
     return values | {name: secret.reveal() for name, secret in secrets.items()}
 
 
@@ -104,8 +107,7 @@ def _texts(environment: Environment, values: Mapping[str, str]) -> Iterator[tupl
 
 def _url(environment: Environment, values: Mapping[str, str]) -> str:
     login = ":".join(_quoted(values[name]) for name in ("username", "password") if values.get(name))
-    host = values.get("host", "")
-    host = f"[{host}]" if ":" in host else host
+    host = bracketed(values.get("host", ""))
     port = f":{values['port']}" if host and values.get("port") else ""
     # The slashes of a file's path are its own.
     path = "".join(f"/{quote(values[name], '/' * (name == 'uri'))}" for name in environment.path if values.get(name))
