@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.model import EVERYWHERE
-from qualytics.probe import Plan
 from qualytics.service.connections import tests
-from qualytics.service.connections.runs import Candidate, Run
-from qualytics.service.connections.schedule import Entry
+from qualytics.service.connections.runs import Candidate, Run, entry
 from qualytics.service.rights import TEST
 
 if TYPE_CHECKING:
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from qualytics import types
     from qualytics.model import Scope
     from qualytics.service.config.connections import Planned
+    from qualytics.service.connections.schedule import Entry
     from qualytics.service.context import Context
     from qualytics.store.base import Store
 
@@ -57,5 +56,4 @@ def failures(
 
 
 def _entry(number: int, one: Planned) -> Entry[Candidate]:
-    server = Plan(one.change.type, one.draft.values, {}, 0.0).where().casefold()
-    return Entry(Candidate(number, one.change.name, one.change.type), one.change.type, server)
+    return entry(Candidate(number, one.change.name, one.change.type), one.draft.values)

@@ -28,7 +28,7 @@ from qualytics.store import open_pool
 from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from qualytics import types as documents
     from qualytics.model import Connection
@@ -287,8 +287,13 @@ def _entries(context: Context, wanted: ListQuery) -> Iterator[Entry[Candidate]]:
 
 
 def _entry(connection: Connection) -> Entry[Candidate]:
-    server = Plan(connection.type, connection.values, {}, 0.0).where().casefold()
-    return Entry(Candidate(connection.id, connection.name, connection.type), connection.type, server)
+    return entry(Candidate(connection.id, connection.name, connection.type), connection.values)
+
+
+def entry(candidate: Candidate, values: Mapping[str, Any]) -> Entry[Candidate]:
+    """Return a candidate with the engine and the server that the values of its connection lead to."""
+    server = Plan(candidate.type, dict(values), {}, 0.0).where().casefold()
+    return Entry(candidate, candidate.type, server)
 
 
 def checked_parallel(parallel: int | None) -> int:
