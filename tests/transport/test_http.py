@@ -72,6 +72,19 @@ def test_it_says_whether_a_request_may_have_arrived(to, server, words, is_sent):
         assert transport.is_sent is is_sent
 
 
+def test_a_reply_that_comes_before_the_body_was_taken_is_read_and_the_connection_closed(to):
+    def behave(peer, over):
+        peer.recv(1024)
+        peer.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 3\r\n\r\nwho")
+        peer.shutdown(socket.SHUT_RD)  # closed with bytes unread: a reset, while the body is still being sent
+
+    with faults.serving(behave) as port:
+        transport = to(port)
+        for _ in range(2):
+            answered = transport.handle(Request("POST", "/", body=b" " * (32 << 20)))
+            assert (answered.status, answered.body) == (401, b"who")
+
+
 def test_a_request_that_may_take_longer_is_waited_for(to):
     def behave(peer, over):
         peer.recv(65_536)

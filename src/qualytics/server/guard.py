@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _log_fault = logging.getLogger("qualytics.server")
 _MAX_HEADERS = 16_384
 _MAX_PATH = 4_096
+_LINGER_S = 2.0  # how long a client that was answered may pause in the body that it still sends
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 HEADERS = (
     (API_LEVEL_HEADER.encode(), str(API_LEVEL).encode()),
@@ -88,6 +90,8 @@ class Guard:
         seconds = time.perf_counter() - began
         self._runtime.metrics.saw_request(scope, status, seconds)
         write_request(scope["method"], scope["path"], status, seconds, request_id)
+        if not body.is_read and _has_body(scope):
+            await body.drop(max_bytes)
 
 
 class _Body:
@@ -117,6 +121,13 @@ class _Body:
             raise HTTPException(status_code=413)
         self.is_read = not message.get("more_body")
         return message
+
+    async def drop(self, max_bytes: int) -> None:
+        """Read the rest after the answer: closed while the client sends, TCP would drop the answer (RFC 9112, 9.6)."""
+        self._bytes_left = max_bytes
+        with contextlib.suppress(HTTPException, TimeoutError):  # too much, too slow, or the client has left
+            while not self.is_read:
+                await asyncio.wait_for(self.receive(), _LINGER_S)
 
 
 def _has_body(scope: Any) -> bool:

@@ -131,14 +131,17 @@ class Transport:
         connection.sock = sock
         sock.settimeout(deadline.left())
         self.is_sent = True
-        connection.request(request.method, request.target, request.body, {**self._headers(), **request.headers})
+        is_whole = False
+        with contextlib.suppress(ConnectionError):  # refused before it was read; the answer may have come
+            connection.request(request.method, request.target, request.body, {**self._headers(), **request.headers})
+            is_whole = True
         response = _Response(sock, deadline, request.method)
         response.begin()
         if request.on_line is not None and _is_lines(response):
             content = self._lines(response, request.on_line)
         else:
             content = self._content(response)
-        if response.will_close:
+        if response.will_close or not is_whole:
             self.close()
         headers = {name.lower(): value for name, value in response.getheaders()}
         return Reply(response.status, response.reason, headers, content)
