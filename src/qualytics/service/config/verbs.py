@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.errors import PROBLEM_CODES, Conflict, InvalidInput, NotFound, Problem, UsageError, VersionChanged
 from qualytics.model import ListQuery
-from qualytics.service import documents, lookup, validate
+from qualytics.service import documents, validate
 from qualytics.service.config.changes import DATASTORE, UNCHANGED, Change, plan_document, problems_of
 from qualytics.service.config.connections import ConnectionChanges
 from qualytics.service.config.datastores import ENRICHMENT, DatastoreChanges
+from qualytics.service.config.renames import Renames, wrong
 from qualytics.service.connections.runs import checked_parallel, own_contexts
 from qualytics.service.connections.tests import checked_timeout
 from qualytics.service.rights import READ, TEST, WRITE
@@ -129,8 +130,8 @@ class Config:
         self, store: Store, resources: Resources, config: Mapping[str, Any], planned: list[Planned] | None = None
     ) -> _Run:
         run = _Run(self._context, store, self._connections, self._datastores, planned)
-        run.change(resources)
-        run.prune(config.get("prune") or ())
+        run.change(resources, prune := config.get("prune") or ())
+        run.prune(prune)
         return run
 
 
@@ -181,11 +182,11 @@ class _Run:
             raise VersionChanged(message, "make a new plan, and look at it")
         return document
 
-    def change(self, resources: Resources) -> None:
-        """Make the changes of every resource, and keep what is wrong with each."""
-        self._change(self._connections, resources["connections"])
+    def change(self, resources: Resources, prune: Sequence[str]) -> None:
+        """Make the changes of every resource, and keep what is wrong with each; see `prune`."""
+        self._change(self._connections, resources, prune)
         datastores = resources["datastores"]
-        for index in self._change(self._datastores, datastores):
+        for index in self._change(self._datastores, resources, prune):
             self._guarded(DATASTORE, index, self._datastores.link, datastores[index])
 
     def prune(self, sorts: Sequence[str]) -> None:
@@ -199,22 +200,25 @@ class _Run:
     def _remove(self, changes: Any, found: Any) -> None:
         self.changes.append(changes.remove(found))
 
-    def _change(self, changes: Any, resources: Sequence[dict[str, Any]]) -> list[int]:
+    def _change(self, changes: Any, resources: Resources, prune: Sequence[str]) -> list[int]:
+        every = resources[sort := f"{changes.resource}s"]
+        renames = Renames(changes.table, changes.resource, every)
+        renames.free_names(is_pruned=sort in prune)
         names: dict[str, int] = {}
         return [
             index
-            for index, fields in enumerate(resources)
-            if self._guarded(changes.resource, index, self._one, changes, fields, index, names)
+            for index, fields in enumerate(every)
+            if self._guarded(changes.resource, index, self._one, changes, fields, index, names, renames)
         ]
 
-    def _one(self, changes: Any, fields: dict[str, Any], index: int, names: dict[str, int]) -> None:
+    def _one(self, changes: Any, fields: dict[str, Any], index: int, names: dict[str, int], renames: Renames) -> None:
         name = fields.get("name")
         if not isinstance(name, str) or not name:
-            raise _wrong("name", "name is missing", "missing-value")
+            raise wrong("name", "name is missing", code="missing-value")
         first = names.setdefault(validate.fold(name), index)
-        before = self._record(changes, fields, name)
+        before = renames.find(index, name)
         if first != index or (before is not None and before.id in self._known[changes.resource]):
-            raise _wrong("name", f"{changes.resource} {name!r} is defined twice")
+            raise wrong("name", f"{changes.resource} {name!r} is defined twice")
         if before is not None:
             self._known[changes.resource].add(before.id)
         change = changes.make(fields, before)
@@ -224,21 +228,6 @@ class _Run:
             self.unchanged += 1
         else:
             self.changes.append(change)
-
-    def _record(self, changes: Any, fields: Mapping[str, Any], name: str) -> Any:
-        if (number := fields.get("id")) is not None:
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise _wrong("id", "id must be a whole number")
-            if (found := changes.table.get(number)) is None:
-                raise lookup.missing(changes.resource, number)
-            return found
-        found = changes.table.named(validate.fold(name))
-        previous = fields.get("previous_name")
-        if found is None and previous is not None:
-            if not isinstance(previous, str):
-                raise _wrong("previous_name", "previous_name must be a text")
-            found = changes.table.named(validate.fold(previous))
-        return found
 
     def _guarded(self, resource: str, index: int | None, work: Callable[..., None], *arguments: Any) -> bool:
         """Run a step that checks before it writes; keep what is wrong, and say whether nothing is."""
@@ -251,18 +240,14 @@ class _Run:
         return True
 
 
-def _wrong(loc: str, message: str, code: str = "invalid-value") -> InvalidInput:
-    return InvalidInput([Problem(loc, message, None, code)])
-
-
 def _checked(config: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     resources = {sort: [] if config.get(sort) is None else config[sort] for sort in SORTS}
     for sort, entries in resources.items():
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise _wrong(sort, f"{sort} must be a list of objects")
+            raise wrong(sort, f"{sort} must be a list of objects")
     prune = [] if config.get("prune") is None else config["prune"]
     if not isinstance(prune, list) or not all(sort in SORTS for sort in prune):
-        raise _wrong("prune", f"prune must be a list of {' and '.join(SORTS)}")
+        raise wrong("prune", f"prune must be a list of {' and '.join(SORTS)}")
     return resources
 
 

@@ -45,6 +45,10 @@ class Table:
         sql = f"UPDATE {table} SET {', '.join(sets)} WHERE id = ?"  # noqa: S608 - columns of ours
         self._execute(sql, (*_encoded(row), row_id))
 
+    def _free_name(self, table: str, row_id: int) -> None:
+        """Let another row have the name of one that gets another or is deleted in this transaction."""
+        self._update(table, row_id, {"name_key": f" {row_id}"}, bump=False)  # no key of a name begins with a space
+
     def _names(self, table: str, limit: int) -> list[tuple[int, str]]:
         """Return id and name of so many rows, the newest first."""
         sql = f"SELECT id, name FROM {table} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants only

@@ -110,6 +110,10 @@ class ConnectionTable(Table):
         """Return id and name of so many connections, the newest first."""
         return self._names("connections", limit)
 
+    def free_name(self, connection_id: int) -> None:
+        """Let another connection have the name of one that gets another or is deleted in this transaction."""
+        self._free_name("connections", connection_id)
+
     def insert(
         self, name: str, name_key: str, type_name: str, values: dict[str, Any], secrets: dict[str, Secret], created: str
     ) -> int:

@@ -60,6 +60,10 @@ class DatastoreTable(Table):
         """Return id and name of so many datastores, the newest first."""
         return self._names("datastores", limit)
 
+    def free_name(self, datastore_id: int) -> None:
+        """Let another datastore have the name of one that gets another or is deleted in this transaction."""
+        self._free_name("datastores", datastore_id)
+
     def insert(self, row: Mapping[str, Any]) -> int:
         """Store a new datastore and return its id."""
         return self._insert("datastores", {"version": 1, **row})
