@@ -19,6 +19,8 @@ TEST_TIMEOUT_MAX_S = 300.0
 PARALLEL, MAX_PARALLEL = 32, 128
 # On a control plane: how often the process of such a run says that it is there, and how long it is believed to be.
 RUN_BEAT_S, RUN_LOST_S = 5.0, 20.0
+# So often its process may be gone without a word; then it is the run that ends processes, and no other takes it up.
+RUN_MAX_CRASHES = 3
 # On a control plane: how long a test waits for its turn, and a client beyond that for the way there and back.
 TEST_WAIT_S = 60.0
 TEST_WAY_S = 5.0

@@ -17,6 +17,7 @@ _UNDO = {
         "DROP TABLE operation_results",
         *(f"ALTER TABLE operations DROP COLUMN {column}" for column in ("request", "seen", "is_cancelled")),
     ],
+    8: ["ALTER TABLE operations DROP COLUMN crashes"],
 }
 
 

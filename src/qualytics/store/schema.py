@@ -171,6 +171,10 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE UNIQUE INDEX operation_results_by_connection ON operation_results (operation_id, connection_id);
     CREATE INDEX operation_results_in_order ON operation_results (operation_id, id);
     """,
+    # How often the process of an operation was gone without a word.
+    """
+    ALTER TABLE operations ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.

@@ -114,8 +114,7 @@ class HttpRun:
         result, left = self._operation["result"], self._operation.get("untested")
         message = self._operation.get("message")
         if result == "cancelled" or (result == "failure" and message):
-            hint = self._again if result == "cancelled" else None
-            raise QualyticsError(f"operation {self.operation_id} ended with {left} not tested: {message}", hint)
+            raise QualyticsError(f"operation {self.operation_id} ended with {left} not tested: {message}", self._again)
 
     def running(self) -> list[Running]:
         """Return none: which tests run is known to the control plane alone."""

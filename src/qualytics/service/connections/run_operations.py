@@ -15,7 +15,7 @@ from qualytics.service.connections.runs import Run, candidates, checked_parallel
 from qualytics.service.connections.tests import checked_timeout
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, Actor
-from qualytics.settings import MAX_QUERY_TEXT, RUN_BEAT_S, RUN_LOST_S
+from qualytics.settings import MAX_QUERY_TEXT, RUN_BEAT_S, RUN_LOST_S, RUN_MAX_CRASHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from qualytics.service.connections.runs import Candidate
     from qualytics.service.connections.schedule import Entry
     from qualytics.service.context import Context
+    from qualytics.store.base import Store
     from qualytics.types import TestResult
 
 TESTS = "test"
 _MANY = 100  # candidates that are looked up at once
 _LOST = "the process that ran it is gone"
+_CRASHED = f"the process that ran it ended unexpectedly {RUN_MAX_CRASHES} times"
+_CANCELLED = "it was cancelled"
 
 
 class RunOperations:
@@ -67,7 +70,7 @@ class RunOperations:
         total = row["request"]["total"]
         document = {name: row[name] for name in ("id", "type", "result", "message", "user_id", "created")}
         document |= {"start_time": row["start_time"], "end_time": row["end_time"], "total": total, "tested": tested}
-        if row["end_time"] is None and (row["seen"] is None or row["seen"] < later(-RUN_LOST_S)):
+        if _is_gone(row):
             document |= {"result": "interrupted", "message": _LOST}
         return document | {"failed": failed, "untested": max(total - tested, 0)}
 
@@ -92,26 +95,31 @@ class RunOperations:
             NotFound: there is no such operation.
 
         """
-        return self._changed("operation.cancel", operation_id)[0]
+        with self._context.audited(TEST, "operation.cancel", operation_id) as action:
+            self._row(operation_id)
+            with self._context.writing() as store:
+                store.operations.cancel(operation_id)
+                if _is_gone(store.operations.get(operation_id)):
+                    _end(store, operation_id, "cancelled", _CANCELLED)
+                action.record(operation_id, None)
+            return self.get(operation_id)
 
     def resume(self, operation_id: int) -> tuple[dict[str, Any], bool]:
-        """Take an operation up that was cancelled or whose process is gone; say whether it is to be run now.
+        """Take an operation up that ended before its time or whose process is gone; say whether it is to be run now.
 
         Raises:
             NotFound: there is no such operation.
 
         """
-        return self._changed("operation.resume", operation_id)
-
-    def _changed(self, action_name: str, operation_id: int) -> tuple[dict[str, Any], bool]:
         has_begun = False
-        with self._context.audited(TEST, action_name, operation_id) as action:
-            row = self._row(operation_id)
+        with self._context.audited(TEST, "operation.resume", operation_id) as action:
+            self._row(operation_id)
             with self._context.writing() as store:
-                if action_name == "operation.cancel":
-                    store.operations.cancel(operation_id)
-                elif row["end_time"] is None or row["is_cancelled"]:
-                    has_begun = store.operations.take_over(operation_id, now(), later(-RUN_LOST_S))
+                row = self._row(operation_id)
+                if row["end_time"] is None or row["message"] is not None:  # else it ended with every test done
+                    store.operations.uncancel(operation_id)
+                    crashes = store.operations.take_over(operation_id, now(), later(-RUN_LOST_S))
+                    has_begun = _may_run(store, operation_id, crashes)
                 action.record(operation_id, None)
             return self.get(operation_id), has_begun
 
@@ -161,16 +169,16 @@ class RunOperations:
 
     def _leave(self, operation_id: int) -> None:
         # Cancelled by a user, or this process stops and another may take it up.
-        if self._row(operation_id)["is_cancelled"]:
-            self._end(operation_id, "cancelled", "it was cancelled")
-        else:
-            with self._context.system_writing() as store:
+        with self._context.system_writing() as store:
+            row = store.operations.get(operation_id)
+            if row is not None and row["is_cancelled"]:
+                _end(store, operation_id, "cancelled", _CANCELLED)
+            else:
                 store.operations.note(operation_id, None)
 
     def _end(self, operation_id: int, result: str, message: str | None) -> None:
         with self._context.system_writing() as store:
-            store.operations.end(operation_id, result, message, now())
-            store.operations.note(operation_id, None)
+            _end(store, operation_id, result, message)
 
     def _row(self, operation_id: int) -> dict[str, Any]:
         row = self._context.store.operations.get(operation_id)
@@ -182,18 +190,44 @@ class RunOperations:
 def take_up(context: Context) -> list[tuple[int, Actor]]:
     """Take up the operations whose process is gone; return each with the user who began it, to be run now.
 
-    One whose user is gone ends as a failure; what the user may is required when it runs.
+    One that was cancelled meanwhile ends so, one whose user is gone, or that has ended its process again and again,
+    as a failure. What the user may is required when it runs.
     """
     taken = []
     for operation_id, user_id in context.store.operations.lost(TESTS, later(-RUN_LOST_S)):
         with context.system_writing() as store:
-            if not store.operations.take_lost(operation_id, now(), later(-RUN_LOST_S)):
-                continue  # another process was first
+            crashes = store.operations.take_lost(operation_id, now(), later(-RUN_LOST_S))
+            if not _may_run(store, operation_id, crashes):
+                continue
             try:
                 taken.append((operation_id, current_actor(store, Actor("", role="", user_id=user_id))))
             except NotSignedIn:
-                store.operations.end(operation_id, "failure", "the user who began it no longer exists", now())
+                _end(store, operation_id, "failure", "the user who began it no longer exists")
     return taken
+
+
+def _may_run(store: Store, operation_id: int, crashes: int | None) -> bool:
+    """Say whether an operation that was taken up is to run; end it where it is not."""
+    row = store.operations.get(operation_id)
+    if crashes is None or row is None:  # another process was first
+        return False
+    if row["is_cancelled"]:
+        _end(store, operation_id, "cancelled", _CANCELLED)
+    elif crashes >= RUN_MAX_CRASHES:
+        _end(store, operation_id, "failure", _CRASHED)
+    else:
+        return True
+    return False
+
+
+def _is_gone(row: Mapping[str, Any] | None) -> bool:
+    """Say whether an operation has not ended, and no process is there that runs it."""
+    return row is not None and row["end_time"] is None and (row["seen"] is None or row["seen"] < later(-RUN_LOST_S))
+
+
+def _end(store: Store, operation_id: int, result: str, message: str | None) -> None:
+    store.operations.end(operation_id, result, message, now())
+    store.operations.note(operation_id, None)
 
 
 def expire(context: Context, days: int) -> None:

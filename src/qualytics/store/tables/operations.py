@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     *("id", "type", "datastore_id", "result", "message", "user_id", "created", "start_time", "end_time"),
-    *("request", "seen", "is_cancelled"),
+    *("request", "seen", "is_cancelled", "crashes"),
 )
 
-_LOST = "end_time IS NULL AND is_cancelled = 0 AND (seen IS NULL OR seen < ?)"
+_GONE = "(seen IS NULL OR seen < ?)"
+_LOST = f"end_time IS NULL AND {_GONE}"
+# A process that leaves in order takes back when it was last heard of.
+_CRASHES = "crashes + CASE WHEN seen IS NULL THEN 0 ELSE 1 END"
 
 
 class OperationTable(Table):
@@ -42,26 +45,44 @@ class OperationTable(Table):
         self._execute("UPDATE operations SET seen = ? WHERE id = ?", (seen, operation_id))
 
     def cancel(self, operation_id: int) -> None:
-        """Ask the process of an operation to end it."""
-        self._execute("UPDATE operations SET is_cancelled = 1 WHERE id = ?", (operation_id,))
+        """Ask the process of an operation to end it; one that has ended stays as it is."""
+        self._execute("UPDATE operations SET is_cancelled = 1 WHERE id = ? AND end_time IS NULL", (operation_id,))
 
-    def take_over(self, operation_id: int, seen: str, lost_before: str) -> bool:
-        """Have an operation run again whose process is gone or was told to end; say whether it does."""
+    def uncancel(self, operation_id: int) -> None:
+        """Take it back that an operation is to end, where it has not ended yet."""
+        self._execute("UPDATE operations SET is_cancelled = 0 WHERE id = ? AND end_time IS NULL", (operation_id,))
+
+    def take_over(self, operation_id: int, seen: str, lost_before: str) -> int | None:
+        """Have an operation run again that has ended, or whose process is gone; return how often that has crashed.
+
+        None when its process is there. Of one that has ended the count begins anew.
+        """
         sql = (
-            "UPDATE operations SET result = 'running', message = NULL, end_time = NULL, is_cancelled = 0, seen = ? "
-            "WHERE id = ? AND (seen IS NULL OR seen < ?) RETURNING id"
+            f"UPDATE operations SET result = 'running', message = NULL, end_time = NULL, is_cancelled = 0, "  # noqa: S608 - constants
+            f"crashes = CASE WHEN end_time IS NULL THEN {_CRASHES} ELSE 0 END, seen = ? "
+            f"WHERE id = ? AND {_GONE} RETURNING crashes"
         )
-        return bool(self._execute(sql, (seen, operation_id, lost_before)).all())
+        return self._crashes(sql, seen, operation_id, lost_before)
 
     def lost(self, kind: str, lost_before: str) -> list[tuple[int, int | None]]:
         """Return the operations of a type that nobody ended and whose process is gone, each with its user."""
         sql = f"SELECT id, user_id FROM operations WHERE type = ? AND {_LOST} ORDER BY id"  # noqa: S608 - a constant
         return [(int(row[0]), row[1]) for row in self._execute(sql, (kind, lost_before))]
 
-    def take_lost(self, operation_id: int, seen: str, lost_before: str) -> bool:
-        """Have an operation run again if it is still lost; say whether it does: one process alone hears so."""
-        sql = f"UPDATE operations SET result = 'running', seen = ? WHERE id = ? AND {_LOST} RETURNING id"  # noqa: S608 - a constant
-        return bool(self._execute(sql, (seen, operation_id, lost_before)).all())
+    def take_lost(self, operation_id: int, seen: str, lost_before: str) -> int | None:
+        """Have an operation run again if it is still lost; return how often its process has crashed, else None.
+
+        One process alone hears a number.
+        """
+        sql = (
+            f"UPDATE operations SET result = 'running', crashes = {_CRASHES}, seen = ? "  # noqa: S608 - constants
+            f"WHERE id = ? AND {_LOST} RETURNING crashes"
+        )
+        return self._crashes(sql, seen, operation_id, lost_before)
+
+    def _crashes(self, sql: str, seen: str, operation_id: int, lost_before: str) -> int | None:
+        rows = self._execute(sql, (seen, operation_id, lost_before)).all()
+        return int(rows[0][0]) if rows else None
 
     def add_result(self, operation_id: int, connection_id: int, result: str, *, connected: bool) -> None:
         """Store the result of a connection, unless there is one."""
