@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_FILE = 1_048_576
+_CHUNK = 65_536
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -77,10 +78,8 @@ class Folder:
 
         """
         try:
-            with self._entered(parts[:-1]) as handle, open(os.open(parts[-1], _READ, dir_fd=handle), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise FileFault("is not a regular file")
-                raw = file.read(MAX_FILE + 1)
+            with self._entered(parts[:-1]) as handle:
+                raw = _bytes_of(handle, parts[-1])
         except OSError as exc:
             raise FileFault(_reason(exc)) from exc
         if len(raw) > MAX_FILE:
@@ -146,12 +145,21 @@ class Folder:
 def _content(handle: int, name: str) -> bytes | None:
     """Return what a file holds, None where there is none; a link or a device is refused."""
     try:
-        with open(os.open(name, _READ, dir_fd=handle), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileFault("is not a regular file")
-            return file.read(MAX_FILE)
+        return _bytes_of(handle, name)
     except FileNotFoundError:
         return None
+
+
+def _bytes_of(handle: int, name: str) -> bytes:
+    """Return what a regular file holds; of one that is too large a little more than is taken."""
+    with open(os.open(name, _READ, dir_fd=handle), "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise FileFault("is not a regular file")
+        raw = b""
+        # To ask for the most that is taken would make room for a megabyte, for each of ten thousand small files.
+        while len(raw) <= MAX_FILE and (part := file.read(_CHUNK)):
+            raw += part
+    return raw
 
 
 def _reason(exc: OSError) -> str:

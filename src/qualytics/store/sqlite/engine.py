@@ -12,10 +12,10 @@ from qualytics.store.base import Store
 from qualytics.store.faults import busy, forked
 from qualytics.store.files import is_read_only
 from qualytics.store.schema import VERSION
-from qualytics.store.sqlite.faults import named_faults
+from qualytics.store.sqlite.faults import NamedFaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from qualytics.settings import Settings
@@ -27,19 +27,20 @@ class CursorRows:
 
     __slots__ = ("_cursor", "_named")
 
-    def __init__(self, cursor: sqlite3.Cursor, named: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+    def __init__(self, cursor: sqlite3.Cursor, named: NamedFaults) -> None:
         self._cursor = cursor
         self._named = named
 
     def __iter__(self) -> Iterator[Any]:
-        with self._named():
+        with self._named:
             # Not `yield from`: that closes the cursor of rows left unread, which fails once the store is closed.
             for row in self._cursor:  # noqa: UP028
                 yield row
 
     def all(self) -> list[Any]:
         """Return every row."""
-        return list(self)
+        with self._named:
+            return self._cursor.fetchall()
 
 
 class SqliteStore(Store):
@@ -56,6 +57,7 @@ class SqliteStore(Store):
         self._process = os.getpid()
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         self._file_state: tuple[int, int, int] | None = None
+        self._named = NamedFaults(self._path, self._busy_s)
         super().__init__(settings)
 
     @property
@@ -129,7 +131,7 @@ class SqliteStore(Store):
     def execute(self, sql: str, arguments: tuple[Any, ...] = ()) -> CursorRows:
         """Run one statement; SQLite's faults come out as the product's errors."""
         self._require_own()
-        with self._named():
+        with self._named:
             cursor = self._database.execute(sql, arguments)
             if cursor.description is not None:
                 self._cursors.add(cursor)
@@ -138,7 +140,7 @@ class SqliteStore(Store):
     def execute_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each row of arguments, inside a transaction."""
         self._require_own()
-        with self._named():
+        with self._named:
             self._database.executemany(sql, rows)
 
     @contextlib.contextmanager
@@ -185,7 +187,7 @@ class SqliteStore(Store):
 
     def copy_to(self, target: sqlite3.Connection, path: Path) -> None:
         """Copy a consistent state into the database at `path`, while others read and write."""
-        with named_faults(path, self._busy_s, read=self._path):
+        with NamedFaults(path, self._busy_s, read=self._path):
             self._database.backup(target)
 
     @contextlib.contextmanager
@@ -210,6 +212,3 @@ class SqliteStore(Store):
     def _require_own(self) -> None:
         if os.getpid() != self._process:
             raise forked()
-
-    def _named(self) -> contextlib.AbstractContextManager[None]:
-        return named_faults(self._path, self._busy_s)

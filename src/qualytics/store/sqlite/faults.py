@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from qualytics.errors import StoreError, UsageError
 from qualytics.store.faults import PATH_HINT, busy, contradicts, full, not_a_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+    from types import TracebackType
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 # SQLITE_ERROR is a table or column that is missing: every statement is ours and fits a whole store.
@@ -20,15 +20,30 @@ _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR,
 _MAYBE_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
 
-@contextlib.contextmanager
-def named_faults(path: Path, busy_s: float, *, read: Path | None = None) -> Iterator[None]:
-    """Turn SQLite's faults on a store into the product's; `read` is the file to blame for damage, if another."""
-    try:
-        yield
-    except sqlite3.Error as exc:
-        _raise_named(path, busy_s, read or path, exc)
-    except UnicodeDecodeError as exc:  # the text of a fault that quotes a damaged file
-        raise not_a_store(read or path) from exc
+class NamedFaults:
+    """Turns SQLite's faults on a store into the product's; it may be entered again and again.
+
+    `read` is the file to blame for damage, if another. A class, as each statement enters it: a generator costs more
+    than the statement.
+    """
+
+    __slots__ = ("_busy_s", "_path", "_read")
+
+    def __init__(self, path: Path, busy_s: float, *, read: Path | None = None) -> None:
+        self._path = path
+        self._busy_s = busy_s
+        self._read = read or path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, exc: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if isinstance(exc, sqlite3.Error):
+            _raise_named(self._path, self._busy_s, self._read, exc)
+        if isinstance(exc, UnicodeDecodeError):  # the text of a fault that quotes a damaged file
+            raise not_a_store(self._read) from exc
 
 
 def _raise_named(path: Path, busy_s: float, read: Path, exc: sqlite3.Error) -> NoReturn:

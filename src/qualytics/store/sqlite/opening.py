@@ -15,7 +15,7 @@ from qualytics.store.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from qualytics.store.sealing.cipher import Identity
 from qualytics.store.sealing.keys import Keys
 from qualytics.store.sqlite.engine import SqliteStore
-from qualytics.store.sqlite.faults import named_faults
+from qualytics.store.sqlite.faults import NamedFaults
 from qualytics.store.sqlite.lock import Lock, locked
 from qualytics.store.sqlite.paths import quoted
 
@@ -74,7 +74,7 @@ def connect(path: Path, busy_s: float, *, shown: Path | None = None, any_thread:
     """
     for suffix in ("", "-wal", "-shm"):
         files.check_own_file(path.with_name(path.name + suffix))
-    with named_faults(path, busy_s, read=shown), contextlib.ExitStack() as undo:
+    with NamedFaults(path, busy_s, read=shown), contextlib.ExitStack() as undo:
         database = sqlite3.connect(
             f"file:{quoted(path)}?{_mode(path)}",
             uri=True,
@@ -161,7 +161,7 @@ def _make_ready(settings: Settings) -> None:
         _create(settings)
         return
     path, busy_s = settings.store_path, settings.busy_s
-    with contextlib.closing(connect(path, busy_s)) as database, named_faults(path, busy_s):
+    with contextlib.closing(connect(path, busy_s)) as database, NamedFaults(path, busy_s):
         migrate(database)
 
 
@@ -174,7 +174,7 @@ def _create(settings: Settings) -> None:
     temporary = settings.home / f".{settings.store_path.name}.tmp"
     with made_aside(temporary):
         with (
-            named_faults(settings.store_path, settings.busy_s),
+            NamedFaults(settings.store_path, settings.busy_s),
             contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as database,
         ):
             migrate(database)
@@ -193,7 +193,7 @@ def _empty_log(path: Path, busy_s: float) -> None:
     # What is damaged already loses nothing that could be read.
     with (
         contextlib.suppress(StoreDamaged),
-        named_faults(path, busy_s),
+        NamedFaults(path, busy_s),
         contextlib.closing(sqlite3.connect(f"file:{quoted(path)}?mode=rw", uri=True, timeout=busy_s)) as old,
     ):
         emptied = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

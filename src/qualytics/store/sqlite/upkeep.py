@@ -16,7 +16,7 @@ from qualytics.store.sealing.cipher import Identity
 from qualytics.store.sealing.keys import Keys
 from qualytics.store.sealing.values import SEALED, sealed_values
 from qualytics.store.sqlite import opening
-from qualytics.store.sqlite.faults import named_faults
+from qualytics.store.sqlite.faults import NamedFaults
 from qualytics.store.sqlite.lock import locked
 from qualytics.store.sqlite.opening import connect, install, made_aside, migrate
 from qualytics.store.sqlite.paths import quoted
@@ -73,7 +73,7 @@ def backup(settings: Settings, target: Path) -> dict[str, Any]:
         raise UsageError(f"there is no directory {target.parent}", "make it first")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     with opening.open_store(settings) as store, made_aside(temporary):
-        with named_faults(target, settings.busy_s), contextlib.closing(sqlite3.connect(temporary)) as copy:
+        with NamedFaults(target, settings.busy_s), contextlib.closing(sqlite3.connect(temporary)) as copy:
             store.copy_to(copy, target)
             copy.execute("PRAGMA journal_mode = DELETE")
         with contextlib.closing(connect(temporary, settings.busy_s, shown=store.path)) as copy:
@@ -108,7 +108,7 @@ def restore(settings: Settings, source: Path, *, keep_tokens: bool = False) -> d
     temporary = settings.home / ".restore.tmp"
     with locked(settings.lock_path, exclusive=True, wait_s=busy_s), made_aside(temporary):
         with (
-            named_faults(path, busy_s, read=source),
+            NamedFaults(path, busy_s, read=source),
             contextlib.closing(sqlite3.connect(f"file:{quoted(source)}?mode=ro", uri=True)) as backed_up,
             contextlib.closing(sqlite3.connect(temporary)) as copy,
         ):
@@ -116,7 +116,7 @@ def restore(settings: Settings, source: Path, *, keep_tokens: bool = False) -> d
             copy.execute("PRAGMA journal_mode = DELETE")
         with contextlib.closing(connect(temporary, busy_s, shown=source)) as copy:
             _require_sound(copy, source, busy_s)
-            with named_faults(path, busy_s, read=source):
+            with NamedFaults(path, busy_s, read=source):
                 migrate(copy)
                 identity = Identity.read(copy.execute(META), source)
                 key = identity.prove(Keys(settings).find(identity.key_id))
@@ -206,7 +206,7 @@ def _seal_problem(key: Key, cell: Cell, key_id: str, sealed: bytes) -> str | Non
 
 
 def _require_sound(copy: sqlite3.Connection, shown: Path, busy_s: float) -> None:
-    with named_faults(shown, busy_s):
+    with NamedFaults(shown, busy_s):
         faults = [row[0] for row in copy.execute("PRAGMA integrity_check(1)")]
         if faults != ["ok"] or list(copy.execute("PRAGMA foreign_key_check")):
             raise not_a_store(shown)
