@@ -1,5 +1,7 @@
 """`qualytics config`: folders that are none, and links in them."""
 
+import json
+
 from tests.support.refused_commands import check
 
 PG = ("connections", "create", "-t", "postgresql", "--host", "db.example.com", "--username", "app")
@@ -26,3 +28,19 @@ def test_a_table_of_a_plan_says_in_one_line_what_would_be_done_and_what_it_needs
     assert run("connections", "update", "prod", "--host", "other").code == 0
     applied = run("config", "apply", folder, "--yes", "-f", "table", env=word)
     assert applied.err == "applied: 0 created, 1 updated, 0 deleted, 0 unchanged; needs PROD_PASSWORD\n"
+
+
+def test_a_fault_is_told_with_its_line_before_an_apply_that_asks_nothing(run, tmp_path):
+    folder = tmp_path / "config" / "connections"
+    folder.mkdir(parents=True)
+    (folder / "good.yaml").write_text("name: good\ntype: sqlite\nuri: /tmp/good.db\n")
+    (folder / "wrong.yaml").write_text("name: wrong\ntype: postgresql\nhost: db.example.com:5432\nusername: app\n")
+    apply = ("config", "apply", str(tmp_path / "config"), "--yes", "-f", "json")
+    refused = run(*apply)
+    assert (refused.code, refused.out) == (2, "")
+    assert "wrong.yaml:3: host holds a port" in refused.err
+    assert "error: nothing was applied" in refused.err
+    assert json.loads(run("connections", "list", "-f", "json").out) == []
+    (folder / "wrong.yaml").unlink()
+    assert json.loads(run(*apply).out)["create"] == 1
+    assert json.loads(run(*apply).out)["unchanged"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,7 +16,7 @@ from qualytics.cli._kinds import Text
 from qualytics.cli._questions import can_ask, require_yes
 from qualytics.cli._values import read_env_file
 from qualytics.client import connect
-from qualytics.errors import Conflict, QualyticsError, TestFailed, UsageError
+from qualytics.errors import Conflict, InvalidInput, QualyticsError, TestFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,17 +174,22 @@ def apply_(
     found = _read(ctx, folder, env_file)
     config = _config(found, prune=prune)
     with connect() as client:
-        document = client.config.plan(config)
-        if _say_faults(ctx, folder, found, document):
-            error = _error_of(found, document)
-            raise error(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
-        if document["changes"]:
-            _confirm(document, yes=yes)
-            if run_test:
-                tests = client.config.test(config, plan=document["plan"], timeout_s=timeout_s)
-                if tests["failures"]:
-                    _end_failed(ctx, tests, form)
-            document = client.config.apply(config, plan=document["plan"])
+        document = None
+        if yes and not run_test and not found.faults:
+            with contextlib.suppress(InvalidInput, Conflict):  # a plan tells where each fault stands
+                document = client.config.apply(config)
+        if document is None:
+            document = client.config.plan(config)
+            if _say_faults(ctx, folder, found, document):
+                error = _error_of(found, document)
+                raise error(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
+            if document["changes"]:
+                _confirm(document, yes=yes)
+                if run_test:
+                    tests = client.config.test(config, plan=document["plan"], timeout_s=timeout_s)
+                    if tests["failures"]:
+                        _end_failed(ctx, tests, form)
+                document = client.config.apply(config, plan=document["plan"])
     output.write_document(_shown(document, found), form)
     _say_left_out(folder, found)
 

@@ -78,6 +78,7 @@ class Context:
         self._leased: contextlib.AbstractContextManager[Store] | None = None
         self._store: Store | None = None
         self._required: set[Right] = set()
+        self._is_audited: bool | None = None  # read once for a transaction, in which it cannot change
         self.refused = 0  # how many refusals the audit log has recorded
 
     @property
@@ -95,6 +96,8 @@ class Context:
     @property
     def is_audited(self) -> bool:
         """Say whether changes are written down: on a control plane, and on its own host where it has users."""
+        if self._is_audited is not None:
+            return self._is_audited
         return self.is_shared or self.store.accounts.has_users()
 
     @property
@@ -117,7 +120,11 @@ class Context:
         """
         with contextlib.suppress(Undo), self.system_writing() as store:
             self._renew()
-            yield store
+            self._is_audited = self.is_audited
+            try:
+                yield store
+            finally:
+                self._is_audited = None
             if dry_run:
                 raise Undo
 

@@ -1,5 +1,7 @@
 """Rights on a control plane: below Admin nobody learns whether a secret is the stored one."""
 
+import json
+
 import pytest
 
 from qualytics.service.config.verbs import Config
@@ -45,3 +47,10 @@ def test_below_admin_a_secret_is_given_and_written_whatever_is_stored(as_role, s
     assert fields_of(as_role("Admin", "plan", given)) == compared
     assert fields_of(as_role("Manager", "apply", given)) == [("password", "given")]
     assert as_role("Admin", "plan", given)["unchanged"] == 1
+
+
+def test_comparing_secrets_is_recorded_even_where_an_apply_changes_nothing(as_role, shared):
+    as_role("Admin", "apply", PG)
+    as_role("Manager", "apply", PG | {"tags": ["eu"]})
+    details = [json.loads(entry[-1]) for entry in shared.audit() if entry[0] == "config.apply"]
+    assert [detail["compared"] for detail in details] == [0, 1, 0]

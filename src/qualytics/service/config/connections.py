@@ -60,8 +60,8 @@ class ConnectionChanges:
         self.compared = 0
         self.planned: list[Planned] | None = None  # a list keeps what is made, to be tested
 
-    def make(self, fields: Mapping[str, Any], before: Connection | None) -> Change:
-        """Store what a resource says of a connection, and return what changed.
+    def make(self, fields: Mapping[str, Any], before: Connection | None) -> tuple[Change, int]:
+        """Store what a resource says of a connection, and return what changed, and its id in the transaction.
 
         Raises:
             InvalidInput, NameTaken, SecretNeeded: as `Connections.create` and `update` do.
@@ -70,7 +70,7 @@ class ConnectionChanges:
         given = {name: value for name, value in fields.items() if name not in {*READ_ONLY, *IDENTITY}}
         if before is None:
             return self._create(given)
-        return self._update(before, given)
+        return self._update(before, given), before.id
 
     def remove(self, found: Connection) -> Change:
         """Delete a connection that nothing uses.
@@ -82,7 +82,7 @@ class ConnectionChanges:
         in_use.remove(self._store, found, Action(self._context, "connection.delete"))
         return Change(DELETE, CONNECTION, found.id, found.name, found.type, found.version)
 
-    def _create(self, given: Mapping[str, Any]) -> Change:
+    def _create(self, given: Mapping[str, Any]) -> tuple[Change, int]:
         new = allowed_draft(as_replacement(given), self._context.settings)
         require_files(new.connector, given)
         name = names.name_for(self._store, new.connector, new.values)
@@ -91,7 +91,7 @@ class ConnectionChanges:
         change = Change(CREATE, CONNECTION, None, name, new.connector.type, None, fields)
         if self.planned is not None:
             self.planned.append(Planned(change, new, made))
-        return change
+        return change, made
 
     def _update(self, before: Connection, given: dict[str, Any]) -> Change:
         changed = self._service.changed(self._store, before, as_replacement(_whole(before, given)))

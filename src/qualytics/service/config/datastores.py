@@ -45,8 +45,8 @@ class DatastoreChanges:
         self._service = service
         self.table = store.datastores
 
-    def make(self, fields: Mapping[str, Any], before: Datastore | None) -> Change:
-        """Store what a resource says of a datastore, and return what changed; `link` does the rest.
+    def make(self, fields: Mapping[str, Any], before: Datastore | None) -> tuple[Change, int]:
+        """Store what a resource says of a datastore; return what changed and its id. `link` does the rest.
 
         Raises:
             InvalidInput, NotFound, NameTaken: as `Datastores.create` and `update` do.
@@ -59,7 +59,7 @@ class DatastoreChanges:
         if before is None:
             row = {name: value for name, value in row.items() if value is not None}
             made = self._service.insert(self._store, row, Action(self._context, "datastore.create"))
-            return Change(CREATE, DATASTORE, None, made.name, made.type, None, changes)
+            return Change(CREATE, DATASTORE, None, made.name, made.type, None, changes), made.id
         if changes:
             self._service.require_fit(self._store, before, row)
             self._service.write(self._store, before, row)
@@ -68,7 +68,7 @@ class DatastoreChanges:
                 before.id, row["name"], version=before.version + 1, changed=[change["name"] for change in changes]
             )
         action_name = UPDATE if changes else UNCHANGED
-        return Change(action_name, DATASTORE, before.id, row["name"], before.type, before.version, changes)
+        return Change(action_name, DATASTORE, before.id, row["name"], before.type, before.version, changes), before.id
 
     def link(self, fields: Mapping[str, Any]) -> None:
         """Store which datastore enrichment is written to, once all are there.

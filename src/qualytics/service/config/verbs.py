@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 from qualytics.errors import PROBLEM_CODES, Conflict, InvalidInput, NotFound, Problem, UsageError, VersionChanged
 from qualytics.model import ListQuery
 from qualytics.service import documents, validate
-from qualytics.service.config.changes import DATASTORE, UNCHANGED, Change, plan_document, problems_of
+from qualytics.service.config.changes import (
+    CREATE,
+    DATASTORE,
+    DELETE,
+    UNCHANGED,
+    UPDATE,
+    Change,
+    plan_document,
+    problems_of,
+)
 from qualytics.service.config.connections import ConnectionChanges
 from qualytics.service.config.datastores import ENRICHMENT, DatastoreChanges
 from qualytics.service.config.renames import Renames, wrong
@@ -86,10 +95,9 @@ class Config:
         with self._context.audited(WRITE, "config.apply") as action, self._context.writing() as store:
             run = self._run(store, resources, config)
             document = run.checked(resources, plan)
-            if self._context.is_audited and run.changes:
-                action.record(
-                    None, None, create=document["create"], update=document["update"], delete=document["delete"]
-                )
+            if run.changes or run.compared:
+                counts = {name: document[name] for name in (CREATE, UPDATE, DELETE)}  # type: ignore[literal-required]
+                action.record(None, None, **counts, compared=run.compared)
         return document
 
     def test(
@@ -221,9 +229,8 @@ class _Run:
             raise wrong("name", f"{changes.resource} {name!r} is defined twice")
         if before is not None:
             self._known[changes.resource].add(before.id)
-        change = changes.make(fields, before)
-        if before is None:
-            self._known[changes.resource].add(changes.table.named(validate.fold(change.name)).id)
+        change, record = changes.make(fields, before)
+        self._known[changes.resource].add(record)
         if change.action == UNCHANGED:
             self.unchanged += 1
         else:

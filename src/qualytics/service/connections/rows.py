@@ -20,6 +20,7 @@ def insert_named(store: Store, name: str, new: Draft, action: Action, **detail: 
     values = {key: value for key, value in new.values.items() if key != "name"}
     values["owner_key"] = tagging.owner_key(values)
     found = store.connections.insert(name, validate.fold(name), new.connector.type, values, new.secrets, now())
-    store.connections.set_tags(found, tagging.keys(values.get("tags")))
+    if "tags" in values:
+        store.connections.set_tags(found, tagging.keys(values["tags"]))
     action.record(found, name, version=1, changed=changed_names({}, new.values, [*new.secrets]), **detail)
     return found

@@ -135,9 +135,10 @@ class ConnectionTable(Table):
     def set_tags(self, connection_id: int, tag_keys: Iterable[str]) -> None:
         """Let lists by tag find a connection by these folded tags, and by no others; what is shown is a value of it."""
         self._execute("DELETE FROM connection_tags WHERE connection_id = ?", (connection_id,))
-        for key in tag_keys:
-            sql = "INSERT INTO connection_tags (connection_id, tag_key) VALUES (?, ?)"
-            self._execute(sql, (connection_id, key))
+        rows = [value for key in tag_keys for value in (connection_id, key)]
+        if rows:
+            marks = ", ".join(["(?, ?)"] * (len(rows) // 2))
+            self._execute(f"INSERT INTO connection_tags (connection_id, tag_key) VALUES {marks}", tuple(rows))  # noqa: S608 - marks only
 
     def record_detected(self, connection_id: int, detected: Mapping[str, str | None]) -> None:
         """Write what the last good test detected; the version stays."""
