@@ -70,6 +70,12 @@ if "TMPDIR" not in os.environ and _has_memory():
     os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
 
 
+if os.environ.get("SSL_CERT_FILE"):
+    # Each test of a connection gathers all roots of such folders in a file of its own, and parses it: two thirds of the
+    # work of most. Whoever tests that sets the variable.
+    os.environ.pop("SSL_CERT_DIR", None)
+
+
 # Modules that take half a minute or more, the longest first, by how their names begin.
 LONGEST = (
     *("test_jdbc", "test_openapi", "test_zygotes", "test_concurrency", "test_help", "test_stages", "test_crash"),

@@ -29,6 +29,16 @@ def test_a_driver_is_imported_once_for_all_its_tests(pool, pool_driver):
     assert all(imported != child for child, imported, *_ in found)
 
 
+def test_what_a_failed_test_needs_is_there_before_it_is_forked(pool, pool_driver):
+    needed = {"probe.child.second_look", "probe.verdicts.stack_traces", "connectors.types.oracle"}
+    needed = {f"qualytics.{name}" for name in needed}
+    patterns = "from qualytics.connectors.contract import _ignoring_case as patterns"
+    words = f"raise ValueError(json.dumps([sorted({needed!r} & set(sys.modules)), patterns.cache_info().currsize]))"
+    modules, compiled = told(pool.run(pool_driver(f"{patterns}\n{words}"), "ann"))
+    assert set(modules) == needed
+    assert compiled > 0
+
+
 def test_a_driver_that_is_not_to_be_forked_is_imported_by_each_test(pool):
     assert not connectors.get("jdbc").forks
     with faults.closed() as port:

@@ -22,12 +22,14 @@ import time
 from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
+from qualytics.connectors.shared.protocols import recognised
 from qualytics.probe._platform import adopt_orphans, children, harden, prefer_oom_kill, wake_when_parent_ends
 from qualytics.probe.child import main as child
 from qualytics.probe.child import tls
 from qualytics.probe.child.dns_guard import GUARD
 from qualytics.probe.interpreter import child_command, environment
 from qualytics.probe.protocol import MAX_TEXT, Forked, Imported, encode
+from qualytics.probe.verdicts.exceptions import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _COMMON = (
     *("qualytics.probe.child.stages", "qualytics.probe.child.target", "qualytics.probe.egress"),
     *("qualytics.masking", "encodings.idna", "importlib.metadata", "tempfile"),
+    *("qualytics.probe.child.second_look", "qualytics.probe.verdicts.stack_traces"),
 )
 # How long threads that an import started may take to end by themselves.
 _SETTLE_S = 2.0
@@ -82,7 +85,9 @@ def _prepare(type_: str) -> str | None:
         tls.warm_up()
         for name in (*_COMMON, get(type_).driver):
             importlib.import_module(name)
-        get(type_).driver_version()  # fills caches
+        get(type_).driver_version()  # fills caches, as these do: most of the work of a test that fails
+        judge(get(type_), Exception())
+        recognised(b"")
     except Exception as exc:  # noqa: BLE001 - a driver's import may fail in any way; the test itself will say how
         return f"{type(exc).__name__}: {exc}"
     del os.environ["OPENBLAS_NUM_THREADS"]
