@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import json
+import time
+from typing import TYPE_CHECKING, Any
 
 from bench import hosts
 from bench.clock import qualytics, seconds
@@ -66,10 +68,22 @@ def some_dead(bench: Bench) -> Iterator[Figure]:
         add_dead(home, places)
         options = ("--timeout", f"{_DEADLINE_S:g}", "--parallel", str(_PARALLEL))
         cost = seconds(qualytics(well, *_TEST, *options))
-        took = seconds(qualytics(home, *_TEST, *options, code=_FAILED))
+        began = time.perf_counter()
+        lines = qualytics(home, *_TEST, *options, code=_FAILED).run().splitlines()
+        took = time.perf_counter() - began
+        _require_verdicts([json.loads(line) for line in lines])
     floor = _DEAD / _PARALLEL * _DEADLINE_S + cost
     words = f"{_DEAD} / {_PARALLEL} x {_DEADLINE_S:g} s + {_ALIVE} alone"
     yield Figure(f"test --all, {_DEAD + _ALIVE:,}, {_DEAD} dead", took, "s", floor, words, limit_ratio=_MARGIN)
+
+
+def _require_verdicts(results: list[dict[str, Any]]) -> None:
+    """Raise RuntimeError unless each connection has one verdict, the right one."""
+    expected: dict[str, str | None] = {f"alive {number}": None for number in range(_ALIVE)}
+    expected |= {f"dead {number}": "timeout" for number in range(_DEAD)}
+    wrong = [result for result in results if result["class"] != expected.pop(result["name"], "no second result")]
+    if wrong or expected:
+        raise RuntimeError(f"{len(wrong)} wrong verdicts, as {wrong[:1]}; {len(expected)} missing")
 
 
 ROWS: dict[str, Callable[[Bench], Iterator[Figure]]] = {"fleet": healthy, "fleet-dead": some_dead}
