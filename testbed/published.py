@@ -1,22 +1,18 @@
-"""The published client, unmodified, in an environment of its own: a driver of its commands, and what it printed.
-
-Its imports take over a second. So one process imports it, and forks for each command; the fork runs what
-the installed script runs.
-"""
+"""The published client, unmodified, in an environment of its own: a driver of its commands, and what it printed."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from testbed.commands import Commands
 from testbed.installing import virtual_environment
 from testbed.needs import ENVIRONMENTS
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -24,34 +20,12 @@ VERSION = ENVIRONMENTS["qualytics-cli"].requirements[0].partition("==")[2]
 GROUPS = ("connections", "datastores", "config", "auth")
 _OPTION = re.compile(r"^│[\s*]*(--[\w…-]+)(?:\s+(--no-[\w-]+|-\w+))?(?:\s+(--no-[\w-]+))?", re.MULTILINE)
 _COMMAND = re.compile(r"^│ ([a-z-]+) ", re.MULTILINE)
-_FORKS = """
-import gc, json, os, pkgutil, sys
+_IMPORTS = """
+import pkgutil
 import qualytics
 from qualytics.qualytics import app
 for module in pkgutil.walk_packages(qualytics.__path__, "qualytics."):
     __import__(module.name)
-gc.freeze()
-say = os.fdopen(os.dup(1), "w")
-for line in sys.stdin:
-    asked = json.loads(line)
-    pid = os.fork()
-    if not pid:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for number, path in enumerate(asked["outputs"], 1):
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-        os.environ.update(asked["variables"])
-        sys.argv = ["qualytics", *asked["words"]]
-        code = 1
-        try:
-            app()
-        except SystemExit as exc:
-            code = exc.code or 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=say, flush=True)
 """
 
 
@@ -68,7 +42,7 @@ class Published:
     environment: Mapping[str, str]
     transcript: list[str] = field(default_factory=list)
     used: set[tuple[str, ...]] = field(default_factory=set)
-    _forks: subprocess.Popen[str] | None = None
+    _commands: Commands | None = None
 
     def __call__(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one command; its words, output and exit code are kept."""
@@ -85,25 +59,14 @@ class Published:
 
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one command."""
-        if self._forks is None:
-            self._forks = subprocess.Popen(
-                [str(program().with_name("python")), "-c", _FORKS],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=self.home,
-                env=self.variables(),
-            )
-        outputs = [self.home / "stdout", self.home / "stderr"]
-        asked = {"words": words, "variables": variables, "outputs": [str(path) for path in outputs]}
-        print(json.dumps(asked), file=self._forks.stdin, flush=True)
-        code = int(self._forks.stdout.readline()) if self._forks.stdout else 1
-        return subprocess.CompletedProcess(words, code, *(path.read_text() for path in outputs))
+        if self._commands is None:
+            self._commands = Commands(program(), _IMPORTS, self.home, self.variables())
+        return self._commands.run(*words, **variables)
 
     def close(self) -> None:
         """End the process that imports the client."""
-        if self._forks is not None:
-            self._forks.communicate()
+        if self._commands is not None:
+            self._commands.close()
 
     def variables(self, **more: str) -> dict[str, str]:
         """Return the whole environment of a command."""

@@ -195,9 +195,11 @@ class Use(Struct):
     """The environment of a command that uses a connection.
 
     `texts` and `files` are by variable: its text, or what the file that it names holds. `cleared` are taken away; one
-    that ends with `*` stands for all that begin so.
+    that ends with `*` stands for all that begin so. `name` and `secrets`, by field, are those of the connection.
     """
 
+    name: str
+    secrets: Mapping[str, Secret]
     texts: Mapping[str, Secret]
     files: Mapping[str, Secret]
     cleared: tuple[str, ...]

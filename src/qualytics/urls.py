@@ -1,4 +1,4 @@
-"""URLs from outside, taken apart without ever repeating one: it may hold a password."""
+"""URLs: those from outside are taken apart without ever repeating one, as it may hold a password; others are built."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from urllib.parse import SplitResult
 
 _LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
@@ -34,3 +35,31 @@ def split(text: str) -> SplitResult:
     except ValueError:  # its words repeat the host, or what stands in place of a port
         raise ValueError("must be a URL such as https://host:port") from None
     return parts
+
+
+class Reference(str):
+    """A text that stands for another, as `${NAME}`; it is never percent-encoded."""
+
+    __slots__ = ()
+
+
+def quoted(text: str, safe: str = "") -> str:
+    """Return a text percent-encoded, as one part of a URL."""
+    from urllib.parse import quote
+
+    return text if isinstance(text, Reference) else quote(text, safe)
+
+
+def build(scheme: str, parts: Mapping[str, str], path: Iterable[str], query: Mapping[str, str]) -> str:
+    """Return a URL of values as they are; what is empty is left out.
+
+    `parts` may hold `username`, `password`, `host` and `port`; `path` are segments, of which one that is a path itself
+    keeps its slashes.
+    """
+    login = ":".join(quoted(parts[name]) for name in ("username", "password") if parts.get(name))
+    host = parts.get("host", "")
+    place = f"[{host}]" if ":" in host else quoted(host, ",")
+    port = f":{parts['port']}" if host and parts.get("port") else ""
+    segments = "".join(f"/{quoted(one, '/' if one.startswith('/') else '')}" for one in path if one)
+    asked = "&".join(f"{quoted(key)}={quoted(value)}" for key, value in query.items() if value)
+    return f"{scheme}://{login}{'@' if login else ''}{place}{port}{segments}{'?' if asked else ''}{asked}"

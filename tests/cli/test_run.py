@@ -40,6 +40,7 @@ def test_a_command_finds_the_connection_and_keeps_the_rest(started, monkeypatch)
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert (found["PGPASSWORD"], found["PGDATABASE"], found["OF_MINE"]) == (CANARY, "sales", "kept")
+    assert found["PG_PASSWORD"] == CANARY  # as `connections url` calls it
     assert found["QUALYTICS_CONNECTION_PORT"] == "5432"
     assert not {"PGHOSTADDR", "QUALYTICS_CONNECTION_URI"} & found.keys()
 
@@ -78,8 +79,8 @@ def test_what_must_be_a_file_is_one_in_memory(started, home):
         (("--id", "1", "--", "no-such-command"), 127, "error: cannot run 'no-such-command': there is no such command"),
         (("--id", "1", "--", "/"), 126, "error: cannot run '/': permission denied"),
         (("--id", "1"), 2, "error: there is no command to run"),
-        (("--", "true"), 2, "error: give either --id or --name"),
-        (("--id", "1", "--name", "pg", "--", "true"), 2, "error: give either --id or --name"),
+        (("--", "true"), 2, "error: give --name or --id"),
+        (("--id", "1", "--name", "pg", "--", "true"), 2, "error: give either --id or --name, not both"),
         (("--name", "gp", "--", "true"), 3, "error: there is no connection 'gp'"),
         (("--id", "1", "--schema", "s", "--", "true"), 2, "error: database is needed with a schema"),
     ],

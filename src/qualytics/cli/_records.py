@@ -27,6 +27,21 @@ def shown(record: int | str) -> str:
     return str(record) if id_of(record) is not None else repr(str(record))
 
 
+def by_option(record_id: int | None, name: str | None, listing: str) -> int | str:
+    """Return the record that --id or --name means, where no word can: `listing` is the command that shows both.
+
+    Raises:
+        UsageError: both are given, or neither.
+
+    """
+    record = name if record_id is None else record_id
+    if record is None:
+        raise UsageError("give --name or --id", f"{listing} shows ids and names")
+    if None not in {record_id, name}:
+        raise UsageError("give either --id or --name, not both", f"{listing} shows ids and names")
+    return record
+
+
 class RecordArgument(click.Argument):
     """The word that names a record of a `part` of the client: connections, datastores, users or tokens."""
 
@@ -57,7 +72,7 @@ class RecordArgument(click.Argument):
             hint = self.hint_for(f"{name} {word}") if record_id is None else None
             raise UsageError(f"a word beside {option} says which record, too", hint or f"give one; {QUOTES_HINT}")
         if given:
-            raise UsageError("give either --id or --name, not both", f"{listing} shows ids and names")
+            return by_option(record_id, name, listing)
         if is_needed:
             raise UsageError("give a name, or --id", f"{listing} shows ids and names")
         return None

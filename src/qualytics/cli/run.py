@@ -14,12 +14,13 @@ from qualytics.cli import _output as output
 from qualytics.cli._call import current
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text
+from qualytics.cli._records import by_option
 from qualytics.client import connect
 from qualytics.errors import UsageError
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import NoReturn
 
     from qualytics.model import Use
@@ -54,28 +55,32 @@ def command(
     """Start a command that finds the connection, with its secrets, in its environment; end as it ends.
 
     The variables are those of the type's own tools (PGHOST, MYSQL_HOST, SNOWFLAKE_ACCOUNT, AWS_ACCESS_KEY_ID, …),
-    DATABASE_URL where there is a usual form, and QUALYTICS_CONNECTION_HOST and the like for each field and parameter.
+    DATABASE_URL where there is a usual form, QUALYTICS_CONNECTION_HOST and the like for each field and parameter, and
+    PROD_PASSWORD and the like, as `config export` and `connections url` call the secrets of a connection 'prod'.
     Nothing is written to disk: what must be a file is one in memory.
     """
-    record = name if record_id is None else record_id
-    if record is None or None not in {record_id, name}:
-        raise UsageError("give either --id or --name", "qualytics connections list shows ids and names")
+    record = by_option(record_id, name, "qualytics connections list")
     if not command:
         raise UsageError("there is no command to run", "put it behind --, as in: qualytics run --name prod -- psql")
     with connect() as client:
         use = client.uses.environment(record, Scope(database, schema))
+        names = client.uses.names()
     current(click.get_current_context()).remember([*use.texts.values(), *use.files.values()])
-    _replace_process(command, _environment(use))
+    _replace_process(command, _environment(use, names))
 
 
-def _environment(use: Use) -> dict[str, str]:
+def _environment(use: Use, names: Iterable[str]) -> dict[str, str]:
     """Return the environment of the command: ours, without what would change where it goes, and the connection."""
+    from qualytics.exchange import layout
+
     prefixes = tuple(name[:-1] for name in use.cleared if name.endswith("*"))
     kept = {
         name: value for name, value in os.environ.items() if name not in use.cleared and not name.startswith(prefixes)
     }
     texts = {name: text.reveal() for name, text in use.texts.items()}
-    return {**kept, **texts, **{name: _memory_file(name, secret) for name, secret in use.files.items()}}
+    slug = layout.slugs(names)[use.name]
+    references = {layout.placeholder(slug, field)[2:-1]: secret.reveal() for field, secret in use.secrets.items()}
+    return {**kept, **references, **texts, **{name: _memory_file(name, secret) for name, secret in use.files.items()}}
 
 
 def _memory_file(name: str, content: Secret) -> str:

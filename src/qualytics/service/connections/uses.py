@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
-from qualytics import connectors
-from qualytics.connectors.shared.http import bracketed
+from qualytics import connectors, urls
 from qualytics.errors import NotAllowed
 from qualytics.model import Use
 from qualytics.secret import Secret
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
 
 # Every connection has these, by the names of its fields and parameters, beside what its own tools read.
 OWN_PREFIX = "QUALYTICS_CONNECTION_"
+# As many as a database counts.
+_ALL = 2**63 - 1
 _NAME = r"\{(\w+)\}"
 
 
@@ -52,11 +52,16 @@ class Uses:
             connector = connectors.get(found.type)
             tests.check_place(connector, scope)
             values = _values(connector, found, secrets, scope, self._context.default_ssl_mode)
-            use = _use(connector, values)
+            use = _use(connector, values, found.name, secrets)
             if self._context.is_audited:
                 with self._context.writing():
                     action.record(found.id, found.name)
         return use
+
+    def names(self) -> list[str]:
+        """Return the names of all connections, which tell apart what their files and variables are called."""
+        self._context.require(READ)
+        return [name for _, name in self._context.store.connections.names(_ALL)]
 
 
 def _values(
@@ -82,7 +87,7 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _use(connector: Connector, values: dict[str, str]) -> Use:
+def _use(connector: Connector, values: dict[str, str], name: str, secrets: Mapping[str, Secret]) -> Use:
     texts = {OWN_PREFIX + name.upper(): Secret(value) for name, value in values.items() if name != "system_roots"}
     files: dict[str, Secret] = {}
     cleared: tuple[str, ...] = (f"{OWN_PREFIX}*", "DATABASE_URL")
@@ -94,7 +99,8 @@ def _use(connector: Connector, values: dict[str, str]) -> Use:
         texts |= dict(_texts(environment, values))
         files = {variable: Secret(values[name]) for variable, name in environment.files.items() if values.get(name)}
         cleared += (*environment.cleared, *environment.texts, *environment.files)
-    return Use({name: text for name, text in texts.items() if text.reveal()}, files, cleared)
+    shown = {variable: text for variable, text in texts.items() if text.reveal()}
+    return Use(name, secrets, shown, files, cleared)
 
 
 def _texts(environment: Environment, values: Mapping[str, str]) -> Iterator[tuple[str, Secret]]:
@@ -106,16 +112,6 @@ def _texts(environment: Environment, values: Mapping[str, str]) -> Iterator[tupl
 
 
 def _url(environment: Environment, values: Mapping[str, str]) -> str:
-    login = ":".join(_quoted(values[name]) for name in ("username", "password") if values.get(name))
-    host = bracketed(values.get("host", ""))
-    port = f":{values['port']}" if host and values.get("port") else ""
-    # The slashes of a file's path are its own.
-    path = "".join(f"/{quote(values[name], '/' * (name == 'uri'))}" for name in environment.path if values.get(name))
-    query = urlencode(
-        {key: values[name] for key, name in environment.query.items() if values.get(name)}, quote_via=quote
-    )
-    return f"{environment.url}://{login}{'@' if login else ''}{host}{port}{path}{'?' if query else ''}{query}"
-
-
-def _quoted(text: str) -> str:
-    return quote(text, safe="")
+    path = [values.get(name, "") for name in environment.path]
+    query = {key: values.get(name, "") for key, name in environment.query.items()}
+    return urls.build(str(environment.url), values, path, query)
