@@ -24,6 +24,7 @@ import trustme
 import yaml
 
 from qualytics.cli import main
+from qualytics.probe.trusted_roots import system_roots
 from qualytics.secret import Secret
 from qualytics.structs import replace
 from testbed import fakesnow, servers
@@ -70,10 +71,11 @@ if "TMPDIR" not in os.environ and _has_memory():
     os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
 
 
-if os.environ.get("SSL_CERT_FILE"):
-    # Each test of a connection gathers all roots of such folders in a file of its own, and parses it: two thirds of the
-    # work of most. Whoever tests that sets the variable.
-    os.environ.pop("SSL_CERT_DIR", None)
+# Where variables name the roots that this machine trusts anyway, each test of a connection gathers and parses them
+# anew, and Java makes a store of them: most of the work of such a test. Who tests the variables sets them.
+_named = {name: os.environ.pop(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+if _named.get("SSL_CERT_FILE") != system_roots():
+    os.environ.update(_named)
 
 
 # Modules that take half a minute or more, the longest first, by how their names begin.

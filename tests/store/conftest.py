@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -136,40 +136,49 @@ def crash(home):
     return run
 
 
+# Forks a process for each pipe, when all is imported: to import it in each cost more than most of what they are for.
+_FORKING = """
+import os, sys, qualytics, qualytics.client.local
+text, gate, *outputs = sys.argv[1:]
+for number, output in enumerate(outputs):
+    if os.fork() == 0:
+        break
+else:
+    for output in outputs:
+        os.close(int(output))
+    print("ready", flush=True)
+    sys.exit(any([os.wait()[1] for _ in outputs]))
+os.dup2(int(output), 1)
+for output in outputs:
+    os.close(int(output))
+sys.argv[1:] = [str(number)]
+os.read(int(gate), 1)
+exec(text)
+"""
+
+
 @pytest.fixture
 def together(home):
     """Return a function that starts many processes of one Python text, lets all go at once, and returns their outputs.
 
-    Each is imported and ready when the first begins; a text that reads stdin to its end waits there until
-    all have printed a line.
+    All are there when the first begins; a text that reads stdin to its end waits there until all have printed a line.
     """
 
     def run(text: str, count: int) -> list[str]:
-        program = (
-            f"import sys, qualytics, qualytics.client.local\nprint('ready', flush=True)\nsys.stdin.readline()\n{text}"
-        )
-        children = [
-            subprocess.Popen(
-                [sys.executable, "-c", program, str(number)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(count)
-        ]
-        for child in children:
-            assert child.stdout.readline() == "ready\n"
-        for child in children:
-            child.stdin.write("go\n")
-            child.stdin.flush()
-        lines = [child.stdout.readline() for child in children]
-        outputs = []
-        for child, line in zip(children, lines, strict=True):
-            with child:
-                child.stdin.close()
-                outputs.append(line + child.stdout.read())
-                assert (child.stderr.read(), child.wait(100)) == ("", 0)
-        return outputs
+        (gate, opened), outputs = os.pipe(), [os.pipe() for _ in range(count)]
+        theirs = [gate, *(writing for _, writing in outputs)]
+        command = [sys.executable, "-c", _FORKING, text, *map(str, theirs)]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen(command, text=True, pass_fds=theirs, **pipes) as parent, ExitStack() as stack:
+            for descriptor in theirs:
+                os.close(descriptor)
+            files = [stack.enter_context(open(reading)) for reading, _ in outputs]
+            assert parent.stdout.readline() == "ready\n"
+            os.close(opened)
+            lines = [file.readline() for file in files]
+            parent.stdin.close()
+            found = [line + file.read() for line, file in zip(lines, files, strict=True)]
+            assert (parent.stderr.read(), parent.wait(100)) == ("", 0)
+        return found
 
     return run
