@@ -21,6 +21,9 @@ import pytest
 def test_fault(fault, testrun_uid):
     with open("ran", "a") as out:
         print(os.environ["PYTEST_XDIST_WORKER"], fault, file=out)
+
+def test_a_server_that_is_silent_is_told():
+    test_fault("is-silent", None)
 """
 PLAIN = "import pytest\n\n@pytest.mark.parametrize('number', range(5))\ndef test_silent(number):\n    pass\n"
 
@@ -41,9 +44,9 @@ def test_tests_that_wait_have_a_worker_of_their_own_where_there_is_a_third(tmp_p
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 passed" in done.stdout
+    assert "9 passed" in done.stdout
     ran = dict(reversed(line.split()) for line in (tmp_path / "ran").read_text().splitlines())
-    assert ran.keys() == {"closed", "silent-verify", "h2-dropping"}
+    assert ran.keys() == {"closed", "silent-verify", "h2-dropping", "is-silent"}
     others = {"gw0", "gw1"}
-    assert ran["closed"] in others
-    assert {ran["silent-verify"] in others, ran["h2-dropping"] in others} == {not apart}
+    assert ran.pop("closed") in others
+    assert {worker in others for worker in ran.values()} == {not apart}

@@ -139,6 +139,8 @@ def crash(home):
 # Forks a process for each pipe, when all is imported: to import it in each cost more than most of what they are for.
 _FORKING = """
 import os, sys, qualytics, qualytics.client.local
+if "QUALYTICS_STORE" in os.environ:
+    import qualytics.store.postgres.opening
 text, gate, *outputs = sys.argv[1:]
 for number, output in enumerate(outputs):
     if os.fork() == 0:

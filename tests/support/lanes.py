@@ -8,8 +8,12 @@ from xdist.scheduler import LoadFileScheduling
 
 # Two processors have work for no more; others that compute would make tests late that have a limit of time.
 BUSY_WORKERS = 2
-# Whoever meets a server that never answers waits until the limit, and computes nothing meanwhile.
-_WAITING = re.compile(r"\[.*\b(silent|dropping|dropped|trickling)\b")
+# Whoever meets a server that never answers waits until the limit, and computes nothing meanwhile; what a control plane
+# that is gone has left undone is taken up again after some seconds.
+_WAITING = re.compile(
+    r"\[.*\b(?:silent|dropping|dropped|trickling)\b"
+    r"|::test_\w*(?:_is_silent_|_silent_(?:port|server)_|_lost_the_right_|_control_plane_that_\w+_killed_)"
+)
 _APART = "::waiting"
 
 
