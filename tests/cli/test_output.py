@@ -286,3 +286,13 @@ def test_the_module_runs_as_the_program_does(shell):
 
 def test_formats_begin_with_the_two_of_the_page():
     assert output.FORMATS[:2] == output.WHOLE == ("yaml", "json")
+
+
+def test_long_lists_of_a_document_are_written_in_parts_as_they_would_be_whole():
+    rows = [
+        {"name": f"n{number}", "fields": [{"before": None, "after": "a: b"}] * (number % 3)} for number in range(501)
+    ]
+    document = {"count": 501, "none": [], "rows": rows, "inner": {"rows": [1, 2]}, "texts": ["x", "- y"] * 250}
+    parts = list(output.Format("yaml").of_document(document))
+    assert "".join(parts) == dump_yaml(document)
+    assert max(map(len, parts)) < len(dump_yaml(document)) / 2

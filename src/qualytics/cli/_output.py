@@ -48,7 +48,14 @@ class Format(Struct):
 
     def of_document(self, document: Any) -> Iterator[str]:
         """Yield the text of one document."""
-        yield dump_yaml(document) if self.name == "yaml" else dump_json(document, 2) + "\n"
+        if self.name == "json":
+            yield dump_json(document, 2) + "\n"
+        elif isinstance(document, dict) and any(
+            isinstance(one, list) and len(one) > _BATCH for one in document.values()
+        ):
+            yield from _in_parts(document)
+        else:
+            yield dump_yaml(document)
 
     def of_list(self, documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """Yield the text of a list while its documents come; `[]` when there are none."""
@@ -195,6 +202,22 @@ def _as_escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(match[0])
     return short or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def _is_long(document: Any) -> bool:
+    values = document.values() if isinstance(document, dict) else ()
+    return any(isinstance(value, list) and len(value) > _BATCH for value in values)
+
+
+def _in_parts(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the YAML of a document, its long lists by the two hundred: the text of all takes more memory than they."""
+    for key, value in document.items():
+        if not isinstance(value, list):
+            yield dump_yaml({key: value})
+            continue
+        yield dump_yaml({key: value[:_BATCH]})
+        for batch in in_batches(value[_BATCH:]):
+            yield dump_yaml(batch)
 
 
 def _json_items(batch: list[Mapping[str, Any]]) -> str:

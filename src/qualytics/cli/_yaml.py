@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Scalar = Callable[[Any], str]
-
 # Plain scalars that some YAML reader (1.1 or 1.2) takes for something else than a text: words, and numbers.
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", "<", "<<", "="))
 _NUMBER_STARTS = frozenset("+-.0123456789")
@@ -22,45 +20,64 @@ _LAST_PRINTABLE = "\ufffd"  # libyaml escapes all beyond, emoji as well
 _ESCAPED = '["\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe-\U0010ffff]'
 _SHORT = dict(zip('\0\a\b\t\n\v\f\r\x1b"\\\x85\u2028\u2029', '0abtnvfre"\\NLP', strict=True))
 _MAX_SIMPLE_KEY = 128  # bytes, as libyaml counts them
+_NESTED = (dict, list, tuple)
 
 
 def dump(document: Any, is_safe: Callable[[str], bool]) -> str:
     """Return a document as YAML; texts that are not safe to show stand in double quotes, as escapes work there."""
-    parts: list[str] = []
-    _write(document, "", parts.append, lambda value: _scalar(value, is_safe))
-    return "".join(parts)
+    writer = _Writer(is_safe)
+    writer.write(document, "")
+    return "".join(writer.parts)
 
 
-def _write(value: Any, indent: str, write: Callable[[str], None], scalar: Scalar) -> None:
-    """Write a value at a place that is indented already."""
-    if not (value and isinstance(value, dict | list | tuple)):
-        write(f"{scalar(value)}\n")
-        return
-    deeper = f"{indent}  "
-    before = ""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            write(before)
-            _write_pair(key, inner, indent, write, scalar)
+class _Writer:
+    """Writes one document; a text that stands in it again, as most keys do, is looked at once."""
+
+    def __init__(self, is_safe: Callable[[str], bool]) -> None:
+        self.parts: list[str] = []
+        self._is_safe = is_safe
+        self._texts: dict[str, str] = {}
+        self._simple_keys: dict[Any, bool] = {}
+
+    def write(self, value: Any, indent: str) -> None:
+        """Write a value at a place that is indented already."""
+        put = self.parts.append
+        if not (value and isinstance(value, _NESTED)):
+            put(f"{self._scalar(value)}\n")
+            return
+        before = ""
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                put(before)
+                self._write_pair(key, inner, indent)
+                before = indent
+            return
+        deeper = f"{indent}  "
+        for inner in value:
+            put(f"{before}- ")
+            self.write(inner, deeper)
             before = indent
-        return
-    for inner in value:
-        write(f"{before}- ")
-        _write(inner, deeper, write, scalar)
-        before = indent
 
+    def _write_pair(self, key: Any, value: Any, indent: str) -> None:
+        name = self._scalar(key)
+        if (is_simple := self._simple_keys.get(key)) is None:
+            is_simple = self._simple_keys[key] = _is_simple_key(key)
+        if not is_simple:
+            self.parts.append(f"? {name}\n{indent}: ")
+            self.write(value, f"{indent}  ")
+        elif value and isinstance(value, _NESTED):
+            inside = f"{indent}  " if isinstance(value, dict) else indent
+            self.parts.append(f"{name}:\n{inside}")
+            self.write(value, inside)
+        else:
+            self.parts.append(f"{name}: {self._scalar(value)}\n")
 
-def _write_pair(key: Any, value: Any, indent: str, write: Callable[[str], None], scalar: Scalar) -> None:
-    name = scalar(key)
-    if not _is_simple_key(key):
-        write(f"? {name}\n{indent}: ")
-        _write(value, f"{indent}  ", write, scalar)
-    elif value and isinstance(value, dict | list | tuple):
-        inside = f"{indent}  " if isinstance(value, dict) else indent
-        write(f"{name}:\n{inside}")
-        _write(value, inside, write, scalar)
-    else:
-        write(f"{name}: {scalar(value)}\n")
+    def _scalar(self, value: Any) -> str:
+        if not isinstance(value, str):
+            return "null" if value is None else _scalar(value)
+        if (written := self._texts.get(value)) is None:
+            written = self._texts[value] = _text(value, self._is_safe)
+        return written
 
 
 def _is_simple_key(key: Any) -> bool:
@@ -69,14 +86,16 @@ def _is_simple_key(key: Any) -> bool:
     return is_short and (text.isprintable() or not re.search("[\r\n\x85\u2028\u2029]", text))
 
 
-def _scalar(value: Any, is_safe: Callable[[str], bool]) -> str:
-    if isinstance(value, str):
-        if not is_safe(value) or (value and not value.isascii() and max(value) > _LAST_PRINTABLE):
-            return f'"{re.sub(_ESCAPED, _as_escape, value)}"'
-        return value if _is_plain(value) else "'{}'".format(value.replace("'", "''"))
-    if isinstance(value, dict | list | tuple):  # only the empty ones come here
+def _text(value: str, is_safe: Callable[[str], bool]) -> str:
+    if not is_safe(value) or (value and not value.isascii() and max(value) > _LAST_PRINTABLE):
+        return f'"{re.sub(_ESCAPED, _as_escape, value)}"'
+    return value if _is_plain(value) else "'{}'".format(value.replace("'", "''"))
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, _NESTED):  # only the empty ones come here
         return "{}" if isinstance(value, dict) else "[]"
-    text = "null" if value is None else str(value).lower()
+    text = str(value).lower()
     if "e" in text and isinstance(value, float) and "." not in text:
         text = text.replace("e", ".0e")  # YAML 1.1 takes 1e-05 for a text
     return text
