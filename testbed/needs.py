@@ -237,7 +237,7 @@ _BENCH = {"wrk", "bench-twin"}
 _TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *WHEELS, *NPM, *UNPACKED) if name not in _BENCH)
 # All targets want the environment of this tree.
 _TARGETS = {
-    "demo": ("postgresql",),
+    "demo": ("postgresql", "airflow", "dbt"),
     "test": _TESTS,
     "verify": _TESTS,
     "bench": ("postgresql", *_BENCH),

@@ -1,13 +1,15 @@
 """The main job on real databases: every command of the connections page, printed with its output.
 
 Creates a sample SQLite and a sample DuckDB database, starts a PostgreSQL, and runs the commands in
-a config directory of its own; then many connections as files, from other tools and tested together; then the same
-commands on a control plane, as users of three roles. Ends with exit code 1 when a command ends otherwise than it must.
+a config directory of its own; then many connections as files, from other tools and tested together; then Airflow and
+dbt themselves, with what was theirs; then the same commands on a control plane, as users of three roles. Ends with exit
+code 1 when a command ends otherwise than it must.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -21,10 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testbed import control_plane, servers
+from testbed import control_plane, other_tools, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from testbed.commands import Commands
 
 PROGRAM = Path(sys.executable).with_name("qualytics")
 # Not a secret: it is sent to a server on this machine on purpose, to be refused.
@@ -43,9 +47,12 @@ class Demo:
         """Print a heading."""
         print(f"\n# {text}")
 
-    def run(self, command: str, *, ends: int = 0, stdin: str | None = None) -> None:
-        """Print a command as a user types it, run it without a shell, and print what it says."""
-        print(f"\n$ {command}", flush=True)
+    def run(self, command: str, *, ends: int = 0, stdin: str | None = None, into: str | None = None) -> None:
+        """Print a command as a user types it, run it without a shell, and print what it says.
+
+        What it writes goes into a file, if one is named.
+        """
+        print(f"\n$ {command}" + (f" > {into}" if into else ""), flush=True)
         arguments = shlex.split(command.replace("\\\n", " "))
         done = subprocess.run(
             [str(PROGRAM), *arguments[1:]],
@@ -54,14 +61,26 @@ class Demo:
             input=stdin,
             stdin=None if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if into else subprocess.STDOUT,
             text=True,
             check=False,
         )
+        if into:
+            (self.home.parent / into).write_text(done.stdout)
+        print(done.stderr if into else done.stdout, end="")
+        self._end(command, done.returncode, ends)
+
+    def airflow(self, airflow: Commands, command: str) -> None:
+        """Print a command of Airflow, run it, and print what it says."""
+        print(f"\n$ {command}", flush=True)
+        done = airflow.run(*shlex.split(command)[1:])
         print(done.stdout, end="")
-        print(f"(exit {done.returncode})", flush=True)
-        if done.returncode != ends:
-            self.wrong.append(f"exit {done.returncode} where {ends} is right: {command}")
+        self._end(command, done.returncode, 0)
+
+    def _end(self, command: str, code: int, ends: int) -> None:
+        print(f"(exit {code})", flush=True)
+        if code != ends:
+            self.wrong.append(f"exit {code} where {ends} is right: {command}")
 
 
 def sample_databases(folder: Path) -> None:
@@ -177,6 +196,32 @@ def fleet(demo: Demo, server: servers.Server) -> None:
     demo.home = first
 
 
+def other_tools_themselves(demo: Demo, server: servers.Server) -> None:
+    """Take in what Airflow and dbt hold, and let them read what is written for them."""
+    folder = demo.home.parent
+    entry = {"conn_type": "postgres", "host": server.host, "port": server.port, "schema": "postgres"}
+    login = {"login": server.user, "password": server.password, "extra": {"application_name": "nightly load"}}
+    with other_tools.airflow_commands(folder) as airflow:
+        airflow.run("connections", "add", "nightly", "--conn-json", json.dumps(entry | login))
+        demo.title("An Airflow project taken in, and read back by Airflow itself")
+        demo.airflow(airflow, "airflow connections export airflow.json")
+        demo.run("qualytics connections import --from airflow.json --yes --format table")
+        demo.run("qualytics connections test nightly")
+        demo.run("qualytics connections url nightly --for airflow --database postgres", into="back.json")
+        put_in = 'sed "s/[$]{NIGHTLY_PASSWORD}/$NIGHTLY_PASSWORD/" back.json > filled.json'
+        demo.run(f"qualytics run --name nightly -- sh -c '{put_in}'")
+        demo.airflow(airflow, "airflow connections delete nightly")
+        demo.airflow(airflow, "airflow connections import filled.json")
+        demo.airflow(airflow, "airflow connections export again.json")
+        if (folder / "airflow.json").read_text() != (folder / "again.json").read_text():
+            demo.wrong.append("Airflow exports another connection than before")
+    demo.title("A dbt project taken in, and dbt itself with the profile that is written for it")
+    (folder / "dbt_project.yml").write_text("name: shop\nprofile: shop_dev\n")
+    demo.run("qualytics connections url shop-dev --for dbt --database postgres --schema public", into="profiles.yml")
+    demo.variables |= other_tools.DBT_QUIET
+    demo.run(f"qualytics run --name shop-dev -- {other_tools.dbt()} debug --profiles-dir .")
+
+
 def share(demo: Demo, plane: control_plane.ControlPlane) -> None:
     demo.title("The same commands on a control plane: only QUALYTICS_URL and QUALYTICS_TOKEN are set (a Manager's)")
     demo.variables |= plane.environment("Manager")
@@ -230,6 +275,7 @@ def main() -> int:
             demo = Demo(folder / ".qualytics", variables)
             play(demo, silent)
             fleet(demo, server)
+            other_tools_themselves(demo, server)
             with control_plane.serving(folder / "plane") as plane:
                 share(demo, plane)
     finally:
