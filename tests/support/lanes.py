@@ -12,7 +12,7 @@ BUSY_WORKERS = 2
 # that is gone has left undone is taken up again after some seconds.
 _WAITING = re.compile(
     r"\[.*\b(?:silent|dropping|dropped|trickling)\b"
-    r"|::test_\w*(?:_is_silent_|_silent_(?:port|server)_|_lost_the_right_|_control_plane_that_\w+_killed_)"
+    r"|::test_\w*(?:_is_silent_|_silent_(?:port|server)_|_has_lost_the_right_|_control_plane_that_\w+_killed_)"
 )
 _APART = "::waiting"
 
