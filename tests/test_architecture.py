@@ -453,6 +453,7 @@ CROSS_CUTTING = {
     "server/test_replicas.py": "control planes on one store",
     "server/test_rights.py": "every route, asked by everybody",
     "server/test_secrets.py": "secrets in every reply and log",
+    "service/config/test_crash.py": "applies of commands and workers that are killed",
     "store/postgres/test_crash.py": "kills at any moment",
     "store/sqlite/test_crash.py": "kills at any moment",
     "store/test_concurrency.py": "many processes on one store",
