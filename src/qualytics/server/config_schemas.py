@@ -18,11 +18,15 @@ ID: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
 def components(changes: dict[str, Schema], datastore_fields: dict[str, Schema]) -> dict[str, Schema]:
     """Return the shapes by name; those of the fields are as in other bodies."""
     identity: dict[str, Schema] = {"id": ID, "previous_name": _NAME}
-    datastore = datastore_fields | {"connection_name": _NAME, "enrich_datastore_name": or_null(_NAME)}
+    named = {"connection_name": _NAME, "enrich_datastore_name": or_null(_NAME)}
+    ids = {"connection_id", "enrichment_datastore_id"}  # which another store has for other records
+    datastore = {name: shape for name, shape in datastore_fields.items() if name not in ids} | named
     sorts = ("connections", "datastores")
     properties: dict[str, Schema] = {
         "connections": list_of({"type": "object", "properties": changes | identity, "required": ["name", "type"]}),
-        "datastores": list_of({"type": "object", "properties": datastore | identity, "required": ["name"]}),
+        "datastores": list_of(
+            {"type": "object", "properties": datastore | identity, "required": ["name", "connection_name"]}
+        ),
         "prune": list_of(one_of(*sorts)) | {"description": "of which everything else is deleted"},
         "plan": or_null(_TEXT) | {"description": "the plan that an apply must still be"},
     }

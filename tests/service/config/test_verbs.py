@@ -79,7 +79,7 @@ def test_what_is_wrong_is_told_for_each_resource_and_the_others_are_planned(clie
         ("connection", 2, "name", "connection 'PROD' is defined twice"),
         ("connection", 3, "hots", "hots is not a field"),
         ("connection", 4, None, "there is no connection 99"),
-        ("datastore", 1, None, "there is no connection 'none'"),
+        ("datastore", 1, "connection_name", "there is no connection 'none'"),
     ]
     with pytest.raises(InvalidInput) as caught:
         client.config.apply(wanted)
@@ -122,6 +122,31 @@ def test_datastores_name_each_other_in_any_order(client):
     assert changes_of(client.config.apply(none)) == [("update", "marts", ["enrich_datastore_name"])]
     wrong = config(PG, datastores=[DATASTORE | {"enrich_datastore_name": "none"}])
     assert [one["message"] for one in client.config.plan(wrong)["problems"]] == ["there is no datastore 'none'"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "loc", "message"),
+    [
+        ({"connection_id": 1}, "connection_id", "connection_id may be that of another record in this store"),
+        (
+            {"connection_name": "prod", "enrichment_datastore_id": 1},
+            *("enrichment_datastore_id", "enrichment_datastore_id may be that of another record in this store"),
+        ),
+        ({}, "connection_name", "connection_name is missing"),
+        ({"connection_name": None}, "connection_name", "connection_name is missing"),
+        ({"connection_name": 1}, "connection_name", "connection_name must be a text"),
+    ],
+)
+def test_a_datastore_is_bound_by_names_and_by_no_id_of_another_store(client, wrong, loc, message):
+    client.config.apply(config(PG, PG | {"name": "1"}, datastores=[DATASTORE]))
+    for name in ("marts", "new"):  # one that is there, and one that is not
+        place = {"name": name, "database": "other", "schema": "public", "shcema": "x"}
+        told = [
+            (one["loc"], one["message"]) for one in client.config.plan(config(datastores=[place | wrong]))["problems"]
+        ]
+        assert told == [(loc, message), ("shcema", "shcema is not a field of a datastore")]
+    both = DATASTORE | {"connection_id": 2, "enrichment_datastore_id": 1, "enrich_datastore_name": None}
+    assert client.config.apply(config(datastores=[both]))["unchanged"] == 1
 
 
 @pytest.mark.parametrize("wrong", [{"connections": {}}, {"datastores": ["x"]}, {"prune": ["users"]}, {"prune": "all"}])

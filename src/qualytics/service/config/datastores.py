@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qualytics.errors import InvalidInput, NotFound, Problem
 from qualytics.fields import DATASTORE_KEYS
 from qualytics.service import lookup
 from qualytics.service.config.changes import (
@@ -15,12 +16,13 @@ from qualytics.service.config.changes import (
     Change,
     differing,
 )
+from qualytics.service.config.renames import wrong
 from qualytics.service.context import Action
 from qualytics.service.datastores import fields as rules
 from qualytics.service.datastores import verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from qualytics.model import Datastore
     from qualytics.service.context import Context
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 
 # What other programs export beside the fields, which says nothing of a datastore here.
 _IGNORED = {*DATASTORE_KEYS, "previous_name", "global_tags", "enrich_datastore"} - {
-    *("name", "connection_id", "database", "schema", "root_path", "description", "tags", "teams", "enrichment_only")
+    *("name", "database", "schema", "root_path", "description", "tags", "teams", "enrichment_only")
 }
-ENRICHMENT = "enrich_datastore_name"
+CONNECTION, ENRICHMENT = "connection_name", "enrich_datastore_name"
+# A record of another store may have the id of any record here, so it is the name that counts.
+_NAMES_OF = {"connection_id": CONNECTION, "enrichment_datastore_id": ENRICHMENT}
 
 
 class DatastoreChanges:
@@ -80,9 +84,7 @@ class DatastoreChanges:
         if ENRICHMENT not in fields:
             return
         found = lookup.datastore(self._store, fields["name"])
-        wanted = None
-        if fields[ENRICHMENT] is not None:
-            wanted = lookup.datastore(self._store, str(fields[ENRICHMENT])).id
+        wanted = None if fields[ENRICHMENT] is None else self._id_of(fields, ENRICHMENT, lookup.datastore)
         if found.settings.get("enrichment_datastore_id") != wanted:
             settings = found.settings | {"enrichment_datastore_id": wanted}
             self._store.datastores.update(found.id, {"settings": settings}, bump=False)
@@ -93,10 +95,41 @@ class DatastoreChanges:
         return Change(DELETE, DATASTORE, found.id, found.name, found.type, found.version)
 
     def _row(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        given = {name: value for name, value in fields.items() if name not in {*_IGNORED, ENRICHMENT}}
-        if (name := fields.get("connection_name")) is not None:
-            given["connection_id"] = lookup.connection(self._store, str(name)).id
-        return rules.checked(given, needed=("name", "connection_id"))
+        left_out = {*_IGNORED, *_NAMES_OF, ENRICHMENT}
+        given = {name: value for name, value in fields.items() if name not in left_out}
+        row, problems = dict[str, Any](), list[Problem]()
+        steps = ((self._connection, fields), (_checked, given))
+        for check, values in steps:
+            try:
+                row |= check(values)
+            except (InvalidInput, NotFound) as exc:
+                problems += exc.problems
+        if problems:
+            raise InvalidInput(problems)
+        return row
+
+    def _connection(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        for number, name in _NAMES_OF.items():
+            if fields.get(number) is not None and name not in fields:
+                hint = f"write {name} in its place: the name is the same wherever it is stored"
+                raise wrong(number, f"{number} may be that of another record in this store", hint)
+        if fields.get(CONNECTION) is None:
+            raise wrong(CONNECTION, f"{CONNECTION} is missing", "name the connection that it reads", "missing-value")
+        return {"connection_id": self._id_of(fields, CONNECTION, lookup.connection)}
+
+    def _id_of(self, fields: Mapping[str, Any], name: str, find: Callable[[Store, str], Any]) -> int:
+        """Return the id of the record that a field names."""
+        if not isinstance(fields[name], str):
+            raise wrong(name, f"{name} must be a text")
+        try:
+            return int(find(self._store, fields[name]).id)
+        except NotFound as exc:
+            exc.problems = (Problem(name, exc.message, exc.hint, exc.code),)
+            raise
+
+
+def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    return rules.checked(given, needed=("name",))
 
 
 def _shown(store: Store, datastore: Datastore) -> dict[str, Any]:
@@ -104,8 +137,7 @@ def _shown(store: Store, datastore: Datastore) -> dict[str, Any]:
     target = settings.pop("enrichment_datastore_id", None)
     found = store.datastores.get(target) if target is not None else None
     own = {name: getattr(datastore, name) for name in DATASTORE_KEYS if name not in _IGNORED}
-    own.pop("connection_id")
-    connection = {"connection_name": datastore.connection_name}
+    connection = {CONNECTION: datastore.connection_name}
     return own | connection | settings | {ENRICHMENT: found.name if found is not None else None}
 
 
@@ -113,6 +145,6 @@ def _flat(row: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name not in {"settings", "connection_id"}}
     if "enrichment_only" in shown:
         shown["enrichment_only"] = bool(shown["enrichment_only"])
-    named = {name: fields[name] for name in ("connection_name", ENRICHMENT) if name in fields}
+    named = {name: fields[name] for name in (CONNECTION, ENRICHMENT) if name in fields}
     settings: dict[str, Any] = row.get("settings", {})
     return shown | settings | named
