@@ -11,6 +11,7 @@ from qualytics.service.validate import accepted
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Param
+    from qualytics.fields import Field
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TYPES = {str: "string", int: "integer", bool: "boolean", dict: "object", list: "array", float: "number"}
@@ -74,16 +75,21 @@ def _closed(title: str, properties: dict[str, Any], *required: str) -> dict[str,
 
 def _field(name: str) -> dict[str, Any]:
     field = BY_NAME[name]
-    shape: dict[str, Any] = {"type": [_TYPES[field.type], "null"], "description": field.help or field.noun}
-    if field.minimum is not None:
-        shape |= {"minimum": field.minimum, "maximum": field.maximum}
+    shape: dict[str, Any] = {**_value(field), "description": field.help or field.noun}
     if field.is_secret:
         shape["description"] += "; ${NAME} alone is taken of the environment"
     return shape
 
 
 def _parameter(param: Param) -> dict[str, Any]:
-    shape: dict[str, Any] = {"description": param.help}
-    if param.choices:
-        return shape | {"enum": [*param.choices, None]}
-    return shape | {"type": [_TYPES[param.type], "null"]}
+    choices = {"enum": [*param.choices, None]} if param.choices else _value(param)
+    return {**choices, "description": param.help}
+
+
+def _value(entry: Field | Param) -> dict[str, Any]:
+    shape: dict[str, Any] = {"type": [_TYPES[entry.type], "null"]}
+    if entry.type is list:
+        shape["items"] = {"type": "string"}
+    if entry.minimum is not None:
+        shape |= {"minimum": entry.minimum, "maximum": entry.maximum}
+    return shape

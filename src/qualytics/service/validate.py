@@ -28,7 +28,7 @@ _NOWHERE = "\x01"
 _UTF8_HINT = "check the encoding of the terminal or file it comes from"
 # The longest key of a parameter, before it is folded.
 _MAX_KEY = 64
-_TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+TYPE_NAMES = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
 
 class Problems:
@@ -257,7 +257,7 @@ def _check(connector: Connector, field: Field, value: Any, problems: Problems) -
         return check_tags(field.name, value, problems) or None
     if not _has_type(value, field.type):
         hint = f"qualytics connections types {connector.type} shows the fields"
-        problems.add(field.name, f"must be {_TYPE_NAMES[field.type]}", hint)
+        problems.add(field.name, f"must be {TYPE_NAMES[field.type]}", hint)
         return None
     if field.name in {"name", "owner"}:
         return check_name(field.name, value, problems)
@@ -308,7 +308,7 @@ def _check_parameter(connector: Connector, param: Param, value: Any, problems: P
     loc = f"parameters.{param.name}"
     if not _has_type(value, param.type):
         hint = f"qualytics connections types {connector.type} shows the parameters"
-        problems.add(loc, f"must be {_TYPE_NAMES[param.type]}", hint)
+        problems.add(loc, f"must be {TYPE_NAMES[param.type]}", hint)
     elif param.choices and value not in param.choices:
         guess = text.nearest(value, param.choices)
         hint = f"did you mean {guess}?" if guess else "leave it out for the default"

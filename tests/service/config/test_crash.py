@@ -87,7 +87,7 @@ def test_a_command_that_is_killed_has_stored_nothing_and_the_next_one_stores_all
 
     planned = plan_of(settings)
     assert [planned[count] for count in ("create", "update", "delete")] == [105, 50, 55]
-    for moment in moments(2):  # the first transaction of the command is its plan
+    for moment in moments(1):
         die.write_text(moment)
         done = config("apply", "--yes")
         assert done.returncode == (-signal.SIGXFSZ if "bytes" in moment else -signal.SIGKILL), (moment, done.stderr)

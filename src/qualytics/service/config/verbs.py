@@ -221,8 +221,10 @@ class _Run:
 
     def _one(self, changes: Any, fields: dict[str, Any], index: int, names: dict[str, int], renames: Renames) -> None:
         name = fields.get("name")
-        if not isinstance(name, str) or not name:
+        if name is None or name == "":
             raise wrong("name", "name is missing", code="missing-value")
+        if not isinstance(name, str):
+            raise wrong("name", "name must be a text", "put it in quotation marks")
         first = names.setdefault(validate.fold(name), index)
         before = renames.find(index, name)
         if first != index or (before is not None and before.id in self._known[changes.resource]):

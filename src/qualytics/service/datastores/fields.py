@@ -187,7 +187,7 @@ def _check_setting(name: str, value: Any, problems: validate.Problems) -> Any:
         return None
     wrong = not isinstance(value, setting.type) or (setting.type is int and isinstance(value, bool))
     if wrong:
-        problems.add(name, f"must be a {setting.type.__name__}")
+        problems.add(name, f"must be {validate.TYPE_NAMES[setting.type]}")
     elif setting.words and value not in setting.words:
         problems.add(name, f"must be one of {', '.join(setting.words)}")
     elif setting.type is str and not setting.words:
