@@ -7,7 +7,10 @@ from qualytics import hiding, module_path
 module_path.settle()
 hiding.hide_command()
 
-from qualytics.cli import main  # noqa: E402 - the working directory might hold a module of that name, or of click's
+try:  # only now: the working directory might hold a module of that name, or of click's
+    from qualytics.cli import main
+except KeyboardInterrupt:  # Ctrl-C before the command has begun: as in `main`, without a traceback
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

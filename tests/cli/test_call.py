@@ -144,6 +144,23 @@ def children(pid):
     return [int(child) for child in found]
 
 
+INTERRUPTED_IMPORT = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "click":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+runpy.run_module("qualytics", run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupt_before_the_command_has_begun_ends_it_with_130_and_no_traceback():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc names the children")
 def test_an_interrupt_during_a_hanging_test_ends_with_130_and_leaves_no_child(home):

@@ -225,6 +225,17 @@ def test_on_a_terminal_a_table_comes_and_goes_and_the_failures_stay(fleet, tmp_p
 
 
 @pytest.mark.slow
+def test_failures_and_the_summary_stand_below_the_document_of_a_terminal(fleet):
+    terminal = Terminal(*TEST, "-f", "table", env={"TERM": "xterm", "NO_COLOR": "1"})
+    assert terminal.end() == 6
+    *_, last = terminal.shown.decode().split("\x1b[?25h")
+    lines = last.splitlines()
+    assert [line.split()[0] for line in lines if line][:5] == ["ID", "1", "2", "3", "4"]
+    assert {line.split(" failed")[0] for line in lines[5:7]} == {"✗ gone", "✗ server"}
+    assert lines[7].startswith("4 tested: 2 passed, 2 failed (1 refused, 1 unknown_db) in ")
+
+
+@pytest.mark.slow
 def test_ctrl_c_on_a_terminal_leaves_it_clean_and_says_what_was_not_tested(fleet):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         port = silent.getsockname()[1]

@@ -114,7 +114,7 @@ def _until_interrupted(outcome: Outcome) -> Iterator[None]:
 def _write(documents: Iterator[TestResult], form: output.Format, display: Display) -> None:
     if display.is_live and sys.stdout is not None and sys.stdout.isatty():
         rows = list(documents)  # what is written in between would tear the display apart
-        display.close()
+        display.clear()  # its failures follow the document, where they are still seen
         output.write_list(sorted(rows, key=lambda row: row["id"]), form)
     else:
         output.write_list(documents, form)

@@ -87,8 +87,12 @@ class Display:
             severity = "error" if self._tally.fails(result) else "warning"
             output.say(output.escape(f"{severity}: connection {result['name']!r} {_failure(result)}"))
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """Take away what is not to stay."""
+
+    def close(self) -> None:
+        """Take away what is not to stay, and say what is still to be said."""
+        self.clear()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -173,16 +177,18 @@ class Live(Display):
         output.draw(up + hide + "".join(f"{line}\n" for line in lines))
         self._drawn = len(lines)
 
-    def close(self) -> None:
-        """Take the table away, show the cursor, and leave the failures."""
-        if self._over.is_set():
-            return
+    def clear(self) -> None:
+        """Take the table away and show the cursor."""
         self._over.set()
         self._thread.join()
         if self._drawn:
             self._draw([])
-        for result in self._failures:
-            output.say(_line(result))
+
+    def close(self) -> None:
+        """Take the table away and leave the failures."""
+        self.clear()
+        while self._failures:
+            output.say(_line(self._failures.popleft()))
 
 
 def _line(result: Mapping[str, Any], wide: int | None = None) -> str:
