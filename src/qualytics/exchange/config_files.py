@@ -43,7 +43,7 @@ class Source(Struct):
         for part in (loc or "").split("."):
             if not isinstance(mapping, yaml_text.Mapping) or part not in mapping.lines:
                 break
-            line, mapping = mapping.lines[part], mapping[part]
+            line, mapping = mapping.lines[part], mapping.get(part)
         return int(line)
 
 
@@ -111,9 +111,7 @@ def _take(found: Configuration, sort: str, path: str, value: Any, variables: Map
         found.faults.append(Fault(path, 1, "is no mapping of fields", "see qualytics config schema"))
         return
     source = Source(path, value)
-    fields: dict[str, Any] = dict(value)
-    if sort == DATASTORES:
-        fields = _carried(found, path, fields)
+    fields: dict[str, Any] = value if sort == CONNECTIONS else _carried(found, path, value)
     for name in SECRETS if sort == CONNECTIONS else ():
         text = fields.get(name)
         if isinstance(text, str) and REFERENCE.fullmatch(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -33,10 +35,18 @@ class YamlFault(ValueError):
 class Mapping(dict[str, Any]):
     """A mapping of a file; `lines` has the line of each key, `line` that of itself."""
 
+    __slots__ = ("line", "lines")
+
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}
+
+
+@lru_cache(maxsize=256)
+def _shared(lines: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    # Thousands of files of one type have their keys in the same lines.
+    return dict(lines)
 
 
 def load(text: str) -> Any:
@@ -63,6 +73,7 @@ class _Reader:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
+        self._next: Callable[[], Any] = loader.get_event
         self._nodes = 0
 
     def document(self) -> Any:
@@ -75,9 +86,6 @@ class _Reader:
         if not isinstance(after, yaml.StreamEndEvent):
             raise YamlFault("holds more than one document", after.start_mark.line + 1)
         return value
-
-    def _next(self) -> Any:
-        return self._loader.get_event()
 
     def _value(self, event: Any, depth: int) -> Any:
         line = event.start_mark.line + 1
@@ -100,14 +108,17 @@ class _Reader:
 
     def _mapping(self, line: int, depth: int) -> Mapping:
         mapping = Mapping(line)
+        lines = []
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             at = event.start_mark.line + 1
             if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None:
                 raise YamlFault("a key must be a text", at)
             if event.value in mapping:
                 raise YamlFault("a key stands twice in one mapping", at)
-            mapping[event.value] = self._value(self._next(), depth + 1)
-            mapping.lines[event.value] = at
+            key = sys.intern(event.value)
+            mapping[key] = self._value(self._next(), depth + 1)
+            lines.append((key, at))
+        mapping.lines = _shared(tuple(lines))
         return mapping
 
     def _scalar(self, event: Any, line: int) -> Any:

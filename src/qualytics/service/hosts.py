@@ -9,6 +9,8 @@ from qualytics.fields import BY_NAME
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z"
 
+# What holds these alone has none of the faults below.
+_PLAIN = r"[A-Za-z0-9._-]+\Z"
 # In the order in which they are looked for: a URL also has a colon and a slash.
 _FAULTS: tuple[tuple[str, str, str], ...] = (
     (r"\A\Z", "is empty", "give the server's host name or address"),
@@ -46,7 +48,7 @@ def clean(value: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def _found(value: str) -> tuple[str, str] | None:
-    if len(value) > text.MAX_LENGTH or _is_address(value):
+    if len(value) > text.MAX_LENGTH or re.match(_PLAIN, value) or _is_address(value):
         return None  # what is longer is no host name, whatever else it is
     for pattern, message, hint in _FAULTS:
         if re.search(pattern, value):
