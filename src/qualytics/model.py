@@ -187,6 +187,11 @@ class Scope(Struct):
     root_path: str | None = None
     login_databases: tuple[str, ...] = ()
 
+    @property
+    def names_place(self) -> bool:
+        """Say whether it is more than the login that is asked for."""
+        return any((self.database, self.schema, self.root_path))
+
 
 EVERYWHERE = Scope()
 

@@ -77,6 +77,7 @@ def use_every_verb(call, folder):
     assert call("discovery", "tables", "files", qualytics.Listing("tables", limit=1))["next"] == "1"
     call("connections", "copy", "prod", "copied", {"port": 3})
     call("connections", "history", "files")  # which was tested and looked into
+    call("connections", "tests", "files")
     call("connections", "history", "copied")
     use_config(call)
     use_runs(call)

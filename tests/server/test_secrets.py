@@ -57,7 +57,11 @@ def test_a_secret_is_in_no_reply_no_log_and_no_entry(plane, admin, member, fresh
         admin("PATCH", f"/connections/{number}", given),
         admin("PATCH", f"/connections/{number}?dry_run=true", given),
         admin("POST", f"/connections/{number}/test", given),
-        *(caller("GET", f"/connections/{number}{rest}") for caller in (admin, member) for rest in ("", "/history")),
+        *(
+            caller("GET", f"/connections/{number}{rest}")
+            for caller in (admin, member)
+            for rest in ("", "/history", "/tests")
+        ),
         member("GET", "/connections?size=100"),
         member("GET", "/connections/listing"),
         admin("POST", "/connections/test", {**fields, **given}),

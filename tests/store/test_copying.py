@@ -44,6 +44,11 @@ def source(filled, raw):
     )
     raw(filled, "INSERT INTO operations (type, datastore_id, result, created) VALUES ('sync', 1, 'running', 'n')")
     raw(filled, "INSERT INTO operation_results (operation_id, connection_id, connected, result) VALUES (1, 1, 1, '{}')")
+    raw(
+        filled,
+        "INSERT INTO past_tests (connection_id, number, version, at, since, user_name, connected, duration_ms, ms) "
+        "VALUES (1, 7, 1, 'n', 'n', 'owner', 1, 1.5, '{}')",
+    )
     return filled
 
 

@@ -18,6 +18,7 @@ _UNDO = {
         *(f"ALTER TABLE operations DROP COLUMN {column}" for column in ("request", "seen", "is_cancelled")),
     ],
     8: ["ALTER TABLE operations DROP COLUMN crashes"],
+    9: ["DROP TABLE past_tests", "ALTER TABLE connections DROP COLUMN values_version"],
 }
 
 

@@ -84,6 +84,8 @@ def run_all(
         if report is not None:
             report.finish(time.monotonic() - began)
         display.close()
+        for warning in run.warnings:
+            output.warn(output.escape(warning))
         _say_end(ctx, run, tally, outcome, time.monotonic() - began)
 
 

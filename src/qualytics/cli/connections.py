@@ -293,7 +293,7 @@ def test(
             what = f"the test of connection {shown(record)}"
             verb = partial(client.connections.test, record, fields)
         report = run_test(what, lambda on_stage: verb(timeout_s=timeout_s, scope=scope, on_stage=on_stage))
-    show_report(ctx, what, report, form)
+    show_report(ctx, what, report, form, client.connections.warnings)
 
 
 @group.command()
@@ -329,12 +329,17 @@ for command in (*discovery.COMMANDS, imports.import_, other_tools.url):
     group.add_command(command)
 
 
-def show_report(ctx: click.Context, what: str, report: TestReport, form: output.Format) -> None:
-    """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code."""
+def show_report(
+    ctx: click.Context, what: str, report: TestReport, form: output.Format, warnings: Iterable[str] = ()
+) -> None:
+    """Write a test report to stdout; a failed one also speaks on stderr and ends with its exit code.
+
+    `warnings` are not of what was tested.
+    """
     if current(ctx).debug:
         current(ctx).note_report(report)
     output.write_document(report, form)
-    warn(report["warnings"])
+    warn((*report["warnings"], *warnings))
     if not report["connected"]:
         output.say_failed(what, report, is_shown=shows_stages())
         current(ctx).suspect_shell(report)

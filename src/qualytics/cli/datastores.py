@@ -166,7 +166,7 @@ def verify(ctx: click.Context, *, record: int | str, timeout_s: float | None, fo
         report = run_test(
             what, lambda on_stage: client.datastores.verify(record, timeout_s=timeout_s, on_stage=on_stage)
         )
-    show_report(ctx, what, report, form)
+    show_report(ctx, what, report, form, client.datastores.warnings)
 
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,11 @@ class AsyncRun:
         while (result := await self._call(self._next)) is not None:
             yield result
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what could not be kept of its tests, once it was left."""
+        return self._run.warnings
+
     async def untested(self) -> AsyncIterator[str]:
         """Yield the names of connections that have no result, once the run was left."""
         for name in await self._call(lambda _: list(self._run.untested())):
@@ -159,6 +164,7 @@ class AsyncConnections(_Part):
     find = Verb(contract.Connections.find)
     list = Listing(contract.Connections.list)
     history = Verb(contract.Connections.history)
+    tests = Verb(contract.Connections.tests)
     usages = Verb(contract.Connections.usages)
     delete = Verb(contract.Connections.delete)
     test = Verb(contract.Connections.test)

@@ -19,7 +19,10 @@ class Connections(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return the warnings of the last create or update: of its test, and of a name that looks like another's."""
+        """Return the warnings of the last create, update or test.
+
+        They are of the test before a change, of a name that looks like another's, and of a test that is not kept.
+        """
 
     def create(
         self,
@@ -80,6 +83,9 @@ class Connections(Protocol):
     def history(self, record: int | str) -> types.History:
         """Return who changed a connection and when, the newest first."""
 
+    def tests(self, record: int | str, limit: int | None = None) -> Sequence[types.PastTest]:
+        """Return the last tests of a connection, the newest first; a hundred are kept."""
+
     def usages(self, record: int | str) -> Sequence[types.Datastore]:
         """Return the datastores that use a connection."""
 
@@ -116,7 +122,7 @@ class Datastores(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return the warnings of the last create or update: of a name that looks like another's."""
+        """Return the warnings of the last create, update or verify: of a name, or of a result that is not kept."""
 
     def create(self, fields: types.DatastoreFields) -> types.Datastore:
         """Store a new datastore, and the new `connection` that may come with it, and return it."""
@@ -204,6 +210,10 @@ class Run(Protocol):
     @property
     def total(self) -> int:
         """Return how many connections there were when it began."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what could not be kept of its tests, once it was left."""
 
     def untested(self) -> Iterator[str]:
         """Yield the names of connections that have no result, once it was left."""

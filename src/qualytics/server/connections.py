@@ -27,7 +27,7 @@ from qualytics.server.parameters import (
 )
 from qualytics.server.runtime import answer, opened
 from qualytics.server.stage_stream import Changed, answer_change, answer_test
-from qualytics.service.connections import imports
+from qualytics.service.connections import imports, past_tests
 from qualytics.service.connections.explain import explain
 from qualytics.service.connections.imports import Imports
 from qualytics.service.connections.verbs import Connections
@@ -195,6 +195,13 @@ def get_history(request: AnyRequest) -> Reply:
         return bodies.reply(Connections(context).history(record_of(request)))
 
 
+@get("/connections/{connection_id:int}/tests", sync_to_thread=True, opt={"reply": "PastTestPage", "right": READ})
+def list_tests(request: AnyRequest, page: Page = 1, size: Size = PAGE_SIZE) -> Reply:
+    """List the last tests of a connection, the newest first, a page at a time; a hundred are kept."""
+    with opened(request) as context:
+        return bodies.reply(past_tests.page(context, record_of(request), page, size))
+
+
 @post(
     "/connections/test",
     status_code=200,
@@ -264,7 +271,7 @@ async def explain_message(request: AnyRequest, body: bytes) -> Reply:
 ROUTES: list[Callable[..., Any]] = with_names(
     [
         *(list_connections, create_connection, get_connection, put_connection, patch_connection),
-        *(copy_connection, delete_connection, get_history, try_unsaved, try_connection, explain_message),
-        import_connections,
+        *(copy_connection, delete_connection, get_history, list_tests, try_unsaved, try_connection),
+        *(import_connections, explain_message),
     ]
 )

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import qualytics
-from qualytics.server import schemas
+from qualytics.server import schemas, shapes
 from qualytics.settings import BY_NAME, MAX_QUERY_TEXT
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": schemas.ID,
+            "schema": shapes.ID,
         }
 
 

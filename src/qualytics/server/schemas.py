@@ -8,7 +8,6 @@ from qualytics import connectors
 from qualytics.fields import (
     BY_NAME,
     DATASTORE_KEYS,
-    DETECTED,
     FIELDS,
     KEYS,
     MAX_TAGS,
@@ -17,11 +16,13 @@ from qualytics.fields import (
     TAG_CHANGES,
     Field,
 )
-from qualytics.model import MAX_ID
-from qualytics.probe.verdicts.failure_classes import CLASSES
 from qualytics.secret import MASK
-from qualytics.server import config_schemas
-from qualytics.server.shapes import Schema
+from qualytics.server import config_schemas, report_schemas
+from qualytics.server.shapes import FLAG as _FLAG
+from qualytics.server.shapes import ID, Schema
+from qualytics.server.shapes import OBJECT as _OBJECT
+from qualytics.server.shapes import TEXT as _TEXT
+from qualytics.server.shapes import TIME as _TIME
 from qualytics.server.shapes import closed as _closed
 from qualytics.server.shapes import list_of as _list
 from qualytics.server.shapes import one_of as _words
@@ -34,14 +35,8 @@ from qualytics.service.rights import ROLES
 from qualytics.settings import MAX_PARALLEL, MAX_TOKEN_DAYS, TEST_TIMEOUT_MAX_S
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
-_TEXT: Schema = {"type": "string"}
 _NAME: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
-ID: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
-_TIME: Schema = {"type": "string", "format": "date-time"}
-_FLAG: Schema = {"type": "boolean"}
-_SECONDS: Schema = {"type": "number", "minimum": 0}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
-_OBJECT: Schema = {"type": "object"}
 _TAG_CHANGES = ("tags beside those there are", "tags that it shall no longer have")
 _WORDS = {"message": "what is wrong, in one line", "hint": "what to do about it"}
 
@@ -62,7 +57,9 @@ def components() -> dict[str, Schema]:
             _closed(dict.fromkeys(("created", "name", "connection_type", "type"), _TEXT) | {"id": ID})
         ),
         "History": _closed({"id": ID, "created": _TIME, "versions": _list(_OBJECT)}, "id", "created", "versions"),
-        "TestReport": _report(),
+        "PastTest": report_schemas.past_test(),
+        "PastTestPage": _page("PastTest"),
+        "TestReport": report_schemas.report(),
         "TestLine": _line({"report": _ref("TestReport")}),
         "ChangeLine": _line(_changed()),
         "Names": _list(_closed({"name": _TEXT, "is_system": _FLAG, "existing_datastores": _list(_OBJECT)}, "name")),
@@ -79,7 +76,7 @@ def components() -> dict[str, Schema]:
         "Message": _closed({"message": _TEXT, "type": _or_null(_NAME)}, "message"),
         "ConnectionImport": _closed({"connections": _list(_ref("ConnectionCreate"))}, "connections"),
         "ConnectionImported": _closed({"connections": _list(_imported())}, "connections"),
-        "Explanation": _explanation(),
+        "Explanation": report_schemas.explanation(),
         **config_schemas.components(_changes(), _datastore_fields()),
         "Validate": _closed(_validate(), "schemas"),
         "Validated": _closed(
@@ -243,36 +240,6 @@ def _line(last: dict[str, Schema]) -> dict[str, Any]:
 def _changed() -> dict[str, Schema]:
     beside = {"version": _or_null({"type": "integer"}), "warnings": _list(_TEXT)}
     return {"connection": _ref("Connection"), **beside, "report": _or_null(_ref("TestReport"))}
-
-
-def _report() -> Schema:
-    texts = ("stage", "code", "hint", "detail", *DETECTED)
-    stage = _closed({"name": _TEXT, "ok": _FLAG, "ms": _SECONDS}, "name", "ok", "ms")
-    properties: dict[str, Schema] = {
-        "connected": _FLAG,
-        **{name: _or_null(_TEXT) for name in texts},
-        "class": _or_null(_words(*CLASSES)),
-        "retryable": _or_null(_FLAG),
-        "message": _TEXT,
-        "address": _or_null(_TEXT),
-        "local_address": _or_null(_TEXT),
-        "tls": _or_null(_OBJECT),
-        "stages": _list(stage),
-        "duration_ms": _SECONDS,
-        "warnings": _list(_TEXT),
-    }
-    return _closed(properties, *properties)
-
-
-def _explanation() -> Schema:
-    properties: dict[str, Schema] = {
-        "class": _words(*CLASSES),
-        "code": _or_null(_TEXT),
-        "retryable": _FLAG,
-        "cause": _TEXT,
-        "hint": _TEXT,
-    }
-    return _closed(properties, *properties)
 
 
 def _operation() -> Schema:

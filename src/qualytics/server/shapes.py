@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from qualytics.model import MAX_ID
+
 Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+ID: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+TIME: Schema = {"type": "string", "format": "date-time"}
+FLAG: Schema = {"type": "boolean"}
+MILLISECONDS: Schema = {"type": "number", "minimum": 0}
+OBJECT: Schema = {"type": "object"}
 
 
 def closed(properties: dict[str, Schema], *required: str) -> Schema:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qualytics.service.rights import Actor, Right
     from qualytics.settings import Settings
     from qualytics.store.base import Store
+    from qualytics.store.tables.past_tests import EndedTest
 
 
 class Action:
@@ -74,6 +75,7 @@ class Context:
         self.actor = actor
         self._lease = lease or (lambda: open_store(settings))
         self.run_test: Callable[[Plan], TestReport] | None = None  # where a test is not run in a fresh child process
+        self.keep_test: Callable[[EndedTest], None] | None = None  # where many are written at once
         self.cancellation: Cancellation | None = None  # of whoever asks, from another thread
         self._leased: contextlib.AbstractContextManager[Store] | None = None
         self._store: Store | None = None

@@ -1,10 +1,10 @@
 """An open store, whichever database holds it: what engines share, and what each must do.
 
-Rows are read and written through its tables: `connections`, `datastores`, `accounts`, `audit`, `operations` and
-`own_secrets`. Their SQL is written once for all engines: `?` for an argument; RETURNING for a new id; TRUE, LIMIT
-with a number and OFFSET; `instr` and `group_concat`; numbers for yes and no; every text compares by code points.
-Changes belong into `with store.writing():`, one writer at a time, so what a change has read stays true
-until it is written.
+Rows are read and written through its tables: `connections`, `datastores`, `past_tests`, `accounts`, `audit`,
+`operations` and `own_secrets`. Their SQL is written once for all engines: `?` for an argument; RETURNING for a new id;
+TRUE, LIMIT with a number and OFFSET; `instr` and `group_concat`; numbers for yes and no; every text compares by code
+points. Changes belong into `with store.writing():`, one writer at a time, so what a change has read stays true until it
+is written.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qualytics.store.tables.datastores import DatastoreTable
     from qualytics.store.tables.operations import OperationTable
     from qualytics.store.tables.own_secrets import OwnSecretTable
+    from qualytics.store.tables.past_tests import PastTestTable
 
 
 # The statement whose rows make an `Identity`.
@@ -85,6 +86,13 @@ class Store(abc.ABC):
         return DatastoreTable(self.execute)
 
     @functools.cached_property
+    def past_tests(self) -> PastTestTable:
+        """The last tests of each connection."""
+        from qualytics.store.tables.past_tests import PastTestTable
+
+        return PastTestTable(self.execute, self.execute_many)
+
+    @functools.cached_property
     def accounts(self) -> Accounts:
         """Users, tokens and sign-ins that are under way."""
         from qualytics.store.tables.accounts import Accounts
@@ -122,11 +130,6 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def name(self) -> str:
         """Return where the store is, as it may be shown."""
-
-    @property
-    def is_read_only(self) -> bool:
-        """Say whether nothing can be written where the store is."""
-        return False
 
     @property
     def keys(self) -> Keys:

@@ -175,14 +175,37 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE operations ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
     """,
+    # The last tests of each connection, numbered within it; `since` is the first of those in a row that ended alike.
+    # `values_version` is the version of a connection at which a value was changed last that a test depends on.
+    """
+    ALTER TABLE connections ADD COLUMN values_version INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE past_tests (
+        connection_id INTEGER NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        since TEXT NOT NULL,
+        user_id INTEGER,
+        user_name TEXT NOT NULL,
+        connected INTEGER NOT NULL,
+        stage TEXT,
+        failure_class TEXT,
+        code TEXT,
+        duration_ms REAL NOT NULL,
+        ms TEXT NOT NULL,
+        product_version TEXT,
+        driver_version TEXT,
+        PRIMARY KEY (connection_id, number)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.
 TABLES = (
-    *("connections", "connection_tags", "secrets", "datastores"),
+    *("connections", "connection_tags", "secrets", "datastores", "past_tests"),
     *("users", "tokens", "logins", "own_secrets", "audit", "operations", "operation_results"),
 )
-NUMBERED = tuple(table for table in TABLES if table not in {"connection_tags", "secrets", "logins"})
+NUMBERED = tuple(table for table in TABLES if table not in {"connection_tags", "secrets", "past_tests", "logins"})
 
 # Columns of a connection beside its id, version, name and secrets.
 CONNECTION_VALUES = (

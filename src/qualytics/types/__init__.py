@@ -37,6 +37,7 @@ from qualytics.types.connections import (
 )
 from qualytics.types.datastores import Datastore, DatastoreChanges, DatastoreFields
 from qualytics.types.discovery import Name, Names, Table, Tables
+from qualytics.types.past_tests import ConnectionState, PastTest
 from qualytics.types.records import Author, Deleted, History, Page, Reference, Version
 from qualytics.types.reports import FailureClass, Stage, TestReport, TestResult, Tls, Verdict
 
@@ -53,6 +54,7 @@ __all__ = [
     "ConnectionFields",
     "ConnectionKind",
     "ConnectionResource",
+    "ConnectionState",
     "CurrentUser",
     "Datastore",
     "DatastoreChanges",
@@ -68,6 +70,7 @@ __all__ = [
     "Names",
     "NewToken",
     "Page",
+    "PastTest",
     "Plan",
     "PlanProblem",
     "Pruned",

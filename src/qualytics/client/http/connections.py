@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
 from qualytics.client.http.paths import COPY, SEARCH, Query, is_too_long, path_of
+from qualytics.errors import NotFound, UsageError
 from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
@@ -113,6 +114,16 @@ class HttpConnections:
         """Return who changed a connection and when, the newest first."""
         history: types.History = self._api.call("GET", path_of(_PATH, record, "/history"))[0]
         return history
+
+    def tests(self, record: int | str, limit: int | None = None) -> Sequence[types.PastTest]:
+        """Return the last tests of a connection, the newest first."""
+        try:
+            return [*self._api.listed(path_of(_PATH, record, "/tests"), [], replies.past_test, limit)]
+        except NotFound:
+            self.get(record)  # which says whether it is the connection that is missing
+            raise UsageError(
+                f"{self._api.url} does not keep past tests", "bring the control plane up to date"
+            ) from None
 
     def usages(self, record: int | str) -> Sequence[types.Datastore]:
         """Return the documents of the datastores that use a connection."""

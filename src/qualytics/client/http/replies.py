@@ -24,6 +24,9 @@ _REPORT_KEYS = (
     *("product_name", "product_version", "driver_name", "driver_version"),
     *("address", "local_address", "tls", "stages", "duration_ms", "warnings"),
 )
+_PAST_TEST_KEYS = (
+    *("at", "user", "connected", "stage", "class", "code", "duration_ms", "ms", "product_version", "driver_version"),
+)
 # What a report holds of the words of servers and drivers.
 _FREE_TEXT = ("code", "message", "hint", "detail", *DETECTED, "tls", "warnings")
 
@@ -130,6 +133,11 @@ def report(record: Any) -> types.TestReport:
         usual |= {"stage": "test", "class": "unknown", "message": "the test failed", "retryable": False}
     keys = {key: known.get(key, usual[key]) for key in _REPORT_KEYS} | {"connected": is_connected}
     return cast("types.TestReport", keys)
+
+
+def past_test(record: Any) -> types.PastTest:
+    """Return a past test with its keys in order."""
+    return cast("types.PastTest", {key: _record(record, "at").get(key) for key in _PAST_TEST_KEYS})
 
 
 def masked_report(record: Any, masking: Masking) -> Any:

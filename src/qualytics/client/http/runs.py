@@ -77,6 +77,11 @@ class HttpRun:
         """Return how many connections there were when it began."""
         return int(self._operation["total"])
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return none: a control plane that cannot keep a test ends the run."""
+        return ()
+
     def __iter__(self) -> Iterator[documents.TestResult]:
         """Yield the results as they come; what was interrupted there is taken up again.
 

@@ -18,6 +18,7 @@ from qualytics.probe.parent.cancellation import Cancellation
 from qualytics.probe.parent.pool import Pool
 from qualytics.service.connections import tagging
 from qualytics.service.connections.addresses import Addresses
+from qualytics.service.connections.past_tests import Batch
 from qualytics.service.connections.schedule import Entry, Schedule
 from qualytics.service.connections.tests import checked_timeout, report_document
 from qualytics.service.connections.verbs import Connections
@@ -79,12 +80,14 @@ class Run:
         retry: bool,
         stop: Callable[[], None],
         tick: Callable[[], None] | None = None,
+        warn: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         """Prepare a run; `test` is called in threads, and `stop` ends whatever it began.
 
-        `tick` is called about once a second; what it raises ends the run.
+        `tick` is called about once a second; what it raises ends the run. `warn` gives its warnings.
         """
         self.total = total
+        self._warn = warn
         self._entries, self._test, self._stop = entries, test, stop
         self._parallel, self._retry, self._tick = parallel, retry, tick
         self._schedule: Schedule[Candidate] = Schedule()
@@ -167,6 +170,11 @@ class Run:
         """Return None: what runs in this process ends with it, and nobody else can follow it."""
         return None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return the warnings of the run itself, once it was left: what could not be kept of its tests."""
+        return self._warn()
+
     def running(self) -> list[Running]:
         """Return the tests that run, the one that began first first."""
         return list(self._began.copy().values())
@@ -228,14 +236,21 @@ class Runs:
 
 
 def _start(context: Context, wanted: ListQuery, parallel: int, timeout_s: float, *, retry: bool) -> Run:
+    batch, is_audited = Batch(context), context.is_audited
     entries, total = candidates(context, wanted)
-    make_context, stop = own_contexts(context, parallel)
+    make_context, end_tests = own_contexts(context, parallel)
 
     def test(candidate: Candidate) -> dict[str, Any]:
         with make_context() as own:
+            own.keep_test = None if is_audited else batch.add  # each is an entry of the audit log there
             return {**Connections(own).test(candidate.id, timeout_s=timeout_s)}
 
-    return Run(entries, total, test, parallel=parallel, retry=retry, stop=stop)
+    def stop() -> None:
+        end_tests()
+        batch.flush()
+
+    how: dict[str, Any] = {"stop": stop, "tick": batch.flush, "warn": lambda: batch.warnings}
+    return Run(entries, total, test, parallel=parallel, retry=retry, **how)
 
 
 def own_contexts(context: Context, parallel: int) -> tuple[Callable[[], Context], Callable[[], None]]:

@@ -8,7 +8,7 @@ from qualytics.errors import TestFailed
 from qualytics.fields import SECRETS
 from qualytics.model import EVERYWHERE, ListQuery, Scope
 from qualytics.service import documents, lookup, policy, validate
-from qualytics.service.connections import names, paths, tagging, tests
+from qualytics.service.connections import names, past_tests, paths, tagging, tests
 from qualytics.service.connections.drafts import (
     allowed_draft,
     as_overrides,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 class Connections:
     """The verbs on connections; documents go in and out. A `record` is an id, or a name as a text.
 
-    `warnings` are those of the last create or update: of the test that it asked for, whose `report` is kept too, and
-    of a name that looks like another's.
+    `warnings` are those of the last create, update or test: of the test that it asked for, whose `report` is kept too,
+    of a name that looks like another's, and of what could not be stored of a test.
     """
 
     def __init__(self, context: Context) -> None:
@@ -72,11 +72,11 @@ class Connections:
             new = new_draft(fields, self._context.settings)
             if test:
                 names.require_free(self._context.store, new.values.get("name"))
-                detected = self._passed(new, timeout_s, scope, on_stage)
+                passed = self._passed(new, timeout_s, scope, on_stage)
             with self._context.writing() as store:
                 found = self.insert(store, new, action)
                 if test:
-                    store.connections.record_detected(found, detected)
+                    past_tests.write(store, [past_tests.ended(self._context.actor, found, 1, *passed)])
                 return self._document(store, lookup.connection(store, found))
 
     def copy(
@@ -151,12 +151,13 @@ class Connections:
                     return documents.at_version(document, before.version) if dry_run else document
                 stored = store.connections.secrets(before.id)
                 scope = tests.with_login_databases(scope, store.datastores.of_connection(before.id))
-            detected = self._passed(with_secrets(changed, stored), timeout_s, scope, on_stage)
+            passed = self._passed(with_secrets(changed, stored), timeout_s, scope, on_stage)
             with self._context.writing() as store:
                 before = self._at_version(store, before.id, before.version, action)
                 changed = self.changed(store, before, changes)  # of the role and the names of now
                 self.write(store, before, changed, action)
-                store.connections.record_detected(before.id, detected)
+                version = before.version + 1
+                past_tests.write(store, [past_tests.ended(self._context.actor, before.id, version, *passed)])
                 return self._document(store, lookup.connection(store, before.id))
 
     def replace(self, record: int | str, document: Mapping[str, Any], **how: Any) -> types.Connection:
@@ -260,6 +261,17 @@ class Connections:
         versions = audit.versions(self._context, "connection", found.id)
         return {"id": found.id, "created": found.created, "versions": versions}
 
+    def tests(self, record: int | str, limit: int | None = None) -> Sequence[types.PastTest]:
+        """Return the last tests of a connection, the newest first; a hundred are kept.
+
+        Kept are tests of stored values: none with `overrides`, and none that failed in a place which `scope` named.
+
+        Raises:
+            NotFound: there is no such connection.
+
+        """
+        return past_tests.latest(self._context, record, limit)
+
     def usages(self, record: int | str) -> Sequence[types.Datastore]:
         """Return the documents of the datastores that use a connection.
 
@@ -300,8 +312,8 @@ class Connections:
         """Test a stored connection, with `overrides` in place of stored values; return the report.
 
         `scope` is what the test looks at beside the login; without a database the datastores' are ways in. A passed
-        test without overrides leaves the versions it saw in the record. `on_stage` is called as each stage begins and
-        ends; what it raises ends the test.
+        test without overrides leaves the versions it saw in the record; of what is kept of it see `tests`. `on_stage`
+        is called as each stage begins and ends; what it raises ends the test.
 
         Raises:
             NotFound: there is no such connection.
@@ -315,17 +327,12 @@ class Connections:
             tested = merge(before, overrides, self._context.settings.policy)
             policy.require_allowed(self._context.settings, tested.connector, tested.values)
             policy.require_same_target(self._context, before, tested)
+            names_place = scope.names_place
             scope = tests.with_login_databases(scope, self._context.store.datastores.of_connection(before.id))
             report, detected = self._run(with_secrets(tested, stored), timeout_s, scope, on_stage)
-            has_passed = report["connected"] and not overrides
-            is_kept = has_passed and not self._context.store.is_read_only
-            if is_kept or self._context.is_shared:
-                with self._context.writing() as store:
-                    found = store.connections.get(before.id)
-                    if has_passed and found is not None and found.version == before.version:  # else another was tested
-                        store.connections.record_detected(before.id, detected)
-                    outcome, detail = _outcome(report, overrides)
-                    action.record(before.id, before.name, outcome, **detail)
+            ended = past_tests.ended(self._context.actor, before.id, before.version, report, detected)
+            is_of_values = not overrides and (report["connected"] or not names_place)
+            self.warnings = past_tests.keep(self._context, action, ended if is_of_values else None, report, overrides)
         return report
 
     def test_unsaved(
@@ -345,19 +352,19 @@ class Connections:
         with self._context.audited(TEST, "connection.test") as action:
             tested = allowed_draft(fields, self._context.settings)
             report = self._run(tested, timeout_s, scope, on_stage)[0]
-            outcome, detail = _outcome(report, fields)
+            outcome, detail = past_tests.audited(report, fields)
             action.record_alone(outcome, **detail)
         return report
 
     def _passed(
         self, tested: Draft, timeout_s: float | None, scope: Scope, on_stage: OnStage | None
-    ) -> dict[str, str | None]:
+    ) -> tuple[types.TestReport, dict[str, str | None]]:
         report, detected = self._run(tested, timeout_s, scope, on_stage)
         if not report["connected"]:
             message = f"not stored: the test failed at {report['stage']} ({report['class']}): {report['message']}"
             raise TestFailed(message, report["hint"], report)
         self.warnings, self.report = tuple(report["warnings"]), report
-        return detected
+        return report, detected
 
     def _run(
         self, tested: Draft, timeout_s: float | None, scope: Scope, on_stage: OnStage | None = None
@@ -370,14 +377,16 @@ class Connections:
         row = {name: changed.values.get(name) for name in validate.accepted(changed.connector) if name not in SECRETS}
         row |= {"name_key": validate.fold(str(row["name"])), "owner_key": tagging.owner_key(row)}
         dropped = before.secrets_set - changed.kept - changed.secrets.keys()
-        store.connections.update(before.id, row, changed.secrets, dropped)
         values = {"name": before.name} | before.values
+        differing = changed_names(values, changed.values, [*changed.secrets, *dropped])
+        if not past_tests.is_still_of(differing):
+            row["values_version"] = before.version + 1
+        store.connections.update(before.id, row, changed.secrets, dropped)
         if row["tags"] != values.get("tags"):
             store.connections.set_tags(before.id, tagging.keys(row["tags"]))
         if row["name"] != before.name:
             self.warnings += names.warnings(store, str(row["name"]), before.id)
         self.warnings += paths.warnings(changed.connector, changed.values, values)
-        differing = changed_names(values, changed.values, [*changed.secrets, *dropped])
         action.record(before.id, str(row["name"]), version=before.version + 1, changed=differing)
         return self._document(store, lookup.connection(store, before.id))
 
@@ -389,11 +398,3 @@ class Connections:
         action.found(found.id, found.name)
         validate.require_version("connection", found, version)
         return found
-
-
-def _outcome(report: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    # What the audit log is told of a test: how it ended, and the names of what was overridden.
-    detail: dict[str, Any] = {"given": sorted(given)}
-    if report["connected"]:
-        return "done", detail
-    return "failed", detail | {"stage": report["stage"], "class": report["class"]}

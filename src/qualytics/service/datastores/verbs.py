@@ -10,6 +10,7 @@ from qualytics.fields import SCOPES
 from qualytics.model import ListQuery, Scope
 from qualytics.service import documents, lookup, similar_names, validate
 from qualytics.service.clock import now
+from qualytics.service.connections import past_tests
 from qualytics.service.connections.drafts import new_draft
 from qualytics.service.context import Action
 from qualytics.service.datastores import fields as rules
@@ -34,7 +35,8 @@ _PLACE = (*SCOPES, "connection_id")
 class Datastores:
     """The verbs on datastores; documents go in and out. A `record` is an id, or a name as a text.
 
-    `warnings` are those of the last create or update: of a name that looks like another's.
+    `warnings` are those of the last create, update or verify: of a name that looks like another's, or of what could
+    not be stored of a test.
     """
 
     def __init__(self, context: Context, connections: Connections) -> None:
@@ -231,12 +233,13 @@ class Datastores:
         found = lookup.datastore(self._context.store, record)
         scope = Scope(found.database, found.schema, found.root_path)
         report = self._connections.test(found.connection_id, timeout_s=timeout_s, scope=scope, on_stage=on_stage)
-        if self._context.store.is_read_only:
-            return report
-        with self._context.writing() as store:
+
+        def work(store: Store) -> None:
             now_there = store.datastores.get(found.id)
             if now_there is not None and now_there.version == found.version:  # else another place was verified
                 store.datastores.update(found.id, {"connected": int(report["connected"])}, bump=False)
+
+        self.warnings = past_tests.kept(self._context, work) or self._connections.warnings
         return report
 
     def verify_unsaved(self, fields: Mapping[str, Any], *, timeout_s: float | None = None) -> types.TestReport:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from qualytics.store.base import Store
 from qualytics.store.faults import busy, forked
-from qualytics.store.files import is_read_only
 from qualytics.store.schema import VERSION
 from qualytics.store.sqlite.faults import NamedFaults
 
@@ -64,11 +63,6 @@ class SqliteStore(Store):
     def name(self) -> str:
         """Return where the store is."""
         return str(self._path)
-
-    @property
-    def is_read_only(self) -> bool:
-        """Say whether nothing can be written where the store is."""
-        return is_read_only(self._path.parent)
 
     @property
     def path(self) -> Path:

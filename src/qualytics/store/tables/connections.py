@@ -140,10 +140,12 @@ class ConnectionTable(Table):
             marks = ", ".join(["(?, ?)"] * (len(rows) // 2))
             self._execute(f"INSERT INTO connection_tags (connection_id, tag_key) VALUES {marks}", tuple(rows))  # noqa: S608 - marks only
 
-    def record_detected(self, connection_id: int, detected: Mapping[str, str | None]) -> None:
-        """Write what the last good test detected; the version stays."""
+    def record_detected(self, connection_id: int, version: int, detected: Mapping[str, str | None]) -> None:
+        """Write what a good test of a version detected, unless the connection has another by now; that stays."""
         if detected:
-            self._update("connections", connection_id, detected, bump=False)
+            sets = ", ".join(f"{column} = ?" for column in detected)
+            sql = f"UPDATE connections SET {sets} WHERE id = ? AND version = ?"  # noqa: S608 - columns of ours
+            self._execute(sql, (*detected.values(), connection_id, version))
 
     def delete(self, connection_id: int) -> None:
         """Remove a connection and its secrets; the database refuses while a datastore uses it."""
