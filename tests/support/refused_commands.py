@@ -7,7 +7,7 @@ PG = (*CREATE, "--type", "postgresql", "--host", "db.example.com")
 UPDATE = ("connections", "update", "--id", "1")
 TEST = ("connections", "test", "--id", "1")
 # Commands that take --id or --name.
-BY_ID = ("connections get", "connections delete", "connections test", "connections usages")
+BY_ID = ("connections get", "connections delete", "connections test", "connections usages", "connections history")
 BY_ID += ("datastores get", "datastores delete", "datastores verify")
 UNSET = "an unset shell variable is the likely cause"
 

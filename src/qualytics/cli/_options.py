@@ -9,7 +9,7 @@ import click
 
 from qualytics.cli import _style
 from qualytics.cli._kinds import OneOf, Seconds, SecretText, Text, Whole
-from qualytics.cli._output import FORMATS, WHOLE, Format
+from qualytics.cli._output import FORMATS, WHOLE, Format, is_on_terminal
 from qualytics.cli._records import RecordArgument
 from qualytics.cli._values import STDIN_FIELDS
 from qualytics.client import default_format
@@ -69,10 +69,11 @@ def field_options(verb: str) -> Callable[[Command], Command]:
     return all_of(*fields, *inside, *stdin, allow_empty, env_file)
 
 
-def common_options(*, form: bool = True) -> Callable[[Command], Command]:
+def common_options(*, form: bool = True, on_terminal: str | None = None) -> Callable[[Command], Command]:
     """Return a decorator that adds --color, --quiet, --debug and, but for `form=False`, how documents are written.
 
-    A command gets that as `form`, made of --format, --columns and --jq, and of the default that the user has set.
+    A command gets that as `form`, made of --format, --columns and --jq, and of the default that the user has set, or
+    that the command has `on_terminal`.
     """
     formats = option(
         *("--format", "-f", "form"),
@@ -110,22 +111,23 @@ def common_options(*, form: bool = True) -> Callable[[Command], Command]:
     )
     debug = option("--debug", is_flag=True, expose_value=False, help="Log to stderr what is done, secrets masked.")
     always = (color, quiet, debug)
-    return all_of(formats, columns, expression, *always, _with_format) if form else all_of(*always)
+    with_format = functools.partial(_with_format, on_terminal)
+    return all_of(formats, columns, expression, *always, with_format) if form else all_of(*always)
 
 
-def _with_format(command: Command) -> Command:
+def _with_format(on_terminal: str | None, command: Command) -> Command:
     @functools.wraps(command)
     def run(*args: Any, form: str, columns: str | None, expression: str | None, **values: Any) -> Any:
-        return command(*args, form=_format(form, columns, expression), **values)
+        return command(*args, form=_format(form, columns, expression, on_terminal), **values)
 
     return run
 
 
-def _format(name: str, columns: str | None, expression: str | None) -> Format:
+def _format(name: str, columns: str | None, expression: str | None, on_terminal: str | None) -> Format:
     ctx = click.get_current_context()
     is_given = ctx.get_parameter_source("form") is click.core.ParameterSource.COMMANDLINE
     if not is_given and expression is None:
-        name = default_format(FORMATS) or name
+        name = default_format(FORMATS) or (on_terminal if on_terminal and is_on_terminal() else name)
     if name in WHOLE and columns is None and expression is None:
         return Format(name)
     from qualytics.cli import _formats

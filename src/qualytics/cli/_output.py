@@ -132,6 +132,11 @@ def write_text(text: str) -> None:
     _write(text)
 
 
+def is_on_terminal() -> bool:
+    """Say whether stdout is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def flush() -> None:
     """Hand everything written to stdout to the system; a full disk shows here, not at exit."""
     if sys.stdout is not None:

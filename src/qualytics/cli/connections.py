@@ -1,4 +1,4 @@
-"""`qualytics connections`: create, update, get, list, delete, test, types, usages, and discovery."""
+"""`qualytics connections`: create, update, get, list, delete, test, history, types, usages, and discovery."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
-from qualytics.cli import discovery, imports, other_tools
+from qualytics.cli import discovery, imports, other_tools, past_tests
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
@@ -325,7 +325,7 @@ def usages(*, record: int | str, form: output.Format) -> None:
         output.write_list(client.connections.usages(record), form)
 
 
-for command in (*discovery.COMMANDS, imports.import_, other_tools.url):
+for command in (*discovery.COMMANDS, imports.import_, other_tools.url, past_tests.history):
     group.add_command(command)
 
 

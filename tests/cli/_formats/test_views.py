@@ -26,6 +26,7 @@ LIFE = [
     ("connections list",),
     ("connections find", NAME),
     ("connections test", "--id", "1"),
+    ("connections history", "--id", "1"),
     ("connections test", "-t", "sqlite", "--uri", "{path}.none"),
     ("connections schemas", "--id", "1"),
     ("connections tables", "--id", "1"),

@@ -60,6 +60,19 @@ def _stages(report: Document) -> list[str]:
     return [f"{_mark(stage['ok'])} {stage['name']} {stage['ms']} ms" for stage in report["stages"]]
 
 
+def _age(test: Document) -> str:
+    from datetime import UTC, datetime
+
+    try:
+        age_s = (datetime.now(UTC) - datetime.fromisoformat(test["at"])).total_seconds()
+    except (TypeError, ValueError):  # of another server
+        return str(test["at"])
+    for size_s, unit in _AGES:
+        if age_s >= size_s:
+            return f"{int(age_s // size_s)} {unit}"
+    return f"{max(0, int(age_s))} s"
+
+
 def _tls(report: Document) -> list[str] | None:
     asked = any(stage["name"] == "tls" and stage["ok"] for stage in report["stages"])
     return ["not offered"] if asked and report["tls"] is None else None
@@ -116,6 +129,7 @@ def _counted(what: str, counts: list[str], plan: Document) -> str:
     return f"{what}: {', '.join(counts)}, {plan['unchanged']:,} unchanged{needed}"
 
 
+_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _END = (*DETECTED, "datastores", "created")  # of every kind of connection
 _CONNECTION = View(
     tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys if key not in _END)) + _END,
@@ -142,6 +156,16 @@ _REPORT = View(
     ),
     {"tls": ("version", "cipher", "verified", "not_after"), "stages": ("name", "ok", "ms")},
     lines={"stages": _stages, "tls": _tls},
+)
+_PAST_TEST = View(
+    (
+        *("at", "user", "connected", "stage", "class", "code", "duration_ms", "ms"),
+        *("product_version", "driver_version"),
+    ),
+    {"user": _STUB, "ms": _ANY},
+    _named(age=_age, verdict=lambda test: "passed" if test["connected"] else "failed")
+    | _named("stage", "class", "code", total_ms="duration_ms"),
+    _named("at", user="user.name", stages="ms", product="product_version", driver="driver_version"),
 )
 _RESULT = View(
     ("id", "name", "type", *_REPORT.keys),
@@ -238,6 +262,7 @@ VIEWS: dict[str, View] = {
     "connections types": _TYPE,
     "connections import": _IMPORT,
     "connections usages": _DATASTORE,
+    "connections history": _PAST_TEST,
     **dict.fromkeys(("connections catalogs", "connections schemas"), _NAMES),
     "connections tables": _TABLES,
     "connections explain": _EXPLANATION,
