@@ -56,9 +56,26 @@ def test_a_table_fits_its_terminal(run, stored, columns):
         code, err, out = stdout_of(*words, columns=columns)
         assert (code, err) == (0, b"")
         header, *lines = out.splitlines()
-        assert header.startswith(BOLD)
-        assert header.endswith(PLAIN)
+        if columns > 40 or "wide" not in words:
+            assert header.startswith(BOLD)
+            assert header.endswith(PLAIN)
         assert max(width(re.sub("\x1b\\[[0-9]*m", "", line)) for line in (header, *lines)) <= columns
+
+
+@pytest.mark.slow
+def test_a_list_with_more_columns_than_room_shows_one_record_after_the_other(run, stored):
+    words = ("connections", "list", "-f", "wide", "--color", "never")
+    _, _, out = stdout_of(*words, columns=40)
+    first, *others = out.split("\n\n")
+    assert len(others) == 2
+    assert [line[:12].strip() for line in first.splitlines() if not line.startswith(" ")] == [
+        *("ID", "NAME", "TYPE", "TARGET", "USER"),
+        *("TAGS", "OWNER", "DATASTORES", "KIND", "PRODUCT", "PARAMETERS", "CREATED"),
+    ]
+    assert first.splitlines()[1] == "NAME        prod"
+    _, _, out = stdout_of(*words, "--type", "oracle", columns=40)  # of no record there is the header alone
+    assert out.startswith("ID")
+    assert len(out.splitlines()) == 1
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""Tables: a list with a line a document, one document as fields and values; on a terminal, no wider than that."""
+"""Tables: a list with a line a document, one document as fields and values; on a terminal, no wider than that.
+
+A list with more columns than a terminal has room for is shown as fields and values, too.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ _GAP = "  "
 _HEADER = ("FIELD", "VALUE")
 _VALUE, _OURS, _DEFAULT = "value", "ours", "default"
 _MIN_VALUE = 10  # a value is not wrapped to less, however narrow the terminal
+_MIN_COLUMN = 5  # in a list whose columns have less, with the gaps between them, nobody can read a word
 
 
 class Table(Rows):
@@ -44,9 +48,12 @@ class Table(Rows):
         batches = in_batches(documents)
         first = next(batches, [])
         chosen = self._columns(first)
+        room, is_colored = _room(), has_color(sys.stdout)
+        if room is not None and room < _MIN_COLUMN * len(chosen):
+            yield from _records(chosen, itertools.chain([first], batches), room)
+            return
         headers = [escape(column.name.upper()) for column in chosen]
         widths = [cells.width(header) for header in headers]
-        room, is_colored = _room(), has_color(sys.stdout)
         colors = [BOLD if is_colored and column.name == "name" else "" for column in chosen]
         for number, batch in enumerate(itertools.chain([first], batches)):
             lines = [[cells.shown(column.take(document)) for column in chosen] for document in batch]
@@ -59,14 +66,8 @@ class Table(Rows):
         """Yield the lines of one document: its fields, and those of the objects in it, each with its value."""
         fields = list(self._labels(document))
         label = max(map(cells.width, (_HEADER[0], *(name for name, _, _ in fields))))
-        room, is_colored = _room(), has_color(sys.stdout)
-        value = None if room is None else max(room - label - len(_GAP), _MIN_VALUE)
-        yield _header(_line(_HEADER, [label, 0]), is_colored=is_colored) + "\n"
-        for name, text, kind in fields:
-            for number, line in enumerate([text] if value is None else cells.wrapped(text, value)):
-                marked = _marked(line) if is_colored and kind == _OURS and number == 0 else line
-                colors = [DIM * (is_colored and not text), DIM * (is_colored and kind == _DEFAULT)]
-                yield _line((name if number == 0 else "", marked), [label, 0], colors) + "\n"
+        yield _header(_line(_HEADER, [label, 0]), is_colored=has_color(sys.stdout)) + "\n"
+        yield from _fields(fields, label)
 
     def _columns(self, first: Sequence[Document]) -> tuple[Column, ...]:
         own = self.view.columns | (self.view.more if self.name == "wide" else {})
@@ -84,6 +85,31 @@ class Table(Rows):
             for name, text in self.defaults.items():
                 if name.startswith(f"{key}."):
                     yield name, text, _DEFAULT
+
+
+def _records(chosen: Sequence[Column], batches: Iterable[Sequence[Document]], room: int) -> Iterator[str]:
+    """Yield the columns of each document below one another, with a blank line before the next; of none the header."""
+    headers = [escape(column.name.upper()) for column in chosen]
+    label = max(map(cells.width, headers))
+    between = ""
+    for document in itertools.chain.from_iterable(batches):
+        yield between
+        between = "\n"
+        texts = (cells.shown(column.take(document)) for column in chosen)
+        yield from _fields([(name, text, _VALUE) for name, text in zip(headers, texts, strict=True)], label)
+    if not between:
+        yield cells.cut(_GAP.join(headers), room) + "\n"
+
+
+def _fields(fields: Iterable[tuple[str, str, str]], label: int) -> Iterator[str]:
+    """Yield lines of labels, all so wide, with their texts, which are wrapped on a terminal."""
+    room, is_colored = _room(), has_color(sys.stdout)
+    value = None if room is None else max(room - label - len(_GAP), _MIN_VALUE)
+    for name, text, kind in fields:
+        for number, line in enumerate([text] if value is None else cells.wrapped(text, value)):
+            marked = _marked(line) if is_colored and kind == _OURS and number == 0 else line
+            colors = [DIM * (is_colored and not text), DIM * (is_colored and kind == _DEFAULT)]
+            yield _line((name if number == 0 else "", marked), [label, 0], colors) + "\n"
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
