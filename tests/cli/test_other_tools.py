@@ -4,6 +4,7 @@ import json
 
 from qualytics.cli import other_tools
 from qualytics.exchange.other_tools import TOOLS
+from tests.support.terminals import Terminal
 
 
 def test_the_form_alone_is_on_stdout_and_what_is_left_out_on_stderr(stored):
@@ -15,7 +16,7 @@ def test_the_form_alone_is_on_stdout_and_what_is_left_out_on_stderr(stored):
 
 def test_a_url_says_that_the_secret_must_be_encoded(stored):
     done = stored("connections", "url", "--id", "1", "--for", "sqlalchemy")
-    assert done.out == "postgresql+psycopg://u:${PROD_PASSWORD}@db.example.com/\n"
+    assert done.out == "postgresql+psycopg://u:${PROD_PASSWORD}@db.example.com\n"
     assert done.err == "warning: percent-encode the value that is put in for ${PROD_PASSWORD}\n"
 
 
@@ -34,3 +35,23 @@ def test_a_type_without_a_form_is_refused(stored):
 
 def test_the_option_offers_what_there_is():
     assert other_tools.TOOLS == TOOLS
+
+
+def test_secrets_are_shown_on_a_terminal(stored):
+    terminal = Terminal("connections", "url", "prod", "--for", "sqlalchemy", "--show-secrets")
+    assert terminal.end() == 0
+    assert terminal.shown.decode().splitlines() == ["postgresql+psycopg://u:first-secret@db.example.com"]
+
+
+def test_secrets_are_shown_nowhere_else(stored):
+    done = stored("connections", "url", "prod", "--for", "sqlalchemy", "--show-secrets")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: --show-secrets prints secrets on a terminal only\nhint: qualytics run ")
+
+
+def test_a_control_plane_gives_no_secrets(home, monkeypatch):
+    monkeypatch.setenv("QUALYTICS_URL", "http://127.0.0.1:9")  # it is not even asked
+    monkeypatch.setenv("QUALYTICS_TOKEN", "t")
+    terminal = Terminal("connections", "url", "prod", "--for", "dbt", "--show-secrets")
+    assert terminal.end() == 4
+    assert b"gives no secrets" in terminal.shown

@@ -15,6 +15,9 @@ from qualytics.exchange import other_tools
 from qualytics.exchange.imports import airflow, clients, profiles, urls
 from qualytics.exchange.imports.files import File
 from qualytics.exchange.imports.matching import match
+from qualytics.fields import SECRETS as SECRET_FIELDS
+from qualytics.secret import Secret
+from qualytics.structs import replace
 
 MASK = "********"
 SCOPE = {"database": "sales", "schema": "public"}
@@ -46,7 +49,7 @@ def read(tool, text, secret):
     return match(urls.parse(text.replace("${PROD_PASSWORD}", quote(secret, safe="")), "url", "f:1", "prod"))
 
 
-@pytest.mark.parametrize("tool", other_tools.TOOLS)
+@pytest.mark.parametrize("tool", ["airflow", "dbt", "libpq", "sqlalchemy"])
 @pytest.mark.parametrize("mode", ["auto", "require", "verify", "disable"])
 def test_what_is_written_is_read_back_as_the_same_connection(tool, mode):
     parameters = {"ssl_mode": mode, "application_name": "nightly load"}
@@ -84,7 +87,7 @@ def test_the_tools_of_mysql_get_its_words(kind):
 
 def test_without_a_secret_there_is_no_placeholder():
     written = write(document(password=None, username=None, host="::1"), "sqlalchemy", {})
-    assert (written.text, written.variables) == ("postgresql+psycopg://[::1]:5433/\n", ())
+    assert (written.text, written.variables) == ("postgresql+psycopg://[::1]:5433\n", ())
 
 
 def test_placeholders_are_those_of_an_export():
@@ -97,11 +100,11 @@ def test_what_a_tool_has_no_key_for_is_told():
 
 
 def test_a_type_that_a_tool_does_not_know_names_those_that_do():
-    with pytest.raises(UsageError, match="a mysql connection cannot be written for dbt") as caught:
-        write(document(type="mysql"), "dbt")
-    assert caught.value.hint == "it can be written for airflow, sqlalchemy"
-    with pytest.raises(UsageError, match="a s3 connection cannot be written for dbt"):
+    with pytest.raises(UsageError, match="a s3 connection cannot be written for dbt") as caught:
         write(document(type="s3"), "dbt")
+    assert caught.value.hint == "it can be written for airflow, spark"
+    with pytest.raises(UsageError, match="a databricks_native connection cannot be written for dbt"):
+        write(document(type="databricks_native"), "dbt")
 
 
 def test_dbt_needs_a_database_and_a_schema():
@@ -121,8 +124,9 @@ def test_what_would_be_read_as_something_else_is_refused(tool, username):
 def test_every_form_has_keys_that_its_type_knows():
     for connector in connectors.all_connectors():
         known = {*connector.fields, *(param.name for param in connector.params), *SCOPE}
-        for tool in other_tools.tools_of(connector.type):
-            assert connector.foreign.forms[tool].keys.keys() <= known, (connector.type, tool)
+        for tool, form in connector.foreign.forms.items():
+            made = set() if form.complete is None else form.keys.keys()  # which may name what it makes
+            assert form.keys.keys() - made - {"jdbc_fetch_size"} <= known | {"password"}, (connector.type, tool)
 
 
 def test_libpq_itself_logs_in_with_the_section(postgres_server, tmp_path, monkeypatch):
@@ -134,3 +138,197 @@ def test_libpq_itself_logs_in_with_the_section(postgres_server, tmp_path, monkey
     with psycopg.connect("service=prod") as connection:
         assert connection.info.dbname == "sales"
         assert connection.pgconn.ssl_in_use
+
+
+KEY_JSON = '{"type": "service_account", "project_id": "p", "private_key": "x", "client_email": "e@p"}'
+LOGIN = {"username": "app", "password": "p@ss w:/rd"}
+SERVER = {"host": "db.example.com", "port": 5433, **LOGIN}
+AWS = {"host": "athena.eu-west-1.amazonaws.com", "username": "AKIA1", "password": "se/cret+"}
+KEYS = {"access_key": "AKIA1", "secret_key": "se/cret+"}
+WORKSPACE = {"host": "adb-1.azuredatabricks.net", "port": 443, "password": "dapi0"}
+TLS = {"ssl_mode": "verify"}
+# The fields of one connection of each type, with its parameters and the place of a datastore.
+EVERY = {
+    "abfs": ({"uri": "abfss://box@account.dfs.core.windows.net/in", "secret_key": "a+/="}, {}, {}),
+    "athena": (AWS, {"output": "s3://b/r/", "region": "eu-west-1", "work_group": "w"}, SCOPE),
+    "bigquery": ({"password": KEY_JSON}, {"location": "EU"}, SCOPE),
+    "databricks": (WORKSPACE, {"path": "/sql/1.0/warehouses/ab"}, SCOPE),
+    "db2": (SERVER, TLS, {"database": "sales"}),
+    "dremio": (SERVER, TLS, {}),
+    "duckdb": ({"uri": "/data/a b.duckdb"}, {}, {}),
+    "fabric": ({**SERVER, "host": "x.datawarehouse.fabric.microsoft.com"}, TLS, SCOPE),
+    "gcs": ({"uri": "gs://bucket/in", "secret_key": KEY_JSON}, {}, {}),
+    "hive": (SERVER, TLS | {"auth_mechanism": "NOSASL"}, {"database": "sales"}),
+    "jdbc": ({"uri": "jdbc:h2:tcp://db.example.com/x", **LOGIN}, {"driver_class": "org.h2.Driver"}, {}),
+    "mariadb": (SERVER, TLS, {"database": "sales"}),
+    "mysql": (SERVER, TLS, {"database": "sales"}),
+    "oracle": ({**SERVER, "password": "secret_1"}, {"service_name": "ORCLPDB1"}, {"schema": "s"}),
+    "postgresql": (SERVER, TLS | {"application_name": "nightly load"}, SCOPE),
+    "presto": (SERVER, TLS, SCOPE),
+    "redshift": (SERVER, TLS, SCOPE),
+    "s3": ({"uri": "s3://bucket/in", **KEYS}, {"region": "eu-west-1"}, {}),
+    "snowflake": (
+        {"host": "org-name.snowflakecomputing.com", **LOGIN},
+        {"role": "ANALYST", "warehouse": "WH"},
+        SCOPE,
+    ),
+    "sqlite": ({"uri": "/data/a b.sqlite"}, {}, {}),
+    "sqlserver": (SERVER, TLS | {"application_intent": "ReadOnly"}, SCOPE),
+    "synapse": (SERVER, TLS, SCOPE),
+    "teradata": (SERVER, TLS | {"tmode": "ANSI"}, {"schema": "s"}),
+    "timescale": (SERVER, TLS, SCOPE),
+    "trino": (SERVER, TLS | {"source": "nightly"}, SCOPE),
+}
+# Airflow's connection to Google is one of all its services.
+FORMS = [(kind, tool) for kind in EVERY for tool in other_tools.tools_of(kind) if (kind, tool) != ("gcs", "airflow")]
+# What one tool says for several types is read as the first of them.
+READ_AS = {("mariadb", "airflow"): "mysql", ("redshift", "libpq"): "postgresql"}
+READ_AS |= {("timescale", tool): "postgresql" for tool in other_tools.TOOLS} | {
+    (kind, tool): "sqlserver" for kind in ("synapse", "fabric") for tool in ("jdbc", "odbc", "spark", "sqlalchemy")
+}
+
+
+def read_again(tool, text):
+    """Return what our import makes of a form that holds its secrets."""
+    if tool == "airflow":
+        return match(airflow.of_object("prod", json.loads(text)["prod"], "f:1"))
+    if tool in {"dbt", "libpq", "odbc"}:
+        reader = {"dbt": profiles.dbt, "libpq": clients.services, "odbc": clients.data_sources}[tool]
+        return match(next(iter(reader(File("f", text, {})))))
+    if tool == "spark" and "conf" not in json.loads(text):
+        options = json.loads(text)["options"]
+        entry = urls.parse(options.pop("url"), "url", "f:1", "prod")
+        login = {key: value for key, value in options.items() if key in {"user", "password"}}
+        login |= {"driver_class": options["driver"]} if entry.word == "jdbc" else {}
+        return match(replace(entry, values=entry.values | login))
+    if tool in {"sqlalchemy", "jdbc"}:
+        return match(urls.parse(text, "url", "f:1", "prod"))
+    return None
+
+
+@pytest.mark.parametrize(("kind", "tool"), FORMS)
+def test_every_form_of_every_type_is_read_back_as_what_it_holds(kind, tool):
+    fields, parameters, scope = EVERY[kind]
+    shown = {name: MASK if name in SECRET_FIELDS else value for name, value in fields.items()}
+    secrets = {name: Secret(value) for name, value in fields.items() if name in SECRET_FIELDS}
+    whole = {"name": "prod", "type": kind, **shown, "parameters": parameters}
+    written = other_tools.write(whole, ["prod"], tool, scope, dump_yaml, secrets)
+    assert MASK not in written.text
+    assert written.variables == ()
+    candidate = read_again(tool, written.text)
+    if candidate is None:
+        return
+    left = {one.removeprefix("parameters.") for one in written.left}
+    assert candidate.type == READ_AS.get((kind, tool), kind)
+    known = {name: value for name, value in candidate.fields.items() if name not in {"name", "type", "parameters"}}
+    assert known == {name: value for name, value in fields.items() if name not in left}
+    implied = {"authentication_type", "http_path"}
+    assert {k: v for k, v in candidate.fields.get("parameters", {}).items() if k not in implied} == {
+        name: value for name, value in parameters.items() if name not in left
+    }
+    assert candidate.scope == {name: value for name, value in scope.items() if name not in left}
+
+
+def test_every_type_that_a_tool_knows_has_a_form():
+    without = {connector.type for connector in connectors.all_connectors() if not other_tools.tools_of(connector.type)}
+    assert without == {"databricks_native"}  # a workspace is no database
+    assert EVERY.keys() | without == {connector.type for connector in connectors.all_connectors()}
+
+
+def has_own_reader(kind, tool):
+    jdbc = connectors.get(kind).foreign.forms.get("jdbc")
+    return tool in {"airflow", "sqlalchemy", "odbc", "spark"} or (tool == "jdbc" and jdbc.properties.is_encoded)
+
+
+SERVERS = [
+    (kind, tool)
+    for kind, tool in FORMS
+    if EVERY[kind][0].keys() >= SERVER.keys() and kind != "oracle" and has_own_reader(kind, tool)
+]
+
+
+def with_secret(kind, tool, secret):
+    fields, parameters, scope = EVERY[kind]
+    whole = {"name": "prod", "type": kind, **fields, "password": MASK, "parameters": parameters}
+    return other_tools.write(whole, ["prod"], tool, scope, dump_yaml, {"password": Secret(secret)}).text
+
+
+@given(form=st.sampled_from(SERVERS), secret=SECRETS)
+@example(form=("postgresql", "odbc"), secret="100%")
+@example(form=("mysql", "odbc"), secret="{a;b=c}'d\"")
+@example(form=("trino", "jdbc"), secret="a;b?c&d=e#f/g@h i+")
+def test_a_secret_passes_unchanged_or_is_refused(form, secret):
+    kind, tool = form
+    is_decoded = kind in {"postgresql", "timescale"} and {"%", "+"} & {*secret}
+    if tool == "odbc" and (not secret.isprintable() or secret != secret.strip() or is_decoded):
+        with pytest.raises(UsageError):
+            with_secret(kind, tool, secret)
+    else:
+        assert read_again(tool, with_secret(kind, tool, secret)).fields["password"] == secret
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret", "part"),
+    [
+        ("sqlserver", "a}b{c;d=e", ";password={a}}b{c;d=e};"),
+        ("teradata", "a'b,c", ",PASSWORD='a''b,c',"),
+        ("db2", "p@ss w", ";password=p@ss w;"),
+    ],
+)
+def test_a_url_of_jdbc_quotes_as_its_driver_reads(kind, secret, part):
+    assert part in with_secret(kind, "jdbc", secret)
+
+
+@pytest.mark.parametrize(("kind", "secret"), [("db2", "a;b"), ("hive", "a\nb"), ("oracle", "a/b")])
+def test_what_no_url_of_a_driver_can_hold_is_refused(kind, secret):
+    with pytest.raises(UsageError, match="holds what"):
+        with_secret(kind, "jdbc", secret)
+
+
+@given(username=WORDS, secret=SECRETS.filter(lambda text: "\0" not in text))
+def test_libpq_reads_the_url_of_sqlalchemy(username, secret):
+    fields = document(username=username)
+    text = other_tools.write(fields, ["prod"], "sqlalchemy", SCOPE, dump_yaml, {"password": Secret(secret)}).text
+    known = psycopg.conninfo.conninfo_to_dict(text.strip().replace("+psycopg", "", 1))
+    assert (known["user"], known["password"], known["dbname"]) == (username, secret, "sales")
+
+
+def test_spark_gets_the_driver_and_the_fetch_size():
+    options = json.loads(write(document(jdbc_fetch_size=5000), "spark").text)["options"]
+    assert options == {
+        "url": "jdbc:postgresql://db.example.com:5433/sales?currentSchema=public",
+        "driver": "org.postgresql.Driver",
+        "user": "app",
+        "password": "${PROD_PASSWORD}",  # the placeholder
+        "fetchsize": "5000",
+    }
+
+
+def test_spark_gets_the_configuration_of_a_store_of_files():
+    fields = {"name": "prod", "type": "s3", "uri": "s3://bucket/in", "access_key": MASK, "secret_key": MASK}
+    written = json.loads(write(fields, "spark", {}).text)
+    assert written["path"] == "s3a://bucket/in"
+    assert written["conf"]["spark.hadoop.fs.s3a.secret.key"] == "${PROD_SECRET_KEY}"  # the placeholder
+
+
+def test_a_key_of_google_is_an_object_for_dbt():
+    fields = {"name": "prod", "type": "bigquery", "password": MASK}
+    assert "env_var(''PROD_PASSWORD'') | as_native" in write(fields, "dbt").text
+    with_key = other_tools.write(fields, ["prod"], "dbt", SCOPE, dump_yaml, {"password": Secret(KEY_JSON)})
+    assert "  project_id: p" in with_key.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "tool", "parameters"),
+    [
+        ("snowflake", "airflow", {"authentication_type": "KEYPAIR"}),
+        ("databricks", "jdbc", {"authentication_type": "OAUTH_M2M"}),
+        ("abfs", "spark", {"authentication_type": "SERVICE_PRINCIPAL"}),
+        ("redshift", "sqlalchemy", {"authentication_type": "IAM_ROLE", "role_arn": "arn:aws:iam::1:role/r"}),
+    ],
+)
+def test_a_login_that_a_tool_cannot_make_is_refused_with_a_hint(kind, tool, parameters):
+    fields, _, scope = EVERY[kind]
+    with pytest.raises(UsageError) as caught:
+        write({"name": "prod", "type": kind, **fields, "parameters": parameters}, tool, scope)
+    assert caught.value.hint

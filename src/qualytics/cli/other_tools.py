@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from qualytics.cli import _options as options
@@ -9,8 +11,10 @@ from qualytics.cli import _output as output
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import OneOf, Text
 from qualytics.client import connect
+from qualytics.errors import UsageError
+from qualytics.model import Scope
 
-TOOLS = ("airflow", "dbt", "libpq", "sqlalchemy")
+TOOLS = ("airflow", "dbt", "jdbc", "libpq", "odbc", "spark", "sqlalchemy")
 
 
 @click.command(cls=Command)
@@ -26,27 +30,38 @@ TOOLS = ("airflow", "dbt", "libpq", "sqlalchemy")
     type=OneOf(TOOLS),
     required=True,
     metavar="TOOL",
-    help="airflow, dbt, libpq or sqlalchemy.",
+    help="airflow, dbt, jdbc, libpq, odbc, spark or sqlalchemy.",
 )
 @options.option("--database", type=Text(), help="Database to name there.")
 @options.option("--schema", type=Text(), help="Schema to name there.")
+@options.option(
+    "--show-secrets", is_flag=True, help="Print secrets in clear; only on a terminal, of the embedded store."
+)
 @options.common_options(form=False)
-def url(*, record: int | str, tool: str, database: str | None, schema: str | None) -> None:
+def url(*, record: int | str, tool: str, database: str | None, schema: str | None, show_secrets: bool) -> None:
     """Print a connection as another tool writes it; secrets as the ${NAME} of config export, never their values.
 
-    sqlalchemy: a URL. airflow: a file for `airflow connections import`. libpq: a section of pg_service.conf.
+    sqlalchemy, jdbc: a URL. airflow: a file for `airflow connections import`. libpq: a section of pg_service.conf.
+    odbc: a section of odbc.ini. spark: options of a DataFrameReader, or the configuration for files, as JSON.
     dbt: a profiles.yml, which takes each secret from the environment itself; elsewhere put it in for ${NAME}.
+    `qualytics run` sets these variables for its command.
     """
     from qualytics.exchange import other_tools
 
     scope = {name: value for name, value in (("database", database), ("schema", schema)) if value}
+    if show_secrets and not (sys.stdout is not None and sys.stdout.isatty()):
+        raise UsageError(
+            "--show-secrets prints secrets on a terminal only",
+            "qualytics run starts a command with the connection and its secrets in its environment",
+        )
     with connect() as client:
+        secrets = client.uses.environment(record, Scope()).secrets if show_secrets else None
         document = client.connections.get(record)
         names = [one["name"] for one in client.connections.list()]
-    written = other_tools.write(document, names, tool, scope, output.dump_yaml)
+    written = other_tools.write(document, names, tool, scope, output.dump_yaml, secrets)
     output.write_text(written.text)
     output.flush()
     for name in written.left:
         output.warn(output.escape(f"{tool} has no key for {name}; it is left out"))
-    if written.variables and tool == "sqlalchemy":
+    if written.variables and written.is_url:
         output.warn(f"percent-encode the value that is put in for ${{{written.variables[0]}}}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qualytics.structs import Struct, field
 
@@ -46,19 +46,54 @@ LIBPQ_MODES = {"disable": "disable", "auto": "prefer", "require": "require", "ve
 # Parts of a connection in Airflow, and in SQLAlchemy's URLs; further keys are those of `extra`, and of the query.
 USUAL_AIRFLOW = {"host": "host", "port": "port", "username": "login", "password": "password", "database": "schema"}
 USUAL_URL = {name: name for name in ("username", "password", "host", "port", "database")}
+# The same in URLs of JDBC, whose login stands in properties; in dbt's profiles; in odbc.ini.
+USUAL_JDBC = {"host": "host", "port": "port", "database": "database", "username": "user", "password": "password"}
+USUAL_DBT = {"host": "host", "port": "port", "username": "user", "password": "password"}
+USUAL_ODBC = {"host": "Host", "port": "Port", "database": "Database", "username": "UID", "password": "PWD"}
+
+
+class Properties(Struct):
+    """How a JDBC URL divides its properties: before the first, between two, after the last.
+
+    `quotes` are the signs around a value that holds what divides, the second of them doubled in it; without any, such a
+    value is refused; `is_encoded` says that values are percent-encoded instead.
+    """
+
+    opening: str
+    between: str
+    closing: str = ""
+    quotes: str = ""
+    is_encoded: bool = False
+
+
+# PostgreSQL's, MySQL's and most others' ("?user=…&password=…"); those of drivers that Simba makes, which have no quotes.
+QUERY = Properties("?", "&", is_encoded=True)
+SEMICOLONS = Properties(";", ";")
 
 
 class Form(Struct):
     """How one tool writes connections of a type.
 
-    `word` is its word for the type; `keys` its key for each field, parameter or part of a datastore that it knows;
-    `words` its values, by our name and value; `needs` what it cannot do without.
+    `word` is its word for the type: the beginning of a URL, a driver's name or class; `keys` its key for each field,
+    parameter or part of a datastore that it knows; `words` its values, by our name and value: one that has none there
+    is left out; `fixed` are keys with a value of their own, `needs` what it cannot do without. `path` is what the path
+    of a URL holds, `properties` how a JDBC URL divides them, and `place` makes what stands before them, if that is not
+    host, port and path; it takes what it uses out of the values. `driver` is the class of a JDBC driver. `json` are names of values that are JSON, and that the
+    tool has as objects. `complete` sees all values first and does what no table can say, or raises UsageError where the
+    tool cannot log in so.
     """
 
     word: str
     keys: Mapping[str, str]
-    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ("database",)
+    properties: Properties = QUERY
+    place: Callable[[dict[str, str]], str] | None = None
+    driver: str | None = None
+    json: tuple[str, ...] = ()
+    complete: Callable[[dict[str, Any]], None] | None = None
 
 
 class Foreign(Struct, kw_only=True):

@@ -1,40 +1,54 @@
-"""A connection in the words of Airflow, dbt, libpq or SQLAlchemy; secrets as placeholders, never as values."""
+"""A connection in the words of another tool; secrets as placeholders, or, where they are given, as they are."""
 
 from __future__ import annotations
 
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
-from qualytics import connectors
+from qualytics import connectors, urls
 from qualytics.errors import UsageError
 from qualytics.exchange import layout
 from qualytics.fields import SCOPES, SECRETS
-from qualytics.structs import Struct
+from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from qualytics.connectors.foreign import Form
+    from qualytics.connectors.foreign import Form, Properties
+    from qualytics.secret import Secret
 
 _NOT_CARRIED = ("type", "name", "parameters", "tags", "owner", "jdbc_fetch_size", "max_parallelization")
-_URL_PARTS = ("username", "password", "host", "port", "database")
+_URL_PARTS = ("username", "password", "host", "port")
 _AIRFLOW_PARTS = ("host", "port", "login", "password", "schema")
 
 
 class Written(Struct):
-    """A connection as another tool has it; `left` are the fields that it has no word for, `variables` its secrets'."""
+    """A connection as another tool has it.
+
+    `left` are the fields that it has no word for, `variables` those that stand in place of secrets; `is_url` says that
+    such a value must be percent-encoded.
+    """
 
     text: str
     left: tuple[str, ...]
     variables: tuple[str, ...]
+    is_url: bool = False
 
 
 def tools_of(connector_type: str) -> list[str]:
     """Return the tools that connections of a type can be written for."""
+    return sorted(_forms(connector_type))
+
+
+def _forms(connector_type: str) -> dict[str, Form]:
+    """Return the forms of a type, by tool; Spark takes what the driver for Java takes."""
     foreign = connectors.get(connector_type).foreign
-    return sorted(foreign.forms) if foreign is not None else []
+    forms = dict(foreign.forms) if foreign is not None else {}
+    if "jdbc" in forms and forms["jdbc"].driver:
+        jdbc = forms["jdbc"]
+        forms.setdefault("spark", replace(jdbc, keys={**jdbc.keys, "jdbc_fetch_size": "fetchsize"}))
+    return forms
 
 
 def write(
@@ -43,11 +57,12 @@ def write(
     tool: str,
     scope: Mapping[str, str],
     dump: Callable[[Any], str],
+    secrets: Mapping[str, Secret] | None = None,
 ) -> Written:
     """Return the document of a connection in a tool's words.
 
     `names` are those of all connections, so that placeholders are those of `config export`; `scope` is the database and
-    schema that a datastore would have; `dump` writes YAML.
+    schema that a datastore would have; `dump` writes YAML; `secrets`, by field, are written in place of placeholders.
 
     Raises:
         UsageError: the tool knows no connection of this type, needs more than there is, or cannot hold a value.
@@ -57,92 +72,151 @@ def write(
     if tool not in tools:
         known = f"it can be written for {', '.join(tools)}" if tools else "no tool is known that takes this type"
         raise UsageError(f"a {document['type']} connection cannot be written for {tool}", known)
-    form = connectors.get(document["type"]).foreign.forms[tool]  # type: ignore[union-attr]  # tools_of has seen it
+    form = _forms(document["type"])[tool]
     missing = [name for name in form.needs if name not in scope]
     if missing:
         raise UsageError(
             f"{tool} needs a {' and a '.join(missing)}", f"add {' and '.join(f'--{name}' for name in missing)}"
         )
     slug = layout.slugs([*names])[document["name"]]
-    values, left = _translated(document, form, scope)
-    secrets = {name: layout.placeholder(slug, name)[2:-1] for name in SECRETS if name in values}
-    text = _WRITERS[tool](form, slug, values, secrets, dump)
-    return Written(text, tuple(left), tuple(secrets.values()))
+    references = {name: layout.placeholder(slug, name) for name in SECRETS if document.get(name) is not None}
+    in_place: dict[str, str] = {name: urls.Reference(text) for name, text in references.items()}
+    if secrets is not None:
+        in_place = {name: secret.reveal() for name, secret in secrets.items()}
+    values, left = _translated({**document, **in_place}, form, scope)
+    text = _WRITERS[tool](form, slug, values, dump)
+    written = [value for value in values.values() if isinstance(value, urls.Reference)]
+    is_url = tool == "sqlalchemy" or (tool in {"jdbc", "spark"} and form.properties.is_encoded)
+    return Written(text, tuple(left), tuple(one[2:-1] for one in written), is_url)
 
 
 def _translated(document: Mapping[str, Any], form: Form, scope: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Return what the form has a key for, by our names, and the names of what it has none for."""
     connector = connectors.get(document["type"])
-    fields = {name: document.get(name) for name in connector.fields if name not in _NOT_CARRIED}
-    parameters = document.get("parameters") or {}
-    left = [f"parameters.{name}" for name in parameters if name not in form.keys]
-    left += [name for name, value in fields.items() if value is not None and name not in form.keys]
-    left += [name for name in SCOPES if name in scope and name not in form.keys]
-    every = {**fields, **parameters, **scope}
-    kept = {name: value for name, value in every.items() if value is not None and name in form.keys}
-    words = form.words
-    return {name: words[name].get(value, value) if name in words else value for name, value in kept.items()}, left
+    defaults = {param.name: param.default for param in connector.params}
+    parameters = {
+        name: value
+        for name, value in (document.get("parameters") or {}).items()
+        if name in form.keys or value != defaults.get(name)
+    }
+    names = [name for name in connector.fields if name not in _NOT_CARRIED]
+    names += [name for name in _NOT_CARRIED if name in form.keys]
+    fields = {name: document.get(name) for name in names}
+    every = {**fields, **parameters, **{name: scope[name] for name in SCOPES if name in scope}}
+    values = {name: value for name, value in every.items() if value is not None}
+    if form.complete is not None:
+        form.complete(values)
+    kept = {name: _worded(form, name, value) for name, value in values.items() if name in form.keys}
+    left = [name for name in values if kept.get(name) is None]
+    return (
+        {name: value for name, value in kept.items() if value is not None},
+        [f"parameters.{name}" if name in parameters else name for name in left],
+    )
 
 
-def _airflow(
-    form: Form, slug: str, values: Mapping[str, Any], secrets: Mapping[str, str], _dump: Callable[[Any], str]
-) -> str:
+def _worded(form: Form, name: str, value: Any) -> Any:
+    """Return a value in the tool's word, None where it has none."""
+    return form.words[name].get(value) if name in form.words else value
+
+
+def _by_key(form: Form, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values by the tool's keys, behind those that never change, in the order of its form."""
+    return dict(form.fixed) | {key: values[name] for name, key in form.keys.items() if name in values}
+
+
+def _airflow(form: Form, slug: str, values: Mapping[str, Any], _dump: Callable[[Any], str]) -> str:
     """Write the file that `airflow connections import` takes."""
-    named = {form.keys[name]: value for name, value in _with_references(values, secrets).items()}
+    named = _by_key(form, values)
     top = {name: named[name] for name in _AIRFLOW_PARTS if name in named}
     extra = {name: value for name, value in named.items() if name not in top}
     entry = {"conn_type": form.word, **top} | ({"extra": extra} if extra else {})
     return json.dumps({slug: entry}, indent=2) + "\n"
 
 
-def _dbt(
-    form: Form, slug: str, values: Mapping[str, Any], secrets: Mapping[str, str], dump: Callable[[Any], str]
-) -> str:
+def _dbt(form: Form, slug: str, values: Mapping[str, Any], dump: Callable[[Any], str]) -> str:
     """Write a profiles.yml, whose secrets dbt itself takes from the environment."""
+    target: dict[str, Any] = {"type": form.word}
     for name, value in values.items():
         if isinstance(value, str) and re.search(r"\{[{%#]", value):
             raise UsageError(f"{name} holds what dbt would read as a template", "write the profile by hand")
-    target: dict[str, Any] = {"type": form.word}
-    for name, key in form.keys.items():
-        if name in secrets:
-            target[key] = f"{{{{ env_var('{secrets[name]}') }}}}"
-        elif name in values:
-            target[key] = values[name]
+    objects = {form.keys[name] for name in form.json}
+    for key, value in _by_key(form, values).items():
+        if isinstance(value, urls.Reference):
+            target[key] = f"{{{{ env_var('{value[2:-1]}'){' | as_native' if key in objects else ''} }}}}"
+        else:
+            target[key] = json.loads(value) if key in objects else value
     return dump({slug: {"target": "default", "outputs": {"default": target}}})
 
 
-def _libpq(
-    form: Form, slug: str, values: Mapping[str, Any], secrets: Mapping[str, str], _dump: Callable[[Any], str]
-) -> str:
-    """Write a section of pg_service.conf, where a value is the rest of its line."""
-    lines = [f"[{slug}]"]
-    for name, value in _with_references(values, secrets).items():
+def _ini(form: Form, slug: str, values: Mapping[str, Any], _dump: Callable[[Any], str]) -> str:
+    """Write a section of pg_service.conf or odbc.ini, where a value is the rest of its line."""
+    for name, value in values.items():
         text = str(value)
         if not text.isprintable() or text != text.strip():
-            raise UsageError(f"{name} cannot stand in pg_service.conf", "take out line ends and spaces at its ends")
-        lines.append(f"{form.keys[name]}={text}")
-    return "\n".join(lines) + "\n"
+            raise UsageError(f"{name} cannot stand in such a file", "take out line ends and spaces at its ends")
+    return "\n".join((f"[{slug}]", *(f"{key}={_plain(value)}" for key, value in _by_key(form, values).items()))) + "\n"
 
 
-def _sqlalchemy(
-    form: Form, _slug: str, values: Mapping[str, Any], secrets: Mapping[str, str], _dump: Callable[[Any], str]
-) -> str:
+def _sqlalchemy(form: Form, _slug: str, values: Mapping[str, Any], _dump: Callable[[Any], str]) -> str:
     """Write a URL; only what stands for a secret is not percent-encoded."""
-    parts = {name: quote(str(values[name]), safe="") for name in _URL_PARTS if name in values}
-    parts |= {name: f"${{{variable}}}" for name, variable in secrets.items()}
-    host = parts.get("host", "")
-    if ":" in str(values.get("host", "")):
-        host = f"[{values['host']}]"
-    login = parts.get("username", "") + (f":{parts['password']}" if "password" in parts else "")
-    port = f":{parts['port']}" if "port" in parts else ""
-    query = urlencode({form.keys[name]: value for name, value in values.items() if name not in _URL_PARTS})
-    at = "@" if login else ""
-    return f"{form.word}://{login}{at}{host}{port}/{parts.get('database', '')}" + (f"?{query}" if query else "") + "\n"
+    texts = {name: _plain(value) for name, value in values.items()}
+    path = [texts.pop(name, "") for name in form.path]
+    parts = {name: texts.pop(name) for name in _URL_PARTS if name in texts and form.keys[name] == name}
+    return urls.build(form.word, parts, path, _by_key(form, texts)) + "\n"
 
 
-def _with_references(values: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    return {**values, **{name: f"${{{variable}}}" for name, variable in secrets.items()}}
+def _jdbc(form: Form, _slug: str, values: Mapping[str, Any], _dump: Callable[[Any], str]) -> str:
+    return _jdbc_url(form, {name: _plain(value) for name, value in values.items()}) + "\n"
 
 
-_WRITERS = {"airflow": _airflow, "dbt": _dbt, "libpq": _libpq, "sqlalchemy": _sqlalchemy}
+def _jdbc_url(form: Form, texts: dict[str, str]) -> str:
+    if form.place is not None:
+        place = form.place(texts)
+    else:
+        parts = {str(name): texts.pop(name) for name in ("host", "port") if name in texts}
+        place = urls.build("", parts, [texts.pop(name, "") for name in form.path], {})
+    properties = [f"{key}={_property(key, value, form.properties)}" for key, value in _by_key(form, texts).items()]
+    signs = form.properties
+    return form.word + place + (signs.opening + signs.between.join(properties) + signs.closing if properties else "")
+
+
+def _property(key: str, value: str, signs: Properties) -> str:
+    if signs.is_encoded:
+        return urls.quoted(value)
+    if isinstance(value, urls.Reference) or re.fullmatch(r"[\w./:@+-]*", value):
+        return value
+    if not signs.quotes:
+        if re.search(r"[;{}]|\A\s|\s\Z|[^ -~\xa1-\uffff]", value):
+            raise UsageError(f"{key} holds what such a URL cannot", "give it to the driver as a property")
+        return value
+    first, last = signs.quotes[0], signs.quotes[1]
+    return first + value.replace(last, last * 2) + last
+
+
+def _spark(form: Form, _slug: str, values: Mapping[str, Any], _dump: Callable[[Any], str]) -> str:
+    """Write what `spark.read.format(format).options(**options)` takes, or the configuration and path of files."""
+    texts = {name: _plain(value) for name, value in values.items()}
+    if form.driver is None:
+        path = form.place(texts) if form.place is not None else ""
+        return json.dumps({"conf": _by_key(form, texts), "path": path}, indent=2) + "\n"
+    beside = {"driver_class": "driver", "username": "user", "password": "password", "jdbc_fetch_size": "fetchsize"}
+    given = {"driver_class": form.driver, **{name: texts.pop(name) for name in beside if name in texts}}
+    options = {key: given[name] for name, key in beside.items() if given.get(name)}
+    return json.dumps({"format": "jdbc", "options": {"url": _jdbc_url(form, texts), **options}}, indent=2) + "\n"
+
+
+def _plain(value: Any) -> str:
+    """Return a value as a text; what stands for a secret stays what it is."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+_WRITERS = {
+    "airflow": _airflow,
+    "dbt": _dbt,
+    "jdbc": _jdbc,
+    "libpq": _ini,
+    "odbc": _ini,
+    "spark": _spark,
+    "sqlalchemy": _sqlalchemy,
+}
 TOOLS = tuple(_WRITERS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import STATE, STATE_ALONE, ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Param, Target, Verdict, refuse
-from qualytics.connectors.foreign import Environment
+from qualytics.connectors.foreign import SEMICOLONS, USUAL_URL, Environment, Form
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -18,6 +18,7 @@ from qualytics.connectors.shared.http import (
     pin,
     roots_of,
 )
+from qualytics.errors import UsageError
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ FOREIGN_KEYS = {
     "server_hostname": "host",
     **dict.fromkeys(("token", "access_token", "pwd", "client_secret"), "password"),
     "client_id": "username",
+    **dict.fromkeys(("authmech", "thrifttransport", "transportmode"), ""),
 }
 
 
@@ -260,3 +262,87 @@ ENVIRONMENT = Environment(
     cleared=("DATABRICKS_*",),
     complete=complete_environment,
 )
+
+
+def _complete_dbt(values: dict[str, Any]) -> None:
+    if values.pop("authentication_type", "PAT") == "OAUTH_M2M":
+        values["auth_type"] = "oauth"
+        for name, key in (("username", "client_id"), ("password", "client_secret")):
+            if name in values:
+                values[key] = values.pop(name)
+
+
+def _complete_token(values: dict[str, Any]) -> None:
+    if values.pop("authentication_type", "PAT") == "OAUTH_M2M":
+        raise UsageError("this form holds a token, no service principal", "qualytics run has variables for both")
+    values["username"] = "token"
+
+
+_PLACE = {"host": "host", "port": "port"}
+# docs.getdbt.com, "Databricks setup"; apache-airflow-providers-databricks, "Databricks Connection"; Databricks'
+# documentation of its drivers for JDBC and ODBC, and of its dialect for SQLAlchemy. Each has the user "token".
+FORMS = {
+    "airflow": Form(
+        "databricks",
+        {
+            **_PLACE,
+            "username": "login",
+            "password": "password",
+            "path": "http_path",
+            "database": "catalog",
+            "schema": "schema",
+        },
+        complete=_complete_token,
+    ),
+    "dbt": Form(
+        "databricks",
+        {
+            "host": "host",
+            "path": "http_path",
+            "password": "token",
+            "auth_type": "auth_type",
+            "client_id": "client_id",
+            "client_secret": "client_secret",
+            "database": "catalog",
+            "schema": "schema",
+        },
+        needs=("schema",),
+        complete=_complete_dbt,
+    ),
+    "jdbc": Form(
+        "jdbc:databricks",
+        {
+            **_PLACE,
+            "path": "httpPath",
+            "username": "UID",
+            "password": "PWD",
+            "database": "ConnCatalog",
+            "schema": "ConnSchema",
+        },
+        fixed={"AuthMech": "3", "transportMode": "http"},
+        path=(),
+        properties=SEMICOLONS,
+        driver="com.databricks.client.jdbc.Driver",
+        complete=_complete_token,
+    ),
+    "odbc": Form(
+        "odbc",
+        {
+            "host": "Host",
+            "port": "Port",
+            "path": "HTTPPath",
+            "username": "UID",
+            "password": "PWD",
+            "database": "Catalog",
+            "schema": "Schema",
+        },
+        fixed={"Driver": "Simba Spark ODBC Driver", "AuthMech": "3", "ThriftTransport": "2", "SSL": "1"},
+        complete=_complete_token,
+    ),
+    "sqlalchemy": Form(
+        "databricks",
+        {**USUAL_URL, "database": "catalog", "path": "http_path", "schema": "schema"},
+        path=(),
+        complete=_complete_token,
+    ),
+}

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import Protocol, Refusal, Target, Verdict, refuse
-from qualytics.connectors.foreign import LIBPQ_MODES, USUAL_AIRFLOW, USUAL_URL, Environment, Form
+from qualytics.connectors.foreign import LIBPQ_MODES, USUAL_AIRFLOW, USUAL_JDBC, USUAL_URL, Environment, Form
 from qualytics.connectors.shared.sql import identifier, named, one_row, rows
+from qualytics.errors import UsageError
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
+from qualytics.urls import Reference
 
 if TYPE_CHECKING:
     import socket
@@ -302,6 +304,13 @@ def complete_environment(values: dict[str, str]) -> None:
         values.setdefault("ssl_root_cert_file", values["system_roots"])
 
 
+def complete_odbc(values: dict[str, Any]) -> None:
+    """Refuse a password that psqlODBC would read as another one: it decodes it, as in a URL."""
+    password = values.get("password", "")
+    if not isinstance(password, Reference) and re.search("[%+]", password):
+        raise UsageError("psqlODBC decodes % and + in a password of odbc.ini", "give the password where it connects")
+
+
 _WORDS = {"ssl_mode": LIBPQ_MODES}
 # PostgreSQL documentation, "libpq: Environment Variables".
 ENVIRONMENT = Environment(
@@ -345,4 +354,26 @@ FORMS = {
     "libpq": Form("libpq", _LOGIN | _OPTIONS, _WORDS),
     # SQLAlchemy's documentation, "psycopg": what is asked for in the query goes to libpq.
     "sqlalchemy": Form("postgresql+psycopg", USUAL_URL | _OPTIONS, _WORDS),
+    # jdbc.postgresql.org, "Initializing the Driver".
+    "jdbc": Form(
+        "jdbc:postgresql",
+        USUAL_JDBC | _OPTIONS | {"schema": "currentSchema", "application_name": "ApplicationName"},
+        _WORDS,
+        driver="org.postgresql.Driver",
+    ),
+    # psqlODBC, "Configuration Options"; the driver's name is Debian's.
+    "odbc": Form(
+        "odbc",
+        {
+            "host": "Servername",
+            "port": "Port",
+            "database": "Database",
+            "username": "UserName",
+            "password": "Password",
+            "ssl_mode": "SSLmode",
+        },
+        _WORDS,
+        fixed={"Driver": "PostgreSQL Unicode"},
+        complete=complete_odbc,
+    ),
 }

@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Endpoint, Param, Target, refuse
-from qualytics.connectors.foreign import Environment, Foreign
+from qualytics.connectors.foreign import Environment, Foreign, Form
 from qualytics.connectors.shared import object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, SEGMENT, TENANT, TLS_PARAMS, base_url, endpoint_of
+from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,6 +122,31 @@ def complete(values: dict[str, str]) -> None:
         values["authentication_type"] = "SERVICE_PRINCIPAL"
 
 
+def require_key(values: dict[str, Any]) -> None:
+    """Raise UsageError for a service principal: the forms have the key of an account."""
+    if values.pop("authentication_type", "SHARED_KEY") == "SERVICE_PRINCIPAL":
+        raise UsageError(
+            "this form holds the key of an account, no service principal", "qualytics run has variables for both"
+        )
+
+
+def complete_airflow(values: dict[str, Any]) -> None:
+    """Name the account of the uri."""
+    require_key(values)
+    values["account"] = split_uri(values["uri"])[2]
+
+
+# apache-airflow-providers-microsoft-azure, "Azure Blob Storage Connection"; Hadoop's documentation of ABFS.
+FORMS = {
+    "airflow": Form("wasb", {"account": "login", "secret_key": "password"}, complete=complete_airflow),
+    "spark": Form(
+        "abfss",
+        {"uri": "path", "secret_key": "spark.hadoop.fs.azure.account.key"},
+        place=lambda values: values.pop("uri"),
+        complete=require_key,
+    ),
+}
+
 CONNECTOR = object_store.OBJECT_STORE(
     type="abfs",
     title="Azure Data Lake Storage",
@@ -175,5 +201,6 @@ CONNECTOR = object_store.OBJECT_STORE(
             cleared=("AZURE_*",),
             complete=complete_environment,
         ),
+        forms=FORMS,
     ),
 )

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import USUAL_URL, Foreign, Form, Properties
 from qualytics.connectors.shared import aws
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, HTTP, TLS_PARAMS, base_url, endpoint_of, roots_of
 from qualytics.model import Item
@@ -206,10 +206,70 @@ def check(handle: Any, _target: Target) -> Server:
     return Server("Amazon Athena", (version or "").rpartition(" ")[2] or None)
 
 
+def complete(values: dict[str, str]) -> None:
+    """Take the database beside a catalog, as Athena has the two, for the schema."""
+    if "catalog" in values and "database" in values:
+        values["schema"] = values.pop("database")
+
+
 def complete_environment(values: dict[str, str]) -> None:
     """Name the keys as those of S3."""
     aws.require_keys(values)
     values["access_key"], values["secret_key"] = values.get("username", ""), values.get("password", "")
+
+
+def _complete_url(values: dict[str, Any]) -> None:
+    """Name the host, which PyAthena reads the region from."""
+    aws.require_keys(values)
+    values.setdefault("host", f"athena.{values.get('region', 'us-east-1')}.amazonaws.com")
+
+
+_KEYS = {"username": "aws_access_key_id", "password": "aws_secret_access_key"}
+_OPTIONS = {"output": "s3_staging_dir", "work_group": "work_group", "region": "region_name"}
+# docs.getdbt.com, "Athena setup"; apache-airflow-providers-amazon, "AthenaSQLHook"; the README of PyAthena; Amazon
+# Athena User Guide, "JDBC 3.x driver connection parameters" and "ODBC 2.x".
+FORMS = {
+    "airflow": Form("athena", {"username": "login", "password": "password", **_OPTIONS}, complete=aws.require_keys),
+    "dbt": Form(
+        "athena",
+        {**_OPTIONS, "database": "database", "schema": "schema", **_KEYS},
+        needs=("database", "schema"),
+        complete=aws.require_keys,
+    ),
+    "jdbc": Form(
+        "jdbc:athena:",
+        {
+            "region": "Region",
+            "output": "OutputLocation",
+            "work_group": "WorkGroup",
+            "database": "Catalog",
+            "schema": "Database",
+            "username": "User",
+            "password": "Password",
+        },
+        place=lambda _values: "//",
+        properties=Properties("", ";"),
+        driver="com.amazon.athena.jdbc.AthenaDriver",
+        complete=aws.require_keys,
+    ),
+    "odbc": Form(
+        "odbc",
+        {
+            "region": "AwsRegion",
+            "output": "S3OutputLocation",
+            "work_group": "Workgroup",
+            "database": "Catalog",
+            "schema": "Schema",
+            "username": "UID",
+            "password": "PWD",
+        },
+        fixed={"Driver": "Amazon Athena ODBC (x64)", "AuthenticationType": "IAM Credentials"},
+        complete=aws.require_keys,
+    ),
+    "sqlalchemy": Form(
+        "awsathena+rest", {**USUAL_URL, **_OPTIONS, "schema": "schema"}, path=("schema",), complete=_complete_url
+    ),
+}
 
 
 CONNECTOR = Connector(
@@ -273,6 +333,8 @@ CONNECTOR = Connector(
             **dict.fromkeys(("aws_secret_access_key", "secret_access_key"), "password"),
         },
         path=("schema",),
+        complete=complete,
         environment=replace(aws.ENVIRONMENT, complete=complete_environment),
+        forms=FORMS,
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Foreign, Form
 from qualytics.connectors.shared import google
 from qualytics.connectors.shared.http import (
     ENDPOINT_URL,
@@ -334,5 +334,16 @@ CONNECTOR = Connector(
         path=("schema",),
         complete=complete,
         environment=google.environment("password", BIGQUERY_EMULATOR_HOST="{endpoint_url}"),
+        # apache-airflow-providers-google, "Google Cloud BigQuery Connection"; docs.getdbt.com, "BigQuery setup".
+        forms={
+            "airflow": Form("gcpbigquery", {"password": "keyfile_dict", "database": "project", "location": "location"}),
+            "dbt": Form(
+                "bigquery",
+                {"password": "keyfile_json", "database": "project", "schema": "dataset", "location": "location"},
+                needs=("database", "schema"),
+                fixed={"method": "service-account-json"},
+                json=("password",),
+            ),
+        },
     ),
 )  # fmt: skip

@@ -141,8 +141,16 @@ CONNECTOR = Connector(
     foreign=Foreign(
         names=("databricks", "databricks-warehouse"),
         odbc=("databricks", "simba spark"),
-        keys=databricks.FOREIGN_KEYS | {"http_path": "path", "httppath": "path", "catalog": "database"},
+        keys=databricks.FOREIGN_KEYS
+        | {
+            "http_path": "path",
+            "httppath": "path",
+            "catalog": "database",
+            "conncatalog": "database",
+            "connschema": "schema",
+        },
         complete=databricks.complete,
         environment=databricks.ENVIRONMENT,
+        forms=databricks.FORMS,
     ),
 )

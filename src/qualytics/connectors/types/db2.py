@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, refuse, tls_params
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import USUAL_JDBC, USUAL_ODBC, USUAL_URL, Foreign, Form, Properties
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
@@ -280,6 +280,25 @@ def check(handle: Any, target: Target) -> Server:
     return Server(handle.dbms_name or "Db2", handle.dbms_ver)
 
 
+# IBM Documentation, "URL format for IBM Data Server Driver for JDBC" and "Common DB2 keywords"; the README of ibm_db_sa.
+FORMS = {
+    "jdbc": Form(
+        "jdbc:db2",
+        USUAL_JDBC | {"ssl_mode": "sslConnection"},
+        {"ssl_mode": {"verify": "true", "disable": "false"}},
+        properties=Properties(":", ";", ";"),
+        driver="com.ibm.db2.jcc.DB2Driver",
+    ),
+    "odbc": Form(
+        "odbc",
+        USUAL_ODBC | {"host": "Hostname", "ssl_mode": "Security"},
+        {"ssl_mode": {"verify": "SSL"}},
+        fixed={"Driver": "IBM DB2 ODBC DRIVER", "Protocol": "TCPIP"},
+    ),
+    "sqlalchemy": Form("db2+ibm_db", USUAL_URL | {"ssl_mode": "Security"}, {"ssl_mode": {"verify": "SSL"}}),
+}
+
+
 CONNECTOR = Connector(
     type="db2",
     title="Db2",
@@ -318,7 +337,8 @@ CONNECTOR = Connector(
     foreign=Foreign(
         names=("db2", "ibm_db_sa"),
         odbc=("db2",),
-        keys={"sslconnection": "ssl_mode", "security": "ssl_mode"},
+        keys={"sslconnection": "ssl_mode", "security": "ssl_mode", "protocol": ""},
         words={"ssl_mode": {"ssl": "verify"}},
+        forms=FORMS,
     ),
 )

@@ -20,7 +20,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import USUAL_JDBC, USUAL_URL, Foreign, Form
 from qualytics.connectors.shared.http import BASIC_USER, HEADER, SEGMENT, TOKEN, bracketed
 from qualytics.connectors.shared.sql import literal
 from qualytics.model import Item
@@ -274,6 +274,54 @@ def complete(values: dict[str, str]) -> None:
         values["authentication_type"] = "ACCESS_TOKEN"
 
 
+def complete_form(values: dict[str, Any]) -> None:
+    """Name an access token."""
+    if values.pop("authentication_type", "BASIC") == "ACCESS_TOKEN" and "password" in values:
+        values["token"] = values.pop("password")
+
+
+_TLS = {"ssl_mode": {"verify": "true", "disable": "false"}}
+# Dremio documentation, "Arrow Flight SQL JDBC" and "ODBC"; the README of sqlalchemy_dremio; docs.getdbt.com, "Dremio
+# setup", whose port is that of another protocol.
+FORMS = {
+    "dbt": Form(
+        "dremio",
+        {"host": "software_host", "username": "user", "password": "password", "token": "pat", "ssl_mode": "use_ssl"},
+        {"ssl_mode": {"verify": True, "disable": False}},
+        complete=complete_form,
+    ),
+    "jdbc": Form(
+        "jdbc:arrow-flight-sql",
+        {**USUAL_JDBC, "token": "token", "ssl_mode": "useEncryption"},
+        _TLS,
+        path=(),
+        driver="org.apache.arrow.driver.jdbc.ArrowFlightJdbcDriver",
+        complete=complete_form,
+    ),
+    "odbc": Form(
+        "odbc",
+        {
+            "host": "HOST",
+            "port": "PORT",
+            "username": "UID",
+            "password": "PWD",
+            "token": "TOKEN",
+            "ssl_mode": "useEncryption",
+        },
+        _TLS,
+        fixed={"Driver": "Arrow Flight SQL ODBC Driver"},
+        complete=complete_form,
+    ),
+    "sqlalchemy": Form(
+        "dremio+flight",
+        {**USUAL_URL, "schema": "schema", "token": "token", "ssl_mode": "UseEncryption"},
+        _TLS,
+        path=("schema",),
+        complete=complete_form,
+    ),
+}
+
+
 CONNECTOR = Connector(
     type="dremio",
     title="Dremio",
@@ -319,7 +367,8 @@ CONNECTOR = Connector(
     forks=False,  # Go, and gRPC in it
     foreign=Foreign(
         names=("dremio", "flightsql", "arrow-flight-sql"),
-        odbc=("dremio",),
+        odbc=("dremio", "flight sql"),
+        forms=FORMS,
         keys={
             "software_host": "host",
             **dict.fromkeys(("pat", "token"), "password"),

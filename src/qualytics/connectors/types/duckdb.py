@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Server, Target, Verdict, refuse
-from qualytics.connectors.foreign import Environment, Foreign
+from qualytics.connectors.foreign import Environment, Foreign, Form
 from qualytics.connectors.shared.files import DUCKDB, FILE, FILE_KEYS, require_file
 from qualytics.connectors.shared.sql import fetched, named, one_row
 from qualytics.model import Item
@@ -132,6 +132,16 @@ def check(handle: Any, target: Target) -> Server:
     return Server("DuckDB", one_row(handle, "select version()")[0].removeprefix("v"))
 
 
+# duckdb.org, "JDBC Driver" and "ODBC API Overview"; the documentation of dbt-duckdb and of duckdb_engine.
+FORMS = {
+    "dbt": Form("duckdb", {"uri": "path", "schema": "schema"}),
+    "jdbc": Form(
+        "jdbc:duckdb:", {"uri": "uri"}, place=lambda values: values.pop("uri"), driver="org.duckdb.DuckDBDriver"
+    ),
+    "odbc": Form("odbc", {"uri": "Database"}, fixed={"Driver": "DuckDB Driver"}),
+    "sqlalchemy": Form("duckdb", {"uri": "uri"}, path=("uri",)),
+}
+
 CONNECTOR = FILE(
     type="duckdb",
     title="DuckDB",
@@ -151,5 +161,6 @@ CONNECTOR = FILE(
         keys=dict.fromkeys(FILE_KEYS, "uri"),
         path=("uri",),
         environment=Environment(url="duckdb", path=("uri",)),
+        forms=FORMS,
     ),
 )

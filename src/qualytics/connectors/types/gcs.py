@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Foreign, Form
 from qualytics.connectors.shared import google, object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, TLS_PARAMS, base_url, endpoint_of
 
@@ -73,5 +73,7 @@ CONNECTOR = object_store.OBJECT_STORE(
         files=dict.fromkeys(google.KEY_FILES, "secret_key"),
         complete=complete,
         environment=google.environment("secret_key", STORAGE_EMULATOR_HOST="{endpoint_url}"),
+        # apache-airflow-providers-google, "Google Cloud Connection".
+        forms={"airflow": Form("google_cloud_platform", {"secret_key": "keyfile_dict"})},
     ),
 )

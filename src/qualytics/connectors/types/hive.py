@@ -17,7 +17,16 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import (
+    SEMICOLONS,
+    USUAL_AIRFLOW,
+    USUAL_DBT,
+    USUAL_JDBC,
+    USUAL_ODBC,
+    USUAL_URL,
+    Foreign,
+    Form,
+)
 from qualytics.connectors.shared.http import BASIC_USER, HTTP, PATH
 from qualytics.connectors.shared.sql import fetched, like_escaped
 from qualytics.model import Item
@@ -202,6 +211,41 @@ def check(handle: Any, target: Target) -> Server:
     return Server("HiveServer2", version.split()[0])
 
 
+_AUTH = {"PLAIN": "LDAP", "NOSASL": "NOSASL"}
+_SWITCH = {"verify": "true", "disable": "false"}
+# Apache Hive, "HiveServer2 Clients"; apache-airflow-providers-apache-hive, "Hive Server2 Thrift Connection"; the README
+# of PyHive; Cloudera's guide of its driver for ODBC, and its documentation of dbt-hive.
+FORMS = {
+    "airflow": Form("hiveserver2", {**USUAL_AIRFLOW, "auth_mechanism": "auth"}, {"auth_mechanism": _AUTH}),
+    "dbt": Form(
+        "hive",
+        {**USUAL_DBT, "database": "schema", "auth_mechanism": "auth_type", "ssl_mode": "use_ssl"},
+        {"auth_mechanism": {"PLAIN": "ldap"}, "ssl_mode": {"verify": True, "disable": False}},
+        needs=("database",),
+    ),
+    "jdbc": Form(
+        "jdbc:hive2",
+        {
+            **USUAL_JDBC,
+            "ssl_mode": "ssl",
+            "transport": "transportMode",
+            "http_path": "httpPath",
+            "auth_mechanism": "auth",
+        },
+        {"ssl_mode": _SWITCH, "auth_mechanism": {"NOSASL": "noSasl"}},
+        properties=SEMICOLONS,
+        driver="org.apache.hive.jdbc.HiveDriver",
+    ),
+    "odbc": Form(
+        "odbc",
+        {**USUAL_ODBC, "database": "Schema", "ssl_mode": "SSL", "http_path": "HTTPPath"},
+        {"ssl_mode": {"verify": "1", "disable": "0"}},
+        fixed={"Driver": "Cloudera ODBC Driver for Apache Hive", "AuthMech": "3"},
+    ),
+    "sqlalchemy": Form("hive", {**USUAL_URL, "auth_mechanism": "auth"}, {"auth_mechanism": _AUTH}),
+}
+
+
 CONNECTOR = Connector(
     type="hive",
     title="Apache Hive",
@@ -244,11 +288,13 @@ CONNECTOR = Connector(
         names=("hive", "hive2", "hiveserver2", "hive_cli"),
         odbc=("hive",),
         keys={
+            "schema": "database",  # which are one
             "transportmode": "transport",
             "httppath": "http_path",
             **dict.fromkeys(("auth", "authmechanism"), "auth_mechanism"),
             **dict.fromkeys(("ssl", "use_ssl"), "ssl_mode"),
         },
+        forms=FORMS,
         words={"auth_mechanism": dict.fromkeys(("plain", "ldap", "none", "custom"), "PLAIN") | {"nosasl": "NOSASL"}},
     ),
 )  # fmt: skip

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from qualytics.connectors.foreign import USUAL_ODBC, Form
+from qualytics.connectors.shared.mysql import FOREIGN
 from qualytics.connectors.types import mysql
 from qualytics.structs import replace
 
-_SQLALCHEMY = replace(mysql.FOREIGN.forms["sqlalchemy"], word="mariadb+pymysql")
+_FORMS = FOREIGN.forms
+# MariaDB Connector/J, "TLS"; Connector/ODBC, "Connection Parameters".
+FORMS = {
+    "airflow": _FORMS["airflow"],
+    "dbt": replace(_FORMS["dbt"], word="mariadb"),
+    "jdbc": replace(
+        _FORMS["jdbc"],
+        word="jdbc:mariadb",
+        words={"ssl_mode": {"disable": "disable", "require": "trust", "verify": "verify-full"}},
+        driver="org.mariadb.jdbc.Driver",
+    ),
+    "odbc": Form(
+        "odbc",
+        {**USUAL_ODBC, "host": "Server", "ssl_mode": "SSLVERIFY"},
+        {"ssl_mode": {"verify": "1"}},
+        fixed={"Driver": "MariaDB Unicode"},
+    ),
+    "sqlalchemy": replace(_FORMS["sqlalchemy"], word="mariadb+pymysql"),
+}
 
 CONNECTOR = replace(
     mysql.CONNECTOR,
@@ -13,9 +33,10 @@ CONNECTOR = replace(
     title="MariaDB",
     verified="real server: MariaDB 10.11",
     foreign=replace(
-        mysql.FOREIGN,
+        FOREIGN,
         names=("mariadb", "mariadb-client"),
         odbc=("mariadb",),
-        forms={**mysql.FOREIGN.forms, "sqlalchemy": _SQLALCHEMY},
+        words={"ssl_mode": {"trust": "require"}},
+        forms=FORMS,
     ),
 )

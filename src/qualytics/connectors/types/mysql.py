@@ -19,7 +19,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.foreign import USUAL_AIRFLOW, USUAL_URL, Environment, Foreign, Form
+from qualytics.connectors.shared.mysql import FOREIGN
 from qualytics.connectors.shared.preamble import MYSQL, MYSQL_CLIENT_SSL, mysql_offers_tls
 from qualytics.connectors.shared.sql import named, rows, text_of
 from qualytics.model import Item
@@ -328,38 +328,6 @@ def check(handle: Any, target: Target) -> Server:
         cursor.execute("select version()")
         version = str(cursor.fetchmany()[0][0])
     return Server("MariaDB" if "mariadb" in version.lower() else "MySQL", version.partition("-")[0])
-
-
-# MySQL Reference Manual, "Command Options for Encrypted Connections".
-_MODES = {"disable": "DISABLED", "auto": "PREFERRED", "require": "REQUIRED", "verify": "VERIFY_IDENTITY"}
-FOREIGN = Foreign(
-    names=("mysql", "mysql-client"),
-    odbc=("mysql",),
-    keys={
-        **dict.fromkeys(("ssl", "ssl-mode", "sslmode", "usessl", "requiressl", "ssl_disabled"), "ssl_mode"),
-        "connectionattributes": "",
-    },
-    files=dict.fromkeys(("ssl-ca", "ssl_ca", "sslca"), "ssl_root_cert"),
-    # The first three are those of the clients themselves (MySQL Reference Manual, "Environment Variables").
-    environment=Environment(
-        texts={
-            "MYSQL_HOST": "{host}",
-            "MYSQL_TCP_PORT": "{port}",
-            "MYSQL_PWD": "{password}",
-            "MYSQL_PORT": "{port}",
-            "MYSQL_USER": "{username}",
-            "MYSQL_PASSWORD": "{password}",
-            "MYSQL_DATABASE": "{database}",
-        },
-        url="mysql",
-        cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX", "MYSQL_TEST_LOGIN_FILE"),
-    ),
-    # apache-airflow-providers-mysql, "MySQL Connections"; SQLAlchemy, "PyMySQL", which has no word for optional TLS.
-    forms={
-        "airflow": Form("mysql", USUAL_AIRFLOW | {"ssl_mode": "ssl_mode"}, {"ssl_mode": _MODES}),
-        "sqlalchemy": Form("mysql+pymysql", USUAL_URL | {"program_name": "program_name"}),
-    },
-)
 
 
 CONNECTOR = Connector(

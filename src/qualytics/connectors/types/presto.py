@@ -41,6 +41,15 @@ ENVIRONMENT = Environment(
     texts={"PRESTO_PASSWORD": "{password}"}, url="presto", path=("database", "schema"), cleared=("PRESTO_*",)
 )
 
+# The README of PyHive; Presto documentation, "JDBC Driver"; dbt has no adapter for it that is kept.
+_ODBC = {"Driver": "Simba Presto ODBC Driver", "AuthenticationType": "LDAP Authentication"}
+FORMS = {
+    "airflow": replace(trino.FORMS["airflow"], word="presto"),
+    "jdbc": replace(trino.FORMS["jdbc"], word="jdbc:presto", driver="com.facebook.presto.jdbc.PrestoDriver"),
+    "odbc": replace(trino.FORMS["odbc"], fixed=_ODBC),
+    "sqlalchemy": replace(trino.FORMS["sqlalchemy"], word="presto"),
+}
+
 CONNECTOR = replace(
     trino.CONNECTOR,
     type="presto",
@@ -51,5 +60,7 @@ CONNECTOR = replace(
     open=connect,
     check=check,
     privileges=(*trino.PRIVILEGES, "SELECT on system.runtime.nodes, for the version"),
-    foreign=replace(trino.FOREIGN, names=("presto", "prestodb"), odbc=("presto",), environment=ENVIRONMENT),
+    foreign=replace(
+        trino.FOREIGN, names=("presto", "prestodb"), odbc=("presto",), environment=ENVIRONMENT, forms=FORMS
+    ),
 )

@@ -18,7 +18,16 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import (
+    SEMICOLONS,
+    USUAL_AIRFLOW,
+    USUAL_DBT,
+    USUAL_JDBC,
+    USUAL_ODBC,
+    USUAL_URL,
+    Foreign,
+    Form,
+)
 from qualytics.connectors.shared import aws, postgresql
 from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROTOCOL, PROXY, ServerError, at_login, log_in_to_first
@@ -272,6 +281,45 @@ def complete_environment(values: dict[str, str]) -> None:
     postgresql.complete_environment(values)
 
 
+def complete_form(values: dict[str, Any]) -> None:
+    """Refuse the keys of a role, which are none of a database's."""
+    aws.require_keys(values)
+
+
+_WORDS = {"ssl_mode": {"disable": "disable", "verify": "verify-full"}}
+_TLS = {"ssl_mode": "sslmode"}
+# Amazon Redshift Management Guide, "Options for JDBC driver configuration" and "ODBC"; docs.getdbt.com, "Redshift
+# setup"; apache-airflow-providers-amazon, "Amazon Redshift Connection"; the README of sqlalchemy-redshift.
+FORMS = {
+    "airflow": Form("redshift", USUAL_AIRFLOW | _TLS, _WORDS, complete=complete_form),
+    "dbt": Form(
+        "redshift",
+        {**USUAL_DBT, "database": "dbname", "schema": "schema", "ssl_mode": "sslmode"},
+        {"ssl_mode": {"disable": "disable", "verify": "verify-full"}},
+        needs=("database", "schema"),
+        fixed={"method": "database"},
+        complete=complete_form,
+    ),
+    "jdbc": Form(
+        "jdbc:redshift",
+        USUAL_JDBC | {"ssl_mode": "sslmode", "application_name": "ApplicationName"},
+        _WORDS,
+        properties=SEMICOLONS,
+        driver="com.amazon.redshift.Driver",
+        complete=complete_form,
+    ),
+    "libpq": replace(postgresql.FORMS["libpq"], complete=complete_form),
+    "odbc": Form(
+        "odbc",
+        USUAL_ODBC | {"ssl_mode": "SSLMode"},
+        _WORDS,
+        fixed={"Driver": "Amazon Redshift ODBC Driver (x64)"},
+        complete=complete_form,
+    ),
+    "sqlalchemy": Form("redshift+redshift_connector", USUAL_URL | _TLS, _WORDS, complete=complete_form),
+}
+
+
 CONNECTOR = Connector(
     type="redshift",
     title="Amazon Redshift",
@@ -329,5 +377,6 @@ CONNECTOR = Connector(
         files=postgresql.FOREIGN_FILES,
         complete=complete,
         environment=replace(postgresql.ENVIRONMENT, complete=complete_environment),
+        forms=FORMS,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Endpoint, Param, Target
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Foreign, Form
 from qualytics.connectors.shared import aws, object_store
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, TLS_PARAMS, base_url, endpoint_of
 
@@ -67,6 +67,27 @@ def complete(values: dict[str, str]) -> None:
         values["uri"] = place if "://" in place else f"s3://{place}"
 
 
+# apache-airflow-providers-amazon, "Amazon Web Services Connection"; Hadoop's documentation of S3A.
+FORMS = {
+    "airflow": Form(
+        "aws",
+        {"access_key": "login", "secret_key": "password", "region": "region_name", "endpoint_url": "endpoint_url"},
+        complete=aws.require_keys,
+    ),
+    "spark": Form(
+        "s3a",
+        {
+            "uri": "path",
+            "access_key": "spark.hadoop.fs.s3a.access.key",
+            "secret_key": "spark.hadoop.fs.s3a.secret.key",
+            "endpoint_url": "spark.hadoop.fs.s3a.endpoint",
+            "region": "spark.hadoop.fs.s3a.endpoint.region",
+        },
+        place=lambda values: values.pop("uri").replace("s3://", "s3a://", 1),
+        complete=aws.require_keys,
+    ),
+}
+
 CONNECTOR = object_store.OBJECT_STORE(
     type="s3",
     title="Amazon S3",
@@ -108,5 +129,6 @@ CONNECTOR = object_store.OBJECT_STORE(
         },
         complete=complete,
         environment=aws.ENVIRONMENT,
+        forms=FORMS,
     ),
 )  # fmt: skip

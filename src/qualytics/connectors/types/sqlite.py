@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Server, Target, Verdict, refuse
-from qualytics.connectors.foreign import Environment, Foreign
+from qualytics.connectors.foreign import Environment, Foreign, Form
 from qualytics.connectors.shared.files import EMPTY, FILE, FILE_KEYS, SQLITE, require_file
 from qualytics.connectors.shared.sql import as_text, rows
 from qualytics.model import Item
@@ -150,6 +150,14 @@ def tables(handle: sqlite3.Connection, target: Target, prefix: str) -> Iterator[
             yield Item(name, kind, name.startswith("sqlite_"))
 
 
+# SQLAlchemy's, Xerial's and the ODBC driver's documentation; apache-airflow-providers-sqlite, "SQLite Connection".
+FORMS = {
+    "airflow": Form("sqlite", {"uri": "host"}),
+    "jdbc": Form("jdbc:sqlite:", {"uri": "uri"}, place=lambda values: values.pop("uri"), driver="org.sqlite.JDBC"),
+    "odbc": Form("odbc", {"uri": "Database"}, fixed={"Driver": "SQLite3"}),
+    "sqlalchemy": Form("sqlite", {"uri": "uri"}, path=("uri",)),
+}
+
 CONNECTOR = FILE(
     type="sqlite",
     title="SQLite",
@@ -169,5 +177,6 @@ CONNECTOR = FILE(
         keys=dict.fromkeys(FILE_KEYS, "uri"),
         path=("uri",),
         environment=Environment(url="sqlite", path=("uri",)),
+        forms=FORMS,
     ),
 )

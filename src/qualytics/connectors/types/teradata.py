@@ -17,7 +17,7 @@ from qualytics.connectors.contract import (
     refuse,
     tls_params,
 )
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import USUAL_AIRFLOW, USUAL_DBT, USUAL_URL, Foreign, Form, Properties
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import one_row, rows
 from qualytics.model import Item
@@ -212,6 +212,40 @@ def check(handle: Any, target: Target) -> Server:  # noqa: ARG001 - the contract
     return Server("Teradata", str(version[0]).strip() if version else None)
 
 
+_TLS = {"ssl_mode": {"disable": "DISABLE", "auto": "PREFER", "require": "REQUIRE", "verify": "VERIFY-FULL"}}
+_OPTIONS = {"logmech": "logmech", "tmode": "tmode", "ssl_mode": "sslmode"}
+# Teradata JDBC Driver Reference, "Connecting"; the README of teradatasqlalchemy; docs.getdbt.com, "Teradata setup";
+# apache-airflow-providers-teradata, "Teradata Connection"; ODBC Driver for Teradata User Guide, "Keywords".
+FORMS = {
+    "airflow": Form("teradata", {**USUAL_AIRFLOW, "schema": "schema", **_OPTIONS}, _TLS),
+    "dbt": Form("teradata", {**USUAL_DBT, "schema": "schema", **_OPTIONS}, _TLS, needs=("schema",)),
+    "jdbc": Form(
+        "jdbc:teradata:",
+        {
+            "host": "host",
+            "port": "DBS_PORT",
+            "schema": "DATABASE",
+            "username": "USER",
+            "password": "PASSWORD",
+            **{name: key.upper() for name, key in _OPTIONS.items()},
+        },
+        _TLS,
+        place=lambda values: f"//{values.pop('host')}",
+        properties=Properties("/", ",", quotes="''"),
+        driver="com.teradata.jdbc.TeraDriver",
+    ),
+    "odbc": Form(
+        "odbc",
+        {"host": "DBCName", "schema": "DefaultDatabase", "username": "UID", "password": "PWD", "ssl_mode": "SSLMode"},
+        _TLS,
+        fixed={"Driver": "Teradata Database ODBC Driver 20.00"},
+    ),
+    "sqlalchemy": Form(
+        "teradatasql", {**USUAL_URL, "port": "dbs_port", "schema": "database", **_OPTIONS}, _TLS, path=()
+    ),
+}
+
+
 CONNECTOR = Connector(
     type="teradata",
     title="Teradata",
@@ -251,6 +285,13 @@ CONNECTOR = Connector(
     foreign=Foreign(
         names=("teradata", "teradatasql"),
         odbc=("teradata",),
-        keys={"dbs_port": "port", "dbcname": "host", "sslmode": "ssl_mode"},
+        forms=FORMS,
+        keys={
+            "dbs_port": "port",
+            "dbcname": "host",
+            "database": "schema",
+            "defaultdatabase": "schema",
+            "sslmode": "ssl_mode",
+        },
     ),
 )

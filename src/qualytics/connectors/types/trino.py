@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, refuse, tls_params
-from qualytics.connectors.foreign import Environment, Foreign
+from qualytics.connectors.foreign import (
+    USUAL_AIRFLOW,
+    USUAL_DBT,
+    USUAL_JDBC,
+    USUAL_ODBC,
+    USUAL_URL,
+    Environment,
+    Foreign,
+    Form,
+)
 from qualytics.connectors.shared.http import (
     BASIC_USER,
     HEADER,
@@ -293,19 +302,50 @@ def complete(values: dict[str, str]) -> None:
             del values[key]
 
 
+_PLACE = {"database": "catalog", "schema": "schema"}
+_SCHEME = {"ssl_mode": {"verify": "https", "disable": "http"}}
+_SWITCH = {"ssl_mode": {"verify": "true", "disable": "false"}}
+# apache-airflow-providers-trino, "Trino Connection"; docs.getdbt.com, "Starburst/Trino setup"; Trino documentation,
+# "JDBC driver"; the README of the client for Python, "SQLAlchemy"; Simba's guide of its driver for ODBC.
+FORMS = {
+    "airflow": Form("trino", {**USUAL_AIRFLOW, **_PLACE, "ssl_mode": "protocol"}, _SCHEME),
+    "dbt": Form(
+        "trino",
+        {**USUAL_DBT, "database": "database", "schema": "schema", "ssl_mode": "http_scheme"},
+        _SCHEME,
+        needs=("database", "schema"),
+        fixed={"method": "ldap"},
+    ),
+    "jdbc": Form(
+        "jdbc:trino",
+        {**USUAL_JDBC, "schema": "schema", "ssl_mode": "SSL", "source": "source"},
+        _SWITCH,
+        path=("database", "schema"),
+        driver="io.trino.jdbc.TrinoDriver",
+    ),
+    "odbc": Form(
+        "odbc",
+        {**USUAL_ODBC, "database": "Catalog", "schema": "Schema", "ssl_mode": "SSL"},
+        {"ssl_mode": {"verify": "1", "disable": "0"}},
+        fixed={"Driver": "Simba Trino ODBC Driver", "AuthenticationType": "LDAP Authentication"},
+    ),
+    "sqlalchemy": Form("trino", {**USUAL_URL, "schema": "schema", "source": "source"}, path=("database", "schema")),
+}
+
 FOREIGN = Foreign(
     names=("trino",),
     odbc=("trino",),
     keys={
         "catalog": "database",
         **dict.fromkeys(("http_scheme", "protocol", "ssl"), "ssl_mode"),
-        "extracredentials": "",
+        **dict.fromkeys(("extracredentials", "authenticationtype"), ""),
     },
     path=("database", "schema"),
     complete=complete,
     environment=Environment(
         texts={"TRINO_PASSWORD": "{password}"}, url="trino", path=("database", "schema"), cleared=("TRINO_*",)
     ),
+    forms=FORMS,
 )
 
 

@@ -132,7 +132,8 @@ def _path(rest: str) -> tuple[str, str]:
     path, properties = _split(rest, "?;")
     if "=" in path:  # as Db2's /database:user=…; and Teradata's /USER=…,PASSWORD=…
         database, colon, first = path[1:].partition(":")
-        path, properties = (f"/{database}", first + properties) if colon else ("", _commas(path[1:]) + properties)
+        is_db2 = bool(colon) and "=" not in database
+        path, properties = (f"/{database}", first + properties) if is_db2 else ("", _commas(path[1:]) + properties)
     return path[1:], properties
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Endpoint, Param, Server, Target, refuse
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Foreign, Form
 from qualytics.connectors.types.jdbc import catalog
 from qualytics.connectors.types.jdbc import url as urls
 from qualytics.connectors.types.jdbc.errors import classify, reported
@@ -85,6 +85,7 @@ def check(handle: Any, target: Target) -> Server:
     )
 
 
+_LOGIN = {"uri": "url", "username": "user", "password": "password"}
 CONNECTOR = Connector(
     type="jdbc",
     title="JDBC",
@@ -113,5 +114,19 @@ CONNECTOR = Connector(
     privileges=("the right to log in, and to read the engine's own catalog: as for the engine's own type, where there is one",),
     pinned="resolver",  # Java's, which knows no other host: see login.machine
     forks=False,  # the JVM
-    foreign=Foreign(names=("jdbc",), keys={"driver_class": "driver_class", "drv_clsname": "driver_class"}),
+    # apache-airflow-providers-jdbc, "JDBC connection"; Spark, "JDBC To Other Databases".
+    foreign=Foreign(
+        names=("jdbc",),
+        keys={"driver_class": "driver_class", "drv_clsname": "driver_class"},
+        forms={
+            "airflow": Form("jdbc", _LOGIN | {"uri": "host", "username": "login", "driver_class": "driver_class"}),
+            "jdbc": Form("", {"uri": "uri"}, place=lambda values: values.pop("uri")),
+            "spark": Form(
+                "",
+                _LOGIN | {"driver_class": "driver", "jdbc_fetch_size": "fetchsize"},
+                place=lambda values: values.pop("uri"),
+                driver="",
+            ),
+        },
+    ),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from qualytics.connectors.shared.pem import key_fault
 from qualytics.connectors.types.snowflake import catalog
 from qualytics.connectors.types.snowflake.errors import ERRORS, classify
 from qualytics.connectors.types.snowflake.login import connect
-from qualytics.connectors.types.snowflake.names import ENVIRONMENT, KEY_FILES, KEY_TEXTS, PASSPHRASES, complete
+from qualytics.connectors.types.snowflake.names import ENVIRONMENT, FORMS, KEY_FILES, KEY_TEXTS, PASSPHRASES, complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,5 +92,6 @@ CONNECTOR = Connector(
         path=("database", "schema"),
         complete=complete,
         environment=ENVIRONMENT,
+        forms=FORMS,
     ),
 )

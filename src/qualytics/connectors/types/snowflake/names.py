@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from qualytics.connectors.foreign import Environment
+from typing import Any
+
+from qualytics.connectors.foreign import USUAL_JDBC, USUAL_ODBC, USUAL_URL, Environment, Form
+from qualytics.errors import UsageError
 
 KEY_FILES = ("private_key_path", "private_key_file", "jwt_private_key")
 KEY_TEXTS = ("private_key", "private_key_content", "private_key_raw")
@@ -61,3 +64,81 @@ ENVIRONMENT = Environment(
     cleared=("SNOWFLAKE_*",),
     complete=complete_environment,
 )
+
+
+def complete_form(values: dict[str, Any]) -> None:
+    """Name the account of the host, and the key of a login by key; TLS is always verified."""
+    complete_environment(values)
+    del values["host"]
+    for name in ("authentication_type", "authenticator", "ssl_mode"):
+        values.pop(name, None)
+
+
+def _require_password(values: dict[str, Any]) -> None:
+    if values.get("authentication_type") == "KEYPAIR":
+        raise UsageError(
+            "this tool takes a private key from a file alone",
+            "qualytics run gives a command the key as a file in memory",
+        )
+    values.pop("authentication_type", None)
+    values.pop("ssl_mode", None)
+
+
+def _complete_account(values: dict[str, Any]) -> None:
+    _require_password(values)
+    complete_form(values)
+
+
+def _complete_url(values: dict[str, Any]) -> None:
+    _complete_account(values)
+    values["host"] = values.pop("account")
+
+
+_OPTIONS = {"role": "role", "warehouse": "warehouse"}
+_PLACE = {"database": "database", "schema": "schema"}
+# docs.getdbt.com, "Snowflake setup"; apache-airflow-providers-snowflake, "Snowflake Connection"; docs.snowflake.com,
+# "Using the Snowflake SQLAlchemy toolkit", "JDBC Driver connection parameters" and "ODBC configuration".
+FORMS = {
+    "airflow": Form(
+        "snowflake",
+        {
+            "username": "login",
+            "password": "password",
+            "schema": "schema",
+            "account": "account",
+            "database": "database",
+            **_OPTIONS,
+        },
+        complete=_complete_account,
+    ),
+    "dbt": Form(
+        "snowflake",
+        {
+            "account": "account",
+            "username": "user",
+            "password": "password",
+            "private_key": "private_key",
+            "passphrase": "private_key_passphrase",
+            **_PLACE,
+            **_OPTIONS,
+        },
+        needs=("database", "schema"),
+        complete=complete_form,
+    ),
+    "jdbc": Form(
+        "jdbc:snowflake",
+        {**USUAL_JDBC, "database": "db", "schema": "schema", **_OPTIONS},
+        path=(),
+        driver="net.snowflake.client.jdbc.SnowflakeDriver",
+        complete=_require_password,
+    ),
+    "odbc": Form(
+        "odbc",
+        {**USUAL_ODBC, "host": "Server", "schema": "Schema", "role": "Role", "warehouse": "Warehouse"},
+        fixed={"Driver": "SnowflakeDSIIDriver"},
+        complete=_require_password,
+    ),
+    "sqlalchemy": Form(
+        "snowflake", {**USUAL_URL, "schema": "schema", **_OPTIONS}, path=("database", "schema"), complete=_complete_url
+    ),
+}
