@@ -58,13 +58,18 @@ def _accept(
 
 
 def _serve(peer: socket.socket, context: ssl.SSLContext, target: tuple[str, int]) -> None:
-    with contextlib.suppress(OSError), peer, socket.create_connection(target, 10) as inner:
+    # The handshake comes first: HSQLDB gives up who has said nothing for a second.
+    with (
+        contextlib.suppress(OSError),
+        peer,
+        context.wrap_socket(peer, server_side=True) as outer,
+        socket.create_connection(target, 10) as inner,
+    ):
         inner.settimeout(None)
-        with context.wrap_socket(peer, server_side=True) as outer:
-            back = threading.Thread(target=_pump, args=(inner, outer), daemon=True)
-            back.start()
-            _pump(outer, inner)
-            back.join()
+        back = threading.Thread(target=_pump, args=(inner, outer), daemon=True)
+        back.start()
+        _pump(outer, inner)
+        back.join()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
