@@ -12,6 +12,21 @@ def test_a_folder_that_holds_no_configuration_is_told(run, tmp_path):
     check(run("config", "plan", str(tmp_path / "none")), 2, "no such file", "name a folder")
 
 
+def test_faults_of_a_file_are_told_in_the_words_of_a_file(run, tmp_path):
+    folder = tmp_path / "connections"
+    folder.mkdir()
+    (folder / "a.yaml").write_text("name: a\ntype: postgresql\n")
+    place = f"error: {folder}/a.yaml"
+    done = run("config", "plan", str(tmp_path))
+    assert (done.code, done.err) == (2, f"{place}:1: host is needed for postgresql\nhint: write host: …\n")
+    (folder / "a.yaml").write_text("name: a\ntype: postgresql\nhost: h\nparameters: {jdbc_fetch_size: 1}\n")
+    done = run("config", "plan", str(tmp_path))
+    assert done.err.startswith(
+        f"{place}:4: parameters of postgresql have no 'jdbc_fetch_size'\nhint: write jdbc_fetch_size"
+    )
+    check(run("config", "plan", str(folder)), 2, "has neither connections nor datastores", "name the folder")
+
+
 def test_export_writes_through_no_link(run, tmp_path):
     assert run(*PG, "--name", "prod").code == 0
     (tmp_path / "config").mkdir()

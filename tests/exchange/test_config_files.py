@@ -67,6 +67,36 @@ def test_a_fault_is_told_with_its_line_and_the_rest_is_read(read):
     assert found.references == ["UNSET"]
 
 
+def test_a_name_in_two_files_is_told_with_the_other_one_and_an_empty_file_as_such(read):
+    found = read(
+        {
+            "connections/a.yaml": "name: Prod\n",
+            "connections/b.yaml": "# again\nname: ' prod'\n",
+            "connections/zero.yaml": "",
+            "datastores/x/_datastore.yaml": "name: Prod\n",
+        }
+    )
+    assert found.resources == {"connections": [{"name": "Prod"}], "datastores": [{"name": "Prod"}]}
+    assert [(fault.path, fault.line, fault.message) for fault in found.faults] == [
+        ("connections/b.yaml", 2, "connection ' prod' is defined in connections/a.yaml, too"),
+        ("connections/zero.yaml", 1, "is empty"),
+    ]
+
+
+def test_files_and_folders_of_other_names_are_told(read):
+    names = (
+        "connections/a.yml",
+        "connections/b.YAML",
+        "connections/c.json",
+        "connections/sub/d.yaml",
+        "datastores/y/z",
+    )
+    found = read({**dict.fromkeys(names, "name: n\n"), "connections/.hidden": "", "datastores/.git/x": ""})
+    assert [one["name"] for one in found.resources["connections"]] == ["n"]
+    left = ["connections/b.YAML", "connections/c.json", "connections/sub", "datastores/y"]
+    assert found.left_out == [LeftOut(path, []) for path in left]
+
+
 def test_a_source_knows_the_line_of_each_field(read):
     source = read({"connections/a.yaml": "# c\nname: a\nparameters:\n  role: R\n"}).sources["connections"][0]
     lines = {loc: source.line_of(loc) for loc in ("name", "parameters.role", "parameters.none", "host", None)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -223,7 +224,10 @@ def _read(ctx: click.Context, path: str, env_file: str | None) -> Configuration:
     with Folder.open(path) as folder:
         found = config_files.read(folder, variables)
     if not found.folders and not found.faults:
-        raise UsageError(f"{path} has neither connections nor datastores", f"qualytics config export --output {path}")
+        hint = f"qualytics config export --output {path}"
+        if os.path.basename(os.path.normpath(path)) in config_files.SORTS:
+            hint = "name the folder that this one is in"
+        raise UsageError(f"{path} has neither connections nor datastores", hint)
     current(ctx).remember(found.secrets)
     return found
 
@@ -261,10 +265,16 @@ def _say_faults(ctx: click.Context, folder: str, found: Configuration, document:
         sort, index = f"{problem['resource']}s", problem["index"]
         source = None if index is None else found.sources[sort][index]
         where, line = (source.path, source.line_of(problem["loc"])) if source else (sort, None)
-        faults.append(Fault(where, line, problem["message"], problem["hint"]))
+        faults.append(Fault(where, line, problem["message"], _in_a_file(problem["hint"])))
     for fault in sorted(faults, key=lambda one: (one.path, one.line or 0)):
         at = f"{folder}/{fault.path}" + (f":{fault.line}" if fault.line else "")
         output.say(f"error: {output.escape(current(ctx).mask(f'{at}: {fault.message}'))}")
         if fault.hint:
             output.say(f"hint: {output.escape(fault.hint)}")
     return bool(faults)
+
+
+def _in_a_file(hint: str | None) -> str | None:
+    # Where a command takes an option, a file has a field.
+    option = re.fullmatch("give it with --([a-z-]+)", hint or "")
+    return f"write {option[1].replace('-', '_')}: …" if option else hint

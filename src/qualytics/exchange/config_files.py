@@ -11,7 +11,7 @@ from qualytics.exchange.layout import CONNECTIONS, DATASTORE_FILE, DATASTORES, R
 from qualytics.fields import DATASTORE_KEYS, SECRETS
 from qualytics.secret import References, Secret
 from qualytics.structs import Struct, field
-from qualytics.text import nearest
+from qualytics.text import folded, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -55,7 +55,10 @@ class LeftOut(Struct, eq=True):
 
 
 class Configuration(Struct, frozen=False):
-    """What a folder holds: `resources` by sort, each beside its source; `folders` are the sorts that have one."""
+    """What a folder holds: `resources` by sort, each beside its source; `folders` are the sorts that have one.
+
+    `names` are the files by the names that they define, as names are compared.
+    """
 
     resources: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {sort: [] for sort in SORTS})
     sources: dict[str, list[Source]] = field(default_factory=lambda: {sort: [] for sort in SORTS})
@@ -64,6 +67,7 @@ class Configuration(Struct, frozen=False):
     left_out: list[LeftOut] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
+    names: dict[str, dict[str, str]] = field(default_factory=lambda: {sort: {} for sort in SORTS})
 
 
 def read(folder: Folder, variables: Mapping[str, str]) -> Configuration:
@@ -90,12 +94,22 @@ def _files(folder: Folder, found: Configuration) -> Iterator[tuple[str, tuple[st
     for name in _names(folder, found, CONNECTIONS):
         if name.endswith((".yaml", ".yml")) and not name.startswith("."):
             yield CONNECTIONS, (CONNECTIONS, name)
+        else:
+            _leave_out(found, CONNECTIONS, name)
     for name in _names(folder, found, DATASTORES):
         inner = [] if name.startswith(".") else _names(folder, found, DATASTORES, name)
         if DATASTORE_FILE in inner:
-            others = [other for other in inner if other != DATASTORE_FILE and not other.startswith(".")]
-            found.left_out += [LeftOut(f"{DATASTORES}/{name}/{other}", []) for other in others]
+            for other in inner:
+                if other != DATASTORE_FILE:
+                    _leave_out(found, DATASTORES, name, other)
             yield DATASTORES, (DATASTORES, name, DATASTORE_FILE)
+        else:
+            _leave_out(found, DATASTORES, name)
+
+
+def _leave_out(found: Configuration, *parts: str) -> None:
+    if not parts[-1].startswith("."):
+        found.left_out.append(LeftOut("/".join(parts), []))
 
 
 def _names(folder: Folder, found: Configuration, *parts: str) -> list[str]:
@@ -108,9 +122,14 @@ def _names(folder: Folder, found: Configuration, *parts: str) -> list[str]:
 
 def _take(found: Configuration, sort: str, path: str, value: Any, variables: Mapping[str, str]) -> None:
     if not isinstance(value, yaml_text.Mapping):
-        found.faults.append(Fault(path, 1, "is no mapping of fields", "see qualytics config schema"))
+        what = "is empty" if value is None else "is no mapping of fields"
+        found.faults.append(Fault(path, 1, what, "see qualytics config schema"))
         return
     source = Source(path, value)
+    if (other := _namesake(found, sort, path, value.get("name"))) is not None:
+        message = f"{sort[:-1]} {value['name']!r} is defined in {other}, too"
+        found.faults.append(Fault(path, source.line_of("name"), message, "rename it, or delete one of the two files"))
+        return
     fields: dict[str, Any] = value if sort == CONNECTIONS else _carried(found, path, value)
     for name in SECRETS if sort == CONNECTIONS else ():
         text = fields.get(name)
@@ -125,6 +144,13 @@ def _take(found: Configuration, sort: str, path: str, value: Any, variables: Map
             found.secrets.append(Secret(fields[name]))
     found.resources[sort].append(fields)
     found.sources[sort].append(source)
+
+
+def _namesake(found: Configuration, sort: str, path: str, name: Any) -> str | None:
+    """Return the file that has defined the name before; upper and lower case are alike."""
+    key = folded(name.strip()) if isinstance(name, str) else None
+    first = path if key is None else found.names[sort].setdefault(key, path)
+    return None if first == path else first
 
 
 def _carried(found: Configuration, path: str, fields: dict[str, Any]) -> dict[str, Any]:
