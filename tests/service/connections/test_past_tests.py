@@ -145,3 +145,17 @@ def test_a_control_plane_keeps_who_tested(anywhere, files):
     with anywhere.as_user(anywhere.make("Eve", "Member")) as context:  # who may not test
         assert past_tests.page(context, "prod", 1, 10) == page
         assert past_tests.page(context, "prod", 2, 10)["items"] == []
+
+
+def test_a_store_that_cannot_be_written_is_a_warning_and_the_verdict_stays(home, files):
+    with LocalClient(Settings(home=home, busy_s=0.2)) as client:
+        client.connections.create(files)
+        with contextlib.closing(sqlite3.connect(home / "store.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert client.connections.test("files")["connected"] is True
+            (warning,) = client.connections.warnings
+            with client.runs.start() as run:
+                assert [one["connected"] for one in run] == [True]
+        assert warning == "the result of the test is not stored: the store is busy: other programs held it for 0.2 s"
+        assert run.warnings == (warning,)
+        assert client.connections.tests("files") == []
