@@ -23,7 +23,7 @@ _MARGIN = 1.05
 def past_tests(bench: Bench) -> Iterator[Figure]:
     """Test a file whose test is kept and one whose test is not, as another path is given; show a hundred tests."""
     home = bench.home("past-tests")
-    path = home / "sales.sqlite"
+    path = home.with_suffix(".sqlite")
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("create table orders (id integer)")
     settings = Settings(home=home)
