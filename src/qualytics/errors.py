@@ -12,6 +12,8 @@ QualyticsError            internal              exit 1  500
 │  ├─ SecretNeeded        secret-needed-for-new-target  exit 5  409
 │  └─ VersionChanged      version-changed       exit 5  412
 ├─ TestFailed             test-failed           exit 6  400   carries the report
+├─ ReadFailed             read-failed           exit 1  502   carries the report, where a session failed
+├─ NotWhole               not-whole             exit 8  500   carries the receipt
 ├─ DriverMissing          driver-missing        exit 6  200
 ├─ TooMany                too-many              exit 1  429   carries the seconds to wait
 ├─ Abandoned              abandoned             exit 1  499
@@ -38,7 +40,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qualytics.types import DatastoreStub, TestReport
 
@@ -198,6 +200,28 @@ class TestFailed(QualyticsError):
     def __init__(self, message: str, hint: str | None, report: TestReport) -> None:
         super().__init__(message, hint)
         self.report = report
+
+
+class ReadFailed(QualyticsError):
+    """A read of data began, and could not be ended; what it wrote is gone."""
+
+    code = "read-failed"
+    http_status = 502
+
+    def __init__(self, message: str, hint: str | None = None, report: TestReport | None = None) -> None:
+        super().__init__(message, hint)
+        self.report = report
+
+
+class NotWhole(QualyticsError):
+    """A read ended, and the engine counts other rows in the same snapshot; nothing of it is kept."""
+
+    code = "not-whole"
+    exit_code = 8
+
+    def __init__(self, message: str, receipt: Mapping[str, Any]) -> None:
+        super().__init__(message, "read it again with --parallel 1, and report this")
+        self.receipt = receipt
 
 
 class DriverMissing(QualyticsError):

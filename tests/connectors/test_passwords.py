@@ -14,7 +14,8 @@ from qualytics import probe
 from qualytics.connectors import get
 from qualytics.probe.child.stages import Stages
 from qualytics.probe.child.target import make_target
-from qualytics.probe.protocol import Passed, read_plan
+from qualytics.probe.plan import read_plan
+from qualytics.probe.protocol import Passed
 from qualytics.secret import Secret
 from testbed import servers
 from tests.support.trial import outcome, trial

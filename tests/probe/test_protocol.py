@@ -9,6 +9,7 @@ import pytest
 
 from qualytics.model import Item, Listing
 from qualytics.probe.egress import Policy
+from qualytics.probe.plan import Plan, read_plan
 from qualytics.probe.protocol import (
     MAX_DETAIL,
     MAX_ITEM,
@@ -28,7 +29,6 @@ from qualytics.probe.protocol import (
     Lines,
     Memory,
     Passed,
-    Plan,
     SecondHost,
     TooLong,
     Unreadable,
@@ -36,14 +36,13 @@ from qualytics.probe.protocol import (
     WorkerEnded,
     decode,
     encode,
-    read_plan,
 )
 from qualytics.secret import Secret
 
 MESSAGES = [
     Began("tcp"),
     Ended("tcp", ok=True, ms=0.0),
-    Ended("login", ok=False, ms=3_600_000),
+    Ended("login", ok=False, ms=3_600_000_000),
     Detected({"product_name": "é漢😀", "product_version": None}),
     Connected("::1", 5432, "fe80::1%eth0", 65_535),
     Encrypted("TLSv1.3", "TLS_AES_256_GCM_SHA384", verified=True, not_after="2030-01-01T00:00:00Z"),

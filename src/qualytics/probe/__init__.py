@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qualytics.probe.protocol import Plan
+from qualytics.probe.plan import Plan
 
 if TYPE_CHECKING:
     from qualytics.probe.parent.child_process import run_test as run

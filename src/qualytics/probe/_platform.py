@@ -33,9 +33,10 @@ def harden() -> None:
     hide()
 
 
-def confine(cpu_s: int) -> None:
-    """Limit the memory, CPU, files and open files of this process."""
-    _limit(resource.RLIMIT_CPU, cpu_s)
+def confine(cpu_s: int | None) -> None:
+    """Limit the memory, CPU (None: not that), files and open files of this process."""
+    if cpu_s is not None:
+        _limit(resource.RLIMIT_CPU, cpu_s)
     _limit(resource.RLIMIT_FSIZE, _FILE_BYTES)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
     _limit(resource.RLIMIT_DATA, _MEMORY_BYTES)  # on Linux all private writable memory

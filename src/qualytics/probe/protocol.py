@@ -1,4 +1,4 @@
-"""What passes between the program and the child of a test: one plan goes in, messages come out, each a line of JSON.
+"""What passes between the program and the child of a test: one plan (`plan.py`) goes in, messages come out, each a line of JSON.
 
 A child runs foreign code. What it sends is therefore checked for its type and its bounds here, and its words are masked
 once more by whoever shows them.
@@ -7,26 +7,18 @@ once more by whoever shows them.
 from __future__ import annotations
 
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qualytics.connectors import get
 from qualytics.connectors.contract import CLASSES
-from qualytics.model import Item, Listing
-from qualytics.secret import Secret
-from qualytics.structs import Struct
+from qualytics.model import Item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.masking import Masking
-    from qualytics.model import OnStage
-    from qualytics.probe.egress import Policy
-
     Check = Callable[[Any], bool]
 
-STAGES = ("resolve", "tcp", "tls", "login", "database", "query", "list", "open")
+STAGES = ("resolve", "tcp", "tls", "login", "database", "query", "list", "open", "read")
 # Of the longest line, of all lines of a test, and of all lines of a listing.
 MAX_LINE_BYTES = 98_304
 MAX_REPORT_BYTES = 98_304
@@ -39,78 +31,12 @@ MAX_DETAIL = 4_096
 MAX_TRACE = 8_192
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 MAX_ADDRESS = 64
-_MAX_MS = 3_600_000
+_MAX_MS = 3_600_000_000  # a read may take days
+_MAX_ROWS = 1 << 62
+MAX_PARTITIONS = 1_024
+MAX_PREDICATE = 8_192
 _MAX_BYTES = 1 << 48
 _MAX_PID = 1 << 22  # of 64-bit Linux
-
-
-class Plan(Struct, eq=True):
-    """One test: the type, its non-secret values, its secrets, and what to look at.
-
-    `login_databases` are databases to log in to where none is named. `ssl_mode` is what a connection without one of
-    its own gets: auto here, verify on a control plane. With a `listing` the last stage lists that, in place of its
-    query. Without a `policy` a test may reach whatever this machine can, as the embedded store's own user may.
-    `on_stage` is called in the program as stages begin and end, and is never sent; what it raises ends the test.
-    """
-
-    type: str
-    values: dict[str, Any]
-    secrets: dict[str, Secret]
-    timeout_s: float
-    database: str | None = None
-    schema: str | None = None
-    root_path: str | None = None
-    login_databases: tuple[str, ...] = ()
-    ssl_mode: str = "auto"
-    listing: Listing | None = None
-    policy: Policy | None = None
-    on_stage: OnStage | None = None
-
-    def where(self) -> str:
-        """Return what a message calls the target: host and port, or a path."""
-        connector = get(self.type)
-        if connector.endpoint is not None:
-            endpoint = connector.endpoint(self.values)
-            return f"{endpoint.host}:{endpoint.port}"
-        host = self.values.get("host")
-        if not host:
-            return str(self.values.get("uri") or self.type)
-        return f"{host}:{self.values.get('port') or connector.default_port}"
-
-    def masking(self) -> Masking:
-        """Return what clears the words of drivers and servers of this test's secrets."""
-        from qualytics.masking import Masking  # no listing of a store needs it
-
-        public = (self.type, self.values, self.database, self.schema, self.root_path, self.login_databases)
-        return Masking(self.secrets.values(), public=get(self.type).public_members, given=public)
-
-    def encode(self, directory: str) -> bytes:
-        """Return the plan as the line that the child reads; `directory` is its own to use and remove."""
-        secrets = {name: secret.reveal() for name, secret in self.secrets.items()}
-        document = {**vars(self), "on_stage": None, "secrets": secrets, "directory": directory}
-        return json.dumps(document, default=vars).encode() + b"\n"
-
-
-def read_plan(descriptor: int) -> tuple[Plan, str] | None:
-    """Read a plan and the directory of its test; None when the other side is gone before the line has ended."""
-    line = b""
-    while not line.endswith(b"\n"):  # the pipe stays open behind it
-        chunk = os.read(descriptor, 65_536)
-        if not chunk:
-            return None
-        line += chunk
-    document = json.loads(line)
-    directory = document.pop("directory")
-    document["secrets"] = {name: Secret(text) for name, text in document["secrets"].items()}
-    document["login_databases"] = tuple(document["login_databases"])
-    if document["listing"] is not None:
-        document["listing"] = Listing(**document["listing"])
-    if document["policy"] is not None:
-        from qualytics.probe.egress import Policy
-
-        allowed, own = document["policy"]["allowed"], document["policy"]["own"]
-        document["policy"] = Policy(tuple(allowed), tuple((host, port) for host, port in own))
-    return Plan(**document), directory
 
 
 class Began(NamedTuple):
@@ -203,6 +129,44 @@ class Passed(NamedTuple):
     has_more: bool = False
 
 
+class SnapshotTaken(NamedTuple):
+    """What the first session of a read sees, and by what others find it."""
+
+    kind: str
+    id: str | None
+
+
+class PartitionPlanned(NamedTuple):
+    """A partition of what is read; `predicate` is in the engine's SQL, None for all rows."""
+
+    number: int
+    predicate: str | None
+
+
+class Planned(NamedTuple):
+    """All partitions of a read are planned."""
+
+
+class PartitionBegan(NamedTuple):
+    """A partition is read from now on."""
+
+    number: int
+
+
+class PartitionRead(NamedTuple):
+    """A partition has been read: so many rows, in so many milliseconds."""
+
+    number: int
+    rows: int
+    ms: float
+
+
+class Counted(NamedTuple):
+    """The engine itself counts so many rows in the same snapshot."""
+
+    rows: int
+
+
 class WorkerEnded(NamedTuple):
     """How the process that ran the driver has ended, as in `exit 0` or `SIGSEGV`."""
 
@@ -222,9 +186,11 @@ class Forked(NamedTuple):
     problem: str | None = None
 
 
+ReadMessage = SnapshotTaken | PartitionPlanned | Planned | PartitionBegan | PartitionRead | Counted
 Message = (
     Began | Ended | Detected | Connected | Encrypted | SecondHost | Memory | Warned | Items | Failed
     | Unanswered | Passed | WorkerEnded | Imported | Forked
+    | ReadMessage
 )  # fmt: skip
 
 
@@ -351,6 +317,12 @@ _MESSAGES: dict[str, tuple[Any, ...]] = {
     ),
     "Unanswered": (Unanswered, _TEXT, _TEXT),
     "Passed": (Passed, _is_bool),
+    "SnapshotTaken": (SnapshotTaken, _NAME, _NAME_OR_NONE),
+    "PartitionPlanned": (PartitionPlanned, _whole(0, MAX_PARTITIONS), _or_none(_text(MAX_PREDICATE))),
+    "Planned": (Planned,),
+    "PartitionBegan": (PartitionBegan, _whole(0, MAX_PARTITIONS)),
+    "PartitionRead": (PartitionRead, _whole(0, MAX_PARTITIONS), _whole(0, _MAX_ROWS), _is_ms),
+    "Counted": (Counted, _whole(0, _MAX_ROWS)),
     "WorkerEnded": (WorkerEnded, _NAME),
     "Imported": (Imported, _TEXT_OR_NONE),
     # 0 and 1 would make of the end of a child that of a whole group, or of the system.

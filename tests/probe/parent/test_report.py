@@ -7,7 +7,8 @@ import json
 import pytest
 
 from qualytics.probe.parent.report import Progress, report_of
-from qualytics.probe.protocol import Connected, Passed, Plan
+from qualytics.probe.plan import Plan
+from qualytics.probe.protocol import Connected, Passed
 from qualytics.secret import Secret
 
 pytestmark = pytest.mark.slow  # each test starts processes

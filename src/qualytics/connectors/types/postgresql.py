@@ -301,5 +301,6 @@ CONNECTOR = Connector(
         "GRANT USAGE ON SCHEMA finance TO reader, for a datastore with that schema; the catalogs are open to everybody",
     ),
     pinned="address",
+    reads="postgresql",
     foreign=FOREIGN,
 )

@@ -9,6 +9,7 @@ from qualytics.probe._platform import confine, harden, prefer_oom_kill, wake_whe
 from qualytics.probe.child.meter import LISTING_BYTES, TEST_BYTES, Meter
 from qualytics.probe.child.output import Output, write
 from qualytics.probe.child.supervisor import supervise
+from qualytics.probe.plan import read_plan
 from qualytics.probe.protocol import (
     MAX_ADDRESS,
     Began,
@@ -18,13 +19,13 @@ from qualytics.probe.protocol import (
     Failed,
     WorkerEnded,
     encode,
-    read_plan,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.probe.protocol import Message, Plan
+    from qualytics.probe.plan import Plan
+    from qualytics.probe.protocol import Message
 
 
 def main() -> None:
@@ -51,11 +52,12 @@ def main() -> None:
 
 
 def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
-    confine(cpu_s=int(plan.timeout_s) + 2)
+    confine(cpu_s=None if plan.reading else int(plan.timeout_s) + 2)
     out = os.dup(1)
     _silence()
     output = Output(out, plan.masking())
-    Meter(output.send, LISTING_BYTES if plan.listing else TEST_BYTES).start()
+    if plan.reading is None:
+        Meter(output.send, LISTING_BYTES if plan.listing else TEST_BYTES).start()
 
     def send(message: Message) -> None:
         if isinstance(message, Connected):
@@ -113,7 +115,7 @@ def _run(plan: Plan, directory: str, send: Callable[[Message], None]) -> None:
         send(Ended(connector.stages[0], ok=False, ms=0.0))
         send(failed(exc.verdict, exc))
         return
-    Stages(connector, target, send, listing=plan.listing, guard=GUARD).run()
+    Stages(connector, target, send, listing=plan.listing, reading=plan.reading, guard=GUARD).run()
 
 
 def _silence() -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from qualytics.model import Item, Listing
     from qualytics.probe.child.dns_guard import DnsGuard
     from qualytics.probe.child.second_look import Seen
+    from qualytics.probe.plan import Reading
     from qualytics.probe.protocol import Message
 
     Send = Callable[[Message], None]
@@ -73,6 +74,7 @@ class Stages:
         send: Send,
         *,
         listing: Listing | None = None,
+        reading: Reading | None = None,
         guard: DnsGuard | None = None,
     ) -> None:
         self._connector = connector
@@ -83,7 +85,7 @@ class Stages:
         self._began = 0.0
         self._handshake_due = False
         self._handle: Any = None
-        self._listing = listing
+        self._listing, self._reading = listing, reading
         self._guard = guard
         self._second_host: str | None = None
         self._watch: Watch | None = None
@@ -120,6 +122,8 @@ class Stages:
         if connector.select is not None and self._has_scope():
             with self.stage("database"):
                 connector.select(handle, target)
+        if self._reading is not None:
+            return self._read(self._reading)
         with self.stage(connector.stages[-1]):
             if self._listing is not None:
                 self._items = items_of(connector, handle, target, self._listing)
@@ -131,6 +135,15 @@ class Stages:
             self._send(Detected({"driver_name": server.driver_name, "driver_version": server.driver_version}))
         for warning in server.warnings:
             self._send(Warned(warning))
+        return Passed()
+
+    def _read(self, reading: Reading) -> Passed:
+        from qualytics.probe.child.reading import read  # it brings pyarrow
+
+        self._stop_watch()
+        self._watch = None  # the server is the right one
+        with self.stage("read"):
+            read(self._connector, self._handle, self._target, reading, self._send)
         return Passed()
 
     def _unready(self) -> Exception | None:
@@ -287,7 +300,7 @@ class Stages:
             verdict = self._look_closer(verdict)
         if verdict.failure_class in _OUT_OF_REACH and self._guard is not None and self._guard.has_blocked:
             verdict = Verdict("blocked")  # the driver made something else of it
-        stages = self._connector.stages
+        stages = (*self._connector.stages, "read")
         stage = verdict.stage or (None if self._second_host is None else "login")
         if self._stage == "tls" and self._connector.tls == "own" and verdict.failure_class in _PAST_TLS:
             stage = stage or "login"  # an encrypted channel stood, or the server could not have said this

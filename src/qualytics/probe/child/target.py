@@ -9,7 +9,7 @@ from qualytics.connectors.contract import Target, ssl_mode
 from qualytics.probe.child.tls import make_tls
 
 if TYPE_CHECKING:
-    from qualytics.probe.protocol import Plan
+    from qualytics.probe.plan import Plan
 
 
 def make_target(plan: Plan, directory: str) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from qualytics.probe.protocol import (
     Ended,
     Failed,
     Lines,
+    ReadMessage,
     Unreadable,
     decode,
 )
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
     from qualytics.model import TestReport
     from qualytics.probe.parent.launch import Child
-    from qualytics.probe.protocol import Message, Plan
+    from qualytics.probe.plan import Plan
+    from qualytics.probe.protocol import Message
 
 _CHUNK_BYTES = 65_536
 # How long a child that has its slot may take up to its first stage: what hangs there gives the slot back.
@@ -95,10 +98,11 @@ class _Dialogue:
     ) -> None:
         self._stdin, self._stdout = child.stdin, child.stdout
         self._unsent = plan.encode(directory)
-        self._lines = Lines(MAX_LISTING_BYTES if plan.listing else MAX_REPORT_BYTES)
+        self._lines = Lines(MAX_LISTING_BYTES if plan.listing or plan.reading else MAX_REPORT_BYTES)
         self._progress, self._slot, self._timeout_s = progress, slot, plan.timeout_s
         self._deadline = progress.began + (plan.timeout_s if slot is None else max(plan.timeout_s, _LOAD_S))
-        self._on_stage = plan.on_stage
+        self._on_stage, self._on_message = plan.on_stage, plan.on_message
+        self._reading_s = math.inf if plan.reading is None or plan.reading.limit_s is None else plan.reading.limit_s
 
     def run(self, stops: Sequence[int], may_hold: Callable[[int], bool]) -> Failed | None:
         """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
@@ -113,7 +117,8 @@ class _Dialogue:
             left_s = self._timeout_s
             while left_s > 0:
                 left_s = self._deadline - time.monotonic()
-                for key, _ in selector.select(max(left_s, 0.0)):  # what has come in time is read, however late
+                # What has come in time is read, however late; a read without a limit ends when it ends.
+                for key, _ in selector.select(max(left_s, 0.0) if left_s < math.inf else None):
                     if key.fd == self._stdin:
                         if not self._send():
                             selector.unregister(self._stdin)
@@ -146,9 +151,14 @@ class _Dialogue:
         return None
 
     def _add(self, message: Message) -> None:
+        if self._on_message is not None and isinstance(message, ReadMessage):
+            self._on_message(message)
+            return
         self._progress.add(message)
         if self._slot is not None and isinstance(message, Began):
             self._slot.close()
             self._slot, self._deadline = None, time.monotonic() + self._timeout_s
+        if isinstance(message, Began) and message.stage == "read":
+            self._deadline = time.monotonic() + self._reading_s
         if self._on_stage is not None and isinstance(message, Began | Ended):
             self._on_stage(StageEvent(*message))

@@ -13,7 +13,7 @@ from qualytics.probe.interpreter import child_command, environment
 from qualytics.settings import TEST_CLOSE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 class Pipes(NamedTuple):
@@ -81,8 +81,8 @@ class Spawned(Child):
         return True
 
 
-def spawn(directory: str) -> Spawned:
-    """Start a child in the directory that is its to use and remove."""
+def spawn(directory: str, inherited: Sequence[int] = ()) -> Spawned:
+    """Start a child in the directory that is its to use and remove; it inherits descriptors under their numbers."""
     with open_pipes() as pipes:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own code
             child_command(),
@@ -92,5 +92,6 @@ def spawn(directory: str) -> Spawned:
             cwd=directory,
             env=environment(directory),
             start_new_session=True,
+            pass_fds=inherited,
         )
         return Spawned(process, pipes)

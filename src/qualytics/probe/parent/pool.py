@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from qualytics.model import TestReport
     from qualytics.probe.parent.launch import Child
-    from qualytics.probe.protocol import Plan
+    from qualytics.probe.plan import Plan
 
 # How many drivers are kept imported.
 MAX_ZYGOTES = 8

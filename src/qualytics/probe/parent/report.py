@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from qualytics.masking import Masking
-    from qualytics.probe.protocol import Message, Plan
+    from qualytics.probe.plan import Plan
+    from qualytics.probe.protocol import Message
 
 
 class Progress(Struct, frozen=False, eq=True):

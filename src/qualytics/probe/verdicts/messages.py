@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from qualytics.connectors.contract import Connector
     from qualytics.masking import Masking
-    from qualytics.probe.protocol import Failed, Plan
+    from qualytics.probe.plan import Plan
+    from qualytics.probe.protocol import Failed
 
 # What `username` and `password` are, beyond what a type says of itself, by the way of logging in.
 _IDENTITIES = {"SERVICE_PRINCIPAL": "client id", "OAUTH_M2M": "client id", "IAM_ROLE": "access key id"}

@@ -1,0 +1,252 @@
+"""A read under way: its children, the batches that they send, and the receipt in the end."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from qualytics.connectors.reading import Partition, Snapshot
+from qualytics.errors import NotWhole, ReadFailed
+from qualytics.probe.plan import NUMBER_BYTES, Reading
+from qualytics.probe.protocol import (
+    Counted,
+    PartitionBegan,
+    PartitionPlanned,
+    PartitionRead,
+    Planned,
+    SnapshotTaken,
+)
+from qualytics.reading.channel import Channel
+from qualytics.reading.child import Child
+from qualytics.reading.receipt import Read, plain, receipt
+from qualytics.structs import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pyarrow as pa
+
+    from qualytics.connectors.reading import Query
+    from qualytics.errors import QualyticsError
+    from qualytics.model import TestReport
+    from qualytics.probe.plan import Plan
+    from qualytics.probe.protocol import ReadMessage
+
+# Batches that wait for whoever takes them, beside the one that each child is about to hand over.
+_WAITING = 1
+
+
+class Reader:
+    """Batches of a read, in the order of their arrival; close it, or use `with`.
+
+    Iterating yields `pyarrow.RecordBatch`; pandas, polars, duckdb and pyarrow take it whole, as an Arrow C stream.
+    `receipt` is there when the last batch was taken. What it holds at any time are a few batches, however many rows
+    there are; whoever takes none stops the source. `on_progress` gets the rows and bytes taken so far.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        query: Query,
+        source: Mapping[str, Any],
+        *,
+        judge: Callable[[TestReport, int | None], QualyticsError],
+        limit_s: float | None = None,
+    ) -> None:
+        """Start the first child, and wait until it has planned the read.
+
+        Raises:
+            ReadFailed: it could not be begun.
+
+        """
+        self._plan, self._query, self._source, self._judge = plan, query, source, judge
+        self._limit_s = limit_s
+        self._read, self._lock = Read(), threading.Condition()
+        self._is_planned = self._is_closed = False
+        self._failure: TestReport | None = None
+        self._failed_partition: int | None = None
+        self._schema: pa.Schema | None = None
+        self._channel: Channel[pa.RecordBatch] = Channel(_WAITING)
+        self._stop, self._stopped = os.pipe()
+        self._queue, self._numbers = os.pipe()
+        self._children: list[Child] = []
+        self._rows = self._bytes = self._batches = 0
+        self._receipt: dict[str, Any] | None = None
+        self._began = time.time()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the names and Arrow types of the columns."""
+        return plain(self._whole_schema())
+
+    @property
+    def receipt(self) -> dict[str, Any]:
+        """Return the receipt, as a document; there is one once all batches were taken."""
+        if self._receipt is None:
+            raise ReadFailed("there is no receipt before the last batch was taken", "take all batches first")
+        return self._receipt
+
+    @property
+    def progress(self) -> dict[str, int]:
+        """Return rows and bytes that were taken, partitions that were read whole, and how many there are."""
+        read = self._read
+        return {
+            "rows": self._rows,
+            "bytes": self._bytes,
+            "partitions": len(read.rows),
+            "of_partitions": len(read.partitions),
+        }
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches.
+
+        Raises:
+            ReadFailed: a session failed; what was yielded is not whole.
+            NotWhole: the engine counts other rows than came.
+
+        """
+        schema = self.schema
+        while (batch := self._channel.get()) is not None:
+            self._rows += batch.num_rows
+            self._bytes += batch.nbytes
+            self._batches += 1
+            yield batch.cast(schema)
+        self._finish()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:  # noqa: PLW3201 - the Arrow PyCapsule interface
+        """Return the batches as an Arrow C stream."""
+        import pyarrow as pa
+
+        return pa.RecordBatchReader.from_batches(self.schema, iter(self)).__arrow_c_stream__(requested_schema)
+
+    def __enter__(self) -> Self:
+        """Return the reader."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """End the children and the sessions that they hold; closing twice is harmless."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._channel.close()
+        os.write(self._stopped, b"!")
+        for child in self._children:
+            child.join()
+        for descriptor in {self._stop, self._stopped, self._queue, self._numbers} - {_CLOSED}:
+            os.close(descriptor)
+
+    def _start(self) -> None:
+        self._run(Reading(self._query, data=-1, queue=self._queue, limit_s=self._limit_s))
+        with self._lock:
+            self._lock.wait_for(lambda: self._failure or (self._is_planned and self._schema is not None))
+            if self._failure is not None:
+                raise self._judge(self._failure, self._failed_partition)
+        numbers = b"".join(one.number.to_bytes(NUMBER_BYTES) for one in self._read.partitions)
+        os.write(self._numbers, numbers)
+        os.close(self._numbers)
+        self._numbers = _CLOSED
+        schema = base64.b64encode(self._whole_schema().serialize()).decode()
+        snapshot = self._read.snapshot
+        part = Reading(
+            self._query,
+            data=-1,
+            queue=self._queue,
+            partitions=tuple(self._read.partitions),
+            snapshot=snapshot.id if snapshot else None,
+            schema=schema,
+            limit_s=self._limit_s,
+        )
+        for _ in range(min(self._query.parallel, len(self._read.partitions)) - 1):
+            self._run(part)
+
+    def _run(self, reading: Reading) -> None:
+        plan = replace(self._plan, reading=reading, on_message=self._add)
+        child = Child(plan, self._stop, self._channel, on_schema=self._add_schema, on_end=self._ended)
+        self._children.append(child)
+        child.start()
+
+    def _whole_schema(self) -> pa.Schema:
+        if self._schema is None:
+            raise ReadFailed("the read has not begun")
+        return self._schema
+
+    def _add(self, message: ReadMessage) -> None:
+        """Take note of what a child says, in its thread."""
+        read = self._read
+        with self._lock:
+            match message:
+                case SnapshotTaken(kind, ident):
+                    read.snapshot = Snapshot(kind, ident)
+                case PartitionPlanned(number, predicate):
+                    read.partitions.append(Partition(number, predicate))
+                case Planned():
+                    self._is_planned = True
+                case PartitionRead(number, rows, ms):
+                    read.rows[number], read.seconds[number] = rows, round(ms / 1_000, 4)
+                case Counted(rows):
+                    read.counted = rows
+                case PartitionBegan():
+                    pass  # a child keeps its own
+            self._lock.notify_all()
+
+    def _add_schema(self, schema: pa.Schema) -> None:
+        with self._lock:
+            self._schema = self._schema or schema
+            self._lock.notify_all()
+
+    def _ended(self, child: Child, report: TestReport) -> None:
+        """Take note of the end of a child; the first that fails ends all."""
+        with self._lock:
+            if report.failure is not None and self._failure is None:
+                self._failure, self._failed_partition = report, child.partition
+                os.write(self._stopped, b"!")
+                self._channel.close()
+            self._read.driver = report.detected
+            self._lock.notify_all()
+
+    def _finish(self) -> None:
+        for child in self._children:
+            child.join()
+        if self._failure is not None:
+            raise self._judge(self._failure, self._failed_partition)
+        if self._is_closed:
+            raise ReadFailed("the read was closed before its end")
+        received = {number: 0 for number in self._read.rows}
+        for child in self._children:
+            for number, rows in child.rows.items():
+                received[number] = received.get(number, 0) + rows
+        planned = {one.number for one in self._read.partitions}
+        if received != self._read.rows or planned != received.keys():
+            raise ReadFailed("rows were lost between a session and this program", "please report this")
+        self._receipt = self._made_receipt()
+        verified = self._receipt["verified"]
+        if verified is not None and not verified["ok"]:
+            raise NotWhole(f"{self._rows:,} rows were read, and the engine counts {verified['count']:,}", self._receipt)
+
+    def _made_receipt(self) -> dict[str, Any]:
+        totals = {
+            "began": datetime.fromtimestamp(self._began, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "seconds": round(time.time() - self._began, 3),
+            "rows": self._rows,
+            "bytes": self._bytes,
+            "batches": self._batches,
+            "parallel": len(self._children),
+        }
+        return receipt(self._source, self._query, self._read, self._whole_schema(), totals)
+
+
+# In place of a descriptor.
+_CLOSED = -1
