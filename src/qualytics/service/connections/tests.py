@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qualytics import types
     from qualytics.connectors.contract import Connector
     from qualytics.model import Datastore, Listing, OnStage, Scope, TestReport
+    from qualytics.probe import Plan
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
 
@@ -53,9 +54,31 @@ def discover(
     from qualytics import probe
     from qualytics.service.connections.advice import advised
 
+    plan = plan_of(context, tested, timeout_s, scope, listing, on_stage)
+    context.release()  # a test may take long; nobody waits for the store meanwhile
+    report = advised((context.run_test or probe.run)(plan), context, tested, scope)
+    return report_document(report), report
+
+
+def plan_of(
+    context: Context,
+    tested: Draft,
+    timeout_s: float,
+    scope: Scope,
+    listing: Listing | None = None,
+    on_stage: OnStage | None = None,
+) -> Plan:
+    """Return the plan of a test of a draft whose secrets are all there.
+
+    Raises:
+        InvalidInput: a value may not stand where a driver would write it.
+
+    """
+    from qualytics import probe
+
     _check(tested, scope)
     tested = _with_default_credentials(context, tested)
-    plan = probe.Plan(
+    return probe.Plan(
         type=tested.connector.type,
         values=tested.values,
         secrets=tested.secrets,
@@ -66,9 +89,6 @@ def discover(
         policy=policy.policy_of(context.settings),
         on_stage=on_stage,
     )
-    context.release()  # a test may take long; nobody waits for the store meanwhile
-    report = advised((context.run_test or probe.run)(plan), context, tested, scope)
-    return report_document(report), report
 
 
 def report_document(report: TestReport) -> types.TestReport:

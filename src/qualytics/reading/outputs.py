@@ -1,0 +1,226 @@
+"""What a read is written as: Parquet, Arrow, CSV or JSON Lines, in a file that appears whole, or on a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from qualytics.errors import UsageError
+from qualytics.reading.texts import as_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+FORMATS = ("parquet", "arrow", "csv", "jsonl")
+# Ends of names, and the format that each means.
+ENDS = {"parquet": "parquet", "pq": "parquet", "arrow": "arrow", "feather": "arrow", "ipc": "arrow", "csv": "csv"} | {
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+}
+RECEIPT = b"qualytics.receipt"
+# Of a group of rows in Parquet: smaller ones compress worse and read slower.
+_GROUP_ROWS, _GROUP_BYTES = 131_072, 64 << 20
+
+
+class Output:
+    """Writes batches to a file-like object; `end` gets the receipt, which Parquet and Arrow keep as metadata."""
+
+    def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
+        self.sink, self.schema = sink, schema
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write one batch."""
+        raise NotImplementedError
+
+    def end(self, receipt: Mapping[str, Any]) -> None:
+        """Write what stands behind the last batch."""
+
+
+class _Parquet(Output):
+    def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
+        from pyarrow import parquet
+
+        super().__init__(sink, schema)
+        self._writer = parquet.ParquetWriter(sink, schema, compression="zstd")
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._waiting.append(batch)
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting, self.schema), row_group_size=self._rows)
+        self._waiting, self._rows, self._bytes = [], 0, 0
+
+    def end(self, receipt: Mapping[str, Any]) -> None:
+        self._flush()
+        self._writer.add_key_value_metadata({RECEIPT: json.dumps(receipt).encode()})
+        self._writer.close()
+
+
+class _Arrow(Output):
+    """A stream: its last batch has no rows, and the receipt as metadata."""
+
+    def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
+        super().__init__(sink, schema)
+        self._writer = pa.ipc.new_stream(sink, schema)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch)
+
+    def end(self, receipt: Mapping[str, Any]) -> None:
+        empty = pa.RecordBatch.from_pylist([], self.schema)
+        self._writer.write_batch(empty, {RECEIPT: json.dumps(receipt).encode()})
+        self._writer.close()
+
+
+class _Csv(Output):
+    """Every text stands in quotes and NULL is nothing, so that the empty text is told from it."""
+
+    def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
+        super().__init__(sink, schema)
+        sink.write((",".join(_quoted(name) for name in schema.names) + "\r\n").encode())
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        columns = [as_texts(column) for column in batch.columns]
+        quoted = [_is_quoted(one.type) for one in self.schema]
+        lines = [
+            ",".join(
+                "" if text is None else _quoted(text) if is_quoted else text
+                for text, is_quoted in zip(row, quoted, strict=True)
+            )
+            for row in zip(*columns, strict=True)
+        ]
+        self.sink.write("".join(f"{line}\r\n" for line in lines).encode())
+
+
+class _JsonLines(Output):
+    """An object a row; what JSON has no exact form for, as decimals and NaN, is a text."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        columns = [_json_values(column) for column in batch.columns]
+        names = self.schema.names
+        lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)]
+        self.sink.write("".join(f"{line}\n" for line in lines).encode())
+
+
+_OUTPUTS: dict[str, type[Output]] = {"parquet": _Parquet, "arrow": _Arrow, "csv": _Csv, "jsonl": _JsonLines}
+
+
+def format_of(path: str | None, name: str | None) -> str:
+    """Return the format of a file: the one that is named, else what the end of its name means.
+
+    Raises:
+        UsageError: the end means none.
+
+    """
+    if name is not None:
+        return name
+    end = os.path.basename(path or "").rpartition(".")[2].lower()
+    if end not in ENDS:
+        raise UsageError(f"the end of {path!r} names no format", f"add --format: {', '.join(FORMATS)}")
+    return ENDS[end]
+
+
+def open_output(sink: IO[bytes], form: str, schema: pa.Schema) -> Output:
+    """Return what writes a format.
+
+    Raises:
+        UsageError: a format that names its columns cannot hold two of one name.
+
+    """
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice and form in {"jsonl", "parquet"}:
+        raise UsageError(f"there are two columns {twice[0]!r}, which {form} cannot hold", "name them apart, with `as`")
+    return _OUTPUTS[form](sink, schema)
+
+
+@contextlib.contextmanager
+def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """Give a file that appears under its name when the block ends well, and is gone otherwise.
+
+    Raises:
+        UsageError: something stands there, and may not be overwritten; or the folder cannot be written to.
+
+    """
+    place = os.path.realpath(path)
+    if os.path.lexists(place) and not overwrite:
+        raise UsageError(f"{path} exists", "add --overwrite, or name another file")
+    if os.path.isdir(place):
+        raise UsageError(f"{path} is a folder", "name a file")
+    folder = os.path.dirname(place)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".qualytics-read-", dir=folder)
+    except OSError as exc:
+        raise UsageError(f"{path} cannot be written: {(exc.strerror or str(exc)).lower()}", "check the folder") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(handle)
+        os.chmod(temporary, 0o666 & ~_umask())
+        _put(temporary, place, overwrite=overwrite, path=path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _put(temporary: str, place: str, *, overwrite: bool, path: str) -> None:
+    if overwrite:
+        os.replace(temporary, place)
+        return
+    try:
+        os.link(temporary, place)  # unlike a rename it never takes the place of what came meanwhile
+    except FileExistsError:
+        raise UsageError(f"{path} exists", "add --overwrite, or name another file") from None
+    os.unlink(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _is_quoted(kind: pa.DataType) -> bool:
+    return not any(check(kind) for check in _PLAIN)
+
+
+_PLAIN: tuple[Callable[[pa.DataType], bool], ...] = (
+    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean),
+    *(pa.types.is_date, pa.types.is_timestamp, pa.types.is_time),
+)
+
+
+def _json_values(column: pa.Array) -> list[Any]:
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return list(column.to_pylist())
+    if pa.types.is_floating(kind):
+        return [value if value is None or _is_finite(value) else _name_of(value) for value in column.to_pylist()]
+    if pa.types.is_list(kind):
+        return [None if one.values is None else _json_values(one.values) for one in column]
+    return as_texts(column)
+
+
+def _is_finite(value: float) -> bool:
+    return value - value == 0
+
+
+def _name_of(value: float) -> str:
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124 - NaN is not itself

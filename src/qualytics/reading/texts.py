@@ -1,0 +1,82 @@
+"""Values of Arrow arrays as texts, for CSV, JSON and tables; each text means one value."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import compute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DAY_US = 86_400_000_000
+
+
+def as_texts(column: pa.Array) -> list[str | None]:
+    """Return the values of an array as texts: dates as ISO 8601, bytes in hexadecimal digits, lists as JSON."""
+    kind = column.type
+    if pa.types.is_string(kind):
+        return list(column.to_pylist())
+    make = next((make for check, make in _TEXTS if check(kind)), None)
+    if make is not None:
+        return [None if value is None else make(value) for value in column.to_pylist()]
+    if pa.types.is_date32(kind):
+        days = column.cast(pa.int32()).to_pylist()
+        return [None if value is None else _date(value) for value in days]
+    if pa.types.is_timestamp(kind):
+        zone = "Z" if kind.tz else ""
+        micros = _in_microseconds(column).cast(pa.int64()).to_pylist()
+        return [None if value is None else _timestamp(value) + zone for value in micros]
+    if pa.types.is_list(kind):
+        return [None if one.values is None else json.dumps(as_texts(one.values), ensure_ascii=False) for one in column]
+    return list(compute.cast(column, pa.string()).to_pylist())
+
+
+def _in_microseconds(column: pa.Array) -> pa.Array:
+    return column.cast(pa.timestamp("us", column.type.tz)) if column.type.unit != "us" else column
+
+
+def _date(days: int) -> str:
+    year, month, day = _civil(days)
+    return f"{_year(year)}-{month:02}-{day:02}"
+
+
+def _timestamp(micros: int) -> str:
+    days, rest = divmod(micros, _DAY_US)
+    seconds, fraction = divmod(rest, 1_000_000)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{_date(days)}T{clock}" + (f".{fraction:06}" if fraction else "")
+
+
+def _year(year: int) -> str:
+    # ISO 8601: more than four digits, or a year before 0000, have a sign; 0000 is the year before 1.
+    return f"{year:04}" if 0 <= year <= 9_999 else f"{year:+05}"
+
+
+def _civil(days: int) -> tuple[int, int, int]:
+    """Return year, month and day of days since 1970-01-01: in a year that begins in March, a leap day is the last."""
+    era, of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    month = (5 * of_year + 2) // 153
+    day = of_year - (153 * month + 2) // 5 + 1
+    month = month + 3 if month < 10 else month - 9
+    return year_of_era + era * 400 + (month <= 2), month, day
+
+
+def _interval(value: Any) -> str:
+    seconds, nanos = divmod(abs(value.nanoseconds), 1_000_000_000)
+    sign = "-" if value.nanoseconds < 0 else ""
+    fraction = f".{nanos:09}".rstrip("0") if nanos else ""
+    return f"P{value.months}M{value.days}DT{sign}{seconds}{fraction}S"
+
+
+_TEXTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]], ...] = (
+    (pa.types.is_boolean, lambda value: "true" if value else "false"),
+    (pa.types.is_binary, lambda value: bytes(value).hex()),
+    (pa.types.is_interval, _interval),
+    (pa.types.is_decimal, lambda value: f"{value:f}"),
+    (pa.types.is_floating, repr),
+)
