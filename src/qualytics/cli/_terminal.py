@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from qualytics.cli._style import GREEN, RED, has_color, is_quiet, painted
 from qualytics.errors import TestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from qualytics.model import OnStage, StageEvent
@@ -120,6 +121,19 @@ class _Stages:
             is_open = self._is_change and (self._is_remote or not where)
             then = "look at what is stored before you repeat it" if is_open else "nothing was changed"
             output.say(f"stopped {output.escape(self._what)}{where}; {then}")
+
+
+@contextlib.contextmanager
+def progress(running: Callable[[], str | None]) -> Iterator[None]:
+    """Show a line of progress on a terminal while the block runs; off one, nothing."""
+    if not shows_stages() or os.environ.get("TERM", "dumb") == "dumb":
+        yield
+        return
+    spinner = _Spinner(running)
+    try:
+        yield
+    finally:
+        spinner.close()
 
 
 def mark(*, ok: bool) -> str:

@@ -10,7 +10,7 @@ import click
 
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
-from qualytics.cli import discovery, imports, other_tools, past_tests
+from qualytics.cli import discovery, imports, other_tools, past_tests, reading
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
@@ -325,7 +325,7 @@ def usages(*, record: int | str, form: output.Format) -> None:
         output.write_list(client.connections.usages(record), form)
 
 
-for command in (*discovery.COMMANDS, imports.import_, other_tools.url, past_tests.history):
+for command in (*discovery.COMMANDS, imports.import_, other_tools.url, past_tests.history, reading.read_connection):
     group.add_command(command)
 
 

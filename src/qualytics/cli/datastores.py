@@ -16,6 +16,7 @@ from qualytics.cli._records import shown
 from qualytics.cli._terminal import run_test
 from qualytics.cli._values import collect, unset_fields
 from qualytics.cli.connections import show_report, warn
+from qualytics.cli.reading import read_datastore
 from qualytics.client import connect, preview_datastore
 from qualytics.errors import UsageError
 from qualytics.fields import INLINE, SCOPES
@@ -167,6 +168,9 @@ def verify(ctx: click.Context, *, record: int | str, timeout_s: float | None, fo
             what, lambda on_stage: client.datastores.verify(record, timeout_s=timeout_s, on_stage=on_stage)
         )
     show_report(ctx, what, report, form, client.datastores.warnings)
+
+
+group.add_command(read_datastore)
 
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:

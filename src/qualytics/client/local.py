@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qualytics.service.audit import Audit
     from qualytics.service.config.verbs import Config
     from qualytics.service.connections.imports import Imports
+    from qualytics.service.connections.reads import Reads
     from qualytics.service.connections.runs import Runs
     from qualytics.service.connections.uses import Uses
     from qualytics.settings import Settings
@@ -118,6 +119,13 @@ class LocalClient:
         from qualytics.service.connections.uses import Uses
 
         return Uses(self._context)
+
+    @property
+    def reads(self) -> Reads:
+        """Return the reads of data through connections and datastores."""
+        from qualytics.service.connections.reads import Reads
+
+        return Reads(self._context)
 
     @property
     def default_ssl_mode(self) -> str | None:

@@ -145,6 +145,15 @@ def open_output(sink: IO[bytes], form: str, schema: pa.Schema) -> Output:
     return _OUTPUTS[form](sink, schema)
 
 
+def require_free(path: str, *, overwrite: bool) -> None:
+    """Raise UsageError for a folder, or for a file that exists and may not be overwritten."""
+    place = os.path.realpath(path)
+    if os.path.lexists(place) and not overwrite:
+        raise UsageError(f"{path} exists", "add --overwrite, or name another file")
+    if os.path.isdir(place):
+        raise UsageError(f"{path} is a folder", "name a file")
+
+
 @contextlib.contextmanager
 def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """Give a file that appears under its name when the block ends well, and is gone otherwise.
@@ -154,10 +163,7 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
 
     """
     place = os.path.realpath(path)
-    if os.path.lexists(place) and not overwrite:
-        raise UsageError(f"{path} exists", "add --overwrite, or name another file")
-    if os.path.isdir(place):
-        raise UsageError(f"{path} is a folder", "name a file")
+    require_free(path, overwrite=overwrite)
     folder = os.path.dirname(place)
     try:
         handle, temporary = tempfile.mkstemp(prefix=".qualytics-read-", dir=folder)

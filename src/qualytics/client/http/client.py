@@ -98,6 +98,16 @@ class HttpClient:
         )
 
     @property
+    def reads(self) -> NoReturn:
+        """Refuse: a read needs the secrets.
+
+        Raises:
+            NotAllowed: always.
+
+        """
+        return self.uses
+
+    @property
     def upkeep(self) -> NoReturn:
         """Refuse: the store and its key never leave the control plane's own host.
 

@@ -111,21 +111,21 @@ def checked_query(found: Connection, options: Mapping[str, Any]) -> Query:
     problems = validate.Problems()
     known = {name: value for name, value in options.items() if value not in (None, ())}
     for name in known.keys() - set(Query.__annotations__):
-        problems.add(name, f"{name} is no option of a read", None, "unknown-field")
+        problems.add(name, "is no option of a read", None, "unknown-field")
     tuning = {
         "fetch_size": found.values.get("jdbc_fetch_size") or _DEFAULT_FETCH_SIZE,
         "parallel": found.values.get("max_parallelization") or 1,
     }
     values = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
     if ("table" in values) == ("sql" in values):
-        problems.add("table", "give either a table or a query", "as in --table orders, or --sql 'select 1'", "missing-value")
+        problems.add("table", "or a query is needed, and not both", "as in --table orders, or --sql 'select 1'", "missing-value")
     if "sql" in values and (values.keys() & {"columns", "where"}):
-        problems.add("sql", "columns and where are for a table", "write them into the query")
+        problems.add("sql", "goes without columns and where", "write them into the query")
     for name, most in (("fetch_size", MAX_FETCH_SIZE), ("parallel", MAX_PARALLEL), ("limit", None)):
         _check_number(name, values.get(name), most, problems)
     for name, choices in (("special", SPECIAL), ("invalid_text", INVALID_TEXT)):
         if values.get(name, choices[0]) not in choices:
-            problems.add(name, f"{name} must be one of {', '.join(choices)}")
+            problems.add(name, f"must be one of {', '.join(choices)}")
     problems.finish()
     return Query(**{**values, "columns": tuple(values.get("columns", ()))})
 
@@ -135,12 +135,12 @@ def _check_number(name: str, value: Any, most: int | None, problems: validate.Pr
         return
     if type(value) is not int or value < 1 or (most is not None and value > most):
         upper = f" and at most {most:,}" if most is not None else ""
-        problems.add(name, f"{name} must be a whole number, at least 1{upper}")
+        problems.add(name, f"must be a whole number, at least 1{upper}")
 
 
 def _require_readable(connector: Connector) -> None:
     if connector.reads is None:
-        types = [one.type for one in map(connectors.get, connectors.names()) if one.reads is not None]
+        types = [one.type for one in connectors.all_connectors() if one.reads is not None]
         raise Conflict(f"tables of {connector.type} cannot be read yet", f"types that can: {', '.join(sorted(types))}")
     connector.require_driver()
     if importlib.util.find_spec("pyarrow") is None:
@@ -156,5 +156,12 @@ def _judge(report: TestReport, partition: int | None) -> QualyticsError:
     if failure.stage != "read":
         return TestFailed(f"{failure.stage} failed: {document['message']}", document["hint"], document)
     where = "" if partition is None else f" in partition {partition}"
-    detail = f": {document['detail']}" if document["detail"] and document["detail"] != document["message"] else ""
-    return ReadFailed(f"the read failed{where}: {document['message']}{detail}", document["hint"], document)
+    said = (document["detail"] or "").partition("\n")[0]
+    if not said:
+        return ReadFailed(f"the read failed{where}: {document['message']}", document["hint"], document)
+    # What the engine says of a table or a query is about it, not about the settings of the connection.
+    hint = "check the table, the columns and the query" if failure.failure_class in _ABOUT_QUERY else document["hint"]
+    return ReadFailed(f"the read failed{where}: {said}", hint, document)
+
+
+_ABOUT_QUERY = frozenset({"config", "unknown_db", "unknown"})

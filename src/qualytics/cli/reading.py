@@ -1,0 +1,199 @@
+"""`qualytics connections read` and `qualytics datastores read`: rows of a table or a query, and the receipt of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from qualytics.cli import _options as options
+from qualytics.cli import _output as output
+from qualytics.cli._group import Command
+from qualytics.cli._kinds import OneOf, Seconds, Text, Whole
+from qualytics.cli._terminal import progress
+from qualytics.client import connect
+from qualytics.errors import ReadFailed, UsageError
+from qualytics.model import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qualytics.reading.reader import Reader
+
+# Rows of the table that is shown where no file is asked for.
+_SHOWN_ROWS = 20
+_FORMATS = ("parquet", "arrow", "csv", "jsonl", "table")
+_MIB = 1 << 20
+
+
+def _read_options() -> Callable[[Any], Any]:
+    return options.all_of(
+        options.option("--table", type=Text(), help="Table or view to read."),
+        options.option("--columns", type=Text(), metavar="NAMES", help="Only these columns of it, as id,name."),
+        options.option("--where", type=Text(), metavar="SQL", help="Only the rows for which this condition is true."),
+        options.option("--sql", type=Text(), metavar="QUERY", help="Read one query, in place of a table."),
+        options.option("--limit", type=Whole(1), help="Read at most so many rows."),
+        options.option("--output", "-o", "path", type=Text(), metavar="FILE", help="File to write; - is stdout."),
+        options.option("--format", "-f", "form", type=OneOf(_FORMATS), metavar="TEXT", help="parquet, arrow, csv, jsonl or table; by default what the name of the file ends with."),
+        options.option("--overwrite", is_flag=True, help="Replace the file if it exists."),
+        options.option("--receipt", "receipt_path", type=Text(), metavar="FILE", help="File for the receipt, as JSON."),
+        options.option("--partition-column", type=Text(), help="Column of numbers, dates or timestamps to divide by."),
+        options.option("--parallel", type=Whole(1), help="Connections that read at once.  [default: of the connection]"),
+        options.option("--fetch-size", type=Whole(1), help="Rows that a driver holds at once.  [default: of the connection]"),
+        options.option("--verify", is_flag=True, help="Have the engine count the rows in the same snapshot."),
+        options.option("--special", type=OneOf(("error", "null", "text")), default="error", show_default=True, metavar="TEXT", help="NaN, infinity and the like, where the column cannot hold them: error, null or text."),
+        options.option("--invalid-text", type=OneOf(("error", "hex")), default="error", show_default=True, metavar="TEXT", help="Bytes that are no text: error or hex."),
+        options.option("--timeout", "limit_s", type=Seconds(), help="Seconds for the reading.  [default: no limit]"),
+    )  # fmt: skip
+
+
+@click.command("read", cls=Command)
+@options.examples(
+    "connections read prod --database sales --table orders --output orders.parquet --verify",
+    "connections read prod --database sales --sql 'select 1 as one'",
+)
+@options.record_options("Connection", "read")
+@options.option("--database", type=Text(), help="Database (catalog) to read in.")
+@options.option("--schema", type=Text(), help="Schema of the table.")
+@_read_options()
+@options.common_options(form=False)
+def read_connection(*, record: int | str, database: str | None, schema: str | None, **values: Any) -> None:
+    """Read a table or a query into a file, or show its first rows.
+
+    The file appears whole or not at all. The receipt says what was read, from which snapshot, and how exactly.
+    """
+    scope = Scope(database, schema)
+    _read(lambda client, asked: client.reads.connection(record, scope=scope, **asked), values)
+
+
+@click.command("read", cls=Command)
+@options.examples(
+    "datastores read orders --table orders --output orders.parquet --verify --receipt orders.json",
+    "datastores read orders --table orders --parallel 4 --output - --format csv",
+)
+@options.record_options("Datastore", "read", part="datastores")
+@_read_options()
+@options.common_options(form=False)
+def read_datastore(*, record: int | str, **values: Any) -> None:
+    """Read a table or a query in the place of a datastore into a file, or show its first rows."""
+    _read(lambda client, asked: client.reads.datastore(record, **asked), values)
+
+
+def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]) -> None:
+    path, form = values.pop("path"), values.pop("form")
+    overwrite, receipt_path = values.pop("overwrite"), values.pop("receipt_path")
+    if values["columns"] is not None:
+        values["columns"] = tuple(name.strip() for name in values["columns"].split(","))
+    is_table = _is_table(path, form, receipt_path)
+    with connect() as client:
+        if is_table:
+            values["limit"] = values["limit"] or _SHOWN_ROWS
+            values["parallel"] = 1
+        from qualytics.reading import outputs  # it brings pyarrow, which few commands need
+
+        chosen = None if is_table else outputs.format_of(path, form)
+        for file_path in (path, receipt_path):
+            if file_path not in {None, "-"}:
+                outputs.require_free(file_path, overwrite=overwrite)
+        with begin(client, values) as reader, progress(lambda: _progress_line(reader)):
+            if chosen is None:
+                _show(reader)
+            elif path == "-":
+                _copy(reader, chosen, _Stdout(), "stdout")
+            else:
+                with outputs.whole_file(path, overwrite=overwrite) as file:
+                    _copy(reader, chosen, file, path)
+            receipt = reader.receipt
+    if receipt_path is not None:
+        _write_receipt(receipt_path, receipt, overwrite=overwrite)
+    output.flush()
+    output.say(_summary(receipt, None if is_table or path == "-" else path))
+
+
+def _is_table(path: str | None, form: str | None, receipt_path: str | None) -> bool:
+    if form == "table" or (path is None and form is None and sys.stdout.isatty()):
+        if path not in {None, "-"} or receipt_path is not None:
+            raise UsageError("a table of the first rows is no file", "leave out --output and --receipt, or choose another --format")
+        return True
+    if path is None:
+        raise UsageError("--output is missing", "name a file, as in --output orders.parquet, or - for stdout")
+    if path == "-" and form is None:
+        raise UsageError("--format is missing", "stdout has no name: --format parquet, arrow, csv or jsonl")
+    return False
+
+
+def _copy(reader: Reader, form: str, sink: IO[bytes], where: str) -> None:
+    from qualytics.reading import outputs
+
+    written = outputs.open_output(sink, form, reader.schema)
+    try:
+        for batch in reader:
+            written.write(batch)
+        written.end(reader.receipt)
+        sink.flush()
+    except OSError as exc:
+        why = (exc.strerror or str(exc)).lower()
+        raise ReadFailed(f"{where} cannot be written: {why}", "check its disk; nothing of it was kept") from exc
+
+
+def _show(reader: Reader) -> None:
+    from qualytics.cli import _formats
+
+    table = _formats.choose("connections read", "table", None, None, is_given=True)
+    output.write_list(itertools.chain.from_iterable(map(_rows, reader)), table)
+
+
+def _rows(batch: Any) -> Iterator[dict[str, Any]]:
+    from qualytics.reading.texts import as_texts
+
+    columns = [as_texts(column) for column in batch.columns]
+    for row in zip(*columns, strict=True):
+        yield dict(zip(batch.schema.names, row, strict=True))
+
+
+class _Stdout:
+    """Standard output as a file of bytes; a reader that has gone is told as everywhere."""
+
+    closed = False
+
+    def write(self, data: Any) -> int:
+        try:
+            return sys.stdout.buffer.write(data)
+        except BrokenPipeError:
+            raise output.OutputClosed from None
+
+    def flush(self) -> None:
+        try:
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise output.OutputClosed from None
+
+    def close(self) -> None:
+        """Leave it open: it is not ours."""
+
+
+def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> None:
+    from qualytics.reading import outputs
+
+    with outputs.whole_file(path, overwrite=overwrite) as file:
+        file.write(json.dumps(receipt, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def _progress_line(reader: Reader) -> str:
+    now = reader.progress
+    return f"{now['rows']:,} rows, {now['bytes'] / _MIB:,.1f} MiB, partitions {now['partitions']} of {now['of_partitions']}"
+
+
+def _summary(receipt: dict[str, Any], path: str | None) -> str:
+    rows, parts = receipt["rows"], len(receipt["partitions"])
+    verified = receipt["verified"]
+    words = [f"{rows:,} row{'s' * (rows != 1)}", f"{receipt['seconds']:.1f} s"]
+    if parts > 1:
+        words.append(f"{parts} partitions over {receipt['parallel']} connections")
+    words.append(f"snapshot: {receipt['snapshot']['kind']}" if receipt["snapshot"] else "no snapshot")
+    if verified is not None:
+        words.append("the engine counts the same")
+    return f"read {', '.join(words)}" + (f" into {output.escape(path)}" if path else "")
