@@ -26,13 +26,14 @@ LAYERS = {
     **dict.fromkeys(("digests", "module_path", "hiding", "types"), 0),
     **dict.fromkeys(("connectors", "store", "transport"), 1),
     "probe": 2,
-    "service": 3,
-    **dict.fromkeys(("client", "server", "exchange"), 4),
-    "cli": 5,
+    "reading": 3,
+    "service": 4,
+    **dict.fromkeys(("client", "server", "exchange"), 5),
+    "cli": 6,
 }
 # Layers in which nothing may import a neighbour: leaves, and clients and servers, which stay apart.
-APART = {1, 4}
-CLI_MAY = {"client", "exchange"}
+APART = {1, 5}
+CLI_MAY = {"client", "exchange", "reading"}
 SERVER_MAY_BE_IMPORTED_BY = "cli/serve.py"
 
 

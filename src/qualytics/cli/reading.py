@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
@@ -30,24 +31,35 @@ _MIB = 1 << 20
 
 
 def _read_options() -> Callable[[Any], Any]:
+    formats = "parquet, arrow, csv, jsonl or table; by default what the name of the file ends with."
+    parallel = "Connections that read at once.  [default: of the connection]"
+    fetch_size = "Rows that a driver holds at once.  [default: of the connection]"
+    special = "NaN, infinity and the like, where the column cannot hold them: error, null or text."
+    choices = {"show_default": True, "metavar": "TEXT"}
     return options.all_of(
         options.option("--table", type=Text(), help="Table or view to read."),
         options.option("--columns", type=Text(), metavar="NAMES", help="Only these columns of it, as id,name."),
         options.option("--where", type=Text(), metavar="SQL", help="Only the rows for which this condition is true."),
         options.option("--sql", type=Text(), metavar="QUERY", help="Read one query, in place of a table."),
         options.option("--limit", type=Whole(1), help="Read at most so many rows."),
-        options.option("--output", "-o", "path", type=Text(), metavar="FILE", help="File to write; - is stdout."),
-        options.option("--format", "-f", "form", type=OneOf(_FORMATS), metavar="TEXT", help="parquet, arrow, csv, jsonl or table; by default what the name of the file ends with."),
+        options.option("--output", "path", type=Text(), metavar="FILE", help="File to write; - is stdout."),
+        options.option("--format", "-f", "form", type=OneOf(_FORMATS), metavar="TEXT", help=formats),
         options.option("--overwrite", is_flag=True, help="Replace the file if it exists."),
         options.option("--receipt", "receipt_path", type=Text(), metavar="FILE", help="File for the receipt, as JSON."),
         options.option("--partition-column", type=Text(), help="Column of numbers, dates or timestamps to divide by."),
-        options.option("--parallel", type=Whole(1), help="Connections that read at once.  [default: of the connection]"),
-        options.option("--fetch-size", type=Whole(1), help="Rows that a driver holds at once.  [default: of the connection]"),
+        options.option("--parallel", type=Whole(1), help=parallel),
+        options.option("--fetch-size", type=Whole(1), help=fetch_size),
         options.option("--verify", is_flag=True, help="Have the engine count the rows in the same snapshot."),
-        options.option("--special", type=OneOf(("error", "null", "text")), default="error", show_default=True, metavar="TEXT", help="NaN, infinity and the like, where the column cannot hold them: error, null or text."),
-        options.option("--invalid-text", type=OneOf(("error", "hex")), default="error", show_default=True, metavar="TEXT", help="Bytes that are no text: error or hex."),
+        options.option("--special", type=OneOf(("error", "null", "text")), default="error", help=special, **choices),
+        options.option(
+            "--invalid-text",
+            type=OneOf(("error", "hex")),
+            default="error",
+            help="Bytes that are no text: error or hex.",
+            **choices,
+        ),
         options.option("--timeout", "limit_s", type=Seconds(), help="Seconds for the reading.  [default: no limit]"),
-    )  # fmt: skip
+    )
 
 
 @click.command("read", cls=Command)
@@ -102,7 +114,7 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
             if chosen is None:
                 _show(reader)
             elif path == "-":
-                _copy(reader, chosen, _Stdout(), "stdout")
+                _copy(reader, chosen, cast("IO[bytes]", _Stdout()), "stdout")
             else:
                 with outputs.whole_file(path, overwrite=overwrite) as file:
                     _copy(reader, chosen, file, path)
@@ -116,7 +128,9 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
 def _is_table(path: str | None, form: str | None, receipt_path: str | None) -> bool:
     if form == "table" or (path is None and form is None and sys.stdout.isatty()):
         if path not in {None, "-"} or receipt_path is not None:
-            raise UsageError("a table of the first rows is no file", "leave out --output and --receipt, or choose another --format")
+            raise UsageError(
+                "a table of the first rows is no file", "leave out --output and --receipt, or choose another --format"
+            )
         return True
     if path is None:
         raise UsageError("--output is missing", "name a file, as in --output orders.parquet, or - for stdout")
@@ -154,10 +168,11 @@ def _rows(batch: Any) -> Iterator[dict[str, Any]]:
         yield dict(zip(batch.schema.names, row, strict=True))
 
 
-class _Stdout:
+class _Stdout(io.RawIOBase):
     """Standard output as a file of bytes; a reader that has gone is told as everywhere."""
 
-    closed = False
+    def writable(self) -> bool:
+        return True
 
     def write(self, data: Any) -> int:
         try:
@@ -171,9 +186,6 @@ class _Stdout:
         except BrokenPipeError:
             raise output.OutputClosed from None
 
-    def close(self) -> None:
-        """Leave it open: it is not ours."""
-
 
 def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> None:
     from qualytics.reading import outputs
@@ -184,7 +196,8 @@ def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> No
 
 def _progress_line(reader: Reader) -> str:
     now = reader.progress
-    return f"{now['rows']:,} rows, {now['bytes'] / _MIB:,.1f} MiB, partitions {now['partitions']} of {now['of_partitions']}"
+    size = now["bytes"] / _MIB
+    return f"{now['rows']:,} rows, {size:,.1f} MiB, partitions {now['partitions']} of {now['of_partitions']}"
 
 
 def _summary(receipt: dict[str, Any], path: str | None) -> str:

@@ -20,7 +20,7 @@ SPECIAL = ("error", "null", "text")
 # The same for bytes that are no text: an error, or all values of the column in hexadecimal digits.
 INVALID_TEXT = ("error", "hex")
 # Of a field of an Arrow schema, as its metadata: what the database calls the column's type, and what was not kept of it.
-DATABASE_TYPE, NOTE = b"database_type", b"note"
+DATABASE_TYPE, NOTE = "database_type", "note"
 
 
 class Query(Struct):
@@ -88,7 +88,9 @@ class Session(Protocol):
 class Begin(Protocol):
     """What a type's module under `connectors/reads` offers."""
 
-    def __call__(self, handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> Session:
+    def __call__(
+        self, handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None
+    ) -> Session:
         """Begin a session on an open connection.
 
         With a `snapshot` it sees what another session sees, whose `schema` it takes over.

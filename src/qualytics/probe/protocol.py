@@ -1,4 +1,4 @@
-"""What passes between the program and the child of a test: one plan (`plan.py`) goes in, messages come out, each a line of JSON.
+"""What passes between the program and the child of a test: a plan goes in, messages come out, each a line of JSON.
 
 A child runs foreign code. What it sends is therefore checked for its type and its bounds here, and its words are masked
 once more by whoever shows them.

@@ -1,1 +1,1 @@
-"""Data through a connection: children read partitions in parallel, and what they send becomes one stream with a receipt."""
+"""Data through a connection: children read partitions in parallel; what they send is one stream with a receipt."""

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.errors import UsageError
-from qualytics.reading.texts import as_texts
+from qualytics.reading.texts import as_json_values, as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,12 +45,18 @@ class _Parquet(Output):
     def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
         from pyarrow import parquet
 
-        super().__init__(sink, schema)
-        self._writer = parquet.ParquetWriter(sink, schema, compression="zstd")
+        super().__init__(sink, _storable(schema))
+        self._writer = parquet.ParquetWriter(sink, self.schema, compression="zstd")
         self._waiting: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
+        if batch.schema != self.schema:
+            columns = [
+                column if column.type == one.type else pa.array(as_texts(column), pa.string())
+                for column, one in zip(batch.columns, self.schema, strict=True)
+            ]
+            batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         self._waiting.append(batch)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
@@ -66,6 +72,17 @@ class _Parquet(Output):
         self._flush()
         self._writer.add_key_value_metadata({RECEIPT: json.dumps(receipt).encode()})
         self._writer.close()
+
+
+def _storable(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with texts in place of intervals, which Parquet and its readers in Arrow do not share."""
+    return pa.schema([one.with_type(pa.string()) if _has_interval(one.type) else one for one in schema])
+
+
+def _has_interval(kind: pa.DataType) -> bool:
+    if pa.types.is_nested(kind):
+        return any(_has_interval(kind.field(number).type) for number in range(kind.num_fields))
+    return bool(pa.types.is_interval(kind))
 
 
 class _Arrow(Output):
@@ -108,9 +125,11 @@ class _JsonLines(Output):
     """An object a row; what JSON has no exact form for, as decimals and NaN, is a text."""
 
     def write(self, batch: pa.RecordBatch) -> None:
-        columns = [_json_values(column) for column in batch.columns]
+        columns = [as_json_values(column) for column in batch.columns]
         names = self.schema.names
-        lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)]
+        lines = [
+            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in zip(*columns, strict=True)
+        ]
         self.sink.write("".join(f"{line}\n" for line in lines).encode())
 
 
@@ -168,7 +187,9 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     try:
         handle, temporary = tempfile.mkstemp(prefix=".qualytics-read-", dir=folder)
     except OSError as exc:
-        raise UsageError(f"{path} cannot be written: {(exc.strerror or str(exc)).lower()}", "check the folder") from None
+        raise UsageError(
+            f"{path} cannot be written: {(exc.strerror or str(exc)).lower()}", "check the folder"
+        ) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -211,22 +232,3 @@ _PLAIN: tuple[Callable[[pa.DataType], bool], ...] = (
     *(pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean),
     *(pa.types.is_date, pa.types.is_timestamp, pa.types.is_time),
 )
-
-
-def _json_values(column: pa.Array) -> list[Any]:
-    kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
-        return list(column.to_pylist())
-    if pa.types.is_floating(kind):
-        return [value if value is None or _is_finite(value) else _name_of(value) for value in column.to_pylist()]
-    if pa.types.is_list(kind):
-        return [None if one.values is None else _json_values(one.values) for one in column]
-    return as_texts(column)
-
-
-def _is_finite(value: float) -> bool:
-    return value - value == 0
-
-
-def _name_of(value: float) -> str:
-    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124 - NaN is not itself

@@ -122,7 +122,7 @@ class Reader:
             yield batch.cast(schema)
         self._finish()
 
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:  # noqa: PLW3201 - the Arrow PyCapsule interface
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return the batches as an Arrow C stream."""
         import pyarrow as pa
 
@@ -224,7 +224,7 @@ class Reader:
             raise self._judge(self._failure, self._failed_partition)
         if self._is_closed:
             raise ReadFailed("the read was closed before its end")
-        received = {number: 0 for number in self._read.rows}
+        received = dict.fromkeys(self._read.rows, 0)
         for child in self._children:
             for number, rows in child.rows.items():
                 received[number] = received.get(number, 0) + rows

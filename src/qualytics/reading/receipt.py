@@ -1,4 +1,4 @@
-"""The receipt of a read: what was read, from which snapshot, in which partitions, and how exactly each column came over."""
+"""The receipt of a read: what was read, from which snapshot, in which partitions, and how exactly each column came."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def receipt(
 
 def _column(one: pa.Field) -> dict[str, Any]:
     metadata = one.metadata or {}
-    note = metadata.get(NOTE, b"").decode()
+    note = metadata.get(NOTE.encode(), b"").decode()
     return {
         "name": one.name,
-        "database_type": metadata.get(DATABASE_TYPE, b"").decode() or None,
+        "database_type": metadata.get(DATABASE_TYPE.encode(), b"").decode() or None,
         "arrow_type": str(one.type),
         "exact": not note.startswith(_LOSSY),
         "note": note or None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -29,9 +30,35 @@ def as_texts(column: pa.Array) -> list[str | None]:
         zone = "Z" if kind.tz else ""
         micros = _in_microseconds(column).cast(pa.int64()).to_pylist()
         return [None if value is None else _timestamp(value) + zone for value in micros]
-    if pa.types.is_list(kind):
-        return [None if one.values is None else json.dumps(as_texts(one.values), ensure_ascii=False) for one in column]
+    if pa.types.is_nested(kind):
+        values = as_json_values(column)
+        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
     return list(compute.cast(column, pa.string()).to_pylist())
+
+
+def as_json_values(column: pa.Array) -> list[Any]:
+    """Return values that JSON holds exactly: numbers but decimals, true and false, lists and objects; else texts."""
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return list(column.to_pylist())
+    if pa.types.is_floating(kind):
+        return [value if value is None or isfinite(value) else _NAMES[repr(value)] for value in column.to_pylist()]
+    if pa.types.is_struct(kind):
+        names = [one.name for one in kind]
+        columns = [as_json_values(part) for part in column.flatten()]
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return [row if is_valid else None for row, is_valid in zip(rows, column.is_valid().to_pylist(), strict=True)]
+    if (
+        pa.types.is_map(kind)
+        or pa.types.is_list(kind)
+        or pa.types.is_large_list(kind)
+        or pa.types.is_fixed_size_list(kind)
+    ):
+        return [None if one.values is None else as_json_values(one.values) for one in column]
+    return as_texts(column)
+
+
+_NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def _in_microseconds(column: pa.Array) -> pa.Array:

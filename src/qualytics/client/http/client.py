@@ -84,6 +84,12 @@ class HttpClient:
 
         return HttpRuns(self._api)
 
+    def _refuse_secrets(self) -> NoReturn:
+        raise NotAllowed(
+            f"{self._api.url} gives no secrets, so that nothing outside of it can use its connections",
+            "use a connection of the embedded store: --context embedded, or QUALYTICS_CONTEXT=embedded",
+        )
+
     @property
     def uses(self) -> NoReturn:
         """Refuse: a control plane gives nobody a secret.
@@ -92,10 +98,7 @@ class HttpClient:
             NotAllowed: always.
 
         """
-        raise NotAllowed(
-            f"{self._api.url} gives no secrets, so that nothing outside of it can use its connections",
-            "use a connection of the embedded store: --context embedded, or QUALYTICS_CONTEXT=embedded",
-        )
+        self._refuse_secrets()
 
     @property
     def reads(self) -> NoReturn:
@@ -105,7 +108,7 @@ class HttpClient:
             NotAllowed: always.
 
         """
-        return self.uses
+        self._refuse_secrets()
 
     @property
     def upkeep(self) -> NoReturn:

@@ -14,6 +14,7 @@ from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import Partition, Query, Snapshot
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier, literal, one_row
+from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +56,9 @@ _OID = "oid"
 _SPECIAL = frozenset({_NUMERIC, _DATE, _TIME, _TIMESTAMP, _TIMESTAMPTZ})
 # What the parser of CSV makes by itself; of all else it makes text, from which we go on.
 _PARSED = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_date32, pa.types.is_time64, pa.types.is_timestamp, pa.types.is_decimal128)  # fmt: skip
-_INTERVAL_PARTS = re.compile(r"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?\d+)(?:\.(\d{1,6}))?S)?)?")
+_INTERVAL_PARTS = re.compile(
+    r"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?\d+)(?:\.(\d{1,6}))?S)?)?"
+)
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -86,7 +89,9 @@ class _Session:
         """Return the schema of what is read; a decimal without declared digits is looked at."""
         # The extended protocol takes one statement alone, so that no second one hides in a query.
         with self._handle.cursor() as cursor:
-            cursor.execute(f"select * from (\n{self._statement()}\n) as q limit 0", prepare=True)
+            cursor.execute(
+                f"select * from (\n{statement(self._query, self._target.schema)}\n) as q limit 0", prepare=True
+            )
             result = cursor.pgresult
             columns = [(column.name, column.type_code, result.fmod(n)) for n, column in enumerate(cursor.description)]
         if not columns:
@@ -112,26 +117,13 @@ class _Session:
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition as COPY gives them."""
-        table = _Table(self.schema, self._query, partition.number, self._handle)
-        for block, rows in self._copied(self._statement(partition.predicate)):
+        table = _Table(self.schema, self._query, self._handle)
+        for block, rows in self._copied(statement(self._query, self._target.schema, partition.predicate)):
             yield table.batch(block, rows)
 
     def count(self) -> int:
         """Return how many rows there are."""
-        return int(one_row(self._handle, f"select count(*) from (\n{self._statement()}\n) as q")[0])
-
-    def _statement(self, predicate: str | None = None) -> str:
-        query = self._query
-        conditions = [f"(\n{part}\n)" for part in (query.where, predicate) if part is not None]
-        where = f" where {' and '.join(conditions)}" if conditions else ""
-        columns = ", ".join(map(identifier, query.columns)) or "*"
-        source = self._table() if query.table is not None else f"(\n{(query.sql or '').rstrip().rstrip(';')}\n) as q"
-        limit = "" if query.limit is None else f" limit {query.limit}"
-        return f"select {columns} from {source}{where}{limit}"
-
-    def _table(self) -> str:
-        schema = self._target.schema
-        return f"{identifier(schema)}.{identifier(self._query.table or '')}" if schema else identifier(self._query.table or "")
+        return int(one_row(self._handle, counted(self._query, self._target.schema))[0])
 
     def _type_names(self, types: list[tuple[int, int]]) -> list[str]:
         sql = "select " + ", ".join(f"format_type({oid}, {modifier})" for oid, modifier in types)
@@ -154,7 +146,10 @@ class _Session:
         if not looks:
             return {}
         names = ", ".join(f"c{number}" for number in range(len(oids)))
-        row = one_row(self._handle, f"select {', '.join(looks.values())} from (\n{self._statement()}\n) as q({names})")
+        row = one_row(
+            self._handle,
+            f"select {', '.join(looks.values())} from (\n{statement(self._query, self._target.schema)}\n) as q({names})",
+        )
         return {number: (*row[at * 3 : at * 3 + 2], bool(row[at * 3 + 2])) for at, number in enumerate(looks)}
 
     def _field(
@@ -164,15 +159,18 @@ class _Session:
         if is_special:
             return arrow.field(name, pa.string(), type_name, "as text: some values are special")
         if oid == _NUMERIC:
-            return _decimal_field(name, modifier, type_name, looked_at)
+            return _decimal_field(name, modifier, type_name, looked_at, self._special_note)
         if oid in _TYPES:
-            note = "values that the type cannot hold become null" if oid in _SPECIAL and self._query.special == "null" else ""
-            return arrow.field(name, _TYPES[oid], type_name, note)
+            return arrow.field(name, _TYPES[oid], type_name, self._special_note if oid in _SPECIAL else "")
         row = one_row(self._handle, "select typelem, typcategory from pg_catalog.pg_type where oid = %s", (oid,))
         element = _TYPES.get(row[0]) if row and row[1] == "A" else None
         if element is not None and row[0] not in {_BYTEA, _INTERVAL}:
             return arrow.field(name, pa.list_(element), type_name, metadata={_OID: str(oid)})
         return arrow.field(name, pa.string(), type_name, "as text")
+
+    @property
+    def _special_note(self) -> str:
+        return "values that the type cannot hold become null" if self._query.special == "null" else ""
 
     def _block_ranges(self) -> list[str]:
         if self._query.table is None or self._handle.info.server_version < _CTID_RANGES:
@@ -181,17 +179,17 @@ class _Session:
             "select max(pg_relation_size(t.relid) / current_setting('block_size')::bigint) from pg_catalog.pg_class c, "
             "lateral (select c.oid as relid where c.relkind in ('r', 'm') union all "
             "select p.relid from pg_partition_tree(c.oid) p where c.relkind = 'p' and p.isleaf) t "
-            f"where c.oid = {literal(self._table())}::regclass"
+            f"where c.oid = {literal(table_name(self._query, self._target.schema))}::regclass"
         )
         blocks = one_row(self._handle, sql)[0] or 0
         number = min(self._query.parallel * _RANGES, blocks // _MIN_BLOCKS)
         bounds = [f"'({blocks * part // number},0)'" for part in range(1, number)]
-        return _ranges("ctid", bounds, has_nulls=False)
+        return ranges("ctid", bounds, has_nulls=False)
 
     def _column_ranges(self) -> list[str]:
         name = self._query.partition_column or ""
         number = self._query.parallel * _RANGES
-        source = f"from (\n{self._statement()}\n) as q"
+        source = f"from (\n{statement(self._query, self._target.schema)}\n) as q"
         column = identifier(name)
         with self._handle.cursor() as cursor:
             cursor.execute(f"select {column} {source} limit 0", prepare=True)
@@ -206,7 +204,7 @@ class _Session:
         row = one_row(self._handle, f"select {parts} from (select {low} as low, {high} as high {source}) as ends")
         type_name = self._type_names([(oid, -1)])[0]
         bounds = [f"{literal(text)}::{type_name}" for text in dict.fromkeys(row) if text is not None]
-        return _ranges(column, bounds, has_nulls=True)
+        return ranges(column, bounds, has_nulls=True)
 
     def _copied(self, sql: str) -> Iterator[tuple[bytes, int]]:
         """Yield the result of a query as CSV, with the number of rows: as many as are fetched at once, or 16 MiB."""
@@ -235,14 +233,15 @@ class _Session:
             raise errors.error_from_result(result) if result is not None else errors.ProtocolViolation("no answer")
 
 
-def _decimal_field(name: str, modifier: int, type_name: str, looked_at: tuple[Any, Any, bool] | None) -> pa.Field:
+def _decimal_field(
+    name: str, modifier: int, type_name: str, looked_at: tuple[Any, Any, bool] | None, note: str
+) -> pa.Field:
     if modifier >= 0:
         precision, scale = (modifier - 4) >> 16 & 0xFFFF, ((modifier - 4 & 0x7FF) ^ 1024) - 1024
-        note = ""
     else:
         before, behind, _ = looked_at or (None, None, False)
         precision, scale = (before or 1) + (behind or 0), behind or 0
-        note = "no declared digits: as many as its values have"
+        note = note or "no declared digits: as many as its values have"
     kind = arrow.decimal_type(precision, scale)
     if kind is None:
         return arrow.field(name, pa.string(), type_name, f"as text: {precision} digits are more than Arrow's 76")
@@ -259,20 +258,11 @@ def _between(oid: int, part: int, number: int) -> str:
     return f"(low::numeric + (high::numeric - low::numeric) * {part} / {number})::text"
 
 
-def _ranges(column: str, bounds: Sequence[str], *, has_nulls: bool) -> list[str]:
-    """Return predicates of which each row fulfils one: the first and the last are open, NULL is one of its own."""
-    nulls = [f"{column} is null"] if has_nulls else []
-    if not bounds:
-        return []
-    inner = [f"{column} >= {low} and {column} < {high}" for low, high in zip(bounds, bounds[1:], strict=False)]
-    return [f"{column} < {bounds[0]}", *inner, f"{column} >= {bounds[-1]}", *nulls]
-
-
 class _Table:
     """Makes batches of blocks of CSV: by pyarrow's parser where it can, by hand where a value of the block is special."""
 
-    def __init__(self, schema: pa.Schema, query: Query, partition: int, handle: Any) -> None:
-        self._schema, self._query, self._partition = schema, query, partition
+    def __init__(self, schema: pa.Schema, query: Query, handle: Any) -> None:
+        self._schema, self._query = schema, query
         self._rows = 0
         self._names = [f"c{number}" for number in range(len(schema))]
         parsed = [any(check(one.type) for check in _PARSED) for one in schema]
@@ -313,15 +303,18 @@ class _Table:
             array.to_pylist(),
             self._converters[number],
             one.type,
-            special="error" if pa.types.is_string(one.type) else self._query.special,
+            special="error" if pa.types.is_string(one.type) or pa.types.is_list(one.type) else self._query.special,
             refusal=lambda place, what: self._refusal(one, row + place + 1, what),
         )
 
     def _refusal(self, one: pa.Field, row: int, what: str) -> Refusal:
         if what == _NO_TEXT:
             hint = "--invalid-text hex reads such values as hexadecimal digits"
-            return arrow.unfit(one.name, row, self._partition, what, hint)
-        return arrow.unfit(one.name, row, self._partition, what)
+            return arrow.unfit(one.name, row, what, hint)
+        if what == _DIMENSIONS:
+            hint = "read it as text: --sql 'select …::text …'"
+            return arrow.unfit(one.name, row, what, hint)
+        return arrow.unfit(one.name, row, what)
 
     def _converter(self, one: pa.Field, handle: Any) -> Callable[[Any], Any]:
         """Return what makes of the text, or its bytes, that the server wrote a value that Arrow takes."""
@@ -347,6 +340,7 @@ class _Table:
 
 
 _NO_TEXT = "bytes that are no text"
+_DIMENSIONS = "an array of more than one dimension"
 
 
 def _bytes(value: Any) -> bytes:
@@ -355,7 +349,7 @@ def _bytes(value: Any) -> bytes:
 
 def _flat(values: list[Any]) -> list[Any]:
     if any(isinstance(value, list) for value in values):
-        raise arrow.Unfit("an array of more than one dimension")
+        raise arrow.Unfit(_DIMENSIONS)
     return values
 
 

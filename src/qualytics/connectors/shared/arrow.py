@@ -49,9 +49,9 @@ class Unfit(ValueError):
     """A value that the Arrow type of its column cannot hold; its text says of which kind it is, never which."""
 
 
-def unfit(column: str, row: int, partition: int, what: str, hint: str = _SPECIAL_HINT) -> Refusal:
+def unfit(column: str, row: int, what: str, hint: str = _SPECIAL_HINT) -> Refusal:
     """Return the refusal of a value; rows count from 1 within their partition."""
-    return refuse("config", f"column {column!r}, row {row:,} of partition {partition}: {what}", hint)
+    return refuse("config", f"column {column!r}, row {row:,}: {what}", hint)
 
 
 def converted(
@@ -87,7 +87,9 @@ def converted(
         raise
 
 
-_DATE = re.compile(r"(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?(?:([+-])(\d\d)(?::(\d\d)(?::(\d\d))?)?)?( BC)?")
+_DATE = re.compile(
+    r"(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?(?:([+-])(\d\d)(?::(\d\d)(?::(\d\d))?)?)?( BC)?"
+)
 _TIME = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 
 

@@ -155,6 +155,7 @@ CONNECTOR = FILE(
     signature=r"(?i)duckdb",
     schemas=schemas,
     tables=tables,
+    reads="duckdb",
     foreign=Foreign(
         names=("duckdb",),
         odbc=("duckdb",),

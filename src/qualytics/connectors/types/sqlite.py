@@ -171,6 +171,7 @@ CONNECTOR = FILE(
     signature=r"(?i)sqlite",
     schemas=schemas,
     tables=tables,
+    reads="sqlite",
     foreign=Foreign(
         names=("sqlite", "sqlite3"),
         odbc=("sqlite",),

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.connectors.reading import INVALID_TEXT, SPECIAL, Query
-from qualytics.errors import Conflict, DriverMissing, InvalidInput, NotAllowed, Problem, ReadFailed, TestFailed
+from qualytics.errors import Conflict, DriverMissing, NotAllowed, ReadFailed, TestFailed
 from qualytics.model import Scope
 from qualytics.service import lookup, validate
 from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import merge, stored_with_secrets, with_secrets
 from qualytics.service.rights import READ
-from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +34,7 @@ class Reads:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def connection(
-        self, record: int | str, query: Query | None = None, scope: Scope | None = None, **options: Any
-    ) -> Reader:
+    def connection(self, record: int | str, scope: Scope | None = None, **options: Any) -> Reader:
         """Read through a connection, in the database and schema of `scope`; `options` are the fields of a query.
 
         `fetch_size` and `parallel` are those of the connection where they are not given; `limit_s` bounds the
@@ -94,7 +91,13 @@ class Reads:
         datastores = list(self._context.store.datastores.of_connection(found.id))
         plan = tests.plan_of(self._context, asked, login_s, tests.with_login_databases(scope, datastores))
         what = {"table": query.table} if query.table is not None else {"sql": query.sql}
-        source = {"connection": found.name, **names, "type": found.type, "database": scope.database, "schema": scope.schema}
+        source = {
+            "connection": found.name,
+            **names,
+            "type": found.type,
+            "database": scope.database,
+            "schema": scope.schema,
+        }
         self._context.release()  # a read may take hours
         from qualytics.reading.reader import Reader
 
@@ -112,13 +115,15 @@ def checked_query(found: Connection, options: Mapping[str, Any]) -> Query:
     known = {name: value for name, value in options.items() if value not in (None, ())}
     for name in known.keys() - set(Query.__annotations__):
         problems.add(name, "is no option of a read", None, "unknown-field")
-    tuning = {
+    tuning: dict[str, Any] = {
         "fetch_size": found.values.get("jdbc_fetch_size") or _DEFAULT_FETCH_SIZE,
         "parallel": found.values.get("max_parallelization") or 1,
     }
-    values = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
+    values: dict[str, Any] = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
     if ("table" in values) == ("sql" in values):
-        problems.add("table", "or a query is needed, and not both", "as in --table orders, or --sql 'select 1'", "missing-value")
+        problems.add(
+            "table", "or a query is needed, and not both", "as in --table orders, or --sql 'select 1'", "missing-value"
+        )
     if "sql" in values and (values.keys() & {"columns", "where"}):
         problems.add("sql", "goes without columns and where", "write them into the query")
     for name, most in (("fetch_size", MAX_FETCH_SIZE), ("parallel", MAX_PARALLEL), ("limit", None)):

@@ -1,0 +1,134 @@
+"""Reads of DuckDB: its own Arrow batches; whoever reads a file keeps writers away, so that all sessions see one state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import compute
+
+from qualytics.connectors.reading import Partition, Query, Snapshot
+from qualytics.connectors.shared import arrow
+from qualytics.connectors.shared.sql import one_row
+from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qualytics.connectors.contract import Target
+
+# What Arrow has no type for, or DuckDB hands over as another value, is read as the text that DuckDB casts it to.
+_AS_TEXT = ("HUGEINT", "UHUGEINT", "UUID", "BIT", "TIME WITH TIME ZONE", "TIMETZ", "BIGNUM", "VARINT", "ENUM", "UNION", "GEOMETRY", "VARIANT", "TIME_NS")  # fmt: skip
+# How DuckDB writes infinity into Arrow: as the last and, negative, the first numbers but one.
+_INFINITE = {"DATE": (1 << 31) - 1, "TIMESTAMP": (1 << 63) - 1}
+# Rows for each range, at least: those of one group in DuckDB's files.
+_GROUP_ROWS, _RANGES = 122_880, 4
+
+
+def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
+    """Begin a session on an open connection to a file that nobody can write to meanwhile."""
+    del snapshot
+    handle.execute("begin transaction")
+    return _Session(handle, target, query, schema)
+
+
+class _Session:
+    """One transaction; `schema` and `snapshot` as in `reading.Session`."""
+
+    def __init__(self, handle: Any, target: Target, query: Query, schema: pa.Schema | None) -> None:
+        self._handle, self._query = handle, query
+        self._schema = target.schema or "main"
+        self.snapshot = Snapshot("duckdb file, locked against writers", "file")
+        self._columns = self._described()
+        self.schema = schema if schema is not None else self._typed()
+
+    def partitions(self) -> Sequence[Partition]:
+        """Return ranges of row numbers of a table; all in one of anything else."""
+        query = self._query
+        if query.parallel < 2 or query.limit is not None or query.table is None or not self._is_table():
+            return [Partition(0)]
+        rows = one_row(self._handle, f"select max(rowid) + 1 from {table_name(query, self._schema)}")[0] or 0
+        number = min(query.parallel * _RANGES, rows // _GROUP_ROWS)
+        bounds = [rows * part // number for part in range(1, number)]
+        if not bounds:
+            return [Partition(0)]
+        predicates = ranges("rowid", [str(bound) for bound in bounds], has_nulls=False)
+        return [Partition(place, predicate) for place, predicate in enumerate(predicates)]
+
+    def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a partition."""
+        names = ", ".join(f"c{number}" for number in range(len(self._columns)))
+        chosen = ", ".join(
+            f"c{number}::varchar" if pa.types.is_string(one.type) and type_name != "VARCHAR" else f"c{number}"
+            for number, (one, (_, type_name)) in enumerate(zip(self.schema, self._columns, strict=True))
+        )
+        first = 1
+        sql = f"select {chosen} from (\n{statement(self._query, self._schema, partition.predicate)}\n) as q({names})"
+        for batch in self._handle.execute(sql).to_arrow_reader(self._query.fetch_size):
+            arrays = [
+                self._finite(column, one, first).cast(one.type)
+                for column, one in zip(batch.columns, self.schema, strict=True)
+            ]
+            first += batch.num_rows
+            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def count(self) -> int:
+        """Return how many rows there are."""
+        return int(one_row(self._handle, counted(self._query, self._schema))[0])
+
+    def _finite(self, column: pa.Array, one: pa.Field, first: int) -> pa.Array:
+        """Return a column whose infinite dates are null, where that is asked for.
+
+        Raises:
+            Refusal: there is an infinite date.
+
+        """
+        last = _INFINITE["DATE" if pa.types.is_date32(column.type) else "TIMESTAMP"]
+        if not (pa.types.is_date32(column.type) or pa.types.is_timestamp(column.type)):
+            return column
+        numbers = column.cast(pa.int64() if pa.types.is_timestamp(column.type) else pa.int32())
+        infinite = compute.is_in(numbers, pa.array([last, -last], numbers.type))
+        if not compute.any(infinite).as_py():
+            return column
+        if self._query.special == "null":
+            return compute.if_else(infinite, pa.scalar(None, column.type), column)
+        row = first + compute.index(infinite, value=True).as_py()
+        raise arrow.unfit(one.name, row, "an infinite date")
+
+    def _is_table(self) -> bool:
+        sql = "select 1 from duckdb_tables() where schema_name = ? and table_name = ? and not internal"
+        return bool(one_row(self._handle, sql, (self._schema, self._query.table)))
+
+    def _described(self) -> list[tuple[str, str]]:
+        rows = self._handle.execute(
+            f"describe select * from (\n{statement(self._query, self._schema)}\n) as q"
+        ).fetchall()
+        return [(row[0], row[1]) for row in rows]
+
+    def _typed(self) -> pa.Schema:
+        reader = self._handle.execute(
+            f"select * from (\n{statement(self._query, self._schema)}\n) as q limit 0"
+        ).to_arrow_reader(1)
+        infinite = self._infinite() if self._query.special == "text" else frozenset()
+        fields = []
+        for number, ((name, type_name), one) in enumerate(zip(self._columns, reader.schema, strict=True)):
+            is_temporal = type_name.startswith(tuple(_INFINITE))
+            if number in infinite:
+                fields.append(arrow.field(name, pa.string(), type_name, "as text: some values are special"))
+            elif type_name.startswith(_AS_TEXT):
+                fields.append(arrow.field(name, pa.string(), type_name, "as text"))
+            else:
+                nulls = is_temporal and self._query.special == "null"
+                note = "values that the type cannot hold become null" if nulls else ""
+                fields.append(arrow.field(name, one.type, type_name, note))
+        return pa.schema(fields)
+
+    def _infinite(self) -> frozenset[int]:
+        """Return the columns that hold an infinite date."""
+        dated = [number for number, (_, name) in enumerate(self._columns) if name.startswith(tuple(_INFINITE))]
+        if not dated:
+            return frozenset()
+        names = ", ".join(f"c{number}" for number in range(len(self._columns)))
+        looks = ", ".join(f"bool_or(not isfinite(c{number}))" for number in dated)
+        row = one_row(self._handle, f"select {looks} from (\n{statement(self._query, self._schema)}\n) as q({names})")
+        return frozenset(number for number, is_infinite in zip(dated, row, strict=True) if is_infinite)

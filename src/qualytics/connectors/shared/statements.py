@@ -1,0 +1,43 @@
+"""Statements of reads in standard SQL: what is read, and conditions that divide it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from qualytics.connectors.shared.sql import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qualytics.connectors.reading import Query
+
+
+def table_name(query: Query, schema: str | None) -> str:
+    """Return the quoted name of the table of a query, with its schema where there is one."""
+    name = identifier(query.table or "")
+    return f"{identifier(schema)}.{name}" if schema else name
+
+
+def statement(query: Query, schema: str | None, predicate: str | None = None) -> str:
+    """Return the statement that reads a query, or the part of it for which a predicate is true."""
+    conditions = [f"(\n{part}\n)" for part in (query.where, predicate) if part is not None]
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    columns = ", ".join(map(identifier, query.columns)) or "*"
+    source = table_name(query, schema) if query.sql is None else f"(\n{query.sql.rstrip().rstrip(';')}\n) as q"
+    limit = "" if query.limit is None else f" limit {query.limit}"
+    return f"select {columns} from {source}{where}{limit}"
+
+
+def counted(query: Query, schema: str | None) -> str:
+    """Return the statement that counts the rows of a query."""
+    return f"select count(*) from (\n{statement(query, schema)}\n) as q"
+
+
+def ranges(column: str, bounds: Sequence[str], *, has_nulls: bool) -> list[str]:
+    """Return predicates of which each row fulfils one: the first and the last are open, NULL is one of its own."""
+    if not bounds:
+        return []
+    inner = [f"{column} >= {low} and {column} < {high}" for low, high in pairwise(bounds)]
+    nulls = [f"{column} is null"] if has_nulls else []
+    return [f"{column} < {bounds[0]}", *inner, f"{column} >= {bounds[-1]}", *nulls]
