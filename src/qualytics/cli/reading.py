@@ -149,7 +149,7 @@ def _copy(reader: Reader, form: str, sink: IO[bytes], where: str) -> None:
         written.end(reader.receipt)
         sink.flush()
     except OSError as exc:
-        why = (exc.strerror or str(exc)).lower()
+        why = (exc.strerror or "the system refuses").lower()
         raise ReadFailed(f"{where} cannot be written: {why}", "check its disk; nothing of it was kept") from exc
 
 

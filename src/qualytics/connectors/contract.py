@@ -275,13 +275,11 @@ class Connector(Struct, kw_only=True):
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
     `public_members` are members of a JSON secret that are none, and that a server's words may show.
-    `implied(values)` returns what fields and parameters that are left out stand for, as far as the others tell it;
-    `values` hold the defaults already.
+    `implied(values)` returns what is left out stands for, as far as `values`, with their defaults, tell it.
     `default_credentials(values)` names the fields of identity and secret that a control plane's own credentials may
     fill, none where these values do not allow it.
-    Discovery, after login: `catalogs(handle, target)`, `schemas(handle, target)` in target.database,
-    `tables(handle, target, prefix)` in target.database and target.schema; object stores list prefixes
-    and objects under target.root_path.
+    Discovery, after login: `catalogs(handle, target)`, `schemas(handle, target)` in target.database, `tables(handle,
+    target, prefix)` in target.database and target.schema; object stores list what is under target.root_path.
     """
 
     type: str

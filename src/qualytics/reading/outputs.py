@@ -188,7 +188,7 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
         handle, temporary = tempfile.mkstemp(prefix=".qualytics-read-", dir=folder)
     except OSError as exc:
         raise UsageError(
-            f"{path} cannot be written: {(exc.strerror or str(exc)).lower()}", "check the folder"
+            f"{path} cannot be written: {(exc.strerror or 'the system refuses').lower()}", "check the folder"
         ) from None
     try:
         with os.fdopen(handle, "wb") as file:

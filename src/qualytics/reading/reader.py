@@ -210,7 +210,8 @@ class Reader:
     def _ended(self, child: Child, report: TestReport) -> None:
         """Take note of the end of a child; the first that fails ends all."""
         with self._lock:
-            if report.failure is not None and self._failure is None:
+            is_early = not self._is_planned  # or whoever waits for the plan would do so for ever
+            if (report.failure is not None or is_early) and self._failure is None:
                 self._failure, self._failed_partition = report, child.partition
                 os.write(self._stopped, b"!")
                 self._channel.close()
@@ -220,10 +221,10 @@ class Reader:
     def _finish(self) -> None:
         for child in self._children:
             child.join()
-        if self._failure is not None:
-            raise self._judge(self._failure, self._failed_partition)
         if self._is_closed:
             raise ReadFailed("the read was closed before its end")
+        if self._failure is not None:
+            raise self._judge(self._failure, self._failed_partition)
         received = dict.fromkeys(self._read.rows, 0)
         for child in self._children:
             for number, rows in child.rows.items():

@@ -46,7 +46,11 @@ def decimal_type(precision: int, scale: int) -> pa.DataType | None:
 
 
 class Unfit(ValueError):
-    """A value that the Arrow type of its column cannot hold; its text says of which kind it is, never which."""
+    """A value that the Arrow type of its column cannot hold; `what` says of which kind it is, never which."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
 
 
 def unfit(column: str, row: int, what: str, hint: str = _SPECIAL_HINT) -> Refusal:
@@ -74,7 +78,7 @@ def converted(
             result.append(None if value is None else convert(value))
         except Unfit as exc:
             if special != "null":
-                raise refusal(place, str(exc)) from None
+                raise refusal(place, exc.what) from None
             result.append(None)
     try:
         return pa.array(result, arrow_type)

@@ -1,0 +1,176 @@
+"""Reads of a real PostgreSQL: each value is the one that is stored, and each row comes once from one snapshot."""
+
+import datetime
+import threading
+from contextlib import closing
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from qualytics.errors import ReadFailed
+from qualytics.model import Scope
+from testbed import servers
+
+SALES = Scope("sales", "public")
+
+
+def read(client, scope=SALES, **options):
+    with client.reads.connection(1, scope, **options) as reader:
+        table = pa.Table.from_batches(list(reader), reader.schema)
+        return table, reader.receipt
+
+
+def columns_of(receipt):
+    return {one["name"]: (one["arrow_type"], one["exact"], one["note"]) for one in receipt["columns"]}
+
+
+EXACT = {
+    "true::bool": True,
+    "(-32768)::int2": -32768,
+    "9223372036854775807::int8": 9223372036854775807,
+    "4294967295::oid": 4294967295,
+    "5e-324::float8": 5e-324,
+    "'-Infinity'::float8": float("-inf"),
+    "1.50::numeric(10,3)": Decimal("1.500"),
+    "12345678901234567890123456789012345678.5::numeric": Decimal("12345678901234567890123456789012345678.5"),
+    "''": "",
+    "null::text": None,
+    "E'a\\nb\\r\\n\"c\",\\\\N'": 'a\nb\r\n"c",\\N',
+    "'ab'::char(4)": "ab  ",
+    "'\\xdead00'::bytea": b"\xde\xad\x00",
+    "''::bytea": b"",
+    "time '23:59:59.999999'": datetime.time(23, 59, 59, 999999),
+    "timestamptz '2020-02-29 12:00:00.5+05:30'": datetime.datetime(2020, 2, 29, 6, 30, 0, 500_000, tzinfo=datetime.UTC),
+    "interval '1 year -2 days -0.5 s'": (12, -2, -500_000_000),
+    "array[1,null,3]": [1, None, 3],
+    "array['x','a,\"b']": ["x", 'a,"b'],
+    "'{\"a\": 1}'::jsonb": '{"a": 1}',
+    "B'101'": "101",
+    "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+}
+
+
+def test_values_are_read_as_they_are_stored(on_server):
+    chosen = ", ".join(f"{expression} as c{number}" for number, expression in enumerate(EXACT))
+    table, receipt = read(on_server, sql=f"select {chosen}")
+    found = {expression: column[0].as_py() for expression, column in zip(EXACT, table.columns, strict=True)}
+    assert found == EXACT
+    assert all(one["exact"] for one in receipt["columns"])
+
+
+def test_dates_of_any_year_are_read(on_server):
+    dates = ["date '0044-03-15 BC'", "date '1500-02-28'", "date '12000-01-01'", "date '0001-01-01'"]
+    sql = " union all ".join(f"select {number} n, {one} d, {one}::timestamp t" for number, one in enumerate(dates))
+    table, receipt = read(on_server, sql=f"select * from ({sql}) q order by n")
+    days = [-735160, -171606, 3663382, -719162]
+    assert table.column("d").cast("int32").to_pylist() == days
+    assert table.column("t").cast("int64").to_pylist() == [day * 86_400_000_000 for day in days]
+    assert columns_of(receipt)["t"] == ("timestamp[us]", True, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("'NaN'::numeric(5,2)", "NaN among decimals"),
+        ("'infinity'::timestamptz", "an infinite date"),
+        ("'-infinity'::date", "an infinite date"),
+        ("'24:00'::time", "24:00, the end of a day"),
+    ],
+)
+def test_what_arrow_cannot_hold_is_told_by_column_and_row(on_server, value, what):
+    kind = value.partition("::")[2]
+    sql = f"select n, case when n = 3 then {value} end as odd from generate_series(1, 5) n"
+    with pytest.raises(ReadFailed, match=rf"column 'odd', row 3: {what}") as failed:
+        read(on_server, sql=sql)
+    assert failed.value.report["stage"] == "read"
+    table, receipt = read(on_server, sql=sql, special="null")
+    assert table.column("odd").to_pylist() == [None] * 5
+    assert columns_of(receipt)["odd"][1] is False
+    table, receipt = read(on_server, sql=sql, special="text")
+    assert table.column("odd").to_pylist()[2] == value.split("'")[1].replace("24:00", "24:00:00"), kind
+    assert columns_of(receipt)["odd"][:2] == ("string", True)
+
+
+def test_digits_of_decimals_without_declared_ones_are_those_of_the_values(on_server):
+    sql = "select * from (values (1::numeric, 1::numeric, 1e80::numeric), (123.4567, 1e-50, 2)) q(few, many, too)"
+    table, receipt = read(on_server, sql=sql)
+    assert table.schema.types == [pa.decimal128(7, 4), pa.decimal256(51, 50), pa.string()]
+    assert table.column("few").to_pylist() == [Decimal("1.0000"), Decimal("123.4567")]
+    assert columns_of(receipt)["too"] == ("string", True, "as text: 81 digits are more than Arrow's 76")
+
+
+@pytest.mark.parametrize(
+    "sql", ["select 1; select 2", "delete from pg_class", "with d as (delete from nothing_here) select 1"]
+)
+def test_a_query_is_one_statement_that_reads(on_server, sql):
+    with pytest.raises(ReadFailed, match="42"):
+        read(on_server, sql=sql)
+
+
+def test_a_failure_in_the_middle_names_its_partition(on_server):
+    with pytest.raises(ReadFailed, match="in partition 0: 22012: DivisionByZero: division by zero"):
+        read(on_server, sql="select 1 / (n - 2500) from generate_series(1, 5000) n", fetch_size=1000)
+
+
+@pytest.fixture
+def rows(postgres_server):
+    """Make a table with NULL, negative, duplicate and skewed keys; return what `select` finds in it, sorted."""
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("drop table if exists keyed")
+        admin.execute(
+            "create table keyed as select case when n % 10 = 0 then null when n % 3 = 0 then 7 else n - 5000 end as k,"
+            " repeat('x', 100) || n as s, date '2020-01-01' + n % 700 as d from generate_series(1, 20000) n"
+        )
+        yield sorted(admin.execute("select s from keyed").fetchall())
+        admin.execute("drop table keyed")
+
+
+@pytest.mark.parametrize("column", [None, "k", "d"])
+def test_partitions_hold_each_row_of_one_snapshot_once_while_others_write(on_server, postgres_server, rows, column):
+    over = threading.Event()
+
+    def write():
+        with closing(servers.postgres_admin(postgres_server, "sales")) as other:
+            while not over.is_set():
+                other.execute("insert into keyed values (1, 'new', date '2021-01-01')")
+                other.execute("delete from keyed where s = 'new'")
+                other.execute("update keyed set k = k where s like '%77'")  # moves rows to other blocks
+
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        before = admin.execute("select count(*) from keyed").fetchone()[0]
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        table, receipt = read(
+            on_server, table="keyed", parallel=3, partition_column=column, fetch_size=500, verify=True
+        )
+    finally:
+        over.set()
+        writer.join()
+    found = sorted((text,) for text in table.column("s").to_pylist() if text != "new")
+    assert (before, found) == (len(rows), rows)
+    parts = receipt["partitions"]
+    assert len(parts) > 3
+    assert sum(part["rows"] for part in parts) == receipt["rows"] == receipt["verified"]["count"]
+    assert receipt["verified"]["ok"]
+    assert receipt["snapshot"]["id"]
+    if column is not None:
+        assert parts[-1]["predicate"] == f'"{column}" is null'
+        assert parts[-1]["rows"] == (2000 if column == "k" else 0)
+
+
+@pytest.mark.parametrize("options", [{"parallel": 4}, {"parallel": 4, "partition_column": "k"}])
+def test_an_empty_table_and_a_column_of_null_alone_are_read(on_server, postgres_server, options):
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        for name, filled in (("empty", ""), ("nulls", "select null, 'x' from generate_series(1, 100)")):
+            admin.execute(f"drop table if exists {name}; create table {name}(k int, s text)")
+            if filled:
+                admin.execute(f"insert into {name} {filled}")
+    assert read(on_server, table="empty", **options)[0].num_rows == 0
+    assert read(on_server, table="nulls", **options)[0].to_pylist() == [{"k": None, "s": "x"}] * 100
+
+
+def test_a_column_that_makes_no_ranges_is_refused(on_server):
+    with pytest.raises(ReadFailed, match="column 's' makes no ranges"):
+        read(on_server, sql="select 'x' as s", parallel=2, partition_column="s")

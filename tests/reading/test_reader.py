@@ -1,0 +1,118 @@
+"""A reader: what it hands on, what it holds, and what it leaves behind."""
+
+import os
+import signal
+from contextlib import closing
+
+import pyarrow as pa
+import pytest
+
+from qualytics import errors
+from qualytics.errors import Conflict, InvalidInput, NotWhole, ReadFailed
+from qualytics.model import Scope
+from testbed import servers
+
+SALES = Scope("sales")
+LOCK = 4711
+# Without an end, and nowhere held whole; its session holds a lock.
+MANY = f"select generate_series(1, 1000000000) as n, repeat('x', 1000) as s from (select pg_advisory_lock({LOCK})) l"
+# Each time that it runs in a session it has one row more.
+GROWS = "select * from generate_series(1, set_config('q.n', (coalesce(nullif(current_setting('q.n', true), ''), '0')::int + 1)::text, false)::int) n"
+
+
+def test_others_take_it_as_an_arrow_stream(on_server):
+    with on_server.reads.connection(1, SALES, sql="select n from generate_series(1, 2500) n") as reader:
+        table = pa.table(reader)
+        assert (table.num_rows, reader.receipt["rows"], reader.receipt["batches"]) == (2500, 2500, 3)
+        assert (reader.receipt["fetch_size"], reader.receipt["parallel"]) == (1000, 1)
+
+
+def test_tuning_is_that_of_the_connection_unless_it_is_given(on_server):
+    on_server.connections.update(1, {"jdbc_fetch_size": 700, "max_parallelization": 3})
+    sql = "select n from generate_series(1, 1500) n"
+    with on_server.reads.connection(1, SALES, sql=sql) as reader:
+        assert [batch.num_rows for batch in reader] == [700, 700, 100]
+    with on_server.reads.connection(1, SALES, sql=sql, fetch_size=1500) as reader:
+        assert [batch.num_rows for batch in reader] == [1500]
+
+
+def test_who_takes_no_more_stops_the_source_and_leaves_no_session(on_server, postgres_server):
+    with on_server.reads.connection(1, SALES, sql=MANY, fetch_size=100) as reader:
+        batches = iter(reader)
+        assert next(batches).num_rows == 100
+        with pytest.raises(ReadFailed, match="no receipt before the last batch"):
+            _ = reader.receipt
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("set statement_timeout = '60s'")
+        admin.execute(f"select pg_advisory_lock({LOCK})")  # waits for the end of the session that held it
+    with pytest.raises(ReadFailed, match="was closed before its end"):
+        list(batches)
+
+
+def test_a_count_that_differs_is_told(on_server):
+    with on_server.reads.connection(1, SALES, sql=GROWS, verify=True) as reader:
+        with pytest.raises(NotWhole, match="rows were read, and the engine counts") as found:
+            list(reader)
+    assert found.value.exit_code == 8
+    assert found.value.receipt["verified"]["ok"] is False
+
+
+def test_a_child_that_dies_in_the_middle_fails_the_read(on_server):
+    before = set(children_of(os.getpid()))
+    with on_server.reads.connection(1, SALES, sql=MANY, fetch_size=100) as reader:
+        batches = iter(reader)
+        next(batches)
+        (supervisor,) = set(children_of(os.getpid())) - before
+        (worker,) = children_of(supervisor)
+        os.kill(worker, signal.SIGKILL)
+        with pytest.raises(ReadFailed, match="in partition 0"):
+            list(batches)
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
+        own = file.read().split()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children", encoding="utf-8") as file:
+            own += file.read().split()
+    return {int(one) for one in own}
+
+
+def test_a_time_limit_ends_a_read(on_server):
+    with on_server.reads.connection(1, SALES, sql="select pg_sleep(600)", limit_s=1.0) as reader:
+        with pytest.raises(ReadFailed) as failed:
+            list(reader)
+    assert failed.value.report["class"] == "timeout"
+
+
+def test_a_login_that_fails_is_a_failed_test(on_server):
+    on_server.connections.update(1, {"password": "another"})
+    with pytest.raises(errors.TestFailed) as failed:
+        on_server.reads.connection(1, SALES, sql="select 1")
+    assert (failed.value.exit_code, failed.value.report["class"]) == (6, "auth")
+
+
+@pytest.mark.parametrize(
+    ("options", "loc"),
+    [
+        ({}, "table"),
+        ({"table": "t", "sql": "select 1"}, "table"),
+        ({"sql": "select 1", "where": "true"}, "sql"),
+        ({"table": "t", "fetch_size": 0}, "fetch_size"),
+        ({"table": "t", "parallel": 65}, "parallel"),
+        ({"table": "t", "special": "zero"}, "special"),
+        ({"table": "t", "speed": 1}, "speed"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_anything_is_opened(client, options, loc):
+    client.connections.create({"type": "postgresql", "name": "pg", "host": "db.example.com", "username": "u"})
+    with pytest.raises(InvalidInput) as refused:
+        client.reads.connection(1, **options)
+    assert [problem.loc for problem in refused.value.problems] == [loc]
+
+
+def test_a_type_that_cannot_be_read_is_told(client):
+    client.connections.create({"type": "hive", "name": "h", "host": "db.example.com", "username": "u"})
+    with pytest.raises(Conflict, match="tables of hive cannot be read yet") as refused:
+        client.reads.connection(1, table="t")
+    assert "postgresql" in refused.value.hint
