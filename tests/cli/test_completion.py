@@ -55,7 +55,7 @@ def complete(before, last):
             "",
             {
                 *("create", "update", "get", "list", "delete", "test", "types", "usages", "find", "copy", "import"),
-                *("url", "history"),
+                *("url", "history", "read"),
                 *("catalogs", "schemas", "tables", "explain"),
             },
         ),

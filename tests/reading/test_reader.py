@@ -17,7 +17,10 @@ LOCK = 4711
 # Without an end, and nowhere held whole; its session holds a lock.
 MANY = f"select generate_series(1, 1000000000) as n, repeat('x', 1000) as s from (select pg_advisory_lock({LOCK})) l"
 # Each time that it runs in a session it has one row more.
-GROWS = "select * from generate_series(1, set_config('q.n', (coalesce(nullif(current_setting('q.n', true), ''), '0')::int + 1)::text, false)::int) n"
+GROWS = (
+    "select * from generate_series(1, set_config('q.n', "
+    "(coalesce(nullif(current_setting('q.n', true), ''), '0')::int + 1)::text, false)::int) n"
+)
 
 
 def test_others_take_it_as_an_arrow_stream(on_server):
@@ -50,9 +53,9 @@ def test_who_takes_no_more_stops_the_source_and_leaves_no_session(on_server, pos
 
 
 def test_a_count_that_differs_is_told(on_server):
-    with on_server.reads.connection(1, SALES, sql=GROWS, verify=True) as reader:
-        with pytest.raises(NotWhole, match="rows were read, and the engine counts") as found:
-            list(reader)
+    told = pytest.raises(NotWhole, match="rows were read, and the engine counts")
+    with on_server.reads.connection(1, SALES, sql=GROWS, verify=True) as reader, told as found:
+        list(reader)
     assert found.value.exit_code == 8
     assert found.value.receipt["verified"]["ok"] is False
 
@@ -79,9 +82,9 @@ def children_of(pid):
 
 
 def test_a_time_limit_ends_a_read(on_server):
-    with on_server.reads.connection(1, SALES, sql="select pg_sleep(600)", limit_s=1.0) as reader:
-        with pytest.raises(ReadFailed) as failed:
-            list(reader)
+    sql = "select pg_sleep(600)"
+    with on_server.reads.connection(1, SALES, sql=sql, limit_s=1.0) as reader, pytest.raises(ReadFailed) as failed:
+        list(reader)
     assert failed.value.report["class"] == "timeout"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import json
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -64,8 +63,8 @@ def _read_options() -> Callable[[Any], Any]:
 
 @click.command("read", cls=Command)
 @options.examples(
-    "connections read prod --database sales --table orders --output orders.parquet --verify",
-    "connections read prod --database sales --sql 'select 1 as one'",
+    "connections read sales --table orders --output orders.parquet --verify",
+    "connections read prod --database sales --sql 'select 1 as one' --output - --format csv",
 )
 @options.record_options("Connection", "read")
 @options.option("--database", type=Text(), help="Database (catalog) to read in.")
@@ -188,6 +187,8 @@ class _Stdout(io.RawIOBase):
 
 
 def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> None:
+    import json
+
     from qualytics.reading import outputs
 
     with outputs.whole_file(path, overwrite=overwrite) as file:

@@ -187,9 +187,8 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     try:
         handle, temporary = tempfile.mkstemp(prefix=".qualytics-read-", dir=folder)
     except OSError as exc:
-        raise UsageError(
-            f"{path} cannot be written: {(exc.strerror or 'the system refuses').lower()}", "check the folder"
-        ) from None
+        why = (exc.strerror or "the system refuses").lower()
+        raise UsageError(f"{path} cannot be written: {why}", "check the folder") from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

@@ -113,7 +113,7 @@ def test_every_command_has_a_view_and_every_view_a_command():
     there = {
         " ".join(words)
         for words, command in commands(root, [])
-        if any("--format" in param.opts for param in command.params if isinstance(param, click.Option))
+        if any("--jq" in param.opts for param in command.params if isinstance(param, click.Option))
     }
     assert there == VIEWS.keys()
 

@@ -42,7 +42,8 @@ def test_values_that_arrow_has_no_type_for_come_as_text(client, file):
 
 
 def test_infinite_dates_are_no_dates(client, file):
-    sql = "select date '2020-01-01' as d, timestamp '2020-01-01' as t union all select date 'infinity', timestamp '-infinity'"
+    row = "select date '2020-01-01' as d, timestamp '2020-01-01' as t"
+    sql = f"{row} union all select date 'infinity', timestamp '-infinity'"
     with pytest.raises(ReadFailed, match="column 'd', row 2: an infinite date"):
         read(client, sql=sql)
     assert read(client, sql=sql, special="null")[0].column("t")[1].as_py() is None

@@ -1,6 +1,6 @@
 """Reads of a real PostgreSQL: each value is the one that is stored, and each row comes once from one snapshot."""
 
-import datetime
+import datetime as dt
 import threading
 from contextlib import closing
 from decimal import Decimal
@@ -40,8 +40,8 @@ EXACT = {
     "'ab'::char(4)": "ab  ",
     "'\\xdead00'::bytea": b"\xde\xad\x00",
     "''::bytea": b"",
-    "time '23:59:59.999999'": datetime.time(23, 59, 59, 999999),
-    "timestamptz '2020-02-29 12:00:00.5+05:30'": datetime.datetime(2020, 2, 29, 6, 30, 0, 500_000, tzinfo=datetime.UTC),
+    "time '23:59:59.999999'": dt.time(23, 59, 59, 999999),
+    "timestamptz '2020-02-29 12:00:00.5+05:30'": dt.datetime(2020, 2, 29, 6, 30, 0, 500_000, tzinfo=dt.UTC),
     "interval '1 year -2 days -0.5 s'": (12, -2, -500_000_000),
     "array[1,null,3]": [1, None, 3],
     "array['x','a,\"b']": ["x", 'a,"b'],

@@ -1,0 +1,141 @@
+"""`connections read` and `datastores read`: what is written where, whole or not at all, and the receipt."""
+
+import csv
+import io
+import json
+import os
+import sqlite3
+from contextlib import closing
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+pytestmark = pytest.mark.slow
+
+NAME = 'two "words", é'
+
+
+@pytest.fixture
+def stored(run, tmp_path):
+    """Return a function that runs commands beside a store with a datastore `orders` of a file with three rows."""
+    path = tmp_path / "sales.sqlite"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("create table orders (id integer, name text, price real)")
+        database.executemany("insert into orders values (?, ?, ?)", [(1, NAME, 0.5), (2, "", None), (3, None, 1e300)])
+        database.commit()
+    run("connections", "create", "--type", "sqlite", "--name", "sales", "--uri", str(path))
+    run("datastores", "create", "--name", "orders", "--connection-name", "sales")
+    return run
+
+
+def test_a_file_has_the_rows_and_the_receipt(stored, tmp_path):
+    target, receipt = tmp_path / "orders.parquet", tmp_path / "receipt.json"
+    options = ("--table", "orders", "--output", target, "--receipt", receipt, "--verify")
+    done = stored("datastores", "read", "orders", *options)
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith("read 3 rows, ")
+    assert "the engine counts the same" in done.err
+    assert parquet.read_table(target).to_pylist()[0] == {"id": 1, "name": NAME, "price": 0.5}
+    told = json.loads(receipt.read_text())
+    assert json.loads(parquet.read_metadata(target).metadata[b"qualytics.receipt"]) == told
+    assert told["source"] == {
+        "connection": "sales",
+        "datastore": "orders",
+        "type": "sqlite",
+        "database": None,
+        "schema": None,
+        "table": "orders",
+    }
+    assert [part["rows"] for part in told["partitions"]] == [told["rows"]] == [3]
+    assert told["verified"] == {"count": 3, "ok": True}
+
+
+def test_each_format_is_written_to_stdout(stored):
+    def read(form):
+        done = stored("connections", "read", "sales", "--table", "orders", "--output", "-", "--format", form)
+        assert done.code == 0, done.err
+        return done.out
+
+    assert [json.loads(line) for line in read("jsonl").splitlines()][2] == {"id": 3, "name": None, "price": 1e300}
+    text = read("csv")
+    assert list(csv.reader(io.StringIO(text)))[1] == ["1", NAME, "0.5"]
+    assert text.splitlines()[2:] == ['2,"",', "3,,1e+300"]
+    table = stored("connections", "read", "sales", "--table", "orders", "--format", "table", "--columns", "id")
+    assert table.out.split() == ["ID", "1", "2", "3"]
+
+
+def test_arrow_keeps_the_receipt_behind_the_rows(stored, tmp_path):
+    target = tmp_path / "orders.arrow"
+    assert stored("connections", "read", "sales", "--table", "orders", "--output", target).code == 0
+    with pa.ipc.open_stream(target.read_bytes()) as stream:
+        batches = [stream.read_next_batch_with_custom_metadata() for _ in range(2)]
+    assert [batch.num_rows for batch, _ in batches] == [3, 0]
+    assert json.loads(batches[1][1][b"qualytics.receipt"])["rows"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--table", "nothing"), 1, "no such table: nothing"),
+        (("--sql", "select x'ff' as a union all select 'text'"), 1, "column 'a' holds bytes beside text"),
+        ((), 2, "or a query is needed"),
+        (("--table", "orders", "--sql", "select 1"), 2, "and not both"),
+    ],
+)
+def test_a_read_that_fails_leaves_no_file(stored, tmp_path, options, code, words):
+    (tmp_path / "out").mkdir()
+    done = stored("connections", "read", "sales", *options, "--output", tmp_path / "out" / "orders.parquet")
+    assert (done.code, done.out) == (code, "")
+    assert words in done.err
+    assert os.listdir(tmp_path / "out") == []
+
+
+def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(stored, tmp_path):
+    target = tmp_path / "orders.csv"
+    target.write_text("mine")
+    read = ("connections", "read", "sales", "--table", "orders", "--output", target)
+    done = stored(*read)
+    assert (done.code, target.read_text()) == (2, "mine")
+    assert "--overwrite" in done.err
+    assert stored(*read, "--overwrite").code == 0
+    assert target.read_text().startswith('"id","name","price"')
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--output", "-"), "--format is missing"),
+        ((), "--output is missing"),
+        (("--output", "orders.txt"), "names no format"),
+        (("--format", "table", "--receipt", "r.json"), "a table of the first rows is no file"),
+    ],
+)
+def test_what_says_not_where_or_how_is_refused(stored, options, words):
+    done = stored("connections", "read", "sales", "--table", "orders", *options)
+    assert done.code == 2
+    assert words in done.err
+
+
+def test_a_full_disk_is_told_and_leaves_no_file(shell, tmp_path):
+    shell("connections", "create", "--type", "sqlite", "--name", "s", "--uri", tmp_path / "a.sqlite")
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as database:
+        database.execute(
+            "create table t as with n(i) as (select 1 union all select i + 1 from n where i < 5000) "
+            "select i, hex(randomblob(500)) as s from n"
+        )
+        database.commit()
+    (tmp_path / "out").mkdir()
+
+    def limit():
+        import resource
+        import signal
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    done = shell(
+        *("connections", "read", "s", "--table", "t", "--output", tmp_path / "out" / "t.csv"), preexec_fn=limit
+    )
+    assert (done.code, os.listdir(tmp_path / "out")) == (1, [])
+    assert "t.csv cannot be written: file too large" in done.err
