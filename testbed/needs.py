@@ -111,7 +111,7 @@ def _pinned(*names: str) -> tuple[str, ...]:
 
 
 # The environment of this tree; its requirements are those of pyproject.toml.
-VENV = Need(451, 1_615)
+VENV = Need(508, 1_790)
 
 DEBIAN = {
     "postgresql": Debian(64, 261, "/usr/lib/postgresql/*/bin/postgres"),
