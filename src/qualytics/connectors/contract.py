@@ -263,14 +263,13 @@ class Connector(Struct, kw_only=True):
     `protocols` are those that a server of this type may speak, its own first; none where that is not known.
     `verified` says what the tests ran it against: the real server, a sibling, an emulator, or the driver alone.
     `authentication` lists each way to log in as (name, what it takes); the first is the default one.
-    `foreign` is what other tools call the type and its fields.
-    `privileges` are the least rights that test and discovery need on the server, one sentence or statement each.
+    `foreign` is what other tools call the type and its fields; `privileges` are the least rights that test and discovery need on the server, one sentence or statement each.
     `pinned` says how the driver is kept to the address that was resolved and checked: "socket" (it gets the
     dialled socket), "address" (it is given the address itself), "resolver" (its look-ups run in Python, where the
     child answers them), "proxy" (it goes through a proxy of ours), or None: nothing holds it.
     `forks` says that a process which has imported the driver may be forked; false where the driver brings threads
     or a runtime that a fork breaks (a JVM, Go, tokio), which the connector's line names.
-    `reads` names the module of `connectors/reads` that reads its tables, None where nothing does.
+    `reads` names the module of `connectors/reads` that reads its tables, None where nothing does; `shares_snapshot`: several sessions of a read can see one state.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
@@ -327,6 +326,7 @@ class Connector(Struct, kw_only=True):
     foreign: Foreign | None = None
     forks: bool = True
     reads: str | None = None
+    shares_snapshot: bool = True
 
     @property
     def extra(self) -> str | None:

@@ -75,14 +75,14 @@ class _Parquet(Output):
 
 
 def _storable(schema: pa.Schema) -> pa.Schema:
-    """Return a schema with texts in place of intervals, which Parquet and its readers in Arrow do not share."""
+    """Return a schema with texts in place of intervals and durations, which Parquet has not."""
     return pa.schema([one.with_type(pa.string()) if _has_interval(one.type) else one for one in schema])
 
 
 def _has_interval(kind: pa.DataType) -> bool:
     if pa.types.is_nested(kind):
         return any(_has_interval(kind.field(number).type) for number in range(kind.num_fields))
-    return bool(pa.types.is_interval(kind))
+    return bool(pa.types.is_interval(kind) or pa.types.is_duration(kind))
 
 
 class _Arrow(Output):

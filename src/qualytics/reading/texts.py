@@ -17,23 +17,23 @@ _DAY_US = 86_400_000_000
 
 def as_texts(column: pa.Array) -> list[str | None]:
     """Return the values of an array as texts: dates as ISO 8601, bytes in hexadecimal digits, lists as JSON."""
-    kind = column.type
-    if pa.types.is_string(kind):
-        return list(column.to_pylist())
-    make = next((make for check, make in _TEXTS if check(kind)), None)
-    if make is not None:
-        return [None if value is None else make(value) for value in column.to_pylist()]
-    if pa.types.is_date32(kind):
-        days = column.cast(pa.int32()).to_pylist()
-        return [None if value is None else _date(value) for value in days]
-    if pa.types.is_timestamp(kind):
-        zone = "Z" if kind.tz else ""
-        micros = _in_microseconds(column).cast(pa.int64()).to_pylist()
-        return [None if value is None else _timestamp(value) + zone for value in micros]
-    if pa.types.is_nested(kind):
-        values = as_json_values(column)
-        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
-    return list(compute.cast(column, pa.string()).to_pylist())
+    numbers, make = column, _text_of(column.type)
+    if pa.types.is_nested(column.type):
+        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in as_json_values(column)]
+    if make is None:
+        return list(compute.cast(column, pa.string()).to_pylist())
+    if pa.types.is_date32(column.type):
+        numbers = column.cast(pa.int32())
+    elif pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type):
+        numbers = _in_microseconds(column).cast(pa.int64())
+    return [None if value is None else make(value) for value in numbers.to_pylist()]
+
+
+def _text_of(kind: pa.DataType) -> Callable[[Any], str] | None:
+    """Return what writes a value of a type: days of a date, microseconds of what else is of time."""
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return lambda micros: _timestamp(micros) + "Z"
+    return next((make for check, make in _TEXTS if check(kind)), None)
 
 
 def as_json_values(column: pa.Array) -> list[Any]:
@@ -62,7 +62,8 @@ _NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def _in_microseconds(column: pa.Array) -> pa.Array:
-    return column.cast(pa.timestamp("us", column.type.tz)) if column.type.unit != "us" else column
+    is_duration = pa.types.is_duration(column.type)
+    return column.cast(pa.duration("us") if is_duration else pa.timestamp("us", column.type.tz))
 
 
 def _date(days: int) -> str:
@@ -93,6 +94,12 @@ def _civil(days: int) -> tuple[int, int, int]:
     return year_of_era + era * 400 + (month <= 2), month, day
 
 
+def _duration(micros: int) -> str:
+    seconds, fraction = divmod(abs(micros), 1_000_000)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{'-' if micros < 0 else ''}{clock}" + (f".{fraction:06}" if fraction else "")
+
+
 def _interval(value: Any) -> str:
     seconds, nanos = divmod(abs(value.nanoseconds), 1_000_000_000)
     sign = "-" if value.nanoseconds < 0 else ""
@@ -106,4 +113,7 @@ _TEXTS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]], ...] =
     (pa.types.is_interval, _interval),
     (pa.types.is_decimal, lambda value: f"{value:f}"),
     (pa.types.is_floating, repr),
+    (pa.types.is_date32, _date),
+    (pa.types.is_timestamp, _timestamp),
+    (pa.types.is_duration, _duration),
 )

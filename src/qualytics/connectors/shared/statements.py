@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING
 from qualytics.connectors.shared.sql import identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from qualytics.connectors.reading import Query
 
+    Quote = Callable[[str], str]
 
-def table_name(query: Query, schema: str | None) -> str:
+
+def table_name(query: Query, schema: str | None, quote: Quote = identifier) -> str:
     """Return the quoted name of the table of a query, with its schema where there is one."""
-    name = identifier(query.table or "")
-    return f"{identifier(schema)}.{name}" if schema else name
+    name = quote(query.table or "")
+    return f"{quote(schema)}.{name}" if schema else name
 
 
-def statement(query: Query, schema: str | None, predicate: str | None = None) -> str:
+def statement(query: Query, schema: str | None, predicate: str | None = None, quote: Quote = identifier) -> str:
     """Return the statement that reads a query, or the part of it for which a predicate is true."""
     conditions = [f"(\n{part}\n)" for part in (query.where, predicate) if part is not None]
     where = f" where {' and '.join(conditions)}" if conditions else ""
-    columns = ", ".join(map(identifier, query.columns)) or "*"
-    source = table_name(query, schema) if query.sql is None else f"(\n{query.sql.rstrip().rstrip(';')}\n) as q"
+    columns = ", ".join(map(quote, query.columns)) or "*"
+    source = table_name(query, schema, quote) if query.sql is None else f"(\n{query.sql.rstrip().rstrip(';')}\n) as q"
     limit = "" if query.limit is None else f" limit {query.limit}"
     return f"select {columns} from {source}{where}{limit}"
 
 
-def counted(query: Query, schema: str | None) -> str:
+def counted(query: Query, schema: str | None, quote: Quote = identifier) -> str:
     """Return the statement that counts the rows of a query."""
-    return f"select count(*) from (\n{statement(query, schema)}\n) as q"
+    return f"select count(*) from (\n{statement(query, schema, quote=quote)}\n) as q"
 
 
 def ranges(column: str, bounds: Sequence[str], *, has_nulls: bool) -> list[str]:

@@ -362,5 +362,7 @@ CONNECTOR = Connector(
         "GRANT SELECT ON sales.* TO reader, for each database that is to be found and used",
     ),
     pinned="socket",
+    reads="mysql",
+    shares_snapshot=False,
     foreign=FOREIGN,
 )

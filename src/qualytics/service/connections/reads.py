@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.connectors.reading import INVALID_TEXT, SPECIAL, Query
-from qualytics.errors import Conflict, DriverMissing, NotAllowed, ReadFailed, TestFailed
+from qualytics.errors import Conflict, DriverMissing, NotAllowed, ReadFailed, TestFailed, UsageError
 from qualytics.model import Scope
 from qualytics.service import lookup, validate
 from qualytics.service.connections import tests
@@ -47,6 +47,7 @@ class Reads:
             DriverMissing: pyarrow is not installed.
             TestFailed: no session could be opened.
             ReadFailed: the table or query cannot be read.
+            UsageError: sessions of the type share no snapshot in which their rows could be verified.
             NotAllowed: many users share the store.
 
         """
@@ -86,6 +87,9 @@ class Reads:
         _require_readable(connector)
         login_s, limit_s = tests.checked_timeout(None), options.pop("limit_s", None)
         query = checked_query(found, options)
+        if query.verify and query.parallel > 1 and not connector.shares_snapshot:
+            message = f"sessions of {connector.type} see each a state of its own, so that nothing can verify their rows"
+            raise UsageError(message, "add --parallel 1, or leave out --verify")
         tests.check_place(connector, scope)
         asked = with_secrets(merge(found, {}, self._context.settings.policy), secrets)
         datastores = list(self._context.store.datastores.of_connection(found.id))

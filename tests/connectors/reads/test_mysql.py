@@ -1,0 +1,81 @@
+"""Reads of a real MariaDB: each value is the one that is stored; partitions share no snapshot, which is said."""
+
+import datetime as dt
+from contextlib import closing
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from qualytics.errors import ReadFailed, UsageError
+from qualytics.model import Scope
+from testbed import servers
+
+SALES = Scope("sales")
+COLUMNS = {
+    "a tinyint unsigned": (255, 255),
+    "b bigint unsigned": (18446744073709551615, 18446744073709551615),
+    "c decimal(65,30)": ("'12345678901234567890123456789012345.5'", Decimal("12345678901234567890123456789012345.5")),
+    "d float": ("'16777217.3'", 16777218.0),
+    "e double": ("5e-324", 5e-324),
+    "f varchar(20) character set utf8mb4": ("'é🚀\"'", 'é🚀"'),
+    "g varbinary(4)": ("x'ff0041'", b"\xff\x00A"),
+    "h datetime(6)": ("'2020-02-29 23:59:59.999999'", dt.datetime(2020, 2, 29, 23, 59, 59, 999999)),  # noqa: DTZ001 - it has no zone
+    "i timestamp": ("'2020-02-29 12:00:00'", dt.datetime(2020, 2, 29, 12, tzinfo=dt.UTC)),
+    "j time(3)": ("'-838:59:58.5'", -dt.timedelta(hours=838, minutes=59, seconds=58.5)),
+    "k bit(5)": ("b'101'", "00101"),
+    "l year": (1999, 1999),
+    "m date": ("'9999-12-31'", dt.date(9999, 12, 31)),
+    "n text": ("''", ""),
+    "o enum('x','y')": ("'y'", "y"),
+}
+
+
+@pytest.fixture
+def table(client, mariadb_server):
+    """Make tables on the server that connection 1 is of."""
+    login = {"username": mariadb_server.user, "password": mariadb_server.password}
+    where = {"host": "127.0.0.1", "port": mariadb_server.port, "parameters": {"ssl_mode": "disable"}}
+    client.connections.create({"type": "mariadb", "name": "my", **login, **where})
+    values = ", ".join(str(literal) for literal, _ in COLUMNS.values())
+    with closing(servers.mariadb_admin(mariadb_server)) as admin, admin.cursor() as cursor:
+        cursor.execute("set time_zone = '+00:00', sql_mode = ''")
+        cursor.execute("drop table if exists sales.whole, sales.keyed")
+        cursor.execute(f"create table sales.whole ({', '.join(COLUMNS)})")
+        cursor.execute(f"insert into sales.whole values ({values}), ({', '.join(['null'] * len(COLUMNS))})")
+        cursor.execute("create table sales.keyed (k int, d date, z date)")
+        rows = [(None if n % 10 == 0 else n - 500, f"2020-01-{n % 28 + 1:02}", "0000-00-00") for n in range(1000)]
+        cursor.executemany("insert into sales.keyed values (%s, %s, %s)", rows)
+        admin.commit()
+
+
+def read(client, **options):
+    with client.reads.connection(1, SALES, **options) as reader:
+        return pa.Table.from_batches(list(reader), reader.schema), reader.receipt
+
+
+def test_values_are_read_as_they_are_stored(client, table):
+    found, receipt = read(client, table="whole", verify=True)
+    names = [column.split()[0] for column in COLUMNS]
+    assert found.to_pylist()[0] == dict(zip(names, (value for _, value in COLUMNS.values()), strict=True))
+    assert receipt["verified"] == {"count": 2, "ok": True}
+    assert receipt["snapshot"]["kind"] == "consistent snapshot of transactional tables"
+
+
+@pytest.mark.parametrize("column", ["k", "d"])
+def test_ranges_hold_each_row_once_and_no_snapshot_is_claimed(client, table, column):
+    found, receipt = read(client, table="keyed", columns=("k", "d"), parallel=2, partition_column=column)
+    assert found.num_rows == 1000
+    assert found.column("k").null_count == 100
+    assert len(set(found.column("k").drop_null().to_pylist())) == 900
+    assert (receipt["snapshot"], receipt["parallel"]) == (None, 2)
+    assert receipt["partitions"][-1]["rows"] == (100 if column == "k" else 0)
+    with pytest.raises(UsageError, match="see each a state of its own"):
+        read(client, table="keyed", parallel=2, verify=True)
+
+
+def test_a_zero_date_is_no_date(client, table):
+    with pytest.raises(ReadFailed, match="column 'z', row 1: a date of which a part is zero"):
+        read(client, table="keyed", columns=("z",))
+    assert read(client, table="keyed", columns=("z",), special="null")[0].column("z").null_count == 1000
+    assert read(client, table="keyed", columns=("z",), special="text")[0].column("z")[0].as_py() == "0000-00-00"
