@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qualytics
-from bench import configuration, control_plane_figures, explain, fleet, past_tests
+from bench import configuration, control_plane_figures, explain, fleet, past_tests, reading
 from bench import rows as bench_rows
 from bench.apart import Failed, figures_of
 
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from bench.apart import Row
     from bench.rows import Figure
 
-ROWS = bench_rows.ROWS | control_plane_figures.ROWS | explain.ROWS | fleet.ROWS | configuration.ROWS | past_tests.ROWS
+ROWS = (
+    bench_rows.ROWS
+    | control_plane_figures.ROWS
+    | explain.ROWS
+    | fleet.ROWS
+    | configuration.ROWS
+    | past_tests.ROWS
+    | reading.ROWS
+)
 _HEAD = ("figure", "measured", "floor", "ratio", "target", "reached")
 _WIDTHS = (44, 13, 38, 8, 20, 7)
 _CAUSE = 300  # the most characters of why a row has failed

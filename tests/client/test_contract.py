@@ -349,7 +349,8 @@ def test_the_stories_hold_every_command_but_those_of_the_machine_itself():
 
     told = {tuple(shlex.split(line)[:2]) for lines in STORIES.values() for line in lines}
     for group, found in (("connections", connections), ("datastores", datastores)):
-        assert {(group, name) for name in found.commands} <= told
+        # A read needs the secrets, which a control plane gives nobody.
+        assert {(group, name) for name in found.commands if name != "read"} <= told
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from qualytics.probe._platform import confine, harden, prefer_oom_kill, wake_when_parent_ends
@@ -51,12 +52,18 @@ def main() -> None:
     os._exit(0)
 
 
+def hide_arrow() -> None:
+    """Have drivers find no pyarrow: no test needs it, and it runs threads, so that nothing with it may be forked."""
+    sys.modules.setdefault("pyarrow", None)  # type: ignore[arg-type]  # as the import system has it
+
+
 def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
     confine(cpu_s=None if plan.reading else int(plan.timeout_s) + 2)
     out = os.dup(1)
     _silence()
     output = Output(out, plan.masking())
     if plan.reading is None:
+        hide_arrow()
         Meter(output.send, LISTING_BYTES if plan.listing else TEST_BYTES).start()
 
     def send(message: Message) -> None:

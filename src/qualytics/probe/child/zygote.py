@@ -80,6 +80,7 @@ def _ending_with(requests: socket.socket) -> Iterator[None]:
 def _prepare(type_: str) -> str | None:
     """Import all that a test of this type needs; return why this process may not be forked, None when it may."""
     GUARD.install()
+    child.hide_arrow()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
     try:
         tls.warm_up()
