@@ -206,27 +206,27 @@ class _Session:
         bounds = [f"{literal(text)}::{type_name}" for text in dict.fromkeys(row) if text is not None]
         return ranges(column, bounds, has_nulls=True)
 
-    def _copied(self, sql: str) -> Iterator[tuple[bytes, int]]:
+    def _copied(self, sql: str) -> Iterator[tuple[bytearray, int]]:
         """Yield the result of a query as CSV, with the number of rows: as many as are fetched at once, or 16 MiB."""
         pgconn = self._handle.pgconn
         pgconn.send_query(f"copy (\n{sql}\n) to stdout (format csv)".encode())
         self._require(pgconn.get_result(), pq.ExecStatus.COPY_OUT)
-        rows: list[memoryview] = []
-        size, fetch_size, get = 0, self._query.fetch_size, pgconn.get_copy_data
+        block, rows = bytearray(), 0
+        fetch_size, get = self._query.fetch_size, pgconn.get_copy_data
         while True:
             length, data = get(0)
             if length < 0:
                 break
-            rows.append(data)
-            size += length
-            if len(rows) >= fetch_size or size >= arrow.BATCH_BYTES:
-                yield b"".join(rows), len(rows)
-                rows, size = [], 0
+            block += data
+            rows += 1
+            if rows >= fetch_size or len(block) >= arrow.BATCH_BYTES:
+                yield block, rows
+                block, rows = bytearray(), 0
         self._require(pgconn.get_result(), pq.ExecStatus.COMMAND_OK)
         if pgconn.get_result() is not None:
             raise errors.ProtocolViolation("the server answered a read twice")
         if rows:
-            yield b"".join(rows), len(rows)
+            yield block, rows
 
     def _require(self, result: Any, status: Any) -> None:
         if result is None or result.status != status:
@@ -275,7 +275,7 @@ class _Table:
         self._slow = _options(dict.fromkeys(self._names, pa.binary()))
         self._converters = [self._converter(one, handle) for one in schema]
 
-    def batch(self, block: bytes, rows: int) -> pa.RecordBatch:
+    def batch(self, block: bytearray, rows: int) -> pa.RecordBatch:
         """Return the rows of a block."""
         try:
             table = self._read(block, self._fast)
@@ -292,7 +292,7 @@ class _Table:
         self._rows += rows
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
-    def _read(self, block: bytes, convert: csv.ConvertOptions) -> pa.Table:
+    def _read(self, block: bytearray, convert: csv.ConvertOptions) -> pa.Table:
         read = csv.ReadOptions(use_threads=False, block_size=max(len(block) + 1, 1 << 10), column_names=self._names)
         parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
         return csv.read_csv(pa.BufferReader(block), read, parse, convert)
