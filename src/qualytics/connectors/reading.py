@@ -21,6 +21,10 @@ SPECIAL = ("error", "null", "text")
 INVALID_TEXT = ("error", "hex")
 # Of a field of an Arrow schema, as its metadata: what the database calls the column's type, and what was not kept of it.
 DATABASE_TYPE, NOTE = "database_type", "note"
+# The note of a column whose values are not all what is stored.
+NULLED = "values that the type cannot hold become null"
+# Ranges for each session, so that no session waits long for the last one.
+RANGES_PER_SESSION = 4
 
 
 class Query(Struct):
@@ -49,6 +53,11 @@ class Partition(Struct, eq=True):
 
     number: int
     predicate: str | None = None
+
+
+def partitioned(predicates: Sequence[str]) -> list[Partition]:
+    """Return a partition for each predicate; one of all rows where there is none."""
+    return [Partition(number, predicate) for number, predicate in enumerate(predicates)] or [Partition(0)]
 
 
 class Snapshot(Struct, eq=True):

@@ -45,7 +45,7 @@ class Reader:
 
     Iterating yields `pyarrow.RecordBatch`; pandas, polars, duckdb and pyarrow take it whole, as an Arrow C stream.
     `receipt` is there when the last batch was taken. What it holds at any time are a few batches, however many rows
-    there are; whoever takes none stops the source. `on_progress` gets the rows and bytes taken so far.
+    there are; whoever takes none stops the source. `progress` tells how far it is.
     """
 
     def __init__(
@@ -149,7 +149,8 @@ class Reader:
             os.close(descriptor)
 
     def _start(self) -> None:
-        self._run(Reading(self._query, data=-1, queue=self._queue, limit_s=self._limit_s))
+        first = Reading(self._query, data=_CLOSED, queue=self._queue, limit_s=self._limit_s)
+        self._run(first)
         with self._lock:
             self._lock.wait_for(lambda: self._failure or (self._is_planned and self._schema is not None))
             if self._failure is not None:
@@ -160,17 +161,10 @@ class Reader:
         self._numbers = _CLOSED
         schema = base64.b64encode(self._whole_schema().serialize()).decode()
         snapshot = self._read.snapshot
-        part = Reading(
-            self._query,
-            data=-1,
-            queue=self._queue,
-            partitions=tuple(self._read.partitions),
-            snapshot=snapshot.id if snapshot else None,
-            schema=schema,
-            limit_s=self._limit_s,
-        )
+        partitions = tuple(self._read.partitions)
+        other = replace(first, partitions=partitions, snapshot=snapshot.id if snapshot else None, schema=schema)
         for _ in range(min(self._query.parallel, len(self._read.partitions)) - 1):
-            self._run(part)
+            self._run(other)
 
     def _run(self, reading: Reading) -> None:
         plan = replace(self._plan, reading=reading, on_message=self._add)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.reading import DATABASE_TYPE, NOTE
+from qualytics.connectors.reading import DATABASE_TYPE, NOTE, NULLED
 from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
@@ -64,13 +64,9 @@ def _column(one: pa.Field) -> dict[str, Any]:
         "name": one.name,
         "database_type": metadata.get(DATABASE_TYPE.encode(), b"").decode() or None,
         "arrow_type": str(one.type),
-        "exact": not note.startswith(_LOSSY),
+        "exact": note != NULLED,
         "note": note or None,
     }
-
-
-# How a note begins of a column whose values are not all what is stored.
-_LOSSY = "values"
 
 
 def plain(schema: pa.Schema) -> pa.Schema:

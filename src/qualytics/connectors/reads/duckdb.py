@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import compute
 
-from qualytics.connectors.reading import Partition, Query, Snapshot
+from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import one_row
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
@@ -22,7 +22,7 @@ _AS_TEXT = ("HUGEINT", "UHUGEINT", "UUID", "BIT", "TIME WITH TIME ZONE", "TIMETZ
 # How DuckDB writes infinity into Arrow: as the last and, negative, the first numbers but one.
 _INFINITE = {"DATE": (1 << 31) - 1, "TIMESTAMP": (1 << 63) - 1}
 # Rows for each range, at least: those of one group in DuckDB's files.
-_GROUP_ROWS, _RANGES = 122_880, 4
+_GROUP_ROWS = 122_880
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -46,14 +46,11 @@ class _Session:
         """Return ranges of row numbers of a table; all in one of anything else."""
         query = self._query
         if query.parallel < 2 or query.limit is not None or query.table is None or not self._is_table():
-            return [Partition(0)]
+            return partitioned([])
         rows = one_row(self._handle, f"select max(rowid) + 1 from {table_name(query, self._schema)}")[0] or 0
-        number = min(query.parallel * _RANGES, rows // _GROUP_ROWS)
+        number = min(query.parallel * RANGES_PER_SESSION, rows // _GROUP_ROWS)
         bounds = [rows * part // number for part in range(1, number)]
-        if not bounds:
-            return [Partition(0)]
-        predicates = ranges("rowid", [str(bound) for bound in bounds], has_nulls=False)
-        return [Partition(place, predicate) for place, predicate in enumerate(predicates)]
+        return partitioned(ranges("rowid", [str(bound) for bound in bounds], has_nulls=False))
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""
@@ -93,7 +90,7 @@ class _Session:
         if self._query.special == "null":
             return compute.if_else(infinite, pa.scalar(None, column.type), column)
         row = first + compute.index(infinite, value=True).as_py()
-        raise arrow.unfit(one.name, row, "an infinite date")
+        raise arrow.unfit(one.name, row, arrow.Unfit("an infinite date"))
 
     def _is_table(self) -> bool:
         sql = "select 1 from duckdb_tables() where schema_name = ? and table_name = ? and not internal"
@@ -119,7 +116,7 @@ class _Session:
                 fields.append(arrow.field(name, pa.string(), type_name, "as text"))
             else:
                 nulls = is_temporal and self._query.special == "null"
-                note = "values that the type cannot hold become null" if nulls else ""
+                note = NULLED if nulls else ""
                 fields.append(arrow.field(name, one.type, type_name, note))
         return pa.schema(fields)
 

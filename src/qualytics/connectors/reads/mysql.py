@@ -10,17 +10,16 @@ from pymysql.constants import FIELD_TYPE, FLAG
 from pymysql.cursors import SSCursor
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import Partition, Query, Snapshot
+from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.statements import counted, ranges, statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from qualytics.connectors.contract import Refusal, Target
+    from qualytics.connectors.contract import Target
 
 _BINARY = 63  # the character set of what is no text
-_RANGES = 4
 _INTEGERS = {
     FIELD_TYPE.TINY: (pa.int8(), pa.uint8()),
     FIELD_TYPE.SHORT: (pa.int16(), pa.uint16()),
@@ -44,7 +43,6 @@ _DATED = frozenset({FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE, FIELD_TYPE.DATETIME, FI
 _NAMES = {number: name.lower() for name, number in vars(FIELD_TYPE).items() if not name.startswith("_")}
 _ZERO = re.compile(r"0000-|\d{4}-00|\d{4}-\d\d-00")
 _TIME = re.compile(r"(-?)(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
-_NULL_NOTE = "values that the type cannot hold become null"
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -74,9 +72,8 @@ class _Session:
         """Return ranges of the column that is named; all rows in one without it."""
         query = self._query
         if query.parallel < 2 or query.limit is not None or query.partition_column is None:
-            return [Partition(0)]
-        predicates = self._column_ranges(query.partition_column)
-        return [Partition(number, predicate) for number, predicate in enumerate(predicates)] or [Partition(0)]
+            return partitioned([])
+        return partitioned(self._column_ranges(query.partition_column))
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""
@@ -110,12 +107,7 @@ class _Session:
                 return pa.array(values, pa.string()).cast(one.type)
             except pa.ArrowInvalid:
                 pass  # a zero date, or what pyarrow spells otherwise: value by value
-
-        def refusal(place: int, what: str) -> Refusal:
-            return arrow.unfit(one.name, first + place, what)
-
-        convert = _converter(one.type, described)
-        return arrow.converted(values, convert, one.type, special=self._query.special, refusal=refusal)
+        return arrow.converted(values, _converter(one.type, described), one, first, self._query.special)
 
     def _described(self) -> list[Any]:
         with self._handle.cursor() as cursor:
@@ -131,7 +123,7 @@ class _Session:
         described = next((one for one in self._columns if one.name == name), None)
         if described is None:
             raise refuse("config", f"there is no column {name!r}", "check --partition-column")
-        number = self._query.parallel * _RANGES
+        number = self._query.parallel * RANGES_PER_SESSION
         column, code = _quoted(name), described.type_code
         if code in _INTEGERS or code in _DECIMALS:
             part = "cast(low + (high - low) * {0} / {1} as decimal(65, 0))"
@@ -156,7 +148,7 @@ def _field(described: Any, query: Query) -> pa.Field:
     if code in _DATED and query.special == "text":
         return arrow.field(described.name, pa.string(), database_type, "as text: dates may be zero")
     notes = {FIELD_TYPE.TIME: "as a duration: up to 838 hours, or negative", FIELD_TYPE.BIT: "as text"}
-    note = _NULL_NOTE if code in _DATED and query.special == "null" else notes.get(code, "")
+    note = NULLED if code in _DATED and query.special == "null" else notes.get(code, "")
     return arrow.field(described.name, _arrow_type(described), database_type, note)
 
 

@@ -11,7 +11,7 @@ from psycopg.adapt import Transformer
 from pyarrow import csv
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import Partition, Query, Snapshot
+from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
@@ -19,7 +19,7 @@ from qualytics.connectors.shared.statements import counted, ranges, statement, t
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from qualytics.connectors.contract import Refusal, Target
+    from qualytics.connectors.contract import Target
 
 _SETTINGS = {
     "timezone": "UTC",
@@ -30,8 +30,8 @@ _SETTINGS = {
 }
 # From here on a range of ctid is read without the rest of the table.
 _CTID_RANGES = 140_000
-# Ranges for each session, so that no session waits long for the last one; and the fewest blocks that are worth one.
-_RANGES, _MIN_BLOCKS = 4, 64
+# The fewest blocks that are worth a range.
+_MIN_BLOCKS = 64
 _TIMESTAMP, _TIMESTAMPTZ, _DATE = 1114, 1184, 1082
 _NUMERIC, _BYTEA, _INTERVAL, _TIME = 1700, 17, 1186, 1083
 _FLOATS, _INTEGERS = frozenset({700, 701}), frozenset({20, 21, 23, 26})
@@ -111,9 +111,7 @@ class _Session:
         predicates: list[str] = []
         if query.parallel > 1 and query.limit is None:
             predicates = self._column_ranges() if query.partition_column is not None else self._block_ranges()
-        if not predicates:
-            return [Partition(0)]
-        return [Partition(number, predicate) for number, predicate in enumerate(predicates)]
+        return partitioned(predicates)
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition as COPY gives them."""
@@ -170,7 +168,7 @@ class _Session:
 
     @property
     def _special_note(self) -> str:
-        return "values that the type cannot hold become null" if self._query.special == "null" else ""
+        return NULLED if self._query.special == "null" else ""
 
     def _block_ranges(self) -> list[str]:
         if self._query.table is None or self._handle.info.server_version < _CTID_RANGES:
@@ -182,13 +180,13 @@ class _Session:
             f"where c.oid = {literal(table_name(self._query, self._target.schema))}::regclass"
         )
         blocks = one_row(self._handle, sql)[0] or 0
-        number = min(self._query.parallel * _RANGES, blocks // _MIN_BLOCKS)
+        number = min(self._query.parallel * RANGES_PER_SESSION, blocks // _MIN_BLOCKS)
         bounds = [f"'({blocks * part // number},0)'" for part in range(1, number)]
         return ranges("ctid", bounds, has_nulls=False)
 
     def _column_ranges(self) -> list[str]:
         name = self._query.partition_column or ""
-        number = self._query.parallel * _RANGES
+        number = self._query.parallel * RANGES_PER_SESSION
         source = f"from (\n{statement(self._query, self._target.schema)}\n) as q"
         column = identifier(name)
         with self._handle.cursor() as cursor:
@@ -298,23 +296,8 @@ class _Table:
         return csv.read_csv(pa.BufferReader(block), read, parse, convert)
 
     def _by_hand_array(self, number: int, array: pa.Array) -> pa.Array:
-        one, row = self._schema.field(number), self._rows
-        return arrow.converted(
-            array.to_pylist(),
-            self._converters[number],
-            one.type,
-            special="error" if pa.types.is_string(one.type) or pa.types.is_list(one.type) else self._query.special,
-            refusal=lambda place, what: self._refusal(one, row + place + 1, what),
-        )
-
-    def _refusal(self, one: pa.Field, row: int, what: str) -> Refusal:
-        if what == _NO_TEXT:
-            hint = "--invalid-text hex reads such values as hexadecimal digits"
-            return arrow.unfit(one.name, row, what, hint)
-        if what == _DIMENSIONS:
-            hint = "read it as text: --sql 'select …::text …'"
-            return arrow.unfit(one.name, row, what, hint)
-        return arrow.unfit(one.name, row, what)
+        one, first_row = self._schema.field(number), self._rows + 1
+        return arrow.converted(array.to_pylist(), self._converters[number], one, first_row, self._query.special)
 
     def _converter(self, one: pa.Field, handle: Any) -> Callable[[Any], Any]:
         """Return what makes of the text, or its bytes, that the server wrote a value that Arrow takes."""
@@ -323,24 +306,11 @@ class _Table:
             load = Transformer(handle).get_loader(int(one.metadata[_OID.encode()]), pq.Format.TEXT).load
             return lambda value: _flat(load(_bytes(value)))
         if pa.types.is_string(kind):
-            return self._text
+            return lambda value: arrow.text_of(_bytes(value), self._query.invalid_text)
         make = next((make for check, make in _CONVERTERS if check(kind)), None)
         if make is None:
             raise ValueError(f"there is no way from text to {kind}")
         return lambda value: make(_bytes(value).decode())
-
-    def _text(self, value: Any) -> str:
-        found = _bytes(value)
-        try:
-            return found.decode()
-        except UnicodeDecodeError:
-            if self._query.invalid_text == "hex":
-                return "\\x" + found.hex()
-            raise arrow.Unfit(_NO_TEXT) from None
-
-
-_NO_TEXT = "bytes that are no text"
-_DIMENSIONS = "an array of more than one dimension"
 
 
 def _bytes(value: Any) -> bytes:
@@ -349,7 +319,8 @@ def _bytes(value: Any) -> bytes:
 
 def _flat(values: list[Any]) -> list[Any]:
     if any(isinstance(value, list) for value in values):
-        raise arrow.Unfit(_DIMENSIONS)
+        hint = "read it as text: --sql 'select …::text …'"
+        raise arrow.Unfit("an array of more than one dimension", hint, is_special=False)
     return values
 
 

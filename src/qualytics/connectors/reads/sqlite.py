@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import Partition, Query, Snapshot
+from qualytics.connectors.reading import Partition, Query, Snapshot, partitioned
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.statements import counted, statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qualytics.connectors.contract import Refusal, Target
+    from qualytics.connectors.contract import Target
 
 _TYPES = {
     frozenset[str](): pa.string(),  # NULL alone
@@ -25,7 +25,6 @@ _TYPES = {
 }
 # What one column of both can hold exactly: integers that are a double, too.
 _NUMBERS, _MAX_EXACT = frozenset({"integer", "real"}), 1 << 53
-_NO_TEXT = "bytes that are no text"
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -47,7 +46,7 @@ class _Session:
 
     def partitions(self) -> Sequence[Partition]:
         """Return all rows as one partition: no other connection is sure to see the same state."""
-        return [Partition(0)]
+        return partitioned([])
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows."""
@@ -87,22 +86,10 @@ class _Session:
     def _array(self, one: pa.Field, values: list[Any], first: int) -> pa.Array:
         if not pa.types.is_string(one.type):
             return pa.array(values, one.type)
-
-        def refusal(place: int, what: str) -> Refusal:
-            hint = "--invalid-text hex reads such values as hexadecimal digits"
-            return arrow.unfit(one.name, first + place, what, hint)
-
-        return arrow.converted(values, self._text, one.type, special="error", refusal=refusal)
+        return arrow.converted(values, self._text, one, first, "error")
 
     def _text(self, value: Any) -> str:
-        if not isinstance(value, bytes):
-            return repr(value)
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            if self._query.invalid_text == "hex":
-                return "\\x" + value.hex()
-            raise arrow.Unfit(_NO_TEXT) from None
+        return arrow.text_of(value, self._query.invalid_text) if isinstance(value, bytes) else repr(value)
 
 
 def _field(name: str, classes: bytes | None, largest: int | None, invalid_text: str) -> pa.Field:

@@ -48,47 +48,60 @@ def decimal_type(precision: int, scale: int) -> pa.DataType | None:
 class Unfit(ValueError):
     """A value that the Arrow type of its column cannot hold; `what` says of which kind it is, never which."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, hint: str = _SPECIAL_HINT, *, is_special: bool = True) -> None:
         super().__init__(what)
-        self.what = what
+        self.what, self.hint, self.is_special = what, hint, is_special
 
 
-def unfit(column: str, row: int, what: str, hint: str = _SPECIAL_HINT) -> Refusal:
+def unfit(column: str, row: int, exc: Unfit) -> Refusal:
     """Return the refusal of a value; rows count from 1 within their partition."""
-    return refuse("config", f"column {column!r}, row {row:,}: {what}", hint)
+    return refuse("config", f"column {column!r}, row {row:,}: {exc.what}", exc.hint)
 
 
 def converted(
-    values: Sequence[Any],
-    convert: Callable[[Any], Any],
-    arrow_type: pa.DataType,
-    *,
-    special: str,
-    refusal: Callable[[int, str], Refusal],
+    values: Sequence[Any], convert: Callable[[Any], Any], one: pa.Field, first_row: int, special: str
 ) -> pa.Array:
-    """Return an array of values, one converted at a time; None stays null, as does what does not fit with `special` null.
+    """Return the array of a column, of values converted one at a time; None stays null.
+
+    With `special` null a special value that does not fit becomes null, too.
 
     Raises:
-        Refusal: that of a value which does not fit, by its place and what it is.
+        Refusal: a value does not fit.
 
     """
     result: list[Any] = []
-    for place, value in enumerate(values):
+    for row, value in enumerate(values, first_row):
         try:
             result.append(None if value is None else convert(value))
         except Unfit as exc:
-            if special != "null":
-                raise refusal(place, exc.what) from None
+            if special != "null" or not exc.is_special:
+                raise unfit(one.name, row, exc) from None
             result.append(None)
     try:
-        return pa.array(result, arrow_type)
+        return pa.array(result, one.type)
     except (pa.ArrowInvalid, OverflowError):
-        for place, value in enumerate(result):
+        for row, value in enumerate(result, first_row):
             try:
-                pa.scalar(value, arrow_type)
+                pa.scalar(value, one.type)
             except (pa.ArrowInvalid, OverflowError):
-                raise refusal(place, f"the value is beyond {arrow_type}") from None
+                raise unfit(one.name, row, Unfit(f"the value is beyond {one.type}")) from None
         raise
+
+
+def text_of(value: bytes, invalid_text: str) -> str:
+    """Return the text of bytes; those that are none in hexadecimal digits where `invalid_text` is hex.
+
+    Raises:
+        Unfit: they are no text.
+
+    """
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        if invalid_text == "hex":
+            return "\\x" + value.hex()
+        hint = "--invalid-text hex reads such values as hexadecimal digits"
+        raise Unfit("bytes that are no text", hint, is_special=False) from None
 
 
 _DATE = re.compile(
