@@ -25,10 +25,12 @@ def require_yes(question: str, *, yes: bool) -> None:
         return
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    answer = sys.stdin.readline()
-    if not answer.endswith("\n"):  # left with Ctrl-D: the cursor stands behind the question
+    from qualytics.cli._prompts import typed_line
+
+    answer = typed_line(sys.stdin.fileno())
+    if not answer.endswith(b"\n"):  # left with Ctrl-D: the cursor stands behind the question
         output.say("")
-    if answer.strip().lower() not in {"y", "yes"}:
+    if answer.strip().lower() not in {b"y", b"yes"}:
         raise QualyticsError("the answer was not yes, so nothing was changed", "--yes answers without being asked")
 
 

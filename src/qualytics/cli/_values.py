@@ -198,17 +198,20 @@ def _require_terminal(field: Field) -> None:
 
 
 def _from_prompt(field: Field, allow_empty: bool | None) -> str:
-    import getpass
-    import warnings
+    from qualytics.cli._prompts import MAX_LINE, NoTerminal, hidden_line
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # rather no answer than one that everybody sees
-        try:
-            typed = getpass.getpass(f"{field.noun.capitalize()}: ")
-        except getpass.GetPassWarning as exc:
-            raise UsageError("the terminal cannot hide what is typed", f"use {field.option} '${{NAME}}'") from exc
-        except EOFError:
-            raise UsageError(f"no {field.noun} was typed", f"run it again, or use {field.option} '${{NAME}}'") from None
+    instead = f"use {field.option} '${{NAME}}'"
+    try:
+        line = hidden_line(f"{field.noun.capitalize()}: ")
+        typed = line.decode(sys.stdin.encoding)
+    except NoTerminal as exc:  # rather no answer than one that everybody sees
+        raise UsageError("the terminal cannot hide what is typed", instead) from exc
+    except EOFError:
+        raise UsageError(f"no {field.noun} was typed", f"run it again, or {instead}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the {field.noun} that was typed is not {sys.stdin.encoding} text", instead) from None
+    if len(line) >= MAX_LINE:
+        raise UsageError(f"a terminal takes {MAX_LINE:,} bytes a line, so the {field.noun} may be cut", instead)
     if not typed and not allow_empty:
         raise UsageError(f"no {field.noun} was typed", "run it again" + _allowing(allow_empty))
     return typed
