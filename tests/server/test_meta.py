@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from qualytics.store.sqlite.lock import locked
 from testbed.control_plane import serving
 from tests.support.browser import REDIRECT, STATE
 
@@ -20,11 +21,13 @@ def test_the_store_is_healthy(nobody):
 def test_nobody_unknown_hears_where_the_store_is(tmp_path):
     home = tmp_path / "home"
     with serving(home) as plane:
-        # With its log, which SQLite finds by its name: that of another file crashes who has it open.
-        for suffix in ("-wal", "-shm", ""):
-            with contextlib.suppress(FileNotFoundError):  # SQLite removes the log with the last who has it open
-                (home / f"store.db{suffix}").rename(home / f"elsewhere.db{suffix}")
-        (home / "store.db").write_bytes(b"no store" * 1_000)
+        # Under its lock, so that nobody opens one of the files between two renames; with its log, which SQLite finds
+        # by its name: that of another file crashes who has it open.
+        with locked(home / "store.lock", exclusive=True, wait_s=60):
+            for suffix in ("-wal", "-shm", ""):
+                with contextlib.suppress(FileNotFoundError):  # SQLite removes the log with the last who has it open
+                    (home / f"store.db{suffix}").rename(home / f"elsewhere.db{suffix}")
+            (home / "store.db").write_bytes(b"no store" * 1_000)
 
         def ask(path):
             answers.append(plane.api(None)("GET", path))

@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import threading
 
 import pytest
 
+from qualytics.store.files import size
 from qualytics.store.sqlite.upkeep import check
 from tests.support.refused_calls import refusing
 
@@ -28,3 +30,23 @@ def test_a_first_start_that_is_refused_ends_with_a_named_error_and_the_next_work
     assert shell(*CREATE, "--name", "second").code == 0
     assert check(settings)["ok"]
     assert set(os.listdir(settings.home)) == {"key", "store.db", "store.lock"}
+
+
+def test_a_file_that_goes_away_meanwhile_has_no_size(tmp_path):
+    log = tmp_path / "store.db-wal"
+    over = threading.Event()
+
+    def come_and_go():
+        while not over.is_set():
+            log.write_bytes(b"")
+            log.unlink()
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        assert {size(log) for _ in range(50_000)} == {0}
+    finally:
+        over.set()
+        other.join()
+    log.write_bytes(b"abc")
+    assert size(log) == 3

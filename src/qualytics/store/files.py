@@ -75,6 +75,13 @@ def check_own_file(path: Path) -> bool:
     return True
 
 
+def size(path: Path) -> int:
+    """Return a file's size in bytes, 0 for one that is not there or goes away meanwhile."""
+    with named_os_errors(path), contextlib.suppress(FileNotFoundError):
+        return os.stat(path).st_size
+    return 0
+
+
 def create_private(path: Path) -> int:
     """Create a file of mode 0600, whatever the umask, and return it open.
 

@@ -94,8 +94,7 @@ def connect(path: Path, busy_s: float, *, shown: Path | None = None, any_thread:
 def _mode(path: Path) -> str:
     # Where no log can be made beside the file, SQLite reads it only when told that nobody changes it. Whoever writes
     # from elsewhere has a log that is not empty; with that one SQLite finds its own way.
-    log = path.with_name(path.name + "-wal")
-    has_log = log.exists() and log.stat().st_size > 0
+    has_log = files.size(path.with_name(path.name + "-wal")) > 0
     return "mode=ro&immutable=1" if files.is_read_only(path.parent) and not has_log else "mode=rw"
 
 
