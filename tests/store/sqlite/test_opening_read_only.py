@@ -70,6 +70,20 @@ def test_what_would_change_it_says_what_to_do(read_only, words):
     assert hint == HINT
 
 
+def test_a_copy_without_its_lock_is_read_and_tested_with_too(read_only, home):
+    (home / "store.lock").unlink()
+    assert read_only("connections", "get", "files").document["name"] == "files"
+    assert read_only("connections", "test", "files").document["connected"]
+    refused = read_only("keys", "rotate")
+    assert refused.code == 1
+    assert HINT in refused.err
+    (home / "store.db").unlink()
+    assert read_only("connections", "list").err.splitlines() == [
+        f"error: {home / '.store.db.tmp'}: Read-only file system",
+        HINT,
+    ]
+
+
 def test_the_doctor_says_what_fails(read_only, home):
     report = read_only("doctor", "-f", "json")
     assert report.code == 1

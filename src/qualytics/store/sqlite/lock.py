@@ -104,8 +104,11 @@ def locked(path: Path, *, exclusive: bool, wait_s: float) -> Iterator[None]:
 def _open(path: Path) -> int:
     is_there = check_own_file(path)
     flags = os.O_NOFOLLOW | os.O_CLOEXEC
-    if is_there and is_read_only(path.parent):
-        return os.open(path, os.O_RDONLY | flags)
+    if is_read_only(path.parent):
+        if is_there:
+            return os.open(path, os.O_RDONLY | flags)
+        if hasattr(os, "memfd_create"):  # nobody locks by a file that nobody can make here; whoever can is seen later
+            return os.memfd_create(path.name)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
     if os.fstat(handle).st_mode & 0o777 != 0o600:  # a umask can take away more than it should
         os.fchmod(handle, 0o600)
