@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from qualytics.connectors.contract import Refusal
 from qualytics.probe import run
+from qualytics.probe.trusted_roots import gather_roots
 from tests.connectors.test_tls_defects import attempt as attempt_in_pool
 from tests.support import tls_defects
 from tests.support.trial import outcome
@@ -84,3 +86,11 @@ def test_a_folder_that_is_of_no_use_is_named(chain, folder, tmp_path, monkeypatc
     assert "SSL_CERT_DIR" in report.failure.message
     assert DAMAGES[damage] in report.failure.message
     assert "rehash" in report.failure.hint or "variables" in report.failure.hint
+
+
+def test_no_room_to_gather_them_is_no_fault_of_the_variables(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    with pytest.raises(Refusal) as refused:
+        gather_roots(str(tmp_path / "not-there"))
+    assert refused.value.verdict.failure_class == "internal"
+    assert "could not be gathered in" in str(refused.value.verdict.cause)

@@ -18,7 +18,8 @@ def gather_roots(directory: str) -> None:
     """Make one file of what SSL_CERT_FILE and SSL_CERT_DIR name, for all drivers: most take no folder.
 
     Raises:
-        Refusal: a folder cannot be read, or holds no certificates under the names that OpenSSL looks for.
+        Refusal: a folder cannot be read, or holds no certificates under the names that OpenSSL looks for; or there is
+            no room in `directory`.
 
     """
     if not (folders := os.environ.get("SSL_CERT_DIR")):
@@ -29,16 +30,24 @@ def gather_roots(directory: str) -> None:
         if not hashed:
             hint = f"run: openssl rehash {folders}"
             raise Refusal(Verdict("config", f"SSL_CERT_DIR, {folders}, holds no certificates under hashed names", hint))
-        gathered = os.path.join(directory, "system-roots.pem")
-        with open(os.open(gathered, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            for path in paths + hashed:
-                with open(path, "rb") as file:
-                    out.write(file.read(_MAX_ROOTS_BYTES) + b"\n")
+        roots = [_read(path) for path in paths + hashed]
     except OSError as exc:
         cause = f"SSL_CERT_DIR or SSL_CERT_FILE cannot be read: {exc.filename}: {exc.strerror}"
         raise Refusal(Verdict("config", cause, "check both variables, and who may read what they name")) from exc
+    gathered = os.path.join(directory, "system-roots.pem")
+    try:
+        with open(os.open(gathered, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.writelines(roots)
+    except OSError as exc:
+        cause = f"the certificates of SSL_CERT_DIR could not be gathered in {directory}: {exc.strerror}"
+        raise Refusal(Verdict("internal", cause, "free some space there, or set TMPDIR")) from exc
     os.environ["SSL_CERT_FILE"] = gathered
     del os.environ["SSL_CERT_DIR"]
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_MAX_ROOTS_BYTES) + b"\n"
 
 
 def hashed_roots(folder: str) -> list[str]:
