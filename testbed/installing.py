@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,8 +55,12 @@ def npm_package(name: str, entry: str) -> Path:
     need = needs.NPM[name]
 
     def make(place: Path, lock: int) -> None:
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(place), need.wanted]
-        _run(command, lock, cwd=place)
+        words = ["install", need.wanted]
+        if need.locked:
+            words = ["ci"]
+            shutil.copy(Path(__file__).with_name(name) / "package-lock.json", place)
+            (place / "package.json").write_text(json.dumps({"dependencies": dict([need.wanted.split("@")])}))
+        _run(["npm", *words, "--no-audit", "--no-fund", "--prefix", str(place)], lock, cwd=place)
 
     found = kept(need.place(name), make) / "node_modules" / name / entry
     if not found.exists():

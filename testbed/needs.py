@@ -64,9 +64,10 @@ class Environment(Need):
 
 @dataclass(frozen=True)
 class Npm(Need):
-    """A package of npm with its version."""
+    """A package of npm with its version; `locked` says that `testbed/NAME/package-lock.json` holds it with its hash."""
 
     wanted: str
+    locked: bool = False
 
     def place(self, name: str) -> Path:
         """Return its folder in the cache."""
@@ -111,7 +112,7 @@ def _pinned(*names: str) -> tuple[str, ...]:
 
 
 # The environment of this tree; its requirements are those of pyproject.toml.
-VENV = Need(508, 1_790)
+VENV = Need(555, 1_955)
 
 DEBIAN = {
     "postgresql": Debian(64, 261, "/usr/lib/postgresql/*/bin/postgres"),
@@ -133,6 +134,7 @@ DEBIAN = {
     "tmux": Debian(0.7, 2, "tmux"),
     "systemd": Debian(5.6, 17, "systemd-analyze"),
     "wrk": Debian(0.3, 1, "wrk"),
+    "chromium": Debian(113, 414, "chromium"),
     "libltdl7": Debian(0.4, 1, "libltdl.so.7"),
     "libgssapi-krb5-2": Debian(0.2, 1, "libgssapi_krb5.so.2"),
 }
@@ -216,6 +218,7 @@ WHEELS = {
 NPM = {
     "azurite": Npm(60, 195, "azurite@3.35.0"),
     "oidc-provider": Npm(4, 5, "oidc-provider@9.13.3"),
+    "axe-core": Npm(1, 4, "axe-core@4.14.1", locked=True),
 }
 
 # With the lists of their suites.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from testbed import (
+    browser,
     buenavista,
     clone,
     cloud,
@@ -35,6 +36,8 @@ NEEDS = (
     servers.locales,
     shells.shells,
     shells.tmux,
+    browser.chromium_program,
+    browser.axe_script,
     servers.mariadb_programs,
     mysql.program,
     timescaledb.programs,

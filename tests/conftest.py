@@ -28,7 +28,7 @@ from qualytics.probe.trusted_roots import system_roots
 from qualytics.secret import Secret
 from qualytics.structs import replace
 from testbed import fakesnow, servers
-from tests.support import children, lanes
+from tests.support import axe, children, lanes
 
 if TYPE_CHECKING:
     from qualytics.settings import Settings
@@ -152,12 +152,16 @@ def pytest_sessionfinish():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Show what the published client printed: it is what the control plane promises."""
-    for report in terminalreporter.stats.get("passed", []):
-        for name, text in getattr(report, "user_properties", ()):
-            if name == "transcript":
-                terminalreporter.section(report.nodeid)
-                terminalreporter.write_line(text)
+    """Show what the published client printed, as the control plane promises it, and which pages axe has seen."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    noted = [(report, *entry) for report in reports for entry in getattr(report, "user_properties", ())]
+    for report, name, text in noted:
+        if name == "transcript":
+            terminalreporter.section(report.nodeid)
+            terminalreporter.write_line(text)
+    if seen := sorted(text for _, name, text in noted if name == axe.REPORT):
+        terminalreporter.section("barriers in pages")
+        terminalreporter.write_line("\n".join(seen))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from testbed import browser
 from testbed.control_plane import MANY, serving
 
 _numbers = itertools.count(1)
@@ -89,3 +90,31 @@ def person(plane, admin, fresh):
         return user.json, plane.api(token.json["bearer_token"]), token.json
 
     return call
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return a browser, one for the tests of a worker."""
+    with browser.chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def visit(chromium):
+    """Return a function that opens an empty page in a browser of its own, as somebody has set theirs up."""
+    contexts = []
+
+    def call(*, width=1440, dark=False, javascript=True, **more):
+        contexts.append(
+            chromium.new_context(
+                viewport={"width": width, "height": 900},
+                color_scheme="dark" if dark else "light",
+                java_script_enabled=javascript,
+                **more,
+            )
+        )
+        return contexts[-1].new_page()
+
+    yield call
+    for context in contexts:
+        context.close()
