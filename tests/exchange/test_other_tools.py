@@ -12,11 +12,12 @@ from qualytics import connectors
 from qualytics.cli._output import dump_yaml
 from qualytics.errors import UsageError
 from qualytics.exchange import other_tools
-from qualytics.exchange.imports import airflow, clients, profiles, urls
+from qualytics.exchange.imports import airflow, clients, profiles
 from qualytics.exchange.imports.files import File
-from qualytics.exchange.imports.matching import match
 from qualytics.fields import SECRETS as SECRET_FIELDS
 from qualytics.secret import Secret
+from qualytics.service.foreign import urls
+from qualytics.service.foreign.matching import match
 from qualytics.structs import replace
 
 MASK = "********"

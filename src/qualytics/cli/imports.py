@@ -90,12 +90,11 @@ def import_(
 def _planned(ctx: click.Context, source: str, name: str | None, defaults: Mapping[str, str]) -> Plan:
     from qualytics.exchange.imports import sources
     from qualytics.exchange.imports.plan import Plan
-    from qualytics.exchange.imports.urls import is_url
 
     references = References(os.environ)
     source = references.resolve("--from", source)
     references.finish()
-    if is_url(source):
+    if sources.is_url(source):
         current(ctx).remember([Secret(source)])
         found = [sources.of_url(source, name)]
     else:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from qualytics.exchange.imports import airflow, sources
-from qualytics.exchange.imports.entries import Unreadable
-from qualytics.exchange.imports.matching import match
+from qualytics.service.foreign.entries import Unreadable
+from qualytics.service.foreign.matching import match
 
 CANARY = "can/ary:@?#%41 ü"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from qualytics.exchange.imports import clients, sources
-from qualytics.exchange.imports.matching import match
+from qualytics.service.foreign.matching import match
 
 PASSWORD = "a:b\\c'd\"e#f%41 ü"
 

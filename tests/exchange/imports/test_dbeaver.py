@@ -3,7 +3,7 @@
 import json
 
 from qualytics.exchange.imports import sources
-from qualytics.exchange.imports.matching import match
+from qualytics.service.foreign.matching import match
 
 CONNECTIONS = {
     "postgres-1": {

@@ -1,7 +1,7 @@
 """`CREATE SECRET` in files of SQL."""
 
 from qualytics.exchange.imports import sources
-from qualytics.exchange.imports.matching import match
+from qualytics.service.foreign.matching import match
 
 SQL = """\
 -- create secret no (type postgres, host 'no');

@@ -3,7 +3,7 @@
 import pytest
 
 from qualytics.exchange.imports import json_lines
-from qualytics.exchange.imports.entries import Unreadable
+from qualytics.service.foreign.entries import Unreadable
 
 TEXT = '{\n  "a": {"x": [1, 2]},\n\n  "b": "}",\n  "c": {\n    "d": {"e": 1}\n  },\n  "a": null\n}\n'
 

@@ -3,7 +3,7 @@
 import pytest
 
 from qualytics.exchange.imports import yaml_lines
-from qualytics.exchange.imports.entries import Unreadable
+from qualytics.service.foreign.entries import Unreadable
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 10)}]\n" for n in range(8)

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json
-from qualytics.exchange.imports import urls
-from qualytics.exchange.imports.entries import Entry, Unreadable, texts
+from qualytics.service.foreign import urls
+from qualytics.service.foreign.entries import Entry, Unreadable, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from qualytics.exchange.imports import ini
-from qualytics.exchange.imports.entries import Entry, Unreadable
 from qualytics.exchange.imports.files import File, read_file, read_text
-from qualytics.exchange.imports.matching import word_of_driver
+from qualytics.service.foreign.entries import Entry, Unreadable
+from qualytics.service.foreign.matching import word_of_driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

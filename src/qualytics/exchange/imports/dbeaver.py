@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qualytics.exchange.imports import json_lines, urls
-from qualytics.exchange.imports.entries import Entry, Unreadable, texts
+from qualytics.exchange.imports import json_lines
+from qualytics.service.foreign import urls
+from qualytics.service.foreign.entries import Entry, Unreadable, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qualytics.exchange.imports.entries import Entry
+from qualytics.service.foreign.entries import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qualytics.exchange.imports.entries import Unreadable
+from qualytics.service.foreign.entries import Unreadable
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:

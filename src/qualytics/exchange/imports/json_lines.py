@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics import strict_json
-from qualytics.exchange.imports.entries import Unreadable
+from qualytics.service.foreign.entries import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

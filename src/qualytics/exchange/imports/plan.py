@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors import get
-from qualytics.exchange.imports.matching import Candidate, match
 from qualytics.fields import SECRETS
 from qualytics.service import documents
+from qualytics.service.foreign.matching import Candidate, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from qualytics.exchange.imports.entries import Entry, Source
+    from qualytics.service.foreign.entries import Entry, Source
 
 CREATE, SKIP, REFUSE = "create", "skip", "refuse"
 

@@ -8,8 +8,9 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from qualytics.exchange.imports import airflow, urls, yaml_lines
-from qualytics.exchange.imports.entries import Entry, Unreadable, texts
+from qualytics.exchange.imports import airflow, yaml_lines
+from qualytics.service.foreign import urls
+from qualytics.service.foreign.entries import Entry, Unreadable, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,9 +8,10 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from qualytics.exchange.imports import airflow, clients, dbeaver, duckdb_secrets, json_lines, profiles, urls
-from qualytics.exchange.imports.entries import Entry, Source, Unreadable
+from qualytics.exchange.imports import airflow, clients, dbeaver, duckdb_secrets, json_lines, profiles
 from qualytics.exchange.imports.files import File, read_file
+from qualytics.service.foreign import urls
+from qualytics.service.foreign.entries import Entry, Source, Unreadable
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Found = Iterator[Entry | tuple[str, str]]
 
 MAX_ENTRIES = 20_000
+is_url = urls.is_url
 _ENV_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
 
 

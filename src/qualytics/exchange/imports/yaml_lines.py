@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qualytics.exchange.imports.entries import Unreadable
+from qualytics.service.foreign.entries import Unreadable
 
 _MAX_DEPTH = 32
 _MAX_NODES = 500_000

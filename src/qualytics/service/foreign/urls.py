@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, unquote
 
-from qualytics.exchange.imports.entries import Entry, Unreadable
-from qualytics.exchange.imports.matching import connector_of
+from qualytics.service.foreign.entries import Entry, Unreadable
+from qualytics.service.foreign.matching import connector_of
 
 MAX_URL = 16_384
 _MAX_PAIRS = 200

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qualytics.exchange.imports import urls
-from qualytics.exchange.imports.entries import Unreadable
-from qualytics.exchange.imports.matching import match
+from qualytics.service.foreign import urls
+from qualytics.service.foreign.entries import Unreadable
+from qualytics.service.foreign.matching import match
 
 AWKWARD = "a@b:c/d?e#f%41&g=h+i;j{k}l'm\"n\\o p$q!ü日"
 

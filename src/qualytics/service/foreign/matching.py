@@ -15,7 +15,7 @@ from qualytics.structs import Struct
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector, Param
     from qualytics.connectors.foreign import Foreign
-    from qualytics.exchange.imports.entries import Entry
+    from qualytics.service.foreign.entries import Entry
 
 # What most tools call the same; a type's own words come first.
 _USUAL = {
@@ -73,22 +73,25 @@ def word_of_driver(driver: str) -> str | None:
     return max(parts)[1] if parts else None
 
 
-def match(entry: Entry) -> Candidate:
-    """Return the connection that an entry becomes, or why it becomes none."""
+def match(entry: Entry, *, reads_files: bool = True) -> Candidate:
+    """Return the connection that an entry becomes, or why it becomes none.
+
+    `reads_files` says that files which an entry names are the user's own, and are read.
+    """
     connector = connector_of(entry.word)
     if entry.problem is not None:
         return Candidate(entry, None, {}, {}, entry.notes, entry.problem)
     if connector is None or connector.foreign is None:
         reason = f"there is no connection type for {text.shown(entry.word)!r}" if entry.word else "its type is not said"
         return Candidate(entry, None, {}, {}, entry.notes, reason)
-    return _Matching(entry, connector, connector.foreign).candidate()
+    return _Matching(entry, connector, connector.foreign, reads_files=reads_files).candidate()
 
 
 class _Matching:
     """The work on one entry."""
 
-    def __init__(self, entry: Entry, connector: Connector, foreign: Foreign) -> None:
-        self.entry, self.connector, self.foreign = entry, connector, foreign
+    def __init__(self, entry: Entry, connector: Connector, foreign: Foreign, *, reads_files: bool) -> None:
+        self.entry, self.connector, self.foreign, self.reads_files = entry, connector, foreign, reads_files
         self.params = {param.name: param for param in connector.params}
         self.fields: dict[str, Any] = {}
         self.parameters: dict[str, Any] = {}
@@ -136,6 +139,9 @@ class _Matching:
             self._put(key, target, value)
 
     def _take_file(self, key: str, target: str, path: str) -> None:
+        if not self.reads_files:
+            self._leave(key, "a file of another machine is not read; give what it holds")
+            return
         try:
             with open(os.path.expanduser(path), "rb") as file:
                 raw = file.read(MAX_SECRET + 1)
