@@ -196,7 +196,26 @@ class Scope(Struct):
 EVERYWHERE = Scope()
 
 
-class Use(Struct):
+# Characters of what a connection is used for.
+MAX_PURPOSE = 200
+
+
+class UsedConnection(Struct):
+    """A connection as whoever uses it gets it: `values` by field, as stored, and `secrets` by field, in clear.
+
+    `ssl_mode` is the one in effect where `parameters` of the values have none. Only `reveal()` of a secret shows it.
+    """
+
+    id: int
+    name: str
+    type: str
+    values: Mapping[str, Any]
+    secrets: Mapping[str, Secret]
+    ssl_mode: str
+    version: int
+
+
+class CommandEnvironment(Struct):
     """The environment of a command that uses a connection.
 
     `texts` and `files` are by variable: its text, or what the file that it names holds. `cleared` are taken away; one

@@ -49,9 +49,9 @@ def test_secrets_are_shown_nowhere_else(stored):
     assert done.err.startswith("error: --show-secrets prints secrets on a terminal only\nhint: qualytics run ")
 
 
-def test_a_control_plane_gives_no_secrets(home, monkeypatch):
+def test_secrets_of_a_control_plane_are_not_shown(home, monkeypatch):
     monkeypatch.setenv("QUALYTICS_URL", "http://127.0.0.1:9")  # it is not even asked
     monkeypatch.setenv("QUALYTICS_TOKEN", "t")
     terminal = Terminal("connections", "url", "prod", "--for", "dbt", "--show-secrets")
     assert terminal.end() == 4
-    assert b"gives no secrets" in terminal.shown
+    assert b"--show-secrets is of the embedded store alone" in terminal.shown

@@ -93,13 +93,6 @@ def test_what_cannot_be_run_is_told_with_a_hint_and_no_secret(started, words, co
     assert CANARY not in done.stderr
 
 
-def test_a_control_plane_gives_no_secrets(run):
-    remote = {"QUALYTICS_URL": "http://127.0.0.1:9", "QUALYTICS_TOKEN": "t"}  # it is not even asked
-    done = run("run", "--name", "pg", "--", "true", env=remote)
-    assert (done.code, done.out) == (4, "")
-    assert "gives no secrets" in done.err
-
-
 def test_psql_logs_in_by_what_it_finds(started, home, postgres_server, authority):
     program = servers.postgres_programs() / "psql"
     with LocalClient(Settings(home=home)) as client:

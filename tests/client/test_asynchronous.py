@@ -42,12 +42,14 @@ async def ended(connection):
             pass
 
 
-_TWINS = (asynchronous.Verb, asynchronous.Listing, asynchronous.Start)
+_TWINS = (asynchronous.Verb, asynchronous.Listing, asynchronous.Start, asynchronous.Read)
 
 
 def twin_of(answer):
     if answer is contract.Run:
         return asynchronous.Start
+    if answer is contract.Reader:
+        return asynchronous.Read
     return asynchronous.Listing if get_origin(answer) is Iterator else asynchronous.Verb
 
 

@@ -26,7 +26,7 @@ GROWS = (
 
 
 def test_others_take_it_as_an_arrow_stream(on_server):
-    with on_server.reads.connection(1, SALES, sql="select n from generate_series(1, 2500) n") as reader:
+    with on_server.connections.read(1, SALES, sql="select n from generate_series(1, 2500) n") as reader:
         table = pa.table(reader)
         assert (table.num_rows, reader.receipt["rows"], reader.receipt["batches"]) == (2500, 2500, 3)
         assert (reader.receipt["fetch_size"], reader.receipt["parallel"]) == (1000, 1)
@@ -35,14 +35,14 @@ def test_others_take_it_as_an_arrow_stream(on_server):
 def test_tuning_is_that_of_the_connection_unless_it_is_given(on_server):
     on_server.connections.update(1, {"jdbc_fetch_size": 700, "max_parallelization": 3})
     sql = "select n from generate_series(1, 1500) n"
-    with on_server.reads.connection(1, SALES, sql=sql) as reader:
+    with on_server.connections.read(1, SALES, sql=sql) as reader:
         assert [batch.num_rows for batch in reader] == [700, 700, 100]
-    with on_server.reads.connection(1, SALES, sql=sql, fetch_size=1500) as reader:
+    with on_server.connections.read(1, SALES, sql=sql, fetch_size=1500) as reader:
         assert [batch.num_rows for batch in reader] == [1500]
 
 
 def test_who_takes_no_more_stops_the_source_and_leaves_no_session(on_server, postgres_server):
-    with on_server.reads.connection(1, SALES, sql=MANY, fetch_size=100) as reader:
+    with on_server.connections.read(1, SALES, sql=MANY, fetch_size=100) as reader:
         batches = iter(reader)
         assert next(batches).num_rows == 100
         with pytest.raises(ReadFailed, match="no receipt before the last batch"):
@@ -56,7 +56,7 @@ def test_who_takes_no_more_stops_the_source_and_leaves_no_session(on_server, pos
 
 def test_a_count_that_differs_is_told(on_server):
     told = pytest.raises(NotWhole, match="rows were read, and the engine counts")
-    with on_server.reads.connection(1, SALES, sql=GROWS, verify=True) as reader, told as found:
+    with on_server.connections.read(1, SALES, sql=GROWS, verify=True) as reader, told as found:
         list(reader)
     assert found.value.exit_code == 8
     assert found.value.receipt["verified"]["ok"] is False
@@ -64,7 +64,7 @@ def test_a_count_that_differs_is_told(on_server):
 
 def test_a_child_that_dies_in_the_middle_fails_the_read(on_server):
     before = set(children_of(os.getpid()))
-    with on_server.reads.connection(1, SALES, sql=MANY, fetch_size=100) as reader:
+    with on_server.connections.read(1, SALES, sql=MANY, fetch_size=100) as reader:
         batches = iter(reader)
         next(batches)
         (supervisor,) = set(children_of(os.getpid())) - before
@@ -83,7 +83,7 @@ def children_of(pid):
 
 
 def test_a_time_limit_ends_a_read(on_server):
-    read = on_server.reads.connection
+    read = on_server.connections.read
     # On a slow machine the limit comes before the first row is asked for.
     with pytest.raises(ReadFailed) as failed, read(1, SALES, sql="select pg_sleep(600)", limit_s=1.0) as reader:
         list(reader)
@@ -93,7 +93,7 @@ def test_a_time_limit_ends_a_read(on_server):
 def test_a_login_that_fails_is_a_failed_test(on_server):
     on_server.connections.update(1, {"password": "another"})
     with pytest.raises(errors.TestFailed) as failed:
-        on_server.reads.connection(1, SALES, sql="select 1")
+        on_server.connections.read(1, SALES, sql="select 1")
     assert (failed.value.exit_code, failed.value.report["class"]) == (6, "auth")
 
 
@@ -112,12 +112,12 @@ def test_a_login_that_fails_is_a_failed_test(on_server):
 def test_options_that_cannot_be_are_refused_before_anything_is_opened(client, options, loc):
     client.connections.create({"type": "postgresql", "name": "pg", "host": "db.example.com", "username": "u"})
     with pytest.raises(InvalidInput) as refused:
-        client.reads.connection(1, **options)
+        client.connections.read(1, **options)
     assert [problem.loc for problem in refused.value.problems] == [loc]
 
 
 def test_a_type_that_cannot_be_read_is_told(client):
     client.connections.create({"type": "hive", "name": "h", "host": "db.example.com", "username": "u"})
     with pytest.raises(Conflict, match="tables of hive cannot be read yet") as refused:
-        client.reads.connection(1, table="t")
+        client.connections.read(1, table="t")
     assert "postgresql" in refused.value.hint

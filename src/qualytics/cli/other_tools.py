@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +12,13 @@ from qualytics.cli import _output as output
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import OneOf, Text
 from qualytics.client import connect
-from qualytics.errors import UsageError
-from qualytics.model import Scope
+from qualytics.errors import NotAllowed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qualytics.client import Client
+    from qualytics.secret import Secret
 
 TOOLS = ("airflow", "dbt", "jdbc", "libpq", "odbc", "spark", "sqlalchemy")
 
@@ -55,7 +61,7 @@ def url(*, record: int | str, tool: str, database: str | None, schema: str | Non
             "qualytics run starts a command with the connection and its secrets in its environment",
         )
     with connect() as client:
-        secrets = client.uses.environment(record, Scope()).secrets if show_secrets else None
+        secrets = _secrets(client, record) if show_secrets else None
         document = client.connections.get(record)
         names = [one["name"] for one in client.connections.list()]
     written = other_tools.write(document, names, tool, scope, output.dump_yaml, secrets)
@@ -65,3 +71,12 @@ def url(*, record: int | str, tool: str, database: str | None, schema: str | Non
         output.warn(output.escape(f"{tool} has no key for {name}; it is left out"))
     if written.variables and written.is_url:
         output.warn(f"percent-encode the value that is put in for ${{{written.variables[0]}}}")
+
+
+def _secrets(client: Client, record: int | str) -> Mapping[str, Secret]:
+    if client.store_name is None:
+        raise NotAllowed(
+            "--show-secrets is of the embedded store alone",
+            "qualytics run starts a command with the connection and its secrets in its environment",
+        )
+    return client.connections.use(record, purpose="show secrets").secrets

@@ -77,7 +77,7 @@ def read_connection(*, record: int | str, database: str | None, schema: str | No
     The file appears whole or not at all. The receipt says what was read, from which snapshot, and how exactly.
     """
     scope = Scope(database, schema)
-    _read(lambda client, asked: client.reads.connection(record, scope=scope, **asked), values)
+    _read(lambda client, asked: client.connections.read(record, scope, **asked), values)
 
 
 @click.command("read", cls=Command)
@@ -90,7 +90,7 @@ def read_connection(*, record: int | str, database: str | None, schema: str | No
 @options.common_options(form=False)
 def read_datastore(*, record: int | str, **values: Any) -> None:
     """Read a table or a query in the place of a datastore into a file, or show its first rows."""
-    _read(lambda client, asked: client.reads.datastore(record, **asked), values)
+    _read(lambda client, asked: client.datastores.read(record, **asked), values)
 
 
 def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]) -> None:

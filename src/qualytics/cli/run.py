@@ -15,15 +15,15 @@ from qualytics.cli._call import current
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text
 from qualytics.cli._records import by_option
-from qualytics.client import connect
+from qualytics.client import connect, environment
 from qualytics.errors import UsageError
-from qualytics.model import Scope
+from qualytics.model import MAX_PURPOSE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import NoReturn
 
-    from qualytics.model import Use
+    from qualytics.model import CommandEnvironment
     from qualytics.secret import Secret
 
 # What env(1) and shells end with.
@@ -63,13 +63,14 @@ def command(
     if not command:
         raise UsageError("there is no command to run", "put it behind --, as in: qualytics run --name prod -- psql")
     with connect() as client:
-        use = client.uses.environment(record, Scope(database, schema))
-        names = client.uses.names()
-    current(click.get_current_context()).remember([*use.texts.values(), *use.files.values()])
-    _replace_process(command, _environment(use, names))
+        used = client.connections.use(record, purpose=f"run {os.path.basename(command[0])}"[:MAX_PURPOSE])
+        names = [one["name"] for one in client.connections.list()]
+    known = environment(used, Scope(database, schema))
+    current(click.get_current_context()).remember([*known.texts.values(), *known.files.values()])
+    _replace_process(command, _environment(known, names))
 
 
-def _environment(use: Use, names: Iterable[str]) -> dict[str, str]:
+def _environment(use: CommandEnvironment, names: Iterable[str]) -> dict[str, str]:
     """Return the environment of the command: ours, without what would change where it goes, and the connection."""
     from qualytics.exchange import layout
 

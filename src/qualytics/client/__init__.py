@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qualytics.client.http.client import HttpClient
     from qualytics.client.http.runs import HttpRun
     from qualytics.client.local import LocalClient
+    from qualytics.model import CommandEnvironment, Scope, UsedConnection
     from qualytics.secret import Secret
     from qualytics.service.connections.runs import Run as LocalRun
     from qualytics.settings import Settings
@@ -23,6 +24,7 @@ __all__ = [
     "backend",
     "connect",
     "default_format",
+    "environment",
     "examine",
     "explain",
     "known_names",
@@ -171,6 +173,13 @@ def explain(name: str | None, text: str) -> Verdict:
     from qualytics.service.connections import explain as explaining
 
     return explaining.explain(name, text)
+
+
+def environment(used: UsedConnection, scope: Scope) -> CommandEnvironment:
+    """Return the variables with which the tools of a connection's type reach it; see `service.connections.uses`."""
+    from qualytics.service.connections import uses
+
+    return uses.environment(used, scope)
 
 
 def new_key() -> str:

@@ -14,13 +14,15 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from qualytics.client import contract
+from qualytics.client import contract, contract_accounts
 from qualytics.client.sessions import Sessions
 from qualytics.settings import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from contextlib import AbstractAsyncContextManager
+
+    import pyarrow as pa
 
     from qualytics import types
     from qualytics.client.config import ControlPlane
@@ -153,6 +155,62 @@ class Start(Generic[P]):
         return start
 
 
+class AsyncReader:
+    """Rows of a read under way; iterate once for the Arrow record batches, in the order of their arrival."""
+
+    def __init__(self, reader: contract.Reader) -> None:
+        self._reader = reader
+        self._batches = iter(reader)
+        self.schema = reader.schema
+
+    async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+        """Yield the batches."""
+        while (batch := await asyncio.to_thread(next, self._batches, None)) is not None:
+            yield batch
+
+    @property
+    def receipt(self) -> types.Receipt:
+        """Return what was read, and how exactly; there is one once all batches were taken."""
+        return self._reader.receipt
+
+    @property
+    def progress(self) -> types.ReadProgress:
+        """Return how far it is."""
+        return self._reader.progress
+
+
+class Read(Generic[P]):
+    """A verb of the contract that gives a reader, as an asynchronous context manager of one."""
+
+    def __init__(self, verb: Callable[Concatenate[Any, P], contract.Reader]) -> None:
+        self._verb = verb
+
+    def __get__(self, part: _Part, _owner: type[_Part]) -> Callable[P, AbstractAsyncContextManager[AsyncReader]]:
+        @functools.wraps(self._verb)
+        @contextlib.asynccontextmanager
+        async def read(*args: P.args, **named: P.kwargs) -> AsyncIterator[AsyncReader]:
+            opened: list[contract.Reader] = []
+            is_left = threading.Event()
+
+            def begin(client: contract.Client) -> AsyncReader:
+                reader = getattr(getattr(client, part._name), self._verb.__name__)(*args, **named)  # noqa: SLF001 - a part of it
+                opened.append(reader)
+                if is_left.is_set():  # the task was cancelled meanwhile
+                    reader.close()
+                return AsyncReader(reader)
+
+            try:
+                async with part._sessions.lease() as call:  # noqa: SLF001 - a part of it
+                    reader = await call(begin)
+                yield reader
+            finally:
+                is_left.set()
+                for one in opened:  # from another thread than one that still waits for a batch, which it wakes
+                    await asyncio.shield(asyncio.to_thread(one.close))
+
+        return read
+
+
 class AsyncConnections(_Part):
     """The verbs on connections."""
 
@@ -169,6 +227,8 @@ class AsyncConnections(_Part):
     delete = Verb(contract.Connections.delete)
     test = Verb(contract.Connections.test)
     test_unsaved = Verb(contract.Connections.test_unsaved)
+    use = Verb(contract.Connections.use)
+    read = Read(contract.Connections.read)
 
 
 class AsyncDatastores(_Part):
@@ -182,6 +242,7 @@ class AsyncDatastores(_Part):
     list = Listing(contract.Datastores.list)
     delete = Verb(contract.Datastores.delete)
     verify = Verb(contract.Datastores.verify)
+    read = Read(contract.Datastores.read)
 
 
 class AsyncDiscovery(_Part):
@@ -222,32 +283,32 @@ class AsyncUsers(_Part):
     """The verbs on users and service accounts."""
 
     _name = "users"
-    create = Verb(contract.Users.create)
-    list = Listing(contract.Users.list)
-    get = Verb(contract.Users.get)
-    find = Verb(contract.Users.find)
-    me = Verb(contract.Users.me)
-    update = Verb(contract.Users.update)
-    delete = Verb(contract.Users.delete)
+    create = Verb(contract_accounts.Users.create)
+    list = Listing(contract_accounts.Users.list)
+    get = Verb(contract_accounts.Users.get)
+    find = Verb(contract_accounts.Users.find)
+    me = Verb(contract_accounts.Users.me)
+    update = Verb(contract_accounts.Users.update)
+    delete = Verb(contract_accounts.Users.delete)
 
 
 class AsyncTokens(_Part):
     """The verbs on tokens."""
 
     _name = "tokens"
-    create = Verb(contract.Tokens.create)
-    list = Listing(contract.Tokens.list)
-    get = Verb(contract.Tokens.get)
-    revoke = Verb(contract.Tokens.revoke)
-    delete = Verb(contract.Tokens.delete)
+    create = Verb(contract_accounts.Tokens.create)
+    list = Listing(contract_accounts.Tokens.list)
+    get = Verb(contract_accounts.Tokens.get)
+    revoke = Verb(contract_accounts.Tokens.revoke)
+    delete = Verb(contract_accounts.Tokens.delete)
 
 
 class AsyncAudit(_Part):
     """The audit log."""
 
     _name = "audit"
-    list = Verb(contract.Audit.list)
-    prune = Verb(contract.Audit.prune)
+    list = Verb(contract_accounts.Audit.list)
+    prune = Verb(contract_accounts.Audit.prune)
 
 
 class AsyncClient:

@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, Unpack
 
-from qualytics.model import EVERYWHERE, Scope
+from qualytics.model import EVERYWHERE, Scope, UsedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    import pyarrow as pa
+
     from qualytics import types
+    from qualytics.client.contract_accounts import Audit, Tokens, Users
     from qualytics.model import Listing, OnStage
+
+
+class Reader(Protocol):
+    """Rows of a read under way, as Arrow record batches in the order of their arrival; use it in a `with` statement.
+
+    pandas, polars, duckdb and pyarrow take it whole, as an Arrow C stream. It holds a few batches at any time,
+    however many rows there are; whoever takes none stops the source.
+    """
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the names and Arrow types of the columns."""
+
+    @property
+    def receipt(self) -> types.Receipt:
+        """Return what was read, and how exactly; there is one once all batches were taken."""
+
+    @property
+    def progress(self) -> types.ReadProgress:
+        """Return how far it is."""
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the batches as an Arrow C stream."""
+
+    def close(self) -> None:
+        """End the sessions that it reads in."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_exc: object) -> None: ...
 
 
 class Connections(Protocol):
@@ -116,6 +152,16 @@ class Connections(Protocol):
     ) -> types.TestReport:
         """Test settings that are not stored, and return the report."""
 
+    def use(self, record: int | str, *, purpose: str) -> UsedConnection:
+        """Return a connection with its secrets in clear, to be used outside of this program.
+
+        `purpose` is for the audit log, at most 200 characters. A control plane gives secrets to whom an Admin has
+        granted the use of that connection.
+        """
+
+    def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
+        """Read a table or a query, in the database and schema of `scope`; the sessions are of this machine."""
+
 
 class Datastores(Protocol):
     """The verbs on datastores; a `record` is an id, or a name as a text."""
@@ -153,6 +199,9 @@ class Datastores(Protocol):
         self, record: int | str, *, timeout_s: float | None = None, on_stage: OnStage | None = None
     ) -> types.TestReport:
         """Test the connection with the database and schema of a datastore, and return the report."""
+
+    def read(self, record: int | str, **options: Unpack[types.ReadOptions]) -> Reader:
+        """Read a table or a query in the place of a datastore, as `connections.read` does."""
 
 
 class Discovery(Protocol):
@@ -257,64 +306,6 @@ class Imports(Protocol):
 
     def create(self, items: Sequence[types.ConnectionFields], *, dry_run: bool = False) -> Sequence[types.Imported]:
         """Store new connections and return what became of each, in their order."""
-
-
-class Users(Protocol):
-    """The verbs on users and service accounts, for an Admin; a `record` is an id, or a name as a text."""
-
-    def create(self, fields: types.UserFields) -> types.User:
-        """Store a new user and return it; the first Admin comes with a token, `bearer_token`, once."""
-
-    def list(self, kind: str | None = None, name: str | None = None, limit: int | None = None) -> Iterator[types.User]:
-        """Yield users, filtered by kind and by a part of the name."""
-
-    def get(self, record: int | str) -> types.User:
-        """Return a user."""
-
-    def find(self, name: str) -> int:
-        """Return the id of the user of that name; case and outer spaces do not count."""
-
-    def me(self) -> types.CurrentUser:
-        """Return who asks."""
-
-    def update(self, record: int | str, changes: types.UserChanges, *, version: int | None = None) -> types.User:
-        """Change what is given, keep the rest, and return the user; another password ends the user's tokens."""
-
-    def delete(self, record: int | str, *, version: int | None = None, dry_run: bool = False) -> types.Deleted:
-        """Delete a user, and with them every token of theirs."""
-
-
-class Tokens(Protocol):
-    """The verbs on tokens: one's own, and for an Admin those of others."""
-
-    def create(self, name: str, expires_in_days: int | None = None, user: str | int | None = None) -> types.NewToken:
-        """Make a token and return it, with what is sent as `bearer_token`, once; for oneself by default."""
-
-    def list(
-        self, user: str | int | None = None, *, everybody: bool = False, limit: int | None = None
-    ) -> Iterator[types.Token]:
-        """Yield one's own tokens, another user's, or everybody's."""
-
-    def get(self, record: int | str) -> types.Token:
-        """Return a token, by its id, or by the name of one of one's own."""
-
-    def revoke(self, record: int | str, *, revoke: bool = True) -> types.Token:
-        """Revoke a token at once, or restore it, and return it."""
-
-    def delete(self, record: int | str) -> types.Deleted:
-        """Delete a revoked token."""
-
-
-class Audit(Protocol):
-    """The audit log, for an Admin."""
-
-    def list(
-        self, *, before: int | None = None, limit: int = 100, action: str | None = None
-    ) -> Sequence[types.AuditEntry]:
-        """Return entries, the newest first; `before` is the id of the last one that is known already."""
-
-    def prune(self, before: str) -> types.Pruned:
-        """Drop every entry from before a day or moment, changes too."""
 
 
 class Client(Protocol):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
+from qualytics.client.local_uses import LocalConnections, LocalDatastores
 from qualytics.service.connections.discovery import Discovery
-from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
-from qualytics.service.datastores.verbs import Datastores
 from qualytics.settings import ServerPolicy
 from qualytics.structs import replace
 
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     from qualytics.service.audit import Audit
     from qualytics.service.config.verbs import Config
     from qualytics.service.connections.imports import Imports
-    from qualytics.service.connections.reads import Reads
     from qualytics.service.connections.runs import Runs
-    from qualytics.service.connections.uses import Uses
     from qualytics.settings import Settings
     from qualytics.store.base import StorePool
 
@@ -95,8 +92,8 @@ class LocalClient:
     ) -> None:
         self._context = Context(settings, lease=None if pool is None else pool.lease)
         self._context.run_test, self._context.cancellation = run_test, cancellation
-        self.connections = Connections(self._context)
-        self.datastores = Datastores(self._context, self.connections)
+        self.connections = LocalConnections(self._context)
+        self.datastores = LocalDatastores(self._context, self.connections)
         self.discovery = Discovery(self._context)
         self.upkeep = LocalUpkeep(self._context)
 
@@ -112,20 +109,6 @@ class LocalClient:
         from qualytics.service.connections.runs import Runs
 
         return Runs(self._context)
-
-    @property
-    def uses(self) -> Uses:
-        """Return the uses of connections outside of this program."""
-        from qualytics.service.connections.uses import Uses
-
-        return Uses(self._context)
-
-    @property
-    def reads(self) -> Reads:
-        """Return the reads of data through connections and datastores."""
-        from qualytics.service.connections.reads import Reads
-
-        return Reads(self._context)
 
     @property
     def default_ssl_mode(self) -> str | None:

@@ -138,9 +138,10 @@ class Reader:
 
     def close(self) -> None:
         """End the children and the sessions that they hold; closing twice is harmless."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
         self._channel.close()
         os.write(self._stopped, b"!")
         for child in self._children:

@@ -38,6 +38,17 @@ from qualytics.types.connections import (
 from qualytics.types.datastores import Datastore, DatastoreChanges, DatastoreFields
 from qualytics.types.discovery import Name, Names, Table, Tables
 from qualytics.types.past_tests import ConnectionState, PastTest
+from qualytics.types.reads import (
+    ReadColumn,
+    ReadCount,
+    ReadDriver,
+    ReadOptions,
+    ReadPartition,
+    ReadProgress,
+    ReadSnapshot,
+    ReadSource,
+    Receipt,
+)
 from qualytics.types.records import Author, Deleted, History, Page, Reference, Version
 from qualytics.types.reports import FailureClass, Stage, TestReport, TestResult, Tls, Verdict
 
@@ -74,6 +85,15 @@ __all__ = [
     "Plan",
     "PlanProblem",
     "Pruned",
+    "ReadColumn",
+    "ReadCount",
+    "ReadDriver",
+    "ReadOptions",
+    "ReadPartition",
+    "ReadProgress",
+    "ReadSnapshot",
+    "ReadSource",
+    "Receipt",
     "Reference",
     "Role",
     "Stage",

@@ -50,7 +50,7 @@ def table(client, mariadb_server):
 
 
 def read(client, **options):
-    with client.reads.connection(1, SALES, **options) as reader:
+    with client.connections.read(1, SALES, **options) as reader:
         return pa.Table.from_batches(list(reader), reader.schema), reader.receipt
 
 

@@ -16,7 +16,7 @@ SALES = Scope("sales", "public")
 
 
 def read(client, scope=SALES, **options):
-    with client.reads.connection(1, scope, **options) as reader:
+    with client.connections.read(1, scope, **options) as reader:
         table = pa.Table.from_batches(list(reader), reader.schema)
         return table, reader.receipt
 

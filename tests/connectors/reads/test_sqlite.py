@@ -25,7 +25,7 @@ def file(client, tmp_path):
 
 
 def read(client, **options):
-    with client.reads.connection(1, **options) as reader:
+    with client.connections.read(1, **options) as reader:
         return pa.Table.from_batches(list(reader), reader.schema), reader.receipt
 
 

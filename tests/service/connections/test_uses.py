@@ -2,6 +2,7 @@
 
 import pytest
 
+from qualytics.client import environment
 from qualytics.client.local import LocalClient
 from qualytics.errors import InvalidInput, NotFound, UsageError
 from qualytics.model import Scope
@@ -184,6 +185,10 @@ def client(tmp_path):
         yield client
 
 
+def environment_of(client, name, scope):
+    return environment(client.connections.use(name, purpose="a test"), scope)
+
+
 def revealed(secrets):
     return {name: secret.reveal() for name, secret in secrets.items()}
 
@@ -192,7 +197,7 @@ def revealed(secrets):
 def test_the_tools_of_a_type_find_their_variables(client, case):
     fields, scope, texts, files = CASES[case]
     client.connections.create({"type": case, "name": "a", **fields})
-    use = client.uses.environment("a", scope)
+    use = environment_of(client, "a", scope)
     found = revealed(use.texts)
     own = {name: found.pop(name) for name in tuple(found) if name.startswith("QUALYTICS_CONNECTION_")}
     assert (found, revealed(use.files)) == (texts, files)
@@ -206,7 +211,7 @@ def test_a_key_is_in_a_file(client):
     client.connections.create(
         {"type": "snowflake", "name": "a", "host": "o.snowflakecomputing.com", "username": "u", **key}
     )
-    use = client.uses.environment("a", Scope())
+    use = environment_of(client, "a", Scope())
     assert revealed(use.files) == dict.fromkeys(("SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_PRIVATE_KEY_PATH"), rsa_pem)
     assert use.texts["SNOWFLAKE_AUTHENTICATOR"].reveal() == "SNOWFLAKE_JWT"
     assert "SNOWFLAKE_PASSWORD" not in use.texts
@@ -218,11 +223,11 @@ def test_a_verified_connection_trusts_the_roots_of_this_machine_or_its_own(clien
     monkeypatch.setenv("SSL_CERT_FILE", str(roots))
     verified = {"type": "postgresql", "host": "h", "username": "u"}
     client.connections.create({**verified, "name": "a", **parameters(ssl_mode="verify")})
-    found = revealed(client.uses.environment("a", Scope()).texts)
+    found = revealed(environment_of(client, "a", Scope()).texts)
     assert (found["PGSSLMODE"], found["PGSSLROOTCERT"]) == ("verify-full", str(roots))
     pem = authority.cert_pem.bytes().decode()
     client.connections.create({**verified, "name": "b", **parameters(ssl_mode="verify", ssl_root_cert=pem)})
-    use = client.uses.environment("b", Scope())
+    use = environment_of(client, "b", Scope())
     assert "PGSSLROOTCERT" not in use.texts
     assert use.files["PGSSLROOTCERT"].reveal().strip() == pem.strip()
 
@@ -238,18 +243,18 @@ def test_keys_that_assume_a_role_are_not_handed_on_as_if_they_were_the_login(cli
     role["parameters"] |= {"output": "s3://out"} if case == "athena" else {"db_user": "d"} if case == "redshift" else {}
     client.connections.create({"type": case, "name": "a", **fields, **role})
     with pytest.raises(UsageError, match="assumes a role"):
-        client.uses.environment("a", Scope())
+        environment_of(client, "a", Scope())
 
 
 def test_what_is_not_there_is_refused(client):
     client.connections.create({"type": "sqlite", "name": "a", "uri": "/x.db"})
     with pytest.raises(NotFound):
-        client.uses.environment("b", Scope())
+        environment_of(client, "b", Scope())
     with pytest.raises(InvalidInput, match="database"):
-        client.uses.environment("a", Scope("sales"))
+        environment_of(client, "a", Scope("sales"))
 
 
 def test_what_would_lead_a_tool_elsewhere_is_taken_away(client):
     client.connections.create({"type": "postgresql", "name": "a", "host": "h"})
-    cleared = client.uses.environment("a", Scope()).cleared
+    cleared = environment_of(client, "a", Scope()).cleared
     assert {"PGHOSTADDR", "PGSERVICE", "PGPASSWORD", "DATABASE_URL", "QUALYTICS_CONNECTION_*"} <= {*cleared}

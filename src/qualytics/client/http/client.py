@@ -84,32 +84,6 @@ class HttpClient:
 
         return HttpRuns(self._api)
 
-    def _refuse_secrets(self) -> NoReturn:
-        raise NotAllowed(
-            f"{self._api.url} gives no secrets, so that nothing outside of it can use its connections",
-            "use a connection of the embedded store: --context embedded, or QUALYTICS_CONTEXT=embedded",
-        )
-
-    @property
-    def uses(self) -> NoReturn:
-        """Refuse: a control plane gives nobody a secret.
-
-        Raises:
-            NotAllowed: always.
-
-        """
-        self._refuse_secrets()
-
-    @property
-    def reads(self) -> NoReturn:
-        """Refuse: a read needs the secrets.
-
-        Raises:
-            NotAllowed: always.
-
-        """
-        self._refuse_secrets()
-
     @property
     def upkeep(self) -> NoReturn:
         """Refuse: the store and its key never leave the control plane's own host.

@@ -11,10 +11,12 @@ from qualytics.model import EVERYWHERE, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Unpack
 
     from qualytics import types
+    from qualytics.client.contract import Reader
     from qualytics.client.http.api import Api
-    from qualytics.model import OnStage
+    from qualytics.model import OnStage, UsedConnection
 
 _PATH = "/connections"
 
@@ -159,6 +161,18 @@ class HttpConnections:
     ) -> types.TestReport:
         """Test settings that are not stored."""
         return self._api.test(f"{_PATH}/test", timeout_s, _scope(scope), fields, on_stage)
+
+    def use(self, record: int | str, *, purpose: str) -> UsedConnection:
+        """Return a connection with its secrets in clear; see `client.http.uses`."""
+        from qualytics.client.http import uses
+
+        return uses.use(self._api, record, purpose)
+
+    def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
+        """Read a table or a query on this machine, in the database and schema of `scope`; see `client.http.uses`."""
+        from qualytics.client.http import uses
+
+        return uses.read_connection(self._api, record, scope, options)
 
 
 class HttpImports:

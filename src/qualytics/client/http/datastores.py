@@ -11,8 +11,10 @@ from qualytics.model import MAX_LISTING_SIZE, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Unpack
 
     from qualytics import types
+    from qualytics.client.contract import Reader
     from qualytics.model import OnStage
 
 _PATH = "/datastores"
@@ -64,6 +66,12 @@ class HttpDatastores:
     ) -> types.TestReport:
         """Run the staged test of the connection with the database and schema of a datastore; return the report."""
         return self._api.test(path_of(_PATH, record, "/connection"), timeout_s, on_stage=on_stage)
+
+    def read(self, record: int | str, **options: Unpack[types.ReadOptions]) -> Reader:
+        """Read a table or a query on this machine, in the place of a datastore; see `client.http.uses`."""
+        from qualytics.client.http import uses
+
+        return uses.read_datastore(self._api, self.get(record), options)
 
 
 class HttpDiscovery:

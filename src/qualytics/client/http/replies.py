@@ -73,7 +73,7 @@ def texts(entries: Any) -> tuple[str, ...]:
 
 def connection(record: Any, version: int | None = None, *, in_list: bool = False) -> types.Connection:
     """Return a connection with its keys in order, and every secret masked."""
-    shown = _masked(_record(record, "id", "name", "type"))
+    shown = _masked(record_of(record, "id", "name", "type"))
     kind = shown.get("connection_type")
     if kind not in KEYS:
         return cast("types.Connection", Document.of(shown, version))
@@ -84,7 +84,7 @@ def connection(record: Any, version: int | None = None, *, in_list: bool = False
 
 def datastore(record: Any, version: int | None = None) -> types.Datastore:
     """Return a datastore with its keys in order."""
-    keys = {key: _record(record, "id", "name").get(key) for key in DATASTORE_KEYS}
+    keys = {key: record_of(record, "id", "name").get(key) for key in DATASTORE_KEYS}
     keys |= {"tags": names(keys["tags"]), "teams": names(keys["teams"])}
     return cast("types.Datastore", Document.of(keys, version))
 
@@ -97,17 +97,17 @@ def names(entries: Any) -> list[Any]:
 
 def user(record: Any, version: int | None = None) -> types.User:
     """Return a user, with its keys as they come."""
-    return cast("types.User", Document.of(_record(record, "id", "name"), version))
+    return cast("types.User", Document.of(record_of(record, "id", "name"), version))
 
 
 def token(record: Any, version: int | None = None) -> types.Token:
     """Return a token, with its keys as they come."""
-    return cast("types.Token", Document.of(_record(record, "id", "name"), version))
+    return cast("types.Token", Document.of(record_of(record, "id", "name"), version))
 
 
 def deleted(record: Any, record_id: int | None) -> types.Deleted:
     """Return what was deleted, or would be, as `{id, name, deleted}`; the name where the server says it."""
-    record = _record({} if record is None else record)
+    record = record_of({} if record is None else record)
     number = cast("int", record.get("id", record_id))
     return {"id": number, "name": record.get("name"), "deleted": record.get("deleted", True)}
 
@@ -115,18 +115,18 @@ def deleted(record: Any, record_id: int | None) -> types.Deleted:
 def plan(record: Any) -> types.Plan:
     """Return the plan of a configuration."""
     keys = ("create", "update", "delete", "unchanged", "changes", "problems", "plan")
-    return cast("types.Plan", _record(record, *keys))
+    return cast("types.Plan", record_of(record, *keys))
 
 
 def pruned(record: Any) -> types.Pruned:
     """Return what was dropped of the audit log."""
-    record = _record(record, "before", "deleted")
+    record = record_of(record, "before", "deleted")
     return {"before": record["before"], "deleted": record["deleted"]}
 
 
 def report(record: Any) -> types.TestReport:
     """Return a test report with its keys in order."""
-    known = _record(record)
+    known = record_of(record)
     is_connected = known.get("connected") is True
     usual = dict.fromkeys(_REPORT_KEYS) | {"retryable": None, "stages": [], "duration_ms": None, "warnings": []}
     if not is_connected:
@@ -137,7 +137,7 @@ def report(record: Any) -> types.TestReport:
 
 def past_test(record: Any) -> types.PastTest:
     """Return a past test with its keys in order."""
-    return cast("types.PastTest", {key: _record(record, "at").get(key) for key in _PAST_TEST_KEYS})
+    return cast("types.PastTest", {key: record_of(record, "at").get(key) for key in _PAST_TEST_KEYS})
 
 
 def masked_report(record: Any, masking: Masking) -> Any:
@@ -149,8 +149,8 @@ def masked_report(record: Any, masking: Masking) -> Any:
 
 def tests(record: Any, masking: Masking) -> types.ConfigTests:
     """Return how many were tested and the reports of those that failed, each with what it is of first."""
-    whole = _record(record, "tested", "failures")
-    failures = [_record(failure) for failure in whole["failures"]]
+    whole = record_of(record, "tested", "failures")
+    failures = [record_of(failure) for failure in whole["failures"]]
     head = ("id", "name", "type")
     reports = [{**{key: one.get(key) for key in head}, **report(masked_report(one, masking))} for one in failures]
     return cast("types.ConfigTests", {"tested": whole["tested"], "failures": reports})
@@ -171,7 +171,7 @@ def items(page: Any) -> list[Any]:
 
 def id_of(record: Mapping[str, Any]) -> int:
     """Return the id of a record of a page."""
-    number = _record(record, "id")["id"]
+    number = record_of(record, "id")["id"]
     if not isinstance(number, int):
         raise Unreachable("the control plane answered with a record whose id is not a number", URL_HINT)
     return number
@@ -187,7 +187,13 @@ def is_html(reply: Reply) -> bool:
     return "html" in reply.headers.get("content-type", "").lower() or reply.body.lstrip()[:1] == b"<"
 
 
-def _record(record: Any, *needed: str) -> dict[str, Any]:
+def record_of(record: Any, *needed: str) -> dict[str, Any]:
+    """Return a record that has values under these keys.
+
+    Raises:
+        Unreachable: it is none.
+
+    """
     if not isinstance(record, dict) or any(record.get(name) is None for name in needed):
         raise Unreachable("what the control plane answered is not a record", URL_HINT)
     return record

@@ -1,4 +1,4 @@
-"""Reads of data through a stored connection, or a datastore of it; on the embedded store alone."""
+"""Reads of data through a connection, or a datastore of it, on the machine of whoever asks."""
 
 from __future__ import annotations
 
@@ -7,108 +7,93 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.connectors.reading import INVALID_TEXT, SPECIAL, Query
-from qualytics.errors import Conflict, DriverMissing, NotAllowed, ReadFailed, TestFailed, UsageError
-from qualytics.model import Scope
-from qualytics.service import lookup, validate
+from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
+from qualytics.model import MAX_PURPOSE, Connection
+from qualytics.service import validate
 from qualytics.service.connections import tests
-from qualytics.service.connections.drafts import merge, stored_with_secrets, with_secrets
-from qualytics.service.rights import READ
+from qualytics.service.connections.drafts import merge, with_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from qualytics.connectors.contract import Connector
     from qualytics.errors import QualyticsError
-    from qualytics.model import Connection, TestReport
+    from qualytics.model import Scope, TestReport, UsedConnection
+    from qualytics.probe import Plan
     from qualytics.reading.reader import Reader
-    from qualytics.service.context import Context
 
 # More rows at once, or more sessions, than any read is faster with.
 MAX_FETCH_SIZE, MAX_PARALLEL = 1_000_000, 64
 _DEFAULT_FETCH_SIZE = 1_000
 
 
-class Reads:
-    """Reads of tables and queries; each returns a `Reader`, which must be closed."""
+def begin(
+    used: UsedConnection,
+    scope: Scope,
+    options: Mapping[str, Any],
+    *,
+    datastore: str | None = None,
+    login_databases: Iterable[str | None] = (),
+) -> Reader:
+    """Read through a connection, in the database and schema of `scope`; `options` are `types.ReadOptions`.
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    Without a database in the scope, `login_databases` are ways in. Whoever asked closes the reader.
 
-    def connection(self, record: int | str, scope: Scope | None = None, **options: Any) -> Reader:
-        """Read through a connection, in the database and schema of `scope`; `options` are the fields of a query.
+    Raises:
+        InvalidInput: an option is unknown or out of range, or the type has no such database or schema.
+        Conflict: tables of the type cannot be read yet.
+        DriverMissing: pyarrow is not installed.
+        TestFailed: no session could be opened.
+        ReadFailed: the table or query cannot be read.
+        UsageError: sessions of the type share no snapshot in which their rows could be verified.
 
-        `fetch_size` and `parallel` are those of the connection where they are not given; `limit_s` bounds the
-        reading, in seconds.
+    """
+    connector = connectors.get(used.type)
+    _require_readable(connector)
+    given = dict(options)
+    limit_s = given.pop("limit_s", None)
+    query = checked_query(used, given)
+    if query.verify and query.parallel > 1 and not connector.shares_snapshot:
+        message = f"sessions of {connector.type} see each a state of its own, so that nothing can verify their rows"
+        raise UsageError(message, "add --parallel 1, or leave out --verify")
+    tests.check_place(connector, scope)
+    plan = _plan(used, tests.with_databases(scope, login_databases))
+    what = {"table": query.table} if query.table is not None else {"sql": query.sql}
+    source = {
+        "connection": used.name,
+        **({} if datastore is None else {"datastore": datastore}),
+        "type": used.type,
+        "database": scope.database,
+        "schema": scope.schema,
+    }
+    from qualytics.reading.reader import Reader
 
-        Raises:
-            NotFound: there is no such connection.
-            InvalidInput: an option is unknown or out of range, or the type has no such database or schema.
-            Conflict: tables of the type cannot be read yet.
-            DriverMissing: pyarrow is not installed.
-            TestFailed: no session could be opened.
-            ReadFailed: the table or query cannot be read.
-            UsageError: sessions of the type share no snapshot in which their rows could be verified.
-            NotAllowed: many users share the store.
-
-        """
-        self._require_embedded()
-        with self._context.audited(READ, "connection.read", record) as action:
-            found, secrets = stored_with_secrets(self._context.store, record)
-            action.found(found.id, found.name)
-            reader = self._begun(found, secrets, scope or Scope(), options, {})
-            action.record_alone("done")
-        return reader
-
-    def datastore(self, record: int | str, **options: Any) -> Reader:
-        """Read through a datastore: as `connection`, in its database and schema."""
-        self._require_embedded()
-        with self._context.audited(READ, "datastore.read", record) as action:
-            datastore = lookup.datastore(self._context.store, record)
-            action.found(datastore.id, datastore.name)
-            found, secrets = stored_with_secrets(self._context.store, datastore.connection_id)
-            scope = Scope(datastore.database, datastore.schema, datastore.root_path)
-            reader = self._begun(found, secrets, scope, options, {"datastore": datastore.name})
-            action.record_alone("done")
-        return reader
-
-    def _require_embedded(self) -> None:
-        if self._context.is_shared:
-            raise NotAllowed("a control plane gives no secrets", "read through a connection of an embedded store")
-
-    def _begun(
-        self,
-        found: Connection,
-        secrets: Mapping[str, Any],
-        scope: Scope,
-        options: dict[str, Any],
-        names: Mapping[str, str],
-    ) -> Reader:
-        connector = connectors.get(found.type)
-        _require_readable(connector)
-        login_s, limit_s = tests.checked_timeout(None), options.pop("limit_s", None)
-        query = checked_query(found, options)
-        if query.verify and query.parallel > 1 and not connector.shares_snapshot:
-            message = f"sessions of {connector.type} see each a state of its own, so that nothing can verify their rows"
-            raise UsageError(message, "add --parallel 1, or leave out --verify")
-        tests.check_place(connector, scope)
-        asked = with_secrets(merge(found, {}, self._context.settings.policy), secrets)
-        datastores = list(self._context.store.datastores.of_connection(found.id))
-        plan = tests.plan_of(self._context, asked, login_s, tests.with_login_databases(scope, datastores))
-        what = {"table": query.table} if query.table is not None else {"sql": query.sql}
-        source = {
-            "connection": found.name,
-            **names,
-            "type": found.type,
-            "database": scope.database,
-            "schema": scope.schema,
-        }
-        self._context.release()  # a read may take hours
-        from qualytics.reading.reader import Reader
-
-        return Reader(plan, query, source | what, judge=_judge, limit_s=limit_s)
+    return Reader(plan, query, source | what, judge=_judge, limit_s=limit_s)
 
 
-def checked_query(found: Connection, options: Mapping[str, Any]) -> Query:
+def purpose(options: Mapping[str, Any]) -> str:
+    """Return what a read uses a connection for."""
+    table = options.get("table")
+    return f"read {table}"[:MAX_PURPOSE] if isinstance(table, str) else "read a query"
+
+
+def _plan(used: UsedConnection, scope: Scope) -> Plan:
+    from qualytics import probe
+
+    stored = Connection(used.id, used.name, used.type, dict(used.values), frozenset(used.secrets), {}, "", used.version)
+    draft = with_secrets(merge(stored, {}), used.secrets)
+    tests.check_values(draft, scope)
+    return probe.Plan(
+        type=used.type,
+        values=draft.values,
+        secrets=draft.secrets,
+        timeout_s=tests.checked_timeout(None),
+        **vars(scope),
+        ssl_mode=used.ssl_mode,
+    )
+
+
+def checked_query(used: UsedConnection, options: Mapping[str, Any]) -> Query:
     """Return the query that options make, with the tuning of a connection where they have none.
 
     Raises:
@@ -120,8 +105,8 @@ def checked_query(found: Connection, options: Mapping[str, Any]) -> Query:
     for name in known.keys() - set(Query.__annotations__):
         problems.add(name, "is no option of a read", None, "unknown-field")
     tuning: dict[str, Any] = {
-        "fetch_size": found.values.get("jdbc_fetch_size") or _DEFAULT_FETCH_SIZE,
-        "parallel": found.values.get("max_parallelization") or 1,
+        "fetch_size": used.values.get("jdbc_fetch_size") or _DEFAULT_FETCH_SIZE,
+        "parallel": used.values.get("max_parallelization") or 1,
     }
     values: dict[str, Any] = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
     if ("table" in values) == ("sql" in values):

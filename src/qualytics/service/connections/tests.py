@@ -76,7 +76,7 @@ def plan_of(
     """
     from qualytics import probe
 
-    _check(tested, scope)
+    check_values(tested, scope)
     tested = _with_default_credentials(context, tested)
     return probe.Plan(
         type=tested.connector.type,
@@ -135,7 +135,8 @@ def _with_default_credentials(context: Context, tested: Draft) -> Draft:
     return replace(tested, values={**tested.values, **plain}, secrets={**tested.secrets, **secrets})
 
 
-def _check(tested: Draft, scope: Scope) -> None:
+def check_values(tested: Draft, scope: Scope) -> None:
+    """Raise InvalidInput for a value that may not stand where a driver would write it."""
     # It goes to drivers as it is, and not all of it comes from a datastore, whose fields were checked; and a connection
     # may have been stored before its type knew what its values may be.
     problems = validate.Problems()
@@ -155,9 +156,14 @@ def _check(tested: Draft, scope: Scope) -> None:
 
 def with_login_databases(scope: Scope, datastores: Iterable[Datastore]) -> Scope:
     """Return a scope that logs in to the database of one of these where it names none."""
+    return with_databases(scope, (datastore.database for datastore in datastores))
+
+
+def with_databases(scope: Scope, databases: Iterable[str | None]) -> Scope:
+    """Return a scope that logs in to one of these databases where it names none."""
     if scope.database is not None:
         return scope
-    found = dict.fromkeys(datastore.database for datastore in datastores if datastore.database)
+    found = dict.fromkeys(filter(None, databases))
     return replace(scope, login_databases=tuple(found)[:_MAX_LOGIN_DATABASES])
 
 

@@ -1,0 +1,75 @@
+"""Uses of a control plane's connections on this machine: what other programs get of them, and reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from qualytics.client.http import replies
+from qualytics.client.http.paths import path_of
+from qualytics.connectors.contract import SHARED_SSL_MODE
+from qualytics.errors import NotFound, Unreachable, UsageError
+from qualytics.fields import BY_NAME, SECRETS
+from qualytics.model import Scope, UsedConnection
+from qualytics.secret import MASKS, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qualytics import types
+    from qualytics.client.contract import Reader
+    from qualytics.client.http.api import Api
+
+_CONNECTIONS = "/connections"
+_ACTION = "/use"
+
+
+def use(api: Api, record: int | str, purpose: str) -> UsedConnection:
+    """Return a connection with its secrets in clear; `purpose` is for the audit log of the control plane.
+
+    Raises:
+        NotFound: there is no such connection.
+        NotAllowed: nobody has granted its use, or the control plane gives no secrets, or not on this way.
+        InvalidInput: the purpose is missing or too long.
+        TooMany: the token was used too often.
+
+    """
+    try:
+        content, version = api.call("POST", path_of(_CONNECTIONS, record, _ACTION), None, {"purpose": purpose})
+    except NotFound:
+        api.call("GET", path_of(_CONNECTIONS, record))  # which says whether it is the connection that is missing
+        raise UsageError(f"{api.url} does not know uses of connections", "bring the control plane up to date") from None
+    return _used(content, version)
+
+
+def read_connection(api: Api, record: int | str, scope: Scope, options: Mapping[str, Any]) -> Reader:
+    """Read through a connection; see `service.connections.reads.begin`.
+
+    Raises:
+        QualyticsError: as `use`, and as that.
+
+    """
+    from qualytics.service.connections import reads
+
+    used = use(api, record, reads.purpose(options))
+    stores = [] if scope.database is not None else api.listed("/datastores", [("connection_id", used.id)], dict)
+    databases = [store.get("database") for store in stores]
+    return cast("Reader", reads.begin(used, scope, options, login_databases=databases))
+
+
+def read_datastore(api: Api, datastore: types.Datastore, options: Mapping[str, Any]) -> Reader:
+    """Read in the place of a datastore; as `read_connection`."""
+    from qualytics.service.connections import reads
+
+    used = use(api, datastore["connection_id"], reads.purpose(options))
+    scope = Scope(datastore["database"], datastore["schema"], datastore["root_path"])
+    return cast("Reader", reads.begin(used, scope, options, datastore=datastore["name"]))
+
+
+def _used(record: Any, version: int | None) -> UsedConnection:
+    known = replies.record_of(record, "id", "name", "type")
+    fields = {name: known[name] for name in BY_NAME if name != "type" and known.get(name) is not None}
+    secrets = {name: Secret(str(fields.pop(name))) for name in SECRETS if name in fields}
+    if any(secret.reveal() in MASKS for secret in secrets.values()):
+        raise Unreachable("the control plane answered with masks in place of secrets", replies.URL_HINT)
+    name = fields.pop("name")
+    return UsedConnection(known["id"], name, known["type"], fields, secrets, SHARED_SSL_MODE, version or 0)

@@ -1,0 +1,104 @@
+"""Documents on data that is read through a connection: what a read asks for, and its receipt."""
+
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
+
+
+class ReadOptions(TypedDict, total=False):
+    """What a read asks for: a table, or one query, and how it is read; `limit_s` bounds the reading, in seconds.
+
+    `fetch_size` is how many rows a driver holds at once, `parallel` how many connections read at once: by default
+    those of the connection.
+    """
+
+    table: str | None
+    columns: Sequence[str] | None
+    where: str | None
+    sql: str | None
+    limit: int | None
+    fetch_size: int | None
+    parallel: int | None
+    partition_column: str | None
+    special: Literal["error", "null", "text"]
+    invalid_text: Literal["error", "hex"]
+    verify: bool
+    limit_s: float | None
+
+
+class ReadSource(TypedDict):
+    """Where rows were read: through which connection or datastore, and of what."""
+
+    connection: str
+    datastore: NotRequired[str]
+    type: str
+    database: str | None
+    schema: str | None
+    table: NotRequired[str]
+    sql: NotRequired[str]
+
+
+class ReadSnapshot(TypedDict):
+    """The state of the data that all partitions were read in."""
+
+    kind: str
+    id: str | None
+
+
+class ReadPartition(TypedDict):
+    """A partition: the rows for which `predicate` is true, all of them when it is None."""
+
+    number: int
+    predicate: str | None
+    rows: int
+    seconds: float
+
+
+class ReadColumn(TypedDict):
+    """A column, its type there and in Arrow, and whether each value is the one that is stored."""
+
+    name: str
+    database_type: str | None
+    arrow_type: str
+    exact: bool
+    note: str | None
+
+
+class ReadCount(TypedDict):
+    """How many rows the engine counts in the same snapshot, and whether as many came."""
+
+    count: int
+    ok: bool
+
+
+class ReadDriver(TypedDict):
+    """The driver that read."""
+
+    name: str | None
+    version: str | None
+
+
+class Receipt(TypedDict):
+    """What was read, from which snapshot, in which partitions, and how exactly."""
+
+    source: ReadSource
+    began: str
+    seconds: float
+    rows: int
+    bytes: int
+    batches: int
+    fetch_size: int
+    parallel: int
+    snapshot: ReadSnapshot | None
+    partitions: list[ReadPartition]
+    columns: list[ReadColumn]
+    verified: ReadCount | None
+    driver: ReadDriver
+
+
+class ReadProgress(TypedDict):
+    """Rows and bytes that were taken, partitions that were read whole, and how many there are."""
+
+    rows: int
+    bytes: int
+    partitions: int
+    of_partitions: int
