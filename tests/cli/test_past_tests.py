@@ -10,6 +10,8 @@ import pytest
 from qualytics.cli._formats import choose
 from tests.support.terminals import stdout_of
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 NOW = datetime.now(UTC)
 HISTORY = ("connections", "history", "files")
 
@@ -30,7 +32,6 @@ def past_test(age):
     return {"at": (NOW - age).isoformat(), "connected": True, "stage": None, "class": None, "code": None}
 
 
-@pytest.mark.slow
 def test_it_is_a_table_on_a_terminal_and_yaml_elsewhere(tested):
     code, _, shown = stdout_of(*HISTORY, "--color", "never")
     header, newest, oldest = shown.splitlines()

@@ -12,6 +12,8 @@ from qualytics.settings import Settings
 from testbed import servers
 from tests.support import snowflake_service
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 CANARY = "c4n'\"$(x) %ry"
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 

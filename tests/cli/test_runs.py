@@ -17,6 +17,8 @@ from tests.support.gate import gate
 from tests.support.processes import descendants, watched
 from tests.support.terminals import Terminal, stderr_of
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 SECRET = "canary-6e1f0b9a"
 ODD = 'a "b" <c>&: 50%, d 日本 🚀'
 
@@ -170,7 +172,6 @@ def test_annotations_are_escaped_as_github_reads_them(fleet):
     assert SECRET not in done.err
 
 
-@pytest.mark.slow
 def test_each_line_is_written_when_its_test_ends(fleet):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         port = silent.getsockname()[1]
@@ -193,7 +194,6 @@ def started(*options):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_a_run_that_is_ended(fleet, number):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
@@ -210,7 +210,6 @@ def test_no_process_outlives_a_run_that_is_ended(fleet, number):
                 assert json.loads(process.stdout.read()) == []
 
 
-@pytest.mark.slow
 def test_on_a_terminal_a_table_comes_and_goes_and_the_failures_stay(fleet, tmp_path):
     with gate(1) as server:
         add_server(fleet, "gate", server.port)
@@ -224,7 +223,6 @@ def test_on_a_terminal_a_table_comes_and_goes_and_the_failures_stay(fleet, tmp_p
     assert lines[-1].startswith("5 tested: 2 passed, 3 failed (1 auth, 1 refused, 1 unknown_db) in ")
 
 
-@pytest.mark.slow
 def test_failures_and_the_summary_stand_below_the_document_of_a_terminal(fleet):
     terminal = Terminal(*TEST, "-f", "table", env={"TERM": "xterm", "NO_COLOR": "1"})
     assert terminal.end() == 6
@@ -235,7 +233,6 @@ def test_failures_and_the_summary_stand_below_the_document_of_a_terminal(fleet):
     assert lines[7].startswith("4 tested: 2 passed, 2 failed (1 refused, 1 unknown_db) in ")
 
 
-@pytest.mark.slow
 def test_ctrl_c_on_a_terminal_leaves_it_clean_and_says_what_was_not_tested(fleet):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         port = silent.getsockname()[1]

@@ -15,10 +15,12 @@ from qualytics.client import asynchronous, contract
 from tests.client.test_contract_types import PARTS, VERBS, type_of
 from tests.support import processes
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 POSTGRESQL = {"type": "postgresql", "host": "127.0.0.1", "username": "app", "password": "geheim"}
 
 
-@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
+@pytest.fixture(params=["embedded", "control plane"])
 def place(request, home):
     """Return where a client connects to, once an embedded store and once a control plane."""
     if request.param == "embedded":

@@ -11,6 +11,8 @@ from qualytics import types
 from qualytics.client import contract, contract_accounts
 from tests.support.typed import faults
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 PARTS = ("connections", "datastores", "discovery", "imports", "config", "runs", "users", "tokens", "audit")
 
 

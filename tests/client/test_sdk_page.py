@@ -12,6 +12,8 @@ import pytest
 
 from tests.client.test_contract_types import VERBS
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 ROOT = Path(__file__).parents[2]
 _BLOCKS = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 PAGE = _BLOCKS.findall((ROOT / "docs" / "sdk.md").read_text())
@@ -46,7 +48,7 @@ async def main() -> None:
 """
 
 
-@pytest.fixture(params=["embedded", pytest.param("control plane", marks=pytest.mark.slow)])
+@pytest.fixture(params=["embedded", "control plane"])
 def there(request, home, allowed_files, monkeypatch):
     """Stand in a directory with sales.sqlite, once with nothing configured and once with a control plane."""
     if request.param == "control plane":
@@ -97,7 +99,6 @@ def pyright(folder):
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check", [mypy, pyright])
 def test_type_checkers_find_what_is_wrong_and_nothing_in_the_programs_of_the_page_and_the_readme(tmp_path, check):
     for number, (program, _) in enumerate([*PAGE, *README]):

@@ -70,6 +70,7 @@ def exported(tmp_path):
     return tmp_path / "export"
 
 
+@pytest.mark.slow  # it exports with the published client
 def test_all_that_is_a_field_here_is_stored_and_the_rest_is_told(run, exported):
     for action in (("plan",), ("apply", "--yes")):
         done = run("config", *action, str(exported), "-f", "json", env={"PROD_DB_PASSWORD": "pw"})

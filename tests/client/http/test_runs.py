@@ -17,6 +17,8 @@ from qualytics.service.context import Context
 from testbed.control_plane import MANY, serving
 from tests.support.processes import descendants, watched
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 TEST = ("connections", "test", "--all")
 SECRET = "canary-6e1f0b9a"
 
@@ -264,7 +266,6 @@ def ended(plane, operation, who="Manager"):
         return [json.loads(line) for line in reply]
 
 
-@pytest.mark.slow
 def test_a_control_plane_that_was_killed_goes_on_by_itself(tmp_path, allowed_files, run, silent):
     home, options = tmp_path / "home", (*MANY, "--allow-file", str(allowed_files))
     before, operation = interrupted(home, options, allowed_files, run, port_of(silent))
@@ -279,7 +280,6 @@ def test_a_control_plane_that_was_killed_goes_on_by_itself(tmp_path, allowed_fil
     }
 
 
-@pytest.mark.slow
 def test_who_has_lost_the_right_meanwhile_has_the_operation_end(tmp_path, allowed_files, run, silent):
     home, options = tmp_path / "home", (*MANY, "--allow-file", str(allowed_files))
     before, operation = interrupted(home, options, allowed_files, run, port_of(silent))

@@ -6,6 +6,8 @@ import pytest
 
 from qualytics.errors import ReadFailed
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 ROWS = 300_000
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from qualytics.errors import ReadFailed
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 
 @pytest.fixture
 def file(client, tmp_path):

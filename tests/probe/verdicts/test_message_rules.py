@@ -36,6 +36,7 @@ def _seconds(text):
     return min(once() for _ in range(3))
 
 
+@pytest.mark.slow  # each measures for half a second
 @pytest.mark.parametrize("piece", PIECES)
 def test_a_text_twice_as_long_takes_no_longer(piece):
     text = piece * (MAX_TRACE // len(piece))

@@ -13,6 +13,8 @@ from qualytics.service.connections.verbs import Connections
 from qualytics.service.context import Context
 from qualytics.settings import Settings
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 REFUSED = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "canary-user", "password": "canary-pass"}
 
 

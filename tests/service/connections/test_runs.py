@@ -15,6 +15,8 @@ from qualytics.service.rights import MEMBER, Actor
 from qualytics.settings import Settings
 from tests.support.gate import gate
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 SECRET = "geheim-geheim"
 
 
@@ -64,7 +66,6 @@ def test_filters_choose_as_those_of_a_list(client, tmp_path):
         assert (run.total, list(run)) == (0, [])
 
 
-@pytest.mark.slow
 def test_one_server_sees_no_more_than_eight_at_once_of_a_hundred(client):
     with gate(100) as server:
         add(client, 100, server.port)
@@ -79,7 +80,6 @@ def test_one_server_sees_no_more_than_eight_at_once_of_a_hundred(client):
     assert max(running) <= 8
 
 
-@pytest.mark.slow
 def test_two_names_of_one_server_share_its_limit(client):
     with gate(40) as server:
         add(client, 20, server.port)
@@ -97,7 +97,6 @@ def test_a_name_that_leads_nowhere_is_tested_by_itself(client):
         assert [one["class"] for one in run] == ["dns"]
 
 
-@pytest.mark.slow
 def test_an_engine_that_hangs_holds_up_no_other(client, tmp_path):
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         add(client, 20, silent.getsockname()[1])
