@@ -2,8 +2,8 @@
 
 Creates a sample SQLite and a sample DuckDB database, starts a PostgreSQL, and runs the commands in
 a config directory of its own; then many connections as files, from other tools and tested together; then Airflow and
-dbt themselves, with what was theirs; then the same commands on a control plane, as users of three roles. Ends with exit
-code 1 when a command ends otherwise than it must.
+dbt themselves, with what was theirs; then reads, with their receipts; then the same commands on a control plane, as
+users of three roles. Ends with exit code 1 when a command ends otherwise than it must.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testbed import control_plane, other_tools, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import psycopg
 
     from testbed.commands import Commands
 
@@ -222,6 +226,68 @@ def other_tools_themselves(demo: Demo, server: servers.Server) -> None:
     demo.run(f"qualytics run --name shop-dev -- {other_tools.dbt()} debug --profiles-dir .")
 
 
+def database_of(server: servers.Server) -> psycopg.Connection[Any]:
+    """Open the database that the demo reads from."""
+    import psycopg
+
+    login = {"user": server.user, "password": server.password, "dbname": "postgres"}
+    return psycopg.connect(host=server.host, port=server.port, autocommit=True, **login)
+
+
+def orders_table(server: servers.Server) -> None:
+    """Make a table of 200,000 orders, whose customer has a name that is awkward to write."""
+    with database_of(server) as database:
+        database.execute(
+            "create table orders as select id, 'Ada \"the, first\"'::text customer, (id / 7.0)::numeric(18, 2) amount,"
+            " nullif(id % 5, 0) region, now() placed from generate_series(1, 200000) id"
+        )
+
+
+@contextlib.contextmanager
+def changed_meanwhile(server: servers.Server) -> Iterator[None]:
+    """Insert into the table and delete from it, one transaction after the other, for as long as the context lasts."""
+    over, begun = threading.Event(), threading.Event()
+
+    def change() -> None:
+        with database_of(server) as database:
+            while not over.is_set():
+                database.execute("insert into orders select id, 'new', 1, null, now() from generate_series(1, 500) id")
+                database.execute("delete from orders where ctid in (select ctid from orders limit 300)")
+                begun.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change)
+        begun.wait(60)
+        try:
+            yield
+        finally:
+            over.set()
+            changing.result()
+
+
+def reads(demo: Demo, server: servers.Server) -> None:
+    import duckdb
+
+    orders_table(server)
+    place = "--database postgres --table orders"
+    demo.title("A read into Parquet, proved whole: the engine counted in the same snapshot; its receipt")
+    demo.run(f"qualytics connections read shop-dev {place} --output orders.parquet --verify --receipt receipt.json")
+    print((demo.home.parent / "receipt.json").read_text(), end="")
+    demo.title("The same rows in DuckDB")
+    query = f"from '{demo.home.parent / 'orders.parquet'}' select count(*) as rows, sum(amount) as amount, max(placed)"
+    with duckdb.connect() as duck:
+        duck.sql(query).show()
+    demo.title("In parallel, while somebody inserts and deletes: each row of one snapshot, once")
+    with changed_meanwhile(server):
+        parallel = "--parallel 2 --verify --format csv --columns id,amount --receipt parallel.json"
+        demo.run(f"qualytics connections read shop-dev {place} {parallel} --output orders.csv")
+    receipt = json.loads((demo.home.parent / "parallel.json").read_text())
+    print(json.dumps({key: receipt[key] for key in ("rows", "parallel", "snapshot", "verified")}, indent=2))
+    lines = (demo.home.parent / "orders.csv").read_bytes().count(b"\n") - 1
+    if not lines == receipt["rows"] == receipt["verified"]["count"]:
+        demo.wrong.append(f"{lines} lines of a read of {receipt['rows']} rows")
+
+
 def share(demo: Demo, plane: control_plane.ControlPlane) -> None:
     demo.title("The same commands on a control plane: only QUALYTICS_URL and QUALYTICS_TOKEN are set (a Manager's)")
     demo.variables |= plane.environment("Manager")
@@ -276,6 +342,7 @@ def main() -> int:
             play(demo, silent)
             fleet(demo, server)
             other_tools_themselves(demo, server)
+            reads(demo, server)
             with control_plane.serving(folder / "plane") as plane:
                 share(demo, plane)
     finally:
