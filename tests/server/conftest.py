@@ -92,9 +92,9 @@ def person(plane, admin, fresh):
     return call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while one is open no other test of its thread may run an event loop
 def chromium():
-    """Return a browser, one for the tests of a worker."""
+    """Return a browser, one for the tests of a module."""
     with browser.chromium() as found:
         yield found
 
