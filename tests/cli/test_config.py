@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from bench.clock import peak_mib, qualytics
 from tests.support.refused_commands import check
 
 PG = ("connections", "create", "-t", "postgresql", "--host", "db.example.com", "--username", "app")
@@ -59,3 +62,24 @@ def test_a_fault_is_told_with_its_line_before_an_apply_that_asks_nothing(run, tm
     (folder / "wrong.yaml").unlink()
     assert json.loads(run(*apply).out)["create"] == 1
     assert json.loads(run(*apply).out)["unchanged"] == 1
+
+
+def _files(folder, count):
+    (folder / "connections").mkdir(parents=True)
+    for number in range(count):
+        text = (
+            f"name: Database {number}\ntype: postgresql\nhost: db{number}.example.com\nusername: reader\n"
+            f"password: correct horse {number}\nparameters:\n  ssl_mode: verify\ntags:\n- nightly\n"
+        )
+        (folder / "connections" / f"database_{number}.yaml").write_text(text)
+
+
+@pytest.mark.slow
+def test_the_memory_of_plan_and_apply_hardly_grows_with_the_number_of_files(tmp_path):
+    few, many = [], []
+    for peaks, count in ((few, 400), (many, 4_000)):
+        home, folder = tmp_path / f"home-{count}", tmp_path / f"files-{count}"
+        _files(folder, count)
+        for words in (("plan", "-f", "json"), ("apply", "--yes"), ("plan",)):
+            peaks.append(peak_mib(qualytics(home, "config", words[0], str(folder), *words[1:])))
+    assert max(more / less for more, less in zip(many, few, strict=True)) < 1.15, (few, many)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from qualytics.cli import _output as output
 from qualytics.cli._output import dump_json, dump_yaml, escape
+from qualytics.packed import PackedList
 from qualytics.service.clock import now
 from qualytics.service.context import Context
 from qualytics.settings import load
@@ -288,11 +289,23 @@ def test_formats_begin_with_the_two_of_the_page():
     assert output.FORMATS[:2] == output.WHOLE == ("yaml", "json")
 
 
-def test_long_lists_of_a_document_are_written_in_parts_as_they_would_be_whole():
+@pytest.mark.parametrize("name", output.WHOLE)
+def test_long_lists_of_a_document_are_written_in_parts_as_they_would_be_whole(name):
     rows = [
         {"name": f"n{number}", "fields": [{"before": None, "after": "a: b"}] * (number % 3)} for number in range(501)
     ]
-    document = {"count": 501, "none": [], "rows": rows, "inner": {"rows": [1, 2]}, "texts": ["x", "- y"] * 250}
-    parts = list(output.Format("yaml").of_document(document))
-    assert "".join(parts) == dump_yaml(document)
-    assert max(map(len, parts)) < len(dump_yaml(document)) / 2
+    document = {"count": 501, "none": [], "rows": rows, "inner": {"rows": [1, 2]}, "texts": ["x", "- y\n"] * 250}
+    whole = dump_yaml(document) if name == "yaml" else output.dump_json(document, 2) + "\n"
+    parts = list(output.Format(name).of_document(document))
+    assert "".join(parts) == whole
+    assert max(map(len, parts)) < len(whole) / 2
+
+
+@pytest.mark.parametrize("name", output.WHOLE)
+@pytest.mark.parametrize("count", [0, 1, 200, 201])
+def test_a_packed_list_is_written_as_another(name, count):
+    rows, packed = [{"n": number} for number in range(count)], PackedList()
+    for row in rows:
+        packed.append(row)
+    whole = dump_yaml({"rows": rows}) if name == "yaml" else output.dump_json({"rows": rows}, 2) + "\n"
+    assert "".join(output.Format(name).of_document({"rows": packed})) == whole

@@ -1,6 +1,6 @@
 """The contract, as type checkers see it: each verb of each client answers with what its type says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import get_args, get_origin, get_type_hints
 
@@ -22,7 +22,8 @@ def type_of(part):
 
 POSTGRESQL = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app", "password": "geheim"}
 # What the module imports for type checkers alone.
-NAMES = {"types": types, "Iterator": Iterator, "Sequence": Sequence, "OnStage": object, "Listing": qualytics.Listing}
+IMPORTED = {one.__name__: one for one in (Callable, Iterator, Sequence, qualytics.Listing)}
+NAMES = {"types": types, "OnStage": object, **IMPORTED}
 VERBS = {
     (part, name): get_type_hints(verb, {**vars(contract), **NAMES})["return"]
     for part in PARTS

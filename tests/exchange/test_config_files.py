@@ -30,6 +30,11 @@ def read(tmp_path):
     return call
 
 
+def resources(found):
+    """Return what a configuration holds, as lists."""
+    return {sort: [*every] for sort, every in found.resources.items()}
+
+
 def test_only_a_secret_that_is_wholly_one_reference_is_resolved(read):
     found = read(
         {
@@ -39,7 +44,7 @@ def test_only_a_secret_that_is_wholly_one_reference_is_resolved(read):
         {"N": "${M}", "M": "never"},
     )
     literal = {"name": "${N}", "host": "${N}", "secret_key": "x${N}", "passphrase": "$${N}"}
-    assert found.resources["connections"] == [{**literal, "password": "${M}", "parameters": {"role": "${N}"}}]
+    assert [*found.resources["connections"]] == [{**literal, "password": "${M}", "parameters": {"role": "${N}"}}]
     assert (found.references, found.faults) == (["N"], [])
 
 
@@ -57,7 +62,7 @@ def test_a_fault_is_told_with_its_line_and_the_rest_is_read(read):
         }
     )
     read_all = [{"name": "a", "type": "postgresql"}, {"name": "d"}]  # without the secret that is not known
-    assert found.resources == {"connections": read_all, "datastores": [{"name": "x"}]}
+    assert resources(found) == {"connections": read_all, "datastores": [{"name": "x"}]}
     hint = "export UNSET=… or use --env-file"
     assert found.faults == [
         Fault("connections/a.yaml", 3, "password: ${UNSET} is not set", hint),
@@ -76,7 +81,7 @@ def test_a_name_in_two_files_is_told_with_the_other_one_and_an_empty_file_as_suc
             "datastores/x/_datastore.yaml": "name: Prod\n",
         }
     )
-    assert found.resources == {"connections": [{"name": "Prod"}], "datastores": [{"name": "Prod"}]}
+    assert resources(found) == {"connections": [{"name": "Prod"}], "datastores": [{"name": "Prod"}]}
     assert [(fault.path, fault.line, fault.message) for fault in found.faults] == [
         ("connections/b.yaml", 2, "connection ' prod' is defined in connections/a.yaml, too"),
         ("connections/zero.yaml", 1, "is empty"),
@@ -98,7 +103,7 @@ def test_files_and_folders_of_other_names_are_told(read):
 
 
 def test_a_source_knows_the_line_of_each_field(read):
-    source = read({"connections/a.yaml": "# c\nname: a\nparameters:\n  role: R\n"}).sources["connections"][0]
+    source = read({"connections/a.yaml": "# c\nname: a\nparameters:\n  role: R\n"}).source("connections", 0)
     lines = {loc: source.line_of(loc) for loc in ("name", "parameters.role", "parameters.none", "host", None)}
     assert lines == {"name": 2, "parameters.role": 4, "parameters.none": 3, "host": 2, None: 2}
 
@@ -113,7 +118,7 @@ def test_what_is_not_carried_over_is_told_for_each_file_and_a_mistyped_key_is_ke
             f"{place}/.DS_Store": "x",
         }
     )
-    assert found.resources["datastores"] == [{"name": "x", "shcema": "s", "created": "now"}]
+    assert [*found.resources["datastores"]] == [{"name": "x", "shcema": "s", "created": "now"}]
     assert found.left_out == [
         LeftOut(f"{place}/checks", []),
         LeftOut(f"{place}/containers", []),
@@ -124,7 +129,7 @@ def test_what_is_not_carried_over_is_told_for_each_file_and_a_mistyped_key_is_ke
 def test_a_reference_to_a_name_that_no_shell_has_means_the_one_that_export_writes(read):
     file = {"connections/a.yaml": "name: 2024 DB\npassword: ${2024_DB_PASSWORD}\n"}
     found = read(file, {"_2024_DB_PASSWORD": "pw"})
-    assert found.resources["connections"] == [{"name": "2024 DB", "password": "pw"}]
+    assert [*found.resources["connections"]] == [{"name": "2024 DB", "password": "pw"}]
     assert found.references == ["_2024_DB_PASSWORD"]
     assert [fault.message for fault in read(file).faults] == ["password: ${_2024_DB_PASSWORD} is not set"]
 

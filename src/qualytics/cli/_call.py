@@ -15,7 +15,7 @@ from qualytics.errors import QualyticsError
 from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from qualytics.masking import Masking
     from qualytics.secret import Secret
@@ -32,6 +32,7 @@ class Call(Struct, frozen=False):
     typed: bool = False  # a secret stood on the command line, where the shell could change it
     secrets: list[Secret] = field(default_factory=list)
     given: list[Any] = field(default_factory=list)
+    unread: list[Callable[[], Iterable[Secret]]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     _masking: Masking | None = None
 
@@ -41,15 +42,21 @@ class Call(Struct, frozen=False):
         self.given.extend(given)
         self._masking = None
 
+    def remember_all(self, read: Callable[[], Iterable[Secret]]) -> None:
+        """Keep what reads thousands of secrets, of which most calls need none to mask a message."""
+        self.unread.append(read)
+        self._masking = None
+
     def mask(self, text: str) -> str:
         """Return a text of this program without the secrets that came into it."""
-        return self._masked().mask_own(text) if self.secrets else text
+        return self._masked().mask_own(text) if self.secrets or self.unread else text
 
     def _masked(self) -> Masking:
         if self._masking is None:
             from qualytics.masking import Masking  # what passes without an error does not need it
 
-            self._masking = Masking(self.secrets, given=self.given)
+            secrets = [*self.secrets, *(secret for read in self.unread for secret in read())]
+            self._masking = Masking(secrets, given=self.given)
         return self._masking
 
     def note(self, text: str, *, is_foreign: bool = False) -> None:

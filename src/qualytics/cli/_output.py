@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from qualytics.cli._style import is_quiet
 from qualytics.errors import InvalidInput, QualyticsError, TestFailed
+from qualytics.packed import PackedList
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
@@ -48,14 +49,10 @@ class Format(Struct):
 
     def of_document(self, document: Any) -> Iterator[str]:
         """Yield the text of one document."""
-        if self.name == "json":
-            yield dump_json(document, 2) + "\n"
-        elif isinstance(document, dict) and any(
-            isinstance(one, list) and len(one) > _BATCH for one in document.values()
-        ):
-            yield from _in_parts(document)
+        if isinstance(document, dict) and any(map(_is_long, document.values())):
+            yield from (_json_parts if self.name == "json" else _yaml_parts)(document)
         else:
-            yield dump_yaml(document)
+            yield dump_json(document, 2) + "\n" if self.name == "json" else dump_yaml(document)
 
     def of_list(self, documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """Yield the text of a list while its documents come; `[]` when there are none."""
@@ -209,20 +206,33 @@ def _as_escape(match: re.Match[str]) -> str:
     return short or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-def _is_long(document: Any) -> bool:
-    values = document.values() if isinstance(document, dict) else ()
-    return any(isinstance(value, list) and len(value) > _BATCH for value in values)
+def _is_long(value: Any) -> bool:
+    # The text of all takes more memory than they do.
+    return isinstance(value, PackedList) or (isinstance(value, list) and len(value) > _BATCH)
 
 
-def _in_parts(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the YAML of a document, its long lists by the two hundred: the text of all takes more memory than they."""
+def _yaml_parts(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the YAML of a document, its long lists by the two hundred."""
     for key, value in document.items():
-        if not isinstance(value, list):
-            yield dump_yaml({key: value})
+        batches = in_batches(value) if _is_long(value) else iter(())
+        yield dump_yaml({key: next(batches, []) if _is_long(value) else value})
+        yield from map(dump_yaml, batches)
+
+
+def _json_parts(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the JSON of a document, its long lists by the two hundred."""
+    before = "{\n"
+    for key, value in document.items():
+        yield before
+        before = ",\n"
+        if not (_is_long(value) and len(value)):
+            yield dump_json({key: [] if isinstance(value, PackedList) else value}, 2)[2:-2]
             continue
-        yield dump_yaml({key: value[:_BATCH]})
-        for batch in in_batches(value[_BATCH:]):
-            yield dump_yaml(batch)
+        yield f"  {dump_json(key)}: ["
+        for number, batch in enumerate(in_batches(value)):
+            yield ("," if number else "") + dump_json(batch, 2)[1:-2].replace("\n", "\n  ")
+        yield "\n  ]"
+    yield "\n}\n"
 
 
 def _json_items(batch: list[Mapping[str, Any]]) -> str:

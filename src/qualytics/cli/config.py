@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -18,6 +19,7 @@ from qualytics.cli._questions import can_ask, require_yes
 from qualytics.cli._values import read_env_file
 from qualytics.client import connect
 from qualytics.errors import Conflict, InvalidInput, QualyticsError, TestFailed, UsageError
+from qualytics.packed import PackedList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,13 +136,13 @@ def plan(
     """
     found = _read(ctx, folder, env_file)
     with connect() as client:
-        document = client.config.plan(_config(found, prune=prune))
+        document = _with_changes(client.config.plan, _config(found, prune=prune))
     output.write_document(_shown(document, found), form)
     _say_left_out(folder, found)
     output.flush()
     if _say_faults(ctx, folder, found, document):
         ctx.exit(_error_of(found, document).exit_code)
-    ctx.exit(_PENDING if exit_code and document["changes"] else 0)
+    ctx.exit(_PENDING if exit_code and len(document["changes"]) else 0)
 
 
 @group.command("apply")
@@ -178,19 +180,19 @@ def apply_(
         document = None
         if yes and not run_test and not found.faults:
             with contextlib.suppress(InvalidInput, Conflict):  # a plan tells where each fault stands
-                document = client.config.apply(config)
+                document = _with_changes(client.config.apply, config)
         if document is None:
-            document = client.config.plan(config)
+            document = _with_changes(client.config.plan, config)
             if _say_faults(ctx, folder, found, document):
                 error = _error_of(found, document)
                 raise error(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
-            if document["changes"]:
+            if len(document["changes"]):
                 _confirm(document, yes=yes)
                 if run_test:
                     tests = client.config.test(config, plan=document["plan"], timeout_s=timeout_s)
                     if tests["failures"]:
                         _end_failed(ctx, tests, form)
-                document = client.config.apply(config, plan=document["plan"])
+                document = _with_changes(client.config.apply, config, plan=document["plan"])
     output.write_document(_shown(document, found), form)
     _say_left_out(folder, found)
 
@@ -220,7 +222,7 @@ def _read(ctx: click.Context, path: str, env_file: str | None) -> Configuration:
     from qualytics.exchange import config_files
     from qualytics.exchange.folder import Folder
 
-    variables = os.environ if env_file is None else {**os.environ, **read_env_file(env_file)}
+    variables = os.environ if env_file is None else ChainMap(read_env_file(env_file), os.environ)
     with Folder.open(path) as folder:
         found = config_files.read(folder, variables)
     if not found.folders and not found.faults:
@@ -228,8 +230,14 @@ def _read(ctx: click.Context, path: str, env_file: str | None) -> Configuration:
         if os.path.basename(os.path.normpath(path)) in config_files.SORTS:
             hint = "name the folder that this one is in"
         raise UsageError(f"{path} has neither connections nor datastores", hint)
-    current(ctx).remember(found.secrets)
+    current(ctx).remember_all(found.secrets)
     return found
+
+
+def _with_changes(verb: Callable[..., Any], config: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+    """Return the document of a plan or an apply, its changes in a list that is read as it is written."""
+    changes = PackedList()
+    return {**verb(config, on_change=changes.append, **how), "changes": changes}
 
 
 def _config(found: Configuration, *, prune: bool) -> dict[str, Any]:
@@ -263,7 +271,7 @@ def _say_faults(ctx: click.Context, folder: str, found: Configuration, document:
     faults = list(found.faults)
     for problem in document["problems"]:
         sort, index = f"{problem['resource']}s", problem["index"]
-        source = None if index is None else found.sources[sort][index]
+        source = None if index is None else found.source(sort, index)
         where, line = (source.path, source.line_of(problem["loc"])) if source else (sort, None)
         faults.append(Fault(where, line, problem["message"], _in_a_file(problem["hint"])))
     for fault in sorted(faults, key=lambda one: (one.path, one.line or 0)):

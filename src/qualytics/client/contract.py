@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self, Unpack
 from qualytics.model import EVERYWHERE, Scope, UsedConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -231,13 +231,22 @@ class Config(Protocol):
     def datastores(self) -> Iterator[types.ConfigDatastore]:
         """Yield all datastores with their settings, and the datastore of their enrichment by name."""
 
-    def plan(self, config: types.Config) -> types.Plan:
-        """Return what an apply would create, update and delete, and what is wrong; nothing is stored."""
+    def plan(self, config: types.Config, *, on_change: Callable[[types.Change], object] | None = None) -> types.Plan:
+        """Return what an apply would create, update and delete, and what is wrong; nothing is stored.
 
-    def apply(self, config: types.Config, *, plan: str | None = None) -> types.Plan:
+        `on_change` takes each change in its order, which the plan then does not hold.
+        """
+
+    def apply(
+        self,
+        config: types.Config,
+        *,
+        plan: str | None = None,
+        on_change: Callable[[types.Change], object] | None = None,
+    ) -> types.Plan:
         """Store a configuration, all or nothing, and return the plan that it was.
 
-        `plan` is that of a plan which was looked at: something else is not applied.
+        `plan` is that of a plan which was looked at: something else is not applied. `on_change` is as in `plan`.
         """
 
     def test(

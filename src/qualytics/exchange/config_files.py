@@ -9,6 +9,7 @@ from qualytics.exchange import layout, schemas, yaml_text
 from qualytics.exchange.folder import FileFault, Folder
 from qualytics.exchange.layout import CONNECTIONS, DATASTORE_FILE, DATASTORES, REFERENCE, SCHEMAS
 from qualytics.fields import DATASTORE_KEYS, SECRETS
+from qualytics.packed import PackedList
 from qualytics.secret import References, Secret
 from qualytics.structs import Struct, field
 from qualytics.text import folded, nearest
@@ -31,20 +32,14 @@ class Fault(Struct, eq=True):
 
 
 class Source(Struct):
-    """Where a resource was read: its file, and the line of each key."""
+    """Where a resource was read: its file, and the text of that, which is read again for the line of a fault."""
 
     path: str
-    mapping: yaml_text.Mapping
+    text: str
 
-    def line_of(self, loc: str | None) -> int | None:
+    def line_of(self, loc: str | None) -> int:
         """Return the line of a field, as `host` or `parameters.role`; that of what holds it where it has none."""
-        mapping: Any = self.mapping
-        line = mapping.line
-        for part in (loc or "").split("."):
-            if not isinstance(mapping, yaml_text.Mapping) or part not in mapping.lines:
-                break
-            line, mapping = mapping.lines[part], mapping.get(part)
-        return int(line)
+        return _line(yaml_text.load(self.text), loc)
 
 
 class LeftOut(Struct, eq=True):
@@ -55,19 +50,39 @@ class LeftOut(Struct, eq=True):
 
 
 class Configuration(Struct, frozen=False):
-    """What a folder holds: `resources` by sort, each beside its source; `folders` are the sorts that have one.
+    """What a folder holds: `resources` by sort, each of a source; `folders` are the sorts that have one.
 
-    `names` are the files by the names that they define, as names are compared.
+    Thousands of files are held as text: what is made of it takes many times the memory.
     """
 
-    resources: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {sort: [] for sort in SORTS})
-    sources: dict[str, list[Source]] = field(default_factory=lambda: {sort: [] for sort in SORTS})
+    resources: dict[str, PackedList] = field(default_factory=lambda: {sort: PackedList() for sort in SORTS})
     folders: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
-    secrets: list[Secret] = field(default_factory=list)
-    names: dict[str, dict[str, str]] = field(default_factory=lambda: {sort: {} for sort in SORTS})
+    _sources: dict[str, PackedList] = field(default_factory=lambda: {sort: PackedList() for sort in SORTS})
+    # The places of resources by the names that they define, as names are compared.
+    _places: dict[str, dict[str, int]] = field(default_factory=lambda: {sort: {} for sort in SORTS})
+
+    def source(self, sort: str, index: int) -> Source:
+        """Return where the resource was read that stands at `index` among those of its sort."""
+        return Source(*self._sources[sort][index])
+
+    def secrets(self) -> Iterator[Secret]:
+        """Yield the secrets that its files hold or refer to."""
+        for fields in self.resources[CONNECTIONS]:
+            yield from (Secret(fields[name]) for name in SECRETS if isinstance(fields.get(name), str))
+
+    def add(self, sort: str, fields: Mapping[str, Any], source: Source) -> None:
+        """Add a resource."""
+        self.resources[sort].append(fields)
+        self._sources[sort].append([source.path, source.text])
+
+    def first_of(self, sort: str, name: Any) -> str | None:
+        """Return the file that has defined a name before the next resource, which does now; cases are alike."""
+        key, place = folded(name.strip()) if isinstance(name, str) else None, len(self.resources[sort])
+        first = place if key is None else self._places[sort].setdefault(key, place)
+        return None if first == place else self.source(sort, first).path
 
 
 def read(folder: Folder, variables: Mapping[str, str]) -> Configuration:
@@ -79,13 +94,13 @@ def read(folder: Folder, variables: Mapping[str, str]) -> Configuration:
     for sort, parts in _files(folder, found):
         path = "/".join(parts)
         try:
-            value = yaml_text.load(folder.read(*parts))
+            value = yaml_text.load(text := folder.read(*parts))
         except FileFault as exc:
             found.faults.append(Fault(path, None, exc.args[0]))
         except yaml_text.YamlFault as exc:
             found.faults.append(Fault(path, exc.line, exc.message))
         else:
-            _take(found, sort, path, value, variables)
+            _take(found, sort, Source(path, text), value, variables)
     found.references = sorted(set(found.references))
     return found
 
@@ -120,17 +135,19 @@ def _names(folder: Folder, found: Configuration, *parts: str) -> list[str]:
         return []
 
 
-def _take(found: Configuration, sort: str, path: str, value: Any, variables: Mapping[str, str]) -> None:
+def _take(found: Configuration, sort: str, source: Source, value: Any, variables: Mapping[str, str]) -> None:
     if not isinstance(value, yaml_text.Mapping):
         what = "is empty" if value is None else "is no mapping of fields"
-        found.faults.append(Fault(path, 1, what, "see qualytics config schema"))
+        found.faults.append(Fault(source.path, 1, what, "see qualytics config schema"))
         return
-    source = Source(path, value)
-    if (other := _namesake(found, sort, path, value.get("name"))) is not None:
-        message = f"{sort[:-1]} {value['name']!r} is defined in {other}, too"
-        found.faults.append(Fault(path, source.line_of("name"), message, "rename it, or delete one of the two files"))
+    if (other := found.first_of(sort, value.get("name"))) is not None:
+        message, hint = (
+            f"{sort[:-1]} {value['name']!r} is defined in {other}, too",
+            "rename it, or delete one of the two files",
+        )
+        found.faults.append(Fault(source.path, _line(value, "name"), message, hint))
         return
-    fields: dict[str, Any] = value if sort == CONNECTIONS else _carried(found, path, value)
+    fields: dict[str, Any] = value if sort == CONNECTIONS else _carried(found, source.path, value)
     for name in SECRETS if sort == CONNECTIONS else ():
         text = fields.get(name)
         if isinstance(text, str) and REFERENCE.fullmatch(text):
@@ -138,19 +155,18 @@ def _take(found: Configuration, sort: str, path: str, value: Any, variables: Map
             fields[name] = references.resolve(name, f"${{{variable}}}", may_be_empty=name == "password")
             found.references.append(variable)
             for problem in references.problems:
-                found.faults.append(Fault(path, source.line_of(name), problem.message, problem.hint))
+                found.faults.append(Fault(source.path, _line(value, name), problem.message, problem.hint))
                 fields.pop(name, None)  # what else is wrong with the file is told as well
-        if isinstance(fields.get(name), str):
-            found.secrets.append(Secret(fields[name]))
-    found.resources[sort].append(fields)
-    found.sources[sort].append(source)
+    found.add(sort, fields, source)
 
 
-def _namesake(found: Configuration, sort: str, path: str, name: Any) -> str | None:
-    """Return the file that has defined the name before; upper and lower case are alike."""
-    key = folded(name.strip()) if isinstance(name, str) else None
-    first = path if key is None else found.names[sort].setdefault(key, path)
-    return None if first == path else first
+def _line(mapping: Any, loc: str | None) -> int:
+    line: int = mapping.line
+    for part in (loc or "").split("."):
+        if not isinstance(mapping, yaml_text.Mapping) or part not in mapping.lines:
+            break
+        line, mapping = mapping.lines[part], mapping.get(part)
+    return line
 
 
 def _carried(found: Configuration, path: str, fields: dict[str, Any]) -> dict[str, Any]:

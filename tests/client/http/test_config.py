@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from qualytics.packed import PackedList
 from tests.support.refused_commands import check
 
 CANARY = "c4n4ry-s3cr3t-Zq9"
@@ -200,3 +201,16 @@ def test_a_test_before_an_apply_has_the_secrets_of_the_file_and_else_those_that_
     path.write_text(json.dumps(content | {"parameters": {"ssl_mode": "verify"}, "password": None}))
     done = commands(*apply)
     assert (done.code, [one["class"] for one in json.loads(done.out)]) == (6, ["tls"])
+
+
+def test_changes_are_taken_one_by_one_of_resources_that_are_packed(client):
+    resources, changes = PackedList(), []
+    for number in range(3):
+        resources.append({"name": f"n{number}", "type": "postgresql", "host": "db.example.com"})
+    whole = client.config.plan({"connections": [*resources]})
+    for verb in (client.config.plan, client.config.apply):
+        done = verb({"connections": resources}, on_change=changes.append)
+        assert {**done, "changes": changes} == whole
+        assert done["changes"] == []
+        changes.clear()
+    assert client.config.plan({"connections": resources})["unchanged"] == 3

@@ -145,3 +145,16 @@ def test_a_name_stays_where_it_is_when_something_else_is_wrong(verbs):
     with pytest.raises(Exception, match="hots is not a field"):
         verbs.config.apply({"connections": every})
     assert names_of(verbs, "connections") == {1: "a", 2: "b", 3: "c"}
+
+
+def test_a_name_that_two_resources_have_is_told_whatever_became_of_the_first(verbs):
+    taken = [resource("connections", "x", id=1), resource("connections", "X", id=2)]
+    wrong = [resource("connections", "y", hots="x"), resource("connections", "Y ")]
+    known = [resource("connections", "c", id=3), resource("connections", "z", id=3)]
+    plan = verbs.config.plan({"connections": [*taken, *wrong, *known]})
+    assert [(one["index"], one["message"]) for one in plan["problems"]] == [
+        (1, "connection 'X' is defined twice"),
+        (2, "hots is not a field"),
+        (3, "connection 'Y ' is defined twice"),
+        (5, "connection 'z' is defined twice"),
+    ]

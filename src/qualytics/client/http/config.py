@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.client.http import replies
 from qualytics.client.http.api import test_wait
+from qualytics.packed import PackedList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from qualytics import types
     from qualytics.client.http.api import Api
+
+    OnChange = Callable[[types.Change], object] | None
 
 
 class HttpConfig:
@@ -24,14 +27,21 @@ class HttpConfig:
         """Yield every datastore as a document, with its settings, and `enrich_datastore_name` in place of an id."""
         yield from self._api.listed("/datastores", [], _with_settings)
 
-    def plan(self, config: Mapping[str, Any]) -> types.Plan:
+    def plan(self, config: Mapping[str, Any], *, on_change: OnChange = None) -> types.Plan:
         """Return what an apply would do, with what is wrong; nothing is stored."""
-        return replies.plan(self._api.call("POST", "/config/plan", None, config, wait_s=_WAIT_S)[0])
+        return self._planned("/config/plan", _body(config), on_change)
 
-    def apply(self, config: Mapping[str, Any], *, plan: str | None = None) -> types.Plan:
+    def apply(self, config: Mapping[str, Any], *, plan: str | None = None, on_change: OnChange = None) -> types.Plan:
         """Store a configuration, all or nothing, and return the plan that it was."""
-        body = {**config, "plan": plan}
-        return replies.plan(self._api.call("POST", "/config/apply", None, body, wait_s=_WAIT_S)[0])
+        return self._planned("/config/apply", {**_body(config), "plan": plan}, on_change)
+
+    def _planned(self, path: str, body: dict[str, Any], on_change: OnChange) -> types.Plan:
+        plan = replies.plan(self._api.call("POST", path, None, body, wait_s=_WAIT_S)[0])
+        if on_change is not None:
+            for change in plan["changes"]:
+                on_change(change)
+            plan["changes"] = []
+        return plan
 
     def test(
         self, config: Mapping[str, Any], *, plan: str | None = None, timeout_s: float | None = None
@@ -39,13 +49,18 @@ class HttpConfig:
         """Test each connection that an apply would create or change; return the reports of those that fail."""
         # So many at once or more: it ends when they are done, and waits so long only for a control plane that is gone.
         wait_s = _WAIT_S + test_wait(timeout_s) * (1 + len(config.get("connections") or ()) // _AT_ONCE)
-        query, body = [("timeout_s", timeout_s)], {**config, "plan": plan}
+        query, body = [("timeout_s", timeout_s)], {**_body(config), "plan": plan}
         return self._api.tests("/config/test", query, body, wait_s)
 
 
 _AT_ONCE = 4
 # Beyond the usual time of a request: thousands of records are checked and written in one.
 _WAIT_S = 240.0
+
+
+def _body(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration as JSON takes it."""
+    return {key: list(value) if isinstance(value, PackedList) else value for key, value in config.items()}
 
 
 def _with_settings(record: Any) -> types.ConfigDatastore:

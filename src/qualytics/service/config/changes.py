@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,7 +10,7 @@ from qualytics.digests import digest_of
 from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from qualytics import types
     from qualytics.errors import QualyticsError
@@ -63,16 +64,25 @@ def problems_of(error: QualyticsError, resource: str, index: int | None) -> Iter
         yield {"resource": resource, "index": index, **part}
 
 
-def plan_document(changes: Sequence[Change], unchanged: int, problems: list[dict[str, Any]]) -> types.Plan:
-    """Return a plan as a document; `plan` is what an apply of exactly this one names."""
-    # One by one: the text of all takes as much memory as they do.
-    seen = "".join(digest_of(json.dumps(vars(change), sort_keys=True, default=str)) for change in changes)
-    counts = {action: sum(change.action == action for change in changes) for action in (CREATE, UPDATE, DELETE)}
-    document = {
-        **counts,
-        UNCHANGED: unchanged,
-        "changes": [change.document() for change in changes],
-        "problems": problems,
-        "plan": digest_of(seen),
-    }
-    return cast("types.Plan", document)
+class Changes:
+    """The changes of a plan in their order: counted, and made known one by one."""
+
+    def __init__(self, take: Callable[[types.Change], object]) -> None:
+        self._take = take
+        self._seen = hashlib.sha256()
+        self._counts = dict.fromkeys((CREATE, UPDATE, DELETE, UNCHANGED), 0)
+
+    def __len__(self) -> int:
+        return sum(self._counts.values()) - self._counts[UNCHANGED]
+
+    def add(self, change: Change) -> None:
+        """Count a change; what it changes, if anything, is taken."""
+        self._counts[change.action] += 1
+        if change.action != UNCHANGED:
+            self._seen.update(digest_of(json.dumps(vars(change), sort_keys=True, default=str)).encode())
+            self._take(cast("types.Change", change.document()))
+
+    def document(self, taken: list[types.Change], problems: list[dict[str, Any]]) -> types.Plan:
+        """Return the plan as a document; `plan` is what an apply of exactly this one names."""
+        document = {**self._counts, "changes": taken, "problems": problems, "plan": self._seen.hexdigest()}
+        return cast("types.Plan", document)

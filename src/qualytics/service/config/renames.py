@@ -9,7 +9,7 @@ from qualytics.service import lookup, validate
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class _Named(Struct):
@@ -27,7 +27,7 @@ class Renames:
     record has the name, or while the one that has it gives it up; so an apply of the same files changes nothing more.
     """
 
-    def __init__(self, table: Any, resource: str, resources: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, table: Any, resource: str, resources: Iterable[Mapping[str, Any]]) -> None:
         self._table = table
         self._resource = resource
         self._records: dict[int, Any] = {}

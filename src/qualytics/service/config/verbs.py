@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from qualytics.errors import PROBLEM_CODES, Conflict, InvalidInput, NotFound, Problem, UsageError, VersionChanged
 from qualytics.model import ListQuery
+from qualytics.packed import PackedList
 from qualytics.service import documents, validate
 from qualytics.service.config.changes import (
     CREATE,
     DATASTORE,
     DELETE,
-    UNCHANGED,
     UPDATE,
-    Change,
-    plan_document,
+    Changes,
     problems_of,
 )
 from qualytics.service.config.connections import ConnectionChanges
@@ -25,7 +24,7 @@ from qualytics.service.connections.tests import checked_timeout
 from qualytics.service.rights import READ, TEST, WRITE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from qualytics import types
     from qualytics.service.config.connections import Planned
@@ -35,9 +34,17 @@ if TYPE_CHECKING:
     from qualytics.service.datastores.verbs import Datastores
     from qualytics.store.base import Store
 
-    Resources = Mapping[str, list[dict[str, Any]]]
+    OnChange = Callable[[types.Change], object] | None
 
 SORTS = ("connections", "datastores")
+
+
+class Resources(Protocol):
+    """The resources of one sort: a list, or what reads one when it is asked for."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> dict[str, Any]: ...
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
 
 
 class Config:
@@ -45,7 +52,8 @@ class Config:
 
     A resource is the record of its name; of its `id`, or of its `previous_name`, where it has one. What a resource
     does not hold stays, null clears it but keeps a secret, and parameters are whole. `prune` names the sorts of which
-    everything else is deleted.
+    everything else is deleted. Of thousands, the resources may be a `PackedList`, and `on_change` takes each change in
+    its order, which the plan then does not hold.
     """
 
     def __init__(self, context: Context, connections: Connections, datastores: Datastores) -> None:
@@ -65,7 +73,7 @@ class Config:
             document = documents.datastore_document(found) | settings | named
             yield cast("types.ConfigDatastore", document)
 
-    def plan(self, config: Mapping[str, Any]) -> types.Plan:
+    def plan(self, config: Mapping[str, Any], *, on_change: OnChange = None) -> types.Plan:
         """Return what an apply would do, with what is wrong, resource by resource; nothing is stored.
 
         Of a secret it says `changed`; `given`, and no comparison, to whoever is no Admin of a control plane.
@@ -77,12 +85,12 @@ class Config:
         resources = _checked(config)
         with self._context.audited(WRITE, "config.plan") as action:
             with self._context.writing(dry_run=True) as store:
-                run = self._run(store, resources, config)
+                run = self._run(store, resources, config, on_change=on_change)
             if self._context.is_shared:
                 action.record_alone("done", compared=run.compared)
         return run.document()
 
-    def apply(self, config: Mapping[str, Any], *, plan: str | None = None) -> types.Plan:
+    def apply(self, config: Mapping[str, Any], *, plan: str | None = None, on_change: OnChange = None) -> types.Plan:
         """Store a configuration, all or nothing, and return the plan that it was.
 
         Raises:
@@ -93,9 +101,9 @@ class Config:
         """
         resources = _checked(config)
         with self._context.audited(WRITE, "config.apply") as action, self._context.writing() as store:
-            run = self._run(store, resources, config)
+            run = self._run(store, resources, config, on_change=on_change)
             document = run.checked(resources, plan)
-            if run.changes or run.compared:
+            if len(run.changes) or run.compared:
                 counts = {name: document[name] for name in (CREATE, UPDATE, DELETE)}  # type: ignore[literal-required]
                 action.record(None, None, **counts, compared=run.compared)
         return document
@@ -125,7 +133,7 @@ class Config:
             self._context.require(TEST)
             planned: list[Planned] = []
             with self._context.writing(dry_run=True) as store:
-                run = self._run(store, resources, config, planned)
+                run = self._run(store, resources, config, planned, lambda _change: None)
                 run.checked(resources, plan)
                 scopes = tests.scopes(store, planned)
             self._context.release()
@@ -135,9 +143,16 @@ class Config:
         return {"tested": len(planned), "failures": failures}
 
     def _run(
-        self, store: Store, resources: Resources, config: Mapping[str, Any], planned: list[Planned] | None = None
+        self,
+        store: Store,
+        resources: Mapping[str, Resources],
+        config: Mapping[str, Any],
+        planned: list[Planned] | None = None,
+        on_change: OnChange = None,
     ) -> _Run:
-        run = _Run(self._context, store, self._connections, self._datastores, planned)
+        connections = ConnectionChanges(self._context, store, self._connections)
+        connections.planned = planned
+        run = _Run(store, connections, DatastoreChanges(self._context, store, self._datastores), on_change)
         run.change(resources, prune := config.get("prune") or ())
         run.prune(prune)
         return run
@@ -147,20 +162,14 @@ class _Run:
     """One pass over a configuration, inside a transaction."""
 
     def __init__(
-        self,
-        context: Context,
-        store: Store,
-        connections: Connections,
-        datastores: Datastores,
-        planned: list[Planned] | None,
+        self, store: Store, connections: ConnectionChanges, datastores: DatastoreChanges, on_change: OnChange
     ) -> None:
         self._store = store
-        self._connections = ConnectionChanges(context, store, connections)
-        self._connections.planned = planned
-        self._datastores = DatastoreChanges(context, store, datastores)
+        self._connections = connections
+        self._datastores = datastores
         self._known: dict[str, set[int]] = {"connection": set(), "datastore": set()}
-        self.changes: list[Change] = []
-        self.unchanged = 0
+        self._taken: list[types.Change] = []
+        self.changes = Changes(on_change or self._taken.append)
         self.problems: list[dict[str, Any]] = []
         self.conflicts: list[Conflict] = []
 
@@ -171,9 +180,9 @@ class _Run:
 
     def document(self) -> types.Plan:
         """Return the plan."""
-        return plan_document(self.changes, self.unchanged, self.problems)
+        return self.changes.document(self._taken, self.problems)
 
-    def checked(self, resources: Resources, plan: str | None) -> types.Plan:
+    def checked(self, resources: Mapping[str, Resources], plan: str | None) -> types.Plan:
         """Return the plan, once nothing is wrong and it is the one that was looked at.
 
         Raises:
@@ -190,53 +199,54 @@ class _Run:
             raise VersionChanged(message, "make a new plan, and look at it")
         return document
 
-    def change(self, resources: Resources, prune: Sequence[str]) -> None:
+    def change(self, resources: Mapping[str, Resources], prune: Iterable[str]) -> None:
         """Make the changes of every resource, and keep what is wrong with each; see `prune`."""
         self._change(self._connections, resources, prune)
-        datastores = resources["datastores"]
-        for index in self._change(self._datastores, resources, prune):
-            self._guarded(DATASTORE, index, self._datastores.link, datastores[index])
+        faulty = self._change(self._datastores, resources, prune)
+        for index, fields in enumerate(resources["datastores"]):
+            if index not in faulty:
+                self._guarded(DATASTORE, index, self._datastores.link, fields)
 
-    def prune(self, sorts: Sequence[str]) -> None:
+    def prune(self, sorts: Iterable[str]) -> None:
         """Delete what no resource is: datastores first, as they use connections."""
         for changes in (self._datastores, self._connections):
             if f"{changes.resource}s" in sorts:
                 known = self._known[changes.resource]
-                for found in [one for one in changes.table.select(ListQuery()) if one.id not in known]:
-                    self._guarded(changes.resource, None, self._remove, changes, found)
+                for record in [one.id for one in changes.table.select(ListQuery()) if one.id not in known]:
+                    self._guarded(changes.resource, None, self._remove, changes, record)
 
-    def _remove(self, changes: Any, found: Any) -> None:
-        self.changes.append(changes.remove(found))
+    def _remove(self, changes: Any, record: int) -> None:
+        self.changes.add(changes.remove(changes.table.get(record)))
 
-    def _change(self, changes: Any, resources: Resources, prune: Sequence[str]) -> list[int]:
+    def _change(self, changes: Any, resources: Mapping[str, Resources], prune: Iterable[str]) -> set[int]:
+        """Make the changes of one sort, and return which resources are wrong."""
         every = resources[sort := f"{changes.resource}s"]
         renames = Renames(changes.table, changes.resource, every)
         renames.free_names(is_pruned=sort in prune)
-        names: dict[str, int] = {}
-        return [
-            index
-            for index, fields in enumerate(every)
-            if self._guarded(changes.resource, index, self._one, changes, fields, index, names, renames)
-        ]
+        faulty, names = set[int](), set[str]()
+        for index, fields in enumerate(every):
+            if not self._guarded(changes.resource, index, self._one, changes, fields, index, names, renames):
+                faulty.add(index)
+                names.add(_key(fields))
+        return faulty
 
-    def _one(self, changes: Any, fields: dict[str, Any], index: int, names: dict[str, int], renames: Renames) -> None:
+    def _one(self, changes: Any, fields: dict[str, Any], index: int, names: set[str], renames: Renames) -> None:
         name = fields.get("name")
         if name is None or name == "":
             raise wrong("name", "name is missing", code="missing-value")
         if not isinstance(name, str):
             raise wrong("name", "name must be a text", "put it in quotation marks")
-        first = names.setdefault(validate.fold(name), index)
-        before = renames.find(index, name)
-        if first != index or (before is not None and before.id in self._known[changes.resource]):
+        before, key = renames.find(index, name), _key(fields)
+        # Of those before it, the wrong ones are known by `names`, the others by the records that have their names now.
+        holder = before if before is None or validate.fold(before.name) == key else changes.table.named(key)
+        known = self._known[changes.resource]
+        if (key and key in names) or any(one is not None and one.id in known for one in (before, holder)):
             raise wrong("name", f"{changes.resource} {name!r} is defined twice")
         if before is not None:
-            self._known[changes.resource].add(before.id)
+            known.add(before.id)
         change, record = changes.make(fields, before)
-        self._known[changes.resource].add(record)
-        if change.action == UNCHANGED:
-            self.unchanged += 1
-        else:
-            self.changes.append(change)
+        known.add(record)
+        self.changes.add(change)
 
     def _guarded(self, resource: str, index: int | None, work: Callable[..., None], *arguments: Any) -> bool:
         """Run a step that checks before it writes; keep what is wrong, and say whether nothing is."""
@@ -249,10 +259,10 @@ class _Run:
         return True
 
 
-def _checked(config: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    resources = {sort: [] if config.get(sort) is None else config[sort] for sort in SORTS}
+def _checked(config: Mapping[str, Any]) -> dict[str, Resources]:
+    resources: dict[str, Any] = {sort: [] if config.get(sort) is None else config[sort] for sort in SORTS}
     for sort, entries in resources.items():
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        if not isinstance(entries, (list, PackedList)) or not all(isinstance(entry, dict) for entry in entries):
             raise wrong(sort, f"{sort} must be a list of objects")
     prune = [] if config.get("prune") is None else config["prune"]
     if not isinstance(prune, list) or not all(sort in SORTS for sort in prune):
@@ -260,7 +270,12 @@ def _checked(config: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return resources
 
 
-def _as_problem(problem: Mapping[str, Any], resources: Mapping[str, Sequence[Mapping[str, Any]]]) -> Problem:
+def _key(fields: Mapping[str, Any]) -> str:
+    """Return what names are compared by, an empty text for what is no name."""
+    return validate.fold(fields["name"]) if isinstance(fields.get("name"), str) else ""
+
+
+def _as_problem(problem: Mapping[str, Any], resources: Mapping[str, Resources]) -> Problem:
     sort, index = f"{problem['resource']}s", problem["index"]
     name = None if index is None else resources[sort][index].get("name")
     where = f"{problem['resource']} {name!r}: " if isinstance(name, str) else ""
