@@ -40,6 +40,8 @@ PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
 MAX_QUERY_TEXT = 1_000
 # How many days a token is valid: by default, and at most.
 TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 365
+# The longest that a grant with an end lasts.
+MAX_GRANT_DAYS = 3_650
 
 # In every reply a control plane says by this header how much of the API it has beyond what other servers have: 1 is
 # PATCH, dry runs, tests before changes, If-Match, and filters by whole name and by connection; 2 is names in place of

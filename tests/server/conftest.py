@@ -14,8 +14,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory):
-    """Return a control plane that runs, with no limit on requests."""
-    with serving(tmp_path_factory.mktemp("plane") / "home", *MANY) as found:
+    """Return a control plane that runs, with no limit on requests, and gives secrets to whom they were granted."""
+    with serving(tmp_path_factory.mktemp("plane") / "home", *MANY, "--allow-use") as found:
         yield found
 
 

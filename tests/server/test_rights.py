@@ -51,14 +51,20 @@ def records(admin, made, fresh, token_of):
         run = admin("POST", "/operations", {"type": "test", "name": fresh()}).json
         user = admin("POST", "/users", {"name": fresh(), "role": "Member"}).json
         token = token_of(caller if who else admin)
+        named, numbered = made(), made()
+        grants = [
+            admin("POST", "/grants", {"user": (who or "Admin").lower(), "connection": one["id"]}).json
+            for one in (named, numbered, connection)
+        ]
         return {
             "names": {
-                "connections": made()["name"],
+                "connections": named["name"],
                 "datastores": datastore["name"],
                 "users": user["name"],
                 "user-tokens": token["name"],
             },
-            "connection_id": made()["id"],
+            "connection_id": numbered["id"],
+            "grant_id": grants[2]["id"],
             "datastore_id": datastore["id"],
             "enrichment_id": datastore["id"],
             "operation_id": operation["id"],
@@ -96,6 +102,8 @@ def body_of(shape, found):
         "UserPatch": {"email": "a@b.c"},
         "TokenCreate": {"name": name},
         "TokenPut": {"revoke": True},
+        "GrantCreate": {"user": found["user_id"], "connection": used["id"]},
+        "Use": {"purpose": "a test"},
         "AuditPrune": {"before": "2000-01-01"},
         "Message": {"text": "ORA-12514"},
     }
@@ -175,8 +183,10 @@ def test_tokens_of_others_are_as_good_as_none_below_admin(plane, admin, who):
     assert admin("GET", f"/user-tokens/{other['id']}").json["active"] is True
 
 
-def test_an_admin_sees_and_ends_the_tokens_of_others(plane, admin):
-    made = plane.api("Member")("POST", "/user-tokens", {"name": "theirs"}).json
-    assert made["id"] in {found["id"] for found in admin("GET", "/user-tokens?user=member&size=100").json["items"]}
+def test_an_admin_sees_and_ends_the_tokens_of_others(plane, admin, person):
+    user, caller, first = person()
+    made = caller("POST", "/user-tokens", {"name": "theirs"}).json
+    listed = admin("GET", f"/user-tokens?user={user['name']}").json["items"]
+    assert [found["id"] for found in listed] == [first["id"], made["id"]]
     assert admin("PUT", f"/user-tokens/{made['id']}", {"revoke": True}).json["active"] is False
     assert plane.api(made["bearer_token"])("GET", "/users/me").status == 401

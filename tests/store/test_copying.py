@@ -36,6 +36,10 @@ def source(filled, raw):
         "INSERT INTO users (version, name, name_key, kind, role, created) VALUES (1, 'a', 'a', 'user', 'Admin', 'n')",
     )
     raw(filled, "INSERT INTO tokens (user_id, name, hash, created, expires) VALUES (1, 't', 'h', 'n', 'n')")
+    raw(
+        filled,
+        "INSERT INTO grants (user_id, connection_id, created, created_by, expires) VALUES (1, 1, 'n', 'a', NULL)",
+    )
     raw(filled, "INSERT INTO logins (hash, kind, detail, expires) VALUES ('h', 'k', '{}', 'n')")
     raw(
         filled,

@@ -19,6 +19,7 @@ _UNDO = {
     ],
     8: ["ALTER TABLE operations DROP COLUMN crashes"],
     9: ["DROP TABLE past_tests", "ALTER TABLE connections DROP COLUMN values_version"],
+    10: ["DROP TABLE grants"],
 }
 
 

@@ -17,6 +17,11 @@ from qualytics.server import config
 
 def _settings(command: Any) -> Any:
     for setting in reversed(config.SETTINGS):
+        if setting.kind is bool:
+            flag = f"--{setting.name.replace('_', '-')}"
+            help_text = f"{setting.help[0].upper()}{setting.help[1:]}."
+            command = click.option(flag, setting.name, is_flag=True, help=help_text)(command)
+            continue
         many = setting.kind is tuple
         default = f"  [default: {setting.default}]" if setting.default not in {None, ()} else ""
         command = click.option(
@@ -42,7 +47,8 @@ def command(*, store: str | None, **given: Any) -> None:
     """Serve the store as a control plane that many users share; each option is a variable, too: QUALYTICS_LISTEN …."""
     for name, value in given.items():
         if value:
-            os.environ[f"QUALYTICS_{name.upper()}"] = ",".join(value) if isinstance(value, tuple) else value
+            text = "true" if value is True else ",".join(value) if isinstance(value, tuple) else value
+            os.environ[f"QUALYTICS_{name.upper()}"] = text
     if store is not None:
         os.environ["QUALYTICS_STORE"] = store
     loaded = config.load()

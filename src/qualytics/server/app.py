@@ -22,6 +22,7 @@ from qualytics.server import (
     problems,
     run_operations,
     sign_in,
+    use,
 )
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ROUTES: list[Any] = [
     *(*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES),
     *(*operations.ROUTES, *run_operations.ROUTES, *accounts.ROUTES, *compat.ROUTES, *configuration.ROUTES),
+    *use.ROUTES,
 ]
 
 

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 # Where the workers of one server leave their counts for each other; the library of metrics reads it when it
 # is imported, so it must not be before the workers start.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
+_TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 _PATH = re.compile(r"/|(/[A-Za-z0-9._~-]+)+")
 
 
 class Setting(Struct, eq=True):
     """One setting: its variable is QUALYTICS_ and its name in capitals, its option the name with hyphens.
 
-    `kind` is str, int, float or tuple (a comma list in the variable, an option that may be repeated).
+    `kind` is str, int, float, bool (true or false in the variable, a flag) or tuple (a comma list in the variable, an
+    option that may be repeated).
     """
 
     name: str
@@ -57,6 +59,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("allow_target", tuple, (), "network, address or name that tests may reach though it is refused by default"),
     Setting("allow_type", tuple, (), "connection type that is off by default"),
     Setting("allow_file", tuple, (), "directory of database files, or a JDBC driver's jar, that connections may use"),
+    Setting("allow_use", bool, default=False, help="give secrets, over TLS or loopback, to whom an Admin granted it"),
     Setting("tests_at_once", int, 128, "tests that run at the same time, in each worker", 1),
     Setting("tests_waiting", int, 512, "tests that wait for their turn, in each worker", 0),
     Setting("test_wait_s", float, settings.TEST_WAIT_S, "seconds that a test waits for its turn", 1),
@@ -102,6 +105,7 @@ class Config(Struct):
     path: str
     public_url: str | None
     trusted_proxy: tuple[str, ...]
+    allow_use: bool
     tests_at_once: int
     tests_waiting: int
     test_wait_s: float
@@ -188,7 +192,7 @@ def _provider(env: Mapping[str, str], public_url: str | None) -> Provider | None
         client_secret=Secret(secret) if secret else None,
         name=values["oidc_name"] or DEFAULT_NAME,
         default_role=values["oidc_default_role"],
-        by_email=(values["oidc_by_email"] or "").lower() in {"1", "true", "yes"},
+        by_email=(values["oidc_by_email"] or "").lower() in _TRUE,
     ).checked()
 
 
@@ -215,11 +219,20 @@ def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:
         raise UsageError(f"QUALYTICS_ALLOW_TARGET {exc}", "as in 10.0.0.0/8, or db.example.com:5432") from None
 
 
+def _flag(setting: Setting, text: str) -> bool:
+    word = text.strip().lower()
+    if word not in {*_TRUE, *_FALSE}:
+        raise UsageError(f"{setting.variable} must be true or false", "leave it out for false")
+    return word in _TRUE
+
+
 def _read(setting: Setting, text: str | None) -> Any:
     if text is None:
         return setting.default
     if setting.kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if setting.kind is bool:
+        return _flag(setting, text)
     try:
         value = setting.kind(text)
     except ValueError:

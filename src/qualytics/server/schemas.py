@@ -17,7 +17,7 @@ from qualytics.fields import (
     Field,
 )
 from qualytics.secret import MASK
-from qualytics.server import config_schemas, report_schemas
+from qualytics.server import config_schemas, report_schemas, use_schemas
 from qualytics.server.shapes import FLAG as _FLAG
 from qualytics.server.shapes import ID, Schema
 from qualytics.server.shapes import OBJECT as _OBJECT
@@ -53,6 +53,8 @@ def components() -> dict[str, Schema]:
         "ConnectionPut": _closed(_changes() | _read_only(), "name", "type"),
         "ConnectionPatch": _closed(_changes() | _read_only()),
         "ConnectionCopy": _closed(_changes() | _read_only(), "name"),
+        **use_schemas.components(_connection_properties()),
+        "GrantPage": _page("Grant"),
         "ConnectionStubs": _list(
             _closed(dict.fromkeys(("created", "name", "connection_type", "type"), _TEXT) | {"id": ID})
         ),

@@ -1,6 +1,6 @@
 """An open store, whichever database holds it: what engines share, and what each must do.
 
-Rows are read and written through its tables: `connections`, `datastores`, `past_tests`, `accounts`, `audit`,
+Rows are read and written through its tables: `connections`, `datastores`, `past_tests`, `accounts`, `grants`, `audit`,
 `operations` and `own_secrets`. Their SQL is written once for all engines: `?` for an argument; RETURNING for a new id;
 TRUE, LIMIT with a number and OFFSET; `instr` and `group_concat`; numbers for yes and no; every text compares by code
 points. Changes belong into `with store.writing():`, one writer at a time, so what a change has read stays true until it
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qualytics.store.tables.audit import AuditTable
     from qualytics.store.tables.connections import ConnectionTable
     from qualytics.store.tables.datastores import DatastoreTable
+    from qualytics.store.tables.grants import GrantTable
     from qualytics.store.tables.operations import OperationTable
     from qualytics.store.tables.own_secrets import OwnSecretTable
     from qualytics.store.tables.past_tests import PastTestTable
@@ -98,6 +99,13 @@ class Store(abc.ABC):
         from qualytics.store.tables.accounts import Accounts
 
         return Accounts(self.execute)
+
+    @functools.cached_property
+    def grants(self) -> GrantTable:
+        """Who may have which connection with its secrets."""
+        from qualytics.store.tables.grants import GrantTable
+
+        return GrantTable(self.execute)
 
     @functools.cached_property
     def audit(self) -> AuditTable:

@@ -198,12 +198,25 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (connection_id, number)
     ) STRICT, WITHOUT ROWID;
     """,
+    # Who may have a connection with its secrets; `created_by` is the name that the Admin had then.
+    """
+    CREATE TABLE grants (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        connection_id INTEGER NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+        created TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        expires TEXT,
+        UNIQUE (user_id, connection_id)
+    ) STRICT;
+    CREATE INDEX grants_by_connection ON grants (connection_id, id);
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.
 TABLES = (
     *("connections", "connection_tags", "secrets", "datastores", "past_tests"),
-    *("users", "tokens", "logins", "own_secrets", "audit", "operations", "operation_results"),
+    *("users", "tokens", "grants", "logins", "own_secrets", "audit", "operations", "operation_results"),
 )
 NUMBERED = tuple(table for table in TABLES if table not in {"connection_tags", "secrets", "past_tests", "logins"})
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from qualytics.types.records import Reference
+from qualytics.types.records import Author, Reference
 
 Role = Literal["Admin", "Manager", "Member"]
 UserKind = Literal["user", "service"]
@@ -97,3 +97,29 @@ class Pruned(TypedDict):
 
     before: str
     deleted: int
+
+
+class Grant(TypedDict):
+    """Whom an Admin lets have which connection with its secrets; without `expires` until it is deleted."""
+
+    id: int
+    user: Reference
+    connection: Reference
+    active: bool
+    created: str
+    created_by: str
+    expires: str | None
+
+
+class DeletedGrant(Grant):
+    """A grant that was deleted, or with a dry run, where `deleted` is false, would be."""
+
+    deleted: bool
+
+
+class LastUse(TypedDict):
+    """The last time that a user had a connection with its secrets, and what for."""
+
+    user: Author
+    at: str
+    purpose: str

@@ -40,7 +40,8 @@ class Author(TypedDict):
 class Version(TypedDict):
     """What was done to a record: by whom, when, and the names of fields, never their values.
 
-    `given` are those that a test put in place of stored ones, `what` a listing showed, `source` was copied.
+    `given` are those that a test put in place of stored ones, `what` a listing showed, `source` was copied, `purpose`
+    is that of a use.
     """
 
     id: int
@@ -52,6 +53,7 @@ class Version(TypedDict):
     given: NotRequired[list[str]]
     what: NotRequired[str]
     source: NotRequired[int]
+    purpose: NotRequired[str]
 
 
 class History(TypedDict):

@@ -40,12 +40,12 @@ def place_of(address: str | None) -> str:
     return place
 
 
-def count(accounts: Accounts, tries: Sequence[tuple[str, int]]) -> float:
+def count(accounts: Accounts, tries: Sequence[tuple[str, int]], window_s: float = WINDOW_S) -> float:
     """Count one try, before it is known how it ends; return how many seconds to wait, 0 if it may go on."""
     wait_s = 0.0
     accounts.drop_logins(later(0))
     for key_hash, limit in tries:
-        number, until = accounts.count_attempt(key_hash, later(WINDOW_S))
+        number, until = accounts.count_attempt(key_hash, later(window_s))
         if number > limit:
             left = datetime.fromisoformat(until) - datetime.now(UTC)
             wait_s = max(wait_s, left.total_seconds(), 1.0)

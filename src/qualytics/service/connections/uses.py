@@ -6,32 +6,44 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors, urls
-from qualytics.errors import NotAllowed
-from qualytics.model import MAX_PURPOSE, CommandEnvironment, UsedConnection
+from qualytics.connectors import shape
+from qualytics.digests import digest_of
+from qualytics.errors import TooMany
+from qualytics.fields import BY_NAME, KEYS
+from qualytics.model import MAX_PURPOSE, CommandEnvironment, Document, UsedConnection
 from qualytics.secret import Secret
-from qualytics.service import validate
+from qualytics.service import grants, lookup, validate
+from qualytics.service.accounts import sign_in_limits
 from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import stored_with_secrets
-from qualytics.service.rights import READ
+from qualytics.service.rights import READ, USE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from qualytics import types
     from qualytics.connectors.contract import Connector
     from qualytics.connectors.foreign import Environment
-    from qualytics.model import Scope
+    from qualytics.errors import NotAllowed
+    from qualytics.model import Connection, Scope
     from qualytics.service.context import Context
 
 # Every connection has these, by the names of its fields and parameters, beside what its own tools read.
 OWN_PREFIX = "QUALYTICS_CONNECTION_"
+# Uses by one token in a minute.
+PER_MINUTE, _MINUTE_S = 60, 60.0
 _NAME = r"\{(\w+)\}"
 
 
 class Uses:
-    """Uses of connections outside of this program, each with the secrets in clear."""
+    """Uses of connections outside of this program, each with the secrets in clear.
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    The owner of an embedded store may use all; on a control plane it takes a grant, and `refusal` is why the way that
+    a request came carries no secrets.
+    """
+
+    def __init__(self, context: Context, refusal: NotAllowed | None = None) -> None:
+        self._context, self._refusal = context, refusal
 
     def use(self, record: int | str, *, purpose: str) -> UsedConnection:
         """Return a connection with its secrets; `purpose` says in the audit log what it is used for.
@@ -39,20 +51,79 @@ class Uses:
         Raises:
             NotFound: there is no such connection.
             InvalidInput: the purpose is missing or too long.
-            NotAllowed: many users share the store.
+            NotAllowed: the way carries no secrets, or nobody has granted it; the message names the grant.
+            TooMany: the token was used more than 60 times in a minute.
 
         """
-        with self._context.audited(READ, "connection.use", record) as action:
-            if self._context.is_shared:
-                raise NotAllowed("a control plane gives no secrets", "use a connection of an embedded store")
+        with self._context.audited(USE, "connection.use", record) as action:
+            if self._context.is_shared and self._refusal is not None:
+                raise self._refusal
             purpose = checked_purpose(purpose)
-            found, secrets = stored_with_secrets(self._context.store, record)
-            action.found(found.id, found.name)
-            if self._context.is_audited:
-                with self._context.writing():
-                    action.record(found.id, found.name, purpose=purpose)
+            if self._context.is_shared:
+                self._count()
+            if not self._context.is_audited:
+                return self._used(*stored_with_secrets(self._context.store, record))
+            with self._context.writing() as store:
+                found = lookup.connection(store, record)
+                action.found(found.id, found.name)
+                if self._context.is_shared:
+                    grants.active(self._context, found.id, found.name)
+                secrets = store.connections.secrets(found.id)
+                action.record(found.id, found.name, purpose=purpose)
+            return self._used(found, secrets)
+
+    def grant(self, record: int | str) -> types.Grant:
+        """Return the grant by which whoever asks may use a connection now; nothing is used by that.
+
+        Raises:
+            NotFound: there is no such connection.
+            NotAllowed: as in `use`.
+
+        """
+        self._context.require(USE)
+        if self._refusal is not None:
+            raise self._refusal
+        found = lookup.connection(self._context.store, record)
+        return grants.document(grants.active(self._context, found.id, found.name))
+
+    def last(self, record: int | str) -> Sequence[types.LastUse]:
+        """Return the last use of a connection by each user, the newest first; an embedded store keeps none.
+
+        Raises:
+            NotFound: there is no such connection.
+
+        """
+        self._context.require(READ)
+        found = lookup.connection(self._context.store, record)
+        entries = self._context.store.audit.last_of_each("connection", found.id, "connection.use")
+        return [
+            {
+                "user": {"id": entry.actor_id, "name": entry.actor},
+                "at": entry.created,
+                "purpose": str(entry.detail.get("purpose", "")),
+            }
+            for entry in entries
+        ]
+
+    def _count(self) -> None:
+        key = digest_of(f"use\0{self._context.actor.token_id}")
+        with self._context.writing() as store:
+            wait_s = sign_in_limits.count(store.accounts, [(key, PER_MINUTE)], _MINUTE_S)
+        if wait_s:
+            raise TooMany(f"this token was used for more than {PER_MINUTE} connections in a minute", None, wait_s)
+
+    def _used(self, found: Connection, secrets: Mapping[str, Secret]) -> UsedConnection:
         ssl_mode = self._context.default_ssl_mode
         return UsedConnection(found.id, found.name, found.type, found.values, secrets, ssl_mode, found.version)
+
+
+def document(used: UsedConnection) -> Document:
+    """Return a used connection as a document, whose secrets are in clear."""
+    kind, has_uri = shape(used.type)
+    keys = (key for key in KEYS[kind] if key in BY_NAME and (key != "uri" or has_uri))
+    known = {**used.values, **{name: secret.reveal() for name, secret in used.secrets.items()}}
+    head = {"id": used.id, "name": used.name, "type": used.type, "connection_type": kind}
+    return Document.of(head | {key: known.get(key) for key in keys if key not in head}, used.version)
 
 
 def checked_purpose(purpose: object) -> str:

@@ -18,8 +18,8 @@ _COLUMNS = (
 # What was done, and tests that ran and failed; every other outcome is the code of an error that refused it.
 RAN = ("done", "failed")
 _REFUSED = "outcome <> 'done' AND outcome <> 'failed'"
-# Tests, and looks into servers: what changes nothing here.
-_TESTS = "action IN ('connection.test', 'connection.discover', 'operation.run')"
+# Tests, looks into servers, and uses: what changes nothing here.
+_UNCHANGING = "action IN ('connection.test', 'connection.discover', 'connection.use', 'operation.run')"
 
 
 class Entry(Struct, eq=True, kw_only=True):
@@ -62,9 +62,9 @@ class AuditTable(Table):
         self._update("audit", entry_id, {"detail": detail}, bump=False)
 
     def passing(self, before: str, after_id: int, limit: int) -> list[int]:
-        """Return ids, above one, of tests and refusals that were written before a moment."""
+        """Return ids, above one, of tests, uses and refusals that were written before a moment."""
         sql = (
-            f"SELECT id FROM audit WHERE id > ? AND created < ? AND (({_REFUSED}) OR {_TESTS}) "  # noqa: S608 - constants only
+            f"SELECT id FROM audit WHERE id > ? AND created < ? AND (({_REFUSED}) OR {_UNCHANGING}) "  # noqa: S608 - constants only
             "ORDER BY id LIMIT ?"
         )
         return [row[0] for row in self._execute(sql, (after_id, before, limit))]
@@ -84,6 +84,12 @@ class AuditTable(Table):
         """Yield what was done to one object, the newest first."""
         where = "object_type = ? AND object_id = ? AND outcome = 'done'"
         return self._entries(where, (object_type, object_id, limit))
+
+    def last_of_each(self, object_type: str, object_id: int, action: str) -> Iterator[Entry]:
+        """Yield the last time that each user did something to one object, the newest first."""
+        last = "SELECT max(id) FROM audit WHERE object_type = ? AND object_id = ? AND action = ? AND outcome = 'done'"
+        arguments = (object_type, object_id, action, bounded(None))
+        return self._entries(f"id IN ({last} GROUP BY actor_id, actor)", arguments)
 
     def select(self, before: int | None, limit: int, *, action: str | None = None) -> Iterator[Entry]:
         """Yield entries, the newest first: those before a sequence number, those of one action."""
