@@ -291,7 +291,17 @@ VIEWS: dict[str, View] = {
     "store copy": View(
         (
             *("from", "to", "store_id", "key_id", "key", "connections", "connection_tags", "secrets", "datastores"),
-            *("past_tests", "users", "tokens", "logins", "own_secrets", "audit", "operations", "operation_results"),
+            *(
+                "past_tests",
+                "users",
+                "tokens",
+                "grants",
+                "logins",
+                "own_secrets",
+                "audit",
+                "operations",
+                "operation_results",
+            ),
         )
     ),
     "doctor": _DOCTOR,
