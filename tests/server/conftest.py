@@ -7,15 +7,18 @@ import itertools
 import pytest
 
 from testbed import browser
-from testbed.control_plane import MANY, serving
+from testbed.control_plane import MANY, PASSWORD, serving
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory):
-    """Return a control plane that runs, with no limit on requests, and gives secrets to whom they were granted."""
-    with serving(tmp_path_factory.mktemp("plane") / "home", *MANY, "--allow-use") as found:
+    """Return a control plane that runs, with no limit on requests, and gives secrets to whom they were granted.
+
+    Its users have a password.
+    """
+    with serving(tmp_path_factory.mktemp("plane") / "home", *MANY, "--allow-use", password=PASSWORD) as found:
         yield found
 
 

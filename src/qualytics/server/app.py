@@ -27,6 +27,7 @@ from qualytics.server import (
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
+from qualytics.server.web import connection_forms, pages, render
 
 if TYPE_CHECKING:
     from qualytics.server.config import Config
@@ -36,6 +37,7 @@ ROUTES: list[Any] = [
     *(*operations.ROUTES, *run_operations.ROUTES, *accounts.ROUTES, *compat.ROUTES, *configuration.ROUTES),
     *use.ROUTES,
 ]
+PAGES: list[Any] = [*pages.ROUTES, *connection_forms.ROUTES, render.static_file]
 
 
 def make_app(config: Config) -> Guard:
@@ -47,7 +49,11 @@ def make_app(config: Config) -> Guard:
         runtime.beside(run_operations.take_up(runtime))
 
     app = Litestar(
-        [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES])],
+        [
+            Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES]),
+            # Where the API has every path, there is none left for pages.
+            *([Router("/", route_handlers=PAGES, exception_handlers=pages.HANDLERS)] if config.path != "/" else []),
+        ],
         exception_handlers={
             QualyticsError: problems.of_product,
             HTTPException: problems.of_http,

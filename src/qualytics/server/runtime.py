@@ -304,16 +304,27 @@ def opened(request: AnyRequest) -> Iterator[Context]:
         TooMany: the user has no requests left.
 
     """
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not bearer:
+        raise NotSignedIn("no token was sent", "send it as Authorization: Bearer TOKEN; qualytics auth login gets one")
+    with opened_by(request, bearer.strip()) as context:
+        yield context
+
+
+@contextlib.contextmanager
+def opened_by(request: AnyRequest, bearer: str) -> Iterator[Context]:
+    """Give a context of the service for the owner of a token.
+
+    Raises:
+        NotSignedIn: it is not good here.
+        TooMany: the user has no requests left.
+
+    """
     runtime = runtime_of(request)
     with runtime.context(caller=request.scope["state"].get(_CALLER)) as context:
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not bearer:
-            raise NotSignedIn(
-                "no token was sent", "send it as Authorization: Bearer TOKEN; qualytics auth login gets one"
-            )
         context.actor = tokens.authenticate(
             context,
-            bearer.strip(),
+            bearer,
             address=address_of(request),
             request_id=request_id_of(request),
             usage=runtime.token_usage,

@@ -13,7 +13,7 @@ from qualytics.server import bodies, problems
 from qualytics.server.runtime import answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from litestar import Response
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from qualytics.types import TestReport
 
     Verb = Callable[[Context, OnStage | None], "T"]
+    # As `runtime.answer`, for whoever sends requests of another kind.
+    Answer = Callable[..., Coroutine[Any, Any, Any]]
 
 T = TypeVar("T")
 MEDIA_TYPE = "application/jsonl"
@@ -38,17 +40,17 @@ class Changed(NamedTuple):
     report: TestReport | None
 
 
-async def answer_test(request: AnyRequest, verb: Verb[TestReport]) -> Response[Any]:
+async def answer_test(request: AnyRequest, verb: Verb[TestReport], by: Answer = answer) -> Response[Any]:
     """Run a test and answer with its report, as JSON Lines where the client accepts those.
 
-    Whoever hangs up ends the test. What fails before the first stage is answered as everywhere; after it, the last
-    line holds the `problem` in place of the `report`.
+    `by` runs the verb for whoever sent the request. Whoever hangs up ends the test. What fails before the first stage
+    is answered as everywhere; after it, the last line holds the `problem` in place of the `report`.
 
     Raises:
         NotSignedIn, TooMany: as `opened` does.
 
     """
-    return await _answer(request, verb, bodies.reply, lambda report: {"report": report})
+    return await _answer(request, verb, bodies.reply, lambda report: {"report": report}, by)
 
 
 async def answer_change(request: AnyRequest, verb: Verb[Changed], *, is_tested: bool) -> Response[Any]:
@@ -70,14 +72,19 @@ async def answer_change(request: AnyRequest, verb: Verb[Changed], *, is_tested: 
 
     if not is_tested:
         return await answer(request, lambda context: reply(verb(context, None)))
-    return await _answer(request, verb, reply, last)
+    return await _answer(request, verb, reply, last, answer)
 
 
 async def _answer(
-    request: AnyRequest, verb: Verb[T], reply: Callable[[T], Response[Any]], last: Callable[[T], dict[str, Any]]
+    request: AnyRequest,
+    verb: Verb[T],
+    reply: Callable[[T], Response[Any]],
+    last: Callable[[T], dict[str, Any]],
+    by: Answer,
 ) -> Response[Any]:
     if not accepts_lines(request):
-        return await answer(request, lambda context: reply(verb(context, None)), is_test=True)
+        whole: Response[Any] = await by(request, lambda context: reply(verb(context, None)), is_test=True)
+        return whole
     loop = asyncio.get_running_loop()
     events: asyncio.Queue[StageEvent | None] = asyncio.Queue()
 
@@ -89,7 +96,7 @@ async def _answer(
             task.exception()  # asyncio logs an error that nobody looks at, as when the client has hung up
         events.put_nowait(None)
 
-    running = asyncio.create_task(answer(request, lambda context: last(verb(context, on_stage)), is_test=True))
+    running = asyncio.create_task(by(request, lambda context: last(verb(context, on_stage)), is_test=True))
     running.add_done_callback(finished)
     first = await events.get()
     if first is None:

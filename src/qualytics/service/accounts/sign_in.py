@@ -23,7 +23,7 @@ from qualytics.service.rights import Actor
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from qualytics import types
     from qualytics.service.accounts.oidc import OpenId
@@ -41,6 +41,7 @@ _REDIRECT = re.compile(
 _STATE = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_WRONG = "the name or the password is wrong"
 _AGAIN = "start again in the terminal: qualytics auth login"
 
 
@@ -57,8 +58,12 @@ class TryAgain(Exception):
     """Name and password were not right; `step` takes another try. No error of its own: the page stays."""
 
     def __init__(self, step: Step) -> None:
-        super().__init__("the name or the password is wrong")
+        super().__init__(_WRONG)
         self.step = step
+
+
+class _Wrong(Exception):
+    """Name and password were not right."""
 
 
 class Logins:
@@ -91,10 +96,39 @@ class Logins:
             TooMany: there were too many tries under that name or from that address.
 
         """
+        with self._context.writing():
+            asked = self._taken(_ASKED, key, browser)
+        try:
+            return self._with_password(name, password, asked, lambda user: self._finish(user, asked, "password"))
+        except _Wrong:
+            with self._context.writing():
+                another = self._step(asked, browser)
+            raise TryAgain(another) from None
+
+    def session(self, name: str, password: str, days: int) -> str:
+        """Return a token for the session of a browser in which a user has said name and password.
+
+        Raises:
+            NotSignedIn: name or password are not right.
+            TooMany: there were too many tries under that name or from that address.
+
+        """
+        asked = {"hostname": ""}
+
+        def finish(user: User) -> str:
+            self._record(user, "done", asked)
+            require_room(self._accounts, user.id, user.name)
+            return issue(self._context, user.id, user.name, "browser", days)["bearer_token"]
+
+        try:
+            return self._with_password(name, password, asked, finish)
+        except _Wrong as exc:
+            raise NotSignedIn(_WRONG, "try again; upper and lower case count in a password") from exc
+
+    def _with_password(self, name: str, password: str, asked: Mapping[str, Any], finish: Callable[[User], str]) -> str:
         name, password = name[:512], password[: MAX_LENGTH + 1]
         tries = sign_in_limits.of(self._asking.address, validate.fold(name))
         with self._context.writing():
-            asked = self._taken(_ASKED, key, browser)
             wait_s = sign_in_limits.count(self._accounts, tries)
             if wait_s > 0:
                 self._record(None, TooMany.code, asked)
@@ -107,15 +141,13 @@ class Logins:
         is_right = self._passwords.verify(password_hash, password)
         with self._context.writing():
             user = self._accounts.user(user.id) if user is not None else None
-            if not is_right or user is None or user.password_hash != password_hash:
-                self._record(user, NotSignedIn.code, asked)
-                another = self._step(asked, browser)
-            else:
+            if is_right and user is not None and user.password_hash == password_hash:
                 sign_in_limits.forgive(self._accounts, tries)
                 if self._passwords.needs_rehash(str(password_hash)):
                     self._accounts.set_password_hash(user.id, self._passwords.hash(password))
-                return self._finish(user, asked, "password")
-        raise TryAgain(another)
+                return finish(user)
+            self._record(user, NotSignedIn.code, asked)
+        raise _Wrong
 
     def to_provider(self, key: str, browser: str, callback: str) -> str:
         """Return where the browser goes to sign in with the provider.

@@ -1,0 +1,164 @@
+"""/sign-in, /connections, /connections/7, /explain: pages that show what one verb finds."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+
+from litestar import get, post
+from litestar.exceptions import HTTPException
+from litestar.params import QueryParameter
+
+from qualytics.errors import NotSignedIn, QualyticsError
+from qualytics.fields import SECRETS
+from qualytics.model import ListQuery
+from qualytics.server import problems
+from qualytics.server.parameters import AnyRequest, Text
+from qualytics.server.runtime import address_of, request_id_of, runtime_of
+from qualytics.server.stage_stream import accepts_lines
+from qualytics.server.web import session
+from qualytics.server.web.render import Page, page, redirect
+from qualytics.service.accounts.sign_in import Logins
+from qualytics.service.accounts.sign_in_limits import place_of
+from qualytics.service.connections import past_tests
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.rights import READ, TEST, WRITE, Actor
+from qualytics.settings import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from litestar import Response
+
+    from qualytics.service.context import Context
+
+# `page` in the query, which is a function here.
+Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
+_log = logging.getLogger("qualytics.server")
+# What a page of an error says first.
+_TITLES = {403: "Not allowed", 404: "Not found", 429: "Too many requests"}
+
+
+def shown(request: AnyRequest, context: Context, template: str, values: Mapping[str, Any], status: int = 200) -> Page:
+    """Return a page for whoever has signed in; `may` says which of their rights the page asks for."""
+    may = {name: context.actor.role in right.roles for name, right in _RIGHTS.items()}
+    return page(
+        request, template, {"actor": context.actor, "may": may, "csrf": session.csrf_of(request), **values}, status
+    )
+
+
+_RIGHTS = {"read": READ, "write": WRITE, "test": TEST}
+
+
+@get("/", sync_to_thread=True)
+def first(request: AnyRequest) -> Page:  # noqa: ARG001 - the framework gives it
+    """Lead to the list of connections."""
+    return redirect("/connections")
+
+
+@get("/sign-in", sync_to_thread=True)
+def show_sign_in(request: AnyRequest) -> Page:
+    """Show the page that asks who it is."""
+    return _sign_in_page(request, request.query_params.get("next"))
+
+
+@post("/sign-in", status_code=303)
+async def begin(request: AnyRequest, body: bytes) -> Page:
+    """Begin a session by name and password, under a token that no page has seen before."""
+    typed = session.sent(request, body)
+    address = session.own_address(typed.get("next"))
+
+    def work() -> Page:
+        runtime, place = runtime_of(request), place_of(address_of(request))
+        asking = Actor("nobody", role="", address=address_of(request), request_id=request_id_of(request))
+        passwords = request.app.state.sign_in.passwords
+        try:
+            with runtime.context(asking) as context, runtime.refusing(place, context):
+                logins = Logins(context, passwords)
+                token = logins.session(typed.get("name", ""), typed.get("password", ""), session.SESSION_DAYS)
+        except QualyticsError as exc:
+            if exc.http_status >= 500:
+                raise
+            return _sign_in_page(request, address, typed.get("name", ""), exc)
+        return redirect(address, cookies=[session.cookie(request, token)])
+
+    return await runtime_of(request).in_test_pool(request, work)
+
+
+@post("/sign-out", sync_to_thread=True, status_code=303)
+def end(request: AnyRequest, body: bytes) -> Page:
+    """End the session: its token is good for nothing any more."""
+    session.form(request, body)
+    with session.opened(request) as context:
+        session.end(context)
+    return redirect("/sign-in", cookies=[session.cookie(request, None)])
+
+
+@get("/connections", sync_to_thread=True)
+def list_connections(request: AnyRequest, search: Text = None, number: Number = 1) -> Page:
+    """List connections, with the state of each."""
+    with session.opened(request) as context:
+        found = Connections(context).page(ListQuery(search=search or None, sort="name"), number, PAGE_SIZE)
+        states = past_tests.states(context, [one["id"] for one in found["items"]])
+        return shown(request, context, "connections.html", {"found": found, "states": states, "search": search or ""})
+
+
+@get("/connections/{connection_id:int}", sync_to_thread=True)
+def show_connection(request: AnyRequest, connection_id: int) -> Page:
+    """Show one connection, what uses it, its tests and its changes."""
+    with session.opened(request) as context:
+        service = Connections(context)
+        document = service.get(connection_id)
+        values = {
+            "connection": document,
+            "secrets": SECRETS,
+            "state": past_tests.states(context, [connection_id]).get(connection_id),
+            "tests": service.tests(connection_id, 20),
+            "versions": service.history(connection_id)["versions"],
+        }
+        return shown(request, context, "connection.html", values)
+
+
+def _sign_in_page(
+    request: AnyRequest, address: str | None, name: str = "", error: QualyticsError | None = None, **kept: Any
+) -> Page:
+    values = {"next": session.own_address(address), "name": name, "error": error, "actor": None, "kept": {}, **kept}
+    return page(request, "sign_in.html", values, error.http_status if error is not None else 200)
+
+
+def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
+    """Answer with an error of the product; whoever is not signed in may do that first."""
+    if accepts_lines(request):
+        return problems.of_product(request, error)
+    if isinstance(error, NotSignedIn):
+        if request.method == "GET":
+            query = f"?{request.url.query}" if request.url.query else ""
+            return redirect(f"/sign-in?{urlencode({'next': request.url.path + query})}")
+        return _sign_in_page(request, request.url.path, error=error)
+    if error.http_status >= 500:
+        _log.error("%s: %s", error.code, error.message)
+    message, hint = problems.for_anybody(error)
+    return _error_page(request, error.http_status, message, hint)
+
+
+def of_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Answer with an error of the framework."""
+    return _error_page(
+        request, error.status_code, "there is no such page" if error.status_code == 404 else error.detail
+    )
+
+
+def of_fault(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Answer with a fault of our own; its words stay in the log."""
+    _log.error("internal fault", exc_info=error)
+    return _error_page(request, 500, "internal fault", "the log of the server says more")
+
+
+def _error_page(request: AnyRequest, status: int, message: str, hint: str | None = None) -> Page:
+    title = _TITLES.get(status, "That did not work")
+    return page(request, "error.html", {"title": title, "message": message, "hint": hint, "actor": None}, status)
+
+
+HANDLERS: dict[Any, Any] = {QualyticsError: of_product, HTTPException: of_http, Exception: of_fault}
+ROUTES: list[Callable[..., Any]] = [first, show_sign_in, begin, end, list_connections, show_connection]

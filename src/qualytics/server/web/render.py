@@ -1,0 +1,82 @@
+"""Pages as responses: templates, the headers of a page, and the files beside it under a name that changes with them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from litestar import Response, get
+from litestar.exceptions import HTTPException
+
+from qualytics.server.parameters import AnyRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Page = Response[bytes]
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+# A form that is sent without a referrer would not say where it comes from (Fetch, "Origin header").
+_HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
+_KINDS = {"css": "text/css", "js": "text/javascript"}
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def page(request: AnyRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Page:
+    """Return a page; `values` are those of its template, beside the address of the request."""
+    text = environment().get_template(template).render(path=request.url.path, **values)
+    return Response(text.encode(), status_code=status, media_type="text/html", headers=_HEADERS)
+
+
+def redirect(address: str, **more: Any) -> Page:
+    """Lead the browser to another page, which it asks for anew."""
+    headers = {"Location": address, **_HEADERS}
+    return Response(b"", status_code=303, media_type="text/plain", headers=headers, **more)
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Return what renders templates: everything that is put in is escaped, and a name that nobody gave is a fault."""
+    found = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__ or "", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals["static"] = address_of
+    found.filters["ago"] = ago
+    return found
+
+
+@functools.cache
+def _files() -> dict[str, tuple[str, bytes]]:
+    folder = resources.files(__package__ or "") / "static"
+    return {one.name: (hashlib.sha256(one.read_bytes()).hexdigest()[:16], one.read_bytes()) for one in folder.iterdir()}
+
+
+def address_of(name: str) -> str:
+    """Return the address of a file beside the pages, which another content has not."""
+    return f"/static/{_files()[name][0]}/{name}"
+
+
+@get("/static/{digest:str}/{name:str}", sync_to_thread=True)
+def static_file(digest: str, name: str) -> Page:
+    """Return a file beside the pages; a browser may keep it for ever."""
+    found = _files().get(name)
+    if found is None or found[0] != digest:
+        raise HTTPException(status_code=404)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": POLICY}
+    return Response(found[1], media_type=_KINDS[name.rpartition(".")[2]], headers=headers)
+
+
+def ago(moment: str, now: datetime | None = None) -> str:
+    """Return how long ago a moment, as RFC 3339 writes it, was: `2 h ago`."""
+    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds()
+    return next((f"{seconds // size:.0f} {unit} ago" for size, unit in _UNITS if seconds >= size), "just now")

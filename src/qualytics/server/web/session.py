@@ -1,0 +1,155 @@
+"""Sessions of browsers: a cookie over a token that can be revoked like any other; forms that come from here alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import re
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl
+
+from litestar.datastructures import Cookie
+
+from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem
+from qualytics.server.runtime import opened_by, runtime_of
+from qualytics.service.accounts.tokens import Tokens
+from qualytics.urls import is_loopback, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qualytics.server.parameters import AnyRequest
+    from qualytics.service.context import Context
+
+T = TypeVar("T")
+SESSION_DAYS = 1
+_COOKIE, _PLAIN_COOKIE = "__Host-qualytics", "qualytics"
+_FORM = "application/x-www-form-urlencoded"
+_MAX_FIELDS = 200
+# Of this control plane: one slash at the beginning, as browsers take two, or a backslash, for another host.
+_OWN = re.compile(r"/(?![/\\])[A-Za-z0-9/_.?=&%:+,-]*\Z")
+
+
+@contextlib.contextmanager
+def opened(request: AnyRequest) -> Iterator[Context]:
+    """Give a context of the service for whoever has signed in with this browser.
+
+    Raises:
+        NotSignedIn: there is no session, or it has ended.
+        TooMany: the user has no requests left.
+
+    """
+    token = token_of(request)
+    if not token:
+        raise NotSignedIn("nobody is signed in", "sign in")
+    with opened_by(request, token) as context:
+        yield context
+
+
+async def answer(request: AnyRequest, verb: Callable[[Context], T], *, is_test: bool = False) -> T:
+    """Run a verb for whoever has signed in, as `runtime.answer` does.
+
+    Raises:
+        NotSignedIn, TooMany: as `opened` does.
+
+    """
+
+    def work() -> T:
+        with opened(request) as context:
+            return verb(context)
+
+    return await (runtime_of(request).in_test_pool(request, work) if is_test else asyncio.to_thread(work))
+
+
+def token_of(request: AnyRequest) -> str:
+    """Return the token in the cookie, empty where there is none."""
+    return request.cookies.get(_name(request), "")
+
+
+def csrf_of(request: AnyRequest) -> str:
+    """Return what a form of this session holds, and no other site can know."""
+    return hmac.digest(token_of(request).encode(), b"form", hashlib.sha256).hex()
+
+
+def cookie(request: AnyRequest, token: str | None) -> Cookie:
+    """Return the cookie of a session; without a token, one that ends it."""
+    return Cookie(
+        _name(request),
+        "/",
+        token or "",
+        max_age=SESSION_DAYS * 86_400 if token else 0,
+        httponly=True,
+        secure=_is_secure(request),
+        samesite="lax",
+    )
+
+
+def form(request: AnyRequest, body: bytes) -> dict[str, str]:
+    """Return what a form of this session holds, with the ends of lines as everywhere.
+
+    Raises:
+        NotAllowed: it was sent from elsewhere.
+        NotSignedIn: nobody is signed in.
+        InvalidInput: it is no form.
+
+    """
+    typed = sent(request, body)
+    if not token_of(request):
+        raise NotSignedIn("nobody is signed in", "sign in")
+    if not hmac.compare_digest(typed.pop("_csrf", ""), csrf_of(request)):
+        raise NotAllowed("the form is not one of this session", "open the page again")
+    return typed
+
+
+def sent(request: AnyRequest, body: bytes) -> dict[str, str]:
+    """Return what a form holds that was sent from a page of this control plane.
+
+    Raises:
+        NotAllowed: it was sent from elsewhere.
+        InvalidInput: it is no form.
+
+    """
+    if request.headers.get("origin", "") != _origin(request):
+        raise NotAllowed("the form was not sent from a page of this control plane", "open the page again")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        pairs = []
+    if media_type != _FORM or not pairs or len(pairs) != len(dict(pairs)):
+        raise InvalidInput([Problem("body", "the form was not sent whole", "go back and send it again")])
+    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+def end(context: Context) -> None:
+    """End the token of the session that asks."""
+    if context.actor.token_id is not None:
+        Tokens(context).revoke(context.actor.token_id)
+
+
+def own_address(text: str | None) -> str:
+    """Return an address of this control plane; the list of connections for what is none."""
+    return text if text is not None and _OWN.match(text) else "/connections"
+
+
+def _is_secure(request: AnyRequest) -> bool:
+    # Browsers keep no such cookie over plain http; that is for this machine alone.
+    public = runtime_of(request).config.public_url
+    if public is not None:
+        return public.startswith("https:")
+    host = re.sub(r":[0-9]+\Z", "", request.headers.get("host", "")).strip("[]")
+    return not is_loopback(host.lower())
+
+
+def _name(request: AnyRequest) -> str:
+    return _COOKIE if _is_secure(request) else _PLAIN_COOKIE
+
+
+def _origin(request: AnyRequest) -> str:
+    public = runtime_of(request).config.public_url
+    if public is not None:
+        parts = split(public)
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"http://{request.headers.get('host', '')}"

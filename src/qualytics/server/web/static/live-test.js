@@ -1,0 +1,146 @@
+// Shows the stages of a test as they end: JSON Lines, the same that the command line reads from the API.
+const form = document.querySelector("[data-connection-form]");
+const panel = document.querySelector("[data-live-test]");
+const button = form?.querySelector("[name=_do][value=test]");
+const cancel = form?.querySelector("[data-cancel]");
+const unheard = (form?.dataset.unheard ?? "").split(" ");
+const about = JSON.parse(form?.dataset.about ?? "{}");
+const slot = (name, place = panel) => place.querySelector(`[data-slot=${name}]`);
+let running = null;
+
+function mark(stage, state, word) {
+  const item = panel.querySelector(`[data-stage="${CSS.escape(stage)}"]`);
+  if (!item) return;
+  item.dataset.state = state;
+  slot("word", item).textContent = word;
+}
+
+function said(name, text) {
+  slot(name).textContent = text ?? "";
+}
+
+function listed(texts) {
+  slot("warnings").replaceChildren(...texts.map((text) => {
+    const item = document.createElement("li");
+    item.textContent = text;
+    return item;
+  }));
+}
+
+function clear() {
+  for (const item of panel.querySelectorAll("[data-stage]")) mark(item.dataset.stage, "waiting", "");
+  for (const note of form.querySelectorAll(".problem[data-live]")) note.remove();
+  for (const control of form.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+  slot("result").hidden = true;
+  said("state", "The test runs");
+}
+
+// At the control that a failure is about; the others say nothing.
+function pointAt(name, text) {
+  const field = form.querySelector(`[data-field="${CSS.escape(name)}"]`);
+  if (!field || !text) return;
+  const note = document.createElement("span");
+  note.className = "problem";
+  note.dataset.live = "";
+  note.textContent = text;
+  field.querySelector(".problems").append(note);
+  field.hidden = false;
+  form.elements[name]?.setAttribute?.("aria-invalid", "true");
+}
+
+function showReport(report) {
+  for (const stage of report.stages) mark(stage.name, stage.ok ? "ok" : "failed", `${stage.ok ? "passed" : "failed"}, ${stage.ms} ms`);
+  said("state", report.connected ? "Connected" : `Failed at ${report.stage} (${report.class})`);
+  said("message", report.message);
+  said("hint", report.hint ? `Hint: ${report.hint}` : "");
+  said("detail", report.detail);
+  slot("detail").parentElement.hidden = !report.detail;
+  listed(report.warnings);
+  slot("result").hidden = false;
+  if (!report.connected && about[report.class]) pointAt(about[report.class], `The test failed here: ${report.message}. Hint: ${report.hint}.`);
+}
+
+function showProblem(problem) {
+  said("state", "The test did not run");
+  said("message", problem.message);
+  said("hint", problem.hint ? `Hint: ${problem.hint}` : "");
+  said("detail", "");
+  slot("detail").parentElement.hidden = true;
+  listed([]);
+  slot("result").hidden = false;
+  for (const one of problem.errors ?? []) pointAt(one.loc.slice(1).join("."), `${one.msg}.${one.hint ? ` Hint: ${one.hint}.` : ""}`);
+}
+
+// What was tested stays in the page, without secrets, so that a save can say what changed since.
+function keepTested() {
+  const values = {};
+  const secrets = [];
+  for (const [name, value] of new FormData(form)) {
+    if (!value || name.startsWith("_") || unheard.includes(name)) continue;
+    if (form.elements[name].dataset?.secret !== undefined) secrets.push(name);
+    else values[name] = value.replaceAll("\r\n", "\n");
+  }
+  form.elements._tested.value = JSON.stringify(values);
+  form.elements._tested_secrets.value = secrets.join(" ");
+}
+
+function take(line) {
+  if (line.report) showReport(line.report);
+  else if (line.problem) showProblem(line.problem);
+  else if (line.ok === null) mark(line.stage, "running", "runs");
+  else mark(line.stage, line.ok ? "ok" : "failed", `${line.ok ? "passed" : "failed"}, ${line.ms} ms`);
+}
+
+async function readLines(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    const lines = (rest + (value ?? "")).split("\n");
+    rest = lines.pop();
+    for (const line of lines) take(JSON.parse(line));
+    if (done) return;
+  }
+}
+
+function cancelled() {
+  for (const item of panel.querySelectorAll("[data-state=running]")) mark(item.dataset.stage, "waiting", "cancelled");
+  said("state", "Cancelled");
+  form.elements._tested.value = "";
+}
+
+async function run(event) {
+  event.preventDefault();
+  if (running) return;
+  running = new AbortController();
+  clear();
+  keepTested();
+  cancel.hidden = false;
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    const headers = { Accept: "application/jsonl" };
+    const answer = await fetch(button.formAction, { method: "POST", body, headers, signal: running.signal });
+    const kind = answer.headers.get("Content-Type") ?? "";
+    if (kind.startsWith("application/jsonl")) await readLines(answer.body);
+    else if (kind.includes("json")) showProblem(await answer.json());
+    else showProblem({ message: "the session has ended", hint: "sign in in another tab and test again; what was typed stays here" });
+  } catch (error) {
+    if (error.name === "AbortError") cancelled();
+    else showProblem({ message: "the control plane broke off the test, or was not reached", hint: "what was typed stays here; try again" });
+  } finally {
+    running = null;
+    cancel.hidden = true;
+  }
+}
+
+button?.addEventListener("click", run);
+cancel?.addEventListener("click", () => {
+  running?.abort();
+  button.focus();
+});
+form?.addEventListener("input", (event) => {
+  const field = event.target;
+  if (field.dataset.secret === undefined) return;
+  const tested = form.elements._tested_secrets;
+  tested.value = tested.value.split(" ").filter((name) => name !== field.name).join(" ");
+});
