@@ -14,7 +14,7 @@ import uvicorn  # type: ignore[import-not-found]  # this and what follows stand 
 from buenavista.backends.duckdb import DuckDBConnection  # type: ignore[import-not-found]
 from buenavista.examples import duckdb_http  # type: ignore[import-not-found]
 from buenavista.http import main as presto  # type: ignore[import-not-found]
-from buenavista.http import schemas
+from buenavista.http import schemas, type_mapping
 from fastapi import FastAPI  # type: ignore[import-not-found]
 
 # DuckDB has one information schema for all catalogs, with the catalog in this column.
@@ -37,6 +37,16 @@ class Rewriter:
     rewrite = staticmethod(rewritten)
 
 
+def complete_types() -> None:
+    """Say the digits that Trino says of each timestamp, and more than none behind the point of a decimal."""
+    for name, digits in (("TIMESTAMP", [6]), ("TIME", [6]), ("DECIMAL", [38, 10])):
+        word, arguments = name.lower(), [type_mapping._long(number) for number in digits]  # noqa: SLF001 - there is no other
+        text = f"{word}({', '.join(map(str, digits))})"
+        type_mapping.TYPE_MAPPING[type_mapping.BVType[name]] = (text, type_mapping._cts(word, arguments))  # noqa: SLF001
+    for name, text in (("BOOL", "boolean"), ("FLOAT", "double"), ("BYTES", "varbinary")):
+        type_mapping.TYPE_MAPPING[type_mapping.BVType[name]] = (text, type_mapping._cts(text))  # noqa: SLF001
+
+
 def nodes() -> str:
     return "select version() as node_version, true as coordinator"
 
@@ -45,6 +55,7 @@ def main(port: int, path: str, *certificate: str) -> None:
     for name in ("partial_cancel_uri", "update_count"):
         schemas.QueryResult.model_fields[name].default = None
     schemas.QueryResult.model_rebuild(force=True)
+    complete_types()
     duckdb_http.rewriter.relation("system.runtime.nodes")(nodes)
     app = FastAPI()
     presto.quacko(app, DuckDBConnection(duckdb.connect(path)), Rewriter)

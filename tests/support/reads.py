@@ -1,5 +1,6 @@
 """Connections to read through, in an embedded store."""
 
+import pyarrow as pa
 import pytest
 
 from qualytics.client.local import LocalClient
@@ -19,3 +20,27 @@ def on_server(client, postgres_server):
     where = {"host": "127.0.0.1", "port": postgres_server.port, "parameters": {"ssl_mode": "disable"}}
     client.connections.create({"type": "postgresql", "name": "pg", **login, **where})
     return client
+
+
+def read(client, **options):
+    """Return what connection 1 reads, as a table, and the receipt."""
+    with client.reads.connection(1, **options) as reader:
+        return pa.Table.from_batches(list(reader), reader.schema), reader.receipt
+
+
+def notes(receipt):
+    """Return what a receipt says of how columns came over, by their names."""
+    return {one["name"]: one["note"] for one in receipt["columns"] if one["note"]}
+
+
+def each_once(client, sql, column, *, parallel, **options):
+    """Say whether partitions of a query by a column hold each of its values as often as one partition does."""
+    whole, _ = read(client, sql=sql, **options)
+    table, receipt = read(client, sql=sql, partition_column=column, parallel=parallel, **options)
+
+    def sorted_rows(rows):
+        return sorted(map(repr, rows.to_pylist()))
+
+    assert len(receipt["partitions"]) > parallel
+    assert receipt["parallel"] == parallel
+    return sorted_rows(whole) == sorted_rows(table)

@@ -15,18 +15,28 @@ if TYPE_CHECKING:
     Quote = Callable[[str], str]
 
 
-def table_name(query: Query, schema: str | None, quote: Quote = identifier) -> str:
-    """Return the quoted name of the table of a query, with its schema where there is one."""
-    name = quote(query.table or "")
-    return f"{quote(schema)}.{name}" if schema else name
+def table_name(query: Query, schema: str | Sequence[str | None] | None, quote: Quote = identifier) -> str:
+    """Return the quoted name of the table of a query, with its schema, or all names before it, where there are such."""
+    before = (schema,) if schema is None or isinstance(schema, str) else schema
+    return ".".join(quote(name) for name in (*before, query.table) if name)
 
 
-def statement(query: Query, schema: str | None, predicate: str | None = None, quote: Quote = identifier) -> str:
-    """Return the statement that reads a query, or the part of it for which a predicate is true."""
+def statement(
+    query: Query,
+    schema: str | Sequence[str | None] | None,
+    predicate: str | None = None,
+    quote: Quote = identifier,
+    source: str | None = None,
+) -> str:
+    """Return the statement that reads a query, or the part of it for which a predicate is true.
+
+    `source` stands in the place of the table, as with the moment of its history.
+    """
     conditions = [f"(\n{part}\n)" for part in (query.where, predicate) if part is not None]
     where = f" where {' and '.join(conditions)}" if conditions else ""
     columns = ", ".join(map(quote, query.columns)) or "*"
-    source = table_name(query, schema, quote) if query.sql is None else f"(\n{query.sql.rstrip().rstrip(';')}\n) as q"
+    if source is None:
+        source = table_name(query, schema, quote) if query.sql is None else f"(\n{query.sql.rstrip().rstrip(';')}\n) q"
     limit = "" if query.limit is None else f" limit {query.limit}"
     return f"select {columns} from {source}{where}{limit}"
 
@@ -36,10 +46,14 @@ def counted(query: Query, schema: str | None, quote: Quote = identifier) -> str:
     return f"select count(*) from (\n{statement(query, schema, quote=quote)}\n) as q"
 
 
-def ranges(column: str, bounds: Sequence[str], *, has_nulls: bool) -> list[str]:
-    """Return predicates of which each row fulfils one: the first and the last are open, NULL is one of its own."""
+def ranges(column: str, bounds: Sequence[str], *, has_nulls: bool, has_nan: bool = False) -> list[str]:
+    """Return predicates of which each row fulfils one: the first and the last are open, NULL is one of its own.
+
+    With `has_nan` the last has what fulfils none of the others, whatever the engine says of NaN.
+    """
     if not bounds:
         return []
     inner = [f"{column} >= {low} and {column} < {high}" for low, high in pairwise(bounds)]
     nulls = [f"{column} is null"] if has_nulls else []
-    return [f"{column} < {bounds[0]}", *inner, f"{column} >= {bounds[-1]}", *nulls]
+    last = f"not ({column} < {bounds[-1]})" if has_nan else f"{column} >= {bounds[-1]}"
+    return [f"{column} < {bounds[0]}", *inner, last, *nulls]

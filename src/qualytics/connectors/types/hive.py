@@ -284,6 +284,8 @@ CONNECTOR = Connector(
         "GRANT SELECT ON TABLE sales.orders TO USER reader, where the server shows a user only what it may read",
     ),
     pinned="resolver",  # Thrift's and Python's own HTTP sockets
+    reads="hive",
+    snapshots="none",
     foreign=Foreign(
         names=("hive", "hive2", "hiveserver2", "hive_cli"),
         odbc=("hive",),

@@ -363,6 +363,6 @@ CONNECTOR = Connector(
     ),
     pinned="socket",
     reads="mysql",
-    shares_snapshot=False,
+    snapshots="session",
     foreign=FOREIGN,
 )

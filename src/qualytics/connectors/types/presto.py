@@ -59,6 +59,7 @@ CONNECTOR = replace(
     example="--host presto.example.com --port 8443 --username '${DB_USER}' --password '${DB_PASSWORD}'",
     open=connect,
     check=check,
+    reads="presto",
     privileges=(*trino.PRIVILEGES, "SELECT on system.runtime.nodes, for the version"),
     foreign=replace(
         trino.FOREIGN, names=("presto", "prestodb"), odbc=("presto",), environment=ENVIRONMENT, forms=FORMS

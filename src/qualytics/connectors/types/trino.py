@@ -376,4 +376,6 @@ CONNECTOR = Connector(
     privileges=PRIVILEGES,
     pinned="resolver",
     foreign=FOREIGN,
+    reads="trino",
+    snapshots="none",
 )

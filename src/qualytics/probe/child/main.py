@@ -65,6 +65,8 @@ def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
     if plan.reading is None:
         hide_arrow()
         Meter(output.send, LISTING_BYTES if plan.listing else TEST_BYTES).start()
+    else:
+        import pyarrow  # noqa: F401, ICN001 - before connectors leave it out of their drivers
 
     def send(message: Message) -> None:
         if isinstance(message, Connected):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import begin_of
 from qualytics.probe.plan import NUMBER_BYTES, PARTITION
 from qualytics.probe.protocol import (
@@ -35,11 +37,16 @@ def read(connector: Connector, handle: Any, target: Target, reading: Reading, se
     """Read what the queue holds; the first child of a read also plans the partitions, and counts when that is asked."""
     import pyarrow as pa
 
+    if sys.modules.get("pandas", pa) is None:
+        del sys.modules["pandas"]  # a connector left it out of its driver, and pyarrow would look into it
     is_first = reading.schema is None
     schema = None if reading.schema is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(reading.schema)))
     session = _begun(connector, handle, target, reading, schema)
     if session is None:
         return
+    if reading.query.verify and session.snapshot is None:
+        cause = "nothing keeps what is read as it is until it is counted"
+        raise refuse("config", cause, "leave out --verify, or read a table that has a history")
     with os.fdopen(reading.data, "wb") as sink, pa.ipc.new_stream(sink, session.schema) as stream:
         # A batch without rows: the schema goes out with the first, and the program waits for it.
         stream.write_batch(pa.RecordBatch.from_pylist([], session.schema))

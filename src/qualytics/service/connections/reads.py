@@ -53,9 +53,7 @@ def begin(
     given = dict(options)
     limit_s = given.pop("limit_s", None)
     query = checked_query(used, given)
-    if query.verify and query.parallel > 1 and not connector.shares_snapshot:
-        message = f"sessions of {connector.type} see each a state of its own, so that nothing can verify their rows"
-        raise UsageError(message, "add --parallel 1, or leave out --verify")
+    _require_verifiable(connector, query)
     tests.check_place(connector, scope)
     plan = _plan(used, tests.with_databases(scope, login_databases))
     what = {"table": query.table} if query.table is not None else {"sql": query.sql}
@@ -130,6 +128,17 @@ def _check_number(name: str, value: Any, most: int | None, problems: validate.Pr
     if type(value) is not int or value < 1 or (most is not None and value > most):
         upper = f" and at most {most:,}" if most is not None else ""
         problems.add(name, f"must be a whole number, at least 1{upper}")
+
+
+def _require_verifiable(connector: Connector, query: Query) -> None:
+    if not query.verify or connector.snapshots == "shared":
+        return
+    if connector.snapshots == "none":
+        message = f"statements of {connector.type} see each a state of its own, so that nothing can verify their rows"
+        raise UsageError(message, "leave out --verify")
+    if query.parallel > 1:
+        message = f"sessions of {connector.type} see each a state of its own, so that nothing can verify their rows"
+        raise UsageError(message, "add --parallel 1, or leave out --verify")
 
 
 def _require_readable(connector: Connector) -> None:

@@ -84,6 +84,7 @@ CONNECTOR = Connector(
         "GRANT USAGE ON WAREHOUSE compute_wh TO ROLE analyst, if a warehouse is given; test and discovery need none",
     ),
     pinned="resolver",
+    reads="snowflake",
     foreign=Foreign(
         names=("snowflake", "snowflake-connections"),
         odbc=("snowflake",),

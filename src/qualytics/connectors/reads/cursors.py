@@ -1,0 +1,270 @@
+"""The reader of every type whose driver has DB-API cursors: rows are fetched by pages, and become Arrow column by column.
+
+A type's module says how its engine names types and quotes names. What its driver would round, or cannot hold, the
+engine writes as text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import compute
+
+from qualytics.connectors.contract import refuse
+from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
+from qualytics.connectors.shared import arrow
+from qualytics.connectors.shared.sql import identifier
+from qualytics.connectors.shared.statements import ranges, statement
+from qualytics.structs import Struct, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from qualytics.connectors.contract import Target
+
+# Digits of a bound between two decimals, at most.
+_DIGITS = decimal.Context(prec=100)
+# Days since 1970-01-01 of the first and the last day that all engines have a literal for.
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+_DAY_US = 86_400_000_000
+# Length of a timestamp with six digits behind the second.
+_MICROS_END = 26
+
+
+class Column(Struct):
+    """How a column comes over.
+
+    `expression` is what is asked for in its place, of which `{}` is its quoted name. `convert` makes of a driver's value
+    one that Arrow takes; without it values go as they are. `is_parsed`: they are texts, most of which Arrow reads itself.
+    """
+
+    field: pa.Field
+    convert: Callable[[Any], Any] | None = None
+    expression: str = "{}"
+    is_parsed: bool = False
+
+
+class CursorSession:
+    """A session over one connection; `schema` and `snapshot` as in `reading.Session`.
+
+    A type's module derives its own: `column` at least, and what else differs.
+    """
+
+    snapshot: Snapshot | None = None
+    # How the first rows alone are asked for: in front of the columns, or behind all.
+    top, limit = "", " limit {}"
+
+    def __init__(self, handle: Any, target: Target, query: Query, schema: pa.Schema | None) -> None:
+        self._handle, self._target, self._query = handle, target, query
+        described = self.described(self._statement("1 = 0"))
+        self.look(described, schema)
+        self._columns = [self.column(one) for one in described]
+        self.schema = schema if schema is not None else pa.schema([one.field for one in self._columns])
+
+    def partitions(self) -> Sequence[Partition]:
+        """Return ranges of the column that is named; all rows in one without it."""
+        query = self._query
+        if query.parallel < 2 or query.limit is not None or query.partition_column is None:
+            return partitioned([])
+        return partitioned(self._column_ranges(query.partition_column))
+
+    def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a partition."""
+        first = 1
+        for rows in self.pages(self.selected(partition.predicate)):
+            yield self._batch(rows, first)
+            first += len(rows)
+
+    def count(self) -> int:
+        """Return how many rows there are."""
+        return int(self.one_row(f"select count(*) from (\n{self.selected(None)}\n) q")[0])
+
+    def selected(self, predicate: str | None) -> str:
+        """Return the statement of all columns of the rows for which a predicate is true."""
+        columns = ", ".join(self._asked(one) for one in self._columns)
+        query, top, limit = self._query, "", ""
+        if query.limit is not None:
+            top, limit = self.top.format(query.limit), self.limit.format(query.limit)
+        return f"select {top}{columns} from (\n{self._statement(predicate)}\n) q{limit}"
+
+    # What a type's module may have in its own way.
+
+    @staticmethod
+    def quote(name: str) -> str:
+        """Return a name as the engine quotes it."""
+        return identifier(name)
+
+    def place(self) -> Sequence[str | None]:
+        """Return the names before that of a table."""
+        return (self._target.database, self._target.schema)
+
+    def look(self, described: Sequence[Any], schema: pa.Schema | None) -> None:
+        """Look at what columns hold, where their types alone do not say how they come over.
+
+        `schema` is what another session of the same read has found.
+        """
+
+    def column(self, described: Any) -> Column:
+        """Return how the column comes over that a cursor describes."""
+        raise NotImplementedError
+
+    def cursor(self, sql: str) -> Any:
+        """Return a cursor over the result of a statement."""
+        cursor = self._handle.cursor()
+        cursor.arraysize = self._query.fetch_size
+        cursor.execute(sql)
+        return cursor
+
+    def described(self, sql: str) -> Sequence[Any]:
+        """Return the description of the columns of a statement."""
+        with contextlib.closing(self.cursor(sql)) as cursor:
+            cursor.fetchone()  # some drivers know the columns only with the first page
+            return list(cursor.description or ())
+
+    def pages(self, sql: str) -> Iterator[Sequence[Sequence[Any]]]:
+        """Yield the rows of a statement, as many at once as are to be fetched."""
+        with contextlib.closing(self.cursor(sql)) as cursor:
+            while rows := cursor.fetchmany(self._query.fetch_size):
+                yield rows
+
+    def literal(self, kind: pa.DataType, value: Any) -> str:
+        """Return a bound as the engine writes it: of dates in days, of timestamps in microseconds since 1970."""
+        if pa.types.is_date32(kind):
+            return f"date '{_date(value)}'"
+        if pa.types.is_timestamp(kind):
+            return self.instant(_timestamp(value)) if kind.tz else f"timestamp '{_timestamp(value)}'"
+        return f"{value:f}" if isinstance(value, decimal.Decimal) else repr(value)
+
+    def instant(self, text: str) -> str:
+        """Return a timestamp in UTC as the engine writes it."""
+        return f"timestamp '{text} UTC'"
+
+    def one_row(self, sql: str) -> Sequence[Any]:
+        """Return the only row of a statement."""
+        rows = next(iter(self.pages(sql)), None)
+        if not rows:
+            raise refuse("internal", "the engine answered a count with no row")
+        return rows[0]
+
+    def source(self) -> str | None:
+        """Return what is read, where that is more than the name of a table or a query."""
+        return None
+
+    def _statement(self, predicate: str | None = None) -> str:
+        return statement(replace(self._query, limit=None), self.place(), predicate, self.quote, self.source())
+
+    def _asked(self, column: Column) -> str:
+        name = self.quote(column.field.name)
+        return name if column.expression == "{}" else f"{column.expression.format(name)} as {name}"
+
+    def _batch(self, rows: Sequence[Sequence[Any]], first: int) -> pa.RecordBatch:
+        values = zip(*rows, strict=True)
+        arrays = [
+            array_of(column, one, of_column, first, self._query.special)
+            for column, one, of_column in zip(self._columns, self.schema, values, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _column_ranges(self, name: str) -> list[str]:
+        column = next((one for one in self._columns if one.field.name.lower() == name.lower()), None)
+        if column is None:
+            raise refuse("config", f"there is no column {name!r}", "check --partition-column")
+        kind, quoted = column.field.type, self.quote(column.field.name)
+        between = next((between for check, between in _BETWEEN if check(kind)), None)
+        if between is None:
+            hint = "--partition-column takes a column of numbers, dates or timestamps"
+            raise refuse("config", f"column {name!r} makes no ranges", hint)
+        is_float = pa.types.is_floating(kind)
+        ends = ", ".join(column.expression.format(f"{end}({quoted})") for end in ("min", "max"))
+        finite = f" where {quoted} - {quoted} = 0" if is_float else ""  # neither NaN nor infinite
+        row = self.one_row(f"select {ends} from (\n{self._statement()}\n) q{finite}")
+        if row[0] is None:
+            return []
+        low, high = array_of(column, column.field, row, 1, "error").cast(_plain(kind)).to_pylist()
+        number = self._query.parallel * RANGES_PER_SESSION
+        bounds = dict.fromkeys(between(low, high, part, number) for part in range(1, number))
+        literals = list(dict.fromkeys(self.literal(kind, bound) for bound in bounds))
+        return ranges(quoted, literals, has_nulls=True, has_nan=is_float)
+
+
+def array_of(column: Column, one: pa.Field, values: Sequence[Any], first: int, special: str) -> pa.Array:
+    """Return the array of a column, of what a driver gave for some rows, of which the first is number `first`.
+
+    Raises:
+        Refusal: a value does not fit the type of its column.
+
+    """
+    if column.convert is None:
+        try:
+            return pa.array(values, one.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return arrow.converted(values, lambda value: value, one, first, special)
+    if column.is_parsed:
+        try:
+            return _parsed(values, one.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            pass  # a special value, or what Arrow spells otherwise: value by value
+    return arrow.converted(values, column.convert, one, first, special)
+
+
+def _parsed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    texts = pa.array(values, pa.string())
+    if pa.types.is_timestamp(kind) and kind.unit == "us":
+        texts = _cut(texts)
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return texts.cast(pa.timestamp(kind.unit)).cast(kind)
+    return texts.cast(kind)
+
+
+def _cut(texts: pa.Array) -> pa.Array:
+    """Return timestamps without their last three digits of nine, where these are zero."""
+    more = compute.utf8_slice_codeunits(texts, _MICROS_END, _MICROS_END + 4)
+    is_zero = compute.all(compute.is_in(more, pa.array(["000"]), skip_nulls=False), skip_nulls=True)
+    return compute.utf8_slice_codeunits(texts, 0, _MICROS_END) if is_zero.as_py() else texts
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which bounds of a column are counted."""
+    if pa.types.is_date32(kind):
+        return pa.int32()
+    return pa.int64() if pa.types.is_timestamp(kind) else kind
+
+
+def _whole(low: int, high: int, part: int, number: int) -> int:
+    return low + (high - low) * part // number
+
+
+def _between_decimals(low: decimal.Decimal, high: decimal.Decimal, part: int, number: int) -> decimal.Decimal:
+    exponent = low.as_tuple().exponent
+    bound = _DIGITS.divide(
+        _DIGITS.multiply(_DIGITS.subtract(high, low), decimal.Decimal(part)), decimal.Decimal(number)
+    )
+    return _DIGITS.quantize(_DIGITS.add(low, bound), decimal.Decimal((0, (1,), int(exponent))))
+
+
+def _between_floats(low: float, high: float, part: int, number: int) -> float:
+    return low * (1 - part / number) + high * (part / number)
+
+
+_BETWEEN: tuple[tuple[Callable[[pa.DataType], bool], Callable[..., Any]], ...] = (
+    (pa.types.is_integer, _whole),
+    (pa.types.is_date32, _whole),
+    (pa.types.is_timestamp, _whole),
+    (pa.types.is_decimal, _between_decimals),
+    (pa.types.is_floating, _between_floats),
+)
+
+
+def _date(days: int) -> str:
+    days = min(max(days, _FIRST_DAY), _LAST_DAY)
+    return (dt.date(1970, 1, 1) + dt.timedelta(days)).isoformat()
+
+
+def _timestamp(micros: int) -> str:
+    days, rest = divmod(micros, _DAY_US)
+    seconds = rest // 1_000_000
+    return f"{_date(days)} {seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

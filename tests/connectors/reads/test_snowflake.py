@@ -1,0 +1,53 @@
+"""Reads of Snowflake from fakesnow, which has no history of tables, and no times."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from qualytics.model import Scope
+from tests.support.reads import each_once, notes, read
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+RAW = Scope("SALES", "RAW")
+COLUMNS = {
+    "A": ("12345::number(10,0)", pa.int64(), 12345),
+    "B": ("1.25::number(38,2)", pa.decimal128(38, 2), Decimal("1.25")),
+    "C": ("1.5e300::float", pa.float64(), 1.5e300),
+    "D": ("'9999-12-31'::date", pa.date32(), dt.date(9999, 12, 31)),
+    "E": (
+        "'2020-02-29 00:00:00.123456 +0200'::timestamp_tz",
+        pa.timestamp("us", "UTC"),
+        dt.datetime(2020, 2, 28, 22, 0, 0, 123456, dt.UTC),
+    ),
+    "F": ("true", pa.bool_(), True),
+    "G": ("parse_json('{\"a\":1}')", pa.string(), '{"a":1}'),
+    "H": ("'é🚀'", pa.string(), "é🚀"),
+    "I": ("null::varchar", pa.string(), None),
+}
+
+
+@pytest.fixture
+def opened(client, fakesnow_server, root_file):
+    login = {"username": "analyst", "password": "any", "parameters": {"ssl_root_cert_file": str(root_file)}}
+    where = {"host": "127.0.0.1", "port": fakesnow_server.port}
+    client.connections.create({"type": "snowflake", "name": "snow", **where, **login})
+    return client
+
+
+def test_every_value_is_read_as_it_is_stored(opened):
+    sql = "select " + ", ".join(f"{literal} as {name}" for name, (literal, _, _) in COLUMNS.items())
+    table, receipt = read(opened, scope=RAW, sql=sql)
+    assert table.to_pylist() == [{name: value for name, (_, _, value) in COLUMNS.items()}]
+    assert table.schema.types == [arrow_type for _, arrow_type, _ in COLUMNS.values()]
+    assert notes(receipt) == {"E": "in UTC: the offset of each value is not kept", "G": "as text"}
+    assert receipt["snapshot"] is None
+
+
+def test_partitions_hold_each_row_once(opened):
+    key = "case when seq4() % 10 = 0 then null else seq4() - 500 end"
+    moment = "dateadd(second, seq4(), '2020-01-01 00:00:00 +0000'::timestamp_ltz)"
+    sql = f"select seq4() as i, {key} as k, {moment} as t from table(generator(rowcount => 1000))"
+    for column in ("K", "T"):
+        assert each_once(opened, sql, column, parallel=2, scope=RAW, fetch_size=100)
