@@ -24,7 +24,7 @@ def on_server(client, postgres_server):
 
 def read(client, **options):
     """Return what connection 1 reads, as a table, and the receipt."""
-    with client.reads.connection(1, **options) as reader:
+    with client.connections.read(1, **options) as reader:
         return pa.Table.from_batches(list(reader), reader.schema), reader.receipt
 
 
