@@ -45,7 +45,7 @@ def complete(before, last):
             "",
             "",
             {
-                *("connections", "datastores", "auth", "audit", "serve", "users", "service-accounts"),
+                *("connections", "datastores", "auth", "audit", "serve", "users", "service-accounts", "grants"),
                 *("run", "config", "keys", "store", "doctor", "completion"),
             },
         ),

@@ -25,7 +25,7 @@ from tests.support.browser import play_browser
 
 CONTROL_PLANE, DATABASE = "https://connections.example.com", "postgresql://app@db.example.com/qualytics"
 # Groups whose commands are about a control plane.
-SIGNED_IN = {"auth", "users", "service-accounts", "audit"}
+SIGNED_IN = {"auth", "users", "service-accounts", "grants", "audit"}
 
 
 def commands(command=root, words=()):
@@ -101,6 +101,11 @@ def signed_in(shop, control_plane, run, monkeypatch):
                 client.users.delete(account["id"])
         client.users.create({"kind": "user", "name": "ada", "role": "Member", "email": "ada@example.com"})
         client.users.create({"kind": "service", "name": "robot", "role": "Member", "email": "robot@example.com"})
+        for known in list(client):
+            client.connections.delete(known["id"])
+        for name in ("sales", "orders"):
+            client.connections.create({"type": "postgresql", "name": name, "host": "db.example.com"})
+        client.grants.create("robot", "orders")
     admin = control_plane.api("Admin")
     for known in admin("GET", "/user-tokens").json["items"]:
         if known["name"] == "nightly":

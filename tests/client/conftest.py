@@ -36,7 +36,8 @@ def allowed_files(tmp_path_factory):
 def plane(tmp_path_factory, allowed_files):
     """Return a control plane that runs, with a user of each role."""
     home = tmp_path_factory.mktemp("plane") / "home"
-    with serving(home, *MANY, "--allow-file", str(allowed_files), password=PASSWORD) as found:
+    options = (*MANY, "--allow-file", str(allowed_files), "--allow-use")
+    with serving(home, *options, password=PASSWORD) as found:
         yield found
 
 

@@ -48,6 +48,7 @@ root = LazyGroup(
         "serve": ("serve:command", "Serve the store as a control plane that many users share."),
         "users": ("accounts:users", "Manage the users of a control plane."),
         "service-accounts": ("accounts:service_accounts", "Manage the service accounts of a control plane."),
+        "grants": ("grants:group", "Let users of a control plane use connections, with their secrets."),
         "keys": ("keys:group", "Rotate the key that seals the secrets."),
         "store": ("store:group", "Check, back up and restore the embedded store."),
         "doctor": ("doctor:command", "Check this machine, the store, the drivers and the control plane."),

@@ -320,9 +320,12 @@ def types(*, name: str | None, form: output.Format) -> None:
 @options.record_options("Connection")
 @options.common_options()
 def usages(*, record: int | str, form: output.Format) -> None:
-    """List the datastores that use a connection."""
+    """List the datastores that use a connection, and say who used it last outside of a control plane."""
     with connect() as client:
         output.write_list(client.connections.usages(record), form)
+        for last in client.connections.uses(record)[:1]:
+            user, purpose = output.escape(repr(last["user"]["name"])), output.escape(repr(last["purpose"]))
+            output.note(f"last used by {user} at {last['at']}: {purpose}")
 
 
 for command in (*discovery.COMMANDS, imports.import_, other_tools.url, past_tests.history, reading.read_connection):

@@ -228,6 +228,7 @@ class AsyncConnections(_Part):
     test = Verb(contract.Connections.test)
     test_unsaved = Verb(contract.Connections.test_unsaved)
     use = Verb(contract.Connections.use)
+    uses = Verb(contract.Connections.uses)
     read = Read(contract.Connections.read)
 
 
@@ -303,6 +304,16 @@ class AsyncTokens(_Part):
     delete = Verb(contract_accounts.Tokens.delete)
 
 
+class AsyncGrants(_Part):
+    """The verbs on grants."""
+
+    _name = "grants"
+    create = Verb(contract_accounts.Grants.create)
+    list = Listing(contract_accounts.Grants.list)
+    get = Verb(contract_accounts.Grants.get)
+    delete = Verb(contract_accounts.Grants.delete)
+
+
 class AsyncAudit(_Part):
     """The audit log."""
 
@@ -328,6 +339,7 @@ class AsyncClient:
         self.imports = AsyncImports(self._sessions)
         self.users = AsyncUsers(self._sessions)
         self.tokens = AsyncTokens(self._sessions)
+        self.grants = AsyncGrants(self._sessions)
         self.audit = AsyncAudit(self._sessions)
 
     async def close(self) -> None:

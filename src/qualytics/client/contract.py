@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from qualytics import types
-    from qualytics.client.contract_accounts import Audit, Tokens, Users
+    from qualytics.client.contract_accounts import Audit, Grants, Tokens, Users
     from qualytics.model import Listing, OnStage
 
 
@@ -158,6 +158,9 @@ class Connections(Protocol):
         `purpose` is for the audit log, at most 200 characters. A control plane gives secrets to whom an Admin has
         granted the use of that connection.
         """
+
+    def uses(self, record: int | str) -> Sequence[types.LastUse]:
+        """Return the last use of a connection by each user of a control plane, the newest first."""
 
     def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
         """Read a table or a query, in the database and schema of `scope`; the sessions are of this machine."""
@@ -354,6 +357,10 @@ class Client(Protocol):
     @property
     def tokens(self) -> Tokens:
         """Return the verbs on tokens."""
+
+    @property
+    def grants(self) -> Grants:
+        """Return the verbs on grants."""
 
     @property
     def audit(self) -> Audit:

@@ -56,6 +56,24 @@ class Tokens(Protocol):
         """Delete a revoked token."""
 
 
+class Grants(Protocol):
+    """The verbs on grants: whom an Admin lets have a connection with its secrets; only an Admin changes them."""
+
+    def create(self, user: int | str, connection: int | str, expires_in_days: int | None = None) -> types.Grant:
+        """Let a user, or a service account, use a connection, and return the grant; without days it has no end."""
+
+    def list(
+        self, user: int | str | None = None, connection: int | str | None = None, limit: int | None = None
+    ) -> Iterator[types.Grant]:
+        """Yield grants: one's own, for an Admin all, or those of a user; or those for a connection."""
+
+    def get(self, grant_id: int) -> types.Grant:
+        """Return a grant."""
+
+    def delete(self, grant_id: int, *, dry_run: bool = False) -> types.DeletedGrant:
+        """End a grant at once: the next use is refused, and reads under way end within a minute."""
+
+
 class Audit(Protocol):
     """The audit log, for an Admin."""
 

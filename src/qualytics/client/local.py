@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qualytics.service.config.verbs import Config
     from qualytics.service.connections.imports import Imports
     from qualytics.service.connections.runs import Runs
+    from qualytics.service.grants import Grants
     from qualytics.settings import Settings
     from qualytics.store.base import StorePool
 
@@ -149,6 +150,13 @@ class LocalClient:
         from qualytics.service.accounts.tokens import Tokens
 
         return Tokens(self._shared())
+
+    @property
+    def grants(self) -> Grants:
+        """Return who of those users may have which connection with its secrets."""
+        from qualytics.service.grants import Grants
+
+        return Grants(self._shared())
 
     def _shared(self) -> Context:
         # What concerns the users of a control plane is written down there, from wherever it is done.

@@ -9,6 +9,7 @@ from qualytics.service.connections.verbs import Connections
 from qualytics.service.datastores.verbs import Datastores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Unpack
 
     from qualytics import types
@@ -25,6 +26,12 @@ class LocalConnections(Connections):
         from qualytics.service.connections.uses import Uses
 
         return Uses(self._context).use(record, purpose=purpose)
+
+    def uses(self, record: int | str) -> Sequence[types.LastUse]:
+        """Return the last use of a connection by each user of the store; see the service."""
+        from qualytics.service.connections.uses import Uses
+
+        return Uses(self._context).last(record)
 
     def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
         """Read a table or a query, in the database and schema of `scope`; see `service.connections.reads.begin`."""

@@ -23,6 +23,7 @@ from qualytics.probe.protocol import (
 from qualytics.reading.channel import Channel
 from qualytics.reading.child import Child
 from qualytics.reading.receipt import Read, plain, receipt
+from qualytics.reading.watch import Watch
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
@@ -56,8 +57,11 @@ class Reader:
         *,
         judge: Callable[[TestReport, int | None], QualyticsError],
         limit_s: float | None = None,
+        ask: Callable[[], object] | None = None,
     ) -> None:
         """Start the first child, and wait until it has planned the read.
+
+        `ask` is called now and again as long as it lasts: what it raises ends the read; see `Watch`.
 
         Raises:
             ReadFailed: it could not be begun.
@@ -69,6 +73,7 @@ class Reader:
         self._is_planned = self._is_closed = False
         self._failure: TestReport | None = None
         self._failed_partition: int | None = None
+        self._error: QualyticsError | None = None  # of what ended it from without
         self._schema: pa.Schema | None = None
         self._channel: Channel[pa.RecordBatch] = Channel(_WAITING)
         self._stop, self._stopped = os.pipe()
@@ -77,6 +82,7 @@ class Reader:
         self._rows = self._bytes = self._batches = 0
         self._receipt: dict[str, Any] | None = None
         self._began = time.time()
+        self._watch = None if ask is None else Watch(ask, self._end)
         try:
             self._start()
         except BaseException:
@@ -142,6 +148,8 @@ class Reader:
             if self._is_closed:
                 return
             self._is_closed = True
+        if self._watch is not None:
+            self._watch.stop()
         self._channel.close()
         os.write(self._stopped, b"!")
         for child in self._children:
@@ -149,11 +157,23 @@ class Reader:
         for descriptor in {self._stop, self._stopped, self._queue, self._numbers} - {_CLOSED}:
             os.close(descriptor)
 
+    def _end(self, error: QualyticsError) -> None:
+        """End the sessions at once, from another thread; whoever takes batches gets the error."""
+        with self._lock:
+            if self._is_closed or self._receipt is not None:
+                return
+            self._error = error
+            os.write(self._stopped, b"!")
+            self._channel.close()
+            self._lock.notify_all()
+
     def _start(self) -> None:
         first = Reading(self._query, data=_CLOSED, queue=self._queue, limit_s=self._limit_s)
         self._run(first)
         with self._lock:
-            self._lock.wait_for(lambda: self._failure or (self._is_planned and self._schema is not None))
+            self._lock.wait_for(lambda: self._error or self._failure or (self._is_planned and self._schema is not None))
+            if self._error is not None:
+                raise self._error
             if self._failure is not None:
                 raise self._judge(self._failure, self._failed_partition)
         numbers = b"".join(one.number.to_bytes(NUMBER_BYTES) for one in self._read.partitions)
@@ -218,6 +238,8 @@ class Reader:
             child.join()
         if self._is_closed:
             raise ReadFailed("the read was closed before its end")
+        if self._error is not None:
+            raise self._error
         if self._failure is not None:
             raise self._judge(self._failure, self._failed_partition)
         received = dict.fromkeys(self._read.rows, 0)
@@ -228,6 +250,8 @@ class Reader:
         if received != self._read.rows or planned != received.keys():
             raise ReadFailed("rows were lost between a session and this program", "please report this")
         self._receipt = self._made_receipt()
+        if self._watch is not None:
+            self._watch.stop()
         verified = self._receipt["verified"]
         if verified is not None and not verified["ok"]:
             raise NotWhole(f"{self._rows:,} rows were read, and the engine counts {verified['count']:,}", self._receipt)

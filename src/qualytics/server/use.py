@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from litestar import delete, get, post
+from litestar.params import Parameter
 
 from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem
+from qualytics.model import MAX_ID
 from qualytics.server import bodies
 from qualytics.server.config import plain_address
 from qualytics.server.parameters import AnyRequest, DryRun, Page, Reply, Size, Text, record_of, with_names
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from qualytics.server.config import Config
 
+Number = Annotated[int | None, Parameter(ge=1, le=MAX_ID, description="id, in place of a name")]
 # What proxies add to a request, so that it began elsewhere whatever address it comes from.
 _FORWARDING = frozenset(
     {
@@ -66,11 +69,18 @@ def list_uses(request: AnyRequest) -> Reply:
 
 @get("/grants", sync_to_thread=True, opt={"reply": "GrantPage", "right": OWN_GRANTS})
 def list_grants(
-    request: AnyRequest, user: Text = None, connection: Text = None, page: Page = 1, size: Size = PAGE_SIZE
+    request: AnyRequest,
+    user: Text = None,
+    user_id: Number = None,
+    connection: Text = None,
+    connection_id: Number = None,
+    page: Page = 1,
+    size: Size = PAGE_SIZE,
 ) -> Reply:
-    """List one's own grants, a page at a time; an Admin all, or those of a `user`; `connection` is a name."""
+    """List one's own grants, a page at a time; an Admin all, or those of a user; or those for a connection."""
+    filters = (user_id if user is None else user, connection_id if connection is None else connection)
     with opened(request) as context:
-        return bodies.reply(Grants(context).page(page, size, user, connection))
+        return bodies.reply(Grants(context).page(page, size, *filters))
 
 
 @post("/grants", sync_to_thread=True, status_code=200, opt={"body": "GrantCreate", "reply": "Grant", "right": GRANT})

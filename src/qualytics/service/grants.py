@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from qualytics.errors import Conflict, NotAllowed, NotFound
@@ -47,7 +48,9 @@ class Grants:
                 before = store.grants.of(owner.id, granted.id)
                 if before is not None and is_active(before):
                     message = f"{owner.name!r} has a grant to use connection {granted.name!r} already"
-                    raise Conflict(message, f"to change its end, delete it first: qualytics grants delete {before.id}")
+                    raise Conflict(
+                        message, f"to change its end, delete it first: qualytics grants delete --id {before.id}"
+                    )
                 if before is not None:
                     store.grants.delete(before.id)
                 expires = None if days is None else later(days * _DAY_S)
@@ -155,7 +158,8 @@ def active(context: Context, connection_id: int, connection_name: str) -> Grant:
     why = "has no grant to use" if grant is None else "has a grant that has expired to use"
     raise NotAllowed(
         f"{actor.name!r} {why} connection {connection_name!r}",
-        f"an Admin can give one: qualytics grants create --user {actor.name} --connection {connection_name}",
+        "an Admin can give one: qualytics grants create "
+        f"--user {shlex.quote(actor.name)} --connection {shlex.quote(connection_name)}",
     )
 
 

@@ -230,6 +230,12 @@ _TOKEN = View(
     _named("revoked", "created"),
 )
 _NEW_TOKEN = View((*_TOKEN_KEYS, "bearer_token"), {"user": _STUB})
+_GRANT = View(
+    ("id", "user", "connection", "active", "created", "created_by", "expires"),
+    {"user": _STUB, "connection": _STUB},
+    _named("id", user="user.name", connection="connection.name", active="active", expires="expires"),
+    _named("created", "created_by"),
+)
 _ENTRY = View(
     (
         *("id", "created", "actor", "actor_id", "token_id", "address", "request_id", "action"),
@@ -273,6 +279,8 @@ VIEWS: dict[str, View] = {
     **dict.fromkeys(("auth use", "auth contexts"), _CONTEXT),
     "auth token create": _NEW_TOKEN,
     **dict.fromkeys(("auth token list", "auth token revoke"), _TOKEN),
+    **dict.fromkeys(("grants create", "grants list"), _GRANT),
+    "grants delete": replace(_GRANT, keys=(*_GRANT.keys, "deleted")),
     "config export": View(("folder", "connections", "datastores", "written", "unchanged", "others")),
     "config plan": _PLAN,
     "config apply": replace(_PLAN, beside=_applied),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qualytics.client.http.accounts import HttpAudit, HttpTokens, HttpUsers
     from qualytics.client.http.config import HttpConfig
     from qualytics.client.http.connections import HttpImports
+    from qualytics.client.http.grants import HttpGrants
     from qualytics.client.http.runs import HttpRuns
     from qualytics.transport.http import Transport
 
@@ -69,6 +70,13 @@ class HttpClient:
         from qualytics.client.http.accounts import HttpTokens
 
         return HttpTokens(self._api)
+
+    @property
+    def grants(self) -> HttpGrants:
+        """Return the verbs on grants."""
+        from qualytics.client.http.grants import HttpGrants
+
+        return HttpGrants(self._api)
 
     @property
     def audit(self) -> HttpAudit:

@@ -168,6 +168,12 @@ class HttpConnections:
 
         return uses.use(self._api, record, purpose)
 
+    def uses(self, record: int | str) -> Sequence[types.LastUse]:
+        """Return the last use of a connection by each user, the newest first."""
+        from qualytics.client.http import uses
+
+        return uses.uses(self._api, record)
+
     def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
         """Read a table or a query on this machine, in the database and schema of `scope`; see `client.http.uses`."""
         from qualytics.client.http import uses

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from qualytics.client.http import replies
-from qualytics.client.http.paths import COPY, SEARCH
+from qualytics.client.http.paths import COPY, SEARCH, USE
 from qualytics.errors import NotAllowed, UsageError
 from qualytics.fields import SECRETS, TAG_CHANGES
 from qualytics.settings import API_LEVEL_HEADER, BY_NAME
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Of which records and actions anything is translated.
 _PATH = re.compile(r"/(?P<collection>connections|datastores)(/(?P<id>[0-9]+))?(?P<action>/test|/connection)?$")
-_ID = re.compile(rf"/([0-9]+|{BY_NAME})({COPY})?$")
+_ID = re.compile(rf"/([0-9]+|{BY_NAME})({COPY}|{USE})?$")
 # What a query asks for that other servers ignore, and what a user does without.
 _PROMISES = {
     "dry_run": ("dry run", "leave out --dry-run and --test"),
@@ -41,6 +41,8 @@ _PATH_PROMISES = (
     ((COPY,), ("copies of connections", "create one, and give its secrets again")),
     (("/connections/import",), ("imports of connections", "create them one by one")),
     (("/config/plan", "/config/apply", "/config/test"), ("plans of files", "create and update connections one by one")),
+    ((USE,), ("uses of connections outside of it", "use a connection of the embedded store")),
+    (("/grants",), ("grants", "use a connection of the embedded store")),
     (("/operations", "/resume"), ("tests of all connections", "test them one by one, by name")),
 )
 

@@ -11,6 +11,8 @@ from qualytics.settings import BY_NAME, MAX_QUERY_TEXT
 Query = list[tuple[str, Any]]
 # The action that makes a record of another one.
 COPY = "/copy"
+# The action that gives its secrets.
+USE = "/use"
 # The filter of a list that looks at more than names.
 SEARCH = "search"
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.client.http import replies
-from qualytics.client.http.paths import path_of
+from qualytics.client.http.paths import USE, path_of
 from qualytics.connectors.contract import SHARED_SSL_MODE
 from qualytics.errors import NotFound, Unreachable, UsageError
 from qualytics.fields import BY_NAME, SECRETS
 from qualytics.model import Scope, UsedConnection
 from qualytics.secret import MASKS, Secret
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from qualytics import types
     from qualytics.client.contract import Reader
     from qualytics.client.http.api import Api
 
 _CONNECTIONS = "/connections"
-_ACTION = "/use"
 
 
 def use(api: Api, record: int | str, purpose: str) -> UsedConnection:
@@ -34,7 +34,7 @@ def use(api: Api, record: int | str, purpose: str) -> UsedConnection:
 
     """
     try:
-        content, version = api.call("POST", path_of(_CONNECTIONS, record, _ACTION), None, {"purpose": purpose})
+        content, version = api.call("POST", path_of(_CONNECTIONS, record, USE), None, {"purpose": purpose})
     except NotFound:
         api.call("GET", path_of(_CONNECTIONS, record))  # which says whether it is the connection that is missing
         raise UsageError(f"{api.url} does not know uses of connections", "bring the control plane up to date") from None
@@ -53,7 +53,7 @@ def read_connection(api: Api, record: int | str, scope: Scope, options: Mapping[
     used = use(api, record, reads.purpose(options))
     stores = [] if scope.database is not None else api.listed("/datastores", [("connection_id", used.id)], dict)
     databases = [store.get("database") for store in stores]
-    return cast("Reader", reads.begin(used, scope, options, login_databases=databases))
+    return cast("Reader", reads.begin(used, scope, options, login_databases=databases, ask=_asking(api, used)))
 
 
 def read_datastore(api: Api, datastore: types.Datastore, options: Mapping[str, Any]) -> Reader:
@@ -62,7 +62,39 @@ def read_datastore(api: Api, datastore: types.Datastore, options: Mapping[str, A
 
     used = use(api, datastore["connection_id"], reads.purpose(options))
     scope = Scope(datastore["database"], datastore["schema"], datastore["root_path"])
-    return cast("Reader", reads.begin(used, scope, options, datastore=datastore["name"]))
+    return cast("Reader", reads.begin(used, scope, options, datastore=datastore["name"], ask=_asking(api, used)))
+
+
+def uses(api: Api, record: int | str) -> Sequence[types.LastUse]:
+    """Return the last use of a connection by each user, the newest first.
+
+    Raises:
+        NotFound: there is no such connection.
+
+    """
+    try:
+        return replies.items(api.call("GET", path_of(_CONNECTIONS, record, "/uses"))[0])
+    except NotFound:
+        api.call("GET", path_of(_CONNECTIONS, record))  # which says whether it is the connection that is missing
+        return []  # nobody can use one there
+
+
+def _asking(api: Api, used: UsedConnection) -> Callable[[], object]:
+    """Return what asks whether a connection may still be used, over a connection of its own."""
+    from qualytics.client.http.api import Api
+    from qualytics.reading.watch import ANSWER_S
+
+    endpoint = api.control_plane.endpoint
+    endpoint = replace(endpoint, timeout_s=min(endpoint.timeout_s, ANSWER_S))
+    own = Api(replace(api.control_plane, endpoint=endpoint))
+
+    def ask() -> None:
+        try:
+            own.call("GET", path_of(_CONNECTIONS, used.id, USE))
+        finally:
+            own.close()  # it is not asked again for a while
+
+    return ask
 
 
 def _used(record: Any, version: int | None) -> UsedConnection:

@@ -14,7 +14,7 @@ from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import merge, with_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from qualytics.connectors.contract import Connector
     from qualytics.errors import QualyticsError
@@ -34,10 +34,12 @@ def begin(
     *,
     datastore: str | None = None,
     login_databases: Iterable[str | None] = (),
+    ask: Callable[[], object] | None = None,
 ) -> Reader:
     """Read through a connection, in the database and schema of `scope`; `options` are `types.ReadOptions`.
 
-    Without a database in the scope, `login_databases` are ways in. Whoever asked closes the reader.
+    Without a database in the scope, `login_databases` are ways in. `ask` raises once the connection may not be used any
+    more, which ends the read. Whoever asked closes the reader.
 
     Raises:
         InvalidInput: an option is unknown or out of range, or the type has no such database or schema.
@@ -66,7 +68,7 @@ def begin(
     }
     from qualytics.reading.reader import Reader
 
-    return Reader(plan, query, source | what, judge=_judge, limit_s=limit_s)
+    return Reader(plan, query, source | what, judge=_judge, limit_s=limit_s, ask=ask)
 
 
 def purpose(options: Mapping[str, Any]) -> str:
