@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from qualytics.secret import Secret
 
+# How a connection does, the worst first: as its last test ended, unless it was changed since or there was none.
+STATES = ("fails", "unknown", "never", "works")
 # No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
 MAX_ID = 2**53
 _MAX_DIGITS = 18
@@ -95,7 +97,8 @@ class ListQuery(Struct):
 
     `contains` is a part of the folded name, `name_key` the whole; `search` is a part of anything that a connection is
     found by, as given, and `search_key` that text folded; `types` and `ids` select none when empty; all of the `tags`
-    must be there, folded ones of connections; `owner` is folded, and empty for no owner; `sort` is id, name or type;
+    must be there, folded ones of connections; `owner` is folded, and empty for no owner; `states` are of STATES, and
+    select none when empty; `sort` is id, name, type or, of connections, state, which begins with the worst;
     `skip` and `limit` count records; `after_id` is the last one of the page before.
     """
 
@@ -108,6 +111,7 @@ class ListQuery(Struct):
     connection_id: int | None = None
     tags: tuple[str, ...] = ()
     owner: str | None = None
+    states: tuple[str, ...] = ()
     is_enrichment: bool = False
     sort: str = "id"
     is_descending: bool = False

@@ -20,6 +20,11 @@ _UNDO = {
     8: ["ALTER TABLE operations DROP COLUMN crashes"],
     9: ["DROP TABLE past_tests", "ALTER TABLE connections DROP COLUMN values_version"],
     10: ["DROP TABLE grants"],
+    11: [
+        "DROP INDEX connections_by_state",
+        "DROP INDEX connections_by_type_and_state",
+        "ALTER TABLE connections DROP COLUMN state",
+    ],
 }
 
 

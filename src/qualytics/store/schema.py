@@ -211,6 +211,17 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX grants_by_connection ON grants (connection_id, id);
     """,
+    # How each connection does, so that a list may begin with the worst: a number of `model.STATES`, from 0.
+    """
+    ALTER TABLE connections ADD COLUMN state INTEGER NOT NULL DEFAULT 2;
+    UPDATE connections SET state = coalesce((
+        SELECT CASE WHEN l.version < connections.values_version THEN 1 WHEN l.connected = 1 THEN 3 ELSE 0 END
+        FROM past_tests l WHERE l.connection_id = connections.id
+        AND l.number = (SELECT max(number) FROM past_tests WHERE connection_id = connections.id)
+    ), 2);
+    CREATE INDEX connections_by_state ON connections (state, name_key);
+    CREATE INDEX connections_by_type_and_state ON connections (type, state, name_key);
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.

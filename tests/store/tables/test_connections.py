@@ -194,7 +194,7 @@ def plans():
 
 
 @pytest.mark.parametrize("types", [(), ("a",), ("a", "b", "c")], ids=len)
-@pytest.mark.parametrize("sort", ["id", "name", "type"])
+@pytest.mark.parametrize("sort", ["id", "name", "type", "state"])
 def test_no_list_sorts_what_it_does_not_show(plans, sort, types):
     connections, _, steps = plans
     list(connections.select(ListQuery(types=types, sort=sort, limit=100)))

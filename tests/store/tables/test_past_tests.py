@@ -3,6 +3,7 @@
 import pytest
 
 from qualytics.errors import StoreDamaged
+from qualytics.model import ListQuery
 from qualytics.store import open_store
 from qualytics.store.tables.past_tests import MAX_KEPT, PastTest, State
 
@@ -73,16 +74,14 @@ def test_the_tests_of_a_connection_go_with_it_and_none_come_after_it(store):
 
 
 def test_a_state_begins_with_the_first_of_the_tests_in_a_row_that_ended_alike(store):
-    assert state_of(store) == State(None, None, None, None, None, None, is_of_now=False)
+    assert state_of(store) == State(None, None, None, None, None, None, "never")
     add(store, past_test(1), past_test(2))
     assert state_of(store) == State(
-        connected=True, since="0001", at="0002", stage=None, failure_class=None, code=None, is_of_now=True
+        connected=True, since="0001", at="0002", stage=None, failure_class=None, code=None, state="works"
     )
     add(store, *(past_test(number, connected=False) for number in range(3, 3 + 2 * MAX_KEPT)))
     failed = {"stage": "login", "failure_class": "auth", "code": "28P01"}
-    assert state_of(store) == State(
-        connected=False, since="0003", at="0202", **failed, is_of_now=True
-    )  # no longer kept
+    assert state_of(store) == State(connected=False, since="0003", at="0202", **failed, state="fails")  # no longer kept
     add(store, past_test(300))
     assert state_of(store).since == "0300"
 
@@ -91,15 +90,32 @@ def test_a_state_is_not_of_now_once_the_connection_has_other_values(store):
     add(store, past_test(1))
     with store.writing():
         store.connections.update(1, {"values_version": 2}, {}, ())
-    assert not state_of(store).is_of_now
+    assert state_of(store).state == "unknown"
     add(store, past_test(2, version=2))
-    assert state_of(store).is_of_now
+    assert state_of(store).state == "works"
 
 
 def test_states_of_many_come_at_once(store):
     add(store, past_test(1), connection_id=3)
     states = store.past_tests.states([1, 2, 3, 10**30])
     assert {key: state.connected for key, state in states.items()} == {1: None, 2: None, 3: True}
+
+
+def test_a_list_begins_with_the_worst_and_finds_those_of_a_state(store):
+    add(store, past_test(1), connection_id=1)
+    add(store, past_test(1, connected=False), connection_id=3)
+    worst = [one.id for one in store.connections.select(ListQuery(sort="state"))]
+    assert (worst[0], worst[-1]) == (3, 1)
+    assert [one.id for one in store.connections.select(ListQuery(states=("works", "fails")))] == [1, 3]
+    assert store.connections.count(ListQuery(states=("fails",))) == 1
+    kind = store.connections.get(3).type
+    assert store.connections.count_states()[kind, "fails"] == 1
+    assert store.past_tests.count_classes() == {(kind, "auth"): 1}
+    with store.writing():
+        store.connections.update(3, {"values_version": 2}, {}, ())
+        store.connections.update(2, {"values_version": 2}, {}, ())
+    assert [state_of(store, number).state for number in (1, 2, 3)] == ["works", "never", "unknown"]
+    assert store.past_tests.count_classes() == {}
 
 
 def test_times_that_cannot_be_read_are_damage(store, raw, filled):

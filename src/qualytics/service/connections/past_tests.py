@@ -14,6 +14,7 @@ from qualytics.store.tables.past_tests import EndedTest, PastTest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Literal
 
     from qualytics import types
     from qualytics.model import Connection
@@ -160,10 +161,9 @@ def _document(test: PastTest) -> types.PastTest:
 
 
 def _state_document(state: State) -> types.ConnectionState:
-    is_known = state.connected is not None and state.is_of_now
     return {
-        "state": ("works" if state.connected else "fails") if is_known else "never" if state.at is None else "unknown",
-        "since": state.since if is_known else None,
+        "state": cast('Literal["works", "fails", "unknown", "never"]', state.state),
+        "since": state.since if state.state in {"works", "fails"} else None,
         "at": state.at,
         "age_s": None if state.at is None else _age_s(state.at),
         "stage": state.stage,

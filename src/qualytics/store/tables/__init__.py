@@ -21,7 +21,7 @@ HEAD = ("id", "version", "name", "name_key", "created")
 
 _decode = json.JSONDecoder().raw_decode
 _PLAIN = {str, int, type(None)}
-_SORTS = {"id": ("id",), "name": ("name_key",), "type": ("type", "id")}
+_SORTS = {"id": ("id",), "name": ("name_key",), "type": ("type", "id"), "state": ("state", "name_key")}
 
 
 class Table:

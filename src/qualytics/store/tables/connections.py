@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import DETECTED
-from qualytics.model import Connection, ListQuery
+from qualytics.model import STATES, Connection, ListQuery
 from qualytics.store.schema import CONNECTION_VALUES
 from qualytics.store.sealing.cipher import Cell
 from qualytics.store.sealing.values import SECRETS, opened
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from qualytics.store.sealing.values import Keyring
 
 _MAX_COUNTS = 100
-_COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*HEAD, "type", *CONNECTION_VALUES, *DETECTED))
+_COLUMNS = ", ".join(f"c.{name} AS {name}" for name in (*HEAD, "type", *CONNECTION_VALUES, *DETECTED, "state"))
 # Where the parts of such a row stand; reading by name costs more than the database does.
 _VALUES = slice(6, 6 + len(CONNECTION_VALUES))
 _DETECTED = slice(_VALUES.stop, _VALUES.stop + len(DETECTED))
@@ -44,6 +44,10 @@ _FOLDED = (
     "EXISTS (SELECT 1 FROM datastores d WHERE d.connection_id = c.id AND instr(d.name_key, ?) > 0)",
     "instr(lower(c.host), ?) > 0",
     "instr(lower(c.uri), ?) > 0",
+)
+# Whatever its tests said, they said it of other values.
+_UNTESTED = (
+    f"UPDATE connections SET state = {STATES.index('unknown')} WHERE id = ? AND state <> {STATES.index('never')}"  # noqa: S608 - constants
 )
 _WRITTEN = ("instr(c.uri, ?) > 0",)
 _SELECT = (
@@ -106,6 +110,11 @@ class ConnectionTable(Table):
             counts[question] = int(self._first(*question))
         return counts[question]
 
+    def count_states(self) -> dict[tuple[str, str], int]:
+        """Count the connections of each type and state."""
+        sql = "SELECT type, state, count(*) FROM connections GROUP BY type, state"
+        return {(str(row[0]), STATES[row[1]]): int(row[2]) for row in self._execute(sql)}
+
     def names(self, limit: int) -> list[tuple[int, str]]:
         """Return id and name of so many connections, the newest first."""
         return self._names("connections", limit)
@@ -128,6 +137,8 @@ class ConnectionTable(Table):
     ) -> None:
         """Write the given columns and secrets, remove the dropped secrets, raise the version by one."""
         self._update("connections", connection_id, row, bump=True)
+        if "values_version" in row:
+            self._execute(_UNTESTED, (connection_id,))
         for name in dropped:
             self._execute("DELETE FROM secrets WHERE connection_id = ? AND field = ?", (connection_id, name))
         self._seal(connection_id, secrets)
@@ -192,6 +203,8 @@ def _filters(wanted: ListQuery) -> Filters:
         filters.add("c.id IN (SELECT connection_id FROM connection_tags WHERE tag_key = ?)", key)
     if wanted.owner is not None:
         filters.add("c.owner_key = ?", wanted.owner) if wanted.owner else filters.add("c.owner_key IS NULL")
+    if wanted.states:
+        filters.add(f"c.state IN ({marks(wanted.states)})", *map(STATES.index, wanted.states))
     if wanted.search_key:
         arguments = (wanted.search_key,) * len(_FOLDED) + (wanted.search,) * len(_WRITTEN)
         filters.add(f"({' OR '.join((*_FOLDED, *_WRITTEN))})", *arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from qualytics.model import STATES
 from qualytics.store.tables import Table, bounded, decoded, marks, require_plain, window
 from qualytics.structs import Struct
 
@@ -30,6 +31,12 @@ _THIN = (
     "DELETE FROM past_tests WHERE connection_id = ? "  # noqa: S608 - a constant
     f"AND number <= (SELECT max(number) FROM past_tests WHERE connection_id = ?) - {MAX_KEPT}"
 )
+# What its last test says of a connection; a connection that has one.
+_STATE = (
+    f"CASE WHEN l.version < c.values_version THEN {STATES.index('unknown')} "
+    f"WHEN l.connected = 1 THEN {STATES.index('works')} ELSE {STATES.index('fails')} END"
+)
+_SET_STATE = f"UPDATE connections SET state = (SELECT {_STATE} {_LAST} WHERE c.id = connections.id) WHERE id = ?"  # noqa: S608 - constants
 
 
 class PastTest(Struct, eq=True, kw_only=True):
@@ -64,8 +71,8 @@ class EndedTest(Struct):
 class State(Struct, eq=True):
     """How the last test of a connection ended, None where there is none.
 
-    `since` is the first of those in a row that ended so; `is_of_now` says whether the connection still has all the
-    values that were tested.
+    `since` is the first of those in a row that ended so. `state` is one of `model.STATES`: unknown where the connection
+    no longer has all the values that were tested.
     """
 
     connected: bool | None
@@ -74,7 +81,7 @@ class State(Struct, eq=True):
     stage: str | None
     failure_class: str | None
     code: str | None
-    is_of_now: bool
+    state: str
 
 
 class PastTestTable(Table):
@@ -88,7 +95,9 @@ class PastTestTable(Table):
         """Keep tests, each with the id of its connection, and drop the oldest beyond the hundred; in a transaction."""
         rows = list(tests)
         self._execute_many(_INSERT, [_row(connection_id, test) for connection_id, test in rows])
-        self._execute_many(_THIN, [(number, number) for number in dict.fromkeys(number for number, _ in rows)])
+        ids = list(dict.fromkeys(number for number, _ in rows))
+        self._execute_many(_THIN, [(number, number) for number in ids])
+        self._execute_many(_SET_STATE, [(number,) for number in ids])
 
     def select(self, connection_id: int, limit: int | None = None, skip: int = 0) -> Iterator[PastTest]:
         """Yield the tests of a connection, the newest first."""
@@ -106,15 +115,20 @@ class PastTestTable(Table):
         """Count the tests of a connection."""
         return int(self._first("SELECT count(*) FROM past_tests WHERE connection_id = ?", (bounded(connection_id),)))
 
+    def count_classes(self) -> dict[tuple[str, str], int]:
+        """Count the connections that fail, by type and the class of the failure."""
+        sql = f"SELECT c.type, l.failure_class, count(*) {_LAST} WHERE c.state = ? GROUP BY c.type, l.failure_class"
+        return {(str(row[0]), str(row[1])): int(row[2]) for row in self._execute(sql, (STATES.index("fails"),))}
+
     def states(self, connection_ids: Sequence[int]) -> dict[int, State]:
         """Return the states of those of these connections that there are, by id."""
-        columns = "c.id, l.connected, l.since, l.at, l.stage, l.failure_class, l.code, l.version >= c.values_version"
+        columns = "c.id, l.connected, l.since, l.at, l.stage, l.failure_class, l.code, c.state"
         sql = f"SELECT {columns} {_LAST} WHERE c.id IN ({marks(tuple(connection_ids))})"
         states = {}
         for row in self._execute(sql, tuple(map(bounded, connection_ids))):
-            connection_id, connected, since, at, stage, failure_class, code, is_of_now = row
+            connection_id, connected, since, at, stage, failure_class, code, state = row
             has_passed = None if connected is None else bool(connected)
-            states[connection_id] = State(has_passed, since, at, stage, failure_class, code, bool(is_of_now))
+            states[connection_id] = State(has_passed, since, at, stage, failure_class, code, STATES[state])
         return states
 
 
