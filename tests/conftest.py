@@ -74,7 +74,7 @@ if "TMPDIR" not in os.environ and _has_memory():
 # Where variables name the roots that this machine trusts anyway, each test of a connection gathers and parses them
 # anew, and Java makes a store of them: most of the work of such a test. Who tests the variables sets them.
 _named = {name: os.environ.pop(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
-if _named.get("SSL_CERT_FILE") != system_roots():
+if os.path.realpath(_named.get("SSL_CERT_FILE", "")) != os.path.realpath(system_roots() or ""):
     os.environ.update(_named)
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from qualytics.connectors.contract import Refusal
 from qualytics.probe import run
-from qualytics.probe.trusted_roots import gather_roots
+from qualytics.probe.child.tls import make_tls
+from qualytics.probe.trusted_roots import gather_roots, gathered_roots
 from tests.connectors.test_tls_defects import attempt as attempt_in_pool
 from tests.support import tls_defects
 from tests.support.trial import outcome
@@ -94,3 +95,24 @@ def test_no_room_to_gather_them_is_no_fault_of_the_variables(folder, tmp_path, m
         gather_roots(str(tmp_path / "not-there"))
     assert refused.value.verdict.failure_class == "internal"
     assert "could not be gathered in" in str(refused.value.verdict.cause)
+
+
+def subjects(directory):
+    """Gather roots as a test does, and return what its context trusts, and that context."""
+    directory.mkdir()
+    context = make_tls("verify", {"ssl_root_cert_file": gathered_roots(str(directory))}, str(directory)).context
+    return {dict(field for [field] in root["subject"])["commonName"] for root in context.get_ca_certs()}, context
+
+
+def test_tests_of_one_process_read_the_roots_once_and_anew_when_they_are_others(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    first, context = subjects(tmp_path / "first")
+    second, same = subjects(tmp_path / "second")
+    assert first == second == {"Test Root"}
+    assert same is context
+    assert (tmp_path / "second" / "system-roots.pem").read_bytes() == (folder / "0a1b2c3d.0").read_bytes() + b"\n"
+    (folder / "1a1b2c3d.0").write_bytes(tls_defects.issue("Other Root", ca=True).pem)
+    assert subjects(tmp_path / "third")[0] == {"Test Root", "Other Root"}
+    (folder / "0a1b2c3d.0").write_bytes(tls_defects.issue("Next Root", ca=True).pem)
+    assert subjects(tmp_path / "fourth")[0] == {"Next Root", "Other Root"}

@@ -59,6 +59,7 @@ def _reaped(worker: int) -> int | None:
 def _end_all(worker: int, *, over: bool) -> None:
     if not over:
         os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)  # most have no descendants: then nobody is left, which takes no search for them
     with contextlib.suppress(ChildProcessError):  # raised when there is nobody left
         while True:
             ended, _ = os.waitpid(-1, os.WNOHANG)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import ssl
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.contract import Refusal, Tls, Verdict
 from qualytics.connectors.shared.preamble import reject_protocol
 from qualytics.probe.protocol import Encrypted
-from qualytics.probe.trusted_roots import system_roots
+from qualytics.probe.trusted_roots import gathered_roots, system_roots, version_of
 from qualytics.probe.verdicts.certificates import Roots, by_reason, fault_of
 from qualytics.probe.verdicts.exceptions import NOT_TLS
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 _ALERT_S = 1.0
 _LEAST_S = 0.001  # 0 would mean not to wait at all, and to fail otherwise
+# The one that was made last, by the version of the roots that it trusts.
+_contexts: dict[tuple[object, ...] | None, ssl.SSLContext] = {}
 
 
 def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
@@ -41,27 +42,32 @@ def make_tls(mode: str, parameters: dict[str, Any], directory: str) -> Tls:
     from_connection = ca_file is not None
     ca_file = ca_file or system_roots()
     try:
-        context = _trusting(ca_file, os.stat(ca_file).st_mtime_ns if ca_file else 0)
+        context = _trusting(ca_file)
     except (ssl.SSLError, OSError) as exc:
         cause = f"the root certificates in {ca_file} cannot be read"
         raise Refusal(Verdict("config", cause, "give PEM certificates")) from exc
     return Tls(mode, _judging(context, Roots(ca_file, from_connection)), ca_file)
 
 
-def warm_up() -> None:
-    """Load the roots that this machine trusts, for the processes that are forked from this one: 16 ms of each test."""
-    if os.environ.get("SSL_CERT_DIR"):  # each test makes a file of its own of it
-        return
-    with contextlib.suppress(Refusal):
-        make_tls("verify", {}, "")
+def warm_up(directory: str) -> None:
+    """Load the roots that this machine trusts, for the processes that are forked from this one: 16 ms of each test.
+
+    `directory` is for a file of them, which may be removed afterwards.
+    """
+    with contextlib.suppress(Refusal):  # each test says so itself
+        path = gathered_roots(directory)
+        make_tls("verify", {} if path is None else {"ssl_root_cert_file": path}, directory)
 
 
-@functools.lru_cache(maxsize=1)
-def _trusting(ca_file: str | None, _changed_ns: int) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file)
-    # Python 3.13 turns this on; the roots that MySQL makes for itself do not pass it.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    version = None if ca_file is None else version_of(ca_file)
+    if version not in _contexts:
+        context = ssl.create_default_context(cafile=ca_file)
+        # Python 3.13 turns this on; the roots that MySQL makes for itself do not pass it.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        _contexts.clear()
+        _contexts[version] = context
+    return _contexts[version]
 
 
 def _judging(context: ssl.SSLContext, roots: Roots) -> ssl.SSLContext:

@@ -83,7 +83,7 @@ def _prepare(type_: str) -> str | None:
     child.hide_arrow()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
     try:
-        tls.warm_up()
+        tls.warm_up(os.getcwd())
         for name in (*_COMMON, get(type_).driver):
             importlib.import_module(name)
         get(type_).driver_version()  # fills caches, as these do: most of the work of a test that fails
