@@ -115,5 +115,5 @@ def test_what_cannot_be_read_says_why(opened):
         read(opened, scope=SALES, table="nope")
     with pytest.raises(ReadFailed, match="column 'n' makes no ranges"):
         read(opened, scope=SALES, sql="select 'x' as n", partition_column="n", parallel=2)
-    with pytest.raises(UsageError, match="statements of .* see each a state of its own"):
+    with pytest.raises(UsageError, match=r"statements of .* see each a state of its own"):
         read(opened, scope=SALES, table="parts", verify=True)
