@@ -15,9 +15,9 @@ from qualytics.cli._call import current
 from qualytics.cli._group import Command
 from qualytics.cli._kinds import Text
 from qualytics.cli._records import by_option
-from qualytics.client import connect, environment
+from qualytics.client import connect, environment, purpose_of
 from qualytics.errors import UsageError
-from qualytics.model import MAX_PURPOSE, Scope
+from qualytics.model import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,7 +63,7 @@ def command(
     if not command:
         raise UsageError("there is no command to run", "put it behind --, as in: qualytics run --name prod -- psql")
     with connect() as client:
-        used = client.connections.use(record, purpose=f"run {os.path.basename(command[0])}"[:MAX_PURPOSE])
+        used = client.connections.use(record, purpose=purpose_of(f"run {os.path.basename(command[0])}"))
         names = [one["name"] for one in client.connections.list()]
     known = environment(used, Scope(database, schema))
     current(click.get_current_context()).remember([*known.texts.values(), *known.files.values()])

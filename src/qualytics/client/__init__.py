@@ -34,6 +34,7 @@ __all__ = [
     "parse_types",
     "preview",
     "preview_datastore",
+    "purpose_of",
     "ssl_mode",
     "type_document",
     "type_names",
@@ -180,6 +181,13 @@ def environment(used: UsedConnection, scope: Scope) -> CommandEnvironment:
     from qualytics.service.connections import uses
 
     return uses.environment(used, scope)
+
+
+def purpose_of(words: str) -> str:
+    """Return the purpose of a use in words that may hold anything, as the name of a command does."""
+    from qualytics.service.connections import uses
+
+    return uses.purpose_of(words)
 
 
 def new_key() -> str:

@@ -11,8 +11,9 @@ from qualytics.errors import NotAllowed, NotFound, NotSignedIn, QualyticsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A read ends at most 60 s after the right to it: an answer may take 10 s, and the third that does not come ends it.
-ASK_S, ANSWER_S, _SILENT_S = 10.0, 10.0, 40.0
+# A read ends at most 60 s after the right to it: an answer may take 10 s, and one is the last that is waited for when
+# there was none for four times as long as lies between two questions.
+ASK_S, ANSWER_S, _SILENT = 10.0, 10.0, 4
 
 
 class Watch:
@@ -21,8 +22,10 @@ class Watch:
     `ask` returns where the read may go on, and takes 10 s at most.
     """
 
-    def __init__(self, ask: Callable[[], object], end: Callable[[QualyticsError], object]) -> None:
-        self._ask, self._end = ask, end
+    def __init__(
+        self, ask: Callable[[], object], end: Callable[[QualyticsError], object], ask_s: float = ASK_S
+    ) -> None:
+        self._ask, self._end, self._ask_s = ask, end, ask_s
         self._is_stopped = threading.Event()
         threading.Thread(target=self._run, name="watch of a read", daemon=True).start()
 
@@ -32,14 +35,14 @@ class Watch:
 
     def _run(self) -> None:
         answered = time.monotonic()
-        while not self._is_stopped.wait(ASK_S):
+        while not self._is_stopped.wait(self._ask_s):
             try:
                 self._ask()
             except (NotAllowed, NotSignedIn, NotFound) as error:
                 self._end(error)
                 return
             except QualyticsError as error:  # it cannot be asked now
-                if time.monotonic() - answered >= _SILENT_S:
+                if time.monotonic() - answered >= _SILENT * self._ask_s:
                     self._end(error)
                     return
             else:

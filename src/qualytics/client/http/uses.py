@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from qualytics.client.http import replies
 from qualytics.client.http.paths import USE, path_of
 from qualytics.connectors.contract import SHARED_SSL_MODE
-from qualytics.errors import NotFound, Unreachable, UsageError
+from qualytics.errors import NotFound, Unreachable
 from qualytics.fields import BY_NAME, SECRETS
 from qualytics.model import Scope, UsedConnection
 from qualytics.secret import MASKS, Secret
@@ -33,11 +33,7 @@ def use(api: Api, record: int | str, purpose: str) -> UsedConnection:
         TooMany: the token was used too often.
 
     """
-    try:
-        content, version = api.call("POST", path_of(_CONNECTIONS, record, USE), None, {"purpose": purpose})
-    except NotFound:
-        api.call("GET", path_of(_CONNECTIONS, record))  # which says whether it is the connection that is missing
-        raise UsageError(f"{api.url} does not know uses of connections", "bring the control plane up to date") from None
+    content, version = api.call("POST", path_of(_CONNECTIONS, record, USE), None, {"purpose": purpose})
     return _used(content, version)
 
 
@@ -74,7 +70,7 @@ def uses(api: Api, record: int | str) -> Sequence[types.LastUse]:
     """
     try:
         return replies.items(api.call("GET", path_of(_CONNECTIONS, record, "/uses"))[0])
-    except NotFound:
+    except (NotFound, Unreachable):  # as of a server without that path
         api.call("GET", path_of(_CONNECTIONS, record))  # which says whether it is the connection that is missing
         return []  # nobody can use one there
 

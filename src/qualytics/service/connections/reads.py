@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from qualytics import connectors
 from qualytics.connectors.reading import INVALID_TEXT, SPECIAL, Query
 from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
-from qualytics.model import MAX_PURPOSE, Connection
+from qualytics.model import Connection
 from qualytics.service import validate
 from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import merge, with_secrets
+from qualytics.service.connections.uses import purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -74,7 +75,7 @@ def begin(
 def purpose(options: Mapping[str, Any]) -> str:
     """Return what a read uses a connection for."""
     table = options.get("table")
-    return f"read {table}"[:MAX_PURPOSE] if isinstance(table, str) else "read a query"
+    return purpose_of(f"read {table}") if isinstance(table, str) else "read a query"
 
 
 def _plan(used: UsedConnection, scope: Scope) -> Plan:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics import connectors, urls
+from qualytics import connectors, text, urls
 from qualytics.connectors import shape
-from qualytics.digests import digest_of
 from qualytics.errors import TooMany
 from qualytics.fields import BY_NAME, KEYS
 from qualytics.model import MAX_PURPOSE, CommandEnvironment, Document, UsedConnection
 from qualytics.secret import Secret
-from qualytics.service import grants, lookup, validate
-from qualytics.service.accounts import sign_in_limits
+from qualytics.service import lookup, validate
 from qualytics.service.connections import tests
 from qualytics.service.connections.drafts import stored_with_secrets
 from qualytics.service.rights import READ, USE
@@ -67,6 +65,8 @@ class Uses:
                 found = lookup.connection(store, record)
                 action.found(found.id, found.name)
                 if self._context.is_shared:
+                    from qualytics.service import grants  # an embedded store needs none
+
                     grants.active(self._context, found.id, found.name)
                 secrets = store.connections.secrets(found.id)
                 action.record(found.id, found.name, purpose=purpose)
@@ -80,6 +80,8 @@ class Uses:
             NotAllowed: as in `use`.
 
         """
+        from qualytics.service import grants
+
         self._context.require(USE)
         if self._refusal is not None:
             raise self._refusal
@@ -106,6 +108,9 @@ class Uses:
         ]
 
     def _count(self) -> None:
+        from qualytics.digests import digest_of
+        from qualytics.service.accounts import sign_in_limits
+
         key = digest_of(f"use\0{self._context.actor.token_id}")
         with self._context.writing() as store:
             wait_s = sign_in_limits.count(store.accounts, [(key, PER_MINUTE)], _MINUTE_S)
@@ -124,6 +129,11 @@ def document(used: UsedConnection) -> Document:
     known = {**used.values, **{name: secret.reveal() for name, secret in used.secrets.items()}}
     head = {"id": used.id, "name": used.name, "type": used.type, "connection_type": kind}
     return Document.of(head | {key: known.get(key) for key in keys if key not in head}, used.version)
+
+
+def purpose_of(words: str) -> str:
+    """Return a purpose in words that may hold anything, as the name of a table does."""
+    return text.visible(words).strip()[:MAX_PURPOSE]
 
 
 def checked_purpose(purpose: object) -> str:
@@ -188,7 +198,7 @@ def _environment(connector: Connector, values: dict[str, str], used: UsedConnect
         texts |= dict(_texts(known, values))
         files = {variable: Secret(values[name]) for variable, name in known.files.items() if values.get(name)}
         cleared += (*known.cleared, *known.texts, *known.files)
-    shown = {variable: text for variable, text in texts.items() if text.reveal()}
+    shown = {variable: value for variable, value in texts.items() if value.reveal()}
     return CommandEnvironment(used.name, used.secrets, shown, files, cleared)
 
 
