@@ -100,16 +100,20 @@ def _invalid(error: InvalidInput, place: str) -> Response[bytes]:
 def of_http(_request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer with an error of the framework: no such path, a parameter of the wrong form."""
     if isinstance(error, ValidationException):
-        extra = error.extra if isinstance(error.extra, list) else []
-        names = [str(entry.get("key", "query")) for entry in extra if isinstance(entry, dict)] or ["query"]
-        problems = [Problem(name, f"{name} has the wrong form or is out of range") for name in names]
-        return _invalid(InvalidInput(problems), "query")
+        return _invalid(of_query(error), "query")
     status = error.status_code
     message = _TITLES.get(status, "error").lower()
     code = _HTTP_CODES.get(status, "usage" if status < 500 else "internal")
     allowed = {name.lower(): value for name, value in (error.headers or {}).items()}.get("allow")
     headers = {"Allow": allowed} if allowed else None
     return respond(status, document(status, code, message), headers)
+
+
+def of_query(error: ValidationException) -> InvalidInput:
+    """Return what is wrong with the parameters of a request."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    names = [str(entry.get("key", "query")) for entry in extra if isinstance(entry, dict)] or ["query"]
+    return InvalidInput([Problem(name, f"{name} has the wrong form or is out of range") for name in names])
 
 
 def of_fault(_request: AnyRequest, error: Exception) -> Response[bytes]:

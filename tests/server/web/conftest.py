@@ -3,24 +3,21 @@
 import pytest
 
 from testbed.control_plane import PASSWORD
+from tests.support.browser import Browser
 
 
 @pytest.fixture(scope="session")
-def sessions(plane, chromium):
-    """Return a function that returns the cookies of a session of a role, signed in by its password once."""
+def sessions(plane):
+    """Return a function that returns the cookies of a session of a role, which signs in by its password once."""
     kept = {}
 
     def cookies(role):
         if role not in kept:
-            context = chromium.new_context()
-            page = context.new_page()
-            page.goto(f"{plane.url}/sign-in")
-            page.get_by_label("User name").fill(role.lower())
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url("**/connections")
-            kept[role] = context.cookies()
-            context.close()
+            browser = Browser()
+            page = browser.open(f"{plane.url}/sign-in", {"name": role.lower(), "password": PASSWORD}, Origin=plane.url)
+            assert page.status == 303, page.text
+            (jar,) = browser.cookies.values()
+            kept[role] = [{"name": name, "value": value, "url": plane.url} for name, value in jar.items()]
         return kept[role]
 
     return cookies

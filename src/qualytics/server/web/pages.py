@@ -1,30 +1,24 @@
-"""/sign-in, /connections, /connections/7, /explain: pages that show what one verb finds."""
+"""/sign-in and what all pages have in common: who sees them, and how errors are shown."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from litestar import get, post
-from litestar.exceptions import HTTPException
-from litestar.params import QueryParameter
+from litestar.exceptions import HTTPException, ValidationException
 
 from qualytics.errors import NotSignedIn, QualyticsError
-from qualytics.fields import SECRETS
-from qualytics.model import ListQuery
 from qualytics.server import problems
-from qualytics.server.parameters import AnyRequest, Text
+from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
 from qualytics.server.stage_stream import accepts_lines
 from qualytics.server.web import session
 from qualytics.server.web.render import Page, page, redirect
 from qualytics.service.accounts.sign_in import Logins
 from qualytics.service.accounts.sign_in_limits import place_of
-from qualytics.service.connections import past_tests
-from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, WRITE, Actor
-from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,8 +27,6 @@ if TYPE_CHECKING:
 
     from qualytics.service.context import Context
 
-# `page` in the query, which is a function here.
-Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
 _log = logging.getLogger("qualytics.server")
 # What a page of an error says first.
 _TITLES = {403: "Not allowed", 404: "Not found", 429: "Too many requests"}
@@ -95,31 +87,6 @@ def end(request: AnyRequest, body: bytes) -> Page:
     return redirect("/sign-in", cookies=[session.cookie(request, None)])
 
 
-@get("/connections", sync_to_thread=True)
-def list_connections(request: AnyRequest, search: Text = None, number: Number = 1) -> Page:
-    """List connections, with the state of each."""
-    with session.opened(request) as context:
-        found = Connections(context).page(ListQuery(search=search or None, sort="name"), number, PAGE_SIZE)
-        states = past_tests.states(context, [one["id"] for one in found["items"]])
-        return shown(request, context, "connections.html", {"found": found, "states": states, "search": search or ""})
-
-
-@get("/connections/{connection_id:int}", sync_to_thread=True)
-def show_connection(request: AnyRequest, connection_id: int) -> Page:
-    """Show one connection, what uses it, its tests and its changes."""
-    with session.opened(request) as context:
-        service = Connections(context)
-        document = service.get(connection_id)
-        values = {
-            "connection": document,
-            "secrets": SECRETS,
-            "state": past_tests.states(context, [connection_id]).get(connection_id),
-            "tests": service.tests(connection_id, 20),
-            "versions": service.history(connection_id)["versions"],
-        }
-        return shown(request, context, "connection.html", values)
-
-
 def _sign_in_page(
     request: AnyRequest, address: str | None, name: str = "", error: QualyticsError | None = None, **kept: Any
 ) -> Page:
@@ -144,6 +111,8 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
 
 def of_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer with an error of the framework."""
+    if isinstance(error, ValidationException):
+        return of_product(request, problems.of_query(error))
     return _error_page(
         request, error.status_code, "there is no such page" if error.status_code == 404 else error.detail
     )
@@ -161,4 +130,4 @@ def _error_page(request: AnyRequest, status: int, message: str, hint: str | None
 
 
 HANDLERS: dict[Any, Any] = {QualyticsError: of_product, HTTPException: of_http, Exception: of_fault}
-ROUTES: list[Callable[..., Any]] = [first, show_sign_in, begin, end, list_connections, show_connection]
+ROUTES: list[Callable[..., Any]] = [first, show_sign_in, begin, end]

@@ -9,6 +9,7 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.text import MAX_TRACE, ends
 
 if TYPE_CHECKING:
+    from qualytics.connectors.contract import Connector
     from qualytics.types import Verdict
 
 # The causes of a test name its target; a pasted message has none.
@@ -43,9 +44,7 @@ def explain(name: Any, text: Any) -> Verdict:
         InvalidInput: there is no such type, or no message; or none was named, and the message is understood for none.
 
     """
-    from qualytics.probe.verdicts.failure_classes import CLASSES
     from qualytics.probe.verdicts.message_rules import agreed, connector_of, verdict_on
-    from qualytics.probe.verdicts.messages import type_placeholders
     from qualytics.probe.verdicts.stack_traces import without_frames
 
     for key, value in (("type", "" if name is None else name), ("message", text)):
@@ -62,11 +61,31 @@ def explain(name: Any, text: Any) -> Verdict:
     failure_class = verdict.failure_class
     if connector is None and failure_class == "unknown":
         raise InvalidInput([Problem("type", "the message does not tell the type of the connection", "name it: --type")])
+    return _document(connector, failure_class, verdict.code, verdict.cause, verdict.hint)
+
+
+def explain_failure(type_name: str, failure_class: str, code: str | None) -> Verdict:
+    """Return as `explain` does what the class of a past test means, and its code where that says more."""
+    from qualytics.probe.verdicts.message_rules import verdict_on
+
+    connector = connectors.get(type_name)
+    verdict = verdict_on(connector, code) if code else None
+    if verdict is None or verdict.failure_class != failure_class:  # a code of itself need not tell its class
+        return _document(connector, failure_class, code, None, None)
+    return _document(connector, failure_class, code, verdict.cause, verdict.hint)
+
+
+def _document(
+    connector: Connector | None, failure_class: str, code: str | None, cause: str | None, hint: str | None
+) -> Verdict:
+    from qualytics.probe.verdicts.failure_classes import CLASSES
+    from qualytics.probe.verdicts.messages import type_placeholders
+
     usual = CLASSES[failure_class]
     fill = (type_placeholders(connector, {"username": "given"}) if connector else _ANY_TYPE) | {"host_field": "--host"}
-    cause = verdict.cause or _CAUSES.get(failure_class) or usual.cause.format(**fill)
-    hint = verdict.hint or (_UNKNOWN_HINT if failure_class == "unknown" else usual.hint).format(**fill)
+    cause = cause or _CAUSES.get(failure_class) or usual.cause.format(**fill)
+    hint = hint or (_UNKNOWN_HINT if failure_class == "unknown" else usual.hint).format(**fill)
     for ours, theirs in _WORDS.items():
         hint = hint.replace(ours, theirs)
-    keys = {"class": failure_class, "code": verdict.code, "retryable": usual.retryable, "cause": cause, "hint": hint}
+    keys = {"class": failure_class, "code": code, "retryable": usual.retryable, "cause": cause, "hint": hint}
     return cast("Verdict", keys)
