@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import qualytics
 from tests.client.test_contract_types import VERBS
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -29,6 +30,9 @@ with qualytics.connect() as client:
     client.connections.create({"host": "x"})  # wrong
     client.connections.update("x", {"port": "5432"})  # wrong
     client.connections.gett(1)  # wrong
+    client.connections.read("x", tabel="t")  # wrong
+    client.connections.read("x", table=7)  # wrong
+    client.connections.use("x")  # wrong
     client.connections.get()  # wrong
     report: TestReport = client.connections.test(1)
     report["conected"]  # wrong
@@ -43,6 +47,8 @@ async def main() -> None:
         await client.connections.get(name="x")  # wrong
         await client.connections.test(1, timeout_s="5")  # wrong
         client.connections.test(1)["connected"]  # wrong
+        async with client.datastores.read("x", limit="7") as reader:  # wrong
+            reader.receipt["row"]  # wrong
         async for connection in client.connections.list(limit="5"):  # wrong
             print(connection["id"] + 1)
 """
@@ -50,13 +56,26 @@ async def main() -> None:
 
 @pytest.fixture(params=["embedded", "control plane"])
 def there(request, home, allowed_files, monkeypatch):
-    """Stand in a directory with sales.sqlite, once with nothing configured and once with a control plane."""
-    if request.param == "control plane":
+    """Stand in a directory with sales.sqlite, once with nothing configured and once with a control plane.
+
+    Return what grants the Admin, who runs the programs, the connections that they have made so far.
+    """
+    is_shared = request.param == "control plane"
+
+    def grant():
+        with qualytics.connect() as client:
+            granted = {one["connection"]["id"] for one in client.grants.list()} if is_shared else set()
+            for connection in list(client) if is_shared else ():
+                if connection["id"] not in granted:
+                    client.grants.create("admin", connection["id"])
+
+    if is_shared:
         for name, value in request.getfixturevalue("fresh_plane").environment("Admin").items():
             monkeypatch.setenv(name, value)
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(allowed_files)
+    return grant
 
 
 def test_each_program_prints_what_the_page_shows(there):
@@ -66,6 +85,7 @@ def test_each_program_prints_what_the_page_shows(there):
         with contextlib.redirect_stdout(out):
             exec(compile(program, "docs/sdk.md", "exec"), {"__name__": "program"})
         assert out.getvalue() == shown, program
+        there()
 
 
 def test_the_page_names_every_verb_of_the_contract():

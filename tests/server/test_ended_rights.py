@@ -71,7 +71,7 @@ def replica(postgres_server, tmp_path_factory):
         "QUALYTICS_STORE_PASSWORD": postgres_server.password,
         "QUALYTICS_KEY_FILE": str(home / "key"),
     }
-    with serving(home, *MANY, environ=environ) as plane:
+    with serving(home, *MANY, "--allow-use", environ=environ) as plane:
         found = Replica(plane, postgres_server, schema)
         with closing(found.watching), closing(found.holding):
             yield found
@@ -90,6 +90,7 @@ def test_a_request_that_waits_to_write_while_its_token_is_revoked_writes_nothing
     if method == "delete":
         caller("PUT", f"/user-tokens/{own['id']}", {"revoke": True})
     other = admin("POST", "/users", {"name": f"o-{name}", "role": "Member"}).json
+    grant = admin("POST", "/grants", {"user": user["id"], "connection": made[1]["id"]}).json
     run = admin("POST", "/operations", {"type": "test", "name": fresh()}).json
     while admin("GET", f"/operations/{run['id']}/results?wait_s=10").json["operation"]["end_time"] is None:
         pass
@@ -101,6 +102,7 @@ def test_a_request_that_waits_to_write_while_its_token_is_revoked_writes_nothing
         "run_id": run["id"],
         "token_id": own["id"],
         "user_id": other["id"],
+        "grant_id": grant["id"],
         "connection": made[0],
         "name": name,
         "names": {"connections": made[1]["name"], "datastores": datastore["name"], "users": other["name"]}

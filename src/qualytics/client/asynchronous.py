@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from contextlib import AbstractAsyncContextManager
 
-    import pyarrow as pa
-
     from qualytics import types
     from qualytics.client.config import ControlPlane
     from qualytics.model import OnStage, StageEvent
@@ -163,7 +161,7 @@ class AsyncReader:
         self._batches = iter(reader)
         self.schema = reader.schema
 
-    async def __aiter__(self) -> AsyncIterator[pa.RecordBatch]:
+    async def __aiter__(self) -> AsyncIterator[contract.Batch]:
         """Yield the batches."""
         while (batch := await asyncio.to_thread(next, self._batches, None)) is not None:
             yield batch

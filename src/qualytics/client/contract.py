@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 
 from qualytics.model import EVERYWHERE, Scope, UsedConnection
 
@@ -15,6 +15,24 @@ if TYPE_CHECKING:
     from qualytics import types
     from qualytics.client.contract_accounts import Audit, Grants, Tokens, Users
     from qualytics.model import Listing, OnStage
+
+
+class Batch(Protocol):
+    """A `pyarrow.RecordBatch`, as far as type checkers know it: pyarrow has no types of its own."""
+
+    @property
+    def num_rows(self) -> int:
+        """Return how many rows it has."""
+
+    @property
+    def nbytes(self) -> int:
+        """Return how many bytes its values take."""
+
+    def to_pylist(self) -> list[dict[str, Any]]:
+        """Return the rows, each by the names of its columns."""
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """Return it as an Arrow C array."""
 
 
 class Reader(Protocol):
@@ -36,8 +54,8 @@ class Reader(Protocol):
     def progress(self) -> types.ReadProgress:
         """Return how far it is."""
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield the batches."""
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches, each a `pyarrow.RecordBatch`."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Return the batches as an Arrow C stream."""
