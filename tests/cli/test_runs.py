@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.gate import gate
 from tests.support.processes import descendants, watched
+from tests.support.starting import starting
 from tests.support.terminals import Terminal, stderr_of
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -101,6 +102,24 @@ def test_only_the_classes_that_are_named_fail_the_run(fleet):
     done = fleet(*TEST, "-f", "jsonl", "--fail-on", "refused")
     assert done.code == 6
     assert done.err.splitlines()[-1] == "error: 1 of 4 tests failed: 1 refused"
+
+
+@pytest.mark.servers
+def test_a_server_that_still_starts_passes_at_the_second_try_if_that_is_asked_for(run, postgres_server):
+    login = ("--username", postgres_server.user, "--password", postgres_server.password)
+    parameters = json.dumps({"ssl_mode": "disable"})
+    words = ("connections", "create", "-t", "postgresql", "--host", "127.0.0.1", *login, "--parameters", parameters)
+    with starting(postgres_server.port) as port:
+        assert run(*words, "--port", port, "--name", "starts").code == 0
+        done = run(*TEST, "-f", "json", "--retry-transient")
+        [result] = json.loads(done.out)
+    assert (done.code, result["connected"]) == (0, True)
+    assert result["warnings"][-1] == "passed at the second try; the first failed at login (transient)"
+    with starting(postgres_server.port) as port:
+        assert run("connections", "update", "starts", "--port", port, *login[2:]).code == 0
+        done = run(*TEST, "-f", "json")
+        [result] = json.loads(done.out)
+    assert (done.code, result["class"], result["code"]) == (6, "transient", "57P03")
 
 
 def test_where_nothing_matches_nothing_fails_and_it_is_said(fleet):
