@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from array import array
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from psycopg import errors, pq
 from psycopg.adapt import Transformer
-from pyarrow import csv
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
-from qualytics.connectors.shared import arrow
+from qualytics.connectors.shared import arrow, copy_binary
 from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
 
@@ -33,6 +33,8 @@ _CTID_RANGES = 140_000
 # The fewest blocks that are worth a range.
 _MIN_BLOCKS = 64
 _TIMESTAMP, _TIMESTAMPTZ, _DATE = 1114, 1184, 1082
+# "char", of which one byte is sent, whatever it is.
+_CHAR = 18
 _NUMERIC, _BYTEA, _INTERVAL, _TIME = 1700, 17, 1186, 1083
 _FLOATS, _INTEGERS = frozenset({700, 701}), frozenset({20, 21, 23, 26})
 _TYPES = {
@@ -43,7 +45,7 @@ _TYPES = {
     26: pa.uint32(),
     700: pa.float32(),
     701: pa.float64(),
-    **dict.fromkeys((18, 19, 25, 1042, 1043), pa.string()),
+    **dict.fromkeys((_CHAR, 19, 25, 1042, 1043), pa.string()),
     _DATE: pa.date32(),
     _TIME: pa.time64("us"),
     _TIMESTAMP: pa.timestamp("us"),
@@ -51,14 +53,12 @@ _TYPES = {
     _BYTEA: pa.binary(),
     _INTERVAL: pa.month_day_nano_interval(),
 }
-# What a column's array type is, for the session that reads it: metadata of its field.
-_OID = "oid"
+# Metadata of a field, for the session that reads it: its column is sent as the text that the server has for its values;
+# and the array type that the texts of a column are of.
+_AS_TEXT, _OID = "as_text", "oid"
 _SPECIAL = frozenset({_NUMERIC, _DATE, _TIME, _TIMESTAMP, _TIMESTAMPTZ})
-# What the parser of CSV makes by itself; of all else it makes text, from which we go on.
-_PARSED = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_date32, pa.types.is_time64, pa.types.is_timestamp, pa.types.is_decimal128)  # fmt: skip
-_INTERVAL_PARTS = re.compile(
-    r"P(?:(-?\d+)Y)?(?:(-?\d+)M)?(?:(-?\d+)D)?(?:T(?:(-?\d+)H)?(?:(-?\d+)M)?(?:(-?\d+)(?:\.(\d{1,6}))?S)?)?"
-)
+# COPY ends with a message of this length, which holds no row: a row has at least the size of a column behind as many bytes.
+_TRAILER = 2
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -115,9 +115,15 @@ class _Session:
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition as COPY gives them."""
-        table = _Table(self.schema, self._query, self._handle)
-        for block, rows in self._copied(statement(self._query, self._target.schema, partition.predicate)):
-            yield table.batch(block, rows)
+        makers = [self._maker(one) for one in self.schema]
+        rows = 0
+        for block, lengths in self._copied(
+            self._sent(statement(self._query, self._target.schema, partition.predicate))
+        ):
+            columns = copy_binary.columns(block, lengths, self.schema, rows + 1)
+            arrays = [make(column) for make, column in zip(makers, columns, strict=True)]
+            rows += len(lengths)
+            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -155,16 +161,17 @@ class _Session:
     ) -> pa.Field:
         is_special = looked_at is not None and looked_at[2] and self._query.special == "text"
         if is_special:
-            return arrow.field(name, pa.string(), type_name, "as text: some values are special")
+            return arrow.field(name, pa.string(), type_name, "as text: some values are special", {_AS_TEXT: ""})
         if oid == _NUMERIC:
             return _decimal_field(name, modifier, type_name, looked_at, self._special_note)
         if oid in _TYPES:
-            return arrow.field(name, _TYPES[oid], type_name, self._special_note if oid in _SPECIAL else "")
+            sent = {_AS_TEXT: ""} if oid == _CHAR else {}
+            return arrow.field(name, _TYPES[oid], type_name, self._special_note if oid in _SPECIAL else "", sent)
         row = one_row(self._handle, "select typelem, typcategory from pg_catalog.pg_type where oid = %s", (oid,))
         element = _TYPES.get(row[0]) if row and row[1] == "A" else None
         if element is not None and row[0] not in {_BYTEA, _INTERVAL}:
-            return arrow.field(name, pa.list_(element), type_name, metadata={_OID: str(oid)})
-        return arrow.field(name, pa.string(), type_name, "as text")
+            return arrow.field(name, pa.list_(element), type_name, metadata={_AS_TEXT: "", _OID: str(oid)})
+        return arrow.field(name, pa.string(), type_name, "as text", {_AS_TEXT: ""})
 
     @property
     def _special_note(self) -> str:
@@ -204,27 +211,61 @@ class _Session:
         bounds = [f"{literal(text)}::{type_name}" for text in dict.fromkeys(row) if text is not None]
         return ranges(column, bounds, has_nulls=True)
 
-    def _copied(self, sql: str) -> Iterator[tuple[bytearray, int]]:
-        """Yield the result of a query as CSV, with the number of rows: as many as are fetched at once, or 16 MiB."""
+    def _maker(self, one: pa.Field) -> Callable[[copy_binary.Column], pa.Array]:
+        """Return what makes the array of a column of a block."""
+        query, kind = self._query, one.type
+        if (decode := copy_binary.decoder(kind)) is not None:
+            return lambda column: decode(column, query.special)
+        if pa.types.is_list(kind):
+            load = Transformer(self._handle).get_loader(int(one.metadata[_OID.encode()]), pq.Format.TEXT).load
+            return lambda column: column.converted(lambda value: _flat(load(value)))
+        if not pa.types.is_string(kind):
+            raise ValueError(f"there is no way from COPY to {kind}")
+        return lambda column: column.texts(query.invalid_text)
+
+    def _sent(self, sql: str) -> str:
+        """Return the statement whose values are sent: those without a layout of ours are made texts by the server."""
+        if not any(map(_is_sent_as_text, self.schema)):
+            return sql
+        names = [f"c{number}" for number in range(len(self.schema))]
+        # Of a cast to text some types make another text than of their output, which concat takes; it makes '' of NULL.
+        chosen = ", ".join(
+            f"case when pg_catalog.num_nulls({name}) = 0 then pg_catalog.concat({name}) end"
+            if _is_sent_as_text(one)
+            else name
+            for name, one in zip(names, self.schema, strict=True)
+        )
+        return f"select {chosen} from (\n{sql}\n) as q({', '.join(names)})"
+
+    def _copied(self, sql: str) -> Iterator[tuple[bytearray, array[int]]]:
+        """Yield rows as binary COPY has them, with the bytes of each: as many as are fetched at once, or 16 MiB."""
         pgconn = self._handle.pgconn
-        pgconn.send_query(f"copy (\n{sql}\n) to stdout (format csv)".encode())
+        pgconn.send_query(f"copy (\n{sql}\n) to stdout (format binary)".encode())
         self._require(pgconn.get_result(), pq.ExecStatus.COPY_OUT)
-        block, rows = bytearray(), 0
-        fetch_size, get = self._query.fetch_size, pgconn.get_copy_data
-        while True:
-            length, data = get(0)
-            if length < 0:
-                break
-            block += data
-            rows += 1
-            if rows >= fetch_size or len(block) >= arrow.BATCH_BYTES:
-                yield block, rows
-                block, rows = bytearray(), 0
+        get, fetch_size = pgconn.get_copy_data, self._query.fetch_size
+        block, lengths = bytearray(), array("q")
+        length, data = get(0)
+        if length > 0 and (row := copy_binary.without_header(bytes(data))):
+            block += row
+            lengths.append(len(row))
+        while length > 0:
+            append = lengths.append
+            for _ in repeat(None, fetch_size - len(lengths)):
+                length, data = get(0)
+                if length <= 0:
+                    break
+                block += data
+                append(length)
+                if len(block) >= arrow.BATCH_BYTES:
+                    break
+            if lengths and lengths[-1] == _TRAILER:
+                del block[-_TRAILER:], lengths[-1]
+            if lengths:
+                yield block, lengths
+            block, lengths = bytearray(), array("q")
         self._require(pgconn.get_result(), pq.ExecStatus.COMMAND_OK)
         if pgconn.get_result() is not None:
             raise errors.ProtocolViolation("the server answered a read twice")
-        if rows:
-            yield block, rows
 
     def _require(self, result: Any, status: Any) -> None:
         if result is None or result.status != status:
@@ -242,7 +283,8 @@ def _decimal_field(
         note = note or "no declared digits: as many as its values have"
     kind = arrow.decimal_type(precision, scale)
     if kind is None:
-        return arrow.field(name, pa.string(), type_name, f"as text: {precision} digits are more than Arrow's 76")
+        note = f"as text: {precision} digits are more than Arrow's 76"
+        return arrow.field(name, pa.string(), type_name, note, {_AS_TEXT: ""})
     return arrow.field(name, kind, type_name, note)
 
 
@@ -256,65 +298,8 @@ def _between(oid: int, part: int, number: int) -> str:
     return f"(low::numeric + (high::numeric - low::numeric) * {part} / {number})::text"
 
 
-class _Table:
-    """Makes batches of blocks of CSV: by pyarrow's parser where it can, by hand where a value of the block is special."""
-
-    def __init__(self, schema: pa.Schema, query: Query, handle: Any) -> None:
-        self._schema, self._query = schema, query
-        self._rows = 0
-        self._names = [f"c{number}" for number in range(len(schema))]
-        parsed = [any(check(one.type) for check in _PARSED) for one in schema]
-        self._by_hand = [number for number, is_parsed in enumerate(parsed) if not is_parsed]
-        types = {
-            name: one.type if is_parsed else pa.string()
-            for name, one, is_parsed in zip(self._names, schema, parsed, strict=True)
-        }
-        self._fast = _options(types)
-        self._slow = _options(dict.fromkeys(self._names, pa.binary()))
-        self._converters = [self._converter(one, handle) for one in schema]
-
-    def batch(self, block: bytearray, rows: int) -> pa.RecordBatch:
-        """Return the rows of a block."""
-        try:
-            table = self._read(block, self._fast)
-            arrays = [_one_chunk(column) for column in table.columns]
-            by_hand = self._by_hand
-        except pa.ArrowInvalid:
-            table = self._read(block, self._slow)
-            arrays = [_one_chunk(column) for column in table.columns]
-            by_hand = list(range(len(arrays)))
-        for number in by_hand:
-            arrays[number] = self._by_hand_array(number, arrays[number])
-        if any(len(array) != rows for array in arrays):
-            raise ValueError("rows of COPY are not rows of CSV")
-        self._rows += rows
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-
-    def _read(self, block: bytearray, convert: csv.ConvertOptions) -> pa.Table:
-        read = csv.ReadOptions(use_threads=False, block_size=max(len(block) + 1, 1 << 10), column_names=self._names)
-        parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-        return csv.read_csv(pa.BufferReader(block), read, parse, convert)
-
-    def _by_hand_array(self, number: int, array: pa.Array) -> pa.Array:
-        one, first_row = self._schema.field(number), self._rows + 1
-        return arrow.converted(array.to_pylist(), self._converters[number], one, first_row, self._query.special)
-
-    def _converter(self, one: pa.Field, handle: Any) -> Callable[[Any], Any]:
-        """Return what makes of the text, or its bytes, that the server wrote a value that Arrow takes."""
-        kind = one.type
-        if pa.types.is_list(kind):
-            load = Transformer(handle).get_loader(int(one.metadata[_OID.encode()]), pq.Format.TEXT).load
-            return lambda value: _flat(load(_bytes(value)))
-        if pa.types.is_string(kind):
-            return lambda value: arrow.text_of(_bytes(value), self._query.invalid_text)
-        make = next((make for check, make in _CONVERTERS if check(kind)), None)
-        if make is None:
-            raise ValueError(f"there is no way from text to {kind}")
-        return lambda value: make(_bytes(value).decode())
-
-
-def _bytes(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)
+def _is_sent_as_text(one: pa.Field) -> bool:
+    return _AS_TEXT.encode() in (one.metadata or {})
 
 
 def _flat(values: list[Any]) -> list[Any]:
@@ -322,42 +307,3 @@ def _flat(values: list[Any]) -> list[Any]:
         hint = "read it as text: --sql 'select …::text …'"
         raise arrow.Unfit("an array of more than one dimension", hint, is_special=False)
     return values
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _options(types: dict[str, pa.DataType]) -> csv.ConvertOptions:
-    return csv.ConvertOptions(
-        column_types=types,
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-        true_values=["t"],
-        false_values=["f"],
-    )
-
-
-def _interval(text: str) -> tuple[int, int, int]:
-    match = _INTERVAL_PARTS.fullmatch(text)
-    if match is None:
-        raise arrow.Unfit("an infinite interval")
-    years, months, days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[:6])
-    fraction = int((match[7] or "").ljust(9, "0"))
-    if (match[6] or "").startswith("-"):
-        fraction = -fraction
-    return years * 12 + months, days, ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + fraction
-
-
-_CONVERTERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str], Any]], ...] = (
-    (pa.types.is_boolean, lambda text: text == "t"),
-    (pa.types.is_integer, int),
-    (pa.types.is_floating, float),
-    (pa.types.is_decimal, arrow.as_decimal),
-    (pa.types.is_date32, arrow.days),
-    (pa.types.is_timestamp, arrow.microseconds),
-    (pa.types.is_time64, arrow.time_of_day),
-    (pa.types.is_binary, lambda text: bytes.fromhex(text.removeprefix("\\x"))),
-    (pa.types.is_interval, _interval),
-)
