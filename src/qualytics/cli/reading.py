@@ -103,19 +103,19 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
         if is_table:
             values["limit"] = values["limit"] or _SHOWN_ROWS
             values["parallel"] = 1
-        from qualytics.reading import outputs  # it brings pyarrow, which few commands need
+        from qualytics.reading import files  # as the reader: few commands need them
 
-        chosen = None if is_table else outputs.format_of(path, form)
+        chosen = None if is_table else files.format_of(path, form)
         for file_path in (path, receipt_path):
             if file_path not in {None, "-"}:
-                outputs.require_free(file_path, overwrite=overwrite)
+                files.require_free(file_path, overwrite=overwrite)
         with begin(client, values) as reader, progress(lambda: _progress_line(reader)):
             if chosen is None:
                 _show(reader)
             elif path == "-":
                 _copy(reader, chosen, cast("IO[bytes]", _Stdout()), "stdout")
             else:
-                with outputs.whole_file(path, overwrite=overwrite) as file:
+                with files.whole_file(path, overwrite=overwrite) as file:
                     _copy(reader, chosen, file, path)
             receipt = reader.receipt
     if receipt_path is not None:
@@ -189,9 +189,9 @@ class _Stdout(io.RawIOBase):
 def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> None:
     import json
 
-    from qualytics.reading import outputs
+    from qualytics.reading import files
 
-    with outputs.whole_file(path, overwrite=overwrite) as file:
+    with files.whole_file(path, overwrite=overwrite) as file:
         file.write(json.dumps(receipt, indent=2, ensure_ascii=False).encode() + b"\n")
 
 

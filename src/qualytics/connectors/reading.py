@@ -60,6 +60,14 @@ def partitioned(predicates: Sequence[str]) -> list[Partition]:
     return [Partition(number, predicate) for number, predicate in enumerate(predicates)] or [Partition(0)]
 
 
+def no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    """Return a batch without rows."""
+    import pyarrow as pa
+
+    # Of values given as a list pyarrow asks pandas, which it imports for that.
+    return pa.RecordBatch.from_arrays([pa.nulls(0, one.type) for one in schema], schema=schema)
+
+
 class Snapshot(Struct, eq=True):
     """A state of the data that several sessions can read: what it is, and by what they find it (None: this session alone)."""
 

@@ -1,28 +1,19 @@
-"""What a read is written as: Parquet, Arrow, CSV or JSON Lines, in a file that appears whole, or on a stream."""
+"""What a read is written as: Parquet, Arrow, CSV or JSON Lines."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from abc import ABC, abstractmethod
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from qualytics.connectors.reading import no_rows
 from qualytics.errors import UsageError
-from qualytics.reading.texts import as_json_values, as_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-FORMATS = ("parquet", "arrow", "csv", "jsonl")
-# Ends of names, and the format that each means.
-ENDS = {"parquet": "parquet", "pq": "parquet", "arrow": "arrow", "feather": "arrow", "ipc": "arrow", "csv": "csv"} | {
-    "jsonl": "jsonl",
-    "ndjson": "jsonl",
-}
 RECEIPT = b"qualytics.receipt"
 # Of a group of rows in Parquet: smaller ones compress worse and read slower.
 _GROUP_ROWS, _GROUP_BYTES = 131_072, 64 << 20
@@ -53,6 +44,8 @@ class _Parquet(Output):
 
     def write(self, batch: pa.RecordBatch) -> None:
         if batch.schema != self.schema:
+            from qualytics.reading.texts import as_texts
+
             columns = [
                 column if column.type == one.type else pa.array(as_texts(column), pa.string())
                 for column, one in zip(batch.columns, self.schema, strict=True)
@@ -97,8 +90,7 @@ class _Arrow(Output):
         self._writer.write_batch(batch)
 
     def end(self, receipt: Mapping[str, Any]) -> None:
-        empty = pa.RecordBatch.from_pylist([], self.schema)
-        self._writer.write_batch(empty, {RECEIPT: json.dumps(receipt).encode()})
+        self._writer.write_batch(no_rows(self.schema), {RECEIPT: json.dumps(receipt).encode()})
         self._writer.close()
 
 
@@ -110,6 +102,8 @@ class _Csv(Output):
         sink.write((",".join(_quoted(name) for name in schema.names) + "\r\n").encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
+        from qualytics.reading.texts import as_texts  # it brings more of pyarrow, which Parquet and Arrow do not need
+
         columns = [as_texts(column) for column in batch.columns]
         quoted = [_is_quoted(one.type) for one in self.schema]
         lines = [
@@ -126,6 +120,8 @@ class _JsonLines(Output):
     """An object a row; what JSON has no exact form for, as decimals and NaN, is a text."""
 
     def write(self, batch: pa.RecordBatch) -> None:
+        from qualytics.reading.texts import as_json_values
+
         columns = [as_json_values(column) for column in batch.columns]
         names = self.schema.names
         lines = [
@@ -135,21 +131,6 @@ class _JsonLines(Output):
 
 
 _OUTPUTS: dict[str, type[Output]] = {"parquet": _Parquet, "arrow": _Arrow, "csv": _Csv, "jsonl": _JsonLines}
-
-
-def format_of(path: str | None, name: str | None) -> str:
-    """Return the format of a file: the one that is named, else what the end of its name means.
-
-    Raises:
-        UsageError: the end means none.
-
-    """
-    if name is not None:
-        return name
-    end = os.path.basename(path or "").rpartition(".")[2].lower()
-    if end not in ENDS:
-        raise UsageError(f"the end of {path!r} names no format", f"add --format: {', '.join(FORMATS)}")
-    return ENDS[end]
 
 
 def open_output(sink: IO[bytes], form: str, schema: pa.Schema) -> Output:
@@ -163,61 +144,6 @@ def open_output(sink: IO[bytes], form: str, schema: pa.Schema) -> Output:
     if twice and form in {"jsonl", "parquet"}:
         raise UsageError(f"there are two columns {twice[0]!r}, which {form} cannot hold", "name them apart, with `as`")
     return _OUTPUTS[form](sink, schema)
-
-
-def require_free(path: str, *, overwrite: bool) -> None:
-    """Raise UsageError for a folder, or for a file that exists and may not be overwritten."""
-    place = os.path.realpath(path)
-    if os.path.lexists(place) and not overwrite:
-        raise UsageError(f"{path} exists", "add --overwrite, or name another file")
-    if os.path.isdir(place):
-        raise UsageError(f"{path} is a folder", "name a file")
-
-
-@contextlib.contextmanager
-def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
-    """Give a file that appears under its name when the block ends well, and is gone otherwise.
-
-    Raises:
-        UsageError: something stands there, and may not be overwritten; or the folder cannot be written to.
-
-    """
-    place = os.path.realpath(path)
-    require_free(path, overwrite=overwrite)
-    folder = os.path.dirname(place)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".qualytics-read-", dir=folder)
-    except OSError as exc:
-        why = (exc.strerror or "the system refuses").lower()
-        raise UsageError(f"{path} cannot be written: {why}", "check the folder") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(handle)
-        os.chmod(temporary, 0o666 & ~_umask())
-        _put(temporary, place, overwrite=overwrite, path=path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _put(temporary: str, place: str, *, overwrite: bool, path: str) -> None:
-    if overwrite:
-        os.replace(temporary, place)
-        return
-    try:
-        os.link(temporary, place)  # unlike a rename it never takes the place of what came meanwhile
-    except FileExistsError:
-        raise UsageError(f"{path} exists", "add --overwrite, or name another file") from None
-    os.unlink(temporary)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _quoted(text: str) -> str:

@@ -120,12 +120,14 @@ class Reader:
             NotWhole: the engine counts other rows than came.
 
         """
+        import pyarrow as pa
+
         schema = self.schema
         while (batch := self._channel.get()) is not None:
             self._rows += batch.num_rows
             self._bytes += batch.nbytes
             self._batches += 1
-            yield batch.cast(schema)
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
         self._finish()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:

@@ -117,7 +117,7 @@ class Column:
         """Return an array of the column's type over values in Arrow's layout."""
         return pa.Array.from_buffers(self._one.type, len(self), [self._validity(), pa.py_buffer(values)])
 
-    def bytes(self) -> pa.Array:
+    def as_bytes(self) -> pa.Array:
         """Return the values as they stand, as an array of bytes."""
         # Between two values there is a third one, of which nobody makes use: so that nothing is copied twice.
         ends = np.empty(2 * len(self), np.int32)
@@ -126,7 +126,8 @@ class Column:
             pa.binary(), max(len(ends) - 1, 0), [None, pa.py_buffer(ends), pa.py_buffer(self._block)]
         )
         chosen = np.arange(0, len(ends), 2, dtype=np.int32)
-        return every.take(pa.array(chosen, mask=self.is_null if self.has_nulls else None))
+        places = pa.Array.from_buffers(pa.int32(), len(self), [self._validity(), pa.py_buffer(chosen)])
+        return every.take(places)
 
     def texts(self, invalid_text: str) -> pa.Array:
         """Return the values as texts; `invalid_text` is one of `reading.INVALID_TEXT`.
@@ -135,7 +136,7 @@ class Column:
             Refusal: bytes are no text.
 
         """
-        values = self.bytes()
+        values = self.as_bytes()
         try:
             return values.cast(self._one.type)
         except pa.ArrowInvalid:
@@ -148,7 +149,7 @@ class Column:
             Refusal: a value does not fit.
 
         """
-        return arrow.converted(self.bytes().to_pylist(), convert, self._one, self._first_row, "error")
+        return arrow.converted(self.as_bytes().to_pylist(), convert, self._one, self._first_row, "error")
 
     def _validity(self) -> pa.Buffer | None:
         return pa.py_buffer(np.packbits(~self.is_null, bitorder="little")) if self.has_nulls else None
@@ -322,5 +323,5 @@ _DECODERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column, str], pa
     (pa.types.is_timestamp, _timestamp),
     (pa.types.is_time64, _time),
     (pa.types.is_interval, _interval),
-    (pa.types.is_binary, lambda column, _: column.bytes()),
+    (pa.types.is_binary, lambda column, _: column.as_bytes()),
 )
