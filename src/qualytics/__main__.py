@@ -7,8 +7,7 @@ from qualytics import hiding, module_path
 module_path.settle()
 hiding.hide_command()
 # Where pyarrow finds them it imports both: 400 ms of a process in which no driver runs, and nothing else needs them.
-for unneeded in ("numpy", "pandas"):
-    sys.modules.setdefault(unneeded, None)  # type: ignore[arg-type]  # as the import system has it
+module_path.leave_out("numpy", "pandas")
 
 try:  # only now: the working directory might hold a module of that name, or of click's
     from qualytics.cli import main

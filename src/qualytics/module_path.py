@@ -39,6 +39,22 @@ def _variable() -> list[str]:
 
 
 def leave_out(*modules: str) -> None:
-    """Let a driver find these modules absent in this process: what it loads for data frames and the like takes long."""
-    for name in modules:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # the import system's own word for "absent"
+    """Let imports find these modules absent in this process: what others load for data frames takes long."""
+    sys.meta_path.insert(0, _Absent(modules))
+
+
+class _Absent:
+    """A finder that says of some modules that they are absent; None in `sys.modules` means nothing to Cython."""
+
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        self._modules = modules
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Leave what is asked for to other finders.
+
+        Raises:
+            ModuleNotFoundError: it is one of those modules.
+
+        """
+        if name in self._modules:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import begin_of, no_rows
+from qualytics.module_path import leave_out
 from qualytics.probe.plan import NUMBER_BYTES, PARTITION
 from qualytics.probe.protocol import (
     Counted,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def read(connector: Connector, handle: Any, target: Target, reading: Reading, send: Send) -> None:
     """Read what the queue holds; the first child of a read also plans the partitions, and counts when that is asked."""
     # pyarrow asks pandas of each list that it makes an array of, and imports it for that alone: 300 ms.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]  # as the import system has it
+    leave_out("pandas")
     import pyarrow as pa
 
     is_first = reading.schema is None
