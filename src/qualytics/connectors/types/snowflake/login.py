@@ -12,6 +12,7 @@ from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.pem import private_key_der
 from qualytics.connectors.types.snowflake.catalog import PLAIN, blame_role, identifier
 from qualytics.connectors.types.snowflake.errors import classify
+from qualytics.module_path import leave_out
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target
@@ -94,8 +95,7 @@ def connect(target: Target) -> Any:
     """Log in, with a password or a key pair."""
     options = arguments(target)
     os.environ.update(environment(target))
-    for name in _UNUSED:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # the import system's own word for "absent"
+    leave_out(*_UNUSED)
     _dial_only(target)
     import snowflake.connector
 
