@@ -12,8 +12,9 @@ from testbed.proxy import NAME, proxy
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory):
-    """Return a control plane that trusts the proxy on this machine."""
-    with serving(tmp_path_factory.mktemp("plane") / "home", "--trusted-proxy", "127.0.0.1") as found:
+    """Return a control plane that trusts the proxy on this machine, and gives secrets to whom they were granted."""
+    home = tmp_path_factory.mktemp("plane") / "home"
+    with serving(home, "--trusted-proxy", "127.0.0.1", "--allow-use") as found:
         yield found
 
 

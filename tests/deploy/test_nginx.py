@@ -79,6 +79,24 @@ def test_a_client_that_is_no_trusted_proxy_is_not_believed(plane, ask):
     assert addresses(ask, "connection.create")[0] == "127.0.0.3"
 
 
+def test_a_secret_goes_over_the_tls_of_the_proxy_and_not_past_it_whatever_a_client_says(ask, plane):
+    made = ask("POST", "/connections", FIELDS | {"name": "granted", "password": "s3cret of a test"})[2]
+    assert ask("POST", "/grants", {"user": "admin", "connection": "granted"})[0] == 200
+    path, purpose = f"/connections/{made['id']}/use", {"purpose": "a test"}
+    for said in ({}, {"X-Forwarded-Proto": "http"}):  # which nginx replaces
+        status, _, used = ask("POST", path, purpose, **said)
+        assert (status, used["password"]) == (200, "s3cret of a test")
+    assert addresses(ask, "connection.use")[0] == "127.0.0.2"
+    for source in ("127.0.0.1", "127.0.0.3"):
+        caller = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=60, source_address=(source, 0))
+        headers = {"Authorization": f"Bearer {plane.tokens['Admin']}", "Content-Type": "application/json"}
+        claim = {"X-Forwarded-Proto": "https"} if source == "127.0.0.3" else {}
+        caller.request("POST", f"/api{path}", json.dumps(purpose).encode(), headers | claim)
+        reply = caller.getresponse()
+        assert (reply.status, json.loads(reply.read())["code"]) == (403, "not-allowed")
+        caller.close()
+
+
 def test_a_body_of_nearly_the_limit_passes(ask):
     large = {"parameters": {"application_name": "x" * 1_000_000}}
     status, _, found = ask("POST", "/connections", FIELDS | {"name": "large"} | large)

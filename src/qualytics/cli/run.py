@@ -20,7 +20,7 @@ from qualytics.errors import UsageError
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
     from qualytics.model import CommandEnvironment
@@ -62,25 +62,26 @@ def command(
     record = by_option(record_id, name, "qualytics connections list")
     if not command:
         raise UsageError("there is no command to run", "put it behind --, as in: qualytics run --name prod -- psql")
-    with connect() as client:
-        used = client.connections.use(record, purpose=purpose_of(f"run {os.path.basename(command[0])}"))
-        names = [one["name"] for one in client.connections.list()]
-    known = environment(used, Scope(database, schema))
-    current(click.get_current_context()).remember([*known.texts.values(), *known.files.values()])
-    _replace_process(command, _environment(known, names))
-
-
-def _environment(use: CommandEnvironment, names: Iterable[str]) -> dict[str, str]:
-    """Return the environment of the command: ours, without what would change where it goes, and the connection."""
     from qualytics.exchange import layout
 
+    with connect() as client:
+        used = client.connections.use(record, purpose=purpose_of(f"run {os.path.basename(command[0])}"))
+        # All names would be told apart alike, and a control plane may have thousands.
+        names = {one["name"] for one in client.connections.list(layout.namesakes_part(used.name))}
+    known = environment(used, Scope(database, schema))
+    current(click.get_current_context()).remember([*known.texts.values(), *known.files.values()])
+    slug = layout.slugs(sorted(names | {used.name}))[used.name]
+    references = {layout.placeholder(slug, field)[2:-1]: secret.reveal() for field, secret in used.secrets.items()}
+    _replace_process(command, _environment(known, references))
+
+
+def _environment(use: CommandEnvironment, references: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the command: ours, without what would change where it goes, and the connection."""
     prefixes = tuple(name[:-1] for name in use.cleared if name.endswith("*"))
     kept = {
         name: value for name, value in os.environ.items() if name not in use.cleared and not name.startswith(prefixes)
     }
     texts = {name: text.reveal() for name, text in use.texts.items()}
-    slug = layout.slugs(names)[use.name]
-    references = {layout.placeholder(slug, field)[2:-1]: secret.reveal() for field, secret in use.secrets.items()}
     return {**kept, **references, **texts, **{name: _memory_file(name, secret) for name, secret in use.files.items()}}
 
 

@@ -35,6 +35,11 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
     }
 
 
+def namesakes_part(name: str) -> str | None:
+    """Return a part that every name has whose plain slug is the same, None where there is no such part."""
+    return max(_slug(name).split("_"), key=len) or None
+
+
 def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
