@@ -128,3 +128,14 @@ def test_only_an_admin_prunes(plane):
     for user in (plane.bob, plane.make("Max", "Manager")):
         with plane.as_user(user) as context, pytest.raises(NotAllowed, match="may not prune the audit log"):
             Audit(context).prune("2020-01-01")
+
+
+def test_the_log_is_filtered_by_who_what_and_how_it_ended(plane):
+    refuse(plane, plane.bob, 1)
+    refuse(plane, plane.cid, 1)
+    with plane.context() as context:
+        log = Audit(context)
+        assert [entry["actor"] for entry in log.list(outcome="refused")] == ["Cid", "Bob"]
+        assert [entry["action"] for entry in log.list(actor="Bob")] == ["connection.update"]
+        assert log.list(actor="Bob", outcome="done") == log.list(outcome="failed") == []
+        assert len(log.list(action="connection.create", outcome="done")) == 1

@@ -27,7 +27,7 @@ from qualytics.server import (
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
-from qualytics.server.web import connection_forms, connection_pages, pages, render
+from qualytics.server.web import account_pages, connection_forms, connection_pages, estate_pages, pages, render
 
 if TYPE_CHECKING:
     from qualytics.server.config import Config
@@ -37,7 +37,14 @@ ROUTES: list[Any] = [
     *(*operations.ROUTES, *run_operations.ROUTES, *accounts.ROUTES, *compat.ROUTES, *configuration.ROUTES),
     *use.ROUTES,
 ]
-PAGES: list[Any] = [*pages.ROUTES, *connection_pages.ROUTES, *connection_forms.ROUTES, render.static_file]
+PAGES: list[Any] = [
+    *pages.ROUTES,
+    *connection_pages.ROUTES,
+    *estate_pages.ROUTES,
+    *account_pages.ROUTES,
+    *connection_forms.ROUTES,
+    render.static_file,
+]
 
 
 def make_app(config: Config) -> Guard:

@@ -38,10 +38,21 @@ class Audit:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[types.AuditEntry]:
-        """Return entries, the newest first; `before` is the id of the last one that is known already."""
+    def list(
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        action: str | None = None,
+        actor: str | None = None,
+        outcome: str | None = None,
+    ) -> list[types.AuditEntry]:
+        """Return entries, the newest first; `before` is the id of the last one that is known already.
+
+        `actor` is a name as it was then; `outcome` is done, failed, or refused for every error.
+        """
         self._context.require(AUDIT)
-        found = self._context.store.audit.select(before, limit, action=action)
+        found = self._context.store.audit.select(before, limit, action=action, actor=actor, outcome=outcome)
         return [_document(entry) for entry in found]
 
     def prune(self, before: str) -> types.Pruned:

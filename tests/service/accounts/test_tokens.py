@@ -379,3 +379,26 @@ def test_the_end_of_a_token_is_its_end_on_every_clock(shared, ada, ago_s):
     bearer = forged(shared, {**claims_of(ada["bearer_token"]), "exp": int(time.time()) - ago_s})
     kept(shared, bearer)
     assert refusal(shared, bearer) == "the token has expired"
+
+
+def test_all_tokens_of_one_user_end_at_once_and_for_good(shared, ada, bob):
+    with shared.as_user(ada) as context:
+        theirs = Tokens(context).create("theirs")
+    with shared.as_user(bob) as context:
+        tokens = Tokens(context)
+        made = [tokens.create("one"), tokens.create("two")]
+        assert tokens.revoke_all() == 2
+    assert {refusal(shared, token["bearer_token"]) for token in made} == {"the token was revoked"}
+    with shared.as_user(bob) as context, pytest.raises(Conflict, match="cannot be restored"):
+        Tokens(context).revoke(made[0]["id"], revoke=False)
+    with shared.context() as context:
+        assert authenticate(context, theirs["bearer_token"]).name == "Ada"
+
+
+def test_the_last_admin_keeps_a_way_in(shared, ada):
+    with shared.as_user(ada) as context:
+        made = Tokens(context).create("only")
+        with pytest.raises(Conflict):
+            Tokens(context).revoke_all()
+    with shared.context() as context:
+        assert authenticate(context, made["bearer_token"]).name == "Ada"

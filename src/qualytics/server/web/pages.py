@@ -18,7 +18,7 @@ from qualytics.server.web import session
 from qualytics.server.web.render import Page, page, redirect
 from qualytics.service.accounts.sign_in import Logins
 from qualytics.service.accounts.sign_in_limits import place_of
-from qualytics.service.rights import READ, TEST, WRITE, Actor
+from qualytics.service.rights import AUDIT, READ, SEE_USERS, TEST, WRITE, Actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ def shown(request: AnyRequest, context: Context, template: str, values: Mapping[
     )
 
 
-_RIGHTS = {"read": READ, "write": WRITE, "test": TEST}
+_RIGHTS = {"read": READ, "write": WRITE, "test": TEST, "users": SEE_USERS, "audit": AUDIT}
 
 
 @get("/", sync_to_thread=True)

@@ -18,7 +18,7 @@ from qualytics.service.accounts.tokens import Tokens
 from qualytics.urls import is_loopback, split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from qualytics.server.parameters import AnyRequest
     from qualytics.service.context import Context
@@ -121,6 +121,12 @@ def sent(request: AnyRequest, body: bytes) -> dict[str, str]:
     if media_type != _FORM or not pairs or len(pairs) != len(dict(pairs)):
         raise InvalidInput([Problem("body", "the form was not sent whole", "go back and send it again")])
     return {name: value.replace("\r\n", "\n") for name, value in pairs}
+
+
+def version(typed: Mapping[str, str]) -> int | None:
+    """Return the version that a form was made of, None where it names none."""
+    text = typed.get("_version", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def end(context: Context) -> None:

@@ -155,6 +155,22 @@ class Tokens:
             action.record(token.id, token.name, user=token.user_name)
         return {"id": token.id, "name": token.name, "deleted": not dry_run}
 
+    def revoke_all(self) -> int:
+        """Revoke every token of one's own, the one that asks too, as whoever fears for one does; return how many.
+
+        None of them can be restored.
+
+        Raises:
+            Conflict: no Admin could sign in any more.
+
+        """
+        with self._context.audited(OWN_TOKENS, "token.revoke") as action, self._context.writing():
+            owner_id, owner = self._owner(None)
+            with one_left(self._accounts, owner):
+                ended = end_all(self._accounts, owner_id)
+            action.record(None, None, user=owner, ended=ended)
+        return len(ended)
+
     @property
     def _accounts(self) -> Accounts:
         return self._context.store.accounts
@@ -236,10 +252,15 @@ def require_room(accounts: Accounts, user_id: int, user_name: str) -> None:
 
 def end_others(context: Context, accounts: Accounts, user_id: int) -> int:
     """End every token of a user but the one that asks, for good; inside a transaction; return how many."""
-    ended = [token.id for token in accounts.tokens(user_id) if _is_active(token) and token.id != context.actor.token_id]
+    return len(end_all(accounts, user_id, besides=context.actor.token_id))
+
+
+def end_all(accounts: Accounts, user_id: int, besides: int | None = None) -> list[int]:
+    """End every token of a user but one, for good; inside a transaction; return their ids."""
+    ended = [token.id for token in accounts.tokens(user_id) if _is_active(token) and token.id != besides]
     for token_id in ended:
         accounts.end_token(token_id, now(), is_final=True)
-    return len(ended)
+    return ended
 
 
 def _with_descendants(tokens: Iterable[Token], token_id: int) -> set[int]:

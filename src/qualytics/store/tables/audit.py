@@ -91,13 +91,28 @@ class AuditTable(Table):
         arguments = (object_type, object_id, action, bounded(None))
         return self._entries(f"id IN ({last} GROUP BY actor_id, actor)", arguments)
 
-    def select(self, before: int | None, limit: int, *, action: str | None = None) -> Iterator[Entry]:
-        """Yield entries, the newest first: those before a sequence number, those of one action."""
+    def select(
+        self,
+        before: int | None,
+        limit: int,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        outcome: str | None = None,
+    ) -> Iterator[Entry]:
+        """Yield entries, the newest first: those before a sequence number, of one action, by one name.
+
+        `outcome` is one of RAN, or `refused` for every other.
+        """
         filters = Filters()
         if before is not None:
             filters.add("id < ?", before)
         if action is not None:
             filters.add("action = ?", action)
+        if actor is not None:
+            filters.add("actor = ?", actor)
+        if outcome is not None:
+            filters.add("outcome = ?", outcome) if outcome in RAN else filters.add(_REFUSED)
         return self._entries(filters.where, (*filters.arguments, limit))
 
     def _entries(self, where: str, arguments: tuple[Any, ...]) -> Iterator[Entry]:

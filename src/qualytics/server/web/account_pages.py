@@ -1,0 +1,180 @@
+"""/account, /users and /users/7: who may sign in, with which role, and with which tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+
+from litestar import get, post
+from litestar.params import QueryParameter
+
+from qualytics.errors import InvalidInput, NotSignedIn, QualyticsError, UsageError
+from qualytics.server.parameters import AnyRequest, Text
+from qualytics.server.web import session
+from qualytics.server.web.pages import shown
+from qualytics.server.web.render import Page, redirect
+from qualytics.service.accounts.tokens import Tokens
+from qualytics.service.accounts.users import KINDS, Users
+from qualytics.service.audit import Audit
+from qualytics.service.rights import AUDIT, OWN_TOKENS, ROLES
+from qualytics.settings import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from qualytics.service.context import Context
+
+Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
+Kind = Annotated[str | None, QueryParameter(name="kind", pattern=f"^({'|'.join(KINDS)})?$")]
+_FIELDS = ("name", "kind", "role", "email", "password")
+_SIGN_INS_SHOWN = 10
+
+
+@get("/account", sync_to_thread=True)
+def show_account(request: AnyRequest) -> Page:
+    """Show the tokens of whoever has signed in; the sessions of browsers are some of them."""
+    with session.opened(request) as context:
+        return _account(request, context)
+
+
+@post("/account/tokens", status_code=200)
+async def change_own_tokens(request: AnyRequest, body: bytes) -> Page:
+    """Make a token, which is shown once; or revoke one, or all of them, which signs out everywhere."""
+    typed = session.form(request, body)
+
+    def work(context: Context) -> Page:
+        tokens = Tokens(context)
+        try:
+            if typed.get("_do") == "all":
+                tokens.revoke_all()
+                return redirect("/sign-in", cookies=[session.cookie(request, None)])
+            return _account(request, context, made=_changed(tokens, typed))
+        except QualyticsError as exc:
+            return _account(request, context, exc)
+
+    return await session.answer(request, work)
+
+
+@get("/users", sync_to_thread=True)
+def list_users(request: AnyRequest, name: Text = None, kind: Kind = None, number: Number = 1) -> Page:
+    """List users and service accounts."""
+    with session.opened(request) as context:
+        return _users(request, context, {"name": name or "", "kind": kind or ""}, number)
+
+
+@post("/users", status_code=200)
+async def create_user(request: AnyRequest, body: bytes) -> Page:
+    """Create a user or a service account."""
+    typed = session.form(request, body)
+
+    def work(context: Context) -> Page:
+        given = {field: typed[field] for field in _FIELDS if typed.get(field)}
+        try:
+            made = Users(context).create(given)
+        except (InvalidInput, UsageError) as exc:
+            return _users(request, context, {"name": "", "kind": ""}, 1, exc, typed)
+        return redirect(f"/users/{made['id']}")
+
+    return await session.answer(request, work)
+
+
+@get("/users/{user_id:int}", sync_to_thread=True)
+def show_user(request: AnyRequest, user_id: int) -> Page:
+    """Show a user with their tokens and sign-ins."""
+    with session.opened(request) as context:
+        return _user(request, context, user_id)
+
+
+@post("/users/{user_id:int}", status_code=200)
+async def change_user(request: AnyRequest, body: bytes, user_id: int) -> Page:
+    """Change role, address or password of a user; or one of their tokens."""
+    typed = session.form(request, body)
+
+    def work(context: Context) -> Page:
+        try:
+            if "_do" in typed:
+                return _user(request, context, user_id, made=_changed(Tokens(context), typed, user_id))
+            changes = {"role": typed.get("role", ""), "email": typed.get("email") or None}
+            changes |= {"password": typed["password"]} if typed.get("password") else {}
+            Users(context).update(user_id, changes, version=session.version(typed))
+        except NotSignedIn:
+            raise
+        except QualyticsError as exc:
+            return _user(request, context, user_id, exc)
+        return redirect(f"/users/{user_id}")
+
+    return await session.answer(request, work)
+
+
+def _changed(tokens: Tokens, typed: Mapping[str, str], user_id: int | None = None) -> str | None:
+    """Make a token and return it, or revoke one; by what the pressed button says."""
+    what, _, token_id = typed.get("_do", "").partition(":")
+    if what == "revoke" and token_id.isdecimal() and len(token_id) < len(str(2**53)):
+        tokens.revoke(int(token_id))
+        return None
+    if what != "create":
+        raise UsageError("the form has no such button")
+    return tokens.create(typed.get("name", ""), user=user_id)["bearer_token"]
+
+
+def _account(
+    request: AnyRequest, context: Context, error: QualyticsError | None = None, made: str | None = None
+) -> Page:
+    context.require(OWN_TOKENS)
+    values = {
+        "tokens": list(Tokens(context).list()),
+        "own": context.actor.token_id,
+        "user": Users(context).me(),
+        "made": made,
+        "error": error,
+        "address": "/account/tokens",
+    }
+    return shown(request, context, "account.html", values, error.http_status if error is not None else 200)
+
+
+def _users(
+    request: AnyRequest,
+    context: Context,
+    asked: Mapping[str, str],
+    number: int,
+    error: QualyticsError | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> Page:
+    found = Users(context).page(number, PAGE_SIZE, asked["kind"] or None, asked["name"] or None)
+    values: dict[str, Any] = {
+        "found": found,
+        "asked": asked,
+        "kinds": KINDS,
+        "roles": ROLES,
+        "error": error,
+        "typed": {field: (typed or {}).get(field, "") for field in _FIELDS if field != "password"},
+        "address_of": lambda page: f"/users?{urlencode({**asked, 'page': page})}",
+    }
+    return shown(request, context, "users.html", values, error.http_status if error is not None else 200)
+
+
+def _user(
+    request: AnyRequest, context: Context, user_id: int, error: QualyticsError | None = None, made: str | None = None
+) -> Page:
+    user = Users(context).get(user_id)
+    sign_ins = []
+    if context.actor.role in AUDIT.roles:
+        sign_ins = Audit(context).list(limit=_SIGN_INS_SHOWN, action="user.login", actor=user["name"])
+    values = {
+        "user": user,
+        "version": getattr(user, "version", None),
+        "tokens": list(Tokens(context).list(user_id)),
+        "own": context.actor.token_id,
+        "sign_ins": sign_ins,
+        "roles": ROLES,
+        "made": made,
+        "error": error,
+        "address": f"/users/{user_id}",
+    }
+    return shown(request, context, "user.html", values, error.http_status if error is not None else 200)
+
+
+ROUTES: list[Callable[..., Any]] = [
+    *(show_account, change_own_tokens),
+    *(list_users, create_user, show_user, change_user),
+]

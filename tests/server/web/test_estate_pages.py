@@ -1,0 +1,55 @@
+"""Health of all connections, and the audit log: who may see them, and what they say."""
+
+import pytest
+
+from tests.support.axe import barriers
+
+MARKUP = "<script>document.title = 'mine'</script>"
+
+
+@pytest.mark.parametrize(("role", "width"), [("Member", 360), ("Admin", 1440)])
+def test_health_counts_by_state_class_and_type(signed_in, made, admin, role, width, record_property):
+    found = made(type="mysql")
+    assert admin("POST", f"/connections/{found['id']}/test", {}).json["class"] == "refused"
+    page = signed_in("/health", role, width=width, dark=width == 360)
+    assert page.locator("section", has_text="Why connections fail").locator("th", has_text="refused").count() >= 1
+    row = page.locator("tr", has_text="MySQL")
+    assert "fails" in row.inner_text()
+    assert barriers(page, f"health, {role}, {width} px", record_property) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator(".sums a", has_text="fails").click()
+    assert page.url.endswith("/connections?state=fails")
+    assert page.get_by_text(found["name"], exact=True).count() == 1
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_audit_log_is_filtered_and_shows_markup_as_text(signed_in, made, plane, fresh, width, record_property):
+    name = f"{MARKUP} {fresh()}"
+    made(name=name)
+    page = signed_in(
+        "/audit?action=connection.create&actor=admin&outcome=done", "Admin", width=width, dark=width == 1440
+    )
+    assert name in page.locator("tbody tr").first.inner_text()
+    assert page.title() != "mine"
+    assert barriers(page, f"audit log, {width} px", record_property) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"{plane.url}/audit?outcome=refused&actor=nobody-of-that-name")
+    assert page.get_by_text("Nothing is written down of that.").count() == 1
+
+
+def test_the_audit_log_goes_on_with_older_entries(signed_in, made):
+    names = [made()["name"] for _ in range(51)]
+    page = signed_in("/audit?action=connection.create&actor=admin", "Admin", javascript=False)
+    assert names[0] not in page.content()
+    page.get_by_role("link", name="Older").click()
+    assert names[0] in page.content()
+    page.get_by_role("link", name="Newest").click()
+    assert names[-1] in page.content()
+
+
+@pytest.mark.parametrize("path", ["/audit", "/users", "/users/1"])
+@pytest.mark.parametrize("role", ["Member", "Manager"])
+def test_what_an_admin_may_see_is_refused_to_others(signed_in, path, role):
+    page = signed_in(path, role, javascript=False)
+    assert page.get_by_role("heading", level=1).inner_text() == "Not allowed"
+    assert "may not" in page.get_by_role("alert").inner_text()
