@@ -227,6 +227,7 @@ class AsyncConnections(_Part):
     test_unsaved = Verb(contract.Connections.test_unsaved)
     use = Verb(contract.Connections.use)
     uses = Verb(contract.Connections.uses)
+    open = Verb(contract.Connections.open)
     read = Read(contract.Connections.read)
 
 

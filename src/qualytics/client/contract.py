@@ -180,6 +180,13 @@ class Connections(Protocol):
     def uses(self, record: int | str) -> Sequence[types.LastUse]:
         """Return the last use of a connection by each user of a control plane, the newest first."""
 
+    def open(self, record: int | str, database: str | None = None) -> Any:
+        """Return an open connection of the type's driver, as PEP 249 describes it, in a database.
+
+        It is opened in this process as a test opens it, with the same TLS and login; close it when it is no longer
+        needed. Transactions, texts and time limits are the driver's own. Files of SQLite and DuckDB are read-only.
+        """
+
     def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
         """Read a table or a query, in the database and schema of `scope`; the sessions are of this machine."""
 

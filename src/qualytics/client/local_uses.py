@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.model import EVERYWHERE, Scope
 from qualytics.service.connections.verbs import Connections
@@ -32,6 +32,15 @@ class LocalConnections(Connections):
         from qualytics.service.connections.uses import Uses
 
         return Uses(self._context).last(record)
+
+    def open(self, record: int | str, database: str | None = None) -> Any:
+        """Return an open connection of the type's driver; see `service.connections.opening.open_connection`."""
+        from qualytics.service.connections import opening
+
+        used = self.use(record, purpose=opening.PURPOSE)
+        databases = [one.database for one in self._context.store.datastores.of_connection(used.id)]
+        self._context.release()
+        return opening.open_connection(used, database, login_databases=databases)
 
     def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
         """Read a table or a query, in the database and schema of `scope`; see `service.connections.reads.begin`."""

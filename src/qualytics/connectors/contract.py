@@ -248,10 +248,9 @@ class Connector(Struct, kw_only=True):
     `username_optional`: some way of logging in goes without a user name, and `requires` knows which;
     `driver` is an import name, `distribution` that of its package where it is another one.
 
-    Functions, all run in the child process of a test only: `open(target)` connects and logs in and
-    returns a handle; `select(handle, target)` checks the database, schema or role that were given;
+    Functions, all run in the child process of a test, or where a session is handed over: `open(target)` connects, logs in and returns a handle; `select(handle, target)` checks the database, schema or role that were given;
     `check(handle, target)` runs the cheapest true query; `close(handle)` ends it; `classify(exc)` turns a
-    driver's exception into a Verdict or None. `tls` says who encrypts: "none", "direct" (the stage
+    driver's exception into a Verdict or None; `hand_over(handle)` gives a session the defaults of PEP 249 and no time limits, for whoever asked for it. `tls` says who encrypts: "none", "direct" (the stage
     itself, from the first byte), "preamble" (the stage, after `greet`), "driver" (the driver on
     the dialled socket, after `greet`), or "own" (the driver on a connection of its own that nobody
     else sees: `open` may look at the dialled socket first and sets `target.tls.active` to False when
@@ -291,6 +290,7 @@ class Connector(Struct, kw_only=True):
     close: Callable[[Any], None] = lambda handle: handle.close()
     select: Callable[[Any, Target], None] | None = None
     classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
+    hand_over: Callable[[Any], None] = lambda _handle: None
     explain: Callable[[str], Verdict | None] | None = None
     signature: str = ""
     greet: Callable[[socket.socket], bool] | None = None

@@ -174,6 +174,12 @@ class HttpConnections:
 
         return uses.uses(self._api, record)
 
+    def open(self, record: int | str, database: str | None = None) -> Any:
+        """Return an open connection of the type's driver, of this process; see `client.http.uses`."""
+        from qualytics.client.http import uses
+
+        return uses.open_connection(self._api, record, database)
+
     def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
         """Read a table or a query on this machine, in the database and schema of `scope`; see `client.http.uses`."""
         from qualytics.client.http import uses

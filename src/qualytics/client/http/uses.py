@@ -47,9 +47,22 @@ def read_connection(api: Api, record: int | str, scope: Scope, options: Mapping[
     from qualytics.service.connections import reads
 
     used = use(api, record, reads.purpose(options))
-    stores = [] if scope.database is not None else api.listed("/datastores", [("connection_id", used.id)], dict)
-    databases = [store.get("database") for store in stores]
+    databases = _databases(api, used) if scope.database is None else []
     return cast("Reader", reads.begin(used, scope, options, login_databases=databases, ask=_asking(api, used)))
+
+
+def open_connection(api: Api, record: int | str, database: str | None) -> Any:
+    """Open a connection of the driver; see `service.connections.opening.open_connection`.
+
+    Raises:
+        QualyticsError: as `use`, and as that.
+
+    """
+    from qualytics.service.connections import opening
+
+    used = use(api, record, opening.PURPOSE)
+    databases = _databases(api, used) if database is None else []
+    return opening.open_connection(used, database, login_databases=databases)
 
 
 def read_datastore(api: Api, datastore: types.Datastore, options: Mapping[str, Any]) -> Reader:
@@ -91,6 +104,10 @@ def _asking(api: Api, used: UsedConnection) -> Callable[[], object]:
             own.close()  # it is not asked again for a while
 
     return ask
+
+
+def _databases(api: Api, used: UsedConnection) -> list[str | None]:
+    return [store.get("database") for store in api.listed("/datastores", [("connection_id", used.id)], dict)]
 
 
 def _used(record: Any, version: int | None) -> UsedConnection:

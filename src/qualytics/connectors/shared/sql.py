@@ -19,6 +19,11 @@ _SPELLED = re.compile(r"\\(?=x[0-9a-f]{2})")
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 
 
+def in_transactions(handle: Any) -> None:
+    """Turn autocommit off, as PEP 249 has it."""
+    handle.autocommit = False
+
+
 def as_text(name: bytes) -> str:
     """Return how a name is shown."""
     text = name.decode(errors="surrogateescape")

@@ -330,6 +330,15 @@ def check(handle: Any, target: Target) -> Server:
     return Server("MariaDB" if "mariadb" in version.lower() else "MySQL", version.partition("-")[0])
 
 
+def hand_over(handle: Any) -> None:
+    """Give a session the defaults of the driver: transactions, whole results, no time limits."""
+    from pymysql.cursors import Cursor
+
+    handle.autocommit(False)  # noqa: FBT003 - its own signature
+    handle.cursorclass = Cursor
+    handle._read_timeout = handle._write_timeout = None  # noqa: SLF001 - there is no other way
+
+
 CONNECTOR = Connector(
     type="mysql",
     title="MySQL",
@@ -349,6 +358,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
+    hand_over=hand_over,
     classify=classify,
     explain=ERRORS.explain,
     signature=r"pymysql|mysql|mariadb|\bERROR \d{4} \(\w{5}\)|proxysql",

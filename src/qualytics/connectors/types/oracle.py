@@ -313,6 +313,11 @@ FORMS = {
 }
 
 
+def hand_over(handle: Any) -> None:
+    """Lift the time limit of each call."""
+    handle.call_timeout = 0
+
+
 CONNECTOR = Connector(
     type="oracle",
     title="Oracle",
@@ -330,6 +335,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
+    hand_over=hand_over,
     classify=classify,
     explain=ERRORS.explain,
     signature=r"(?i)\b(?:(?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3})\b|oracledb|\boracle\.jdbc",

@@ -249,6 +249,15 @@ def check(handle: Any, target: Target) -> Server:
     return Server("PostgreSQL", version.split()[0])
 
 
+def hand_over(handle: Any) -> None:
+    """Give a session the defaults of the driver: transactions, and texts as they are."""
+    import psycopg
+
+    handle.autocommit = False
+    handle.cursor_factory = psycopg.Cursor
+    handle._adapters = None  # noqa: SLF001 - psycopg makes them anew; they cannot be taken back one by one
+
+
 FOREIGN = Foreign(
     names=("postgres", "postgresql", "pg", "pgsql", "libpq"),
     odbc=("postgres", "psqlodbc"),
@@ -282,6 +291,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
+    hand_over=hand_over,
     classify=classify,
     explain=ERRORS.explain,
     signature=SIGNATURE,

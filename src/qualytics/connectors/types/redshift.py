@@ -31,7 +31,7 @@ from qualytics.connectors.foreign import (
 from qualytics.connectors.shared import aws, postgresql
 from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
 from qualytics.connectors.shared.postgresql import MESSAGES, PROTOCOL, PROXY, ServerError, at_login, log_in_to_first
-from qualytics.connectors.shared.sql import rows
+from qualytics.connectors.shared.sql import in_transactions, rows
 from qualytics.model import Item
 from qualytics.structs import Struct, replace
 
@@ -349,6 +349,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
+    hand_over=in_transactions,
     classify=classify,
     explain=explain,
     signature=r"redshift",

@@ -106,10 +106,17 @@ def classify(exc: BaseException) -> Verdict | None:
 def connect(target: Target) -> sqlite3.Connection:
     """Open the file for reading only; it is never created."""
     require_file(target.uri, SQLITE, EMPTY)  # which SQLite takes for a database without tables
-    handle = sqlite3.connect(f"file:{quote(target.uri)}?mode=ro", uri=True, timeout=target.timeout_s)
+    handle = sqlite3.connect(
+        f"file:{quote(target.uri)}?mode=ro", uri=True, timeout=target.timeout_s, check_same_thread=False
+    )
     handle.text_factory = as_text
     handle.execute("pragma trusted_schema = off")
     return handle
+
+
+def hand_over(handle: sqlite3.Connection) -> None:
+    """Let texts be as they are."""
+    handle.text_factory = str
 
 
 def check(handle: sqlite3.Connection, target: Target) -> Server:
@@ -166,6 +173,7 @@ CONNECTOR = FILE(
     open=connect,
     select=select,
     check=check,
+    hand_over=hand_over,
     classify=classify,
     explain=ERRORS.explain,
     signature=r"(?i)sqlite",

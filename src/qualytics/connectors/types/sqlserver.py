@@ -20,7 +20,7 @@ from qualytics.connectors.contract import (
     tls_params,
 )
 from qualytics.connectors.shared.http import ENTRA, TENANT
-from qualytics.connectors.shared.sql import named, one_row, rows
+from qualytics.connectors.shared.sql import in_transactions, named, one_row, rows
 from qualytics.connectors.shared.tds import FOREIGN
 from qualytics.model import Item
 from qualytics.structs import replace
@@ -367,6 +367,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
+    hand_over=in_transactions,
     classify=classify,
     explain=explain,
     signature=r"\bMsg \d{3,5}, Level|sqlserver|SQL Server|\bmssql|tedious|SqlClient|\bAADSTS\d+|\bErrorCode\(\d{4,5}\)",

@@ -67,7 +67,7 @@ _OUT_OF_REACH = frozenset({"dns", "refused", "network", "timeout", "transient", 
 class Stages:
     """Runs one test from stage to stage and sends a message at each step."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is tested, what is asked of it, and where
         self,
         connector: Connector,
         target: Target,
@@ -76,7 +76,9 @@ class Stages:
         listing: Listing | None = None,
         reading: Reading | None = None,
         guard: DnsGuard | None = None,
+        is_alone: bool = True,
     ) -> None:
+        """Take what is tested; `is_alone` says that this process is of the test alone, which may end it."""
         self._connector = connector
         self._target = target
         self._send = send
@@ -86,7 +88,7 @@ class Stages:
         self._handshake_due = False
         self._handle: Any = None
         self._listing, self._reading = listing, reading
-        self._guard = guard
+        self._guard, self._is_alone = guard, is_alone
         self._second_host: str | None = None
         self._watch: Watch | None = None
         target.on_second_host = self._ask_second_host
@@ -105,23 +107,22 @@ class Stages:
             with contextlib.suppress(Exception):  # the verdict stands, however the connection is closed
                 self._connector.close(self._handle)
 
+    def open(self) -> Any:
+        """Run the stages up to the last, which only looks, and return the open handle; None when one failed."""
+        try:
+            self._open()
+        except Exception as exc:  # noqa: BLE001 - as in `run`
+            self._fail(exc)
+            if self._handle is not None:
+                with contextlib.suppress(Exception):
+                    self._connector.close(self._handle)
+            return None
+        return self._handle
+
     def _run(self) -> Passed:
-        connector, target = self._connector, self._target
-        if connector.kind == "embedded":
-            with self.stage("open"):
-                connector.require_driver()
-                handle = self._handle = connector.open(target)
-        else:
-            if unready := self._unready():
-                with self.stage("login"):
-                    raise unready
-            self._reach()
-            handle = self._handle = self._login()
-            if handle is None:
-                return Passed()
-        if connector.select is not None and self._has_scope():
-            with self.stage("database"):
-                connector.select(handle, target)
+        connector, target, handle = self._connector, self._target, self._open()
+        if handle is None:
+            return Passed()
         if self._reading is not None:
             return self._read(self._reading)
         with self.stage(connector.stages[-1]):
@@ -136,6 +137,25 @@ class Stages:
         for warning in server.warnings:
             self._send(Warned(warning))
         return Passed()
+
+    def _open(self) -> Any:
+        connector, target = self._connector, self._target
+        if connector.kind == "embedded":
+            with self.stage("open"):
+                connector.require_driver()
+                handle = self._handle = connector.open(target)
+        else:
+            if unready := self._unready():
+                with self.stage("login"):
+                    raise unready
+            self._reach()
+            handle = self._handle = self._login()
+            if handle is None:
+                return None
+        if connector.select is not None and self._has_scope():
+            with self.stage("database"):
+                connector.select(handle, target)
+        return handle
 
     def _read(self, reading: Reading) -> Passed:
         from qualytics.probe.child.reading import read  # it brings pyarrow
@@ -169,8 +189,9 @@ class Stages:
             if self._guard is not None:
                 self._guard.pin(target.host, target.address)
             self._send(Connected(target.address, target.port, *sock.getsockname()[:2]))
-        self._watch = Watch(target, self._since + target.timeout_s, self._noticed)
-        self._watch.start()
+        if self._is_alone:
+            self._watch = Watch(target, self._since + target.timeout_s, self._noticed)
+            self._watch.start()
         if connector.tls != "none":
             self._encrypt(sock, target.tls)
         if connector.tls in {"none", "driver", "own"}:
@@ -221,7 +242,7 @@ class Stages:
 
     def _was_authenticated(self, exc: Exception) -> bool:
         verdict = judge(self._connector, exc)
-        if not verdict.authenticated or self._listing is not None or self._has_scope():
+        if not verdict.authenticated or self._listing is not None or not self._is_alone or self._has_scope():
             return False
         self._send(Warned(f"user and password are right, but {verdict.cause or words(exc)}: {verdict.hint}"))
         return True

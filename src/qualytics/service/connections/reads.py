@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from qualytics import connectors
 from qualytics.connectors.reading import INVALID_TEXT, SPECIAL, Query
 from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
-from qualytics.model import Connection
 from qualytics.service import validate
 from qualytics.service.connections import tests
-from qualytics.service.connections.drafts import merge, with_secrets
-from qualytics.service.connections.uses import purpose_of
+from qualytics.service.connections.uses import plan_of, purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector
     from qualytics.errors import QualyticsError
     from qualytics.model import Scope, TestReport, UsedConnection
-    from qualytics.probe import Plan
     from qualytics.reading.reader import Reader
 
 # More rows at once, or more sessions, than any read is faster with.
@@ -58,7 +55,7 @@ def begin(
     query = checked_query(used, given)
     _require_verifiable(connector, query)
     tests.check_place(connector, scope)
-    plan = _plan(used, tests.with_databases(scope, login_databases))
+    plan = plan_of(used, tests.with_databases(scope, login_databases))
     what = {"table": query.table} if query.table is not None else {"sql": query.sql}
     source = {
         "connection": used.name,
@@ -76,22 +73,6 @@ def purpose(options: Mapping[str, Any]) -> str:
     """Return what a read uses a connection for."""
     table = options.get("table")
     return purpose_of(f"read {table}") if isinstance(table, str) else "read a query"
-
-
-def _plan(used: UsedConnection, scope: Scope) -> Plan:
-    from qualytics import probe
-
-    stored = Connection(used.id, used.name, used.type, dict(used.values), frozenset(used.secrets), {}, "", used.version)
-    draft = with_secrets(merge(stored, {}), used.secrets)
-    tests.check_values(draft, scope)
-    return probe.Plan(
-        type=used.type,
-        values=draft.values,
-        secrets=draft.secrets,
-        timeout_s=tests.checked_timeout(None),
-        **vars(scope),
-        ssl_mode=used.ssl_mode,
-    )
 
 
 def checked_query(used: UsedConnection, options: Mapping[str, Any]) -> Query:

@@ -9,11 +9,11 @@ from qualytics import connectors, text, urls
 from qualytics.connectors import shape
 from qualytics.errors import TooMany
 from qualytics.fields import BY_NAME, KEYS
-from qualytics.model import MAX_PURPOSE, CommandEnvironment, Document, UsedConnection
+from qualytics.model import MAX_PURPOSE, CommandEnvironment, Connection, Document, UsedConnection
 from qualytics.secret import Secret
 from qualytics.service import lookup, validate
 from qualytics.service.connections import tests
-from qualytics.service.connections.drafts import stored_with_secrets
+from qualytics.service.connections.drafts import merge, stored_with_secrets, with_secrets
 from qualytics.service.rights import READ, USE
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from qualytics.connectors.contract import Connector
     from qualytics.connectors.foreign import Environment
     from qualytics.errors import NotAllowed
-    from qualytics.model import Connection, Scope
+    from qualytics.model import Scope
+    from qualytics.probe import Plan
     from qualytics.service.context import Context
 
 # Every connection has these, by the names of its fields and parameters, beside what its own tools read.
@@ -150,6 +151,28 @@ def checked_purpose(purpose: object) -> str:
         validate.check_text("purpose", purpose, problems, max_length=MAX_PURPOSE)
     problems.finish()
     return str(purpose)
+
+
+def plan_of(used: UsedConnection, scope: Scope) -> Plan:
+    """Return the plan by which sessions of a used connection are opened.
+
+    Raises:
+        InvalidInput: a value may not stand where a driver would write it.
+
+    """
+    from qualytics import probe
+
+    stored = Connection(used.id, used.name, used.type, dict(used.values), frozenset(used.secrets), {}, "", used.version)
+    draft = with_secrets(merge(stored, {}), used.secrets)
+    tests.check_values(draft, scope)
+    return probe.Plan(
+        type=used.type,
+        values=draft.values,
+        secrets=draft.secrets,
+        timeout_s=tests.checked_timeout(None),
+        **vars(scope),
+        ssl_mode=used.ssl_mode,
+    )
 
 
 def environment(used: UsedConnection, scope: Scope) -> CommandEnvironment:
