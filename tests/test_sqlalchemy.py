@@ -52,7 +52,7 @@ def test_transactions_and_texts_are_those_of_the_driver(request, client, type_na
 
 @pytest.mark.servers
 def test_a_new_password_counts_at_the_next_connection(client, postgres_server):
-    saved(client, postgres_server, "postgresql", password="another")
+    saved(client, postgres_server, "postgresql", password="another", parameters={"ssl_mode": "require"})
     engine = create_engine("saved", client=client, poolclass=sqlalchemy.NullPool)
     with pytest.raises(qualytics.TestFailed) as refused, engine.connect():
         pass
@@ -75,7 +75,7 @@ def test_files_are_read(client, tmp_path, type_name):
     with engine.connect() as session:
         assert session.scalars(sqlalchemy.text("select note from notes")).all() == [AWKWARD]
         assert sqlalchemy.inspect(session).get_table_names() == ["notes"]
-        with pytest.raises(sqlalchemy.exc.DBAPIError, match="(?i)read-?only"):
+        with pytest.raises(sqlalchemy.exc.DBAPIError, match=r"(?i)read-?only"):
             session.execute(sqlalchemy.text("insert into notes values ('x')"))
     engine.dispose()
 

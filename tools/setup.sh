@@ -22,6 +22,6 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[all,jq,read,server,dev]' </dev/null
+    --constraint constraints.txt --editable '.[all,jq,read,server,sqlalchemy,dev]' </dev/null
 "$venv/bin/python" -m compileall -q src
 touch "$venv/.complete"

@@ -82,6 +82,6 @@ def _wrapper(url: URL, type_name: str) -> Any:
             f"the dialect {url.drivername} of SQLAlchemy is not installed", "install the package that brings it"
         ) from exc
     if driver.partition(".")[0] != connector.driver.partition(".")[0]:
-        message = f"the dialect {url.drivername} works on {driver}, and connections of {type_name} on {connector.driver}"
+        message = f"the dialect {url.drivername} works on {driver}, and {type_name} here on {connector.driver}"
         raise UsageError(message, "client.connections.open opens a session without SQLAlchemy")
     return lambda opened: opened

@@ -12,7 +12,6 @@ from tests.support.terminals import stdout_of
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
-NOW = datetime.now(UTC)
 HISTORY = ("connections", "history", "files")
 
 
@@ -29,7 +28,7 @@ def tested(run, tmp_path):
 
 
 def past_test(age):
-    return {"at": (NOW - age).isoformat(), "connected": True, "stage": None, "class": None, "code": None}
+    return {"at": (datetime.now(UTC) - age).isoformat(), "connected": True, "stage": None, "class": None, "code": None}
 
 
 def test_it_is_a_table_on_a_terminal_and_yaml_elsewhere(tested):

@@ -2,64 +2,64 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pty
-import select
-import time
+import subprocess
+import sys
 
 import pytest
 
-from qualytics.cli._prompts import MAX_LINE, hidden_line, typed_line
+from qualytics.cli._prompts import MAX_LINE
 from tests.support.terminals import Terminal
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
 PROMPT = b"Password: "
-LEFT = 42
 
 
-def asking(ask):
-    """Call `ask` in a process on a terminal of its own, which ends with LEFT for Ctrl-C; return its id and terminal."""
+# Asks on a terminal of its own, again and again, in forks of a process that is small, and so soon forked.
+PROGRAM = """
+import contextlib, os, pty, select, sys, time
+from qualytics.cli._prompts import hidden_line, typed_line
+
+def shown(prompt):
+    os.write(1, prompt.encode())
+    typed_line(0)
+
+ask, prompt, left = {"hidden": hidden_line, "shown": shown}[sys.argv[1]], sys.argv[2], 42
+for attempt in range(400):
     pid, terminal = pty.fork()
     if pid == 0:
         code = 1
         try:
-            ask()
+            ask(prompt)
         except KeyboardInterrupt:
-            code = LEFT
+            code = left
         finally:
             os._exit(code)
-    shown = b""
-    while not shown.endswith(PROMPT):
-        shown += os.read(terminal, 4_096)
-    return pid, terminal
+    told = b""
+    while not told.endswith(prompt.encode()):
+        told += os.read(terminal, 4_096)
+    until = time.perf_counter() + attempt / 2e6  # 0 to 0.2 ms: it shall come before, in and after the read's start
+    while time.perf_counter() < until:
+        continue
+    os.write(terminal, b"\\x03")
+    if not select.select([terminal], [], [], 60)[0]:
+        sys.exit(f"attempt {attempt} was not ended by Ctrl-C")
+    with contextlib.suppress(OSError):  # Linux says so when the other side has gone
+        while os.read(terminal, 4_096):
+            pass
+    os.close(terminal)
+    if (code := os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])) != left:
+        sys.exit(f"attempt {attempt} ended with {code}")
+"""
 
 
-def hidden():
-    hidden_line(PROMPT.decode())
-
-
-def shown():
-    os.write(1, PROMPT)
-    typed_line(0)
-
-
-@pytest.mark.parametrize("ask", [hidden, shown])
+@pytest.mark.parametrize("ask", ["hidden", "shown"])
 def test_ctrl_c_between_a_prompt_and_its_read_ends_the_wait(ask):
     """A read that does not wait for signals misses about one Ctrl-C of 300 here."""
-    for attempt in range(200):
-        pid, terminal = asking(ask)
-        until = time.perf_counter() + attempt / 1e6  # 0 to 0.2 ms: it shall come before, in and after the read's start
-        while time.perf_counter() < until:
-            continue
-        os.write(terminal, b"\x03")
-        assert select.select([terminal], [], [], 60)[0], attempt  # Ctrl-C is shown, or the terminal's end
-        with contextlib.suppress(OSError):  # Linux says so when the other side has gone
-            while os.read(terminal, 4_096):
-                pass
-        os.close(terminal)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == LEFT
+    command = [sys.executable, "-c", PROGRAM, ask, PROMPT.decode()]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_question_that_is_left_with_ctrl_c_changes_nothing(home):

@@ -1,5 +1,6 @@
 """The contract, as type checkers see it: each verb of each client answers with what its type says."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import get_args, get_origin, get_type_hints
@@ -100,6 +101,8 @@ def use_connections(call):
         call("grants", "create", me["name"], "more")
     used = call("connections", "use", "files", purpose="types")
     assert (used.type, used.ssl_mode) == ("sqlite", "auto" if me["id"] is None else "verify")
+    with contextlib.closing(call("connections", "open", "files")) as session:
+        assert session.execute("select 1").fetchone() == (1,)
     with call("connections", "read", "files", table="orders", limit=1) as reader:
         assert faults(reader.progress, types.ReadProgress) == []
         assert [batch.num_rows for batch in reader] == []

@@ -181,11 +181,7 @@ class Connections(Protocol):
         """Return the last use of a connection by each user of a control plane, the newest first."""
 
     def open(self, record: int | str, database: str | None = None) -> Any:
-        """Return an open connection of the type's driver, as PEP 249 describes it, in a database.
-
-        It is opened in this process as a test opens it, with the same TLS and login; close it when it is no longer
-        needed. Transactions, texts and time limits are the driver's own. Files of SQLite and DuckDB are read-only.
-        """
+        """Return an open connection of the type's driver (PEP 249), made in this process as a test makes one."""
 
     def read(self, record: int | str, scope: Scope = EVERYWHERE, **options: Unpack[types.ReadOptions]) -> Reader:
         """Read a table or a query, in the database and schema of `scope`; the sessions are of this machine."""

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import sqlite3
 import tempfile
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -31,6 +30,7 @@ def left(tmp_path):
 
 
 def saved(client, server, **fields):
+    fields = {"parameters": {"ssl_mode": "require"}, **fields}
     given = {"host": server.host, "port": server.port, "username": server.user, "password": server.password}
     client.connections.create({"type": "postgresql", "name": "saved", **given, **fields})
 
@@ -51,8 +51,8 @@ def test_nothing_of_a_test_stays_in_a_session(client, postgres_server, left):
 
 
 @pytest.mark.servers
-def test_roots_of_the_connection_stay_as_long_as_the_session(client, postgres_server, certificate, left):
-    roots = Path(certificate.ca).read_text() if hasattr(certificate, "ca") else None
+def test_roots_of_the_connection_stay_as_long_as_the_session(client, postgres_server, authority, left):
+    roots = authority.cert_pem.bytes().decode()
     saved(client, postgres_server, parameters={"ssl_mode": "verify", "ssl_root_cert": roots})
     session = client.connections.open("saved")
     assert session.pgconn.ssl_in_use
@@ -77,7 +77,8 @@ def test_a_login_that_is_refused_is_told_as_a_test_tells_it(client, postgres_ser
 def test_a_result_of_mysql_is_whole_and_waits_for_slow_rows(client, mariadb_server):
     given = {"host": mariadb_server.host, "port": mariadb_server.port}
     login = {"username": mariadb_server.user, "password": mariadb_server.password}
-    client.connections.create({"type": "mariadb", "name": "saved", **given, **login})
+    tls = {"parameters": {"ssl_mode": "require"}}
+    client.connections.create({"type": "mariadb", "name": "saved", **given, **login, **tls})
     with contextlib.closing(client.connections.open("saved")) as session, session.cursor() as cursor:
         assert cursor.execute("select 1 union select 2") == 2
         assert not session.get_autocommit()

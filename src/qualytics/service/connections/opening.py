@@ -32,7 +32,7 @@ def open_connection(
         TestFailed: no session could be opened; its `report` is that of a test.
 
     """
-    from qualytics.probe.opening import open_session
+    from qualytics.probe.parent.opening import open_session
 
     connector, scope = connectors.get(used.type), Scope(database)
     refusal = Conflict(
