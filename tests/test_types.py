@@ -6,6 +6,7 @@ import pytest
 
 from qualytics import types
 from qualytics.client.http import replies
+from qualytics.connectors.reading import INVALID_TEXT, SPECIAL, Query
 from qualytics.fields import BY_NAME, DATASTORE_KEYS, DETECTED, FIELDS, KEYS, SECRETS, TAG_CHANGES, UPDATE
 from qualytics.probe.protocol import Encrypted
 from qualytics.probe.verdicts.failure_classes import CLASSES
@@ -102,3 +103,11 @@ def test_the_check_of_documents_finds_what_is_wrong():
     assert faults({**stage, "age": 1}, types.Stage) == ["document: age is no key of Stage"]
     assert faults({"name": "tcp", "ok": True}, types.Stage) == ["document: ms is missing"]
     assert faults([stage, 1], list[types.Stage]) == ["document: 1 is no object"]
+
+
+def test_a_read_takes_the_fields_of_a_query_and_a_limit_of_time():
+    assert keys_of(types.ReadOptions) == {*Query.__annotations__, "limit_s"}
+    assert types.ReadOptions.__required_keys__ == set()
+    hints = get_type_hints(types.ReadOptions)
+    assert get_args(hints["special"]) == SPECIAL
+    assert get_args(hints["invalid_text"]) == INVALID_TEXT

@@ -272,3 +272,56 @@ def test_the_contract_shows_in_the_help_of_a_twin(home):
     client = qualytics.aconnect(home=home)
     assert client.connections.get.__doc__ == contract.Connections.get.__doc__
     asyncio.run(client.close())
+
+
+ENDLESS = "with recursive n(n) as (select 1 union all select n + 1 from n where n < 50000000) select n from n"
+
+
+@pytest.fixture
+def readable(home, allowed_files):
+    """Return where a client connects to, whose connection `sales` can be read."""
+    with qualytics.connect(home=home) as client:
+        client.connections.create({"type": "sqlite", "name": "sales", "uri": str(allowed_files / "sales.sqlite")})
+        client.datastores.create({"name": "orders", "connection_id": 1})
+    return {"home": home}
+
+
+@pytest.mark.slow
+def test_a_read_gives_batches_and_ends_with_a_receipt(readable):
+    async def use():
+        async with qualytics.aconnect(**readable) as client:
+            async with client.datastores.read("orders", sql="select 7 as seven", verify=True) as reader:
+                rows = [row async for batch in reader for row in batch.to_pylist()]
+            return rows, reader.receipt["rows"], reader.progress["rows"], str(reader.schema)
+
+    assert asyncio.run(use()) == ([{"seven": 7}], 1, 1, "seven: int64")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_read_that_is_left_leaves_no_process_behind(readable, is_cancelled):
+    async def use():
+        async with qualytics.aconnect(**readable) as client:
+            began = asyncio.Event()
+
+            async def follow():
+                options = {"sql": ENDLESS, "fetch_size": 100}
+                async with client.connections.read("sales", **options) as reader:
+                    async for batch in reader:
+                        assert batch.num_rows == 100
+                        began.set()
+                        if not is_cancelled:
+                            break
+
+            task = asyncio.create_task(follow())
+            await began.wait()
+            if is_cancelled:
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            assert task.cancelled() == is_cancelled
+            return (await client.connections.get("sales"))["name"]
+
+    before = processes.descendants(os.getpid())
+    assert asyncio.run(use()) == "sales"
+    assert processes.descendants(os.getpid()) <= before

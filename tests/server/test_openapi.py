@@ -14,7 +14,7 @@ CHECKS = (
     "response_schema_conformance,unsupported_method,ignored_auth"
 )
 # Records that are there, so that more is seen than "not found".
-KNOWN = "[parameters]\nconnection_id = 1\ndatastore_id = 1\nenrichment_id = 2\nuser_id = 3\n"
+KNOWN = "[parameters]\nconnection_id = 1\ndatastore_id = 1\nenrichment_id = 2\nuser_id = 3\ngrant_id = 1\n"
 _CONNECTIONS, _DATASTORES = "/connections", "/datastores"
 # Each of these starts children that test what was made up.
 _SLOW = r"/(test|catalogs|schemas|tables|connection|validate)$"
@@ -31,12 +31,14 @@ def plane(tmp_path_factory):
         "100000000",
         "--refusals-per-minute",
         "100000000",
+        "--allow-use",
     ) as found:
         admin = found.api()
         given = {"type": "postgresql", "name": "kept", "host": "127.0.0.1", "port": 1, "username": "u"}
         number = admin("POST", "/connections", given).json["id"]
         for name in ("used", "other"):  # while these are there, the connection cannot be deleted
             admin("POST", "/datastores", {"name": name, "connection_id": number, "database": "d", "schema": "s"})
+        admin("POST", "/grants", {"user": "admin", "connection": number})
         yield found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,10 +14,21 @@ from qualytics.cli._notes import connect_noting_store
 from qualytics.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qualytics.client import Client
 
 _LISTING = "qualytics grants list"
-_USER = "User or service account, by name."
+
+
+def _names(**how: Any) -> Callable[[Any], Any]:
+    user, connection = "User or service account, by name.", "Connection, by name."
+    return options.all_of(
+        click.option("--user", type=Text(), help=user, shell_complete=options.complete_names("users"), **how),
+        click.option(
+            "--connection", type=Text(), help=connection, shell_complete=options.complete_names("connections"), **how
+        ),
+    )
 
 
 @click.group(cls=SuggestingGroup)
@@ -34,8 +45,7 @@ def group() -> None:
     "grants create --user robot --connection sales --expires-in-days 30",
     "grants create --user ada --connection sales",
 )
-@click.option("--user", type=Text(), required=True, help=_USER)
-@click.option("--connection", type=Text(), required=True, help="Connection, by name.")
+@_names(required=True)
 @click.option("--expires-in-days", type=Whole(1), help="Days until it ends; by default it stays until it is deleted.")
 @options.common_options()
 def create(*, user: str, connection: str, expires_in_days: int | None, form: output.Format) -> None:
@@ -46,8 +56,7 @@ def create(*, user: str, connection: str, expires_in_days: int | None, form: out
 
 @group.command("list")
 @options.examples("grants list", "grants list --connection sales --format json")
-@click.option("--user", type=Text(), help=_USER)
-@click.option("--connection", type=Text(), help="Connection, by name.")
+@_names()
 @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
 @options.common_options()
 def list_(*, user: str | None, connection: str | None, limit: int | None, form: output.Format) -> None:
@@ -61,8 +70,7 @@ def list_(*, user: str | None, connection: str | None, limit: int | None, form: 
     "grants delete --user robot --connection orders", "grants delete --user robot --connection orders --dry-run"
 )
 @click.option("--id", "grant_id", type=Whole(1), help="Grant ID.")
-@click.option("--user", type=Text(), help=_USER)
-@click.option("--connection", type=Text(), help="Connection, by name.")
+@_names()
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 @options.common_options()
 def delete(

@@ -20,6 +20,7 @@ BEYOND = re.compile(
 UNKNOWN = {
     "an import",
     "copies",
+    "grants",
     "tags and owners",
     "what a connection can see",
     "a database and a schema that a test looks at",
