@@ -4,12 +4,18 @@ import csv
 import io
 import json
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+
+from testbed import servers
 
 pytestmark = pytest.mark.slow
 
@@ -139,3 +145,36 @@ def test_a_full_disk_is_told_and_leaves_no_file(shell, tmp_path):
     )
     assert (done.code, os.listdir(tmp_path / "out")) == (1, [])
     assert "t.csv cannot be written: file too large" in done.err
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc names the children")
+def test_an_interrupt_leaves_no_file_and_no_session(run, tmp_path, postgres_server):
+    where = ("--host", "127.0.0.1", "--port", postgres_server.port, "--parameters", '{"ssl_mode": "disable"}')
+    given = ("--type", "postgresql", "--name", "pg", *where, "--username", postgres_server.user, "--password-stdin")
+    assert run("connections", "create", *given, stdin=postgres_server.password.encode()).code == 0
+    folder = tmp_path / "out"
+    folder.mkdir()
+    # Without an end; its session holds a lock.
+    endless = "select generate_series(1, 1000000000) as n from (select pg_advisory_lock(4712)) l"
+    words = ["connections", "read", "pg", "--database", "sales", "--sql", endless, "--output", str(folder / "n.arrow")]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "qualytics", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        until = time.monotonic() + 60
+        while not any(path.stat().st_size for path in folder.iterdir()):
+            assert program.poll() is None, program.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    finally:
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+    assert (program.returncode, out) == (130, b"")
+    assert b"Traceback" not in err
+    assert list(folder.iterdir()) == []
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("set statement_timeout = '60s'")
+        admin.execute("select pg_advisory_lock(4712)")  # waits for the end of the session that held it
+        others = "select query from pg_stat_activity where query like '%4712%' and pid <> pg_backend_pid()"
+        assert admin.execute(others).fetchall() == []

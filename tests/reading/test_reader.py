@@ -62,6 +62,18 @@ def test_a_count_that_differs_is_told(on_server):
     assert found.value.receipt["verified"]["ok"] is False
 
 
+def test_partitions_come_one_after_the_other_where_that_is_asked(on_server, postgres_server):
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("create table in_order as select n, repeat('x', 400) as s from generate_series(1, 12000) n")
+    # The first range is the last that is read.
+    slow = "case when n = 1 then pg_sleep(1) is not null else true end"
+    options = {"table": "in_order", "where": slow, "parallel": 3, "fetch_size": 200, "columns": ["n"]}
+    with on_server.connections.read(1, Scope("sales", "public"), ordered=True, **options) as reader:
+        found = [n for batch in reader for n in batch.column(0).to_pylist()]
+        assert len(reader.receipt["partitions"]) > 3
+    assert found == list(range(1, 12001))
+
+
 def test_a_child_that_dies_in_the_middle_fails_the_read(on_server):
     before = set(children_of(os.getpid()))
     with on_server.connections.read(1, SALES, sql=MANY, fetch_size=100) as reader:

@@ -48,6 +48,7 @@ def _read_options() -> Callable[[Any], Any]:
         options.option("--partition-column", type=Text(), help="Column of numbers, dates or timestamps to divide by."),
         options.option("--parallel", type=Whole(1), help=parallel),
         options.option("--fetch-size", type=Whole(1), help=fetch_size),
+        options.option("--ordered", is_flag=True, help="Write one partition after the other, not as their rows come."),
         options.option("--verify", is_flag=True, help="Have the engine count the rows in the same snapshot."),
         options.option("--special", type=OneOf(("error", "null", "text")), default="error", help=special, **choices),
         options.option(

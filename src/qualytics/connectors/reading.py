@@ -32,7 +32,7 @@ class Query(Struct):
 
     `columns` are all when empty; `where` is a condition in the engine's SQL. `fetch_size` is how many rows a driver
     holds at once, `parallel` how many connections read at once. Partitions are ranges of `partition_column`, or
-    what the engine offers by itself when it is None.
+    what the engine offers by itself when it is None; with `ordered` their rows come one partition after the other.
     """
 
     table: str | None = None
@@ -46,6 +46,7 @@ class Query(Struct):
     special: str = SPECIAL[0]
     invalid_text: str = INVALID_TEXT[0]
     verify: bool = False
+    ordered: bool = False
 
 
 class Partition(Struct, eq=True):

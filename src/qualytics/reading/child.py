@@ -111,7 +111,7 @@ class Child:
                 continue
             number = int(metadata[PARTITION])
             self.rows[number] = self.rows.get(number, 0) + batch.num_rows
-            if not self._channel.put(batch):
+            if not self._channel.put(batch, number, batch.num_rows):
                 return
 
 

@@ -20,7 +20,7 @@ from qualytics.probe.protocol import (
     Planned,
     SnapshotTaken,
 )
-from qualytics.reading.channel import Channel
+from qualytics.reading.channel import Channel, Turns
 from qualytics.reading.child import Child
 from qualytics.reading.receipt import Read, plain, receipt
 from qualytics.reading.watch import Watch
@@ -42,7 +42,7 @@ _WAITING = 1
 
 
 class Reader:
-    """Batches of a read, in the order of their arrival; close it, or use `with`.
+    """Batches of a read, in the order of their arrival, or of partitions with `ordered`; close it, or use `with`.
 
     Iterating yields `pyarrow.RecordBatch`; pandas, polars, duckdb and pyarrow take it whole, as an Arrow C stream.
     `receipt` is there when the last batch was taken. What it holds at any time are a few batches, however many rows
@@ -75,7 +75,7 @@ class Reader:
         self._failed_partition: int | None = None
         self._error: QualyticsError | None = None  # of what ended it from without
         self._schema: pa.Schema | None = None
-        self._channel: Channel[pa.RecordBatch] = Channel(_WAITING)
+        self._channel: Channel[pa.RecordBatch] = Channel(_WAITING, Turns() if query.ordered else None)
         self._stop, self._stopped = os.pipe()
         self._queue, self._numbers = os.pipe()
         self._children: list[Child] = []
@@ -213,6 +213,7 @@ class Reader:
                     self._is_planned = True
                 case PartitionRead(number, rows, ms):
                     read.rows[number], read.seconds[number] = rows, round(ms / 1_000, 4)
+                    self._channel.partition_ended(number, rows)
                 case Counted(rows):
                     read.counted = rows
                 case PartitionBegan():

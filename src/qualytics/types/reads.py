@@ -22,6 +22,7 @@ class ReadOptions(TypedDict, total=False):
     special: Literal["error", "null", "text"]
     invalid_text: Literal["error", "hex"]
     verify: bool
+    ordered: bool
     limit_s: float | None
 
 
