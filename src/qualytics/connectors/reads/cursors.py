@@ -75,9 +75,10 @@ class CursorSession:
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""
         first = 1
-        for rows in self.pages(self.selected(partition.predicate)):
-            yield self._batch(rows, first)
-            first += len(rows)
+        for columns in self.columns(self.selected(partition.predicate)):
+            batch = self._batch(columns, first)
+            yield batch
+            first += batch.num_rows
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -131,6 +132,11 @@ class CursorSession:
             while rows := cursor.fetchmany(self._query.fetch_size):
                 yield rows
 
+    def columns(self, sql: str) -> Iterator[Sequence[Sequence[Any]]]:
+        """Yield the rows of a statement column by column, as many at once as are to be fetched."""
+        for rows in self.pages(sql):
+            yield list(zip(*rows, strict=True))
+
     def literal(self, kind: pa.DataType, value: Any) -> str:
         """Return a bound as the engine writes it: of dates in days, of timestamps in microseconds since 1970."""
         if pa.types.is_date32(kind):
@@ -161,8 +167,7 @@ class CursorSession:
         name = self.quote(column.field.name)
         return name if column.expression == "{}" else f"{column.expression.format(name)} as {name}"
 
-    def _batch(self, rows: Sequence[Sequence[Any]], first: int) -> pa.RecordBatch:
-        values = zip(*rows, strict=True)
+    def _batch(self, values: Sequence[Sequence[Any]], first: int) -> pa.RecordBatch:
         arrays = [
             array_of(column, one, of_column, first, self._query.special)
             for column, one, of_column in zip(self._columns, self.schema, values, strict=True)
@@ -184,7 +189,7 @@ class CursorSession:
         row = self.one_row(f"select {ends} from (\n{self._statement()}\n) q{finite}")
         if row[0] is None:
             return []
-        low, high = array_of(column, column.field, row, 1, "error").cast(_plain(kind)).to_pylist()
+        low, high = _plain(array_of(column, column.field, row, 1, "error"))
         number = self._query.parallel * RANGES_PER_SESSION
         bounds = dict.fromkeys(between(low, high, part, number) for part in range(1, number))
         literals = list(dict.fromkeys(self.literal(kind, bound) for bound in bounds))
@@ -198,6 +203,8 @@ def array_of(column: Column, one: pa.Field, values: Sequence[Any], first: int, s
         Refusal: a value does not fit the type of its column.
 
     """
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return _arrow_of(values, one.type)
     if column.convert is None:
         try:
             return pa.array(values, one.type)
@@ -209,6 +216,12 @@ def array_of(column: Column, one: pa.Field, values: Sequence[Any], first: int, s
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             pass  # a special value, or what Arrow spells otherwise: value by value
     return arrow.converted(values, column.convert, one, first, special)
+
+
+def _arrow_of(values: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+    """Return what a driver itself gave as Arrow, in the type of its column; a cast that would lose something fails."""
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return array if array.type == kind else array.cast(kind)
 
 
 def _parsed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -227,11 +240,13 @@ def _cut(texts: pa.Array) -> pa.Array:
     return compute.utf8_slice_codeunits(texts, 0, _MICROS_END) if is_zero.as_py() else texts
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which bounds of a column are counted."""
-    if pa.types.is_date32(kind):
-        return pa.int32()
-    return pa.int64() if pa.types.is_timestamp(kind) else kind
+def _plain(ends: pa.Array) -> list[Any]:
+    """Return both ends of a column as numbers: of dates in days, of timestamps in microseconds."""
+    if pa.types.is_date32(ends.type):
+        ends = ends.cast(pa.int32())
+    elif pa.types.is_timestamp(ends.type):
+        ends = ends.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+    return list(ends.to_pylist())
 
 
 def _whole(low: int, high: int, part: int, number: int) -> int:

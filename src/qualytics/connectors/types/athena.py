@@ -321,6 +321,8 @@ CONNECTOR = Connector(
         "IAM_ROLE: sts:AssumeRole on the role for the user, and the above for the role",
     ),
     pinned="resolver",  # botocore, for STS too, which has a fixed name in the region
+    reads="athena",
+    snapshots="none",
     foreign=Foreign(
         names=("athena", "awsathena"),
         odbc=("athena",),

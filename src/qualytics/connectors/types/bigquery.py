@@ -321,6 +321,7 @@ CONNECTOR = Connector(
     ),
     public_members=google.PUBLIC,
     pinned="resolver",  # requests, for Google's token endpoint too, which has a fixed name
+    reads="bigquery",
     foreign=Foreign(
         names=("bigquery", "google_cloud_platform", "gcpbigquery"),
         odbc=("bigquery",),

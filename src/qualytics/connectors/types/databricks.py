@@ -138,6 +138,7 @@ CONNECTOR = Connector(
     authentication=databricks.AUTHENTICATION,
     privileges=("CAN USE on the SQL warehouse, or CAN ATTACH TO on the cluster", *databricks.PRIVILEGES),
     pinned="resolver",  # urllib3 and requests; tokens for service principals come from the workspace itself
+    reads="databricks",
     foreign=Foreign(
         names=("databricks", "databricks-warehouse"),
         odbc=("databricks", "simba spark"),

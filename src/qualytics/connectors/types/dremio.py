@@ -365,6 +365,8 @@ CONNECTOR = Connector(
     ),
     pinned="address",
     forks=False,  # Go, and gRPC in it
+    reads="dremio",
+    snapshots="none",
     foreign=Foreign(
         names=("dremio", "flightsql", "arrow-flight-sql"),
         odbc=("dremio", "flight sql"),
