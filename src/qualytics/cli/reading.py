@@ -40,6 +40,9 @@ def _read_options() -> Callable[[Any], Any]:
         options.option("--columns", type=Text(), metavar="NAMES", help="Only these columns of it, as id,name."),
         options.option("--where", type=Text(), metavar="SQL", help="Only the rows for which this condition is true."),
         options.option("--sql", type=Text(), metavar="QUERY", help="Read one query, in place of a table."),
+        options.option(
+            "--path", "source_path", type=Text(), metavar="PATH", help="Read the files under a path of a store."
+        ),
         options.option("--limit", type=Whole(1), help="Read at most so many rows."),
         options.option("--output", "path", type=Text(), metavar="FILE", help="File to write; - is stdout."),
         options.option("--format", "-f", "form", type=OneOf(_FORMATS), metavar="TEXT", help=formats),
@@ -96,6 +99,7 @@ def read_datastore(*, record: int | str, **values: Any) -> None:
 
 def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]) -> None:
     path, form = values.pop("path"), values.pop("form")
+    values["path"] = values.pop("source_path")
     overwrite, receipt_path = values.pop("overwrite"), values.pop("receipt_path")
     if values["columns"] is not None:
         values["columns"] = tuple(name.strip() for name in values["columns"].split(","))

@@ -28,7 +28,7 @@ RANGES_PER_SESSION = 4
 
 
 class Query(Struct):
-    """What is read: `table`, in the database and schema of the plan, or `sql`, one statement.
+    """What is read: `table`, in the database and schema of the plan, `sql`, one statement, or the files under `path`.
 
     `columns` are all when empty; `where` is a condition in the engine's SQL. `fetch_size` is how many rows a driver
     holds at once, `parallel` how many connections read at once. Partitions are ranges of `partition_column`, or
@@ -39,6 +39,7 @@ class Query(Struct):
     columns: tuple[str, ...] = ()
     where: str | None = None
     sql: str | None = None
+    path: str | None = None
     limit: int | None = None
     fetch_size: int = 1_000
     parallel: int = 1

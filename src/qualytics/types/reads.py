@@ -5,7 +5,9 @@ from typing import Literal, NotRequired, TypedDict
 
 
 class ReadOptions(TypedDict, total=False):
-    """What a read asks for: a table, or one query, and how it is read; `limit_s` bounds the reading, in seconds.
+    """What a read asks for: a table, one query, or the files under a path, and how it is read.
+
+    `limit_s` bounds the reading, in seconds.
 
     `fetch_size` is how many rows a driver holds at once, `parallel` how many connections read at once: by default
     those of the connection.
@@ -15,6 +17,7 @@ class ReadOptions(TypedDict, total=False):
     columns: Sequence[str] | None
     where: str | None
     sql: str | None
+    path: str | None
     limit: int | None
     fetch_size: int | None
     parallel: int | None
@@ -36,6 +39,7 @@ class ReadSource(TypedDict):
     schema: str | None
     table: NotRequired[str]
     sql: NotRequired[str]
+    path: NotRequired[str]
 
 
 class ReadSnapshot(TypedDict):

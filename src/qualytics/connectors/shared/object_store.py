@@ -345,4 +345,5 @@ OBJECT_STORE = functools.partial(
     tables=tables,
     pinned="proxy",  # a second host, as STS at a name of AWS, through look-ups in Python
     forks=False,  # Rust's tokio
+    reads="files",
 )

@@ -44,7 +44,7 @@ def read(connector: Connector, handle: Any, target: Target, reading: Reading, se
     session = _begun(connector, handle, target, reading, schema)
     if session is None:
         return
-    if reading.query.verify and session.snapshot is None:
+    if is_first and reading.query.verify and session.snapshot is None:
         cause = "nothing keeps what is read as it is until it is counted"
         raise refuse("config", cause, "leave out --verify, or read a table that has a history")
     with os.fdopen(reading.data, "wb") as sink, pa.ipc.new_stream(sink, session.schema) as stream:

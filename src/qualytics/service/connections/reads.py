@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # More rows at once, or more sessions, than any read is faster with.
 MAX_FETCH_SIZE, MAX_PARALLEL = 1_000_000, 64
 _DEFAULT_FETCH_SIZE = 1_000
+# What may be read, each with the option that says it.
+_WHAT = ("table", "sql", "path")
 
 
 def begin(
@@ -52,11 +54,11 @@ def begin(
     _require_readable(connector)
     given = dict(options)
     limit_s = given.pop("limit_s", None)
-    query = checked_query(used, given)
+    query = checked_query(used, given, is_store=connector.kind == "dfs")
     _require_verifiable(connector, query)
     tests.check_place(connector, scope)
     plan = plan_of(used, tests.with_databases(scope, login_databases))
-    what = {"table": query.table} if query.table is not None else {"sql": query.sql}
+    what = {name: value for name in _WHAT if (value := getattr(query, name)) is not None}
     source = {
         "connection": used.name,
         **({} if datastore is None else {"datastore": datastore}),
@@ -71,12 +73,14 @@ def begin(
 
 def purpose(options: Mapping[str, Any]) -> str:
     """Return what a read uses a connection for."""
-    table = options.get("table")
-    return purpose_of(f"read {table}") if isinstance(table, str) else "read a query"
+    read = next((options[name] for name in ("table", "path") if isinstance(options.get(name), str)), None)
+    return "read a query" if read is None else purpose_of(f"read {read}")
 
 
-def checked_query(used: UsedConnection, options: Mapping[str, Any]) -> Query:
+def checked_query(used: UsedConnection, options: Mapping[str, Any], *, is_store: bool = False) -> Query:
     """Return the query that options make, with the tuning of a connection where they have none.
+
+    `is_store`: the connection is of a store of files.
 
     Raises:
         InvalidInput: with every problem there is.
@@ -91,12 +95,7 @@ def checked_query(used: UsedConnection, options: Mapping[str, Any]) -> Query:
         "parallel": used.values.get("max_parallelization") or 1,
     }
     values: dict[str, Any] = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
-    if ("table" in values) == ("sql" in values):
-        problems.add(
-            "table", "or a query is needed, and not both", "as in --table orders, or --sql 'select 1'", "missing-value"
-        )
-    if "sql" in values and (values.keys() & {"columns", "where"}):
-        problems.add("sql", "goes without columns and where", "write them into the query")
+    _check_what(values, problems, is_store=is_store)
     for name, most in (("fetch_size", MAX_FETCH_SIZE), ("parallel", MAX_PARALLEL), ("limit", None)):
         _check_number(name, values.get(name), most, problems)
     for name, choices in (("special", SPECIAL), ("invalid_text", INVALID_TEXT)):
@@ -104,6 +103,25 @@ def checked_query(used: UsedConnection, options: Mapping[str, Any]) -> Query:
             problems.add(name, f"must be one of {', '.join(choices)}")
     problems.finish()
     return Query(**{**values, "columns": tuple(values.get("columns", ()))})
+
+
+def _check_what(values: Mapping[str, Any], problems: validate.Problems, *, is_store: bool) -> None:
+    """Check that it is said what is read, once, and nothing that files, or a query, have no use for."""
+    if is_store:
+        if "path" not in values:
+            problems.add("path", "is needed", "as in --path raw/2025, or --path / for all files", "missing-value")
+        for name in ("table", "sql", "where", "partition_column"):
+            if name in values:
+                problems.add(name, "is for engines, and files have none", "leave it out; --columns and --limit hold")
+        return
+    if "path" in values:
+        problems.add("path", "is for stores of files: s3, gcs and abfs", "give --table or --sql")
+    elif ("table" in values) == ("sql" in values):
+        problems.add(
+            "table", "or a query is needed, and not both", "as in --table orders, or --sql 'select 1'", "missing-value"
+        )
+    if "sql" in values and (values.keys() & {"columns", "where"}):
+        problems.add("sql", "goes without columns and where", "write them into the query")
 
 
 def _check_number(name: str, value: Any, most: int | None, problems: validate.Problems) -> None:

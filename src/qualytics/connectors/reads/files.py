@@ -1,0 +1,144 @@
+"""Reads of files in object stores: Parquet and Arrow as they are, CSV as texts, JSON Lines by a look at all values.
+
+Partitions are files, or row groups of them; each is read by the ETag that it was listed with.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from qualytics.connectors.contract import refuse
+from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot
+from qualytics.connectors.reads import file_formats
+from qualytics.connectors.reads.stored_file import StoredFile
+from qualytics.connectors.shared.object_store import clean_path, short_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qualytics.connectors.contract import Target
+    from qualytics.connectors.shared.object_store import OpenStore
+
+# Files whose ends are read at once.
+_AT_ONCE = 16
+# How names of files begin that tools keep beside the data, as _SUCCESS and .part.crc.
+_KEPT_ASIDE = ("_", ".")
+
+
+def begin(handle: OpenStore, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
+    """Begin a session on an open store; what other sessions read, their partitions say."""
+    del target, snapshot
+    return _Session(handle, query, schema)
+
+
+class _Session:
+    """The files under a path; `schema` and `snapshot` as in `reading.Session`."""
+
+    snapshot: Snapshot | None = None
+
+    def __init__(self, handle: OpenStore, query: Query, schema: pa.Schema | None) -> None:
+        self._handle, self._query = handle, query
+        self._files: list[StoredFile] = []
+        if schema is not None:
+            self.schema = schema
+            return
+        self._files = self._found()
+        self._format = file_formats.of(self._files)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            self._parts = list(threads.map(self._format.look, self._files))
+        self.schema = self._chosen(file_formats.unified(self._files, self._parts))
+        if all(file.etag is not None for file in self._files):
+            number = len(self._files)
+            self.snapshot = Snapshot(f"ETag of {number} file{'s' * (number != 1)}", file_formats.digest(self._files))
+
+    def partitions(self) -> Sequence[Partition]:
+        """Return a partition for each file, or row group where files are few; of one session one for each file."""
+        if self._query.limit is not None:
+            return [Partition(0)]
+        is_split = self._query.parallel > 1 and len(self._files) < self._query.parallel * RANGES_PER_SESSION
+        named = []
+        for file, part in zip(self._files, self._parts, strict=True):
+            groups: list[list[int] | None] = [None]
+            if is_split and part.groups > 1:
+                groups = [[group] for group in range(part.groups)]
+            named += [file.described(group) for group in groups]
+        return [Partition(number, predicate) for number, predicate in enumerate(named)]
+
+    def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a file, or of some of its row groups."""
+        if partition.predicate is not None:
+            described = json.loads(partition.predicate)
+            file = StoredFile.of(self._handle.store, described)
+            yield from self._read(file, described.get("row_groups"))
+            return
+        left = self._query.limit or 0
+        for batch in itertools.chain.from_iterable(self._read(file, None) for file in self._files):
+            yield batch.slice(0, left)
+            left -= batch.num_rows
+            if left <= 0:
+                return
+
+    def count(self) -> int:
+        """Return how many rows the files say that they have; those that say none are counted."""
+        rows = sum(
+            sum(batch.num_rows for batch in self._read(file, None)) if part.rows is None else part.rows
+            for file, part in zip(self._files, self._parts, strict=True)
+        )
+        return rows if self._query.limit is None else min(rows, self._query.limit)
+
+    def _read(self, file: StoredFile, groups: list[int] | None) -> Iterator[pa.RecordBatch]:
+        one = file_formats.of([file])
+        first = 1
+        for batch in one.batches(file, self.schema, self._query.fetch_size, groups):
+            arrays = [self._array(batch, field, file.path, first) for field in self.schema]
+            first += batch.num_rows
+            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _array(self, batch: pa.RecordBatch, field: pa.Field, path: str, first: int) -> pa.Array:
+        place = batch.schema.get_field_index(field.name)
+        if place < 0:
+            return pa.nulls(batch.num_rows, field.type)  # a column that other files have
+        array = batch.column(place)
+        try:
+            return array if array.type == field.type else array.cast(field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
+            raise refuse("config", f"{path}, column {field.name!r}, from row {first:,}: {exc}") from None
+
+    def _chosen(self, schema: pa.Schema) -> pa.Schema:
+        if not self._query.columns:
+            return schema
+        if absent := [name for name in self._query.columns if name not in schema.names]:
+            raise refuse("config", f"there is no column {absent[0]!r}", f"columns are {', '.join(schema.names)}")
+        return pa.schema([schema.field(name) for name in self._query.columns])
+
+    def _found(self) -> list[StoredFile]:
+        """Return the files under the path, which may be one itself, in the order of their names."""
+        from obstore.exceptions import NotFoundError
+
+        wanted = (self._query.path or "").strip("/")
+        path = "/".join(filter(None, (self._handle.path, clean_path(wanted))))
+        store = self._handle.store
+        with short_errors():
+            found = [] if not path else [one for one in [_head(store, path, NotFoundError)] if one is not None]
+            if not found:
+                found = list(itertools.chain.from_iterable(store.list(path or None)))
+        files = [
+            StoredFile(store, one["path"], one["e_tag"], one["size"])
+            for one in found
+            if one["size"] and not any(part.startswith(_KEPT_ASIDE) for part in one["path"][len(path) :].split("/"))
+        ]
+        if not files:
+            raise refuse("unknown_db", f"there is no file under {path or '/'}", "check --path")
+        return sorted(files, key=lambda file: file.path)
+
+
+def _head(store: Any, path: str, absent: type[Exception]) -> Any:
+    try:
+        return store.head(path)
+    except (absent, FileNotFoundError):
+        return None
