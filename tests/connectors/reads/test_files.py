@@ -151,10 +151,10 @@ def test_a_file_that_changes_is_an_error_that_names_it(opened, put):
         ({"_hidden": b"x"}, "there is no file under /"),
         ({"a_DOT_jsonl": b"{}\n[1]\n"}, r"a\.jsonl, line 2 is no object of JSON"),
         ({"a_DOT_jsonl": b"{}\n{\n"}, r"a\.jsonl, line 2 is no JSON"),
-        ({"a_DOT_csv": b"a,b\n1\n"}, "Expected 2 columns, got 1"),
+        ({"a_DOT_csv": b"a,b\n1\n"}, r"a\.csv is no CSV"),
         (
             {"a_DOT_parquet": as_parquet(TABLE.select(["n"])), "b_DOT_parquet": as_parquet(pa.table({"n": ["x"]}))},
-            r"b\.parquet has other columns than a\.parquet",
+            r"column 'n' of b\.parquet is of another type than in a\.parquet",
         ),
     ],
 )

@@ -115,9 +115,15 @@ class _Csv:
         self, file: StoredFile, schema: pa.Schema, size: int, groups: list[int] | None
     ) -> Iterator[pa.RecordBatch]:
         del groups
+        rows = 0
         with self._opened(file, schema) as opened:
-            for batch in opened:
-                yield from (batch.slice(start, size) for start in range(0, batch.num_rows, size))
+            try:
+                for batch in opened:
+                    yield from (batch.slice(start, size) for start in range(0, batch.num_rows, size))
+                    rows += batch.num_rows
+            except pa.ArrowInvalid:
+                cause = f"{file.path}, after row {rows:,}: a line has other fields than the first, or bytes that are no text"
+                raise refuse("config", cause) from None
 
     def _opened(self, file: StoredFile, schema: pa.Schema | None) -> Any:
         from pyarrow import csv
@@ -137,8 +143,8 @@ class _Csv:
                     auto_dict_encode=False,
                 ),
             )
-        except pa.ArrowInvalid as exc:
-            raise refuse("config", f"{file.path} is no CSV: {exc}") from None
+        except pa.ArrowInvalid:  # whose words repeat lines of the file
+            raise refuse("config", f"{file.path} is no CSV") from None
 
 
 class _JsonLines:
@@ -173,8 +179,8 @@ class _JsonLines:
                     continue
                 try:
                     values = json.loads(line, parse_float=_Number)
-                except ValueError as exc:
-                    raise refuse("config", f"{file.path}, line {number:,} is no JSON: {exc}") from None
+                except ValueError:
+                    raise refuse("config", f"{file.path}, line {number:,} is no JSON") from None
                 if not isinstance(values, dict):
                     raise refuse("config", f"{file.path}, line {number:,} is no object of JSON")
                 yield number, values
@@ -242,8 +248,11 @@ def unified(files: Sequence[StoredFile], parts: Sequence[Part]) -> pa.Schema:
     for file, part in zip(files, parts, strict=True):
         try:
             schema = pa.unify_schemas([schema, part.schema])
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as exc:
-            raise refuse("config", f"{file.path} has other columns than {files[0].path}: {exc}") from None
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            names = [one.name for one in part.schema if one.name in schema.names]
+            name = next(name for name in names if schema.field(name).type != part.schema.field(name).type)
+            cause = f"column {name!r} of {file.path} is of another type than in {files[0].path}"
+            raise refuse("config", cause, "give --path of files that are alike") from None
     return schema
 
 

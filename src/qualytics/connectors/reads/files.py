@@ -106,8 +106,9 @@ class _Session:
         array = batch.column(place)
         try:
             return array if array.type == field.type else array.cast(field.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
-            raise refuse("config", f"{path}, column {field.name!r}, from row {first:,}: {exc}") from None
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # whose words repeat the value
+            where = f"{path}, column {field.name!r}, from row {first:,}"
+            raise refuse("config", f"{where}: a value does not fit {field.type}") from None
 
     def _chosen(self, schema: pa.Schema) -> pa.Schema:
         if not self._query.columns:
