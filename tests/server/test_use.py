@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -69,6 +70,45 @@ def test_whom_an_admin_has_granted_a_connection_gets_it_with_its_secrets_and_tha
     uses = caller("GET", f"/connections/{connection['id']}/uses").json["items"]
     assert [(one["user"]["name"], one["purpose"]) for one in uses] == [(user["name"], "again")]
     assert SECRET not in str(admin("GET", "/audit?size=50").json)
+
+
+def test_no_log_and_no_other_reply_has_the_secret_that_was_given(granted, admin, plane):
+    connection, _, caller, grant, _ = granted
+    assert use(caller, connection, "to look for it").json["password"] == SECRET
+    paths = ("/audit?size=50", "/metrics", "/grants", "/users", f"/grants/{grant['id']}")
+    paths += tuple(f"/connections/{connection['id']}{part}" for part in ("", "/uses", "/use", "/history", "/tests"))
+    answers = [(caller if path.endswith("/use") else admin)("GET", path) for path in paths]
+    assert [answer.status for answer in answers] == [200] * len(paths)
+    assert not any(SECRET in answer.body.decode() for answer in answers)
+    assert plane.line(f"/connections/{connection['id']}/use")
+    assert not [line for line in plane.log if SECRET in line]
+    versions = admin("GET", f"/connections/{connection['id']}/history").json["versions"]
+    assert (versions[0]["action"], versions[0]["purpose"]) == ("use", "to look for it")
+
+
+def test_a_secret_comes_with_the_target_that_it_was_given_for_while_both_change(granted, admin):
+    connection, _, caller, _, _ = granted
+    pairs = {f"db{number}.example.com": f"of {number}" for number in range(2)}
+    stop = threading.Event()
+
+    def change(mine):
+        while not stop.is_set():
+            for host, password in pairs.items():
+                assert (
+                    mine("PATCH", f"/connections/{connection['id']}", {"host": host, "password": password}).status
+                    == 200
+                )
+
+    changing = threading.Thread(target=change, args=(admin,))
+    changing.start()
+    try:
+        found = [use(caller, connection).json for _ in range(60)]
+    finally:
+        stop.set()
+        changing.join(60)
+    pairs["127.0.0.1"] = SECRET
+    assert [(one["host"], one["password"]) for one in found if pairs[one["host"]] != one["password"]] == []
+    assert len({one["host"] for one in found}) >= 2
 
 
 @pytest.mark.parametrize("role", ["Admin", "Manager", "Member"])
