@@ -82,14 +82,15 @@ def test_the_detail_alone_can_be_written_anew(store):
     ]
 
 
-def test_tests_and_refusals_pass_and_changes_do_not(store):
-    looks = [replace(DONE, action=action) for action in ("connection.discover", "operation.run")]
+def test_tests_uses_and_refusals_pass_and_changes_do_not(store):
+    actions = ("connection.discover", "connection.use", "operation.run")
+    looks = [replace(DONE, action=action) for action in actions]
     write(store, DONE, TEST, REFUSED, *looks, replace(TEST, created="2026-02-01"))
-    assert store.audit.passing("2026-01-15", 0, 10) == [2, 3, 4, 5]
+    assert store.audit.passing("2026-01-15", 0, 10) == [2, 3, 4, 5, 6]
     assert store.audit.passing("2026-01-15", 3, 1) == [4]
     with store.writing():
         store.audit.delete([2, 4])
-    assert ids(store.audit.select(None, 10)) == [6, 5, 3, 1]
+    assert ids(store.audit.select(None, 10)) == [7, 6, 5, 3, 1]
 
 
 def test_pruning_removes_all_from_before_a_moment_and_says_how_many(store):
@@ -107,3 +108,11 @@ def test_what_was_done_to_one_object_is_listed_the_newest_first(store):
     assert ids(store.audit.of_object("connection", 7, 10)) == [5, 1]
     assert ids(store.audit.of_object("connection", 7, 1)) == [5]
     assert ids(store.audit.of_object("user", 7, 10)) == []
+
+
+def test_the_last_time_of_each_user_is_listed_the_newest_first(store):
+    use = replace(DONE, action="connection.use", detail={"purpose": "load"})
+    other, owner = replace(use, actor_id=2, actor="bob"), replace(use, actor_id=None, actor="owner")
+    write(store, use, other, owner, use, DONE, replace(use, outcome="not-allowed"), replace(other, object_id=8))
+    assert ids(store.audit.last_of_each("connection", 7, "connection.use")) == [4, 3, 2]
+    assert ids(store.audit.last_of_each("connection", 9, "connection.use")) == []
