@@ -31,7 +31,7 @@ serve: setup ## Run a control plane on this machine; its tests may reach this ma
 test: FOR = test
 test: setup ## Run the whole suite against real servers, installing what is missing.
 	$(PYTHON) -m testbed.prepare
-	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## Run the tests that need no server.
 	$(PYTHON) -m pytest -q -n 2 --dist loadfile -p no:logging -p no:randomly -m "not servers and not slow"

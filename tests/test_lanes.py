@@ -1,4 +1,4 @@
-"""Which worker runs a test: those that wait have one of their own, and nothing is left out without it."""
+"""Which worker runs a test: those that wait have their own, and nothing is left out without them."""
 
 import subprocess
 import sys
@@ -29,8 +29,8 @@ PLAIN = "import pytest\n\n@pytest.mark.parametrize('number', range(5))\ndef test
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("workers", "apart"), [("3", True), ("2", False)])
-def test_tests_that_wait_have_a_worker_of_their_own_where_there_is_a_third(tmp_path, workers, apart):
+@pytest.mark.parametrize(("workers", "apart"), [("3", True), ("4", True), ("2", False)])
+def test_tests_that_wait_have_workers_of_their_own_where_there_are_more_than_two(tmp_path, workers, apart):
     for name, text in (("conftest.py", HOOK), ("test_faults.py", TESTS), ("test_plain.py", PLAIN)):
         (tmp_path / name).write_text(text)
     words = ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "-p", "no:cacheprovider"]

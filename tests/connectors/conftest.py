@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from testbed import servers
+from testbed import buenavista, hive, servers
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +63,20 @@ def translated_postgres():
 def raw_postgres():
     """Run a PostgreSQL as plain initdb makes it under LANG=C: in SQL_ASCII, which knows nothing of its bytes."""
     with servers.postgres(encoding=None) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hive_server():
+    """Run Spark's Thrift server over sockets; it takes any password."""
+    with hive.hive() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def buenavista_server():
+    """Run a server that speaks as Trino and Presto do, without TLS."""
+    with buenavista.buenavista() as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""Who runs which test: beside two busy workers there is one for tests that only wait."""
+"""Who runs which test: beside two busy workers the others are for tests that only wait."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ BUSY_WORKERS = 2
 # Whoever meets a server that never answers waits until the limit, and computes nothing meanwhile; what a control plane
 # that is gone has left undone is taken up again after some seconds.
 _WAITING = re.compile(
-    r"\[.*\b(?:silent|dropping|dropped|trickling)\b"
-    r"|::test_\w*(?:_is_silent_|_silent_(?:port|server)_|_has_lost_the_right_|_control_plane_that_\w+_killed_)"
+    # A second look at a server begins when three seconds have passed.
+    r"/test_second_look\w*\.py::"
+    r"|\[.*\b(?:silent|dropping|dropped|trickling)\b"
+    r"|::test_\w*(?:_is_silent_|_silent_(?:port|server)_|_time_limit_cuts_short_|_has_lost_the_right_|_control_plane_that_\w+_killed_)"
 )
 _APART = "::waiting"
+# Modules that ask one server, which takes long to start: whoever runs one of them runs the other.
+_TYPES, _READS = "tests/connectors/types/", "tests/connectors/reads/"
+_TOGETHER = {
+    f"{_READS}test_hive.py": f"{_TYPES}test_hive.py",
+    f"{_READS}test_trino.py": f"{_TYPES}test_trino_buenavista.py",
+}
 
 
 class Lanes(LoadFileScheduling):
@@ -22,6 +30,7 @@ class Lanes(LoadFileScheduling):
 
     def _split_scope(self, nodeid):
         file = super()._split_scope(nodeid)
+        file = _TOGETHER.get(file, file)
         return file + _APART if _WAITING.search(nodeid) else file
 
     def _assign_work_unit(self, node):

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 
 from qualytics.model import Scope
-from testbed import hive
 from tests.support.reads import each_once, notes, read
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -32,16 +31,10 @@ COLUMNS = {
 }
 
 
-@pytest.fixture(scope="module")
-def server():
-    with hive.hive() as running:
-        yield running
-
-
 @pytest.fixture
-def opened(client, server):
-    login = {"username": server.user, "password": server.password, "parameters": {"ssl_mode": "disable"}}
-    client.connections.create({"type": "hive", "name": "hive", "host": "127.0.0.1", "port": server.port, **login})
+def opened(client, hive_server):
+    login = {"username": hive_server.user, "password": hive_server.password, "parameters": {"ssl_mode": "disable"}}
+    client.connections.create({"type": "hive", "name": "hive", "host": "127.0.0.1", "port": hive_server.port, **login})
     return client
 
 

@@ -11,7 +11,6 @@ from qualytics.connectors.reads.cursors import array_of
 from qualytics.connectors.reads.type_names import column_of
 from qualytics.errors import ReadFailed, UsageError
 from qualytics.model import Scope
-from testbed import buenavista
 from tests.support.reads import each_once, read
 
 SALES = Scope("hive", "sales")
@@ -73,15 +72,14 @@ def test_what_arrow_cannot_hold_is_an_error_null_or_text():
         array("timestamp(3)", ["2020-01-01 00:00:00.0000001"])
 
 
-@pytest.fixture(scope="module")
-def port():
-    with buenavista.buenavista() as server:
-        yield server.port
-
-
 @pytest.fixture(params=["trino", "presto"])
-def opened(request, client, port):
-    where = {"host": "127.0.0.1", "port": port, "username": "ann", "parameters": {"ssl_mode": "disable"}}
+def opened(request, client, buenavista_server):
+    where = {
+        "host": "127.0.0.1",
+        "port": buenavista_server.port,
+        "username": "ann",
+        "parameters": {"ssl_mode": "disable"},
+    }
     client.connections.create({"type": request.param, "name": "lake", **where})
     return client
 

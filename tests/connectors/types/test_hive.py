@@ -178,10 +178,9 @@ def test_an_unknown_host_is_told_as_such():
     suite.check_unknown_host("hive")
 
 
-@pytest.fixture(scope="module")
-def server():
-    with servers.hive() as running:
-        yield running
+@pytest.fixture
+def server(hive_server):
+    return hive_server
 
 
 @pytest.mark.servers

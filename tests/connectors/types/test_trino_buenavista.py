@@ -12,10 +12,9 @@ from tests.support import faults_suite as suite
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.parametrize("type_", ["trino", "presto"])]
 
 
-@pytest.fixture(scope="module")
-def port():
-    with buenavista.buenavista() as server:
-        yield server.port
+@pytest.fixture
+def port(buenavista_server):
+    return buenavista_server.port
 
 
 @pytest.fixture(scope="module")
