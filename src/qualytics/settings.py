@@ -35,6 +35,8 @@ TEST_CLOSE_S = 0.5
 # RFC 8305 section 5: the pause before the next address of a host is dialled as well.
 DIAL_STAGGER_S = 0.25
 
+# Where a control plane listens by default.
+LISTEN = "127.0.0.1:8000"
 # Records of a page of the API: by default, and at most; and how long a text in a query may be.
 PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
 MAX_QUERY_TEXT = 1_000
@@ -52,6 +54,12 @@ API_LEVEL = 2
 BY_NAME = "by-name"
 
 _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
+
+
+def pages_url(environ: Mapping[str, str]) -> str:
+    """Return where browsers reach the pages of a control plane that has such an environment, without a slash behind."""
+    listen = environ.get("QUALYTICS_LISTEN") or LISTEN
+    return (environ.get("QUALYTICS_PUBLIC_URL") or f"http://{listen}").rstrip("/")
 
 
 class ServerPolicy(Struct):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from qualytics.digests import link_key_of
+
 PASSWORD = "correct horse battery"
 
 
@@ -9,7 +11,10 @@ def test_the_first_admin_has_a_token_shown_once(run):
     first = run("users", "create", "--name", "Ada", "--role", "Admin")
     assert first.code == 0
     assert first.document["bearer_token"].count(".") == 2
-    assert first.err.splitlines()[1:] == ["note: the token is shown this once; keep it where no one else reads it"]
+    _, once, link = first.err.splitlines()
+    assert once == "note: the token is shown this once; keep it where no one else reads it"
+    address = f"http://127.0.0.1:8000/sign-in/link?key={link_key_of(first.document['bearer_token'])}"
+    assert link == f"note: to sign in with a browser, once and within a day: {address}"
     assert "bearer_token" not in run("users", "get", "--name", "ada").document
     assert "bearer_token" not in run("users", "create", "--name", "Bob", "--role", "admin").document
 

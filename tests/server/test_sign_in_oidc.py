@@ -161,6 +161,25 @@ def test_an_unverified_or_shared_address_names_nobody(by_email):
     assert sign_in(by_email, "both").status == 403
 
 
+def test_a_browser_gets_a_session_and_the_page_that_it_asked_for(opened):
+    browser = browser_of(opened)
+    assert "Sign in with Example &amp; Co" in browser.open(f"{PUBLIC}/sign-in").text
+    away = browser.open(f"{PUBLIC}/sign-in/provider?next=/health")
+    page = back_from_provider(browser, browser.follow(away), "page-user")
+    finish = browser.open(page.header("location"))
+    address = urljoin(PUBLIC, finish.header("location"))
+    assert address.startswith(f"{PUBLIC}/sign-in/finish?")
+    other = browser_of(opened).open(address)  # as somebody who was sent the address of another's sign-in
+    assert (other.status, other.header("set-cookie")) == (401, None)
+    browser = browser_of(opened)
+    page = browser.follow(browser.open(f"{PUBLIC}/sign-in/provider?next=/health"))
+    page = browser.open(back_from_provider(browser, page, "page-user").header("location"))
+    done = browser.open(urljoin(PUBLIC, page.header("location")))
+    assert (done.status, done.header("location")) == (303, "/health")
+    assert "page-user" in browser.open(f"{PUBLIC}/health").text
+    assert browser.open(urljoin(PUBLIC, page.header("location"))).status == 401  # it is good once
+
+
 def test_our_command_line_gets_a_code_here_too(opened):
     done = sign_in(opened, "coder", **PKCE)
     assert set(done.answer) == {"state", "code"}

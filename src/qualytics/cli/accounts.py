@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +13,9 @@ from qualytics.cli._group import SuggestingGroup
 from qualytics.cli._kinds import OneOf, Text, Whole
 from qualytics.cli._notes import connect_noting_store
 from qualytics.cli._values import collect
+from qualytics.digests import link_key_of
 from qualytics.errors import UsageError
-from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS
+from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS, pages_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +136,7 @@ def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str
     fields = {"kind": kind} | _fields(ctx, values)
     with connect_noting_store() as client:
         document = client.users.create(fields)
+        link_key = link_key_of(document["bearer_token"]) if "bearer_token" in document else None
         if with_token and "bearer_token" not in document:
             how = {} if days is None else {"expires_in_days": days}
             made = client.tokens.create("first token", user=document["name"], **how)
@@ -141,6 +144,10 @@ def _create(ctx: click.Context, kind: str, form: output.Format, values: dict[str
     output.write_document(document, form)
     if "bearer_token" in document:
         output.note(options.SHOWN_ONCE)
+    if link_key is not None:
+        output.note(
+            f"to sign in with a browser, once and within a day: {pages_url(os.environ)}/sign-in/link?key={link_key}"
+        )
 
 
 def _update(ctx: click.Context, record: int | str, form: output.Format, values: dict[str, Any]) -> None:

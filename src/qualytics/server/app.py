@@ -27,7 +27,15 @@ from qualytics.server import (
 from qualytics.server.config import load
 from qualytics.server.guard import Guard
 from qualytics.server.runtime import Runtime
-from qualytics.server.web import account_pages, connection_forms, connection_pages, estate_pages, pages, render
+from qualytics.server.web import (
+    account_pages,
+    connection_forms,
+    connection_pages,
+    estate_pages,
+    pages,
+    render,
+    sign_in_pages,
+)
 
 if TYPE_CHECKING:
     from qualytics.server.config import Config
@@ -42,6 +50,7 @@ PAGES: list[Any] = [
     *connection_pages.ROUTES,
     *estate_pages.ROUTES,
     *account_pages.ROUTES,
+    *sign_in_pages.ROUTES,
     *connection_forms.ROUTES,
     render.static_file,
 ]
@@ -58,8 +67,7 @@ def make_app(config: Config) -> Guard:
     app = Litestar(
         [
             Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES]),
-            # Where the API has every path, there is none left for pages.
-            *([Router("/", route_handlers=PAGES, exception_handlers=pages.HANDLERS)] if config.path != "/" else []),
+            *([Router("/", route_handlers=PAGES, exception_handlers=pages.HANDLERS)] if config.has_pages else []),
         ],
         exception_handlers={
             QualyticsError: problems.of_product,

@@ -49,7 +49,7 @@ class Setting(Struct, eq=True):
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("listen", str, "127.0.0.1:8000", "address and port to listen on"),
+    Setting("listen", str, settings.LISTEN, "address and port to listen on"),
     Setting("workers", int, 1, "processes that answer requests", 1),
     Setting("path", str, "/api", "path under which everything is served"),
     Setting(
@@ -60,6 +60,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("allow_type", tuple, (), "connection type that is off by default"),
     Setting("allow_file", tuple, (), "directory of database files, or a JDBC driver's jar, that connections may use"),
     Setting("allow_use", bool, default=False, help="give secrets, over TLS or loopback, to whom an Admin granted it"),
+    Setting("no_web", bool, default=False, help="serve the API alone, without pages for browsers"),
     Setting("tests_at_once", int, 128, "tests that run at the same time, in each worker", 1),
     Setting("tests_waiting", int, 512, "tests that wait for their turn, in each worker", 0),
     Setting("test_wait_s", float, settings.TEST_WAIT_S, "seconds that a test waits for its turn", 1),
@@ -106,6 +107,7 @@ class Config(Struct):
     public_url: str | None
     trusted_proxy: tuple[str, ...]
     allow_use: bool
+    no_web: bool
     tests_at_once: int
     tests_waiting: int
     test_wait_s: float
@@ -118,6 +120,11 @@ class Config(Struct):
     idle_s: float
     environ: Mapping[str, str] = field(default_factory=dict)
     provider: Provider | None = None
+
+    @property
+    def has_pages(self) -> bool:
+        """Say whether there are pages for browsers; where the API has every path, none is left for them."""
+        return not self.no_web and self.path != "/"
 
     @property
     def address(self) -> tuple[str, int]:

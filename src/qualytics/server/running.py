@@ -15,6 +15,7 @@ from granian.net import SocketHolder  # type: ignore[attr-defined]  # imported t
 from qualytics.probe._platform import die_with, harden, raise_descriptor_limit
 from qualytics.server import listening
 from qualytics.server.config import SHARED
+from qualytics.settings import pages_url
 from qualytics.store import open_pool
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def _serve(config: Config, say: Callable[[str], None], listener: socket.socket) 
         pool.close()
     most = raise_descriptor_limit()
     say(f"serving http://{config.listen}{config.path} with {config.workers} worker{'s' * (config.workers > 1)}")
+    if config.has_pages:
+        say(f"pages for browsers: {pages_url(config.environ)}")
     host, port = config.address
     server = _Server(
         "qualytics.server.app",

@@ -52,12 +52,12 @@ class SignInConfig(Struct, frozen=False):
 def show_form(request: AnyRequest) -> Response[bytes]:
     """Show the page that asks who it is."""
     query: dict[str, str | None] = {name: request.query_params.get(name) for name in _ASKS}
-    config, browser = _config(request), _browser(request)
+    config, browser = config_for(request), browser_of(request)
     try:
         for name in _ASKS:
             _require_once(request, name)
         runtime_of(request).sign_ins.take(place_of(address_of(request)))
-        with _opened(request) as context:
+        with opened(request) as context:
             step = Logins(context, config.passwords, config.openid).begin(query, browser)
     except QualyticsError as exc:
         return _error_page(exc)
@@ -69,10 +69,10 @@ async def sign_in(request: AnyRequest, body: bytes) -> Response[bytes]:
     """Take a name and a password, and send the browser back to the command line."""
 
     def work() -> Response[bytes]:
-        config, browser = _config(request), _browser(request)
+        config, browser = config_for(request), browser_of(request)
         try:
             form = _form(request, body)
-            with _opened(request) as context:
+            with opened(request) as context:
                 logins = Logins(context, config.passwords, config.openid)
                 return _redirect(logins.with_password(form["login"], browser, form["name"], form["password"]))
         except TryAgain as exc:
@@ -111,17 +111,17 @@ def redeem(request: AnyRequest, body: bytes) -> Reply:
     """Exchange the one-time code of a sign-in, with the verifier behind its challenge, for a token."""
     fields = bodies.fields(request, body)
     bodies.require(fields, "code", "code_verifier")
-    config = _config(request)
-    with _opened(request) as context:
+    config = config_for(request)
+    with opened(request) as context:
         logins = Logins(context, config.passwords, config.openid)
         return bodies.reply(logins.redeem(str(fields["code"]), str(fields["code_verifier"])))
 
 
 def _run_step(request: AnyRequest, step: Callable[[Logins, str, SignInConfig], str]) -> Response[bytes]:
-    config = _config(request)
+    config = config_for(request)
     try:
-        with _opened(request) as context:
-            return _redirect(step(Logins(context, config.passwords, config.openid), _browser(request), config))
+        with opened(request) as context:
+            return _redirect(step(Logins(context, config.passwords, config.openid), browser_of(request), config))
     except QualyticsError as exc:
         return _error_page(exc)
 
@@ -135,23 +135,36 @@ def config_of(server: Config) -> SignInConfig:
     )
 
 
-def _config(request: AnyRequest) -> SignInConfig:
+def config_for(request: AnyRequest) -> SignInConfig:
+    """Return what the sign-ins of this worker share."""
     config: SignInConfig = request.app.state.sign_in
     return config
 
 
 @contextlib.contextmanager
-def _opened(request: AnyRequest) -> Iterator[Context]:
+def opened(request: AnyRequest) -> Iterator[Context]:
+    """Give a context for somebody who is about to sign in.
+
+    Raises:
+        TooMany: too much was refused to that address.
+
+    """
     address, runtime = address_of(request), runtime_of(request)
     actor = Actor("nobody", role="", address=address, request_id=request_id_of(request))
     with runtime.context(actor) as context, runtime.refusing(place_of(address), context):
         yield context
 
 
-def _browser(request: AnyRequest) -> str:
+def browser_of(request: AnyRequest) -> str:
+    """Return what only this browser knows, new where it has sent none."""
     # One value for every sign-in of a browser, so that two at once do not end each other.
     cookie = request.cookies.get(_COOKIE, "")
     return cookie if len(cookie) == _COOKIE_LENGTH else secrets.token_urlsafe(32)
+
+
+def cookie_of(config: SignInConfig, browser: str, path: str) -> Cookie:
+    """Return the cookie by which a browser is known again under a path until its sign-in is over."""
+    return Cookie(_COOKIE, path, browser, max_age=2 * STEP_S, httponly=True, secure=config.is_https, samesite="lax")
 
 
 def _require_once(request: AnyRequest, name: str) -> None:
@@ -171,15 +184,12 @@ def _form(request: AnyRequest, body: bytes) -> dict[str, str]:
 
 
 def _form_page(request: AnyRequest, step: Step, browser: str, problem: str | None = None) -> Response[bytes]:
-    config = _config(request)
+    config = config_for(request)
     provider = config.openid.provider.name if config.openid else None
-    cookie = Cookie(
-        _COOKIE, config.path, browser, max_age=2 * STEP_S, httponly=True, secure=config.is_https, samesite="lax"
-    )
     # A browser also holds a redirect after the form to this; no policy can name an address of IPv6.
     target = "http:" if "[" in step.origin else step.origin
     text = page.login(step, provider, problem)
-    return _html(text, 403 if problem else 200, target, cookies=[cookie])
+    return _html(text, 403 if problem else 200, target, cookies=[cookie_of(config, browser, config.path)])
 
 
 def _error_page(error: QualyticsError) -> Response[bytes]:

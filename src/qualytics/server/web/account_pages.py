@@ -37,7 +37,7 @@ def show_account(request: AnyRequest) -> Page:
         return _account(request, context)
 
 
-@post("/account/tokens", status_code=200)
+@post("/account", status_code=200)
 async def change_own_tokens(request: AnyRequest, body: bytes) -> Page:
     """Make a token, which is shown once; or revoke one, or all of them, which signs out everywhere."""
     typed = session.form(request, body)
@@ -127,7 +127,7 @@ def _account(
         "user": Users(context).me(),
         "made": made,
         "error": error,
-        "address": "/account/tokens",
+        "address": "/account",
     }
     return shown(request, context, "account.html", values, error.http_status if error is not None else 200)
 

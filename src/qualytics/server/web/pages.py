@@ -10,15 +10,14 @@ from litestar import get, post
 from litestar.exceptions import HTTPException, ValidationException
 
 from qualytics.errors import NotSignedIn, QualyticsError
-from qualytics.server import problems
+from qualytics.server import problems, sign_in
 from qualytics.server.parameters import AnyRequest
-from qualytics.server.runtime import address_of, request_id_of, runtime_of
+from qualytics.server.runtime import runtime_of
 from qualytics.server.stage_stream import accepts_lines
 from qualytics.server.web import session
 from qualytics.server.web.render import Page, page, redirect
 from qualytics.service.accounts.sign_in import Logins
-from qualytics.service.accounts.sign_in_limits import place_of
-from qualytics.service.rights import AUDIT, READ, SEE_USERS, TEST, WRITE, Actor
+from qualytics.service.rights import AUDIT, READ, SEE_USERS, TEST, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,16 +57,14 @@ def show_sign_in(request: AnyRequest) -> Page:
 @post("/sign-in", status_code=303)
 async def begin(request: AnyRequest, body: bytes) -> Page:
     """Begin a session by name and password, under a token that no page has seen before."""
+    session.require_safe(request)
     typed = session.sent(request, body)
     address = session.own_address(typed.get("next"))
 
     def work() -> Page:
-        runtime, place = runtime_of(request), place_of(address_of(request))
-        asking = Actor("nobody", role="", address=address_of(request), request_id=request_id_of(request))
-        passwords = request.app.state.sign_in.passwords
         try:
-            with runtime.context(asking) as context, runtime.refusing(place, context):
-                logins = Logins(context, passwords)
+            with sign_in.opened(request) as context:
+                logins = Logins(context, sign_in.config_for(request).passwords)
                 token = logins.session(typed.get("name", ""), typed.get("password", ""), session.SESSION_DAYS)
         except QualyticsError as exc:
             if exc.http_status >= 500:
@@ -91,6 +88,8 @@ def _sign_in_page(
     request: AnyRequest, address: str | None, name: str = "", error: QualyticsError | None = None, **kept: Any
 ) -> Page:
     values = {"next": session.own_address(address), "name": name, "error": error, "actor": None, "kept": {}, **kept}
+    openid = sign_in.config_for(request).openid
+    values["provider"] = openid.provider.name if openid else None
     return page(request, "sign_in.html", values, error.http_status if error is not None else 200)
 
 
@@ -99,6 +98,8 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     if accepts_lines(request):
         return problems.of_product(request, error)
     if isinstance(error, NotSignedIn):
+        if request.url.path.startswith("/sign-in/"):
+            return _sign_in_page(request, None, error=error)
         if request.method == "GET":
             query = f"?{request.url.query}" if request.url.query else ""
             return redirect(f"/sign-in?{urlencode({'next': request.url.path + query})}")

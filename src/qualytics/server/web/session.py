@@ -140,13 +140,18 @@ def own_address(text: str | None) -> str:
     return text if text is not None and _OWN.match(text) else "/connections"
 
 
+def require_safe(request: AnyRequest) -> None:
+    """Raise NotAllowed where the cookie of a session would travel without TLS; within this machine it may."""
+    if _is_secure(request) and not _origin(request).startswith("https:"):
+        hint = "open it by https, and start the control plane with that address as --public-url"
+        raise NotAllowed("nobody can sign in over plain http from another machine", hint)
+
+
 def _is_secure(request: AnyRequest) -> bool:
     # Browsers keep no such cookie over plain http; that is for this machine alone.
-    public = runtime_of(request).config.public_url
-    if public is not None:
-        return public.startswith("https:")
-    host = re.sub(r":[0-9]+\Z", "", request.headers.get("host", "")).strip("[]")
-    return not is_loopback(host.lower())
+    parts = _origin(request).partition("://")
+    host = re.sub(r":[0-9]+\Z", "", parts[2]).strip("[]")
+    return parts[0] == "https" or not is_loopback(host.lower())
 
 
 def _name(request: AnyRequest) -> str:

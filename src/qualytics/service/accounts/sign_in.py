@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from qualytics import text
-from qualytics.digests import challenge_of, digest_of
+from qualytics.digests import challenge_of, digest_of, link_key_of
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, TooMany
 from qualytics.secret import Secret
 from qualytics.service import validate
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 STEP_S = 600
 # RFC 6749 section 4.1.2: a code is for the next moment.
 CODE_S = 60
-_ASKED, _AWAY, _CODE = "asked", "away", "code"
+LINK_S = 86_400
+_ASKED, _AWAY, _CODE, _LINK = "asked", "away", "code", "link"
 # Nothing that two programs could read differently: no user, no query, no fragment, no other host.
 _REDIRECT = re.compile(
     r"(http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::([1-9][0-9]{0,4}))?)(?:/[A-Za-z0-9._~/-]{0,200})?"
@@ -43,6 +44,10 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _WRONG = "the name or the password is wrong"
 _AGAIN = "start again in the terminal: qualytics auth login"
+
+
+# Where a browser ends that has signed in with the provider for a session.
+FINISH = "/sign-in/finish"
 
 
 class Step(Struct):
@@ -117,13 +122,54 @@ class Logins:
 
         def finish(user: User) -> str:
             self._record(user, "done", asked)
-            require_room(self._accounts, user.id, user.name)
-            return issue(self._context, user.id, user.name, "browser", days)["bearer_token"]
+            return self._session(user, days)
 
         try:
             return self._with_password(name, password, asked, finish)
         except _Wrong as exc:
             raise NotSignedIn(_WRONG, "try again; upper and lower case count in a password") from exc
+
+    def begin_session(self, address: str, browser: str) -> str:
+        """Begin a sign-in with the provider for a session; return the key of its step.
+
+        It ends at `FINISH`, with the `code` that `redeem_session` takes from the same browser, and the address.
+        """
+        asked = {"redirect_uri": FINISH, "state": address, "hostname": "", "challenge": challenge_of(browser)}
+        with self._context.writing():
+            self._accounts.drop_logins(now())
+            return self._step(asked, browser).key
+
+    def redeem_session(self, code: str, browser: str, days: int) -> str:
+        """Return a token for the session of a browser that the provider has sent back with a code.
+
+        Raises:
+            NotSignedIn: the code is unknown, used or too old, or is for another browser.
+
+        """
+        user, _ = self._redeemed(code, browser)
+        with self._context.writing():
+            self._become(user)
+            return self._session(user, days)
+
+    def with_link(self, key: str, days: int) -> str:
+        """Return a token for the session of a browser in which somebody has followed a link that is good once.
+
+        Raises:
+            NotSignedIn: the link was used, is too old or never was.
+
+        """
+        with self._context.writing():
+            login = self._accounts.take_login(digest_of(key[:512]), _LINK, now())
+            user = None if login is None else self._accounts.user(login["user_id"])
+            if login is not None and user is not None and user.version == login["version"]:
+                self._record(user, "done", {"hostname": ""}, "link")
+                return self._session(user, days)
+            self._record(None, NotSignedIn.code, {"hostname": ""}, "link")
+        raise NotSignedIn("this link was used, or is too old", "sign in with name and password, or ask an Admin")
+
+    def _session(self, user: User, days: int) -> str:
+        require_room(self._accounts, user.id, user.name)
+        return issue(self._context, user.id, user.name, "browser", days)["bearer_token"]
 
     def _with_password(self, name: str, password: str, asked: Mapping[str, Any], finish: Callable[[User], str]) -> str:
         name, password = name[:512], password[: MAX_LENGTH + 1]
@@ -201,16 +247,20 @@ class Logins:
             NotSignedIn: the code is unknown, used or too old, or the verifier is another's.
 
         """
+        user, hostname = self._redeemed(code, verifier)
+        with self._context.writing():
+            return self._token(user, hostname)
+
+    def _redeemed(self, code: str, verifier: str) -> tuple[User, str]:
         with self._context.writing():
             login = self._accounts.take_login(digest_of(code), _CODE, now())
         is_right = login is not None and bool(_VERIFIER.fullmatch(verifier))
         if login is None or not is_right or challenge_of(verifier) != login["challenge"]:
             raise NotSignedIn("the code is not valid: it was used, is too old, or is for another program", _AGAIN)
-        with self._context.writing():
-            user = self._accounts.user(login["user_id"])
-            if user is None or user.version != login["version"]:
-                raise NotSignedIn("the user was changed or deleted since this sign-in", _AGAIN)
-            return self._token(user, login["hostname"])
+        user = self._accounts.user(login["user_id"])
+        if user is None or user.version != login["version"]:
+            raise NotSignedIn("the user was changed or deleted since this sign-in", _AGAIN)
+        return user, login["hostname"]
 
     @property
     def _accounts(self) -> Accounts:
@@ -266,6 +316,12 @@ class Logins:
         secret = own_secrets.get_or_make("logins", lambda: Secret(secrets.token_urlsafe(32))).reveal().encode()
         nonce, verifier = (hmac.digest(secret, f"{use} {state}".encode(), "sha256").hex() for use in ("nonce", "pkce"))
         return nonce, verifier
+
+
+def add_link(accounts: Accounts, user_id: int, version: int, bearer: str) -> None:
+    """Let the link of a first token sign its owner in, once and within a day; inside a transaction."""
+    detail = {"user_id": user_id, "version": version}
+    accounts.add_login(digest_of(link_key_of(bearer)), _LINK, detail, later(LINK_S))
 
 
 def _checked(query: Mapping[str, str | None]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from qualytics.service import documents, lookup, validate
 from qualytics.service.accounts import passwords
 from qualytics.service.accounts.last_admin import one_left, require_another
 from qualytics.service.accounts.passwords import Passwords
+from qualytics.service.accounts.sign_in import add_link
 from qualytics.service.accounts.tokens import end_others, issue
 from qualytics.service.clock import now
 from qualytics.service.context import changed_names
@@ -45,6 +46,8 @@ class Users:
     def create(self, fields: Mapping[str, Any]) -> types.User:
         """Store a new user and return its document; the first Admin's has a `bearer_token`, once.
 
+        The key of a link that signs in once is `digests.link_key_of` that token.
+
         Raises:
             InvalidInput: a value breaks a rule.
             NameTaken: the name is another's.
@@ -63,7 +66,9 @@ class Users:
                 action.record(found, user.name, version=1, changed=changed)
                 document = _document(lookup.user(self._accounts, found))
                 if is_first:
-                    document["bearer_token"] = issue(self._context, found, user.name, "first token")["bearer_token"]
+                    bearer = issue(self._context, found, user.name, "first token")["bearer_token"]
+                    add_link(self._accounts, found, 1, bearer)
+                    document["bearer_token"] = bearer
                 return document
 
     def list(self, kind: str | None = None, name: str | None = None, limit: int | None = None) -> Iterator[types.User]:
