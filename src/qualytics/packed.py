@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
@@ -32,6 +31,8 @@ class PackedList:
             TypeError, ValueError: JSON cannot hold it.
 
         """
+        import json  # which a page of help does without
+
         line = json.dumps(value)
         self._last.append(line)
         self._size += len(line)
@@ -45,6 +46,8 @@ class PackedList:
         return self._length
 
     def __getitem__(self, index: int) -> Any:
+        import json
+
         if not 0 <= index < self._length:
             raise IndexError(index)
         number = bisect_right(self._starts, index) - 1
@@ -52,6 +55,8 @@ class PackedList:
         return json.loads(self._last[behind] if behind >= 0 else self._lines(number)[index - self._starts[number]])
 
     def __iter__(self) -> Iterator[Any]:
+        import json
+
         for number in range(len(self._blocks)):
             yield from map(json.loads, self._lines(number))
         yield from map(json.loads, self._last)

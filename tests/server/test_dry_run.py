@@ -28,6 +28,7 @@ def changes(made, admin, fresh, listener):
     token = admin("POST", "/user-tokens", {"name": "t", "user": user["id"]}).json
     ended = admin("POST", "/user-tokens", {"name": "e", "user": user["id"]}).json
     admin("PUT", f"/user-tokens/{ended['id']}", {"revoke": True})
+    grant = admin("POST", "/grants", {"user": user["id"], "connection": connection["id"]}).json
     named = {"name": fresh(), "type": "postgresql", "username": "new"}
     deleted = {"deleted": False}
     return [
@@ -43,6 +44,7 @@ def changes(made, admin, fresh, listener):
         ("DELETE", f"/users/{user['id']}", None, deleted | {"name": user["name"]}),
         ("PUT", f"/user-tokens/{token['id']}", {"revoke": True}, {"active": False}),
         ("DELETE", f"/user-tokens/{ended['id']}", None, deleted | {"name": "e"}),
+        ("DELETE", f"/grants/{grant['id']}", None, deleted | grant),
     ]
 
 
