@@ -24,8 +24,9 @@ _EPOCH_US = _EPOCH_DAYS * 86_400_000_000
 _END_OF_DAY_US = 86_400_000_000
 _INT32, _INT64 = np.iinfo(np.int32), np.iinfo(np.int64)
 _NEGATIVE, _NAN = 0x4000, 0xC000
-# Digits in each group of a numeric, and those that 64 bits hold.
-_GROUP, _GROUP_LIMIT, _INT64_DIGITS = 4, 10_000, 18
+# Digits in each group of a numeric, groups that are read at once, and digits that 64 bits hold.
+_GROUP, _GROUP_LIMIT, _GROUPS, _INT64_DIGITS = 4, 10_000, 4, 18
+_POWERS = 10 ** np.arange(_INT64_DIGITS + 1)
 # Of what is read at once at any place of a block: so many bytes stand behind its last one.
 _MARGIN = bytes(8)
 
@@ -44,18 +45,41 @@ def without_header(message: bytes) -> bytes:
     return message[at + 4 + extension :]
 
 
-class Column:
-    """A column of a block: where its values stand, of how many bytes, and which rows have none (`is_null`)."""
+class _Block:
+    """The bytes of some rows, of which numbers are read that begin anywhere."""
 
-    def __init__(self, block: np.ndarray, at: np.ndarray, sizes: np.ndarray, one: pa.Field, first_row: int) -> None:
-        self._block, self._at, self._sizes = block, at, sizes
-        self._one, self._first_row = one, first_row
+    def __init__(self, rows: bytearray) -> None:
+        self.bytes = np.frombuffer(rows, np.uint8)
+        self._views: dict[str, tuple[Any, Any]] = {}
+
+    def numbers(self, kind: str, at: Any) -> Any:
+        """Return the numbers of a big-endian dtype at these places, in the order of bytes of this machine."""
+        if kind not in self._views:
+            dtype = np.dtype(kind)
+            # From one number of this view to the next it is one byte.
+            shape = (len(self.bytes) - dtype.itemsize + 1,)
+            view: Any = np.ndarray(shape, dtype, self.bytes, strides=(1,))  # type: ignore[call-overload]  # any buffer
+            self._views[kind] = view, dtype.newbyteorder("=")
+        view, native = self._views[kind]
+        return view[at].astype(native)
+
+
+class Column:
+    """A column of a block: where its values stand (`at`), of how many bytes, and which rows have none (`is_null`)."""
+
+    def __init__(self, block: _Block, at: Any, sizes: Any, one: pa.Field, first_row: int) -> None:
+        self._block, self._one, self._first_row = block, one, first_row
+        least, most = int(sizes.min()), int(sizes.max())
+        self.has_nulls = least < 0
         self.is_null = sizes < 0
-        self.has_nulls = bool(self.is_null.any())
+        # Of NULL there are no bytes; a number that is read for it counts for nothing.
+        self.at = np.where(self.is_null, 0, at) if self.has_nulls else at
+        self.sizes = np.maximum(sizes, 0) if self.has_nulls else sizes
+        self._fixed_size = most if least == most else None
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self._at)
+        return len(self.at)
 
     def numbers(self, kind: str, offset: int = 0, size: int | None = None) -> Any:
         """Return the numbers of a dtype at an offset of each value; 0 where there is none.
@@ -65,29 +89,16 @@ class Column:
 
         """
         size = size or np.dtype(kind).itemsize
-        at = self._at
-        if self.has_nulls:
-            at = np.where(self.is_null, 0, at)
-        if not (self.is_null | (self._sizes == size)).all():
+        if self._fixed_size != size and not (self.is_null | (self.sizes == size)).all():
             raise ValueError(f"a value of {self._one.type} has not {size} bytes")
-        values = self.gathered(kind, at + offset)
+        values = self.numbers_at(kind, self.at + offset if offset else self.at)
         if self.has_nulls:
             values[self.is_null] = 0
         return values
 
-    def gathered(self, kind: str, at: Any) -> Any:
-        """Return the numbers of a big-endian dtype at these places of the block, in the order of this machine."""
-        return _gathered(self._block, kind, at)
-
-    @property
-    def at(self) -> Any:
-        """Return where the values stand; of NULL where the next one does."""
-        return self._at
-
-    @property
-    def sizes(self) -> Any:
-        """Return the bytes of the values; 0 of NULL."""
-        return np.maximum(self._sizes, 0)
+    def numbers_at(self, kind: str, at: Any) -> Any:
+        """Return the numbers of a dtype at these places of the block."""
+        return self._block.numbers(kind, at)
 
     def null_where(self, is_special: Any, what: str, special: str) -> None:
         """Make special values NULL where `special` says so.
@@ -96,8 +107,7 @@ class Column:
             Refusal: it does not, and there is one.
 
         """
-        is_special = is_special & ~self.is_null
-        if not is_special.any():
+        if not is_special.any() or not (is_special := is_special & ~self.is_null).any():
             return
         if special != "null":
             raise self.unfit(is_special, arrow.Unfit(what))
@@ -105,8 +115,7 @@ class Column:
 
     def require(self, is_kept: Any) -> None:
         """Raise a Refusal for the first value that its Arrow type does not hold."""
-        is_beyond = ~(is_kept | self.is_null)
-        if is_beyond.any():
+        if not is_kept.all() and (is_beyond := ~(is_kept | self.is_null)).any():
             raise self.unfit(is_beyond, arrow.Unfit(f"the value is beyond {self._one.type}"))
 
     def unfit(self, where: Any, exc: arrow.Unfit) -> Exception:
@@ -121,9 +130,11 @@ class Column:
         """Return the values as they stand, as an array of bytes."""
         # Between two values there is a third one, of which nobody makes use: so that nothing is copied twice.
         ends = np.empty(2 * len(self), np.int32)
-        ends[0::2], ends[1::2] = self._at, self._at + self.sizes
+        ends[0::2], ends[1::2] = self.at, self.at + self.sizes
+        if self.has_nulls:  # offsets may not fall
+            np.maximum.accumulate(ends, out=ends)
         every = pa.BinaryArray.from_buffers(
-            pa.binary(), max(len(ends) - 1, 0), [None, pa.py_buffer(ends), pa.py_buffer(self._block)]
+            pa.binary(), max(len(ends) - 1, 0), [None, pa.py_buffer(ends), pa.py_buffer(self._block.bytes)]
         )
         chosen = np.arange(0, len(ends), 2, dtype=np.int32)
         places = pa.Array.from_buffers(pa.int32(), len(self), [self._validity(), pa.py_buffer(chosen)])
@@ -155,36 +166,31 @@ class Column:
         return pa.py_buffer(np.packbits(~self.is_null, bitorder="little")) if self.has_nulls else None
 
 
-def columns(block: bytearray, lengths: array[int], schema: pa.Schema, first_row: int) -> list[Column]:
-    """Return the columns of a block of rows, which have so many bytes each; rows count from 1 in messages.
+def columns(rows: bytearray, lengths: array[int], schema: pa.Schema, first_row: int) -> list[Column]:
+    """Return the columns of a block of rows, at least one, which have so many bytes each; rows count from 1 in messages.
 
     Raises:
-        ValueError: the block does not hold such rows.
+        ValueError: they do not hold such columns.
 
     """
-    block += _MARGIN
-    view = np.frombuffer(block, np.uint8)
+    rows += _MARGIN
+    block = _Block(rows)
     ends = np.cumsum(np.frombuffer(lengths, np.int64))
     at = np.concatenate(([0], ends[:-1]))
-    if not (_gathered(view, ">i2", at) == len(schema)).all():
+    if not (block.numbers(">i2", at) == len(schema)).all():
         raise ValueError("a row of COPY has other columns than were described")
     at = at + 2
     result = []
     for one in schema:
-        sizes = _gathered(view, ">i4", np.minimum(at, ends))
+        if at[-1] + 4 > ends[-1]:
+            raise ValueError("a row of COPY ends before its last column")
+        sizes = block.numbers(">i4", at)
         at = at + 4
-        result.append(Column(view, at, sizes, one, first_row))
+        result.append(Column(block, at, sizes, one, first_row))
         at = at + result[-1].sizes
     if not (at == ends).all():
         raise ValueError("a row of COPY does not end where its last column does")
     return result
-
-
-def _gathered(block: np.ndarray, kind: str, at: Any) -> Any:
-    # A view of a number that begins at any byte: strides of one byte.
-    dtype = np.dtype(kind)
-    view: np.ndarray = np.ndarray((len(block) - dtype.itemsize + 1,), dtype, block, strides=(1,))
-    return view[at].astype(dtype.newbyteorder("="))
 
 
 def decoder(kind: pa.DataType) -> Callable[[Column, str], pa.Array] | None:
@@ -238,58 +244,68 @@ def _interval(column: Column, special: str) -> pa.Array:
 
 def _decimal(column: Column, kind: pa.DataType, special: str) -> pa.Array:
     """Return decimals from groups of four digits, of which the first stands for 10,000 to the power of its weight."""
-    start = np.where(column.is_null, 0, column.at)
-    count, weight, sign = (column.gathered(dtype, start + at) for dtype, at in ((">u2", 0), (">i2", 2), (">u2", 4)))
-    column.null_where(sign == _NAN, "NaN among decimals", special)
-    column.null_where(sign > _NAN, "an infinite decimal", special)
-    count = np.where(column.is_null, 0, count.astype(np.int64))
-    weight = np.where(count == 0, -1, weight.astype(np.int64))
+    header = column.numbers_at(">u8", column.at).view(np.int64)
+    count, weight, sign = header >> 48 & 0xFFFF, header << 16 >> 48, header >> 16 & 0xFFFF
+    if (sign > _NEGATIVE).any():
+        column.null_where(sign == _NAN, "NaN among decimals", special)
+        column.null_where(sign > _NAN, "an infinite decimal", special)
+    if column.has_nulls:
+        count = np.where(column.is_null, 0, count)
     if not (column.is_null | (column.sizes == 8 + 2 * count)).all():
         raise ValueError("a decimal has another number of digits than it says")
-    before, last = kind.precision - kind.scale, -(-kind.scale // _GROUP)
-    first = -(-before // _GROUP) - 1
-    lead = column.gathered(">u2", start + 8)
-    column.require(
-        (count == 0)
-        | ((weight < first) | ((weight == first) & (lead < 10 ** (before - _GROUP * first))))
-        & (weight - count + 1 >= -last)
-    )
-    first = min(first, int(weight.max(initial=-1)))
-    digits = _GROUP * (first + 1) + kind.scale
-    value: _Small | _Large = _Small(len(column)) if digits <= _INT64_DIGITS else _Large(len(column), kind)
-    for power in range(first, -last - 1, -1):
+    _require_digits(column, kind, count, weight)
+    most, heaviest = int(count.max()), int(np.where(count == 0, -1, weight).max())
+    if most <= _GROUPS and _GROUP * (heaviest + 1) + kind.scale <= _INT64_DIGITS:
+        value = _small(column, count, weight, kind.scale)
+        words = np.empty((len(column), kind.bit_width // 64), np.int64)
+        words[:, 0] = np.where(sign == _NEGATIVE, -value, value)
+        words[:, 1:] = (words[:, 0] >> 63)[:, None]
+        return column.array(words)
+    large = _Large(len(column), kind)
+    last = -(-kind.scale // _GROUP)
+    for power in range(heaviest, -last - 1, -1):
         number = weight - power
         is_there = (number >= 0) & (number < count)
-        group = column.gathered(">u2", np.where(is_there, start + 8 + 2 * number, 0))
+        group = column.numbers_at(">u2", np.where(is_there, column.at + 8 + 2 * number, 0))
         group = np.where(is_there, group, 0).astype(np.int64)
         shift = _GROUP
         if power == -last and last > 0:
             shift = kind.scale - _GROUP * (last - 1)
             group, rest = np.divmod(group, 10 ** (_GROUP - shift))
             column.require(rest == 0)
-        value.append(group, 10**shift)
-    return column.array(value.finished(sign == _NEGATIVE, kind.bit_width // 64))
+        large.append(group, 10**shift)
+    return column.array(large.finished(sign == _NEGATIVE))
 
 
-class _Small:
-    """Whole numbers in 64 bits, made of groups of digits from the first to the last."""
+def _require_digits(column: Column, kind: pa.DataType, count: Any, weight: Any) -> None:
+    """Raise a Refusal for a decimal with more digits before or behind the point than its type has."""
+    before, last = kind.precision - kind.scale, -(-kind.scale // _GROUP)
+    first = -(-before // _GROUP) - 1
+    is_kept = weight < first
+    if not is_kept.all():
+        lead = column.numbers_at(">u2", column.at + 8)
+        is_kept |= (weight == first) & (lead < 10 ** (before - _GROUP * first))
+    column.require((count == 0) | (is_kept & (weight - count + 1 >= -last)))
 
-    def __init__(self, rows: int) -> None:
-        self._value = np.zeros(rows, np.int64)
 
-    def append(self, group: Any, limit: int) -> None:
-        self._value = self._value * limit + group
-
-    def finished(self, is_negative: Any, words: int) -> Any:
-        value = np.where(is_negative, -self._value, self._value)
-        result = np.empty((len(value), words), np.int64)
-        result[:, 0] = value
-        result[:, 1:] = (value >> 63)[:, None]
-        return result
+def _small(column: Column, count: Any, weight: Any, scale: int) -> Any:
+    """Return whole numbers of at most four groups, in 64 bits, each times 10 to the power of the scale."""
+    groups = column.numbers_at(">u8", column.at + 8)
+    # Behind its last group there is the next column.
+    groups = np.where(count == 0, 0, groups >> (16 * np.minimum(_GROUPS - count, _GROUPS - 1)).astype(np.uint64))
+    value = np.zeros(len(column), np.int64)
+    for shift in (48, 32, 16, 0):
+        value = value * _GROUP_LIMIT + (groups >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64)
+    power = np.where(count == 0, 0, _GROUP * (weight - count + 1) + scale)
+    if (is_finer := power < 0).any():
+        value, rest = np.divmod(value, np.where(is_finer, _POWERS[np.where(is_finer, -power, 0)], 1))
+        column.require(rest == 0)
+        power = np.maximum(power, 0)
+    return value * _POWERS[power]
 
 
 class _Large:
-    """The same in as many bits as the type has, in limbs of 32 bits, the lowest first."""
+    """Whole numbers, made of groups of digits from the first to the last, in limbs of 32 bits, the lowest first."""
 
     def __init__(self, rows: int, kind: pa.DataType) -> None:
         self._limbs = np.zeros((kind.bit_width // 32, rows), np.uint64)
@@ -301,7 +317,7 @@ class _Large:
             limb[:] = carry & np.uint64(0xFFFF_FFFF)
             carry >>= np.uint64(32)
 
-    def finished(self, is_negative: Any, _words: int) -> Any:
+    def finished(self, is_negative: Any) -> Any:
         carry = is_negative.astype(np.uint64)
         flip = np.where(is_negative, np.uint64(0xFFFF_FFFF), np.uint64(0))
         for limb in self._limbs:
