@@ -98,4 +98,4 @@ def test_what_does_not_begin_as_copy_does_is_no_row():
 def test_rows_of_another_shape_are_refused(row):
     schema = pa.schema([pa.field("n", pa.int32())])
     with pytest.raises(ValueError, match="row of COPY"):
-        copy_binary.columns(bytearray(row), array("q", [len(row)]), schema, 1)
+        copy_binary.Layout(schema).columns(bytearray(row), array("q", [len(row)]), 1)

@@ -13,6 +13,7 @@ from psycopg.adapt import Transformer
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
 from qualytics.connectors.shared import arrow, copy_binary
+from qualytics.connectors.shared.copy_values import decoder
 from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
 
@@ -115,12 +116,13 @@ class _Session:
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition as COPY gives them."""
+        layout = copy_binary.Layout(self.schema)
         makers = [self._maker(one) for one in self.schema]
         rows = 0
         for block, lengths in self._copied(
             self._sent(statement(self._query, self._target.schema, partition.predicate))
         ):
-            columns = copy_binary.columns(block, lengths, self.schema, rows + 1)
+            columns = layout.columns(block, lengths, rows + 1)
             arrays = [make(column) for make, column in zip(makers, columns, strict=True)]
             rows += len(lengths)
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
@@ -214,7 +216,7 @@ class _Session:
     def _maker(self, one: pa.Field) -> Callable[[copy_binary.Column], pa.Array]:
         """Return what makes the array of a column of a block."""
         query, kind = self._query, one.type
-        if (decode := copy_binary.decoder(kind)) is not None:
+        if (decode := decoder(kind)) is not None:
             return lambda column: decode(column, query.special)
         if pa.types.is_list(kind):
             load = Transformer(self._handle).get_loader(int(one.metadata[_OID.encode()]), pq.Format.TEXT).load

@@ -5,6 +5,7 @@ The layout is that of PostgreSQL's documentation, "COPY", "Binary Format", and o
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,17 +19,10 @@ if TYPE_CHECKING:
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _FLAGS_BYTES = 4
-# Seconds and days from 1970-01-01, where Arrow begins to count, to 2000-01-01, where PostgreSQL does.
-_EPOCH_DAYS = 10_957
-_EPOCH_US = _EPOCH_DAYS * 86_400_000_000
-_END_OF_DAY_US = 86_400_000_000
-_INT32, _INT64 = np.iinfo(np.int32), np.iinfo(np.int64)
-_NEGATIVE, _NAN = 0x4000, 0xC000
-# Digits in each group of a numeric, groups that are read at once, and digits that 64 bits hold.
-_GROUP, _GROUP_LIMIT, _GROUPS, _INT64_DIGITS = 4, 10_000, 4, 18
-_POWERS = 10 ** np.arange(_INT64_DIGITS + 1)
-# Of what is read at once at any place of a block: so many bytes stand behind its last one.
-_MARGIN = bytes(8)
+# Neighbours of fixed sizes that are read together: fewer take no less time, and NULL in one of them makes it lost.
+_MIN_RUN, _MAX_RUN = 2, 8
+# What is read at once begins within a block: behind its last byte stand as many as eight columns of 16 bytes have.
+_MARGIN = bytes(_MAX_RUN * 20)
 
 
 def without_header(message: bytes) -> bytes:
@@ -50,18 +44,20 @@ class _Block:
 
     def __init__(self, rows: bytearray) -> None:
         self.bytes = np.frombuffer(rows, np.uint8)
-        self._views: dict[str, tuple[Any, Any]] = {}
+        self._views: dict[str, Any] = {}
 
     def numbers(self, kind: str, at: Any) -> Any:
         """Return the numbers of a big-endian dtype at these places, in the order of bytes of this machine."""
+        return self.records(kind, at).astype(_native(kind))
+
+    def records(self, kind: str, at: Any) -> Any:
+        """Return what stands at these places, as values of a dtype."""
         if kind not in self._views:
             dtype = np.dtype(kind)
-            # From one number of this view to the next it is one byte.
+            # From one value of this view to the next it is one byte.
             shape = (len(self.bytes) - dtype.itemsize + 1,)
-            view: Any = np.ndarray(shape, dtype, self.bytes, strides=(1,))  # type: ignore[call-overload]  # any buffer
-            self._views[kind] = view, dtype.newbyteorder("=")
-        view, native = self._views[kind]
-        return view[at].astype(native)
+            self._views[kind] = np.ndarray(shape, dtype, self.bytes, strides=(1,))
+        return self._views[kind][at]
 
 
 class Column:
@@ -81,14 +77,14 @@ class Column:
         """Return the number of rows."""
         return len(self.at)
 
-    def numbers(self, kind: str, offset: int = 0, size: int | None = None) -> Any:
+    def numbers(self, kind: str, offset: int = 0) -> Any:
         """Return the numbers of a dtype at an offset of each value; 0 where there is none.
 
         Raises:
-            ValueError: a value has another size than the number, or than `size`.
+            ValueError: a value has another size than those of its type.
 
         """
-        size = size or np.dtype(kind).itemsize
+        size = _size(self._one.type)
         if self._fixed_size != size and not (self.is_null | (self.sizes == size)).all():
             raise ValueError(f"a value of {self._one.type} has not {size} bytes")
         values = self.numbers_at(kind, self.at + offset if offset else self.at)
@@ -166,178 +162,102 @@ class Column:
         return pa.py_buffer(np.packbits(~self.is_null, bitorder="little")) if self.has_nulls else None
 
 
-def columns(rows: bytearray, lengths: array[int], schema: pa.Schema, first_row: int) -> list[Column]:
-    """Return the columns of a block of rows, at least one, which have so many bytes each; rows count from 1 in messages.
+class _Run(Column):
+    """A column of numbers among others, of which no row lacks one: all of them stand at the same places of `records`."""
 
-    Raises:
-        ValueError: they do not hold such columns.
+    def __init__(self, records: Any, start: int, one: pa.Field, first_row: int) -> None:
+        self._records, self._start = records, start
+        self._one, self._first_row = one, first_row
+        self.has_nulls = False
+        self.is_null = np.False_
 
-    """
-    rows += _MARGIN
-    block = _Block(rows)
-    ends = np.cumsum(np.frombuffer(lengths, np.int64))
-    at = np.concatenate(([0], ends[:-1]))
-    if not (block.numbers(">i2", at) == len(schema)).all():
-        raise ValueError("a row of COPY has other columns than were described")
-    at = at + 2
-    result = []
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def numbers(self, kind: str, offset: int = 0) -> Any:
+        return self._records.getfield(np.dtype(kind), self._start + offset).astype(_native(kind))
+
+
+@functools.cache
+def _native(kind: str) -> Any:
+    return np.dtype(kind).newbyteorder("=")
+
+
+class Layout:
+    """Where the columns of a schema stand in rows."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._width, self._runs = len(schema), [(run, sum(4 + _size(one.type) for one in run)) for run in _runs(schema)]
+
+    def columns(self, rows: bytearray, lengths: array[int], first_row: int) -> list[Column]:
+        """Return the columns of rows, at least one, which have so many bytes each; rows count from 1 in messages.
+
+        Raises:
+            ValueError: they do not hold such columns.
+
+        """
+        rows += _MARGIN
+        block = _Block(rows)
+        ends = np.cumsum(np.frombuffer(lengths, np.int64))
+        at = np.concatenate(([0], ends[:-1]))
+        if not (block.numbers(">i2", at) == self._width).all():
+            raise ValueError("a row of COPY has other columns than were described")
+        at = at + 2
+        result: list[Column] = []
+        for run, size in self._runs:
+            if (found := _run(block, at, run, size, first_row)) is not None:
+                result += found
+                at = at + size
+                continue
+            for one in run:
+                if at[-1] + 4 > ends[-1]:
+                    raise ValueError("a row of COPY ends before its last column")
+                sizes = block.numbers(">i4", at)
+                at = at + 4
+                result.append(Column(block, at, sizes, one, first_row))
+                at = at + result[-1].sizes
+        if not (at == ends).all():
+            raise ValueError("a row of COPY does not end where its last column does")
+        return result
+
+
+def _runs(schema: pa.Schema) -> list[list[pa.Field]]:
+    """Return the fields, neighbours whose values have fixed sizes together."""
+    result: list[list[pa.Field]] = []
     for one in schema:
-        if at[-1] + 4 > ends[-1]:
-            raise ValueError("a row of COPY ends before its last column")
-        sizes = block.numbers(">i4", at)
-        at = at + 4
-        result.append(Column(block, at, sizes, one, first_row))
-        at = at + result[-1].sizes
-    if not (at == ends).all():
-        raise ValueError("a row of COPY does not end where its last column does")
+        is_next = result and _size(one.type) and _size(result[-1][-1].type) and len(result[-1]) < _MAX_RUN
+        if is_next:
+            result[-1].append(one)
+        else:
+            result.append([one])
     return result
 
 
-def decoder(kind: pa.DataType) -> Callable[[Column, str], pa.Array] | None:
-    """Return what makes an array of a column whose values have the layout of this Arrow type's own; None if none does.
-
-    It takes the column, and what becomes of special values, one of `reading.SPECIAL`.
-
-    """
-    if pa.types.is_decimal(kind):
-        return lambda column, special: _decimal(column, kind, special)
-    return next((make for check, make in _DECODERS if check(kind)), None)
+@functools.cache
+def _size(kind: pa.DataType) -> int:
+    return next((size for check, size in _SIZES if check(kind)), 0)
 
 
-def _number(kind: str) -> Callable[[Column, str], pa.Array]:
-    return lambda column, _: column.array(column.numbers(kind))
+def _run(block: _Block, at: Any, run: list[pa.Field], size: int, first_row: int) -> list[Column] | None:
+    """Return the columns of a run, read together; None where they have not all the same size in all rows."""
+    if len(run) < _MIN_RUN:
+        return None
+    records = block.records(f"V{size}", at)
+    result: list[Column] = []
+    start = 0
+    for one in run:
+        own = _size(one.type)
+        if not (records.getfield(">i4", start) == own).all():
+            return None
+        result.append(_Run(records, start + 4, one, first_row))
+        start += 4 + own
+    return result
 
 
-def _boolean(column: Column, _special: str) -> pa.Array:
-    return column.array(np.packbits(column.numbers(">u1") != 0, bitorder="little"))
-
-
-def _date(column: Column, special: str) -> pa.Array:
-    days = column.numbers(">i4")
-    column.null_where((days == _INT32.min) | (days == _INT32.max), "an infinite date", special)
-    return column.array(days + np.int32(_EPOCH_DAYS))
-
-
-def _timestamp(column: Column, special: str) -> pa.Array:
-    micros = column.numbers(">i8")
-    column.null_where((micros == _INT64.min) | (micros == _INT64.max), "an infinite date", special)
-    column.require(micros <= _INT64.max - _EPOCH_US)
-    return column.array(micros + np.int64(_EPOCH_US))
-
-
-def _time(column: Column, special: str) -> pa.Array:
-    micros = column.numbers(">i8")
-    column.null_where(micros == _END_OF_DAY_US, "24:00, the end of a day", special)
-    return column.array(micros)
-
-
-def _interval(column: Column, special: str) -> pa.Array:
-    micros, days, months = (column.numbers(kind, offset, 16) for kind, offset in ((">i8", 0), (">i4", 8), (">i4", 12)))
-    for end in ("min", "max"):
-        ends = (micros == getattr(_INT64, end)) & (days == getattr(_INT32, end)) & (months == getattr(_INT32, end))
-        column.null_where(ends, "an infinite interval", special)
-    column.require(np.abs(micros // 1_000) <= _INT64.max // 1_000_000 - 1)
-    values = np.empty(len(column), [("months", "=i4"), ("days", "=i4"), ("nanos", "=i8")])
-    values["months"], values["days"], values["nanos"] = months, days, micros * 1_000
-    return column.array(values)
-
-
-def _decimal(column: Column, kind: pa.DataType, special: str) -> pa.Array:
-    """Return decimals from groups of four digits, of which the first stands for 10,000 to the power of its weight."""
-    header = column.numbers_at(">u8", column.at).view(np.int64)
-    count, weight, sign = header >> 48 & 0xFFFF, header << 16 >> 48, header >> 16 & 0xFFFF
-    if (sign > _NEGATIVE).any():
-        column.null_where(sign == _NAN, "NaN among decimals", special)
-        column.null_where(sign > _NAN, "an infinite decimal", special)
-    if column.has_nulls:
-        count = np.where(column.is_null, 0, count)
-    if not (column.is_null | (column.sizes == 8 + 2 * count)).all():
-        raise ValueError("a decimal has another number of digits than it says")
-    _require_digits(column, kind, count, weight)
-    most, heaviest = int(count.max()), int(np.where(count == 0, -1, weight).max())
-    if most <= _GROUPS and _GROUP * (heaviest + 1) + kind.scale <= _INT64_DIGITS:
-        value = _small(column, count, weight, kind.scale)
-        words = np.empty((len(column), kind.bit_width // 64), np.int64)
-        words[:, 0] = np.where(sign == _NEGATIVE, -value, value)
-        words[:, 1:] = (words[:, 0] >> 63)[:, None]
-        return column.array(words)
-    large = _Large(len(column), kind)
-    last = -(-kind.scale // _GROUP)
-    for power in range(heaviest, -last - 1, -1):
-        number = weight - power
-        is_there = (number >= 0) & (number < count)
-        group = column.numbers_at(">u2", np.where(is_there, column.at + 8 + 2 * number, 0))
-        group = np.where(is_there, group, 0).astype(np.int64)
-        shift = _GROUP
-        if power == -last and last > 0:
-            shift = kind.scale - _GROUP * (last - 1)
-            group, rest = np.divmod(group, 10 ** (_GROUP - shift))
-            column.require(rest == 0)
-        large.append(group, 10**shift)
-    return column.array(large.finished(sign == _NEGATIVE))
-
-
-def _require_digits(column: Column, kind: pa.DataType, count: Any, weight: Any) -> None:
-    """Raise a Refusal for a decimal with more digits before or behind the point than its type has."""
-    before, last = kind.precision - kind.scale, -(-kind.scale // _GROUP)
-    first = -(-before // _GROUP) - 1
-    is_kept = weight < first
-    if not is_kept.all():
-        lead = column.numbers_at(">u2", column.at + 8)
-        is_kept |= (weight == first) & (lead < 10 ** (before - _GROUP * first))
-    column.require((count == 0) | (is_kept & (weight - count + 1 >= -last)))
-
-
-def _small(column: Column, count: Any, weight: Any, scale: int) -> Any:
-    """Return whole numbers of at most four groups, in 64 bits, each times 10 to the power of the scale."""
-    groups = column.numbers_at(">u8", column.at + 8)
-    # Behind its last group there is the next column.
-    groups = np.where(count == 0, 0, groups >> (16 * np.minimum(_GROUPS - count, _GROUPS - 1)).astype(np.uint64))
-    value = np.zeros(len(column), np.int64)
-    for shift in (48, 32, 16, 0):
-        value = value * _GROUP_LIMIT + (groups >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64)
-    power = np.where(count == 0, 0, _GROUP * (weight - count + 1) + scale)
-    if (is_finer := power < 0).any():
-        value, rest = np.divmod(value, np.where(is_finer, _POWERS[np.where(is_finer, -power, 0)], 1))
-        column.require(rest == 0)
-        power = np.maximum(power, 0)
-    return value * _POWERS[power]
-
-
-class _Large:
-    """Whole numbers, made of groups of digits from the first to the last, in limbs of 32 bits, the lowest first."""
-
-    def __init__(self, rows: int, kind: pa.DataType) -> None:
-        self._limbs = np.zeros((kind.bit_width // 32, rows), np.uint64)
-
-    def append(self, group: Any, limit: int) -> None:
-        carry = group.astype(np.uint64)
-        for limb in self._limbs:
-            carry += limb * np.uint64(limit)
-            limb[:] = carry & np.uint64(0xFFFF_FFFF)
-            carry >>= np.uint64(32)
-
-    def finished(self, is_negative: Any) -> Any:
-        carry = is_negative.astype(np.uint64)
-        flip = np.where(is_negative, np.uint64(0xFFFF_FFFF), np.uint64(0))
-        for limb in self._limbs:
-            carry += limb ^ flip
-            limb[:] = carry & np.uint64(0xFFFF_FFFF)
-            carry >>= np.uint64(32)
-        return np.ascontiguousarray(self._limbs.astype("<u4").T)
-
-
-_DECODERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[Column, str], pa.Array]], ...] = (
-    (pa.types.is_boolean, _boolean),
-    (pa.types.is_int16, _number(">i2")),
-    (pa.types.is_int32, _number(">i4")),
-    (pa.types.is_int64, _number(">i8")),
-    (pa.types.is_uint32, _number(">u4")),
-    (pa.types.is_float32, _number(">f4")),
-    (pa.types.is_float64, _number(">f8")),
-    (pa.types.is_date32, _date),
-    (pa.types.is_timestamp, _timestamp),
-    (pa.types.is_time64, _time),
-    (pa.types.is_interval, _interval),
-    (pa.types.is_binary, lambda column, _: column.as_bytes()),
+_SIZES = (
+    (pa.types.is_boolean, 1),
+    (pa.types.is_int16, 2),
+    *((check, 4) for check in (pa.types.is_int32, pa.types.is_uint32, pa.types.is_float32, pa.types.is_date32)),
+    *((check, 8) for check in (pa.types.is_int64, pa.types.is_float64, pa.types.is_timestamp, pa.types.is_time64)),
+    (pa.types.is_interval, 16),
 )
