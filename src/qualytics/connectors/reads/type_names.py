@@ -33,6 +33,7 @@ _NAME = re.compile(
 )
 _ARRAY = re.compile(r"array\s*[(<](?P<element>.*)[)>]")
 _BETWEEN = re.compile(r"(?<=\d)T(?=\d)")
+_SHORT_OFFSET = re.compile(r"([+-])(\d)(?=:\d\d$)")  # of HSQLDB, as +2:00
 _NANOS = re.compile(r"\.(\d{6})(\d{1,3})")
 # Fractions of a second that Arrow's units hold.
 _MICROS_DIGITS, _NANOS_DIGITS = 6, 9
@@ -122,7 +123,7 @@ def _array_column(name: str, text: str, element: str, default_digits: int) -> Co
 
 def spelled(text: str) -> str:
     """Return a date or timestamp of ISO 8601 as `arrow.microseconds` takes it; years before 1 are negative, or 0."""
-    text = _BETWEEN.sub(" ", text.strip())
+    text = _SHORT_OFFSET.sub(r"\g<1>0\2", _BETWEEN.sub(" ", text.strip()))
     for zone in ("Z", " UTC"):
         if text.endswith(zone):
             text = text.removesuffix(zone) + "+00"

@@ -114,6 +114,8 @@ CONNECTOR = Connector(
     privileges=("the right to log in, and to read the engine's own catalog: as for the engine's own type, where there is one",),
     pinned="resolver",  # Java's, which knows no other host: see login.machine
     forks=False,  # the JVM
+    reads="jdbc",
+    snapshots="none",
     # apache-airflow-providers-jdbc, "JDBC connection"; Spark, "JDBC To Other Databases".
     foreign=Foreign(
         names=("jdbc",),
