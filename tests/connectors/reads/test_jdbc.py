@@ -22,7 +22,8 @@ ENGINES: dict = {
         cast('9999-12-31 23:59:59.123456' as timestamp(6)) as c,
         cast('2020-01-01 00:00:00.5+02:00' as timestamp(6) with time zone) as d, date '0044-03-15' as e,
         x'00ff41' as f, 'é🚀' as g,
-        true as h, cast(1.5 as double precision) as i, time '10:11:12.5' as j, uuid '123e4567-e89b-12d3-a456-426614174000' as k,
+        true as h, cast(1.5 as double precision) as i, time '10:11:12.5' as j,
+        uuid '123e4567-e89b-12d3-a456-426614174000' as k,
         cast(null as int) as l, cast('2020-01-01 00:00:00.123456789' as timestamp(9)) as m""",
         [
             2**63 - 1,
