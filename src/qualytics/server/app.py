@@ -31,7 +31,9 @@ from qualytics.server.web import (
     account_pages,
     connection_forms,
     connection_pages,
+    datastore_pages,
     estate_pages,
+    explain_pages,
     pages,
     render,
     sign_in_pages,
@@ -52,6 +54,8 @@ PAGES: list[Any] = [
     *account_pages.ROUTES,
     *sign_in_pages.ROUTES,
     *connection_forms.ROUTES,
+    *datastore_pages.ROUTES,
+    *explain_pages.ROUTES,
     render.static_file,
 ]
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from litestar import get, post
 
 from qualytics import connectors
-from qualytics.errors import InvalidInput, QualyticsError, TestFailed, UsageError, VersionChanged
+from qualytics.errors import (
+    ConnectionInUse,
+    InvalidInput,
+    Problem,
+    QualyticsError,
+    TestFailed,
+    UsageError,
+    VersionChanged,
+)
 from qualytics.server.parameters import AnyRequest
 from qualytics.server.stage_stream import accepts_lines, answer_test
 from qualytics.server.web import forms, session
@@ -64,7 +72,7 @@ class _Sent(Struct):
 def show_new(request: AnyRequest) -> Page:
     """Show the form of a new connection, or the types there are."""
     with session.opened(request) as context:
-        context.actor.require(WRITE)
+        context.require(WRITE)
         if not request.query_params.get("type"):
             return _types(request, context)
         return _form(request, context, _new(request), _Sent({}))
@@ -76,7 +84,7 @@ async def create(request: AnyRequest, body: bytes) -> Page:
     typed = session.form(request, body)
 
     def work(context: Context) -> Page:
-        context.actor.require(WRITE)
+        context.require(WRITE)
         if typed.get("_do") == "paste" or "type" not in request.query_params:
             return _paste(request, context, None, typed)
         return _sent(request, context, _new(request), typed, lambda given: Connections(context).create(given))
@@ -88,7 +96,7 @@ async def create(request: AnyRequest, body: bytes) -> Page:
 def show_stored(request: AnyRequest, connection_id: int) -> Page:
     """Show the form of a stored connection."""
     with session.opened(request) as context:
-        context.actor.require(WRITE)
+        context.require(WRITE)
         return _form(request, context, _stored(context, connection_id), None)
 
 
@@ -98,11 +106,11 @@ async def change(request: AnyRequest, body: bytes, connection_id: int) -> Page:
     typed = session.form(request, body)
 
     def work(context: Context) -> Page:
-        context.actor.require(WRITE)
+        context.require(WRITE)
         record = _stored(context, connection_id)
         if typed.get("_do") == "paste":
             return _paste(request, context, record, typed)
-        version = _version(typed)
+        version = session.version(typed)
 
         def save(given: Mapping[str, Any]) -> Connection:
             # Without a change of their own nobody is told that somebody else's stands in the way.
@@ -159,6 +167,40 @@ async def _tried(
         return _form(request, context, record, _again(record, typed, error, **more))
 
     return await session.answer(request, work, is_test=True)
+
+
+@get("/connections/{connection_id:int}/delete", sync_to_thread=True)
+def show_delete(request: AnyRequest, connection_id: int) -> Page:
+    """Show what deleting a connection would break, and ask for its name."""
+    with session.opened(request) as context:
+        context.require(WRITE)
+        return _delete_page(request, context, _stored(context, connection_id))
+
+
+@post("/connections/{connection_id:int}/delete", status_code=200)
+async def remove(request: AnyRequest, body: bytes, connection_id: int) -> Page:
+    """Delete a connection that nothing uses, and whose name was typed."""
+    typed = session.form(request, body)
+
+    def work(context: Context) -> Page:
+        context.require(WRITE)
+        record = _stored(context, connection_id)
+        name = record.document["name"] if record.document is not None else ""
+        if typed.get("confirm", "").strip() != name:
+            wrong = Problem("confirm", "this is not the name of the connection", f"type {name}")
+            return _delete_page(request, context, record, InvalidInput([wrong]))
+        try:
+            Connections(context).delete(connection_id, version=session.version(typed))
+        except (ConnectionInUse, VersionChanged) as exc:
+            return _delete_page(request, context, record, exc)
+        return redirect("/connections")
+
+    return await session.answer(request, work)
+
+
+def _delete_page(request: AnyRequest, context: Context, record: _Record, error: QualyticsError | None = None) -> Page:
+    values = {"connection": record.document, "version": record.version, "error": error}
+    return shown(request, context, "connection_delete.html", values, error.http_status if error is not None else 200)
 
 
 def _sent(
@@ -246,7 +288,7 @@ def _form(
     stored = forms.of_document(connector, document) if document is not None else {}
     sent = sent or _Sent(stored)
     error = sent.error
-    problems = error.problems if error is not None else ()
+    problems = forms.problems_of(error)
     form = forms.make(connector, sent.typed, stored=record.stored, problems=problems, dropped=sent.dropped)
     heading = f"Edit {document['name']}" if document is not None else f"New connection: {connector.title}"
     query = "" if document is not None else f"?type={connector.type}"
@@ -279,11 +321,6 @@ def _types(request: AnyRequest, context: Context, **more: Any) -> Page:
     return shown(request, context, "connection_types.html", values, error.http_status if error else 200)
 
 
-def _version(typed: Mapping[str, str]) -> int | None:
-    text = typed.get("_version", "")
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 19 else None
-
-
 def _kept(typed: Mapping[str, str]) -> dict[str, str]:
     """Return what a form showed at first, which it holds as JSON; nothing where that was changed on the way."""
     try:
@@ -293,4 +330,4 @@ def _kept(typed: Mapping[str, str]) -> dict[str, str]:
     return kept if isinstance(kept, dict) else {}
 
 
-ROUTES: list[Callable[..., Any]] = [show_new, create, show_stored, change, try_new, try_stored]
+ROUTES: list[Callable[..., Any]] = [show_new, create, show_stored, change, try_new, try_stored, show_delete, remove]

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from qualytics.errors import Problem
+from qualytics.errors import NameTaken, Problem
 from qualytics.fields import BY_NAME
 from qualytics.service import validate
 from qualytics.structs import Struct
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qualytics.connectors.contract import Connector, Param
+    from qualytics.errors import QualyticsError
 
 # What becomes of a stored secret; the first is what happens where nothing is chosen.
 KEEP, REPLACE, CLEAR = "keep", "replace", "clear"
@@ -53,7 +54,6 @@ class Control(Struct):
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
-    max_length: int | None = None
     is_required: bool = False
     modes: tuple[str, ...] = ()
     is_hidden: bool = False
@@ -147,7 +147,6 @@ class _Maker:
             default=default,
             minimum=field.minimum,
             maximum=field.maximum,
-            max_length=None if field.type is int else field.max_length * (1 if field.type is str else 100),
             is_required=name in self.connector.required,
             is_stored=name in self.stored,
             what=self.shown.get(name + _CHOICE, KEEP),
@@ -175,7 +174,6 @@ class _Maker:
             choices=choices,
             minimum=param.minimum,
             maximum=param.maximum,
-            max_length=param.max_length if param.type is str else None,
             modes=modes,
             is_hidden=bool(modes) and self.chosen not in modes and not value and not problems,
             problems=problems,
@@ -193,6 +191,13 @@ class _Maker:
             return ()
         self.left = [problem for problem in self.left if problem not in found]
         return tuple(found)
+
+
+def problems_of(error: QualyticsError | None) -> Sequence[Problem]:
+    """Return what is wrong at single controls; a name that is taken is wrong at the name."""
+    if isinstance(error, NameTaken):
+        return (Problem("name", error.message, error.hint, error.code),)
+    return error.problems if error is not None else ()
 
 
 def mode_of(connector: Connector) -> Param | None:

@@ -1,0 +1,329 @@
+"""Forms of connections in a browser: created, changed, tested while one looks, and deleted."""
+
+import re
+import threading
+
+import pytest
+from playwright.sync_api import expect
+
+from qualytics import connectors
+from tests.support import faults
+from tests.support.axe import barriers
+from tests.support.forms import example_of, typed
+
+pytestmark = pytest.mark.servers
+CANARY = "canary-Pa55 wörd$%"
+MARKUP = "<img src=x onerror=alert(1)>\"'&"
+
+
+@pytest.fixture
+def made(manager, fresh):
+    """Return a function that stores a connection and returns its document."""
+
+    def call(**fields):
+        given = {"type": "postgresql", "host": "127.0.0.1", "name": f"form-{fresh()}", "password": CANARY} | fields
+        answer = manager("POST", "/connections", given)
+        assert answer.status == 200, answer.json
+        return answer.json
+
+    return call
+
+
+def fill(page, values):
+    """Type values into the form of a page, by the names of its controls."""
+    for name, value in values.items():
+        control = page.locator(f'[name="{name}"]')
+        if control.evaluate("(found) => found.tagName") == "SELECT":
+            control.select_option(value)
+        else:
+            control.fill(value)
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def state_of(page, stage):
+    return page.locator(f"[data-stage={stage}]")
+
+
+def _is_let_in(connector):
+    return connector.kind != "embedded" and connector.pinned is not None and connector.type != "jdbc"
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_form_of_every_type_takes_its_own_example(signed_in, manager, fresh, javascript):
+    page = signed_in("/connections/new", javascript=javascript)
+    for connector in connectors.all_connectors():
+        name = f"example-{fresh()}"
+        page.get_by_role("link", name=connector.title, exact=True).click()
+        page.wait_for_url(f"**/connections/new?type={connector.type}")
+        fill(page, typed(connector, example_of(connector) | {"name": name}))
+        press(page, "Save")
+        page.wait_for_load_state()
+        if _is_let_in(connector):
+            expect(page.get_by_role("heading", level=1)).to_have_text(name)
+            stored = manager("GET", f"/connections?name_exact={name}").json["items"][0]
+            wanted = example_of(connector)
+            secrets = {"password", "secret_key", "access_key"} & wanted.keys()
+            assert {key: stored[key] for key in wanted.keys() - secrets - {"parameters"}} == {
+                key: wanted[key] for key in wanted.keys() - secrets - {"parameters"}
+            }
+            assert (stored["parameters"] or {}) == wanted["parameters"]
+            assert {stored[key] for key in secrets} <= {"********"}
+        else:
+            expect(page.get_by_role("alert").first).to_contain_text("control plane does not allow")
+        page.goto(re.sub(r"(//[^/]*)/.*", r"\1/connections/new", page.url))
+
+
+@pytest.mark.parametrize(
+    ("path", "how"),
+    [
+        ("/connections/new", {"width": 360}),
+        ("/connections/new?type=postgresql", {"width": 360, "dark": True}),
+        ("/connections/new?type=s3", {}),
+        ("/connections/{}/edit", {"width": 360, "dark": True}),
+        ("/connections/{}", {"width": 360}),
+        ("/connections/{}/delete", {"dark": True}),
+        ("/explain", {"width": 360, "dark": True}),
+        ("/datastores", {"width": 360}),
+        ("/datastores/new?connection_id={}", {"dark": True}),
+        ("/connections/{}/browse", {"width": 360, "dark": True}),
+    ],
+)
+def test_no_page_has_barriers_or_is_wider_than_the_window(signed_in, made, path, how, record_property):
+    page = signed_in(path.format(made()["id"]), **how)
+    assert barriers(page, f"{path}, {how}", record_property) == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_all_errors_are_told_at_once_each_at_its_field(signed_in):
+    page = signed_in("/connections/new?type=postgresql", javascript=False)
+    fill(page, {"host": "db example", "port": "54x2", "parameters.application_name": "a" * 300, "password": CANARY})
+    press(page, "Save")
+    at = {
+        control: page.locator(f'[data-field="{control}"] .problem').inner_text()
+        for control in ("host", "port", "parameters.application_name", "password")
+        if page.locator(f'[data-field="{control}"] .problem').count()
+    }
+    assert at.keys() == {"host", "port", "parameters.application_name"}
+    assert at["port"].startswith("port must be a whole number.")
+    assert page.locator('[name="port"]').input_value() == "54x2"
+    assert page.locator('[name="password"]').input_value() == ""
+    assert "no page holds a secret: type it again" in page.locator('[data-field="password"]').inner_text()
+    assert CANARY not in page.content()
+
+
+def test_the_way_of_logging_in_shows_what_it_takes(signed_in):
+    for javascript in (True, False):
+        page = signed_in("/connections/new?type=s3", javascript=javascript)
+        role = page.locator('[name="parameters.role_arn"]')
+        expect(role).to_be_hidden()
+        page.locator('[name="parameters.authentication_type"]').select_option("IAM_ROLE")
+        if not javascript:
+            press(page, "Show what the chosen way of logging in takes")
+        expect(role).to_be_visible()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_live_server_is_tested_stage_by_stage_with_the_stored_secret(
+    signed_in, made, postgres_server, root_file, javascript
+):
+    server = postgres_server
+    record = made(
+        port=server.port,
+        username=server.user,
+        password=server.password,
+        parameters={"ssl_mode": "verify", "ssl_root_cert": root_file.read_text()},
+    )
+    page = signed_in(f"/connections/{record['id']}/edit", javascript=javascript)
+    press(page, "Test")
+    expect(page.locator("[data-slot=state]")).to_have_text("Connected")
+    for stage in ("resolve", "tcp", "tls", "login", "query"):
+        expect(state_of(page, stage)).to_have_attribute("data-state", "ok")
+    assert server.password not in page.content()
+
+
+def test_a_wrong_password_is_told_at_the_password_and_what_was_typed_stays(signed_in, postgres_server, root_file):
+    page = signed_in("/connections/new?type=postgresql")
+    fill(
+        page,
+        {
+            "host": "127.0.0.1",
+            "port": str(postgres_server.port),
+            "username": postgres_server.user,
+            "password": CANARY,
+            "parameters.ssl_root_cert": root_file.read_text(),
+        },
+    )
+    press(page, "Test")
+    expect(page.locator("[data-slot=state]")).to_have_text("Failed at login (auth)")
+    expect(state_of(page, "tls")).to_have_attribute("data-state", "ok")
+    expect(state_of(page, "login")).to_have_attribute("data-state", "failed")
+    expect(page.locator('[data-field="password"] .problem')).to_contain_text("The test failed here")
+    assert page.locator('[name="password"]').input_value() == CANARY
+    assert page.locator('[name="port"]').input_value() == str(postgres_server.port)
+
+
+def test_a_port_where_nothing_listens_is_told_at_the_port(signed_in, made):
+    with faults.closed() as port:
+        page = signed_in(f"/connections/{made(port=port)['id']}/edit")
+        press(page, "Test")
+        expect(page.locator("[data-slot=state]")).to_have_text("Failed at tcp (refused)")
+    expect(page.locator('[data-field="port"] .problem')).to_contain_text("nothing listens on 127.0.0.1")
+    page.get_by_text("The driver's own words").click()
+
+
+def test_a_test_of_a_silent_server_can_be_cancelled_and_its_child_is_gone(signed_in, made):
+    gone = threading.Event()
+
+    def never_answer(peer, _over):
+        while peer.recv(4_096):
+            pass
+        gone.set()
+
+    with faults.serving(never_answer) as port:
+        page = signed_in(f"/connections/{made(port=port)['id']}/edit")
+        press(page, "Test")
+        expect(state_of(page, "tcp")).to_have_attribute("data-state", "ok")
+        expect(state_of(page, "tls")).to_have_attribute("data-state", "running")
+        assert not gone.is_set()
+        press(page, "Cancel the test")
+        expect(page.locator("[data-slot=state]")).to_have_text("Cancelled")
+        expect(page.get_by_role("button", name="Test", exact=True)).to_be_focused()
+        assert gone.wait(20)
+
+
+def test_a_save_after_a_test_says_what_changed_since(signed_in, made):
+    with faults.closed() as port:
+        record = made(port=port)
+        page = signed_in(f"/connections/{record['id']}/edit")
+        press(page, "Test")
+        expect(page.locator("[data-slot=state]")).to_have_text("Failed at tcp (refused)")
+    fill(page, {"host": "127.0.0.2", "name": record["name"] + "x", "password": "typed since"})
+    press(page, "Save")
+    expect(page.get_by_text("Changed since the test: host, password")).to_be_visible()
+    assert page.locator('[name="host"]').input_value() == "127.0.0.2"
+    fill(page, {"password": CANARY})
+    press(page, "Save without a test")
+    expect(page.get_by_role("heading", level=1)).to_have_text(record["name"] + "x")
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "is_set"), [("keep", "", True), ("replace", "other", True), ("clear", "", False)]
+)
+def test_a_stored_secret_is_kept_replaced_or_cleared(signed_in, made, manager, what, text, is_set):
+    record = made()
+    page = signed_in(f"/connections/{record['id']}/edit", "Admin", javascript=False)
+    page.get_by_label(what, exact=True).check()
+    fill(page, {"owner": "me", "password": text})
+    press(page, "Save")
+    page.wait_for_url(f"**/connections/{record['id']}")
+    after = manager("GET", f"/connections/{record['id']}").json
+    assert (after["owner"], after["password"]) == ("me", "********" if is_set else None)
+
+
+def test_another_target_wants_the_secret_again_as_in_the_api(signed_in, made, manager):
+    record = made()
+    page = signed_in(f"/connections/{record['id']}/edit", "Manager")
+    fill(page, {"host": "127.0.0.2"})
+    press(page, "Save")
+    expect(page.get_by_role("alert").first).to_contain_text("would change while its stored password stays")
+    press(page, "Test")
+    expect(page.locator("[data-slot=message]")).to_contain_text("would change while its stored password stays")
+    assert manager("GET", f"/connections/{record['id']}").json["host"] == "127.0.0.1"
+
+
+def test_two_who_change_one_connection_lose_nothing(signed_in, made, manager):
+    record = made(owner="before", port=5432)
+    first, second = (signed_in(f"/connections/{record['id']}/edit", role) for role in ("Admin", "Manager"))
+    fill(first, {"owner": "first", "tags": "nightly"})
+    press(first, "Save")
+    first.wait_for_url(f"**/connections/{record['id']}")
+    fill(second, {"owner": "second", "max_parallelization": "7"})
+    press(second, "Save")
+    notice = second.get_by_role("alert").filter(has_text="Somebody else has changed")
+    expect(notice).to_contain_text("admin changed it")
+    rows = notice.locator("tbody tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [["owner", "second", "first"], ["tags", "", "nightly"]]
+    assert manager("GET", f"/connections/{record['id']}").json["owner"] == "first"
+    assert second.locator('[name="tags"]').input_value() == "nightly"
+    press(second, "Save")
+    second.wait_for_url(f"**/connections/{record['id']}")
+    after = manager("GET", f"/connections/{record['id']}").json
+    assert (after["owner"], after["tags"], after["max_parallelization"]) == ("second", ["nightly"], 7)
+
+
+def test_a_deletion_wants_the_name_and_lists_what_would_break(signed_in, made, manager, fresh):
+    record = made()
+    name = f"reads-{fresh()}"
+    datastore = {"name": name, "connection_id": record["id"], "database": "sales", "schema": "public"}
+    there = manager("POST", "/datastores", datastore).json
+    page = signed_in(f"/connections/{record['id']}/delete")
+    expect(page.locator("main")).to_contain_text("1 datastore would break")
+    expect(page.get_by_role("link", name=name)).to_be_visible()
+    manager("DELETE", f"/datastores/{there['id']}")
+    page.reload()
+    page.get_by_label("Type the name of the connection").fill("another")
+    press(page, "Delete")
+    expect(page.get_by_role("alert")).to_contain_text("this is not the name of the connection")
+    page.get_by_label("Type the name of the connection").fill(record["name"])
+    press(page, "Delete")
+    page.wait_for_url("**/connections")
+    assert manager("GET", f"/connections/{record['id']}").status == 404
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_pasted_url_fills_in_the_form_and_shows_no_secret(signed_in, javascript):
+    page = signed_in("/connections/new", javascript=javascript)
+    page.locator("[name=_paste]").fill("postgresql+psycopg://reader:canary-in-url@db.example.com:5433/sales")
+    press(page, "Fill in or explain")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("PostgreSQL")
+    values = {name: page.locator(f'[name="{name}"]').input_value() for name in ("host", "port", "username", "password")}
+    assert values == {"host": "db.example.com", "port": "5433", "username": "reader", "password": ""}
+    expect(page.get_by_role("status").first).to_contain_text("a secret in it is not shown")
+    assert "canary-in-url" not in page.content()
+
+
+def test_a_pasted_message_is_explained_and_what_was_typed_stays(signed_in):
+    page = signed_in("/connections/new?type=postgresql")
+    fill(page, {"host": "db.example.com"})
+    page.get_by_text("Paste a URL or an error message").click()
+    page.locator("[name=_paste]").fill('FATAL:  password authentication failed for user "reader"')
+    press(page, "Fill in or explain")
+    expect(page.get_by_role("heading", name="What the message means")).to_be_visible()
+    expect(page.locator("dl").first).to_contain_text("auth")
+    assert page.locator('[name="host"]').input_value() == "db.example.com"
+
+
+def test_a_reference_is_stored_as_it_stands_and_the_page_says_so(signed_in, manager, fresh):
+    name = f"literal-{fresh()}"
+    page = signed_in("/connections/new?type=postgresql")
+    expect(page.get_by_text("is no reference to a variable on this page")).to_be_visible()
+    fill(page, {"name": name, "host": "127.0.0.1", "username": "${HOME}"})
+    press(page, "Save")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    assert manager("GET", f"/connections?name_exact={name}").json["items"][0]["username"] == "${HOME}"
+
+
+def test_a_member_is_told_who_may_and_gets_no_form(signed_in, made):
+    record = made()
+    for path in ("/connections/new", f"/connections/{record['id']}/edit", f"/connections/{record['id']}/delete"):
+        page = signed_in(path, "Member")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    page = signed_in(f"/connections/{record['id']}", "Member")
+    assert page.get_by_role("link", name=re.compile("Edit|Delete|Browse")).count() == 0
+
+
+def test_markup_in_names_and_values_is_shown_as_it_stands(signed_in, made):
+    record = made(name=f"{MARKUP} {id(made)}", owner=MARKUP, tags=["<b>x</b>"], username=MARKUP, port=9)
+    said = []
+    for path in ("/connections", f"/connections/{record['id']}", f"/connections/{record['id']}/edit"):
+        page = signed_in(path)
+        page.on("dialog", lambda dialog: said.append(dialog.message))
+        page.on("console", lambda message: said.append(message.text))
+        assert page.locator("main img, main b:not(.modes b)").count() == 0
+        expect(page.locator("main")).to_contain_text("<img src=x" if "edit" not in path else "")
+    press(page, "Test")
+    expect(page.locator("[data-slot=state]")).to_contain_text("Failed at tcp")
+    assert said == []
