@@ -40,17 +40,23 @@ class Changed(NamedTuple):
     report: TestReport | None
 
 
-async def answer_test(request: AnyRequest, verb: Verb[TestReport], by: Answer = answer) -> Response[Any]:
+async def answer_test(
+    request: AnyRequest,
+    verb: Verb[TestReport],
+    by: Answer = answer,
+    beside: Callable[[TestReport], Mapping[str, Any]] = lambda _report: {},
+) -> Response[Any]:
     """Run a test and answer with its report, as JSON Lines where the client accepts those.
 
-    `by` runs the verb for whoever sent the request. Whoever hangs up ends the test. What fails before the first stage
-    is answered as everywhere; after it, the last line holds the `problem` in place of the `report`.
+    `by` runs the verb for whoever sent the request; `beside` returns what the last line has beside the report.
+    Whoever hangs up ends the test. What fails before the first stage is answered as everywhere; after it, the last line
+    holds the `problem` in place of the `report`.
 
     Raises:
         NotSignedIn, TooMany: as `opened` does.
 
     """
-    return await _answer(request, verb, bodies.reply, lambda report: {"report": report}, by)
+    return await _answer(request, verb, bodies.reply, lambda report: {"report": report, **beside(report)}, by)
 
 
 async def answer_change(request: AnyRequest, verb: Verb[Changed], *, is_tested: bool) -> Response[Any]:

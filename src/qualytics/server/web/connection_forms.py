@@ -126,12 +126,12 @@ async def change(request: AnyRequest, body: bytes, connection_id: int) -> Page:
 @post("/connections/test", status_code=200)
 async def try_new(request: AnyRequest, body: bytes) -> Page:
     """Test what a form of a new connection shows."""
-    typed, record = session.form(request, body), _new(request)
+    typed = session.form(request, body)
 
-    def verb(context: Context, on_stage: OnStage | None) -> TestReport:
-        return Connections(context).test_unsaved(forms.fields_of(record.connector, typed), on_stage=on_stage)
+    def test(context: Context, record: _Record, on_stage: OnStage | None) -> TestReport:
+        return Connections(context).test_unsaved(record.request(typed), on_stage=on_stage)
 
-    return await _tried(request, typed, lambda _context: record, verb)
+    return await _tried(request, typed, lambda _context: _new(request), test)
 
 
 @post("/connections/{connection_id:int}/test", status_code=200)
@@ -139,32 +139,44 @@ async def try_stored(request: AnyRequest, body: bytes, connection_id: int) -> Pa
     """Test what a form of a stored connection shows, with the stored secrets that it keeps."""
     typed = session.form(request, body)
 
-    def verb(context: Context, on_stage: OnStage | None) -> TestReport:
-        changes = _stored(context, connection_id).request(typed)
-        return Connections(context).test(connection_id, changes, on_stage=on_stage)
+    def test(context: Context, record: _Record, on_stage: OnStage | None) -> TestReport:
+        return Connections(context).test(connection_id, record.request(typed), on_stage=on_stage)
 
-    return await _tried(request, typed, lambda context: _stored(context, connection_id), verb)
+    return await _tried(request, typed, lambda context: _stored(context, connection_id), test)
 
 
 async def _tried(
     request: AnyRequest,
     typed: Mapping[str, str],
     record_of: Callable[[Context], _Record],
-    verb: Callable[[Context, OnStage | None], TestReport],
+    test: Callable[[Context, _Record, OnStage | None], TestReport],
 ) -> Page:
+    """Test, and answer with the stages as they end, or with the form and the report."""
+    tested: list[Connector] = []
+
+    def verb(context: Context, on_stage: OnStage | None) -> TestReport:
+        record = record_of(context)
+        tested.append(record.connector)
+        return test(context, record, on_stage)
+
     if accepts_lines(request):
-        return await answer_test(request, verb, session.answer)
+        return await answer_test(
+            request, verb, session.answer, lambda report: {"field": forms.about(tested[0], report) or None}
+        )
 
     def work(context: Context) -> Page:
-        record, report, error = record_of(context), None, None
+        context.require(TEST)
+        report, error = None, None
         try:
             report = verb(context, None)
         except QualyticsError as exc:
             error = exc
         record = record_of(context)
-        tested = json.dumps(forms.as_tested(record.connector, typed)) if report is not None else ""
-        more = {"report": report, "tested": tested}
-        return _form(request, context, record, _again(record, typed, error, **more))
+        here = json.dumps(forms.as_tested(record.connector, typed)) if report is not None else ""
+        at = forms.about(record.connector, report) if report is not None else ""
+        if report is not None and at:
+            error = InvalidInput([Problem(at, f"the test failed here: {report['message']}", report["hint"])])
+        return _form(request, context, record, _again(record, typed, error, report=report, tested=here), 200)
 
     return await session.answer(request, work, is_test=True)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from qualytics.connectors.contract import Connector, Param
     from qualytics.errors import QualyticsError
+    from qualytics.types import TestReport
 
 # What becomes of a stored secret; the first is what happens where nothing is chosen.
 KEEP, REPLACE, CLEAR = "keep", "replace", "clear"
@@ -71,8 +72,7 @@ class Control(Struct):
 class Form(Struct):
     """A form of one type: its groups of controls, ways of logging in, and problems that are at no control.
 
-    `about` names, by the class of a failed test, the control that it is about; `mode` is the name of the control that
-    chooses a way of logging in, empty where there is none.
+    `mode` is the name of the control that chooses a way of logging in, empty where there is none.
     """
 
     type: str
@@ -81,7 +81,6 @@ class Form(Struct):
     groups: tuple[tuple[str, tuple[Control, ...]], ...]
     modes: tuple[tuple[str, str], ...]
     mode: str
-    about: Mapping[str, str]
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -119,8 +118,6 @@ class _Maker:
             ("Parameters", tuple(map(self._param, rest))),
             ("Reading", tuple(self._field(name) for name in _TUNING if name in names)),
         )
-        there = {control.name for _, controls in groups for control in controls}
-        about = {kind: next((name for name in wanted if name in there), "") for kind, wanted in _ABOUT.items()}
         return Form(
             type=connector.type,
             title=connector.title,
@@ -128,7 +125,6 @@ class _Maker:
             groups=tuple(group for group in groups if group[1]),
             modes=connector.authentication,
             mode=_PARAMETER + mode.name if mode is not None else "",
-            about={kind: name for kind, name in about.items() if name},
             problems=tuple(self.left),
         )
 
@@ -198,6 +194,21 @@ def problems_of(error: QualyticsError | None) -> Sequence[Problem]:
     if isinstance(error, NameTaken):
         return (Problem("name", error.message, error.hint, error.code),)
     return error.problems if error is not None else ()
+
+
+def about(connector: Connector, report: TestReport) -> str:
+    """Return the name of the control that a failed test is about, empty where it is about none.
+
+    It is one that the hint names, by its option or its own name, else the usual one for the class.
+    """
+    if report["connected"]:
+        return ""
+    there = {name: name for name in validate.accepted(connector) if name != "parameters"}
+    there |= {param.name: _PARAMETER + param.name for param in connector.params if not param.is_path}
+    words = re.findall(r"--[a-z-]+|[a-z]+(?:_[a-z]+)+", report["hint"] or "")
+    named = [there[name] for word in words if (name := word.removeprefix("--").replace("-", "_")) in there]
+    usual = [name for name in _ABOUT.get(report["class"] or "", ()) if name in there.values()]
+    return next((name for name in (*(name for name in usual if name in named), *named, *usual)), "")
 
 
 def mode_of(connector: Connector) -> Param | None:

@@ -4,7 +4,6 @@ const panel = document.querySelector("[data-live-test]");
 const button = form?.querySelector("[name=_do][value=test]");
 const cancel = form?.querySelector("[data-cancel]");
 const unheard = (form?.dataset.unheard ?? "").split(" ");
-const about = JSON.parse(form?.dataset.about ?? "{}");
 const slot = (name, place = panel) => place.querySelector(`[data-slot=${name}]`);
 let running = null;
 
@@ -48,7 +47,7 @@ function pointAt(name, text) {
   form.elements[name]?.setAttribute?.("aria-invalid", "true");
 }
 
-function showReport(report) {
+function showReport(report, field) {
   for (const stage of report.stages) mark(stage.name, stage.ok ? "ok" : "failed", `${stage.ok ? "passed" : "failed"}, ${stage.ms} ms`);
   said("state", report.connected ? "Connected" : `Failed at ${report.stage} (${report.class})`);
   said("message", report.message);
@@ -57,7 +56,7 @@ function showReport(report) {
   slot("detail").parentElement.hidden = !report.detail;
   listed(report.warnings);
   slot("result").hidden = false;
-  if (!report.connected && about[report.class]) pointAt(about[report.class], `The test failed here: ${report.message}. Hint: ${report.hint}.`);
+  if (field) pointAt(field, `The test failed here: ${report.message}. Hint: ${report.hint}.`);
 }
 
 function showProblem(problem) {
@@ -85,7 +84,7 @@ function keepTested() {
 }
 
 function take(line) {
-  if (line.report) showReport(line.report);
+  if (line.report) showReport(line.report, line.field);
   else if (line.problem) showProblem(line.problem);
   else if (line.ok === null) mark(line.stage, "running", "runs");
   else mark(line.stage, line.ok ? "ok" : "failed", `${line.ok ? "passed" : "failed"}, ${line.ms} ms`);
