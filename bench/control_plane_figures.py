@@ -60,7 +60,8 @@ class Plane:
 
 
 @contextlib.contextmanager
-def _plane(bench: Bench, home: Path, *options: str, bearer: str | None = None) -> Iterator[Plane]:
+def plane_of(bench: Bench, home: Path, *options: str, bearer: str | None = None) -> Iterator[Plane]:
+    """Run a control plane on a store for the length of a row, with the token given or a new one."""
     bearer = bearer or token(Settings(home))
     with control_plane(home, bench.home("plane.log"), *options) as running:
         yield Plane(running, bearer)
@@ -70,7 +71,7 @@ def beside_fastapi(bench: Bench) -> Iterator[Figure]:
     """Count answers of a list of 100 and of one connection, beside FastAPI on the same store and token check."""
     home = bench.home("thousand")
     stores.fill_sealed(home, _THOUSAND)
-    with _plane(bench, home) as plane, twin(home, bench.home("twin.log")) as other:
+    with plane_of(bench, home) as plane, twin(home, bench.home("twin.log")) as other:
         for what, path, least in (
             ("list of 100", "/api/connections?size=100", 2.0),
             ("get by id", "/api/connections/7", 1.5),
@@ -94,8 +95,8 @@ def of_a_million(_bench: Bench) -> Iterator[Figure]:
     }
     seen = {}
     for count in (_THOUSAND, _MILLION):
-        home, bearer = _stored(count)
-        with _plane(_bench, home, bearer=bearer) as plane:
+        home, bearer = stored(count)
+        with plane_of(_bench, home, bearer=bearer) as plane:
             for what, path in pages.items():
                 plane.load(path, 1)
                 seen[count, what] = plane.load(path)
@@ -105,7 +106,8 @@ def of_a_million(_bench: Bench) -> Iterator[Figure]:
         yield Figure(f"{_MILLION:,} stored, {what}, p99", large.p99_ms, "ms", small.p99_ms, f"of {_THOUSAND:,}")
 
 
-def _stored(count: int) -> tuple[Path, str]:
+def stored(count: int) -> tuple[Path, str]:
+    """Return the home of a store of so many connections, and the token of an Admin there."""
     # A million take a while to make, so they are kept outside the tree.
     home = kept(place_of(f"bench-connections-{count}", *MIGRATIONS, *_TYPES), lambda home, _: _store(home, count))
     return home, (home / "bearer").read_text()
@@ -123,7 +125,7 @@ def from_the_command_line(bench: Bench) -> Iterator[Figure]:
     """Time the list of a dozen connections from a control plane, as a command."""
     home = bench.home("remote")
     stores.fill_sealed(home, 12)
-    with _plane(bench, home) as plane:
+    with plane_of(bench, home) as plane:
         extra = {"QUALYTICS_URL": plane.running.url, "QUALYTICS_TOKEN": plane.bearer}
         listing = qualytics(bench.home("client"), "connections", "list")
         commands = {"libraries": python(_LIBRARIES), "list": Command(listing.words, listing.extra | extra)}
@@ -138,7 +140,7 @@ def while_it_tests(bench: Bench) -> Iterator[Figure]:
     issued = authority.issue_cert("127.0.0.1")
     trust = {"ssl_root_cert": authority.cert_pem.bytes().decode()}
     postgres = servers.postgres((issued.cert_chain_pems, issued.private_key_pem))
-    with hosts.silent() as silent, postgres as server, _plane(bench, home, *_LOOPBACK) as plane:
+    with hosts.silent() as silent, postgres as server, plane_of(bench, home, *_LOOPBACK) as plane:
         good = _connection(plane, "good", server.port, server.user, server.password, trust)
         hanging = _connection(plane, "hanging", silent, "nobody", "x", {})
         warm = _seconds_each(lambda api: _test(api, good), plane, 16, threads=1)
@@ -188,7 +190,7 @@ def memory_of_a_worker(bench: Bench) -> Iterator[Figure]:
     """Find what a worker holds after a tenth of a hundred thousand requests, and after all."""
     home = bench.home("memory")
     stores.fill_sealed(home, _THOUSAND)
-    with _plane(bench, home) as plane:
+    with plane_of(bench, home) as plane:
         done = 0
         early = 0.0
         while done < _REQUESTS:
