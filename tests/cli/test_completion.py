@@ -46,7 +46,7 @@ def complete(before, last):
             "",
             {
                 *("connections", "datastores", "auth", "audit", "serve", "users", "service-accounts", "grants"),
-                *("run", "config", "keys", "store", "doctor", "completion"),
+                *("run", "shell", "config", "keys", "store", "doctor", "completion"),
             },
         ),
         ("connections", "cr", {"create"}),

@@ -22,6 +22,7 @@ from qualytics.settings import Settings
 from testbed import servers
 from testbed.control_plane import PASSWORD, serving
 from tests.support.browser import play_browser
+from tests.support.terminals import Terminal
 
 CONTROL_PLANE, DATABASE = "https://connections.example.com", "postgresql://app@db.example.com/qualytics"
 # Groups whose commands are about a control plane.
@@ -39,7 +40,8 @@ def commands(command=root, words=()):
 COMMANDS = dict(commands())
 EXAMPLES = {line: words for words, command in COMMANDS.items() for line in examples(command)}
 # These wait for somebody, and have tests of their own.
-WAITING = dict.fromkeys(line for line in EXAMPLES if line.startswith(("qualytics serve", "qualytics auth login")))
+INTERACTIVE = ("qualytics serve", "qualytics auth login", "qualytics shell --name prod --database")
+WAITING = dict.fromkeys(line for line in EXAMPLES if line.startswith(INTERACTIVE))
 # The examples of a group are steps; those of a command stand each for itself.
 STEPS = [
     steps
@@ -186,7 +188,7 @@ def test_an_example_of_a_sign_in_runs_as_it_stands_but_for_its_address(shop, sig
 
 @pytest.mark.servers
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [line for line in WAITING if "login" not in line])
+@pytest.mark.parametrize("line", [line for line in WAITING if " serve" in line])
 def test_an_example_of_serve_runs_as_it_stands_but_for_its_port(shop, line, monkeypatch):
     address = f"127.0.0.1:{servers.free_port()}"
     monkeypatch.setenv("QUALYTICS_LISTEN", address)
@@ -263,3 +265,15 @@ def test_a_group_tells_the_whole_first_sentence_of_each_command(run):
     text = " ".join(run("store", "--help").out.split())
     assert "Copy the store, while it is in use, into one new file; the key is not in it." in text
     assert "..." not in text.removeprefix("Usage: qualytics store [OPTIONS] COMMAND [ARGS]...")
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for line in WAITING if " shell" in line])
+def test_an_example_of_a_shell_is_logged_in_on_a_terminal(shop, line):
+    terminal = Terminal(*shlex.split(line)[1:], env={"PSQL_PAGER": "cat"})
+    terminal.read_until(b"sales=")
+    terminal.type("select 40 + 2 as n;\n")
+    terminal.read_until(b"42")
+    terminal.type("\\q\n")
+    assert terminal.end() == 0

@@ -42,6 +42,7 @@ root = LazyGroup(
         "connections": ("connections:group", "Create, update, get, list, delete and test connections."),
         "datastores": ("datastores:group", "Manage the datastores that use connections."),
         "run": ("run:command", "Start a command that finds a connection, with its secrets, in its environment."),
+        "shell": ("shell:command", "Start the client that the engine of a connection brings, logged in."),
         "config": ("config:group", "Keep connections and datastores as files: export them, plan and apply changes."),
         "auth": ("auth:group", "Sign in to a control plane, and choose which one the commands work on."),
         "audit": ("audit:group", "Read what was done on a control plane."),

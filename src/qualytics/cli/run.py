@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
-    from qualytics.model import CommandEnvironment
+    from qualytics.model import CommandEnvironment, UsedConnection
     from qualytics.secret import Secret
 
 # What env(1) and shells end with.
-_CANNOT_RUN, _NOT_FOUND = 126, 127
+_CANNOT_RUN, NOT_FOUND = 126, 127
 
 
-class _RunCommand(Command):
+class ForeignWords(Command):
     """The words of the other command are its own, whatever they look like."""
 
     def __init__(self, *args: Any, **attrs: Any) -> None:
@@ -38,7 +38,7 @@ class _RunCommand(Command):
         self.allow_interspersed_args = False
 
 
-@click.command("run", cls=_RunCommand)
+@click.command("run", cls=ForeignWords)
 @options.examples(
     "run --name prod --database sales -- psql -c 'select 1'",
     "run --id 1 -- sh -c 'echo $PGHOST'",
@@ -62,30 +62,36 @@ def command(
     record = by_option(record_id, name, "qualytics connections list")
     if not command:
         raise UsageError("there is no command to run", "put it behind --, as in: qualytics run --name prod -- psql")
+    used, references = used_with_references(record, f"run {os.path.basename(command[0])}")
+    known = environment(used, Scope(database, schema))
+    current(click.get_current_context()).remember([*known.texts.values(), *known.files.values()])
+    replace_process(command, command_environment(known, references))
+
+
+def used_with_references(record: int | str, purpose: str) -> tuple[UsedConnection, dict[str, str]]:
+    """Use a connection; return it, and its secrets by the variables that `config export` writes in their place."""
     from qualytics.exchange import layout
 
     with connect() as client:
-        used = client.connections.use(record, purpose=purpose_of(f"run {os.path.basename(command[0])}"))
+        used = client.connections.use(record, purpose=purpose_of(purpose))
         # All names would be told apart alike, and a control plane may have thousands.
         names = {one["name"] for one in client.connections.list(layout.namesakes_part(used.name))}
-    known = environment(used, Scope(database, schema))
-    current(click.get_current_context()).remember([*known.texts.values(), *known.files.values()])
     slug = layout.slugs(sorted(names | {used.name}))[used.name]
     references = {layout.placeholder(slug, field)[2:-1]: secret.reveal() for field, secret in used.secrets.items()}
-    _replace_process(command, _environment(known, references))
+    return used, references
 
 
-def _environment(use: CommandEnvironment, references: Mapping[str, str]) -> dict[str, str]:
+def command_environment(use: CommandEnvironment, references: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the command: ours, without what would change where it goes, and the connection."""
     prefixes = tuple(name[:-1] for name in use.cleared if name.endswith("*"))
     kept = {
         name: value for name, value in os.environ.items() if name not in use.cleared and not name.startswith(prefixes)
     }
     texts = {name: text.reveal() for name, text in use.texts.items()}
-    return {**kept, **references, **texts, **{name: _memory_file(name, secret) for name, secret in use.files.items()}}
+    return {**kept, **references, **texts, **{name: memory_file(name, secret) for name, secret in use.files.items()}}
 
 
-def _memory_file(name: str, content: Secret) -> str:
+def memory_file(name: str, content: Secret) -> str:
     """Return the path of a file in memory that the command inherits."""
     if not hasattr(os, "memfd_create"):
         raise UsageError(f"{name} needs a file in memory, which this system has not", "run it on Linux")
@@ -95,7 +101,8 @@ def _memory_file(name: str, content: Secret) -> str:
     return f"/proc/self/fd/{handle}"
 
 
-def _replace_process(words: Sequence[str], environment: dict[str, str]) -> NoReturn:
+def replace_process(words: Sequence[str], environment: dict[str, str]) -> NoReturn:
+    """Become another program; where it cannot be started, say so and end as shells do."""
     output.flush()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and the command would, too
         signal.signal(number, signal.SIG_DFL)
@@ -106,4 +113,4 @@ def _replace_process(words: Sequence[str], environment: dict[str, str]) -> NoRet
         why = "there is no such command" if is_missing else (exc.strerror or "the system refuses").lower()
         output.say(f"error: cannot run {output.escape(repr(words[0]))}: {why}")
         output.say("hint: check the name and PATH; the words behind -- are one command and its arguments")
-        sys.exit(_NOT_FOUND if is_missing else _CANNOT_RUN)
+        sys.exit(NOT_FOUND if is_missing else _CANNOT_RUN)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from qualytics.client.http.client import HttpClient
     from qualytics.client.http.runs import HttpRun
     from qualytics.client.local import LocalClient
-    from qualytics.model import CommandEnvironment, Scope, UsedConnection
+    from qualytics.model import CommandEnvironment, Scope, ShellCommand, UsedConnection
     from qualytics.secret import Secret
     from qualytics.service.connections.runs import Run as LocalRun
     from qualytics.settings import Settings
@@ -35,6 +35,8 @@ __all__ = [
     "preview",
     "preview_datastore",
     "purpose_of",
+    "shell_command",
+    "shell_programs",
     "ssl_mode",
     "type_document",
     "type_names",
@@ -188,6 +190,20 @@ def purpose_of(words: str) -> str:
     from qualytics.service.connections import uses
 
     return uses.purpose_of(words)
+
+
+def shell_programs(connector_type: str) -> Sequence[str]:
+    """Return the names of the clients that engines of a type bring; see `service.connections.shells`."""
+    from qualytics.service.connections import shells
+
+    return shells.programs(connector_type)
+
+
+def shell_command(used: UsedConnection, scope: Scope, program: str) -> ShellCommand:
+    """Return how one of those is started for a used connection; see `service.connections.shells`."""
+    from qualytics.service.connections import shells
+
+    return shells.command(used, scope, program)
 
 
 def new_key() -> str:

@@ -40,6 +40,22 @@ class Environment(Struct, kw_only=True):
     complete: Callable[[dict[str, str]], None] | None = None
 
 
+class Shell(Struct):
+    """The client that an engine brings, which the environment of its type already tells most.
+
+    `words` are its first arguments, with names of ours in braces; one is left out where a name in it has no value, and
+    none may name a secret. `files` says whose value stands in the file whose path follows such a beginning of an
+    argument, `tls` which words say an `ssl_mode`; a mode that is not there is refused. `defaults` are variables of its
+    environment that nothing else sets.
+    """
+
+    program: str
+    words: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    tls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
 # What libpq calls each `ssl_mode`; tools that are built on it do, too.
 LIBPQ_MODES = {"disable": "disable", "auto": "prefer", "require": "require", "verify": "verify-full"}
 
@@ -105,7 +121,7 @@ class Foreign(Struct, kw_only=True):
     URL's path are. `words` translates values, by our name. `complete` sees all values first and does what no table can
     say; keys and values are texts. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
     of its own, and returns None for one that it does not know. `environment` says which variables hold what we have,
-    `forms` how tools write it.
+    `shells` which programs are its own client, the first choice first, `forms` how tools write it.
     """
 
     names: tuple[str, ...] = ()
@@ -117,4 +133,5 @@ class Foreign(Struct, kw_only=True):
     complete: Callable[[dict[str, str]], None] | None = None
     jdbc: Callable[[str], dict[str, str] | None] | None = None
     environment: Environment = Environment()
+    shells: tuple[Shell, ...] = ()
     forms: Mapping[str, Form] = field(default_factory=dict)

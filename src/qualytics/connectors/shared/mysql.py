@@ -11,10 +11,38 @@ from qualytics.connectors.foreign import (
     Environment,
     Foreign,
     Form,
+    Shell,
 )
+from qualytics.structs import replace
 
 # MySQL Reference Manual, "Command Options for Encrypted Connections".
 _MODES = {"disable": "DISABLED", "auto": "PREFERRED", "require": "REQUIRED", "verify": "VERIFY_IDENTITY"}
+# No file of options gets between: a password there would go to this server, in the place of the one of MYSQL_PWD.
+_SHELL_WORDS = (
+    *("--no-defaults", "--protocol=tcp", "--host={host}", "--port={port}", "--user={username}"),
+    "--database={database}",
+)
+_SHELL_ROOTS = ("--ssl-ca={system_roots}", "--ssl-ca={ssl_root_cert_file}")
+# MySQL Reference Manual, "Command-Line Options That Affect Option-File Handling": this file is read all the same.
+_NO_LOGIN_FILE = {"MYSQL_TEST_LOGIN_FILE": "/dev/null"}
+_MYSQL = Shell(
+    "mysql",
+    _SHELL_WORDS,
+    files={"--ssl-ca=": "ssl_root_cert"},
+    tls={mode: (f"--ssl-mode={word}", *(_SHELL_ROOTS if mode == "verify" else ())) for mode, word in _MODES.items()},
+    defaults=_NO_LOGIN_FILE,
+)
+# MariaDB's documentation, "mariadb Command-Line Client".
+_MARIADB = replace(
+    _MYSQL,
+    program="mariadb",
+    tls={
+        "disable": ("--skip-ssl",),
+        "auto": ("--ssl", "--skip-ssl-verify-server-cert"),
+        "verify": ("--ssl", "--ssl-verify-server-cert", *_SHELL_ROOTS),
+    },
+)
+SHELLS = (_MYSQL, _MARIADB)
 FOREIGN = Foreign(
     names=("mysql", "mysql-client"),
     odbc=("mysql",),
@@ -40,6 +68,7 @@ FOREIGN = Foreign(
         url="mysql",
         cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX", "MYSQL_TEST_LOGIN_FILE"),
     ),
+    shells=SHELLS,
     # apache-airflow-providers-mysql, "MySQL Connections"; SQLAlchemy, "PyMySQL", which has no word for optional TLS.
     forms={
         "airflow": Form("mysql", USUAL_AIRFLOW | {"ssl_mode": "ssl_mode"}, {"ssl_mode": _MODES}),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Server, Target, Verdict, refuse
-from qualytics.connectors.foreign import Environment, Foreign, Form
+from qualytics.connectors.foreign import Environment, Foreign, Form, Shell
 from qualytics.connectors.shared.files import DUCKDB, FILE, FILE_KEYS, require_file
 from qualytics.connectors.shared.sql import fetched, named, one_row
 from qualytics.model import Item
@@ -162,6 +162,7 @@ CONNECTOR = FILE(
         keys=dict.fromkeys(FILE_KEYS, "uri"),
         path=("uri",),
         environment=Environment(url="duckdb", path=("uri",)),
+        shells=(Shell("duckdb", ("-readonly", "{uri}")),),
         forms=FORMS,
     ),
 )

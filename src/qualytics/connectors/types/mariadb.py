@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qualytics.connectors.foreign import USUAL_ODBC, Form
-from qualytics.connectors.shared.mysql import FOREIGN
+from qualytics.connectors.shared.mysql import FOREIGN, SHELLS
 from qualytics.connectors.types import mysql
 from qualytics.structs import replace
 
@@ -38,5 +38,6 @@ CONNECTOR = replace(
         odbc=("mariadb",),
         words={"ssl_mode": {"trust": "require"}},
         forms=FORMS,
+        shells=SHELLS[::-1],
     ),
 )

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, Refusal, Server, Verdict, tls_params
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Foreign, Shell
 from qualytics.connectors.shared import postgresql as shared
 from qualytics.connectors.shared.postgresql import (
     ERRORS,
@@ -264,6 +264,7 @@ FOREIGN = Foreign(
     keys=shared.FOREIGN_KEYS | {"applicationname": "application_name"},
     files=shared.FOREIGN_FILES,
     environment=shared.ENVIRONMENT,
+    shells=(Shell("psql", defaults={"PGDATABASE": _USUAL_DATABASES[0]}),),
     forms=shared.FORMS,
 )
 

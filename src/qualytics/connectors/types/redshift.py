@@ -27,6 +27,7 @@ from qualytics.connectors.foreign import (
     USUAL_URL,
     Foreign,
     Form,
+    Shell,
 )
 from qualytics.connectors.shared import aws, postgresql
 from qualytics.connectors.shared.http import ENDPOINT_URL, SEGMENT, endpoint_of
@@ -378,6 +379,7 @@ CONNECTOR = Connector(
         files=postgresql.FOREIGN_FILES,
         complete=complete,
         environment=replace(postgresql.ENVIRONMENT, complete=complete_environment),
+        shells=(Shell("psql", defaults={"PGDATABASE": _USUAL_DATABASES[0]}),),
         forms=FORMS,
     ),
 )

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Server, Target, Verdict, refuse
-from qualytics.connectors.foreign import Environment, Foreign, Form
+from qualytics.connectors.foreign import Environment, Foreign, Form, Shell
 from qualytics.connectors.shared.files import EMPTY, FILE, FILE_KEYS, SQLITE, require_file
 from qualytics.connectors.shared.sql import as_text, rows
 from qualytics.model import Item
@@ -186,6 +186,7 @@ CONNECTOR = FILE(
         keys=dict.fromkeys(FILE_KEYS, "uri"),
         path=("uri",),
         environment=Environment(url="sqlite", path=("uri",)),
+        shells=(Shell("sqlite3", ("-readonly", "{uri}")),),
         forms=FORMS,
     ),
 )

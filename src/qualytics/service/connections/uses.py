@@ -185,11 +185,11 @@ def environment(used: UsedConnection, scope: Scope) -> CommandEnvironment:
     """
     connector = connectors.get(used.type)
     tests.check_place(connector, scope)
-    return _environment(connector, _values(connector, used, scope), used)
+    return _environment(connector, values_of(connector, used, scope), used)
 
 
-def _values(connector: Connector, used: UsedConnection, scope: Scope) -> dict[str, str]:
-    """Return all that is set, by the names of fields and parameters, defaults too, as texts."""
+def values_of(connector: Connector, used: UsedConnection, scope: Scope) -> dict[str, str]:
+    """Return all that is set, by the names of fields and parameters, defaults and secrets too, as texts."""
     defaults: dict[str, Any] = {"port": connector.default_port if "port" in connector.fields else None}
     defaults |= {param.name: param.default for param in connector.params}
     if "ssl_mode" in defaults:
@@ -227,10 +227,17 @@ def _environment(connector: Connector, values: dict[str, str], used: UsedConnect
 
 def _texts(environment: Environment, values: Mapping[str, str]) -> Iterator[tuple[str, Secret]]:
     for variable, template in environment.texts.items():
-        if all(values.get(name) for name in re.findall(_NAME, template)):
-            yield variable, Secret(re.sub(_NAME, lambda match: values[match[1]], template))
+        if (text := filled(template, values)) is not None:
+            yield variable, Secret(text)
     if environment.url is not None:
         yield "DATABASE_URL", Secret(_url(environment, values))
+
+
+def filled(template: str, values: Mapping[str, str]) -> str | None:
+    """Return a text with values in the place of their names in braces, None where one of them has no value."""
+    if not all(values.get(name) for name in re.findall(_NAME, template)):
+        return None
+    return re.sub(_NAME, lambda match: values[match[1]], template)
 
 
 def _url(environment: Environment, values: Mapping[str, str]) -> str:

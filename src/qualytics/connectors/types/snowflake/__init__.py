@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Connector, Param, tls_params
-from qualytics.connectors.foreign import Foreign
+from qualytics.connectors.foreign import Foreign, Shell
 from qualytics.connectors.shared.http import HTTP
 from qualytics.connectors.shared.pem import key_fault
 from qualytics.connectors.types.snowflake import catalog
@@ -93,6 +93,7 @@ CONNECTOR = Connector(
         path=("database", "schema"),
         complete=complete,
         environment=ENVIRONMENT,
+        shells=(Shell("snow", ("sql", "--temporary-connection")),),
         forms=FORMS,
     ),
 )
