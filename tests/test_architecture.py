@@ -29,7 +29,7 @@ LAYERS = {
     "reading": 3,
     "service": 4,
     **dict.fromkeys(("client", "server", "exchange"), 5),
-    **dict.fromkeys(("cli", "spark", "sqlalchemy"), 6),
+    **dict.fromkeys(("cli", "integrations", "spark", "sqlalchemy"), 6),
 }
 # Layers in which nothing may import a neighbour: leaves, and clients and servers, which stay apart.
 APART = {1, 5}

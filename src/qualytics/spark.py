@@ -15,7 +15,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from qualytics.client import connect
+from qualytics.client.sdk import connect
 from qualytics.errors import UsageError
 from qualytics.exchange import other_tools
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from qualytics.client import Client
+    from qualytics.client.contract import Client
 
 # As reads have it where the connection says nothing.
 _DEFAULT_FETCH_SIZE = 1_000

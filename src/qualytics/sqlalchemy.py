@@ -7,13 +7,13 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.client import connect
+from qualytics.client.sdk import connect
 from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
-    from qualytics.client import Client
+    from qualytics.client.contract import Client
     from qualytics.types import Connection
 
 # A dialect that does not work on the driver's own connection wraps it in this.
