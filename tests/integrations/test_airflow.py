@@ -101,7 +101,7 @@ def test_a_connection_that_is_not_granted_is_told_in_the_log(variables, tmp_path
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     said = r"connection 'not granted': .* has no grant to use connection 'not granted'; hint: "
-    assert re.search(said, done.stderr), done.stderr
+    assert re.search(said, done.stdout), done.stdout
 
 
 def test_a_name_that_nobody_has_is_left_to_airflow(airflow):

@@ -48,7 +48,7 @@ class QualyticsBackend(BaseSecretsBackend):  # type: ignore[misc]  # Airflow is 
             return self._value(conn_id)
         except QualyticsError as exc:
             hint = f"; hint: {exc.hint}" if exc.hint else ""
-            _log.error("connection %r: %s%s", conn_id, exc.message, hint)  # noqa: TRY400 - its message says it all
+            _log.error("connection %r: %s%s", conn_id, exc.message, hint)
             raise
 
     def _value(self, conn_id: str) -> str | None:
