@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -69,10 +70,13 @@ def test_a_server_whose_words_the_driver_takes_for_a_length_is_none_of_its_type(
 @pytest.mark.parametrize("type_", ["oracle", "postgresql", "sqlserver", "trino"])
 def test_a_silent_port_is_told_from_one_that_drops(type_):
     options = {"password": login(type_), "timeout_s": SHORT_S, **NEEDED.get(type_, {})}
-    with faults.silent() as port:
-        silent = suite.probe(type_, port, **options).failure
-    with faults.dropping() as dropping:
-        dropped = suite.probe(type_, dropping, **options).failure
+    with (
+        faults.silent() as port,
+        faults.dropping() as dropping,
+        ThreadPoolExecutor(2) as threads,
+    ):  # both take the limit
+        reports = threads.map(lambda place: suite.probe(type_, place, **options), (port, dropping))
+        silent, dropped = (report.failure for report in reports)
     title = connectors.get(type_).title
     assert (silent.stage, silent.failure_class) == ("tls", "timeout")
     said = f"accepted the connection but said nothing that {title} says; right port?"
