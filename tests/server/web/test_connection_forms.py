@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from qualytics import connectors
+from testbed.control_plane import PASSWORD
 from tests.support import faults
 from tests.support.axe import barriers
+from tests.support.browser import Browser
 from tests.support.forms import example_of, typed
 
 pytestmark = pytest.mark.servers
@@ -263,6 +265,46 @@ def test_two_who_change_one_connection_lose_nothing(signed_in, made, manager):
     assert (after["owner"], after["tags"], after["max_parallelization"]) == ("second", ["nightly"], 7)
 
 
+@pytest.mark.parametrize("how", ["signed out", "signed in anew"])
+def test_what_was_typed_outlives_a_session_but_for_secrets(signed_in, visit, plane, manager, fresh, how):
+    name = f"kept-{fresh()}"
+    page = signed_in("/connections/new?type=postgresql", javascript=False)
+    fill(page, {"name": name, "host": "db.example.com", "parameters.ssl_mode": "require", "password": CANARY})
+    page.context.clear_cookies()
+    if how == "signed in anew":
+        sign_in(page.context.new_page(), plane)
+    press(page, "Save")
+    assert CANARY not in page.content()
+    expect(page.locator("main")).to_contain_text("What was typed is kept, but for password")
+    if how == "signed out":
+        page.get_by_label("User name").fill("manager")
+        page.get_by_label("Password").fill("wrong")
+        press(page, "Sign in")
+        page.get_by_label("Password").fill(PASSWORD)
+        press(page, "Sign in")
+    press(page, "Go on with what was typed")
+    expect(page.locator('[data-field="password"]')).to_contain_text("type it again")
+    assert manager("GET", f"/connections?name_exact={name}").json["items"] == []
+    fill(page, {"password": CANARY})
+    press(page, "Save")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    stored = manager("GET", f"/connections?name_exact={name}").json["items"][0]
+    assert (stored["host"], stored["parameters"], stored["password"]) == (
+        "db.example.com",
+        {"ssl_mode": "require"},
+        "********",
+    )
+
+
+def sign_in(page, plane):
+    """Sign in by name and password."""
+    page.goto(f"{plane.url}/sign-in")
+    page.get_by_label("User name").fill("manager")
+    page.get_by_label("Password").fill(PASSWORD)
+    press(page, "Sign in")
+    page.wait_for_url("**/connections")
+
+
 def test_a_deletion_wants_the_name_and_lists_what_would_break(signed_in, made, manager, fresh):
     record = made()
     name = f"reads-{fresh()}"
@@ -336,3 +378,61 @@ def test_markup_in_names_and_values_is_shown_as_it_stands(signed_in, made):
     press(page, "Test")
     expect(page.locator("[data-slot=state]")).to_contain_text("Failed at tcp")
     assert said == []
+
+
+def test_no_secret_is_in_any_page_script_or_answer(signed_in, made, postgres_server, root_file):
+    record = made(port=postgres_server.port, username=postgres_server.user, password=CANARY)
+    page, seen = signed_in("/connections"), []
+
+    def note(response):
+        if response.request.redirected_to is None:
+            seen.append(response.text())
+
+    page.on("requestfinished", lambda request: note(request.response()))
+    for path in ("", "/edit", "/delete", "/browse"):
+        page.goto(page.url.partition("/connections")[0] + f"/connections/{record['id']}{path}")
+        seen.append(page.evaluate("document.documentElement.outerHTML"))
+        seen.append(
+            page.evaluate("JSON.stringify([...document.querySelectorAll('input, textarea')].map((one) => one.value))")
+        )
+        seen.append(page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"))
+        if path == "/edit":
+            press(page, "Test")
+            expect(page.locator("[data-slot=state]")).to_contain_text("Failed at")
+            fill(page, {"host": ""})
+            press(page, "Save")
+            press(page, "Save without a test")
+            expect(page.locator('[data-field="host"] .problem')).to_be_visible()
+    assert len(seen) > 16
+    assert not [text for text in seen if CANARY in text or "canary-Pa55" in text]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": ""}, {"_csrf": ""}, {"_csrf": "0" * 64}],
+)
+@pytest.mark.parametrize("path", ["/connections/{}/edit", "/connections/{}/test", "/connections/{}/delete"])
+def test_a_form_of_another_site_does_nothing(plane, sessions, made, manager, path, changes):
+    record = made()
+    (kept,) = sessions("Manager")
+    browser = Browser({plane.url.partition("://")[2]: {kept["name"]: kept["value"]}})
+    address = f"{plane.url}/connections/{record['id']}/edit"
+    csrf = re.search(r'name="_csrf" value="([^"]+)', browser.open(address).text)[1]
+    form = {"_csrf": csrf, "_version": "1", "owner": "evil", "confirm": record["name"]}
+    sent = {"Origin": plane.url, **form, **changes}
+    answer = browser.open(plane.url + path.format(record["id"]), sent, Origin=sent.pop("Origin"))
+    assert answer.status == 403
+    assert manager("GET", f"/connections/{record['id']}").json == record | {"datastores": []}
+    assert manager("GET", f"/connections/{record['id']}/tests").json["total"] == 0
+
+
+def test_no_page_can_be_framed_and_none_is_kept_by_the_browser(plane, sessions, made):
+    (kept,) = sessions("Manager")
+    browser = Browser({plane.url.partition("://")[2]: {kept["name"]: kept["value"]}})
+    record = made()["id"]
+    for path in ("/connections/new", f"/connections/{record}/edit", f"/connections/{record}/delete", "/explain"):
+        page = browser.open(plane.url + path)
+        assert "frame-ancestors 'none'" in page.header("content-security-policy")
+        assert "unsafe" not in page.header("content-security-policy")
+        assert page.header("cache-control") == "no-store"
+        assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", page.text)

@@ -281,7 +281,7 @@ def _paste(request: AnyRequest, context: Context, record: _Record | None, typed:
 
 def _again(record: _Record, typed: Mapping[str, str], error: QualyticsError | None = None, **more: Any) -> _Sent:
     kept, dropped = forms.without_secrets(record.connector, typed)
-    return _Sent(kept, error, tuple(dropped), more)
+    return _Sent(kept, error, (*dropped, *typed.get("_dropped", "").split()), more)
 
 
 def _new(request: AnyRequest) -> _Record:

@@ -59,7 +59,7 @@ async def begin(request: AnyRequest, body: bytes) -> Page:
     """Begin a session by name and password, under a token that no page has seen before."""
     session.require_safe(request)
     typed = session.sent(request, body)
-    address = session.own_address(typed.get("next"))
+    address, kept = session.own_address(typed.get("next")), session.kept_in(typed.get("_kept", ""))
 
     def work() -> Page:
         try:
@@ -69,8 +69,13 @@ async def begin(request: AnyRequest, body: bytes) -> Page:
         except QualyticsError as exc:
             if exc.http_status >= 500:
                 raise
-            return _sign_in_page(request, address, typed.get("name", ""), exc)
-        return redirect(address, cookies=[session.cookie(request, token)])
+            return _sign_in_page(request, address, typed.get("name", ""), exc, kept=kept)
+        cookie = session.cookie(request, token)
+        if not kept:
+            return redirect(address, cookies=[cookie])
+        going_on = _going_on_page(request, kept, session.csrf_of(request, token))
+        going_on.set_cookie(cookie)
+        return going_on
 
     return await runtime_of(request).in_test_pool(request, work)
 
@@ -93,6 +98,12 @@ def _sign_in_page(
     return page(request, "sign_in.html", values, error.http_status if error is not None else 200)
 
 
+def _going_on_page(request: AnyRequest, kept: Mapping[str, str], csrf: str, status: int = 200) -> Page:
+    """Ask to go on with what was typed into a form whose session had ended."""
+    values = {"kept": kept, "csrf": csrf, "address": session.own_address(kept.get("_form")), "actor": None}
+    return page(request, "going_on.html", values, status)
+
+
 def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     """Answer with an error of the product; whoever is not signed in may do that first."""
     if accepts_lines(request):
@@ -103,7 +114,9 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
         if request.method == "GET":
             query = f"?{request.url.query}" if request.url.query else ""
             return redirect(f"/sign-in?{urlencode({'next': request.url.path + query})}")
-        return _sign_in_page(request, request.url.path, error=error)
+        return _sign_in_page(request, request.url.path, error=error, kept=session.kept_of(request))
+    if session.is_stale(request) and (kept := session.kept_of(request)):
+        return _going_on_page(request, kept, session.csrf_of(request), error.http_status)
     if error.http_status >= 500:
         _log.error("%s: %s", error.code, error.message)
     message, hint = problems.for_anybody(error)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import re
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
@@ -13,6 +14,7 @@ from urllib.parse import parse_qsl
 from litestar.datastructures import Cookie
 
 from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem
+from qualytics.fields import SECRETS
 from qualytics.server.runtime import opened_by, runtime_of
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.urls import is_loopback, split
@@ -28,6 +30,8 @@ SESSION_DAYS = 1
 _COOKIE, _PLAIN_COOKIE = "__Host-qualytics", "qualytics"
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 200
+# Under these names the state of a request has what a form held, and whether it was one of another session.
+_TYPED, _STALE = "typed", "stale"
 # Of this control plane: one slash at the beginning, as browsers take two, or a backslash, for another host.
 _OWN = re.compile(r"/(?![/\\])[A-Za-z0-9/_.?=&%:+,-]*\Z")
 
@@ -68,9 +72,9 @@ def token_of(request: AnyRequest) -> str:
     return request.cookies.get(_name(request), "")
 
 
-def csrf_of(request: AnyRequest) -> str:
-    """Return what a form of this session holds, and no other site can know."""
-    return hmac.digest(token_of(request).encode(), b"form", hashlib.sha256).hex()
+def csrf_of(request: AnyRequest, token: str | None = None) -> str:
+    """Return what a form of this session, or of one that begins with a token, holds, and no other site can know."""
+    return hmac.digest((token or token_of(request)).encode(), b"form", hashlib.sha256).hex()
 
 
 def cookie(request: AnyRequest, token: str | None) -> Cookie:
@@ -96,11 +100,41 @@ def form(request: AnyRequest, body: bytes) -> dict[str, str]:
 
     """
     typed = sent(request, body)
+    state = request.scope["state"]
+    state[_TYPED] = typed
+    state[_STALE] = not hmac.compare_digest(typed.pop("_csrf", ""), csrf_of(request))
     if not token_of(request):
         raise NotSignedIn("nobody is signed in", "sign in")
-    if not hmac.compare_digest(typed.pop("_csrf", ""), csrf_of(request)):
+    if state[_STALE]:
         raise NotAllowed("the form is not one of this session", "open the page again")
     return typed
+
+
+def is_stale(request: AnyRequest) -> bool:
+    """Say whether a form of another session was sent, as of one that was begun anew in another tab since."""
+    return bool(request.scope["state"].get(_STALE))
+
+
+def kept_of(request: AnyRequest) -> dict[str, str]:
+    """Return what of a form can be kept over a sign-in, and as `_dropped` the names of the secrets that cannot.
+
+    It is nothing but for a form that can go on: that has its own address in it, as `_form`.
+    """
+    typed: dict[str, str] = request.scope["state"].get(_TYPED, {})
+    if "_form" not in typed:
+        return {}
+    dropped = " ".join(sorted(name for name, value in typed.items() if name in SECRETS and value))
+    kept = {name: value for name, value in typed.items() if name not in {*SECRETS, "_paste", "_do"}}
+    return kept | {"_dropped": dropped}
+
+
+def kept_in(text: str) -> dict[str, str]:
+    """Return what a page of a sign-in has kept of a form, as JSON; nothing where that was changed on the way."""
+    try:
+        kept = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(name): str(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
 
 
 def sent(request: AnyRequest, body: bytes) -> dict[str, str]:
