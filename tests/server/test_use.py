@@ -61,6 +61,7 @@ def test_whom_an_admin_has_granted_a_connection_gets_it_with_its_secrets_and_tha
     answer = use(caller, connection, "nightly load")
     assert (answer.status, answer.headers["cache-control"], answer.headers["etag"]) == (200, "no-store", '"1"')
     assert (answer.json["host"], answer.json["port"], answer.json["password"]) == ("127.0.0.1", 1, SECRET)
+    assert {name for name in answer.json if answer.json[name] != connection[name]} == {"password"}
     entry = entries(admin, "connection.use")[0]
     assert (entry["actor"], entry["token_id"], entry["address"]) == (user["name"], token["id"], "127.0.0.1")
     assert (entry["object_name"], entry["outcome"]) == (connection["name"], "done")

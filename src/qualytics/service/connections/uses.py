@@ -127,7 +127,7 @@ def document(used: UsedConnection) -> Document:
     """Return a used connection as a document, whose secrets are in clear."""
     kind, has_uri = shape(used.type)
     keys = (key for key in KEYS[kind] if key in BY_NAME and (key != "uri" or has_uri))
-    known = {**used.values, **{name: secret.reveal() for name, secret in used.secrets.items()}}
+    known = {"tags": [], **used.values, **{name: secret.reveal() for name, secret in used.secrets.items()}}
     head = {"id": used.id, "name": used.name, "type": used.type, "connection_type": kind}
     return Document.of(head | {key: known.get(key) for key in keys if key not in head}, used.version)
 
