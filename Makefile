@@ -50,10 +50,11 @@ format: setup ## Format the code.
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-docs: FOR = demo
-docs: setup ## Write the generated documents anew, and record the tour on a real PostgreSQL.
+docs: FOR = docs
+docs: setup ## Write the generated documents anew, and record the tour and pictures on a real PostgreSQL.
 	$(PYTHON) -m tools.docs
 	$(PYTHON) -m tools.tour
+	$(PYTHON) -m tools.pictures
 
 bench: FOR = bench
 bench: setup ## Print the figures as ratios to floors measured in the same run, or some: ROWS="list test".

@@ -241,6 +241,7 @@ _TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *WHEELS, *NPM, *UNPACKE
 # All targets want the environment of this tree.
 _TARGETS = {
     "demo": ("postgresql", "airflow", "dbt"),
+    "docs": ("postgresql", "airflow", "dbt", "chromium"),
     "test": _TESTS,
     "verify": _TESTS,
     "bench": ("postgresql", *_BENCH),

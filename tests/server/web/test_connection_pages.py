@@ -102,3 +102,18 @@ def test_a_connection_that_is_gone_is_not_found(signed_in, plane):
     page = signed_in("/connections", javascript=False)
     assert page.goto(f"{plane.url}/connections/999999999").status == 404
     assert "there is no connection" in page.get_by_role("alert").inner_text().lower()
+
+
+@pytest.mark.servers
+def test_a_connection_that_works_shows_its_server_and_no_test_among_its_changes(
+    signed_in, made, admin, postgres_server, root_file
+):
+    server, trust = postgres_server, {"ssl_root_cert": root_file.read_text()}
+    reached = {"port": server.port, "username": server.user, "password": server.password, "parameters": trust}
+    found = made(**reached)
+    assert admin("POST", f"/connections/{found['id']}/test", {}).json["connected"]
+    page = signed_in(f"/connections/{found['id']}", javascript=False)
+    assert page.locator(".state").inner_text() == "● works · just now"
+    assert "PostgreSQL" in page.locator("dl.fields").inner_text()
+    assert page.locator("svg.plot circle.works").count() == 1
+    assert page.locator("section[aria-labelledby=changes] li").count() == 1

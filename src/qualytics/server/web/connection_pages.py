@@ -98,7 +98,10 @@ def show_connection(request: AnyRequest, connection_id: int) -> Page:
             "tests": tests[:_TESTS_SHOWN],
             "count": len(tests),
             "plot": plot(tests),
-            "versions": service.history(connection_id)["versions"][:_CHANGES_SHOWN],
+            # What made no version of it was a test or a use, which stand elsewhere.
+            "versions": [one for one in service.history(connection_id)["versions"] if "version" in one][
+                :_CHANGES_SHOWN
+            ],
         }
         return shown(request, context, "connection.html", values)
 
