@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qualytics
-from bench import configuration, control_plane_figures, explain, fleet, pages, past_tests, reading
+from bench import browser, configuration, control_plane_figures, explain, fleet, pages, past_tests, reading
 from bench import rows as bench_rows
 from bench.apart import Failed, figures_of
 
@@ -35,6 +35,7 @@ ROWS = (
     | configuration.ROWS
     | past_tests.ROWS
     | pages.ROWS
+    | browser.ROWS
     | reading.ROWS
 )
 _HEAD = ("figure", "measured", "floor", "ratio", "target", "reached")

@@ -244,7 +244,7 @@ _TARGETS = {
     "docs": ("postgresql", "airflow", "dbt", "chromium"),
     "test": _TESTS,
     "verify": _TESTS,
-    "bench": ("postgresql", *_BENCH),
+    "bench": ("postgresql", "chromium", *_BENCH),
 }
 
 

@@ -436,3 +436,45 @@ def test_no_page_can_be_framed_and_none_is_kept_by_the_browser(plane, sessions, 
         assert "unsafe" not in page.header("content-security-policy")
         assert page.header("cache-control") == "no-store"
         assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", page.text)
+
+
+def test_a_test_is_begun_and_cancelled_by_keyboard_and_the_focus_is_seen(signed_in, made):
+    with faults.silent() as port:
+        page = signed_in(f"/connections/{made(port=port)['id']}/edit", reduced_motion="reduce")
+        page.locator('[name="port"]').focus()
+        names = []
+        while not page.evaluate("document.activeElement.value === 'test'"):
+            page.keyboard.press("Tab")
+            names.append(page.evaluate("document.activeElement.name || document.activeElement.tagName"))
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        assert names[:3] == ["username", "password:what", "password"]
+        page.keyboard.press("Enter")
+        expect(state_of(page, "tls")).to_have_attribute("data-state", "running")
+        assert state_of(page, "tls").evaluate("(found) => getComputedStyle(found).animationName") == "none"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-slot=state]")).to_have_text("Cancelled")
+
+
+def test_enter_in_a_field_saves(signed_in, made, manager):
+    record = made()
+    page = signed_in(f"/connections/{record['id']}/edit", javascript=False)
+    page.locator('[name="owner"]').fill("by keyboard")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/connections/{record['id']}")
+    assert manager("GET", f"/connections/{record['id']}").json["owner"] == "by keyboard"
+
+
+def test_markup_in_what_a_server_says_is_shown_as_it_stands(signed_in, made):
+    said = []
+    with faults.refusing(lambda _given: MARKUP) as port:
+        record = made(port=port, parameters={"ssl_mode": "disable"})
+        for javascript in (True, False):
+            page = signed_in(f"/connections/{record['id']}/edit", javascript=javascript)
+            page.on("dialog", lambda dialog: said.append(dialog.message))
+            press(page, "Test")
+            expect(page.locator("[data-slot=state]")).to_contain_text("Failed at login")
+            page.get_by_text("The driver's own words").click()
+            expect(page.locator("[data-slot=detail]")).to_contain_text("<img src=x")
+            assert page.locator("main img").count() == 0
+    assert said == []

@@ -136,7 +136,7 @@ class _Maker:
         default = str(self.connector.default_port or "") if name == "port" else ""
         return Control(
             name,
-            _label(self.connector.identity if name == "username" and self.connector.identity != "user" else field.noun),
+            self._label(name),
             kind,
             "" if field.is_secret else self.shown.get(name, ""),
             help="with a comma between two" if name == "tags" else field.note,
@@ -149,6 +149,12 @@ class _Maker:
             note="was not kept, as no page holds a secret: type it again" if name in self.dropped else "",
             problems=self._problems(name),
         )
+
+    def _label(self, name: str) -> str:
+        noun = BY_NAME[name].noun + "s" * (BY_NAME[name].type is list)
+        if name == "username" and self.connector.identity != "user":
+            noun = self.connector.identity
+        return noun[:1].upper() + noun[1:]
 
     def _is_long(self, name: str) -> bool:
         words = " ".join(words for _, words in self.connector.authentication)
@@ -375,7 +381,3 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, list):
         return (", " if name == "tags" else "\n").join(value)
     return str(value)
-
-
-def _label(noun: str) -> str:
-    return noun[:1].upper() + noun[1:]
