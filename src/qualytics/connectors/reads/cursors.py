@@ -234,9 +234,9 @@ def _parsed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def _cut(texts: pa.Array) -> pa.Array:
-    """Return timestamps without their last three digits of nine, where these are zero."""
+    """Return timestamps without their digits behind the sixth, where these are zero."""
     more = compute.utf8_slice_codeunits(texts, _MICROS_END, _MICROS_END + 4)
-    is_zero = compute.all(compute.is_in(more, pa.array(["000"]), skip_nulls=False), skip_nulls=True)
+    is_zero = compute.all(compute.is_in(more, pa.array(["0", "00", "000"]), skip_nulls=False), skip_nulls=True)
     return compute.utf8_slice_codeunits(texts, 0, _MICROS_END) if is_zero.as_py() else texts
 
 

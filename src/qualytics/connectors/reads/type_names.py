@@ -169,7 +169,10 @@ def nanoseconds(text: str) -> int:
 
 
 def _time(text: str) -> int:
-    return arrow.time_of_day(text)
+    match = _NANOS.search(text)
+    if match is not None and match[2].strip("0"):
+        raise arrow.Unfit("a time that is finer than microseconds")
+    return arrow.time_of_day(_NANOS.sub(r".\1", text))
 
 
 def _nano_time(text: str) -> int:

@@ -334,6 +334,8 @@ CONNECTOR = Connector(
         "GRANT SELECT ON SYSCAT.SCHEMATA TO USER reader, and on SYSCAT.TABLES and SYSIBM.SYSDUMMY1 (PUBLIC has it unless the database is restrictive)",
     ),
     pinned="proxy",  # the tunnel of TLS; a plain connection is given the address
+    reads="db2",
+    snapshots="none",
     foreign=Foreign(
         names=("db2", "ibm_db_sa"),
         odbc=("db2",),

@@ -25,5 +25,6 @@ CONNECTOR = replace(
         "the item permission Read lets the service principal connect; give it on the warehouse, or the workspace role Viewer",
         "GRANT VIEW DEFINITION ON SCHEMA::finance TO [reader], to list tables, unless the role reads all data",
     ),
+    snapshots="none",
     foreign=tds.named("fabric", "fabric_warehouse", dbt="fabric"),
 )

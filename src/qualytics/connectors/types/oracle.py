@@ -349,6 +349,7 @@ CONNECTOR = Connector(
     ),
     # A listener may redirect, and the driver follows; those names and addresses, too, go through Python's look-ups.
     pinned="resolver",
+    reads="oracle",
     foreign=Foreign(
         names=("oracle", "oracledb"),
         odbc=("oracle",),

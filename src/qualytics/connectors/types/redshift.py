@@ -371,6 +371,8 @@ CONNECTOR = Connector(
         "IAM_ROLE: sts:AssumeRole for the keys; for the role redshift:GetClusterCredentialsWithIAM, with db_user redshift:GetClusterCredentials, on Serverless redshift-serverless:GetCredentials",
     ),
     pinned="resolver",
+    reads="redshift",
+    snapshots="session",
     foreign=Foreign(
         names=("redshift",),
         odbc=("redshift",),

@@ -387,5 +387,7 @@ CONNECTOR = Connector(
     # A server may route a login to another host, and the driver follows with user and password ([MS-TDS], ENVCHANGE of
     # type 20). Nor would the address do in place of the name: Azure's gateways look at the name.
     pinned=None,
+    reads="sqlserver",
+    snapshots="session",
     foreign=FOREIGN,
 )

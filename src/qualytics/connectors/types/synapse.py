@@ -14,5 +14,6 @@ CONNECTOR = replace(
     # Azure's gateways take no connection without TLS.
     params=sqlserver.params(("auto", "verify", "require"), (sqlserver.BASIC, sqlserver.PRINCIPAL)),
     example="--host workspace.sql.azuresynapse.net --username '${DB_USER}' --password '${DB_PASSWORD}'",
+    snapshots="none",
     foreign=tds.named("synapse", "azure_synapse", dbt="synapse"),
 )
