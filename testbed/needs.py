@@ -240,7 +240,7 @@ _BENCH = {"wrk", "bench-twin"}
 _TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *WHEELS, *NPM, *UNPACKED) if name not in _BENCH)
 # All targets want the environment of this tree.
 _TARGETS = {
-    "demo": ("postgresql", "airflow", "dbt"),
+    "demo": ("postgresql", "airflow", "dbt", "pyspark", "default-jre-headless", "libpostgresql-jdbc-java"),
     "docs": ("postgresql", "airflow", "dbt", "chromium"),
     "test": _TESTS,
     "verify": _TESTS,

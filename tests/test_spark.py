@@ -6,38 +6,32 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from testbed import hive, servers
-from testbed.installing import install_debian
+from testbed import servers, spark
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-JAR = "/usr/share/java/postgresql.jar"
 # One process of Spark for all: it takes longer to start than all reads together.
-PROGRAM = """
+PROGRAM = f"""
 import json, sys
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import spark_partition_id
 import qualytics.spark
 from qualytics.errors import QualyticsError
 
-spark = (
-    SparkSession.builder.master("local[2]").config("spark.jars", sys.argv[1]).config("spark.ui.enabled", "false")
-    .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
-)
-said = {}
-for name, given in json.loads(sys.argv[2]).items():
+spark = {spark.BUILDER}.getOrCreate()
+said = {{}}
+for name, given in json.loads(sys.argv[1]).items():
     try:
         frame = qualytics.spark.read(spark, "prod", database="postgres", **given)
         rows = frame.select("id", spark_partition_id().alias("part")).collect()
         parts = [row.part for row in rows]
         sizes = [parts.count(part) for part in range(frame.rdd.getNumPartitions())]
-        said[name] = {"ids": sorted(row.id for row in rows), "sizes": sizes}
+        said[name] = {{"ids": sorted(row.id for row in rows), "sizes": sizes}}
     except QualyticsError as exc:
-        said[name] = {"code": exc.code, "message": exc.message}
+        said[name] = {{"code": exc.code, "message": exc.message}}
 print("SAID" + json.dumps(said))
 """
 ROWS = 1_000
@@ -85,16 +79,9 @@ def said(database, tmp_path_factory):
         given = {"host": database.host, "port": database.port, "username": database.user, "password": database.password}
         tuning = {"max_parallelization": 4, "jdbc_fetch_size": 77, "parameters": {"ssl_mode": "disable"}}
         client.connections.create({"type": "postgresql", "name": "prod", **given, **tuning})
-    install_debian("libpostgresql-jdbc-java")
-    java, place = hive.programs()
-    path = os.pathsep.join((str(Path(__file__).parent.parent / "src"), str(place.parent)))
-    env = {**os.environ, "PYTHONPATH": path, "QUALYTICS_CONFIG_HOME": str(home / "home"), "SPARK_LOCAL_IP": "127.0.0.1"}
-    env |= {
-        "PYSPARK_PYTHON": sys.executable,
-        "JAVA_HOME": str(Path(java).resolve().parent.parent),
-        "TZ": "Europe/Berlin",
-    }
-    command = [sys.executable, "-W", "error::UserWarning", "-c", PROGRAM, JAR, json.dumps(READS)]
+    own = {"QUALYTICS_CONFIG_HOME": str(home / "home"), "TZ": "Europe/Berlin"}
+    env = {**os.environ, **spark.variables(), **own}
+    command = [sys.executable, "-W", "error::UserWarning", "-c", PROGRAM, json.dumps(READS)]
     done = subprocess.run(
         command, cwd=home, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

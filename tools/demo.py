@@ -2,8 +2,9 @@
 
 Creates a sample SQLite and a sample DuckDB database, starts a PostgreSQL, and runs the commands in
 a config directory of its own; then many connections as files, from other tools and tested together; then Airflow and
-dbt themselves, with what was theirs; then reads, with their receipts; then the same commands on a control plane, as
-users of three roles. Ends with exit code 1 when a command ends otherwise than it must.
+dbt themselves, with what was theirs; then reads, with their receipts, and a job of Spark; then the same commands on a
+control plane, as users of three roles, and an Airflow task that gets its connection there. Ends with exit code 1 when a
+command ends otherwise than it must.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testbed import control_plane, other_tools, servers
+from testbed import control_plane, other_tools, servers, spark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,16 +73,17 @@ class Demo:
         if into:
             (self.home.parent / into).write_text(done.stdout)
         print(done.stderr if into else done.stdout, end="")
-        self._end(command, done.returncode, ends)
+        self.end(command, done.returncode, ends)
 
     def airflow(self, airflow: Commands, command: str) -> None:
         """Print a command of Airflow, run it, and print what it says."""
         print(f"\n$ {command}", flush=True)
         done = airflow.run(*shlex.split(command)[1:])
         print(done.stdout, end="")
-        self._end(command, done.returncode, 0)
+        self.end(command, done.returncode, 0)
 
-    def _end(self, command: str, code: int, ends: int) -> None:
+    def end(self, command: str, code: int, ends: int) -> None:
+        """Print how a command ended, and keep it when that is not as it must be."""
         print(f"(exit {code})", flush=True)
         if code != ends:
             self.wrong.append(f"exit {code} where {ends} is right: {command}")
@@ -234,6 +236,36 @@ def database_of(server: servers.Server) -> psycopg.Connection[Any]:
     return psycopg.connect(host=server.host, port=server.port, autocommit=True, **login)
 
 
+SPARK_JOB = f"""
+from pyspark.sql import SparkSession
+import qualytics.spark
+
+spark = {spark.BUILDER}.getOrCreate()
+orders = qualytics.spark.read(
+    spark, "shop-dev", database="postgres", table="orders", partition_column="region", parallel=3
+)
+print(orders.count(), "orders in", orders.rdd.getNumPartitions(), "partitions")
+"""
+
+
+def spark_job(demo: Demo) -> None:
+    """Run a job of Spark on a saved connection; orders without a region have a partition of their own."""
+    demo.title("A job of Spark on the saved connection, in partitions of a column")
+    (demo.home.parent / "job.py").write_text(SPARK_JOB)
+    print(f"\n$ cat job.py{SPARK_JOB}\n$ python job.py", flush=True)
+    done = subprocess.run(
+        [sys.executable, "job.py"],
+        env={"PATH": os.environ["PATH"], "QUALYTICS_CONFIG_HOME": str(demo.home), **spark.variables()},
+        cwd=demo.home.parent,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(done.stderr if done.returncode else done.stdout, end="")
+    demo.end("python job.py", done.returncode, 0)
+
+
 def orders_table(server: servers.Server) -> None:
     """Make a table of 200,000 orders, whose customer has a name that is awkward to write."""
     with database_of(server) as database:
@@ -323,6 +355,48 @@ def share(demo: Demo, plane: control_plane.ControlPlane) -> None:
     demo.run("qualytics audit list --limit 3")
 
 
+DAG = """
+from airflow.sdk import BaseHook, dag, task
+
+@dag
+def count_orders():
+    @task
+    def count():
+        print("orders:", BaseHook.get_hook("orders").get_first("select count(*) from orders")[0])
+    count()
+
+count_orders()
+"""
+
+
+def airflow_task(demo: Demo, plane: control_plane.ControlPlane) -> None:
+    """Let a task of Airflow get its connection from the control plane, as a service account that an Admin lets."""
+    demo.title("An Airflow task that gets its connection from the control plane, by a grant; an Admin sees that use")
+    admin = plane.api("Admin")
+    demo.run("qualytics service-accounts create --name airflow")
+    account = admin("GET", "/users/by-name?name=airflow").json["id"]
+    demo.run("qualytics grants create --user airflow --connection 'Production DB' --expires-in-days 30")
+    folder = demo.home.parent / "airflow"
+    (folder / "dags").mkdir(parents=True)
+    (folder / "dags" / "count_orders.py").write_text(DAG)
+    variables = {
+        "PYTHONPATH": str(Path(__file__).parent.parent / "src"),
+        "QUALYTICS_URL": plane.url,
+        "QUALYTICS_TOKEN": admin("POST", "/user-tokens", {"name": "dags", "user": account}).json["bearer_token"],
+        "AIRFLOW__SECRETS__BACKEND": "qualytics.integrations.airflow.QualyticsBackend",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    command = "airflow dags test count_orders"
+    print(f"\n$ cat dags/count_orders.py{DAG}\n$ {command}", flush=True)
+    with other_tools.airflow_commands(folder, **variables) as airflow:
+        airflow.run("dags", "reserialize")
+        done = airflow.run(*command.split()[1:])
+    said = re.search(r"orders: \d+", done.stdout + done.stderr)
+    print(said[0] if said else done.stdout + done.stderr)
+    demo.end(command, done.returncode if said else 1, 0)
+    demo.run("qualytics connections usages 'Production DB' --format table")
+
+
 def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="qualytics-demo-"))
     try:
@@ -343,8 +417,10 @@ def main() -> int:
             fleet(demo, server)
             other_tools_themselves(demo, server)
             reads(demo, server)
-            with control_plane.serving(folder / "plane") as plane:
+            spark_job(demo)
+            with control_plane.serving(folder / "plane", "--allow-use") as plane:
                 share(demo, plane)
+                airflow_task(demo, plane)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for line in demo.wrong:
