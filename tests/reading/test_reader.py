@@ -129,7 +129,7 @@ def test_options_that_cannot_be_are_refused_before_anything_is_opened(client, op
 
 
 def test_a_type_that_cannot_be_read_is_told(client):
-    client.connections.create({"type": "hive", "name": "h", "host": "db.example.com", "username": "u"})
-    with pytest.raises(Conflict, match="tables of hive cannot be read yet") as refused:
+    client.connections.create({"type": "teradata", "name": "h", "host": "db.example.com", "username": "u"})
+    with pytest.raises(Conflict, match="tables of teradata cannot be read yet") as refused:
         client.connections.read(1, table="t")
     assert "postgresql" in refused.value.hint
