@@ -179,8 +179,7 @@ class CursorSession:
         if column is None:
             raise refuse("config", f"there is no column {name!r}", "check --partition-column")
         kind, quoted = column.field.type, self.quote(column.field.name)
-        between = next((between for check, between in _BETWEEN if check(kind)), None)
-        if between is None:
+        if not any(check(kind) for check, _ in _BETWEEN):
             hint = "--partition-column takes a column of numbers, dates or timestamps"
             raise refuse("config", f"column {name!r} makes no ranges", hint)
         is_float = pa.types.is_floating(kind)
@@ -190,8 +189,7 @@ class CursorSession:
         if row[0] is None:
             return []
         low, high = _plain(array_of(column, column.field, row, 1, "error"))
-        number = self._query.parallel * RANGES_PER_SESSION
-        bounds = dict.fromkeys(between(low, high, part, number) for part in range(1, number))
+        bounds = bounds_between(kind, low, high, self._query.parallel * RANGES_PER_SESSION)
         literals = list(dict.fromkeys(self.literal(kind, bound) for bound in bounds))
         return ranges(quoted, literals, has_nulls=True, has_nan=is_float)
 
@@ -216,6 +214,16 @@ def array_of(column: Column, one: pa.Field, values: Sequence[Any], first: int, s
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             pass  # a special value, or what Arrow spells otherwise: value by value
     return arrow.converted(values, column.convert, one, first, special)
+
+
+def bounds_between(kind: pa.DataType, low: Any, high: Any, number: int) -> list[Any]:
+    """Return the bounds of so many ranges between two values of a column, each once, in rising order.
+
+    Of dates and timestamps the values are numbers.
+    """
+    between = next(between for check, between in _BETWEEN if check(kind))
+    # Floats that are neighbours are rounded past each other.
+    return sorted({between(low, high, part, number) for part in range(1, number)})
 
 
 def _arrow_of(values: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
