@@ -3,7 +3,10 @@
 import pytest
 
 from qualytics.service.rights import ROLES
+from qualytics.settings import Settings
+from testbed.control_plane import PASSWORD, serving
 from tests.support.axe import barriers
+from tests.support.browser import Browser
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,28 @@ def test_a_signed_out_session_is_good_for_nothing(visit, plane):
 def test_the_api_takes_no_cookie(signed_in, plane):
     page = signed_in("/connections", "Admin")
     assert page.request.get(f"{plane.url}/api/connections").status == 401
+
+
+PATHS = (
+    *("/connections", "/connections?state=fails&type=postgresql&tag=t&owner=o&search=c&sort=name", "/connections/2"),
+    *("/health", "/audit?actor=admin&outcome=done", "/users", "/users/1", "/account"),
+)
+
+
+@pytest.mark.servers
+def test_every_page_is_shown_from_a_store_on_postgresql(home, on_postgres):
+    stored = on_postgres(Settings(home=home))
+    environ = {"QUALYTICS_STORE": stored.store_url.reveal(), "QUALYTICS_KEY_FILE": str(stored.key_file)}
+    with serving(home, environ=environ, password=PASSWORD) as plane:
+        admin, browser = plane.api(), Browser()
+        for name in ("c1", "c2"):
+            given = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "u", "tags": ["t"], "owner": "o"}
+            assert admin("POST", "/connections", {"name": name, **given}).status == 200
+        assert admin("POST", "/connections/2/test", {}).json["class"] == "refused"
+        browser.open(f"{plane.url}/sign-in", {"name": "admin", "password": PASSWORD}, Origin=plane.url)
+        found = {path: browser.open(f"{plane.url}{path}") for path in PATHS}
+    assert {path: page.status for path, page in found.items()} == dict.fromkeys(PATHS, 200)
+    text = found["/connections"].text
+    assert 0 < text.index("/connections/2") < text.index('"/connections/1"')
+    assert "c1" not in found[PATHS[1]].text
+    assert "fails" in found["/health"].text
