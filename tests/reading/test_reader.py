@@ -9,9 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from qualytics import errors
+from qualytics import connectors, errors
 from qualytics.errors import Conflict, InvalidInput, NotWhole, ReadFailed
 from qualytics.model import Scope
+from qualytics.service.connections import reads
+from qualytics.structs import replace
 from testbed import servers
 
 SALES = Scope("sales")
@@ -128,8 +130,8 @@ def test_options_that_cannot_be_are_refused_before_anything_is_opened(client, op
     assert [problem.loc for problem in refused.value.problems] == [loc]
 
 
-def test_a_type_that_cannot_be_read_is_told(client):
-    client.connections.create({"type": "teradata", "name": "h", "host": "db.example.com", "username": "u"})
-    with pytest.raises(Conflict, match="tables of teradata cannot be read yet") as refused:
-        client.connections.read(1, table="t")
+def test_a_type_that_cannot_be_read_is_told():
+    unread = replace(connectors.get("postgresql"), type="unread", reads=None)
+    with pytest.raises(Conflict, match="tables of unread cannot be read yet") as refused:
+        reads._require_readable(unread)
     assert "postgresql" in refused.value.hint
