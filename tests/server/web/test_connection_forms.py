@@ -60,10 +60,16 @@ def _is_let_in(connector):
     return connector.kind != "embedded" and connector.pinned is not None and connector.type != "jdbc"
 
 
+# Scripts touch the ways of logging in and secrets alone: one type of each kind shows what they do.
+_WITH_SCRIPTS = {"s3", "snowflake", "bigquery", "databricks_native"}
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_the_form_of_every_type_takes_its_own_example(signed_in, manager, fresh, javascript):
     page = signed_in("/connections/new", javascript=javascript)
     for connector in connectors.all_connectors():
+        if javascript and connector.type not in _WITH_SCRIPTS:
+            continue
         name = f"example-{fresh()}"
         page.get_by_role("link", name=connector.title, exact=True).click()
         page.wait_for_url(f"**/connections/new?type={connector.type}")
