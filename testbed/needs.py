@@ -191,6 +191,14 @@ ENVIRONMENTS = {
     # Its core alone, with the providers that this wants, and that of PostgreSQL, whose hook takes a saved connection.
     "airflow": Environment(75, 320, _listed("airflow")),
     "dbt": Environment(60, 310, _listed("dbt")),
+    "adbc": Environment(
+        60,
+        225,
+        (
+            *("adbc-driver-manager==1.13.0", "adbc-driver-postgresql==1.13.0", "adbc-driver-sqlite==1.13.0"),
+            *("pyarrow==26.0.1", "typing_extensions==4.16.0"),
+        ),
+    ),
     "bench-twin": Environment(
         14,
         88,

@@ -1,4 +1,4 @@
-"""Airflow and dbt, each in an environment of its own: they write what is imported, and read what is exported."""
+"""Airflow, dbt and ADBC, each in an environment of its own: they write what is imported, or read what is exported."""
 
 from __future__ import annotations
 
@@ -22,6 +22,26 @@ def airflow() -> Path:
 def dbt() -> Path:
     """Return the path of dbt's command, with its adapter for PostgreSQL, installed once."""
     return virtual_environment("dbt") / "bin" / "dbt"
+
+
+def adbc_python() -> Path:
+    """Return a Python with ADBC's driver manager and its drivers for PostgreSQL and SQLite, installed once."""
+    return virtual_environment("adbc") / "bin" / "python"
+
+
+def adbc(home: Path) -> tuple[Path, dict[str, str]]:
+    """Return a Python with ADBC's driver manager, and the environment in which it knows the drivers of PyPI by name.
+
+    Their manifests are written to a folder of `home`, as the installers of drivers do.
+    """
+    python = adbc_python()
+    manifests = home / "drivers"
+    manifests.mkdir()
+    for name in ("postgresql", "sqlite"):
+        (library,) = python.parents[1].glob(f"lib/python3*/site-packages/adbc_driver_{name}/libadbc_driver_{name}.so")
+        text = f'manifest_version = 1\nname = "{name}"\nversion = "1.13.0"\n\n[Driver]\nshared = "{library}"\n'
+        (manifests / f"{name}.toml").write_text(text)
+    return python, {"ADBC_DRIVER_PATH": str(manifests)}
 
 
 # What keeps dbt from asking or telling anybody on the network, and from colours.

@@ -53,6 +53,7 @@ NEEDS = (
     published.program,
     other_tools.airflow,
     other_tools.dbt,
+    other_tools.adbc_python,
     control_plane.schemathesis,
     clone.core_wheels,
     *objects.PROGRAMS,

@@ -1,6 +1,7 @@
 """Connections in the words of other tools: what is written is read back as the same connection."""
 
 import json
+import tomllib
 from urllib.parse import quote
 
 import psycopg
@@ -333,3 +334,34 @@ def test_a_login_that_a_tool_cannot_make_is_refused_with_a_hint(kind, tool, para
     with pytest.raises(UsageError) as caught:
         write({"name": "prod", "type": kind, **fields, "parameters": parameters}, tool, scope)
     assert caught.value.hint
+
+
+def test_a_profile_of_adbc_names_variables_and_quotes_the_rest():
+    fields = document(type="snowflake", host="o-a.snowflakecomputing.com", port=None, parameters={"role": 'a "b"\\'})
+    text = write(fields, "adbc").text
+    options = {
+        "username": "app",
+        "password": "{{ env_var(PROD_PASSWORD) }}",
+        "adbc.snowflake.sql.account": "o-a",
+        "adbc.snowflake.sql.db": "sales",
+        "adbc.snowflake.sql.schema": "public",
+        "adbc.snowflake.sql.role": 'a "b"\\',
+    }
+    assert tomllib.loads(text) == {"profile_version": 1, "driver": "snowflake", "Options": options}
+
+
+@given(username=WORDS)
+@example(username="{{ env_var(HOME) }}")
+def test_odd_characters_pass_unchanged_through_a_profile_of_adbc(username):
+    written = write(document(username=username), "adbc")
+    (entry,) = profiles.adbc(File("prod.toml", written.text, {}))
+    candidate = match(entry)
+    assert (candidate.fields["username"], candidate.scope["database"]) == (username, "sales")
+    assert "password" not in candidate.fields  # it comes from PGPASSWORD
+    assert "password" not in written.left
+
+
+def test_what_a_profile_of_adbc_would_take_for_a_variable_is_refused():
+    fields = document(type="snowflake", host="o.snowflakecomputing.com", username="{{ env_var(HOME) }}")
+    with pytest.raises(UsageError, match="username holds what the driver manager would read as a variable"):
+        write(fields, "adbc")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qualytics.client import Client
     from qualytics.secret import Secret
 
-TOOLS = ("airflow", "dbt", "jdbc", "libpq", "odbc", "spark", "sqlalchemy")
+TOOLS = ("adbc", "airflow", "dbt", "jdbc", "libpq", "odbc", "spark", "sqlalchemy")
 
 
 @click.command(cls=Command)
@@ -28,6 +28,7 @@ TOOLS = ("airflow", "dbt", "jdbc", "libpq", "odbc", "spark", "sqlalchemy")
     "connections url prod --for sqlalchemy --database sales",
     "connections url prod --for dbt --database sales --schema public > profiles.yml",
     "connections url --id 1 --for airflow > connections.json",
+    "connections url prod --for adbc --database sales > prod.toml",
 )
 @options.record_options("Connection")
 @options.option(
@@ -36,7 +37,7 @@ TOOLS = ("airflow", "dbt", "jdbc", "libpq", "odbc", "spark", "sqlalchemy")
     type=OneOf(TOOLS),
     required=True,
     metavar="TOOL",
-    help="airflow, dbt, jdbc, libpq, odbc, spark or sqlalchemy.",
+    help="adbc, airflow, dbt, jdbc, libpq, odbc, spark or sqlalchemy.",
 )
 @options.option("--database", type=Text(), help="Database to name there.")
 @options.option("--schema", type=Text(), help="Schema to name there.")
@@ -49,7 +50,8 @@ def url(*, record: int | str, tool: str, database: str | None, schema: str | Non
 
     sqlalchemy, jdbc: a URL. airflow: a file for `airflow connections import`. libpq: a section of pg_service.conf.
     odbc: a section of odbc.ini. spark: options of a DataFrameReader, or the configuration for files, as JSON.
-    dbt: a profiles.yml, which takes each secret from the environment itself; elsewhere put it in for ${NAME}.
+    adbc: a connection profile of the driver manager, NAME.toml in ~/.config/adbc/profiles.
+    adbc and dbt (a profiles.yml) take each secret from the environment itself; elsewhere put it in for ${NAME}.
     `qualytics run` sets these variables for its command.
     """
     from qualytics.exchange import other_tools

@@ -95,7 +95,7 @@ class Form(Struct):
     is left out; `fixed` are keys with a value of their own, `needs` what it cannot do without. `path` is what the path
     of a URL holds, `properties` how a JDBC URL divides them, and `place` makes what stands before them, if that is not
     host, port and path; it takes what it uses out of the values. `driver` is the class of a JDBC driver. `json` are names of values that are JSON, and that the
-    tool has as objects. `complete` sees all values first and does what no table can say, or raises UsageError where the
+    tool has as objects. `comment` is a line for who reads the file. `complete` sees all values first and does what no table can say, or raises UsageError where the
     tool cannot log in so.
     """
 
@@ -109,6 +109,7 @@ class Form(Struct):
     place: Callable[[dict[str, str]], str] | None = None
     driver: str | None = None
     json: tuple[str, ...] = ()
+    comment: str | None = None
     complete: Callable[[dict[str, Any]], None] | None = None
 
 

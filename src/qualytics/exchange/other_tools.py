@@ -148,6 +148,27 @@ def _dbt(form: Form, slug: str, values: Mapping[str, Any], dump: Callable[[Any],
     return dump({slug: {"target": "default", "outputs": {"default": target}}})
 
 
+def _adbc(form: Form, _slug: str, values: Mapping[str, Any], _dump: Callable[[Any], str]) -> str:
+    """Write a connection profile of the driver manager, which itself takes secrets from the environment."""
+    texts = {name: _plain(value) for name, value in values.items()}
+    options = {"uri": form.place(texts)} if form.place is not None else {}
+    options |= _by_key(form, texts)
+    lines = [f"# {form.comment}"] if form.comment else []
+    lines += ["profile_version = 1", f"driver = {_toml(form.word)}", "", "[Options]"]
+    for key, value in options.items():
+        if not isinstance(value, urls.Reference) and "{{" in value:
+            raise UsageError(f"{key} holds what the driver manager would read as a variable", "write it by hand")
+        text = f"{{{{ env_var({value[2:-1]}) }}}}" if isinstance(value, urls.Reference) else value
+        lines.append(f"{key if key.isidentifier() else _toml(key)} = {_toml(text)}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(text: str) -> str:
+    """Return a text as a basic string of TOML (toml.io, "String")."""
+    escaped = "".join(f"\\U{ord(sign):08X}" if sign in '"\\' or not sign.isprintable() else sign for sign in text)
+    return f'"{escaped}"'
+
+
 def _ini(form: Form, slug: str, values: Mapping[str, Any], _dump: Callable[[Any], str]) -> str:
     """Write a section of pg_service.conf or odbc.ini, where a value is the rest of its line."""
     for name, value in values.items():
@@ -211,6 +232,7 @@ def _plain(value: Any) -> str:
 
 
 _WRITERS = {
+    "adbc": _adbc,
     "airflow": _airflow,
     "dbt": _dbt,
     "jdbc": _jdbc,

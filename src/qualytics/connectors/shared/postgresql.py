@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from qualytics import urls
 from qualytics.connectors.codes import SERVER_FAULT, STATE, STATE_ALONE, ErrorTable, by_code
 from qualytics.connectors.contract import Protocol, Refusal, Target, Verdict, refuse
 from qualytics.connectors.foreign import LIBPQ_MODES, USUAL_AIRFLOW, USUAL_JDBC, USUAL_URL, Environment, Form
@@ -344,8 +345,26 @@ ENVIRONMENT = Environment(
     complete=complete_environment,
 )
 _OPTIONS = {"ssl_mode": "sslmode", "ssl_root_cert_file": "sslrootcert", "application_name": "application_name"}
+
+
+def adbc_uri(values: dict[str, str]) -> str:
+    """Return the URI of libpq without a password, and take out of the values what it holds."""
+    parts = {name: values.pop(name) for name in list(values) if name in {"username", "host", "port"}}
+    query = {_OPTIONS[name]: values.pop(name) for name in list(values) if name in _OPTIONS}
+    return urls.build("postgresql", parts, [values.pop("database", "")], query)
+
+
 _LOGIN = {"host": "host", "port": "port", "username": "user", "password": "password", "database": "dbname"}
 FORMS = {
+    # arrow.apache.org/adbc, "PostgreSQL Driver": it takes a URI alone, in which no variable is percent-encoded.
+    "adbc": Form(
+        "postgresql",
+        {name: name for name in ("host", "port", "username", "database", *_OPTIONS)},
+        _WORDS,
+        place=adbc_uri,
+        comment="The password comes from PGPASSWORD, which qualytics run sets.",
+        complete=lambda values: values.pop("password", None),  # libpq takes it from the environment
+    ),
     # apache-airflow-providers-postgres, "PostgreSQL Connection": extras are what libpq takes.
     "airflow": Form("postgres", USUAL_AIRFLOW | _OPTIONS, _WORDS),
     # docs.getdbt.com, "Postgres setup".

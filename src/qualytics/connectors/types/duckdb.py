@@ -134,6 +134,7 @@ def check(handle: Any, target: Target) -> Server:
 
 # duckdb.org, "JDBC Driver" and "ODBC API Overview"; the documentation of dbt-duckdb and of duckdb_engine.
 FORMS = {
+    "adbc": Form("duckdb", {"uri": "path"}, fixed={"access_mode": "READ_ONLY"}),
     "dbt": Form("duckdb", {"uri": "path", "schema": "schema"}),
     "jdbc": Form(
         "jdbc:duckdb:", {"uri": "uri"}, place=lambda values: values.pop("uri"), driver="org.duckdb.DuckDBDriver"

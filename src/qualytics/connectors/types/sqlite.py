@@ -159,6 +159,7 @@ def tables(handle: sqlite3.Connection, target: Target, prefix: str) -> Iterator[
 
 # SQLAlchemy's, Xerial's and the ODBC driver's documentation; apache-airflow-providers-sqlite, "SQLite Connection".
 FORMS = {
+    "adbc": Form("sqlite", {"uri": "uri"}, place=lambda values: f"file:{quote(values.pop('uri'))}?mode=ro"),
     "airflow": Form("sqlite", {"uri": "host"}),
     "jdbc": Form("jdbc:sqlite:", {"uri": "uri"}, place=lambda values: values.pop("uri"), driver="org.sqlite.JDBC"),
     "odbc": Form("odbc", {"uri": "Database"}, fixed={"Driver": "SQLite3"}),

@@ -94,11 +94,30 @@ def _complete_url(values: dict[str, Any]) -> None:
     values["host"] = values.pop("account")
 
 
+def _complete_adbc(values: dict[str, Any]) -> None:
+    complete_form(values)
+    if "private_key" in values:
+        values["auth_type"] = "auth_jwt"
+
+
+_ADBC, _JWT = "adbc.snowflake.sql.", "adbc.snowflake.sql.client_option.jwt_private_key_pkcs8_"
 _OPTIONS = {"role": "role", "warehouse": "warehouse"}
 _PLACE = {"database": "database", "schema": "schema"}
 # docs.getdbt.com, "Snowflake setup"; apache-airflow-providers-snowflake, "Snowflake Connection"; docs.snowflake.com,
 # "Using the Snowflake SQLAlchemy toolkit", "JDBC Driver connection parameters" and "ODBC configuration".
 FORMS = {
+    # arrow.apache.org/adbc, "Snowflake Driver", Client Options.
+    "adbc": Form(
+        "snowflake",
+        {
+            **{name: name for name in ("username", "password")},
+            **{name: _ADBC + name for name in ("account", "schema", "warehouse", "role", "auth_type")},
+            "database": _ADBC + "db",
+            "private_key": _JWT + "value",
+            "passphrase": _JWT + "password",
+        },
+        complete=_complete_adbc,
+    ),
     "airflow": Form(
         "snowflake",
         {
