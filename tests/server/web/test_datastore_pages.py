@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from testbed.control_plane import PASSWORD
+
 pytestmark = pytest.mark.servers
 expect.set_options(timeout=20_000)
 
@@ -63,6 +65,22 @@ def test_a_change_on_top_of_another_is_refused_and_shows_both(signed_in, datasto
     second.get_by_role("button", name="Save").click()
     expect(second.get_by_role("alert")).to_have_count(0)
     assert manager("GET", f"/datastores/{datastore['id']}").json["description"] == "second"
+
+
+def test_what_was_typed_outlives_a_session(signed_in, datastore, manager):
+    page = signed_in(f"/datastores/{datastore['id']}", javascript=False)
+    page.get_by_label("Description").fill("typed before")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_label("User name").fill("manager")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Go on with what was typed").click()
+    assert page.get_by_label("Description").input_value() == "typed before"
+    assert manager("GET", f"/datastores/{datastore['id']}").json["description"] is None
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**/datastores/{datastore['id']}")
+    assert manager("GET", f"/datastores/{datastore['id']}").json["description"] == "typed before"
 
 
 def test_a_deletion_wants_the_name(signed_in, datastore, manager):

@@ -185,6 +185,8 @@ def _saved(request: AnyRequest, typed: Mapping[str, str], datastore_id: int | No
     context.require(WRITE)
     service = service_of(context)
     document = service.get(datastore_id) if datastore_id is not None else None
+    if typed.get("_do") == "show":
+        return _form(request, context, typed, document)
     given: dict[str, Any] = {name: typed.get(name, "").strip() or None for name in _TEXTS if name in typed}
     given["tags"] = [tag.strip() for tag in typed.get("tags", "").split(",") if tag.strip()]
     try:
