@@ -118,6 +118,7 @@ DEBIAN = {
     "postgresql": Debian(64, 261, "/usr/lib/postgresql/*/bin/postgres"),
     "locales": Debian(4, 17, "/usr/share/i18n/locales/de_DE"),
     "mariadb-server": Debian(22, 203, "mariadbd"),
+    "sqlite3": Debian(1, 1, "sqlite3"),
     "nodejs": Debian(14, 70, "node"),
     "npm": Debian(22, 129, "npm"),
     "default-jre-headless": Debian(53, 216, "java"),

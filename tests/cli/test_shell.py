@@ -11,6 +11,7 @@ import trustme
 from qualytics.client.local import LocalClient
 from qualytics.settings import Settings
 from testbed import servers
+from testbed.installing import install_debian
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
@@ -82,6 +83,7 @@ def test_a_mode_of_tls_that_a_client_cannot_keep_is_refused(create, mariadb_serv
 
 
 def test_sqlite3_reads_a_file_and_cannot_write_it(create, tmp_path):
+    install_debian("sqlite3")
     path = tmp_path / "a b.sqlite"
     with sqlite3.connect(path) as database:
         database.execute("create table t as select 7 as n")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @options.examples(
     "shell --name prod --database sales",
     "shell --name prod -- -c 'select 1'",
-    "shell --name sales -- 'select count(*) from orders'",
+    "shell --id 1 -- -c '\\conninfo'",
 )
 @options.id_option("Connection ID.")
 @options.name_option("Connection name.", part="connections")
