@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     Send = Callable[[Message], None]
 
 
+# Of the parts of a batch, which are many, so much is written at once.
+_SINK_BYTES = 1 << 20
+
+
 def read(connector: Connector, handle: Any, target: Target, reading: Reading, send: Send) -> None:
     """Read what the queue holds; the first child of a read also plans the partitions, and counts when that is asked."""
     # pyarrow asks pandas of each list that it makes an array of, and imports it for that alone: 300 ms.
@@ -47,7 +51,7 @@ def read(connector: Connector, handle: Any, target: Target, reading: Reading, se
     if is_first and reading.query.verify and session.snapshot is None:
         cause = "nothing keeps what is read as it is until it is counted"
         raise refuse("config", cause, "leave out --verify, or read a table that has a history")
-    with os.fdopen(reading.data, "wb") as sink, pa.ipc.new_stream(sink, session.schema) as stream:
+    with os.fdopen(reading.data, "wb", _SINK_BYTES) as sink, pa.ipc.new_stream(sink, session.schema) as stream:
         # A batch without rows: the schema goes out with the first, and the program waits for it.
         stream.write_batch(no_rows(session.schema))
         sink.flush()
