@@ -200,6 +200,14 @@ ENVIRONMENTS = {
             *("pyarrow==26.0.1", "typing_extensions==4.16.0"),
         ),
     ),
+    "bench-reads": Environment(
+        120,
+        420,
+        (
+            *_pinned("psycopg", "psycopg-binary", "pandas", "pyarrow", "PyMySQL"),
+            *("connectorx==0.4.6", "adbc-driver-sqlite==1.13.0", "adbc-driver-manager==1.13.0"),
+        ),
+    ),
     "bench-twin": Environment(
         14,
         88,
@@ -245,7 +253,7 @@ UNPACKED = {
 }
 
 # What no test wants, and what only a benchmark does.
-_BENCH = {"wrk", "bench-twin"}
+_BENCH = {"wrk", "bench-twin", "bench-reads"}
 _TESTS = tuple(name for name in (*DEBIAN, *ENVIRONMENTS, *WHEELS, *NPM, *UNPACKED) if name not in _BENCH)
 # All targets want the environment of this tree.
 _TARGETS = {

@@ -358,6 +358,7 @@ def mariadb(certificate: Any = None, options: tuple[str, ...] = ()) -> Iterator[
             ],
             check=True,
             cwd=directory,
+            env={**os.environ, "TMPDIR": str(directory)},  # another one may not be that user's to write to
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
