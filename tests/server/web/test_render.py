@@ -11,6 +11,7 @@ from markupsafe import Markup
 from qualytics import connectors
 from qualytics.server import web
 from qualytics.server.web import render
+from qualytics.server.web.render import hint
 
 TEMPLATES = sorted((resources.files(web) / "templates").iterdir(), key=str)
 STATIC = {path.name: path.read_text() for path in (resources.files(web) / "static").iterdir()}
@@ -62,3 +63,17 @@ def test_the_address_of_a_file_changes_with_its_content():
 )
 def test_a_moment_is_told_by_its_age(moment, words):
     assert render.ago(moment, datetime(2026, 1, 2, tzinfo=UTC)) == words
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("check --username and --password", "check username and password"),
+        ("give --database, or ssl_mode in --parameters", "give database, or ssl_mode in parameters"),
+        ("--jdbc-fetch-size takes 1 to 9", "jdbc fetch size takes 1 to 9"),
+        ("run: qualytics auth login --url URL", "run: qualytics auth login --url URL"),
+        ("a --- b", "a --- b"),
+    ],
+)
+def test_a_hint_names_fields_where_commands_have_options(said, shown):
+    assert hint(said) == shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ POLICY = (
 # A form that is sent without a referrer would not say where it comes from (Fetch, "Origin header").
 _HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
 _KINDS = {"css": "text/css", "js": "text/javascript"}
+_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -52,6 +54,7 @@ def environment() -> jinja2.Environment:
     )
     found.globals["static"] = address_of
     found.filters["ago"] = ago
+    found.filters["hint"] = hint
     return found
 
 
@@ -74,6 +77,13 @@ def static_file(digest: str, name: str) -> Page:
         raise HTTPException(status_code=404)
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": POLICY}
     return Response(found[1], media_type=_KINDS[name.rpartition(".")[2]], headers=headers)
+
+
+def hint(text: str) -> str:
+    """Return a hint in the words of a page, which has fields where commands have options; whole commands stay."""
+    if "qualytics " in text:
+        return text
+    return _OPTION.sub(lambda match: match[1].replace("-", " "), text)
 
 
 def ago(moment: str, now: datetime | None = None) -> str:

@@ -18,6 +18,12 @@ function said(name, text) {
   slot(name).textContent = text ?? "";
 }
 
+// A page has fields where commands have options; whole commands stay. As the filter `hint` of the templates.
+function inPage(hint) {
+  if (!hint || hint.includes("qualytics ")) return hint ?? "";
+  return hint.replace(/--([a-z]+(?:-[a-z]+)*)/g, (_, name) => name.replaceAll("-", " "));
+}
+
 function listed(texts) {
   slot("warnings").replaceChildren(...texts.map((text) => {
     const item = document.createElement("li");
@@ -51,23 +57,23 @@ function showReport(report, field) {
   for (const stage of report.stages) mark(stage.name, stage.ok ? "ok" : "failed", `${stage.ok ? "passed" : "failed"}, ${stage.ms} ms`);
   said("state", report.connected ? "Connected" : `Failed at ${report.stage} (${report.class})`);
   said("message", report.message);
-  said("hint", report.hint ? `Hint: ${report.hint}` : "");
+  said("hint", report.hint ? `Hint: ${inPage(report.hint)}` : "");
   said("detail", report.detail);
   slot("detail").parentElement.hidden = !report.detail;
   listed(report.warnings);
   slot("result").hidden = false;
-  if (field) pointAt(field, `The test failed here: ${report.message}. Hint: ${report.hint}.`);
+  if (field) pointAt(field, `The test failed here: ${report.message}. Hint: ${inPage(report.hint)}.`);
 }
 
 function showProblem(problem) {
   said("state", "The test did not run");
   said("message", problem.message);
-  said("hint", problem.hint ? `Hint: ${problem.hint}` : "");
+  said("hint", problem.hint ? `Hint: ${inPage(problem.hint)}` : "");
   said("detail", "");
   slot("detail").parentElement.hidden = true;
   listed([]);
   slot("result").hidden = false;
-  for (const one of problem.errors ?? []) pointAt(one.loc.slice(1).join("."), `${one.msg}.${one.hint ? ` Hint: ${one.hint}.` : ""}`);
+  for (const one of problem.errors ?? []) pointAt(one.loc.slice(1).join("."), `${one.msg}.${one.hint ? ` Hint: ${inPage(one.hint)}.` : ""}`);
 }
 
 // What was tested stays in the page, without secrets, so that a save can say what changed since.
