@@ -6,7 +6,7 @@ from testbed.control_plane import PASSWORD
 from tests.support.browser import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a module may have a control plane of its own
 def sessions(plane):
     """Return a function that returns the cookies of a session of a role, which signs in by its password once."""
     kept = {}
