@@ -22,6 +22,7 @@ from qualytics.service.connections.verbs import Connections
 from qualytics.service.datastores import bulk
 from qualytics.service.datastores.operations import SYNC, Operations
 from qualytics.service.datastores.verbs import Datastores
+from qualytics.service.grants import Grants
 from qualytics.store.schema import TABLES
 
 # Each has a fresh store with users.
@@ -50,6 +51,7 @@ class World:
             self.other = Users(context).create({"name": "other"})["id"]
             self.old = Tokens(context).create("old", user="Eve")["id"]
             Tokens(context).revoke(self.old)
+            self.grant = Grants(context).create("other", self.connection)["id"]
 
     def as_eve(self):
         """Return a context of Eve, whose token was found good a moment ago."""
@@ -140,11 +142,14 @@ VERBS = {
     "Tokens.revoke": lambda context, _: Tokens(context).revoke(1),
     "Tokens.revoke back": lambda context, at: Tokens(context).revoke(at.old, revoke=False),
     "Tokens.delete": lambda context, at: Tokens(context).delete(at.old),
+    "Tokens.revoke_all": lambda context, _: Tokens(context).revoke_all(),
+    "Grants.create": lambda context, at: Grants(context).create("Root", at.connection),
+    "Grants.delete": lambda context, at: Grants(context).delete(at.grant),
     "Audit.prune": lambda context, _: Audit(context).prune("2000-01-01"),
     "bulk.create": lambda context, at: bulk.create(context, {"schemas": ["a", "b"], "database": "d"}, at.connection),
 }
 # What every role may do with what is its own; the token of another is none for a Member.
-_OWN = {"Tokens.create", "Tokens.revoke back", "Tokens.delete"}
+_OWN = {"Tokens.create", "Tokens.revoke back", "Tokens.delete", "Tokens.revoke_all"}
 CASES = [(verb, how) for verb in VERBS for how in ENDINGS if not (how == "demoted" and verb in _OWN)]
 
 
@@ -180,7 +185,7 @@ def test_a_datastore_that_is_refused_leaves_no_connection_that_was_to_be_made_wi
 
 def test_every_verb_that_writes_is_among_those():
     writers = {name.partition(" ")[0] for name in VERBS}
-    for service in (Audit, Connections, Datastores, Operations, Users, Tokens):
+    for service in (Audit, Connections, Datastores, Grants, Operations, Users, Tokens):
         for name, function in vars(service).items():
             if (
                 inspect.isfunction(function)
