@@ -89,9 +89,10 @@ def _unkept(command: Command) -> Command:
     return Command(("sh", "-c", '"$@" > /dev/null', "sh", *command.words), command.extra)
 
 
-def _other(text: str, extra: dict[str, str], *words: str, name: str = "bench-reads") -> Command:
-    """Return a line of Python in an environment of the benchmark's own."""
-    return Command((str(virtual_environment(name) / "bin" / "python"), "-c", text, *words), extra)
+def _other(text: str, extra: dict[str, str], *words: str, place: Path | None = None) -> Command:
+    """Return a line of Python in an environment of the benchmark's own, or in another."""
+    place = place or virtual_environment("bench-reads")
+    return Command((str(place / "bin" / "python"), "-c", text, *words), extra)
 
 
 def reads(bench: Bench) -> Iterator[Figure]:
@@ -135,7 +136,7 @@ def reads(bench: Bench) -> Iterator[Figure]:
 def _spark(login: dict[str, str]) -> Command:
     install_debian("libpostgresql-jdbc-java")
     hive.programs()  # brings Java and Spark
-    return _other(_SPARK, login | {"JAR": _JAR}, name="pyspark")
+    return _other(_SPARK, login | {"JAR": _JAR}, place=virtual_environment("pyspark"))
 
 
 def reads_of_others(bench: Bench) -> Iterator[Figure]:

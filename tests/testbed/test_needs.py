@@ -83,7 +83,7 @@ def test_a_fresh_machine_is_told_all_that_make_test_fetches(tmp_path):
     head, *lines = told.splitlines()
     named = {name for line in lines for name in line.rpartition(": ")[2].split(", ")}
     tests = needs.ENVIRONMENTS.keys() | needs.WHEELS.keys() | needs.NPM.keys()
-    assert named >= tests - {"bench-twin"} | {f"{tmp_path}/venv with every driver"}
+    assert named >= tests - {"bench-twin", "bench-reads"} | {f"{tmp_path}/venv with every driver"}
     total, *parts = (int(size.replace(",", "")) for size in re.findall(r"about ([\d,]+) MB", told))
     assert head.startswith(f"make test fetches about {total:,} MB (")
     assert abs(total - sum(parts)) <= len(parts)

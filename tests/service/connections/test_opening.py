@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import resource
 import sqlite3
 import tempfile
 
@@ -118,3 +120,18 @@ def test_what_has_no_sessions_is_told(client):
         client.connections.open("lake")
     with pytest.raises(qualytics.NotFound):
         client.connections.open("nobody")
+
+
+@pytest.mark.servers
+def test_a_program_that_holds_many_files_opens_sessions_too(client, postgres_server):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4_096), hard))
+    try:
+        with contextlib.ExitStack() as held:
+            for _ in range(1_100):  # `select` takes numbers up to 1,023 alone
+                held.enter_context(open(os.devnull, "rb"))
+            saved(client, postgres_server)
+            with client.connections.open("saved") as session:
+                assert session.execute("select 1").fetchone() == (1,)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

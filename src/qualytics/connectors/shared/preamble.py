@@ -85,7 +85,9 @@ def is_readable(sock: socket.socket, seconds: float | None) -> bool:
     """Say whether bytes, or the end, are there within so many seconds; None waits for them."""
     import select
 
-    return bool(select.select([sock], [], [], seconds)[0])
+    ready = select.poll()
+    ready.register(sock, select.POLLIN)
+    return bool(ready.poll(None if seconds is None else seconds * 1_000))
 
 
 def nothing(_first: bytes) -> bool:

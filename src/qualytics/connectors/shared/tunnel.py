@@ -45,10 +45,13 @@ def _secure(target: Target) -> ssl.SSLSocket:
 
 def _serve(peer: socket.socket, dial: Callable[[], ssl.SSLSocket], timeout_s: float) -> None:
     with contextlib.suppress(OSError), peer, dial() as server:
+        both = select.poll()
+        for sock in (peer, server):
+            both.register(sock, select.POLLIN)
         while True:
             # One thread for both ways: a TLS connection is not to be read and written at once.
-            ready = [server] if server.pending() else select.select([peer, server], [], [])[0]
-            if peer in ready:
+            ready = [] if server.pending() else [number for number, _ in both.poll()]
+            if peer.fileno() in ready:
                 data = peer.recv(_CHUNK_BYTES)
                 server.settimeout(timeout_s)
                 server.sendall(data)

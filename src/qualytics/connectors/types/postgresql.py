@@ -128,8 +128,9 @@ def _is_open(pgconn: Any, timeout_s: float) -> bool:
         status = pgconn.connect_poll()
         if status in {PollingStatus.OK, PollingStatus.FAILED}:
             return bool(status == PollingStatus.OK)
-        reads, writes = ([pgconn.socket], []) if status == PollingStatus.READING else ([], [pgconn.socket])
-        if not any(select.select(reads, writes, [], max(0.0, until - time.monotonic()))):
+        ready = select.poll()
+        ready.register(pgconn.socket, select.POLLIN if status == PollingStatus.READING else select.POLLOUT)
+        if not ready.poll(max(0.0, until - time.monotonic()) * 1_000):
             pgconn.finish()
             raise TimeoutError("the server did not answer the login in time")
     return False

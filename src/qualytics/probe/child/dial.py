@@ -20,17 +20,21 @@ def dial(addresses: list[Any]) -> tuple[socket.socket, str]:
     furthest: a refusal says more than silence, which the deadline ends.
     """
     waiting: dict[socket.socket, str] = {}
+    poll = select.poll()  # a program that opens a session may hold more files than `select` can name
     errors: list[OSError] = []
     todo = list(dict.fromkeys((family, address) for family, _, _, _, address in addresses))
     try:
         while todo or waiting:
             if todo:
                 _start(todo.pop(0), waiting, errors)
-            pause = DIAL_STAGGER_S if todo else None
             if not waiting:
                 continue
-            ready = select.select([], list(waiting), [], pause)[1]
-            for sock in ready:
+            by_number = {sock.fileno(): sock for sock in waiting}
+            for number in by_number:
+                poll.register(number, select.POLLOUT)
+            for number, _ in poll.poll(DIAL_STAGGER_S * 1_000 if todo else None):
+                poll.unregister(number)
+                sock = by_number[number]
                 address = waiting.pop(sock)
                 failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if not failed:
