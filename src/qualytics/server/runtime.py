@@ -95,6 +95,10 @@ class Runtime:
         context.run_test = lambda plan: self._tested(plan, context, caller)
         return context
 
+    def prepare_test(self, type_: str) -> None:
+        """Expect a test of this type, as of whoever has opened its form."""
+        self._children.prepare(type_)
+
     def run_context(self, actor: Actor, run: Cancellation) -> Context:
         """Return a context for one test of a run, which stands apart from others of that user and waits for its turn.
 

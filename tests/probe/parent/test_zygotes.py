@@ -15,6 +15,7 @@ from qualytics.probe.parent.pool import Pool
 from tests.probe.child.test_stages import plan_for
 from tests.support import faults
 from tests.support.pooled import IMPORTED, NICENESS, WHO, server_plan, told
+from tests.support.processes import descendants
 from tests.support.trial import outcome
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -27,6 +28,15 @@ def test_a_driver_is_imported_once_for_all_its_tests(pool, pool_driver):
     assert len({imported for _, imported, *_ in found}) == 1
     assert {niceness for *_, niceness, _ in found} == {NICENESS}
     assert all(imported != child for child, imported, *_ in found)
+
+
+def test_a_driver_that_was_asked_for_ahead_is_imported_when_its_test_begins(pool, pool_driver):
+    plan = pool_driver(WHO, IMPORTED)
+    before = descendants(os.getpid())
+    pool.prepare(plan.type)
+    made = descendants(os.getpid()) - before
+    pool.prepare(plan.type)
+    assert told(pool.run(plan, "ann"))[1] in made
 
 
 def test_what_a_failed_test_needs_is_there_before_it_is_forked(pool, pool_driver):

@@ -106,6 +106,11 @@ class Pool:
             self._budget.forget(id(ticket))
             self._queue.release(ticket)
 
+    def prepare(self, type_: str) -> None:
+        """Make the first test of a type as soon begun as the others: somebody is about to ask for it."""
+        if self._forks:
+            self._zygotes.prepare(type_)
+
     def close(self) -> None:
         """Refuse all tests that wait, end those that run and every process; nothing outlives this."""
         self._queue.close()

@@ -193,6 +193,13 @@ class Zygotes:
                 return self._fork(driver, connector, directory)
         return self._fork(_FRESH, None, directory)
 
+    def prepare(self, type_: str) -> None:
+        """Have the driver of a type imported by the time that a test asks for it; nobody waits for that."""
+        connector = get(type_)
+        fits = connector.forks and connector.driver not in self._unfit
+        with contextlib.suppress(OSError):  # a test will say why there is none
+            self._zygote(*((connector.driver, connector) if fits else (_FRESH, None)))
+
     def _fork(self, key: str, connector: Connector | None, directory: str) -> ForkedChild:
         lost = Lost("no process to fork")
         for _ in range(_TRIES):

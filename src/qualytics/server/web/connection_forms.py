@@ -18,6 +18,7 @@ from qualytics.errors import (
     VersionChanged,
 )
 from qualytics.server.parameters import AnyRequest
+from qualytics.server.runtime import runtime_of
 from qualytics.server.stage_stream import accepts_lines, answer_test
 from qualytics.server.web import forms, session
 from qualytics.server.web.pages import shown
@@ -297,6 +298,9 @@ def _form(
     request: AnyRequest, context: Context, record: _Record, sent: _Sent | None, status: int | None = None
 ) -> Page:
     connector, document = record.connector, record.document
+    may_test = context.actor.role in TEST.roles
+    if may_test:
+        runtime_of(request).prepare_test(connector.type)
     stored = forms.of_document(connector, document) if document is not None else {}
     sent = sent or _Sent(stored)
     error = sent.error
@@ -318,7 +322,7 @@ def _form(
         "version": record.version,
         "base": json.dumps(stored),
         "unheard": forms.HEAD,
-        "may_test": context.actor.role in TEST.roles,
+        "may_test": may_test,
         "wrong": sum(bool(control.problems) for control in form.controls),
         "error": error if not problems else None,
     }
