@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,10 @@ class Api:
         """Close the connection."""
         self._http.close()
 
+    def __del__(self) -> None:
+        """Close it with whoever used it: one control plane serves thousands of tests."""
+        self.close()
+
 
 @dataclass
 class ControlPlane:
@@ -86,7 +91,7 @@ class ControlPlane:
     tokens: dict[str, str]
     process: subprocess.Popen[str]
     log: list[str] = field(default_factory=list)
-    _opened: list[Api] = field(default_factory=list)
+    _opened: weakref.WeakSet[Api] = field(default_factory=weakref.WeakSet)
     _reader: threading.Thread | None = None
     _written: threading.Condition = field(default_factory=threading.Condition)
 
@@ -97,8 +102,9 @@ class ControlPlane:
 
     def api(self, who: str | None = ADMIN) -> Api:
         """Return a caller: a role, None for nobody, or a token."""
-        self._opened.append(Api(self.port, self.tokens.get(who, who) if who else None))
-        return self._opened[-1]
+        found = Api(self.port, self.tokens.get(who, who) if who else None)
+        self._opened.add(found)
+        return found
 
     def environment(self, who: str = ADMIN) -> dict[str, str]:
         """Return the variables that make a command line use it."""
