@@ -76,7 +76,7 @@ def test_every_page_is_shown_from_a_store_on_postgresql(home, on_postgres):
     environ = {"QUALYTICS_STORE": stored.store_url.reveal(), "QUALYTICS_KEY_FILE": str(stored.key_file)}
     with serving(home, environ=environ, password=PASSWORD) as plane:
         admin, browser = plane.api(), Browser()
-        for name in ("c1", "c2"):
+        for name in ("warehouse", "billing"):
             given = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "u", "tags": ["t"], "owner": "o"}
             assert admin("POST", "/connections", {"name": name, **given}).status == 200
         assert admin("POST", "/connections/2/test", {}).json["class"] == "refused"
@@ -85,5 +85,5 @@ def test_every_page_is_shown_from_a_store_on_postgresql(home, on_postgres):
     assert {path: page.status for path, page in found.items()} == dict.fromkeys(PATHS, 200)
     text = found["/connections"].text
     assert 0 < text.index("/connections/2") < text.index('"/connections/1"')
-    assert "c1" not in found[PATHS[1]].text
+    assert "warehouse" not in found[PATHS[1]].text
     assert "fails" in found["/health"].text
