@@ -1,6 +1,9 @@
 """PostgreSQL, and poolers before it, that take nobody in for now: what is worth another try is told as such."""
 
+import contextlib
+import os
 import signal
+import socket
 
 import psycopg
 import pytest
@@ -16,10 +19,20 @@ def report_of(server, **change):
     return trial("postgresql", server.port, **login | change)
 
 
+@contextlib.contextmanager
 def session(server, database="postgres"):
-    return psycopg.connect(
-        host=server.host, port=server.port, user=server.user, password=server.password, dbname=database
-    )
+    """Hold a session; at the end the server has let it go, too, so that it counts no longer."""
+    login = {"user": server.user, "password": server.password, "dbname": database}
+    held = psycopg.connect(host=server.host, port=server.port, **login)
+    with socket.socket(fileno=os.dup(held.fileno())) as ours:
+        try:
+            yield held
+        finally:
+            held.close()
+            ours.settimeout(60)
+            with contextlib.suppress(ConnectionResetError):
+                while ours.recv(4_096):
+                    pass
 
 
 @pytest.mark.parametrize(
