@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qualytics.store.base import Store
 
     AnyRequest = Request[Any, Any, State]
+    Opening = Callable[[AnyRequest], contextlib.AbstractContextManager[Context]]
 
 T = TypeVar("T")
 NOBODY = Actor("nobody", role="")
@@ -284,8 +285,12 @@ def runtime_of(request: AnyRequest) -> Runtime:
     return runtime
 
 
-async def answer(request: AnyRequest, verb: Callable[[Context], T], *, is_test: bool = False) -> T:
+async def answer(
+    request: AnyRequest, verb: Callable[[Context], T], *, is_test: bool = False, opening: Opening | None = None
+) -> T:
     """Run a verb for whoever sent the request, in a thread; in the pool of tests where it may run one.
+
+    `opening` gives the context, where that is not `opened`.
 
     Raises:
         NotSignedIn, TooMany: as `opened` does.
@@ -293,7 +298,7 @@ async def answer(request: AnyRequest, verb: Callable[[Context], T], *, is_test: 
     """
 
     def work() -> T:
-        with opened(request) as context:
+        with (opening or opened)(request) as context:
             return verb(context)
 
     return await (runtime_of(request).in_test_pool(request, work) if is_test else asyncio.to_thread(work))

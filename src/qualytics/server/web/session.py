@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -15,6 +14,7 @@ from litestar.datastructures import Cookie
 
 from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem
 from qualytics.fields import SECRETS
+from qualytics.server import runtime
 from qualytics.server.runtime import opened_by, runtime_of
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.urls import is_loopback, split
@@ -59,12 +59,7 @@ async def answer(request: AnyRequest, verb: Callable[[Context], T], *, is_test: 
         NotSignedIn, TooMany: as `opened` does.
 
     """
-
-    def work() -> T:
-        with opened(request) as context:
-            return verb(context)
-
-    return await (runtime_of(request).in_test_pool(request, work) if is_test else asyncio.to_thread(work))
+    return await runtime.answer(request, verb, is_test=is_test, opening=opened)
 
 
 def token_of(request: AnyRequest) -> str:
