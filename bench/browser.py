@@ -32,7 +32,7 @@ def in_a_browser(bench: Bench) -> Iterator[Figure]:
         given = {"type": "postgresql", "name": "live", "host": "127.0.0.1", "port": 9, "username": "reader"}
         record = plane.api()("POST", "/connections", given).json["id"]
         page = chromium.new_page()
-        _sign_in(page, plane.url)
+        browser.sign_in(page, plane.url, "admin", PASSWORD)
         form = f"{plane.url}/connections/{record}/edit"
         page.goto(form)
         page.evaluate(_FIRST_STAGE)  # the first test of a type also starts what later ones are forked from
@@ -42,14 +42,6 @@ def in_a_browser(bench: Bench) -> Iterator[Figure]:
         for what, address in (("list", f"{plane.url}/connections"), ("form", form)):
             taken = _median(page, address, _FIRST_PAINT)
             yield Figure(f"first paint of a {what}, processor {_SLOWER} times slower", taken, "ms", limit=300)
-
-
-def _sign_in(page: Page, url: str) -> None:
-    page.goto(f"{url}/sign-in")
-    page.get_by_label("User name").fill("admin")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/connections")
 
 
 def _median(page: Page, address: str, script: str) -> float:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 _SNAP = (
     "missing: Chromium as a package; Ubuntu has it as a snap only, which may not look into the folder of a test's "
@@ -49,6 +49,15 @@ def _is_ubuntu() -> bool:
 def axe_script() -> Path:
     """Return the script that looks for barriers."""
     return npm_package("axe-core", "axe.min.js")
+
+
+def sign_in(page: Page, url: str, name: str, password: str) -> None:
+    """Sign in to the pages of a control plane with a password, and wait for the list of connections."""
+    page.goto(f"{url}/sign-in")
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/connections")
 
 
 @contextlib.contextmanager

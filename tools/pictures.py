@@ -52,15 +52,6 @@ def _sent(admin: Api, method: str, path: str, body: dict[str, Any]) -> Any:
     return answer.json
 
 
-def sign_in(page: Page, url: str) -> None:
-    """Sign in as the Admin."""
-    page.goto(f"{url}/sign-in")
-    page.get_by_label("User name").fill("admin")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/connections")
-
-
 def take(folder: Path) -> list[Path]:
     """Take the pictures into a folder; return them."""
     folder.mkdir(exist_ok=True)
@@ -74,7 +65,7 @@ def take(folder: Path) -> list[Path]:
         fill(plane.api(), server)
         page = chromium.new_page(viewport=_SIZE)
         page.set_default_timeout(_PAGE_MS)
-        sign_in(page, plane.url)
+        browser.sign_in(page, plane.url, "admin", PASSWORD)
         for name, path in PAGES.items():
             page.goto(f"{plane.url}{path}")
             taken.append(_picture(page, folder / f"{name}.png"))

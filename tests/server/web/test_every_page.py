@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from testbed import browser
 from testbed.control_plane import MANY, PASSWORD, serving
 from tests.support.axe import barriers
 
@@ -119,11 +120,7 @@ def test_all_of_a_page_is_reached_by_keyboard_and_shows_where_one_is(signed_in, 
 
 def test_a_browser_that_has_signed_out_shows_nothing_of_before(visit, plane):
     page = visit()
-    page.goto(f"{plane.url}/sign-in")
-    page.get_by_label("User name").fill("member")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/connections")
+    browser.sign_in(page, plane.url, "member", PASSWORD)
     assert "first" in page.content()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in*")
