@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from contextlib import nullcontext
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from qualytics.client.sdk import connect
+from qualytics.client import purpose_of
+from qualytics.client.sdk import given_or_own
+from qualytics.connectors.reading import DEFAULT_FETCH_SIZE
 from qualytics.errors import UsageError
 from qualytics.exchange import other_tools
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from qualytics.client.contract import Client
 
-# As reads have it where the connection says nothing.
-_DEFAULT_FETCH_SIZE = 1_000
 _ALIAS = "qualytics_read"
 
 
@@ -61,9 +60,9 @@ def read(  # noqa: PLR0913 - where, what, and how, a name each
     if (table is None) == (query is None):
         raise UsageError("either a table or a query is needed", "as in table='orders', or query='select 1'")
     scope = {name: text for name, text in (("database", database), ("schema", schema)) if text}
-    with nullcontext(client) if client is not None else connect() as asked:
+    with given_or_own(client) as asked:
         options, tuning = _options(asked, connection, table, scope)
-    options["fetchsize"] = str(fetch_size or tuning.get("jdbc_fetch_size") or _DEFAULT_FETCH_SIZE)
+    options["fetchsize"] = str(fetch_size or tuning.get("jdbc_fetch_size") or DEFAULT_FETCH_SIZE)
     dialects = spark._jvm.org.apache.spark.sql.jdbc.JdbcDialects  # noqa: SLF001 - Python has no other way to them
     quote = dialects.get(options["url"]).quoteIdentifier
     source = f"({query}) {_ALIAS}" if query is not None else ".".join(quote(part) for part in (schema, table) if part)
@@ -80,7 +79,7 @@ def _options(
     client: Client, connection: int | str, table: str | None, scope: Mapping[str, str]
 ) -> tuple[dict[str, str], Mapping[str, Any]]:
     """Return Spark's options of a connection, secrets in clear, and the values of the connection."""
-    purpose = f"Spark: read {table or 'a query'}"[:200]
+    purpose = purpose_of(f"Spark: read {table or 'a query'}")
     used = client.connections.use(connection, purpose=purpose)
     document = client.connections.get(used.id)
     if "spark" not in other_tools.tools_of(used.type) or document["connection_type"] == "dfs":

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.client.sdk import connect
+from qualytics.client.sdk import given_or_own
 from qualytics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,13 +37,13 @@ def create_engine(
     """
     import sqlalchemy
 
-    with nullcontext(client) if client is not None else connect() as asked:
+    with given_or_own(client) as asked:
         document = asked.connections.get(connection)
     url = _url(document, database)
     wrap = _wrapper(url, document["type"])
 
     def creator() -> Any:
-        with nullcontext(client) if client is not None else connect() as asked:
+        with given_or_own(client) as asked:
             return wrap(asked.connections.open(document["id"], database))
 
     return sqlalchemy.create_engine(url, creator=creator, **options)

@@ -45,6 +45,11 @@ def connect(
     return client.of(*_place(url, token, home, timeout))
 
 
+def given_or_own(given: Client | None) -> contextlib.AbstractContextManager[Client]:
+    """Return a context with the client that was given, which stays open, or with one of what the commands use."""
+    return contextlib.nullcontext(given) if given is not None else connect()
+
+
 def aconnect(
     url: str | None = None,
     token: str | None = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -23,6 +23,8 @@ INVALID_TEXT = ("error", "hex")
 DATABASE_TYPE, NOTE = "database_type", "note"
 # The note of a column whose values are not all what is stored.
 NULLED = "values that the type cannot hold become null"
+# Rows that a driver holds at once where a connection does not say.
+DEFAULT_FETCH_SIZE = 1_000
 # Ranges for each session, so that no session waits long for the last one.
 RANGES_PER_SESSION = 4
 
@@ -41,7 +43,7 @@ class Query(Struct):
     sql: str | None = None
     path: str | None = None
     limit: int | None = None
-    fetch_size: int = 1_000
+    fetch_size: int = DEFAULT_FETCH_SIZE
     parallel: int = 1
     partition_column: str | None = None
     special: str = SPECIAL[0]
@@ -68,6 +70,13 @@ def no_rows(schema: pa.Schema) -> pa.RecordBatch:
 
     # Of values given as a list pyarrow asks pandas, which it imports for that.
     return pa.RecordBatch.from_arrays([pa.nulls(0, one.type) for one in schema], schema=schema)
+
+
+def ranges_of(query: Query, column_ranges: Callable[[str], Sequence[str]]) -> list[Partition]:
+    """Return the ranges of the column that a query names, as `column_ranges` gives them; all rows in one without it."""
+    if query.parallel < 2 or query.limit is not None or query.partition_column is None:
+        return partitioned([])
+    return partitioned(column_ranges(query.partition_column))
 
 
 class Snapshot(Struct, eq=True):

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
+from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier
 from qualytics.connectors.shared.statements import ranges, statement
@@ -67,10 +67,7 @@ class CursorSession:
 
     def partitions(self) -> Sequence[Partition]:
         """Return ranges of the column that is named; all rows in one without it."""
-        query = self._query
-        if query.parallel < 2 or query.limit is not None or query.partition_column is None:
-            return partitioned([])
-        return partitioned(self._column_ranges(query.partition_column))
+        return ranges_of(self._query, self._column_ranges)
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""

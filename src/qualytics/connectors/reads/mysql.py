@@ -10,7 +10,7 @@ from pymysql.constants import FIELD_TYPE, FLAG
 from pymysql.cursors import SSCursor
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
+from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.statements import counted, ranges, statement
 
@@ -70,10 +70,7 @@ class _Session:
 
     def partitions(self) -> Sequence[Partition]:
         """Return ranges of the column that is named; all rows in one without it."""
-        query = self._query
-        if query.parallel < 2 or query.limit is not None or query.partition_column is None:
-            return partitioned([])
-        return partitioned(self._column_ranges(query.partition_column))
+        return ranges_of(self._query, self._column_ranges)
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.connectors import get
 from qualytics.connectors.contract import Target, ssl_mode
+from qualytics.connectors.reading import DEFAULT_FETCH_SIZE
 from qualytics.probe.child.tls import make_tls
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def make_target(plan: Plan, directory: str) -> Target:
         root_path=plan.root_path,
         login_databases=plan.login_databases,
         protocols=connector.protocols,
-        fetch_size=values.get("jdbc_fetch_size") or 1_000,
+        fetch_size=values.get("jdbc_fetch_size") or DEFAULT_FETCH_SIZE,
         max_parallelization=values.get("max_parallelization"),
         tls=make_tls(mode if encrypted else "disable", parameters, directory),
     )

@@ -186,19 +186,20 @@ class Zygotes:
 
         """
         connector = get(type_)
-        driver = connector.driver
-        if connector.forks and driver not in self._unfit:
+        if self._fits(connector):
             # Where an import fails, crashes or hangs, a test of its own will say how.
             with contextlib.suppress(Unfit, Lost):
-                return self._fork(driver, connector, directory)
+                return self._fork(connector.driver, connector, directory)
         return self._fork(_FRESH, None, directory)
 
     def prepare(self, type_: str) -> None:
         """Have the driver of a type imported by the time that a test asks for it; nobody waits for that."""
         connector = get(type_)
-        fits = connector.forks and connector.driver not in self._unfit
         with contextlib.suppress(OSError):  # a test will say why there is none
-            self._zygote(*((connector.driver, connector) if fits else (_FRESH, None)))
+            self._zygote(*((connector.driver, connector) if self._fits(connector) else (_FRESH, None)))
+
+    def _fits(self, connector: Connector) -> bool:
+        return connector.forks and connector.driver not in self._unfit
 
     def _fork(self, key: str, connector: Connector | None, directory: str) -> ForkedChild:
         lost = Lost("no process to fork")

@@ -6,7 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
-from qualytics.connectors.reading import INVALID_TEXT, SPECIAL, Query
+from qualytics.connectors.reading import DEFAULT_FETCH_SIZE, INVALID_TEXT, SPECIAL, Query
 from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
 from qualytics.service import validate
 from qualytics.service.connections import tests
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # More rows at once, or more sessions, than any read is faster with.
 MAX_FETCH_SIZE, MAX_PARALLEL = 1_000_000, 64
-_DEFAULT_FETCH_SIZE = 1_000
 # What may be read, each with the option that says it.
 _WHAT = ("table", "sql", "path")
 
@@ -91,7 +90,7 @@ def checked_query(used: UsedConnection, options: Mapping[str, Any], *, is_store:
     for name in known.keys() - set(Query.__annotations__):
         problems.add(name, "is no option of a read", None, "unknown-field")
     tuning: dict[str, Any] = {
-        "fetch_size": used.values.get("jdbc_fetch_size") or _DEFAULT_FETCH_SIZE,
+        "fetch_size": used.values.get("jdbc_fetch_size") or DEFAULT_FETCH_SIZE,
         "parallel": used.values.get("max_parallelization") or 1,
     }
     values: dict[str, Any] = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
