@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from qualytics import connectors
+from testbed import browser
 from testbed.control_plane import PASSWORD
 from tests.support import faults
 from tests.support.axe import barriers
@@ -278,7 +279,7 @@ def test_what_was_typed_outlives_a_session_but_for_secrets(signed_in, visit, pla
     fill(page, {"name": name, "host": "db.example.com", "parameters.ssl_mode": "require", "password": CANARY})
     page.context.clear_cookies()
     if how == "signed in anew":
-        sign_in(page.context.new_page(), plane)
+        browser.sign_in(page.context.new_page(), plane.url, "manager", PASSWORD)
     press(page, "Save")
     assert CANARY not in page.content()
     expect(page.locator("main")).to_contain_text("What was typed is kept, but for password")
@@ -300,15 +301,6 @@ def test_what_was_typed_outlives_a_session_but_for_secrets(signed_in, visit, pla
         {"ssl_mode": "require"},
         "********",
     )
-
-
-def sign_in(page, plane):
-    """Sign in by name and password."""
-    page.goto(f"{plane.url}/sign-in")
-    page.get_by_label("User name").fill("manager")
-    page.get_by_label("Password").fill(PASSWORD)
-    press(page, "Sign in")
-    page.wait_for_url("**/connections")
 
 
 def test_a_deletion_wants_the_name_and_lists_what_would_break(signed_in, made, manager, fresh):
