@@ -86,6 +86,10 @@ class Snapshot(Struct, eq=True):
     id: str | None = None
 
 
+class NotShared(Exception):
+    """A session does not see the snapshot of the first one: the others read without it."""
+
+
 class Session(Protocol):
     """A session that only reads, in one snapshot where the engine has such; made by `begin` of a type's module.
 
@@ -122,6 +126,10 @@ class Begin(Protocol):
         """Begin a session on an open connection.
 
         With a `snapshot` it sees what another session sees, whose `schema` it takes over.
+
+        Raises:
+            NotShared: it does not see that.
+
         """
         ...
 

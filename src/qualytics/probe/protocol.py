@@ -161,6 +161,10 @@ class PartitionRead(NamedTuple):
     ms: float
 
 
+class Unshared(NamedTuple):
+    """The session does not see the snapshot of the first one: it reads nothing."""
+
+
 class Counted(NamedTuple):
     """The engine itself counts so many rows in the same snapshot."""
 
@@ -186,7 +190,7 @@ class Forked(NamedTuple):
     problem: str | None = None
 
 
-ReadMessage = SnapshotTaken | PartitionPlanned | Planned | PartitionBegan | PartitionRead | Counted
+ReadMessage = SnapshotTaken | PartitionPlanned | Planned | PartitionBegan | PartitionRead | Unshared | Counted
 Message = (
     Began | Ended | Detected | Connected | Encrypted | SecondHost | Memory | Warned | Items | Failed
     | Unanswered | Passed | WorkerEnded | Imported | Forked
@@ -322,6 +326,7 @@ _MESSAGES: dict[str, tuple[Any, ...]] = {
     "Planned": (Planned,),
     "PartitionBegan": (PartitionBegan, _whole(0, MAX_PARTITIONS)),
     "PartitionRead": (PartitionRead, _whole(0, MAX_PARTITIONS), _whole(0, _MAX_ROWS), _is_ms),
+    "Unshared": (Unshared,),
     "Counted": (Counted, _whole(0, _MAX_ROWS)),
     "WorkerEnded": (WorkerEnded, _NAME),
     "Imported": (Imported, _TEXT_OR_NONE),

@@ -19,6 +19,7 @@ from qualytics.probe.protocol import (
     PartitionRead,
     Planned,
     SnapshotTaken,
+    Unshared,
 )
 from qualytics.reading.channel import Channel, Turns
 from qualytics.reading.child import Child
@@ -214,6 +215,8 @@ class Reader:
                 case PartitionRead(number, rows, ms):
                     read.rows[number], read.seconds[number] = rows, round(ms / 1_000, 4)
                     self._channel.partition_ended(number, rows)
+                case Unshared():
+                    read.unshared += 1
                 case Counted(rows):
                     read.counted = rows
                 case PartitionBegan():
@@ -266,7 +269,7 @@ class Reader:
             "rows": self._rows,
             "bytes": self._bytes,
             "batches": self._batches,
-            "parallel": len(self._children),
+            "parallel": len(self._children) - self._read.unshared,
         }
         return receipt(self._source, self._query, self._read, self._whole_schema(), totals)
 

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class Read(Struct, frozen=False):
-    """What the children have said of a read so far; `seconds` and `rows` of partitions are by number."""
+    """What the children have said of a read so far; `seconds` and `rows` of partitions are by number.
+
+    `unshared` are the sessions that could not see the snapshot, and read nothing.
+    """
 
     snapshot: Snapshot | None = None
     partitions: list[Partition] = field(default_factory=list)
     rows: dict[int, int] = field(default_factory=dict)
     seconds: dict[int, float] = field(default_factory=dict)
+    unshared: int = 0
     counted: int | None = None
     driver: Mapping[str, str | None] = field(default_factory=dict)
 

@@ -1,6 +1,7 @@
 """Reads of SQLite: the type of a column follows what its values are stored as."""
 
 import sqlite3
+import threading
 from contextlib import closing
 
 import pyarrow as pa
@@ -64,3 +65,55 @@ def test_two_columns_may_have_one_name(client, file):
     file("a", [(1,)])
     table, _ = read(client, sql="select a, a || 'x' as a from t")
     assert [column.to_pylist() for column in table.columns] == [[1], ["1x"]]
+
+
+ACCOUNTS, EACH = 3_000, 100
+
+
+@pytest.fixture(params=["wal", "delete"])
+def accounts(request, client, tmp_path):
+    """Make a table of accounts that hold as much together at any time, and return its path."""
+    path = tmp_path / "accounts.sqlite"
+    with closing(sqlite3.connect(path)) as handle:
+        handle.execute(f"pragma journal_mode = {request.param}")
+        handle.execute("create table account (id integer primary key, amount integer, pad text)")
+        handle.executemany(
+            "insert into account values (?, ?, ?)", [(n * 1000 - ACCOUNTS, EACH, "x" * 200) for n in range(ACCOUNTS)]
+        )
+        handle.commit()
+    client.connections.create({"type": "sqlite", "name": "accounts", "uri": str(path)})
+    return path
+
+
+@pytest.mark.parametrize("column", [None, "id"])
+def test_sessions_that_nobody_disturbs_share_one_state(client, accounts, column):
+    table, receipt = read(client, table="account", parallel=3, verify=True, partition_column=column)
+    assert (receipt["parallel"], receipt["verified"]) == (3, {"count": ACCOUNTS, "ok": True})
+    assert len(receipt["partitions"]) == (12 if column is None else 13)
+    assert receipt["snapshot"]["id"]
+    assert sorted(table.column("id").to_pylist()) == [n * 1000 - ACCOUNTS for n in range(ACCOUNTS)]
+
+
+def test_a_file_that_changes_is_read_in_one_state(client, accounts):
+    stop, has_written = threading.Event(), threading.Event()
+
+    def move():
+        with closing(sqlite3.connect(accounts, timeout=60, isolation_level=None)) as handle:
+            while not stop.is_set():
+                handle.execute("begin immediate")
+                handle.execute("update account set amount = amount - 7 where id in (select min(id) from account)")
+                handle.execute("insert into account select max(id) + 1, 7, pad from account")
+                handle.execute("commit")
+                has_written.set()
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    try:
+        assert has_written.wait(60)
+        table, receipt = read(client, table="account", parallel=3, verify=True, fetch_size=100)
+    finally:
+        stop.set()
+        thread.join()
+    assert sum(table.column("amount").to_pylist()) == ACCOUNTS * EACH
+    assert len(set(table.column("id").to_pylist())) == table.num_rows > ACCOUNTS
+    assert receipt["verified"] == {"count": table.num_rows, "ok": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,26 @@ def counted(query: Query, schema: str | None, quote: Quote = identifier) -> str:
     return f"select count(*) from (\n{statement(query, schema, quote=quote)}\n) as q"
 
 
-def ranges(column: str, bounds: Sequence[str], *, has_nulls: bool, has_nan: bool = False) -> list[str]:
+def whole_bounds(low: int | None, high: int | None, number: int) -> list[int]:
+    """Return whole numbers that divide what lies between two into so many ranges, or fewer; none where there is nothing."""
+    if low is None or high is None:
+        return []
+    bounds = [low + (high - low) * part // number for part in range(1, number)]
+    return [bound for bound in dict.fromkeys(bounds) if bound > low]
+
+
+def real_bounds(low: float | None, high: float | None, number: int) -> list[str]:
+    """Return the same for doubles, which may be infinite."""
+    if low is None or high is None:
+        return []
+    most = sys.float_info.max
+    first, last = (min(max(float(end), -most), most) for end in (low, high))
+    bounds = [first * (1 - part / number) + last * (part / number) for part in range(1, number)]
+    # So many digits are as many doubles, in the same order, however an engine rounds them.
+    return list(dict.fromkeys(f"{bound:.15g}" for bound in bounds))
+
+
+def ranges(column: str, bounds: Sequence[str | int], *, has_nulls: bool, has_nan: bool = False) -> list[str]:
     """Return predicates of which each row fulfils one: the first and the last are open, NULL is one of its own.
 
     With `has_nan` the last has what fulfils none of the others, whatever the engine says of NaN.

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import begin_of, no_rows
+from qualytics.connectors.reading import NotShared, begin_of, no_rows
 from qualytics.module_path import leave_out
 from qualytics.probe.plan import NUMBER_BYTES, PARTITION
 from qualytics.probe.protocol import (
@@ -18,6 +18,7 @@ from qualytics.probe.protocol import (
     PartitionRead,
     Planned,
     SnapshotTaken,
+    Unshared,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read(connector: Connector, handle: Any, target: Target, reading: Reading, se
 
     is_first = reading.schema is None
     schema = None if reading.schema is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(reading.schema)))
-    session = _begun(connector, handle, target, reading, schema)
+    session = _begun(connector, handle, target, reading, schema, send)
     if session is None:
         return
     if is_first and reading.query.verify and session.snapshot is None:
@@ -63,10 +64,13 @@ def read(connector: Connector, handle: Any, target: Target, reading: Reading, se
 
 
 def _begun(
-    connector: Connector, handle: Any, target: Target, reading: Reading, schema: pa.Schema | None
+    connector: Connector, handle: Any, target: Target, reading: Reading, schema: pa.Schema | None, send: Send
 ) -> Session | None:
     try:
         return begin_of(connector)(handle, target, reading.query, reading.snapshot, schema)
+    except NotShared:
+        send(Unshared())
+        return None
     except Exception:
         # The first session ends, and its snapshot with it, once the queue is empty: there is nothing left to read.
         if schema is not None and _next(reading.queue) is None:
