@@ -1,12 +1,15 @@
 """Reads of a real MariaDB: each value is the one that is stored; partitions share no snapshot, which is said."""
 
 import datetime as dt
-from contextlib import closing
+from contextlib import closing, contextmanager
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
 
+from qualytics.connectors.contract import Target
+from qualytics.connectors.reading import Query
+from qualytics.connectors.reads.mysql import begin
 from qualytics.errors import ReadFailed, UsageError
 from qualytics.model import Scope
 from testbed import servers
@@ -31,6 +34,28 @@ COLUMNS = {
 }
 
 
+KEYS = {
+    "whole": "whole bigint",
+    "`unsigned`": "`unsigned` bigint unsigned",
+    "exact": "exact decimal(65,30)",
+    "near": "near double",
+    "single": "single float",
+    "y": "y year",
+    "m": "m datetime(6)",
+    "z": "z timestamp null",
+}
+ENDS = [
+    ["-9223372036854775808", "0", "9223372036854775807", "-1", "7"],
+    ["0", "9223372036854775808", "18446744073709551615", "1", "7"],
+    [f"'-{'9' * 35}.{'9' * 30}'", "0", f"'{'9' * 35}.{'9' * 30}'", "1e-30", "'7'"],
+    ["-1.7e308", "0", "1.7e308", "5e-324", "7"],
+    ["-3e38", "0", "3e38", "1e-38", "7"],
+    ["0", "1901", "2155", "1969", "2070"],
+    ["'1000-01-01'", "'0000-00-00'", "'9999-12-31 23:59:59.999999'", "'2020-02-00'", "'2020-02-29'"],
+    ["'1970-01-01 00:00:01'", "'0000-00-00'", "'2038-01-19 03:14:07'", "'2020-02-29'", "'2020-02-29 00:00:01'"],
+]
+
+
 @pytest.fixture
 def table(client, mariadb_server):
     """Make tables on the server that connection 1 is of."""
@@ -46,6 +71,14 @@ def table(client, mariadb_server):
         cursor.execute("create table sales.keyed (k int, d date, z date)")
         rows = [(None if n % 10 == 0 else n - 500, f"2020-01-{n % 28 + 1:02}", "0000-00-00") for n in range(1000)]
         cursor.executemany("insert into sales.keyed values (%s, %s, %s)", rows)
+        # Keys of each kind: the ends of its range, zero, what comes twice, and NULL.
+        cursor.execute("drop table if exists sales.keys_of")
+        cursor.execute(f"create table sales.keys_of (n int auto_increment primary key, {', '.join(KEYS.values())})")
+        for row in zip(*ENDS, strict=True):
+            cursor.execute(
+                f"insert into sales.keys_of ({', '.join(KEYS)}) values ({', '.join(row)}), ({', '.join(row)})"
+            )
+        cursor.execute(f"insert into sales.keys_of ({', '.join(KEYS)}) values ({', '.join(['null'] * len(KEYS))})")
         admin.commit()
 
 
@@ -72,6 +105,44 @@ def test_ranges_hold_each_row_once_and_no_snapshot_is_claimed(client, table, col
     assert receipt["partitions"][-1]["rows"] == (100 if column == "k" else 0)
     with pytest.raises(UsageError, match="see each a state of its own"):
         read(client, table="keyed", parallel=2, verify=True)
+
+
+@contextmanager
+def session(server, **options):
+    """Begin a session in this process."""
+    target = Target(type="mariadb", parameters={}, timeout_s=60.0, directory="", database="sales")
+    with closing(servers.mariadb_admin(server)) as handle:
+        yield begin(handle, target, Query(**options), None, None)
+
+
+@pytest.mark.parametrize("parallel", [2, 7])
+@pytest.mark.parametrize("column", KEYS)
+def test_ranges_reach_from_one_end_of_a_type_to_the_other(table, mariadb_server, column, parallel):
+    name = column.strip("`")
+    options = {"table": "keys_of", "columns": ("n", name), "partition_column": name, "special": "null"}
+    with session(mariadb_server, parallel=parallel, **options) as begun:
+        parts = begun.partitions()
+        found = [n for part in parts for batch in begun.batches(part) for n in batch.column("n").to_pylist()]
+    assert len(parts) > parallel
+    assert sorted(found) == list(range(1, 12))
+
+
+def test_a_row_of_more_than_a_packet_is_read(mariadb_server):
+    with closing(servers.mariadb_admin(mariadb_server)) as admin, admin.cursor() as cursor:
+        cursor.execute("select @@global.max_allowed_packet")
+        (before,) = cursor.fetchone()
+        cursor.execute(f"set global max_allowed_packet = {64 << 20}")
+        try:
+            sql = "select 1 as n, repeat('x', 34000000) as s union all select 2, repeat('y', 16777210)"
+            with session(mariadb_server, sql=sql) as begun:
+                batches = list(begun.batches(*begun.partitions()))
+        finally:
+            cursor.execute(f"set global max_allowed_packet = {before}")
+    found = [row for batch in batches for row in batch.to_pylist()]
+    assert [(row["n"], len(row["s"]), set(row["s"])) for row in found] == [
+        (1, 34_000_000, {"x"}),
+        (2, 16_777_210, {"y"}),
+    ]
 
 
 def test_a_zero_date_is_no_date(client, table):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pymysql.constants import FIELD_TYPE, FLAG
-from pymysql.cursors import SSCursor
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of
+from qualytics.connectors.reads import mysql_rows
 from qualytics.connectors.shared import arrow
-from qualytics.connectors.shared.statements import counted, ranges, statement
+from qualytics.connectors.shared.statements import counted, ranges, real_bounds, statement, whole_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from qualytics.connectors.contract import Target
+    from qualytics.connectors.shared.columns import Column
 
 _BINARY = 63  # the character set of what is no text
 _INTEGERS = {
@@ -39,6 +41,9 @@ _TYPES = {
     FIELD_TYPE.BIT: pa.string(),
 }
 _DECIMALS = frozenset({FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL})
+# More digits than any decimal has.
+_EXACT = Context(prec=100)
+_FLOATS = frozenset({FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE})
 _DATED = frozenset({FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP})
 _NAMES = {number: name.lower() for name, number in vars(FIELD_TYPE).items() if not name.startswith("_")}
 _ZERO = re.compile(r"0000-|\d{4}-00|\d{4}-\d\d-00")
@@ -81,30 +86,37 @@ class _Session:
         )
         sql = f"select {chosen} from (\n{statement(self._query, None, partition.predicate, _quoted)}\n) as q"
         first = 1
-        with self._handle.cursor(SSCursor) as cursor:
-            cursor.execute(sql)
-            while rows := cursor.fetchmany(self._query.fetch_size):
-                arrays = [
-                    self._array(one, [row[number] for row in rows], described, first)
-                    for number, (one, described) in enumerate(zip(self.schema, self._columns, strict=True))
-                ]
-                first += len(rows)
-                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        self._handle.query(sql, unbuffered=True)
+        for block, starts in mysql_rows.rows(self._handle, self._query.fetch_size):
+            columns = mysql_rows.columns(block, starts, self.schema, first)
+            arrays = [
+                self._array(column, one, described, first)
+                for column, one, described in zip(columns, self.schema, self._columns, strict=True)
+            ]
+            first += len(starts) - 1
+            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def count(self) -> int:
         """Return how many rows there are."""
         return int(self._one_row(counted(self._query, None, _quoted))[0])
 
-    def _array(self, one: pa.Field, values: list[Any], described: Any, first: int) -> pa.Array:
-        if pa.types.is_string(one.type) or pa.types.is_binary(one.type):
-            if described.type_code != FIELD_TYPE.BIT:
-                return pa.array(values, one.type)
-        elif not pa.types.is_duration(one.type):
-            try:
-                return pa.array(values, pa.string()).cast(one.type)
-            except pa.ArrowInvalid:
-                pass  # a zero date, or what pyarrow spells otherwise: value by value
-        return arrow.converted(values, _converter(one.type, described), one, first, self._query.special)
+    def _array(self, column: Column, one: pa.Field, described: Any, first: int) -> pa.Array:
+        kind = one.type
+        if described.type_code == FIELD_TYPE.BIT:
+            return column.converted(lambda value: f"{int.from_bytes(value):0{described.length}b}")
+        if pa.types.is_binary(kind):
+            return column.as_bytes()
+        if pa.types.is_string(kind):
+            return column.texts(self._query.invalid_text)
+        texts = column.as_bytes().cast(pa.string())
+        try:
+            if pa.types.is_timestamp(kind):  # without a zone, and of UTC
+                return texts.cast(pa.timestamp("us")).view(kind)
+            if not pa.types.is_duration(kind):
+                return texts.cast(kind)
+        except pa.ArrowInvalid:
+            pass  # a zero date, or what pyarrow spells otherwise: value by value
+        return arrow.converted(texts.to_pylist(), _converter(kind), one, first, self._query.special)
 
     def _described(self) -> list[Any]:
         with self._handle.cursor() as cursor:
@@ -120,20 +132,39 @@ class _Session:
         described = next((one for one in self._columns if one.name == name), None)
         if described is None:
             raise refuse("config", f"there is no column {name!r}", "check --partition-column")
-        number = self._query.parallel * RANGES_PER_SESSION
         column, code = _quoted(name), described.type_code
-        if code in _INTEGERS or code in _DECIMALS:
-            part = "cast(low + (high - low) * {0} / {1} as decimal(65, 0))"
-        elif code in _DATED:
-            part = "date(date_add(low, interval floor(datediff(high, low) * {0} / {1}) day))"
+        if code == FIELD_TYPE.YEAR:  # it is compared with 70 as with 1970
+            column = f"({column} + 0)"
+        number = self._query.parallel * RANGES_PER_SESSION
+        bounds: Sequence[str | int]
+        if code in _DATED:
+            bounds = self._days(column, number)
+        elif code in _INTEGERS or code in _DECIMALS:
+            low, high = (_unscaled(end, described.scale) for end in self._ends(column))
+            bounds = [_scaled(bound, described.scale) for bound in whole_bounds(low, high, number)]
+        elif code in _FLOATS:
+            first, last = (None if end is None else float(end) for end in self._ends(column))
+            bounds = real_bounds(first, last, number)
         else:
             hint = "--partition-column takes a column of numbers, dates or timestamps"
             raise refuse("config", f"column {name!r} makes no ranges", hint)
-        parts = ", ".join(part.format(place, number) for place in range(1, number))
-        ends = f"select min({column}) as low, max({column}) as high from (\n{statement(self._query, None, quote=_quoted)}\n) as q"
-        row = self._one_row(f"select {parts} from ({ends}) as ends")
-        bounds = [bound for bound in dict.fromkeys(row) if bound is not None]
-        return ranges(column, [f"'{bound}'" if code in _DATED else bound for bound in bounds], has_nulls=True)
+        return ranges(column, bounds, has_nulls=True)
+
+    def _ends(self, column: str, where: str = "true") -> tuple[Any, ...]:
+        """Return the least and the greatest value, as texts."""
+        chosen = f"case when {where} then {column} end"
+        return self._one_row(
+            f"select min({chosen}), max({chosen}) from (\n{statement(self._query, None, quote=_quoted)}\n) as q"
+        )
+
+    def _days(self, column: str, number: int) -> list[str]:
+        # Of a date of which a part is zero there is no difference.
+        low, high = self._ends(column, f"datediff({column}, {column}) is not null")
+        if low is None:
+            return []
+        days = f"floor(datediff('{high}', '{low}') * {{}} / {number})"
+        parts = ", ".join(f"date('{low}') + interval {days.format(part)} day" for part in range(1, number))
+        return [f"'{day}'" for day in dict.fromkeys(self._one_row(f"select {parts}"))]
 
 
 def _quoted(name: str) -> str:
@@ -162,9 +193,16 @@ def _arrow_type(described: Any) -> pa.DataType:
     return pa.binary() if is_binary else pa.string()
 
 
-def _converter(kind: pa.DataType, described: Any) -> Callable[[Any], Any]:
-    if described.type_code == FIELD_TYPE.BIT:
-        return lambda value: f"{int.from_bytes(value):0{described.length}b}"
+def _unscaled(text: str | None, scale: int) -> int | None:
+    """Return a decimal as a whole number of its last places."""
+    return None if text is None else int(_EXACT.scaleb(Decimal(text), scale))
+
+
+def _scaled(number: int, scale: int) -> str:
+    return f"{_EXACT.scaleb(Decimal(number), -scale):f}"
+
+
+def _converter(kind: pa.DataType) -> Callable[[Any], Any]:
     if pa.types.is_duration(kind):
         return _duration
     return next(make for check, make in _CONVERTERS if check(kind))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from qualytics.connectors.contract import Target
+    from qualytics.connectors.shared.columns import Column
 
 _SETTINGS = {
     "timezone": "UTC",
@@ -213,7 +214,7 @@ class _Session:
         bounds = [f"{literal(text)}::{type_name}" for text in dict.fromkeys(row) if text is not None]
         return ranges(column, bounds, has_nulls=True)
 
-    def _maker(self, one: pa.Field) -> Callable[[copy_binary.Column], pa.Array]:
+    def _maker(self, one: pa.Field) -> Callable[[Column], pa.Array]:
         """Return what makes the array of a column of a block."""
         query, kind = self._query, one.type
         if (decode := decoder(kind)) is not None:

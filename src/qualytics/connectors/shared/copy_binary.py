@@ -5,17 +5,16 @@ The layout is that of PostgreSQL's documentation, "COPY", "Binary Format", and o
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from qualytics.connectors.shared import arrow
+from qualytics.connectors.shared.columns import Block, Column, native, size_of
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable
+
+    import pyarrow as pa
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 _FLAGS_BYTES = 4
@@ -39,129 +38,6 @@ def without_header(message: bytes) -> bytes:
     return message[at + 4 + extension :]
 
 
-class _Block:
-    """The bytes of some rows, of which numbers are read that begin anywhere."""
-
-    def __init__(self, rows: bytearray) -> None:
-        self.bytes = np.frombuffer(rows, np.uint8)
-        self._views: dict[str, Any] = {}
-
-    def numbers(self, kind: str, at: Any) -> Any:
-        """Return the numbers of a big-endian dtype at these places, in the order of bytes of this machine."""
-        return self.records(kind, at).astype(_native(kind))
-
-    def records(self, kind: str, at: Any) -> Any:
-        """Return what stands at these places, as values of a dtype."""
-        if kind not in self._views:
-            dtype = np.dtype(kind)
-            # From one value of this view to the next it is one byte.
-            shape = (len(self.bytes) - dtype.itemsize + 1,)
-            self._views[kind] = np.ndarray(shape, dtype, self.bytes, strides=(1,))
-        return self._views[kind][at]
-
-
-class Column:
-    """A column of a block: where its values stand (`at`), of how many bytes, and which rows have none (`is_null`)."""
-
-    def __init__(self, block: _Block, at: Any, sizes: Any, one: pa.Field, first_row: int) -> None:
-        self._block, self._one, self._first_row = block, one, first_row
-        least, most = int(sizes.min()), int(sizes.max())
-        self.has_nulls = least < 0
-        self.is_null = sizes < 0
-        # Of NULL there are no bytes; a number that is read for it counts for nothing.
-        self.at = np.where(self.is_null, 0, at) if self.has_nulls else at
-        self.sizes = np.maximum(sizes, 0) if self.has_nulls else sizes
-        self._fixed_size = most if least == most else None
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.at)
-
-    def numbers(self, kind: str, offset: int = 0) -> Any:
-        """Return the numbers of a dtype at an offset of each value; 0 where there is none.
-
-        Raises:
-            ValueError: a value has another size than those of its type.
-
-        """
-        size = _size(self._one.type)
-        if self._fixed_size != size and not (self.is_null | (self.sizes == size)).all():
-            raise ValueError(f"a value of {self._one.type} has not {size} bytes")
-        values = self.numbers_at(kind, self.at + offset if offset else self.at)
-        if self.has_nulls:
-            values[self.is_null] = 0
-        return values
-
-    def numbers_at(self, kind: str, at: Any) -> Any:
-        """Return the numbers of a dtype at these places of the block."""
-        return self._block.numbers(kind, at)
-
-    def null_where(self, is_special: Any, what: str, special: str) -> None:
-        """Make special values NULL where `special` says so.
-
-        Raises:
-            Refusal: it does not, and there is one.
-
-        """
-        if not is_special.any() or not (is_special := is_special & ~self.is_null).any():
-            return
-        if special != "null":
-            raise self.unfit(is_special, arrow.Unfit(what))
-        self.is_null, self.has_nulls = self.is_null | is_special, True
-
-    def require(self, is_kept: Any) -> None:
-        """Raise a Refusal for the first value that its Arrow type does not hold."""
-        if not is_kept.all() and (is_beyond := ~(is_kept | self.is_null)).any():
-            raise self.unfit(is_beyond, arrow.Unfit(f"the value is beyond {self._one.type}"))
-
-    def unfit(self, where: Any, exc: arrow.Unfit) -> Exception:
-        """Return the refusal of the first row for which `where` is true."""
-        return arrow.unfit(self._one.name, self._first_row + int(where.argmax()), exc)
-
-    def array(self, values: Any) -> pa.Array:
-        """Return an array of the column's type over values in Arrow's layout."""
-        return pa.Array.from_buffers(self._one.type, len(self), [self._validity(), pa.py_buffer(values)])
-
-    def as_bytes(self) -> pa.Array:
-        """Return the values as they stand, as an array of bytes."""
-        # Between two values there is a third one, of which nobody makes use: so that nothing is copied twice.
-        ends = np.empty(2 * len(self), np.int32)
-        ends[0::2], ends[1::2] = self.at, self.at + self.sizes
-        if self.has_nulls:  # offsets may not fall
-            np.maximum.accumulate(ends, out=ends)
-        every = pa.BinaryArray.from_buffers(
-            pa.binary(), max(len(ends) - 1, 0), [None, pa.py_buffer(ends), pa.py_buffer(self._block.bytes)]
-        )
-        chosen = np.arange(0, len(ends), 2, dtype=np.int32)
-        places = pa.Array.from_buffers(pa.int32(), len(self), [self._validity(), pa.py_buffer(chosen)])
-        return every.take(places)
-
-    def texts(self, invalid_text: str) -> pa.Array:
-        """Return the values as texts; `invalid_text` is one of `reading.INVALID_TEXT`.
-
-        Raises:
-            Refusal: bytes are no text.
-
-        """
-        values = self.as_bytes()
-        try:
-            return values.cast(self._one.type)
-        except pa.ArrowInvalid:
-            return self.converted(lambda value: arrow.text_of(value, invalid_text))
-
-    def converted(self, convert: Callable[[bytes], Any]) -> pa.Array:
-        """Return an array of the column's type, of values that are made one at a time.
-
-        Raises:
-            Refusal: a value does not fit.
-
-        """
-        return arrow.converted(self.as_bytes().to_pylist(), convert, self._one, self._first_row, "error")
-
-    def _validity(self) -> pa.Buffer | None:
-        return pa.py_buffer(np.packbits(~self.is_null, bitorder="little")) if self.has_nulls else None
-
-
 class _Run(Column):
     """A column of numbers among others, of which no row lacks one: all of them stand at the same places of `records`."""
 
@@ -175,19 +51,17 @@ class _Run(Column):
         return len(self._records)
 
     def numbers(self, kind: str, offset: int = 0) -> Any:
-        return self._records.getfield(np.dtype(kind), self._start + offset).astype(_native(kind))
-
-
-@functools.cache
-def _native(kind: str) -> Any:
-    return np.dtype(kind).newbyteorder("=")
+        return self._records.getfield(np.dtype(kind), self._start + offset).astype(native(kind))
 
 
 class Layout:
     """Where the columns of a schema stand in rows."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._width, self._runs = len(schema), [(run, sum(4 + _size(one.type) for one in run)) for run in _runs(schema)]
+        self._width, self._runs = (
+            len(schema),
+            [(run, sum(4 + size_of(one.type) for one in run)) for run in _runs(schema)],
+        )
 
     def columns(self, rows: bytearray, lengths: array[int], first_row: int) -> list[Column]:
         """Return the columns of rows, at least one, which have so many bytes each; rows count from 1 in messages.
@@ -197,7 +71,7 @@ class Layout:
 
         """
         rows += _MARGIN
-        block = _Block(rows)
+        block = Block(rows)
         ends = np.cumsum(np.frombuffer(lengths, np.int64))
         at = np.concatenate(([0], ends[:-1]))
         if not (block.numbers(">i2", at) == self._width).all():
@@ -225,7 +99,7 @@ def _runs(schema: pa.Schema) -> list[list[pa.Field]]:
     """Return the fields, neighbours whose values have fixed sizes together."""
     result: list[list[pa.Field]] = []
     for one in schema:
-        is_next = result and _size(one.type) and _size(result[-1][-1].type) and len(result[-1]) < _MAX_RUN
+        is_next = result and size_of(one.type) and size_of(result[-1][-1].type) and len(result[-1]) < _MAX_RUN
         if is_next:
             result[-1].append(one)
         else:
@@ -233,12 +107,7 @@ def _runs(schema: pa.Schema) -> list[list[pa.Field]]:
     return result
 
 
-@functools.cache
-def _size(kind: pa.DataType) -> int:
-    return next((size for check, size in _SIZES if check(kind)), 0)
-
-
-def _run(block: _Block, at: Any, run: list[pa.Field], size: int, first_row: int) -> list[Column] | None:
+def _run(block: Block, at: Any, run: list[pa.Field], size: int, first_row: int) -> list[Column] | None:
     """Return the columns of a run, read together; None where they have not all the same size in all rows."""
     if len(run) < _MIN_RUN:
         return None
@@ -246,18 +115,9 @@ def _run(block: _Block, at: Any, run: list[pa.Field], size: int, first_row: int)
     result: list[Column] = []
     start = 0
     for one in run:
-        own = _size(one.type)
+        own = size_of(one.type)
         if not (records.getfield(">i4", start) == own).all():
             return None
         result.append(_Run(records, start + 4, one, first_row))
         start += 4 + own
     return result
-
-
-_SIZES = (
-    (pa.types.is_boolean, 1),
-    (pa.types.is_int16, 2),
-    *((check, 4) for check in (pa.types.is_int32, pa.types.is_uint32, pa.types.is_float32, pa.types.is_date32)),
-    *((check, 8) for check in (pa.types.is_int64, pa.types.is_float64, pa.types.is_timestamp, pa.types.is_time64)),
-    (pa.types.is_interval, 16),
-)

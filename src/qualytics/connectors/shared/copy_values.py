@@ -10,7 +10,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qualytics.connectors.shared.copy_binary import Column
+    from qualytics.connectors.shared.columns import Column
 
 # Seconds and days from 1970-01-01, where Arrow begins to count, to 2000-01-01, where PostgreSQL does.
 _EPOCH_DAYS = 10_957
