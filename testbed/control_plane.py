@@ -21,6 +21,7 @@ from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import Users
 from qualytics.service.context import Context
 from qualytics.service.rights import ADMIN, ROLES
+from qualytics.settings import API_PATH
 from qualytics.structs import replace
 from testbed.installing import virtual_environment
 from testbed.servers import START_S, _die_with_parent, free_port
@@ -90,6 +91,7 @@ class ControlPlane:
     home: Path
     tokens: dict[str, str]
     process: subprocess.Popen[str]
+    path: str = API_PATH
     log: list[str] = field(default_factory=list)
     _opened: weakref.WeakSet[Api] = field(default_factory=weakref.WeakSet)
     _reader: threading.Thread | None = None
@@ -102,7 +104,7 @@ class ControlPlane:
 
     def api(self, who: str | None = ADMIN) -> Api:
         """Return a caller: a role, None for nobody, or a token."""
-        found = Api(self.port, self.tokens.get(who, who) if who else None)
+        found = Api(self.port, self.tokens.get(who, who) if who else None, self.path)
         self._opened.add(found)
         return found
 
@@ -201,15 +203,17 @@ def serving(
     environ: Mapping[str, str] | None = None,
     tokens: Mapping[str, str] | None = None,
     password: str | None = None,
+    path: str = API_PATH,
 ) -> Iterator[ControlPlane]:
     """Run `qualytics serve` on a free port of 127.0.0.1; targets on this machine are allowed.
 
-    `tokens` says that the users are there already; else one of each role is made, with `password` if given.
+    `tokens` says that the users are there already; else one of each role is made, with `password` if given. The API is
+    at `path`.
     """
     tokens = make_accounts(home, environ, password=password) if tokens is None else tokens
     port = free_port()
     command = [sys.executable, "-m", "qualytics", "serve", "--listen", f"127.0.0.1:{port}"]
-    command += ["--allow-target", "127.0.0.0/8", *options]
+    command += ["--allow-target", "127.0.0.0/8", "--path", path, *options]
     env = {name: value for name, value in os.environ.items() if not name.startswith("QUALYTICS_")}
     process = subprocess.Popen(
         command,
@@ -223,7 +227,7 @@ def serving(
         start_new_session=True,
         preexec_fn=_die_with_parent,
     )
-    found = ControlPlane(port, home, dict(tokens), process)
+    found = ControlPlane(port, home, dict(tokens), process, path)
     try:
         found.begin()
         yield found

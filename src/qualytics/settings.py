@@ -37,6 +37,7 @@ DIAL_STAGGER_S = 0.25
 
 # Where a control plane listens by default.
 LISTEN = "127.0.0.1:8000"
+API_PATH = "/api"
 # Records of a page of the API: by default, and at most; and how long a text in a query may be.
 PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
 MAX_QUERY_TEXT = 1_000
@@ -59,7 +60,13 @@ _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 def pages_url(environ: Mapping[str, str]) -> str:
     """Return where browsers reach the pages of a control plane that has such an environment, without a slash behind."""
     listen = environ.get("QUALYTICS_LISTEN") or LISTEN
-    return (environ.get("QUALYTICS_PUBLIC_URL") or f"http://{listen}").rstrip("/")
+    base = (environ.get("QUALYTICS_PUBLIC_URL") or f"http://{listen}").rstrip("/")
+    return base + pages_path(environ.get("QUALYTICS_PATH") or API_PATH)
+
+
+def pages_path(api_path: str) -> str:
+    """Return the path under which the pages stand beside an API: one step above it, empty for the root."""
+    return f"/{api_path.strip('/')}".rpartition("/")[0]
 
 
 class ServerPolicy(Struct):

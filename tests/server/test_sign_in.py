@@ -199,7 +199,7 @@ def test_the_page_is_plain_and_nothing_of_it_can_run_or_be_framed(plane, browser
     assert f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" in policy
     assert page.header("x-frame-options") == "DENY"
     assert page.header("cache-control") == "no-store"
-    assert page.header("referrer-policy") == "no-referrer"
+    assert page.header("referrer-policy") == "same-origin"  # without one its form would not say where it comes from
     assert "&lt;script&gt;" in page.text
     assert "\u202e" not in page.text
     tags = page.parsed.tags
@@ -300,6 +300,14 @@ def test_a_form_of_another_type_is_refused(plane, browser):
     assert page.status == 400
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
+def test_a_form_of_another_site_is_refused(plane, browser, origin):
+    action, fields = browser.begin(plane).form
+    typed = fields | {"name": "member", "password": PASSWORD}
+    assert browser.open(action, typed, Origin=origin).status == 403
+    assert browser.open(action, typed).status == 303
+
+
 def test_cancel_leads_back_with_an_error(plane, browser):
     page = browser.begin(plane)
     assert f"{REDIRECT}?state={STATE}&error=access_denied" in page.parsed.links
@@ -309,7 +317,7 @@ def test_without_a_provider_there_is_none_to_sign_in_with(plane, browser):
     page = browser.begin(plane)
     assert "Sign in with" not in page.text
     key = page.form[1]["login"]
-    assert browser.open(f"{plane.url}/api/cli/provider?login={key}").status == 403
+    assert browser.open(f"{plane.url}/api/cli/provider", {"login": key}).status == 403
     assert browser.open(f"{plane.url}/api/cli/callback?state=x&code=y").status == 403
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import html
+import json
+import re
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import pytest
@@ -20,6 +23,9 @@ CALLBACK = f"{PUBLIC}/api/cli/callback"
 SECRET = "a client+secret/with=odd%characters:" + "s" * 32
 CLIENT = {"client_id": "qualytics+cp", "client_secret": SECRET, "redirect_uris": [CALLBACK]}
 PUBLIC_CLIENT = {"client_id": "open", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+
+# What a page that asks to go on holds of a form.
+_HIDDEN = re.compile(r'<textarea name="([^"]+)" hidden>\n(.*?)</textarea>', re.DOTALL)
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 
@@ -79,11 +85,27 @@ def browser_of(plane, **behind):
 def at_provider(browser, plane, **changes):
     """Go from our page to the provider's, where a name is asked for."""
     page = browser.begin(plane, **changes)
-    (link,) = [link for link in page.parsed.links if link.startswith("provider?")]
     assert "Sign in with Example &amp; Co" in page.text
-    away = browser.open(f"{plane.url}/api/cli/{link}")
-    assert away.status == 303, away.text
-    return browser.follow(away)
+    return lead_to_provider(browser, page)
+
+
+def lead_to_provider(browser, page):
+    return browser.follow(browser.open(away_of(ask_for_provider(browser, page))))
+
+
+def ask_for_provider(browser, page, **headers):
+    """Press the button of a sign-in's page that leads to the provider."""
+    ((action, fields),) = [form for form in page.parsed.forms if form[0].endswith("provider")]
+    return browser.open(urljoin(page.url, action), fields, **headers)
+
+
+def away_of(page):
+    """Return where a page leads at once."""
+    assert page.status == 200, page.text
+    (refresh,) = [known["content"] for tag, known in page.parsed.tags if tag == "meta" and "http-equiv" in known]
+    assert refresh.startswith("0; url=")
+    assert page.parsed.links == [refresh.removeprefix("0; url=")]
+    return page.parsed.links[0]
 
 
 def back_from_provider(browser, page, name):
@@ -163,16 +185,16 @@ def test_an_unverified_or_shared_address_names_nobody(by_email):
 
 def test_a_browser_gets_a_session_and_the_page_that_it_asked_for(opened):
     browser = browser_of(opened)
-    assert "Sign in with Example &amp; Co" in browser.open(f"{PUBLIC}/sign-in").text
-    away = browser.open(f"{PUBLIC}/sign-in/provider?next=/health")
-    page = back_from_provider(browser, browser.follow(away), "page-user")
+    asked = browser.open(f"{PUBLIC}/sign-in?next=/health")
+    assert "Sign in with Example &amp; Co" in asked.text
+    page = back_from_provider(browser, lead_to_provider(browser, asked), "page-user")
     finish = browser.open(page.header("location"))
     address = urljoin(PUBLIC, finish.header("location"))
     assert address.startswith(f"{PUBLIC}/sign-in/finish?")
     other = browser_of(opened).open(address)  # as somebody who was sent the address of another's sign-in
     assert (other.status, other.header("set-cookie")) == (401, None)
     browser = browser_of(opened)
-    page = browser.follow(browser.open(f"{PUBLIC}/sign-in/provider?next=/health"))
+    page = lead_to_provider(browser, browser.open(f"{PUBLIC}/sign-in?next=/health"))
     page = browser.open(back_from_provider(browser, page, "page-user").header("location"))
     done = browser.open(urljoin(PUBLIC, page.header("location")))
     assert (done.status, done.header("location")) == (303, "/health")
@@ -190,14 +212,61 @@ def test_our_command_line_gets_a_code_here_too(opened):
 def test_the_provider_is_asked_with_pkce_a_nonce_and_a_state_of_our_own(opened):
     browser = browser_of(opened)
     page = browser.begin(opened)
-    (link,) = [link for link in page.parsed.links if link.startswith("provider?")]
-    asked = parse_qs(urlsplit(browser.open(f"{opened.url}/api/cli/{link}").header("location")).query)
+    asked = parse_qs(urlsplit(away_of(ask_for_provider(browser, page))).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert asked["redirect_uri"] == [CALLBACK]
     assert len(asked["nonce"][0]) >= 43
     assert len(asked["state"][0]) >= 43
     assert asked["state"] != [STATE]
-    assert browser.open(f"{opened.url}/api/cli/{link}").status == 403
+    assert ask_for_provider(browser, page).status == 403  # it is good once
+
+
+@pytest.mark.parametrize("address", ["/api/cli/authorize", "/sign-in"])
+def test_nobody_is_led_to_the_provider_by_a_link_or_another_site(opened, address):
+    browser = browser_of(opened)
+    page = browser.begin(opened) if "cli" in address else browser.open(f"{PUBLIC}{address}")
+    ((action, fields),) = [form for form in page.parsed.forms if form[0].endswith("provider")]
+    path = urljoin(page.url, action)
+    assert browser.open(f"{path}?{urlencode(fields)}").header("location") == (None if "cli" in address else "/sign-in")
+    for origin in ("https://evil.example", "null", ""):
+        refused = ask_for_provider(browser, page, Origin=origin)
+        assert (refused.status, "http-equiv" in refused.text) == (403, False), origin
+    assert browser_of(opened).open(path, fields | {"login": "x" * 43}).status == (403 if "cli" in address else 200)
+    assert away_of(ask_for_provider(browser, page))
+
+
+def test_what_was_typed_before_a_session_ended_survives_a_sign_in_with_the_provider(opened):
+    browser = browser_of(opened)
+    page = lead_to_provider(browser, browser.open(f"{PUBLIC}/sign-in"))
+    page = browser.open(back_from_provider(browser, page, "typing").header("location"))
+    browser.open(urljoin(PUBLIC, page.header("location")))
+    (me,) = opened.api()("GET", "/users?name=typing").json["items"]
+    assert opened.api()("PATCH", f"/users/{me['id']}", {"role": "Manager"}).status == 200
+    form = browser.open(f"{PUBLIC}/connections/new?type=postgresql")
+    (action, fields) = next(one for one in form.parsed.forms if "/connections/new" in one[0])
+    typed = {"name": "typed <b>", "host": "db.example.com", "password": "canary-secret", "_do": "save"}
+    for token in opened.api()("GET", "/user-tokens?user=typing").json["items"]:
+        opened.api()("PUT", f"/user-tokens/{token['id']}", {"revoke": True})
+    asked = browser.open(urljoin(form.url, action), fields | typed)
+    assert (asked.status, "but for password" in asked.text) == (401, True)
+    going_on = lead_to_provider(browser, asked)  # which knows this browser, and sends it back at once
+    assert "but for password: no page holds a secret" in going_on.text
+    (action, fields) = next(one for one in going_on.parsed.forms if "/connections/new" in one[0])
+    kept = {name: html.unescape(text) for name, text in re.findall(_HIDDEN, going_on.text)}
+    shown = browser.open(urljoin(PUBLIC, action), fields | kept)
+    assert shown.status == 200, shown.text
+    assert 'value="typed &lt;b&gt;"' in shown.text
+    assert 'value="db.example.com"' in shown.text
+    assert "canary-secret" not in asked.text + going_on.text + shown.text
+
+
+def test_a_form_too_long_for_the_way_is_not_lost(opened):
+    browser = browser_of(opened)
+    kept = json.dumps({"_form": "/explain", "message": "x" * 70_000})
+    page = browser.open(f"{PUBLIC}/sign-in/provider", {"next": "/explain", "_kept": kept})
+    assert page.status == 403
+    assert "too long" in page.text
+    assert "x" * 70_000 in page.text
 
 
 def test_an_answer_of_the_provider_is_good_once_and_in_its_browser_alone(opened):
@@ -234,8 +303,7 @@ def test_a_provider_that_is_not_there_is_told_and_passwords_still_work(control_p
     plane = control_plane(ISSUER="http://127.0.0.1:1")
     browser = browser_of(plane)
     page = browser.begin(plane)
-    (link,) = [link for link in page.parsed.links if link.startswith("provider?")]
-    done = browser.open(f"{plane.url}/api/cli/{link}")
+    done = ask_for_provider(browser, page)
     assert done.status == 502
     assert "Nothing listens at 127.0.0.1:1" in done.text
     assert browser.sign_in(browser.begin(plane), "admin", "wrong").status == 403

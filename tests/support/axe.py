@@ -16,10 +16,15 @@ def _script():
 
 
 def barriers(page, what, record_property):
-    """Return what axe finds in a page, of any level and of its best practices, as lines; note what it looked at."""
+    """Return what axe finds in a page, of any level and of its best practices, as lines; note what it looked at.
+
+    What it cannot decide by itself is among them.
+    """
     found = page.evaluate(f"async () => {{ {_script()}; return await axe.run(document, {{reporter: 'v2'}}) }}")
     lines = [
-        f"{rule['id']} ({rule['impact']}): {node['html']}" for rule in found["violations"] for node in rule["nodes"]
+        f"{rule['id']} ({rule['impact']}): {node['html']}"
+        for rule in found["violations"] + found["incomplete"]
+        for node in rule["nodes"]
     ]
     counts = f"{len(lines)} barriers, {len(found['passes'])} rules passed, {len(found['incomplete'])} undecided"
     record_property(REPORT, f"axe-core {found['testEngine']['version']}: {what}: {counts}")

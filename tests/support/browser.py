@@ -59,8 +59,8 @@ class Page:
 
     @property
     def form(self):
-        """Return action and fields of the only form."""
-        ((action, fields),) = self.parsed.forms
+        """Return action and fields of the first form."""
+        action, fields = self.parsed.forms[0]
         return urljoin(self.url, action), dict(fields)
 
     @property
@@ -79,15 +79,16 @@ class Browser:
     proxies: dict[str, str] = field(default_factory=dict)
 
     def open(self, url, form=None, **headers):
-        """Send one request and return the page; nothing is followed."""
+        """Send one request and return the page; nothing is followed. A form comes from a page of the same place."""
         parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
         parts = parts._replace(netloc=self.proxies.get(parts.netloc, parts.netloc))
         jar = self.cookies.setdefault(parts.netloc, {})
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
         body = None
         if form is not None:
             body = form if isinstance(form, bytes) else urlencode(form).encode()
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
+            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         connection = (
             http.client.HTTPSConnection(parts.hostname, parts.port, timeout=60, context=ANY_CERTIFICATE)
@@ -112,11 +113,11 @@ class Browser:
             page = self.open(urljoin(page.url, page.header("location")))
         return page
 
-    def begin(self, plane, **changes):
-        """Open the page that a command line sends a browser to."""
+    def begin(self, plane, url=None, **changes):
+        """Open the page that a command line sends a browser to; `url` is where it reaches the control plane."""
         query = {"redirect_uri": REDIRECT, "state": STATE, "hostname": "laptop"} | changes
         pairs = {name: value for name, value in query.items() if value is not None}
-        return self.open(f"{plane.url}/api/cli/authorize?{urlencode(pairs, safe=':/')}")
+        return self.open(f"{url or plane.url}/api/cli/authorize?{urlencode(pairs, safe=':/')}")
 
     def sign_in(self, page, name, password, **changes):
         """Fill in the form of a page and send it."""
@@ -139,5 +140,6 @@ def play_browser(address, name, password):
         action = re.search(r'<form[^>]* action="([^"]*)"', form)
         target = urljoin(page.url, action[1] if action else page.url)
     sent = urlencode({"login": login[1], "name": name, "password": password}).encode()
-    with browser.open(target, sent, timeout=60) as page:
+    request = urllib.request.Request(target, sent, {"Origin": target.partition("/api/")[0]})
+    with browser.open(request, timeout=60) as page:
         return page.status

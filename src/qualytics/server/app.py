@@ -34,13 +34,17 @@ from qualytics.server.web import (
     datastore_pages,
     estate_pages,
     explain_pages,
+    grant_pages,
     pages,
     render,
     sign_in_pages,
 )
 
 if TYPE_CHECKING:
+    from litestar import Response
+
     from qualytics.server.config import Config
+    from qualytics.server.parameters import AnyRequest
 
 ROUTES: list[Any] = [
     *(*connections.ROUTES, *discovery.ROUTES, *datastores.ROUTES),
@@ -52,6 +56,7 @@ PAGES: list[Any] = [
     *connection_pages.ROUTES,
     *estate_pages.ROUTES,
     *account_pages.ROUTES,
+    *grant_pages.ROUTES,
     *sign_in_pages.ROUTES,
     *connection_forms.ROUTES,
     *datastore_pages.ROUTES,
@@ -68,14 +73,14 @@ def make_app(config: Config) -> Guard:
         await runtime.begin()
         runtime.beside(run_operations.take_up(runtime))
 
+    routers = [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES])]
+    if config.has_pages:
+        routers.append(Router(config.pages_path or "/", route_handlers=PAGES, exception_handlers=pages.HANDLERS))
     app = Litestar(
-        [
-            Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES]),
-            *([Router("/", route_handlers=PAGES, exception_handlers=pages.HANDLERS)] if config.has_pages else []),
-        ],
+        routers,
         exception_handlers={
             QualyticsError: problems.of_product,
-            HTTPException: problems.of_http,
+            HTTPException: _of_http,
             Exception: problems.of_fault,
         },
         on_startup=[begin],
@@ -90,6 +95,10 @@ def make_app(config: Config) -> Guard:
     app.state.sign_in = sign_in.config_of(config)
     runtime.openapi = openapi.document(config.path, [*ROUTES, *meta.ROUTES])
     return Guard(app, runtime, sets)
+
+
+def _of_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    return pages.of_http(request, error) if pages.is_for_pages(request) else problems.of_http(request, error)
 
 
 def from_environment() -> Guard:

@@ -51,7 +51,7 @@ class Setting(Struct, eq=True):
 SETTINGS: tuple[Setting, ...] = (
     Setting("listen", str, settings.LISTEN, "address and port to listen on"),
     Setting("workers", int, 1, "processes that answer requests", 1),
-    Setting("path", str, "/api", "path under which everything is served"),
+    Setting("path", str, settings.API_PATH, "path of the API; pages stand one step above it"),
     Setting(
         "public_url", str, None, "address that users reach this control plane at, as https://connections.example.com"
     ),
@@ -127,6 +127,21 @@ class Config(Struct):
         return not self.no_web and self.path != "/"
 
     @property
+    def pages_path(self) -> str:
+        """Return the path that requests for pages begin with, empty for the root."""
+        return settings.pages_path(self.path)
+
+    @property
+    def public_path(self) -> str:
+        """Return the path that a proxy takes away before a request comes here, empty where there is none."""
+        return split(self.public_url).path.rstrip("/") if self.public_url is not None else ""
+
+    @property
+    def root(self) -> str:
+        """Return the path that addresses of pages begin with in a browser."""
+        return self.public_path + self.pages_path
+
+    @property
     def address(self) -> tuple[str, int]:
         """Return host and port to listen on."""
         host, _, port = self.listen.rpartition(":")
@@ -154,7 +169,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         raise UsageError("QUALYTICS_PATH must be a path of letters, digits and ._~-", "as in /api")
     if values["public_url"] is not None and not _is_base(values["public_url"]):
         raise UsageError(
-            "QUALYTICS_PUBLIC_URL must be a URL without query and fragment", "as in https://connections.example.com"
+            "QUALYTICS_PUBLIC_URL must be a URL without query and fragment, its path of letters, digits and ._~-",
+            "as in https://connections.example.com",
         )
     config = Config(settings=replace(settings.load(env), url=None, policy=policy), environ=env, **values)
     config = replace(config, provider=_provider(env, config.public_url))
@@ -216,7 +232,9 @@ def _is_base(url: str) -> bool:
         parts = split(url)
     except ValueError:
         return False
-    return parts.scheme in {"https", "http"} and bool(parts.hostname) and not (parts.query or parts.fragment)
+    has_path = not parts.path.strip("/") or _PATH.fullmatch(parts.path.rstrip("/")) is not None
+    is_plain = has_path and not (parts.query or parts.fragment)
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and is_plain
 
 
 def _targets(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
-from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 
 from qualytics.errors import InvalidInput, NotSignedIn, Problem, QualyticsError, TooMany
-from qualytics.server import bodies, page, problems
+from qualytics.server import bodies, page, problems, sent_forms
 from qualytics.server.parameters import AnyRequest, Reply
 from qualytics.server.runtime import address_of, request_id_of, runtime_of
 from qualytics.service.accounts.oidc import OpenId
@@ -24,7 +22,7 @@ from qualytics.service.rights import Actor
 from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from qualytics.server.config import Config
     from qualytics.service.accounts.sign_in import Step
@@ -33,13 +31,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("qualytics.server")
 _COOKIE = "qualytics_login"
 _COOKIE_LENGTH = 43
-_FORM = "application/x-www-form-urlencoded"
+# A form that is sent without a referrer would not say where it comes from (Fetch, "Origin header").
+_FROM_HERE = {"Referrer-Policy": "same-origin"}
 _ASKS = ("redirect_uri", "state", "hostname", "code_challenge", "code_challenge_method")
 _HIDDEN = {"public": True, "hidden": True}
 
 
 class SignInConfig(Struct, frozen=False):
-    """What the sign-ins of one worker share."""
+    """What the sign-ins of one worker share; `path` is where a browser finds their pages."""
 
     openid: OpenId | None
     path: str
@@ -71,7 +70,7 @@ async def sign_in(request: AnyRequest, body: bytes) -> Response[bytes]:
     def work() -> Response[bytes]:
         config, browser = config_for(request), browser_of(request)
         try:
-            form = _form(request, body)
+            form = _form(request, body, "login", "name", "password")
             with opened(request) as context:
                 logins = Logins(context, config.passwords, config.openid)
                 return _redirect(logins.with_password(form["login"], browser, form["name"], form["password"]))
@@ -83,14 +82,21 @@ async def sign_in(request: AnyRequest, body: bytes) -> Response[bytes]:
     return await runtime_of(request).in_test_pool(request, work)
 
 
-@get("/cli/provider", opt=_HIDDEN)
-async def to_provider(request: AnyRequest) -> Response[bytes]:
-    """Send the browser to the provider."""
+@post("/cli/provider", status_code=200, opt=_HIDDEN)
+async def to_provider(request: AnyRequest, body: bytes) -> Response[bytes]:
+    """Lead the browser to the provider."""
 
-    def step(logins: Logins, browser: str, config: SignInConfig) -> str:
-        return logins.to_provider(request.query_params.get("login", ""), browser, config.callback)
+    def work() -> Response[bytes]:
+        config = config_for(request)
+        try:
+            key = _form(request, body, "login")["login"]
+            with opened(request) as context:
+                logins = Logins(context, config.passwords, config.openid)
+                return leading_page(request, logins.to_provider(key, browser_of(request), config.callback))
+        except QualyticsError as exc:
+            return _error_page(exc)
 
-    return await runtime_of(request).in_test_pool(request, partial(_run_step, request, step))
+    return await runtime_of(request).in_test_pool(request, work)
 
 
 @get("/cli/callback", opt=_HIDDEN)
@@ -100,10 +106,16 @@ async def from_provider(request: AnyRequest) -> Response[bytes]:
         name: request.query_params[name] for name in ("state", "code", "error", "iss") if name in request.query_params
     }
 
-    def step(logins: Logins, browser: str, config: SignInConfig) -> str:
-        return logins.from_provider(answer, browser, config.callback)
+    def work() -> Response[bytes]:
+        config = config_for(request)
+        try:
+            with opened(request) as context:
+                logins = Logins(context, config.passwords, config.openid)
+                return _redirect(logins.from_provider(answer, browser_of(request), config.callback))
+        except QualyticsError as exc:
+            return _error_page(exc)
 
-    return await runtime_of(request).in_test_pool(request, partial(_run_step, request, step))
+    return await runtime_of(request).in_test_pool(request, work)
 
 
 @post("/cli/token", sync_to_thread=True, status_code=200, opt=_HIDDEN)
@@ -117,21 +129,15 @@ def redeem(request: AnyRequest, body: bytes) -> Reply:
         return bodies.reply(logins.redeem(str(fields["code"]), str(fields["code_verifier"])))
 
 
-def _run_step(request: AnyRequest, step: Callable[[Logins, str, SignInConfig], str]) -> Response[bytes]:
-    config = config_for(request)
-    try:
-        with opened(request) as context:
-            return _redirect(step(Logins(context, config.passwords, config.openid), browser_of(request), config))
-    except QualyticsError as exc:
-        return _error_page(exc)
-
-
 def config_of(server: Config) -> SignInConfig:
     """Return what the sign-ins of a worker share."""
     provider = server.provider
     path, base = f"{server.path.rstrip('/')}/cli", (server.public_url or "").rstrip("/")
     return SignInConfig(
-        OpenId(provider) if provider else None, path, f"{base}{path}/callback", base.startswith("https:")
+        OpenId(provider) if provider else None,
+        server.public_path + path,
+        f"{base}{path}/callback",
+        base.startswith("https:"),
     )
 
 
@@ -172,15 +178,12 @@ def _require_once(request: AnyRequest, name: str) -> None:
         raise InvalidInput([Problem(name, f"{name} is given twice")])
 
 
-def _form(request: AnyRequest, body: bytes) -> dict[str, str]:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=8, errors="strict")
-    except ValueError:
-        fields = {}
-    if media_type != _FORM or any(len(fields.get(name, [])) != 1 for name in ("login", "name", "password")):
-        raise InvalidInput([Problem("body", "the form was not sent whole", "go back and send it again")])
-    return {name: fields[name][0] for name in ("login", "name", "password")}
+def _form(request: AnyRequest, body: bytes, *names: str) -> dict[str, str]:
+    """Return what a page of a sign-in has sent; `login` in it is what no other site can know."""
+    sent = sent_forms.read(request, body, by_any_name=True)
+    if not sent.keys() >= set(names):
+        raise sent_forms.not_whole()
+    return sent
 
 
 def _form_page(request: AnyRequest, step: Step, browser: str, problem: str | None = None) -> Response[bytes]:
@@ -189,7 +192,8 @@ def _form_page(request: AnyRequest, step: Step, browser: str, problem: str | Non
     # A browser also holds a redirect after the form to this; no policy can name an address of IPv6.
     target = "http:" if "[" in step.origin else step.origin
     text = page.login(step, provider, problem)
-    return _html(text, 403 if problem else 200, target, cookies=[cookie_of(config, browser, config.path)])
+    cookie = cookie_of(config, browser, config.path)
+    return _html(text, 403 if problem else 200, target, cookies=[cookie], headers=_FROM_HERE)
 
 
 def _error_page(error: QualyticsError) -> Response[bytes]:
@@ -201,6 +205,13 @@ def _error_page(error: QualyticsError) -> Response[bytes]:
         return _html(page.message("That did not work", *problems.for_anybody(error)), error.http_status)
     status = 400 if isinstance(error, InvalidInput) else error.http_status
     return _html(page.message("Not signed in", error.message, error.hint), status, headers=headers)
+
+
+def leading_page(request: AnyRequest, url: str, cookies: Sequence[Cookie] = ()) -> Response[bytes]:
+    """Lead the browser to the provider by a page: no redirect, as the policy of the form before holds that, too."""
+    openid = config_for(request).openid
+    name = openid.provider.name if openid else ""
+    return _html(page.leading(name, url), 200, cookies=cookies)
 
 
 def _html(text: str, status: int, target: str = "", **more: Any) -> Response[bytes]:

@@ -34,6 +34,10 @@ USERS = Right("manage users and service accounts", _ADMINS)
 AUDIT = Right("read the audit log", _ADMINS)
 PRUNE = Right("prune the audit log", _ADMINS)
 KEYS = Right("rotate the key", _ADMINS)
+ALL = (
+    *(READ, OWN_TOKENS, USE, OWN_GRANTS, WRITE, TEST),
+    *(ALL_TOKENS, GRANT, ALL_GRANTS, SEE_USERS, USERS, AUDIT, PRUNE, KEYS),
+)
 
 
 class Actor(Struct, eq=True):

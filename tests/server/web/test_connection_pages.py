@@ -26,7 +26,7 @@ def test_the_list_shows_the_worst_first_with_its_class_and_stage(signed_in, made
     made(tags=[failing["tag"]])
     page = signed_in(f"/connections?tag={failing['tag']}", "Member", **seen)
     worst, other = rows(page)
-    assert "fails · refused at tcp · just now" in worst
+    assert "fails · refused at tcp · since just now" in worst
     assert MARKUP in worst
     assert "never tested" in other
     if seen.get("javascript", True):
@@ -91,6 +91,24 @@ def test_one_connection_says_why_it_fails_and_what_to_do(signed_in, admin, faili
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_connection_is_tested_as_it_is_stored_from_its_page(signed_in, made, admin, javascript):
+    found = made(password="canary-0481")
+    page = signed_in(f"/connections/{found['id']}", javascript=javascript)
+    assert page.locator("[data-live-test]").is_hidden()
+    page.get_by_role("button", name="Test now").click()
+    page.locator("[data-stage=tcp][data-state=failed]").wait_for()
+    page.get_by_text("fails · refused at tcp · since just now").wait_for()
+    assert page.locator("[data-slot=state]").inner_text() == "Failed at tcp (refused)"
+    assert page.locator("[data-slot=message]").inner_text()
+    assert page.locator("svg.plot path.fails").count() == 1
+    page.get_by_role("heading", name="What to do now").wait_for()
+    (test,) = admin("GET", f"/connections/{found['id']}/tests").json["items"]
+    assert (test["user"]["name"], test["class"]) == ("manager", "refused")
+    page.goto(page.url)  # what a form was sent to leads to the page
+    assert page.get_by_role("heading", level=1).inner_text() == found["name"]
+
+
 def test_a_connection_that_was_changed_since_its_test_is_unknown(signed_in, admin, failing):
     assert admin("PATCH", f"/connections/{failing['id']}", {"port": 2}).status == 200
     page = signed_in(f"/connections/{failing['id']}", javascript=False)
@@ -113,7 +131,7 @@ def test_a_connection_that_works_shows_its_server_and_no_test_among_its_changes(
     found = made(**reached)
     assert admin("POST", f"/connections/{found['id']}/test", {}).json["connected"]
     page = signed_in(f"/connections/{found['id']}", javascript=False)
-    assert page.locator(".state").inner_text() == "● works · just now"
+    assert page.locator(".state").inner_text() == "works · since just now"
     assert "PostgreSQL" in page.locator("dl.fields").inner_text()
     assert page.locator("svg.plot circle.works").count() == 1
     assert page.locator("section[aria-labelledby=changes] li").count() == 1

@@ -29,6 +29,8 @@ PAGES = {
     "/account": ROLES,
     "/users": ADMINS,
     "/users/1": ADMINS,
+    "/users/4/delete": ADMINS,
+    "/grants": ROLES,
     "/audit": ADMINS,
 }
 # Each two of the three together.
@@ -54,7 +56,9 @@ def plane(tmp_path_factory):
         place = {"connection_id": 1, "database": "sales", "schema": "public"}
         stored = admin("POST", "/datastores", {"name": f"orders {MARKUP}", "description": MARKUP, **place})
         assert stored.json["id"] == 1, stored.body
-        assert admin("POST", "/users", {"name": f"ada {MARKUP}", "role": "Member"}).status == 200
+        ada = admin("POST", "/users", {"name": f"ada {MARKUP}", "role": "Member"})
+        assert ada.json["id"] == 4, ada.body
+        assert admin("POST", "/grants", {"user": 4, "connection": 1}).status == 200
         yield found
 
 

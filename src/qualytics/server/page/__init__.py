@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 
 def login(step: Step, provider: str | None, problem: str | None = None) -> str:
     """Return the page that asks for name and password, or leads to the provider of that name."""
-    link = ""
+    other = ""
     if provider is not None:
-        href = html.escape(f"provider?login={step.key}")
-        link = f'<p><a class="button" rel="nofollow" href="{href}">Sign in with {html.escape(provider)}</a></p>'
+        other = _part("provider.html").substitute(key=html.escape(step.key), provider=html.escape(provider))
     content = _part("login.html").substitute(
         problem=_problem(problem) if problem else "",
         hostname=html.escape(step.hostname or "a machine without a name"),
         key=html.escape(step.key),
-        provider=link,
+        provider=other,
         cancel=html.escape(step.cancel_url),
     )
     return _framed("Sign in to qualytics", content)
+
+
+def leading(provider: str, url: str) -> str:
+    """Return the page that leads to the provider at once, and has a link there for a browser that does not go."""
+    title, href = f"Sign in with {provider}", html.escape(url)
+    link = f'<p><a class="button" rel="nofollow" href="{href}">Go on</a></p>'
+    return _framed(title, link, f'<meta http-equiv="refresh" content="0; url={href}">\n')
 
 
 def message(title: str, text: str, hint: str | None = None) -> str:
@@ -52,8 +58,8 @@ def _problem(text: str) -> str:
     return f'<p class="error" role="alert">{html.escape(text[:1].upper() + text[1:])}.</p>'
 
 
-def _framed(title: str, content: str) -> str:
-    return _part("frame.html").substitute(title=html.escape(title), style=_style(), content=content)
+def _framed(title: str, content: str, head: str = "") -> str:
+    return _part("frame.html").substitute(title=html.escape(title), head=head, style=_style(), content=content)
 
 
 @functools.cache

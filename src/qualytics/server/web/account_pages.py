@@ -1,4 +1,4 @@
-"""/account, /users and /users/7: who may sign in, with which role, and with which tokens."""
+"""/account, /users, /users/7 and …/delete: who may sign in, with which role, and with which tokens."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from urllib.parse import urlencode
 from litestar import get, post
 from litestar.params import QueryParameter
 
-from qualytics.errors import InvalidInput, NotSignedIn, QualyticsError, UsageError
+from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem, QualyticsError, UsageError, VersionChanged
+from qualytics.model import ListQuery
 from qualytics.server.parameters import AnyRequest, Text
-from qualytics.server.web import session
+from qualytics.server.web import forms, session
 from qualytics.server.web.pages import shown
 from qualytics.server.web.render import Page, redirect
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.service.accounts.users import KINDS, Users
 from qualytics.service.audit import Audit
-from qualytics.service.rights import AUDIT, OWN_TOKENS, ROLES
+from qualytics.service.connections.verbs import Connections
+from qualytics.service.grants import Grants
+from qualytics.service.rights import ALL, AUDIT, OWN_TOKENS, ROLES, USERS
 from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
 Kind = Annotated[str | None, QueryParameter(name="kind", pattern=f"^({'|'.join(KINDS)})?$")]
 _FIELDS = ("name", "kind", "role", "email", "password")
 _SIGN_INS_SHOWN = 10
+# Of what a user has that is to be deleted.
+_NAMES_SHOWN = 20
 
 
 @get("/account", sync_to_thread=True)
@@ -39,15 +44,15 @@ def show_account(request: AnyRequest) -> Page:
 
 @post("/account", status_code=200)
 async def change_own_tokens(request: AnyRequest, body: bytes) -> Page:
-    """Make a token, which is shown once; or revoke one, or all of them, which signs out everywhere."""
+    """Make a token, which is shown once; or revoke one, those of all sign-ins, or every one."""
     typed = session.form(request, body)
 
     def work(context: Context) -> Page:
         tokens = Tokens(context)
         try:
-            if typed.get("_do") == "all":
-                tokens.revoke_all()
-                return redirect("/sign-in", cookies=[session.cookie(request, None)])
+            if typed.get("_do") in {"sign-ins", "all"}:
+                tokens.revoke_all(sign_ins_only=typed["_do"] == "sign-ins")
+                return redirect(request, "/sign-in", cookies=[session.cookie(request, None)])
             return _account(request, context, made=_changed(tokens, typed))
         except QualyticsError as exc:
             return _account(request, context, exc)
@@ -68,12 +73,18 @@ async def create_user(request: AnyRequest, body: bytes) -> Page:
     typed = session.form(request, body)
 
     def work(context: Context) -> Page:
+        nothing = {"name": "", "kind": ""}
+        if typed.get("_do") == "show":
+            context.require(USERS)
+            return _users(request, context, nothing, 1, typed=typed)
         given = {field: typed[field] for field in _FIELDS if typed.get(field)}
         try:
             made = Users(context).create(given)
-        except (InvalidInput, UsageError) as exc:
-            return _users(request, context, {"name": "", "kind": ""}, 1, exc, typed)
-        return redirect(f"/users/{made['id']}")
+        except (NotSignedIn, NotAllowed):
+            raise
+        except QualyticsError as exc:
+            return _users(request, context, nothing, 1, exc, typed)
+        return redirect(request, f"/users/{made['id']}")
 
     return await session.answer(request, work)
 
@@ -91,19 +102,65 @@ async def change_user(request: AnyRequest, body: bytes, user_id: int) -> Page:
     typed = session.form(request, body)
 
     def work(context: Context) -> Page:
+        if typed.get("_do") == "show":
+            return _user(request, context, user_id, typed=typed)
         try:
             if "_do" in typed:
                 return _user(request, context, user_id, made=_changed(Tokens(context), typed, user_id))
             changes = {"role": typed.get("role", ""), "email": typed.get("email") or None}
             changes |= {"password": typed["password"]} if typed.get("password") else {}
             Users(context).update(user_id, changes, version=session.version(typed))
-        except NotSignedIn:
+        except (NotSignedIn, NotAllowed):
             raise
         except QualyticsError as exc:
-            return _user(request, context, user_id, exc)
-        return redirect(f"/users/{user_id}")
+            return _user(request, context, user_id, exc, typed=typed)
+        return redirect(request, f"/users/{user_id}")
 
     return await session.answer(request, work)
+
+
+@get("/users/{user_id:int}/delete", sync_to_thread=True)
+def show_delete(request: AnyRequest, user_id: int) -> Page:
+    """Show what ends with a user, and ask for the name."""
+    with session.opened(request) as context:
+        return _delete_page(request, context, user_id)
+
+
+@post("/users/{user_id:int}/delete", status_code=200)
+async def remove_user(request: AnyRequest, body: bytes, user_id: int) -> Page:
+    """Delete a user whose name was typed."""
+    typed = session.form(request, body)
+
+    def work(context: Context) -> Page:
+        name = Users(context).get(user_id)["name"]
+        if typed.get("confirm", "").strip() != name:
+            wrong = Problem("confirm", "this is not the name of the user", f"type {name}")
+            return _delete_page(request, context, user_id, InvalidInput([wrong]))
+        try:
+            Users(context).delete(user_id, version=session.version(typed))
+        except (NotSignedIn, NotAllowed):
+            raise
+        except QualyticsError as exc:
+            return _delete_page(request, context, user_id, exc)
+        return redirect(request, "/users")
+
+    return await session.answer(request, work)
+
+
+def _delete_page(request: AnyRequest, context: Context, user_id: int, error: QualyticsError | None = None) -> Page:
+    context.require(USERS)
+    user = Users(context).get(user_id)
+    values = {
+        "user": user,
+        "version": getattr(user, "version", None),
+        "is_oneself": user_id == context.actor.user_id,
+        "tokens": [token["name"] for token in Tokens(context).list(user_id) if token["active"]],
+        "grants": Grants(context).page(1, _NAMES_SHOWN, user_id),
+        "owned": Connections(context).page(ListQuery(owner=user["name"], sort="name"), 1, _NAMES_SHOWN),
+        "error": error,
+        "problems": forms.problems_at(error, ("confirm",))[0],
+    }
+    return shown(request, context, "user_delete.html", values, error.http_status if error is not None else 200)
 
 
 def _changed(tokens: Tokens, typed: Mapping[str, str], user_id: int | None = None) -> str | None:
@@ -141,12 +198,16 @@ def _users(
     typed: Mapping[str, str] | None = None,
 ) -> Page:
     found = Users(context).page(number, PAGE_SIZE, asked["kind"] or None, asked["name"] or None)
+    problems, others = forms.problems_at(error, _FIELDS)
     values: dict[str, Any] = {
         "found": found,
         "asked": asked,
         "kinds": KINDS,
         "roles": ROLES,
-        "error": error,
+        "rights": ALL,
+        "error": others,
+        "problems": problems,
+        "is_dropped": bool(typed and (typed.get("password") or typed.get("_dropped"))),
         "typed": {field: (typed or {}).get(field, "") for field in _FIELDS if field != "password"},
         "address_of": lambda page: f"/users?{urlencode({**asked, 'page': page})}",
     }
@@ -154,9 +215,18 @@ def _users(
 
 
 def _user(
-    request: AnyRequest, context: Context, user_id: int, error: QualyticsError | None = None, made: str | None = None
+    request: AnyRequest,
+    context: Context,
+    user_id: int,
+    error: QualyticsError | None = None,
+    *,
+    made: str | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> Page:
     user = Users(context).get(user_id)
+    problems, others = forms.problems_at(error, _FIELDS)
+    stored = {"role": user["role"], "email": user["email"] or ""}
+    given = typed or {}
     sign_ins = []
     if context.actor.role in AUDIT.roles:
         sign_ins = Audit(context).list(limit=_SIGN_INS_SHOWN, action="user.login", actor=user["name"])
@@ -168,7 +238,11 @@ def _user(
         "sign_ins": sign_ins,
         "roles": ROLES,
         "made": made,
-        "error": error,
+        "error": others,
+        "problems": problems,
+        "typed": {name: given.get(name, value) for name, value in stored.items()},
+        "theirs": stored if isinstance(error, VersionChanged) else {},
+        "is_dropped": bool(given.get("password") or given.get("_dropped")),
         "address": f"/users/{user_id}",
     }
     return shown(request, context, "user.html", values, error.http_status if error is not None else 200)
@@ -176,5 +250,5 @@ def _user(
 
 ROUTES: list[Callable[..., Any]] = [
     *(show_account, change_own_tokens),
-    *(list_users, create_user, show_user, change_user),
+    *(list_users, create_user, show_user, change_user, show_delete, remove_user),
 ]

@@ -21,6 +21,7 @@ from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import runtime_of
 from qualytics.server.stage_stream import accepts_lines, answer_test
 from qualytics.server.web import forms, session
+from qualytics.server.web.connection_pages import connection_page
 from qualytics.server.web.pages import shown
 from qualytics.server.web.render import Page, redirect
 from qualytics.service.connections.verbs import Connections
@@ -137,13 +138,19 @@ async def try_new(request: AnyRequest, body: bytes) -> Page:
 
 @post("/connections/{connection_id:int}/test", status_code=200)
 async def try_stored(request: AnyRequest, body: bytes, connection_id: int) -> Page:
-    """Test what a form of a stored connection shows, with the stored secrets that it keeps."""
+    """Test what a form of a stored connection shows, with the stored secrets that it keeps; or all as it is stored."""
     typed = session.form(request, body)
 
     def test(context: Context, record: _Record, on_stage: OnStage | None) -> TestReport:
         return Connections(context).test(connection_id, record.request(typed), on_stage=on_stage)
 
-    return await _tried(request, typed, lambda context: _stored(context, connection_id), test)
+    def shown_again(context: Context, report: TestReport | None, error: QualyticsError | None) -> Page:
+        return connection_page(request, context, connection_id, report, error)
+
+    as_stored = typed.get("_do") == "stored"
+    return await _tried(
+        request, typed, lambda context: _stored(context, connection_id), test, shown_again if as_stored else None
+    )
 
 
 async def _tried(
@@ -151,8 +158,9 @@ async def _tried(
     typed: Mapping[str, str],
     record_of: Callable[[Context], _Record],
     test: Callable[[Context, _Record, OnStage | None], TestReport],
+    page_of: Callable[[Context, TestReport | None, QualyticsError | None], Page] | None = None,
 ) -> Page:
-    """Test, and answer with the stages as they end, or with the form and the report."""
+    """Test, and answer with the stages as they end, or with the form and the report, or another page."""
     tested: list[Connector] = []
 
     def verb(context: Context, on_stage: OnStage | None) -> TestReport:
@@ -172,6 +180,8 @@ async def _tried(
             report = verb(context, None)
         except QualyticsError as exc:
             error = exc
+        if page_of is not None:
+            return page_of(context, report, error)
         record = record_of(context)
         here = json.dumps(forms.as_tested(record.connector, typed)) if report is not None else ""
         at = forms.about(record.connector, report) if report is not None else ""
@@ -206,7 +216,7 @@ async def remove(request: AnyRequest, body: bytes, connection_id: int) -> Page:
             Connections(context).delete(connection_id, version=session.version(typed))
         except (ConnectionInUse, VersionChanged) as exc:
             return _delete_page(request, context, record, exc)
-        return redirect("/connections")
+        return redirect(request, "/connections")
 
     return await session.answer(request, work)
 
@@ -232,13 +242,13 @@ def _sent(
     try:
         given = record.request(typed)
         if not given:
-            return redirect(record.address)
+            return redirect(request, record.address)
         document = save(given)
     except VersionChanged as exc:
         return _conflict(request, context, record, typed, exc)
     except QualyticsError as exc:
         return _form(request, context, record, _again(record, typed, exc))
-    return redirect(f"/connections/{document['id']}")
+    return redirect(request, f"/connections/{document['id']}")
 
 
 def _conflict(

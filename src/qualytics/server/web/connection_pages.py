@@ -12,6 +12,7 @@ from qualytics import connectors
 from qualytics.fields import SECRETS
 from qualytics.model import STATES, ListQuery
 from qualytics.server.parameters import AnyRequest, Text
+from qualytics.server.runtime import runtime_of
 from qualytics.server.web import session
 from qualytics.server.web.pages import shown
 from qualytics.server.web.plots import plot
@@ -19,12 +20,15 @@ from qualytics.server.web.render import Page
 from qualytics.service.connections import past_tests
 from qualytics.service.connections.explain import explain_failure
 from qualytics.service.connections.verbs import Connections
+from qualytics.service.rights import TEST
 from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from qualytics.types import ConnectionState, Verdict
+    from qualytics.errors import QualyticsError
+    from qualytics.service.context import Context
+    from qualytics.types import ConnectionState, TestReport, Verdict
 
 # Names of the query that are functions or modules here. A form sends what was left empty, too.
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
@@ -82,28 +86,42 @@ def list_connections(
 def show_connection(request: AnyRequest, connection_id: int) -> Page:
     """Show one connection: how it does and what to do now, its fields, tests, users and changes."""
     with session.opened(request) as context:
-        service = Connections(context)
-        document = service.get(connection_id)
-        tests = service.tests(connection_id)
-        state = past_tests.states(context, [connection_id]).get(connection_id)
-        secrets = [name for name in document if name in SECRETS]
-        values = {
-            "connection": document,
-            "title": connectors.get(document["type"]).title,
-            "fields": _fields(document),
-            "secrets": {name: bool(document[name]) for name in secrets},  # type: ignore[literal-required]  # a key of it
-            "detected": {name: document[name] for name in _DETECTED if document[name]},  # type: ignore[literal-required]  # as above
-            "state": state,
-            "advice": _advice(document["type"], state),
-            "tests": tests[:_TESTS_SHOWN],
-            "count": len(tests),
-            "plot": plot(tests),
-            # What made no version of it was a test or a use, which stand elsewhere.
-            "versions": [one for one in service.history(connection_id)["versions"] if "version" in one][
-                :_CHANGES_SHOWN
-            ],
-        }
-        return shown(request, context, "connection.html", values)
+        return connection_page(request, context, connection_id)
+
+
+def connection_page(
+    request: AnyRequest,
+    context: Context,
+    connection_id: int,
+    report: TestReport | None = None,
+    error: QualyticsError | None = None,
+) -> Page:
+    """Return the page of a connection, with the report of a test that has just ended, or why there was none."""
+    service = Connections(context)
+    document = service.get(connection_id)
+    connector = connectors.get(document["type"])
+    if context.actor.role in TEST.roles:
+        runtime_of(request).prepare_test(connector.type)
+    tests = service.tests(connection_id)
+    state = past_tests.states(context, [connection_id]).get(connection_id)
+    secrets = [name for name in document if name in SECRETS]
+    values = {
+        "connection": document,
+        "stage_names": connector.stages,
+        "report": report,
+        "error": error,
+        "fields": _fields(document),
+        "secrets": {name: bool(document[name]) for name in secrets},  # type: ignore[literal-required]  # a key of it
+        "detected": {name: document[name] for name in _DETECTED if document[name]},  # type: ignore[literal-required]  # as above
+        "state": state,
+        "advice": _advice(document["type"], state),
+        "tests": tests[:_TESTS_SHOWN],
+        "count": len(tests),
+        "plot": plot(tests),
+        # What made no version of it was a test or a use, which stand elsewhere.
+        "versions": [one for one in service.history(connection_id)["versions"] if "version" in one][:_CHANGES_SHOWN],
+    }
+    return shown(request, context, "connection.html", values, error.http_status if error is not None else 200)
 
 
 def _fields(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ async def remove(request: AnyRequest, body: bytes, datastore_id: int) -> Page:
         if typed.get("confirm", "").strip() != document["name"]:
             return _form(request, context, None, document, status=422, unconfirmed=True)
         service_of(context).delete(datastore_id, version=session.version(typed))
-        return redirect("/datastores")
+        return redirect(request, "/datastores")
 
     return await session.answer(request, work)
 
@@ -201,7 +201,7 @@ def _saved(request: AnyRequest, typed: Mapping[str, str], datastore_id: int | No
             saved = service.update(datastore_id, given, version=version)
     except QualyticsError as exc:
         return _form(request, context, typed, document, exc)
-    return redirect(f"/datastores/{saved['id']}")
+    return redirect(request, f"/datastores/{saved['id']}")
 
 
 def _form(

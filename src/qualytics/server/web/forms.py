@@ -202,6 +202,16 @@ def problems_of(error: QualyticsError | None) -> Sequence[Problem]:
     return error.problems if error is not None else ()
 
 
+def problems_at(
+    error: QualyticsError | None, names: Sequence[str]
+) -> tuple[dict[str, list[Problem]], QualyticsError | None]:
+    """Return the problems at each of these controls, and the error where it has one that is at none of them."""
+    found = problems_of(error)
+    at = {name: [problem for problem in found if problem.loc.partition(".")[0] == name] for name in names}
+    is_placed = bool(found) and len(found) == sum(map(len, at.values()))
+    return at, None if is_placed else error
+
+
 def about(connector: Connector, report: TestReport) -> str:
     """Return the name of the control that a failed test is about, empty where it is about none.
 
@@ -373,6 +383,11 @@ def _value(wanted: type, text: str, divider: str = "\n") -> Any:
     if wanted is list:
         return [part.strip() for part in text.split(divider) if part.strip()]
     return text
+
+
+def number_of(text: str) -> Any:
+    """Return a whole number, None for nothing; what is none stays a text, of which the service says what is wrong."""
+    return _value(int, text)
 
 
 def _text(name: str, value: Any) -> str:

@@ -15,9 +15,9 @@ from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import runtime_of
 from qualytics.server.stage_stream import accepts_lines
 from qualytics.server.web import session
-from qualytics.server.web.render import Page, page, redirect
+from qualytics.server.web.render import Page, page, path_of, redirect
 from qualytics.service.accounts.sign_in import Logins
-from qualytics.service.rights import AUDIT, READ, SEE_USERS, TEST, WRITE
+from qualytics.service.rights import ALL_GRANTS, AUDIT, READ, SEE_USERS, TEST, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,19 +39,30 @@ def shown(request: AnyRequest, context: Context, template: str, values: Mapping[
     )
 
 
-_RIGHTS = {"read": READ, "write": WRITE, "test": TEST, "users": SEE_USERS, "audit": AUDIT}
+_RIGHTS = {"read": READ, "write": WRITE, "test": TEST, "users": SEE_USERS, "audit": AUDIT, "grants": ALL_GRANTS}
 
 
 @get("/", sync_to_thread=True)
-def first(request: AnyRequest) -> Page:  # noqa: ARG001 - the framework gives it
+def first(request: AnyRequest) -> Page:
     """Lead to the list of connections."""
-    return redirect("/connections")
+    return redirect(request, "/connections")
+
+
+@get(
+    [
+        *("/connections/test", "/connections/{connection_id:int}/test", "/datastores/{datastore_id:int}/delete"),
+        *("/sign-out", "/sign-in/provider"),
+    ]
+)
+async def leave(request: AnyRequest) -> Page:
+    """Lead who asks for the address that a form is sent to, as after a sign-in or by reloading, one step up."""
+    return redirect(request, path_of(request).rpartition("/")[0] or "/")
 
 
 @get("/sign-in", sync_to_thread=True)
 def show_sign_in(request: AnyRequest) -> Page:
     """Show the page that asks who it is."""
-    return _sign_in_page(request, request.query_params.get("next"))
+    return sign_in_page(request, request.query_params.get("next"))
 
 
 @post("/sign-in", status_code=303)
@@ -69,13 +80,8 @@ async def begin(request: AnyRequest, body: bytes) -> Page:
         except QualyticsError as exc:
             if exc.http_status >= 500:
                 raise
-            return _sign_in_page(request, address, typed.get("name", ""), exc, kept=kept)
-        cookie = session.cookie(request, token)
-        if not kept:
-            return redirect(address, cookies=[cookie])
-        going_on = _going_on_page(request, kept, session.csrf_of(request, token))
-        going_on.set_cookie(cookie)
-        return going_on
+            return sign_in_page(request, address, typed.get("name", ""), exc, kept=kept)
+        return begun(request, token, address, kept)
 
     return await runtime_of(request).in_test_pool(request, work)
 
@@ -86,12 +92,23 @@ def end(request: AnyRequest, body: bytes) -> Page:
     session.form(request, body)
     with session.opened(request) as context:
         session.end(context)
-    return redirect("/sign-in", cookies=[session.cookie(request, None)])
+    return redirect(request, "/sign-in", cookies=[session.cookie(request, None)])
 
 
-def _sign_in_page(
+def begun(request: AnyRequest, token: str, address: str, kept: Mapping[str, str]) -> Page:
+    """Begin a session, and go on with what is kept of a form; without one, lead to an address."""
+    cookie = session.cookie(request, token)
+    if not kept:
+        return redirect(request, address, cookies=[cookie])
+    found = _going_on_page(request, kept, session.csrf_of(request, token))
+    found.set_cookie(cookie)
+    return found
+
+
+def sign_in_page(
     request: AnyRequest, address: str | None, name: str = "", error: QualyticsError | None = None, **kept: Any
 ) -> Page:
+    """Return the page that asks who it is; what is `kept` of a form is there again after the sign-in."""
     values = {"next": session.own_address(address), "name": name, "error": error, "actor": None, "kept": {}, **kept}
     openid = sign_in.config_for(request).openid
     values["provider"] = openid.provider.name if openid else None
@@ -109,12 +126,12 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     if accepts_lines(request):
         return problems.of_product(request, error)
     if isinstance(error, NotSignedIn):
-        if request.url.path.startswith("/sign-in/"):
-            return _sign_in_page(request, None, error=error)
+        if path_of(request).startswith("/sign-in/"):
+            return sign_in_page(request, None, error=error)
         if request.method == "GET":
             query = f"?{request.url.query}" if request.url.query else ""
-            return redirect(f"/sign-in?{urlencode({'next': request.url.path + query})}")
-        return _sign_in_page(request, request.url.path, error=error, kept=session.kept_of(request))
+            return redirect(request, f"/sign-in?{urlencode({'next': path_of(request) + query})}")
+        return sign_in_page(request, path_of(request), error=error, kept=session.kept_of(request))
     if session.is_stale(request) and (kept := session.kept_of(request)):
         return _going_on_page(request, kept, session.csrf_of(request), error.http_status)
     if error.http_status >= 500:
@@ -143,5 +160,12 @@ def _error_page(request: AnyRequest, status: int, message: str, hint: str | None
     return page(request, "error.html", {"title": title, "message": message, "hint": hint, "actor": None}, status)
 
 
+def is_for_pages(request: AnyRequest) -> bool:
+    """Say whether a request that no route takes comes from somebody who looks at pages."""
+    config = runtime_of(request).config
+    is_api = f"{request.url.path}/".startswith(f"{config.path}/")
+    return config.has_pages and not is_api and "text/html" in request.headers.get("accept", "")
+
+
 HANDLERS: dict[Any, Any] = {QualyticsError: of_product, HTTPException: of_http, Exception: of_fault}
-ROUTES: list[Callable[..., Any]] = [first, show_sign_in, begin, end]
+ROUTES: list[Callable[..., Any]] = [first, leave, show_sign_in, begin, end]

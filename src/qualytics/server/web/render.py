@@ -14,6 +14,7 @@ from litestar import Response, get
 from litestar.exceptions import HTTPException
 
 from qualytics.server.parameters import AnyRequest
+from qualytics.server.runtime import runtime_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,20 +32,29 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def page(request: AnyRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Page:
-    """Return a page; `values` are those of its template, beside the address of the request."""
-    text = environment().get_template(template).render(path=request.url.path, **values)
+    """Return a page; `values` are those of its template, beside its address and what all addresses begin with."""
+    root = runtime_of(request).config.root
+    text = environment(root).get_template(template).render(path=path_of(request), **values)
     return Response(text.encode(), status_code=status, media_type="text/html", headers=_HEADERS)
 
 
-def redirect(address: str, **more: Any) -> Page:
+def path_of(request: AnyRequest) -> str:
+    """Return the path of the page that was asked for, without what all begin with."""
+    return str(request.url.path).removeprefix(runtime_of(request).config.pages_path) or "/"
+
+
+def redirect(request: AnyRequest, address: str, **more: Any) -> Page:
     """Lead the browser to another page, which it asks for anew."""
-    headers = {"Location": address, **_HEADERS}
+    headers = {"Location": runtime_of(request).config.root + address, **_HEADERS}
     return Response(b"", status_code=303, media_type="text/plain", headers=headers, **more)
 
 
 @functools.cache
-def environment() -> jinja2.Environment:
-    """Return what renders templates: everything that is put in is escaped, and a name that nobody gave is a fault."""
+def environment(root: str = "") -> jinja2.Environment:
+    """Return what renders templates: everything that is put in is escaped, and a name that nobody gave is a fault.
+
+    `root` is what the addresses of all pages begin with.
+    """
     found = jinja2.Environment(
         loader=jinja2.PackageLoader(__package__ or "", "templates"),
         autoescape=True,
@@ -52,7 +62,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals["static"] = address_of
+    found.globals.update(root=root, static=address_of)
     found.filters["ago"] = ago
     found.filters["hint"] = hint
     return found

@@ -8,16 +8,15 @@ import hmac
 import json
 import re
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import parse_qsl
 
 from litestar.datastructures import Cookie
 
-from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem
+from qualytics.errors import NotAllowed, NotSignedIn
 from qualytics.fields import SECRETS
-from qualytics.server import runtime
+from qualytics.server import runtime, sent_forms
 from qualytics.server.runtime import opened_by, runtime_of
 from qualytics.service.accounts.tokens import Tokens
-from qualytics.urls import is_loopback, split
+from qualytics.urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,9 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SESSION_DAYS = 1
-_COOKIE, _PLAIN_COOKIE = "__Host-qualytics", "qualytics"
-_FORM = "application/x-www-form-urlencoded"
-_MAX_FIELDS = 200
+_COOKIE = "qualytics"
 # Under these names the state of a request has what a form held, and whether it was one of another session.
 _TYPED, _STALE = "typed", "stale"
 # Of this control plane: one slash at the beginning, as browsers take two, or a backslash, for another host.
@@ -76,7 +73,7 @@ def cookie(request: AnyRequest, token: str | None) -> Cookie:
     """Return the cookie of a session; without a token, one that ends it."""
     return Cookie(
         _name(request),
-        "/",
+        _root(request) or "/",
         token or "",
         max_age=SESSION_DAYS * 86_400 if token else 0,
         httponly=True,
@@ -129,7 +126,9 @@ def kept_in(text: str) -> dict[str, str]:
         kept = json.loads(text or "{}")
     except ValueError:
         return {}
-    return {str(name): str(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
+    if not isinstance(kept, dict) or "_form" not in kept:
+        return {}
+    return {"_dropped": ""} | {str(name): str(value) for name, value in kept.items()}
 
 
 def sent(request: AnyRequest, body: bytes) -> dict[str, str]:
@@ -140,16 +139,8 @@ def sent(request: AnyRequest, body: bytes) -> dict[str, str]:
         InvalidInput: it is no form.
 
     """
-    if request.headers.get("origin", "") != _origin(request):
-        raise NotAllowed("the form was not sent from a page of this control plane", "open the page again")
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
-    except ValueError:
-        pairs = []
-    if media_type != _FORM or not pairs or len(pairs) != len(dict(pairs)):
-        raise InvalidInput([Problem("body", "the form was not sent whole", "go back and send it again")])
-    return {name: value.replace("\r\n", "\n") for name, value in pairs}
+    typed = sent_forms.read(request, body)
+    return {name: value.replace("\r\n", "\n") for name, value in typed.items()}
 
 
 def version(typed: Mapping[str, str]) -> int | None:
@@ -165,31 +156,30 @@ def end(context: Context) -> None:
 
 
 def own_address(text: str | None) -> str:
-    """Return an address of this control plane; the list of connections for what is none."""
+    """Return the address of a page, without what all begin with; the list of connections for what is none."""
     return text if text is not None and _OWN.match(text) else "/connections"
 
 
 def require_safe(request: AnyRequest) -> None:
     """Raise NotAllowed where the cookie of a session would travel without TLS; within this machine it may."""
-    if _is_secure(request) and not _origin(request).startswith("https:"):
+    if _is_secure(request) and not sent_forms.origin_of(request).startswith("https:"):
         hint = "open it by https, and start the control plane with that address as --public-url"
         raise NotAllowed("nobody can sign in over plain http from another machine", hint)
 
 
 def _is_secure(request: AnyRequest) -> bool:
     # Browsers keep no such cookie over plain http; that is for this machine alone.
-    parts = _origin(request).partition("://")
+    parts = sent_forms.origin_of(request).partition("://")
     host = re.sub(r":[0-9]+\Z", "", parts[2]).strip("[]")
     return parts[0] == "https" or not is_loopback(host.lower())
 
 
 def _name(request: AnyRequest) -> str:
-    return _COOKIE if _is_secure(request) else _PLAIN_COOKIE
+    if not _is_secure(request):
+        return _COOKIE
+    # A cookie of the whole host would go to the other programs there, too (RFC 6265bis, 4.1.3).
+    return f"__Secure-{_COOKIE}" if _root(request) else f"__Host-{_COOKIE}"
 
 
-def _origin(request: AnyRequest) -> str:
-    public = runtime_of(request).config.public_url
-    if public is not None:
-        parts = split(public)
-        return f"{parts.scheme}://{parts.netloc}"
-    return f"http://{request.headers.get('host', '')}"
+def _root(request: AnyRequest) -> str:
+    return runtime_of(request).config.root

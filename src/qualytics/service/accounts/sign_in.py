@@ -16,10 +16,11 @@ from qualytics.service import validate
 from qualytics.service.accounts import sign_in_limits
 from qualytics.service.accounts.oidc_users import user_of
 from qualytics.service.accounts.passwords import MAX_LENGTH, Passwords
-from qualytics.service.accounts.tokens import issue, require_room
+from qualytics.service.accounts.tokens import issue, name_of_sign_in, require_room
 from qualytics.service.clock import later, now
 from qualytics.service.context import Action
 from qualytics.service.rights import Actor
+from qualytics.store.sealing.cipher import Cell, Key
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _WRONG = "the name or the password is wrong"
 _AGAIN = "start again in the terminal: qualytics auth login"
-
-
-# Where a browser ends that has signed in with the provider for a session.
-FINISH = "/sign-in/finish"
 
 
 class Step(Struct):
@@ -129,27 +126,32 @@ class Logins:
         except _Wrong as exc:
             raise NotSignedIn(_WRONG, "try again; upper and lower case count in a password") from exc
 
-    def begin_session(self, address: str, browser: str) -> str:
+    def begin_session(self, finish: str, address: str, browser: str, kept: str) -> str:
         """Begin a sign-in with the provider for a session; return the key of its step.
 
-        It ends at `FINISH`, with the `code` that `redeem_session` takes from the same browser, and the address.
+        It ends at the address `finish`, with the `code` that `redeem_session` takes from the same browser, and the
+        address where the session begins; `kept` is a text that comes back with the token.
         """
-        asked = {"redirect_uri": FINISH, "state": address, "hostname": "", "challenge": challenge_of(browser)}
+        asked = {"redirect_uri": finish, "state": address, "hostname": "", "challenge": challenge_of(browser)}
+        if kept:  # of a form: none of the store's business, so that only this browser can open it
+            asked["kept"] = _key_of(browser).seal(self._kept_cell, Secret(kept)).hex()
         with self._context.writing():
             self._accounts.drop_logins(now())
             return self._step(asked, browser).key
 
-    def redeem_session(self, code: str, browser: str, days: int) -> str:
-        """Return a token for the session of a browser that the provider has sent back with a code.
+    def redeem_session(self, code: str, browser: str, days: int) -> tuple[str, str]:
+        """Return a token for the session of a browser that the provider has sent back with a code, and what was kept.
 
         Raises:
             NotSignedIn: the code is unknown, used or too old, or is for another browser.
 
         """
-        user, _ = self._redeemed(code, browser)
+        user, login = self._redeemed(code, browser)
         with self._context.writing():
             self._become(user)
-            return self._session(user, days)
+            token = self._session(user, days)
+        sealed = login.get("kept")
+        return token, _key_of(browser).open(self._kept_cell, bytes.fromhex(sealed)).reveal() if sealed else ""
 
     def with_link(self, key: str, days: int) -> str:
         """Return a token for the session of a browser in which somebody has followed a link that is good once.
@@ -169,7 +171,7 @@ class Logins:
 
     def _session(self, user: User, days: int) -> str:
         require_room(self._accounts, user.id, user.name)
-        return issue(self._context, user.id, user.name, "browser", days)["bearer_token"]
+        return issue(self._context, user.id, user.name, name_of_sign_in(None), days)["bearer_token"]
 
     def _with_password(self, name: str, password: str, asked: Mapping[str, Any], finish: Callable[[User], str]) -> str:
         name, password = name[:512], password[: MAX_LENGTH + 1]
@@ -247,11 +249,11 @@ class Logins:
             NotSignedIn: the code is unknown, used or too old, or the verifier is another's.
 
         """
-        user, hostname = self._redeemed(code, verifier)
+        user, login = self._redeemed(code, verifier)
         with self._context.writing():
-            return self._token(user, hostname)
+            return self._token(user, login["hostname"])
 
-    def _redeemed(self, code: str, verifier: str) -> tuple[User, str]:
+    def _redeemed(self, code: str, verifier: str) -> tuple[User, Mapping[str, Any]]:
         with self._context.writing():
             login = self._accounts.take_login(digest_of(code), _CODE, now())
         is_right = login is not None and bool(_VERIFIER.fullmatch(verifier))
@@ -260,7 +262,11 @@ class Logins:
         user = self._accounts.user(login["user_id"])
         if user is None or user.version != login["version"]:
             raise NotSignedIn("the user was changed or deleted since this sign-in", _AGAIN)
-        return user, login["hostname"]
+        return user, login
+
+    @property
+    def _kept_cell(self) -> Cell:
+        return Cell(self._context.store.store_id, "logins", 0, "kept")
 
     @property
     def _accounts(self) -> Accounts:
@@ -288,15 +294,15 @@ class Logins:
             answer = {"token": self._token(user, asked["hostname"])["bearer_token"]}
         else:
             answer = {"code": secrets.token_urlsafe(32)}
-            kept = {"user_id": user.id, "version": user.version}
-            kept |= {name: asked[name] for name in ("challenge", "hostname")}
-            self._accounts.add_login(digest_of(answer["code"]), _CODE, kept, later(CODE_S))
+            detail = {"user_id": user.id, "version": user.version}
+            detail |= {name: asked[name] for name in ("challenge", "hostname", "kept") if name in asked}
+            self._accounts.add_login(digest_of(answer["code"]), _CODE, detail, later(CODE_S))
         return f"{asked['redirect_uri']}?{urlencode({'state': asked['state'], **answer})}"
 
     def _token(self, user: User, hostname: str) -> types.NewToken:
         self._become(user)
         require_room(self._accounts, user.id, user.name)
-        return issue(self._context, user.id, user.name, f"cli on {hostname}" if hostname else "cli")
+        return issue(self._context, user.id, user.name, name_of_sign_in(hostname))
 
     def _become(self, user: User) -> None:
         asking = self._asking
@@ -322,6 +328,10 @@ def add_link(accounts: Accounts, user_id: int, version: int, bearer: str) -> Non
     """Let the link of a first token sign its owner in, once and within a day; inside a transaction."""
     detail = {"user_id": user_id, "version": version}
     accounts.add_login(digest_of(link_key_of(bearer)), _LINK, detail, later(LINK_S))
+
+
+def _key_of(browser: str) -> Key:
+    return Key(hmac.digest(browser.encode(), b"kept", "sha256"))
 
 
 def _checked(query: Mapping[str, str | None]) -> dict[str, Any]:

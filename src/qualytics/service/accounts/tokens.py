@@ -20,7 +20,7 @@ from qualytics.settings import MAX_TOKEN_DAYS, TOKEN_DAYS
 from qualytics.store.tables.accounts import Accounts, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from qualytics import types
     from qualytics.service.accounts.token_usage import TokenUsage
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MAX_ACTIVE = 100
 _FIELDS = {"name", "expires_in_days", "user", "scim_endpoints_only"}
 _DAY_S = 86_400
+# Names of tokens that sign-ins get.
+_BROWSER, _COMMAND_LINE = "browser", "cli"
 # Hashes of tokens whose signature was right, with the id of the store: rows tell the rest at each request.
 _verified: set[tuple[str, str]] = set()
 _MAX_VERIFIED = 10_000
@@ -155,10 +157,11 @@ class Tokens:
             action.record(token.id, token.name, user=token.user_name)
         return {"id": token.id, "name": token.name, "deleted": not dry_run}
 
-    def revoke_all(self) -> int:
+    def revoke_all(self, *, sign_ins_only: bool = False) -> int:
         """Revoke every token of one's own, the one that asks too, as whoever fears for one does; return how many.
 
-        None of them can be restored.
+        None of them can be restored. `sign_ins_only` spares what an Admin, or the owner of the store, has made for a
+        program: only tokens of sign-ins are revoked, and those that these have made.
 
         Raises:
             Conflict: no Admin could sign in any more.
@@ -166,8 +169,13 @@ class Tokens:
         """
         with self._context.audited(OWN_TOKENS, "token.revoke") as action, self._context.writing():
             owner_id, owner = self._owner(None)
+            spared = set[int]()
+            if sign_ins_only:
+                tokens = list(self._accounts.tokens(owner_id))
+                began = {token.id for token in tokens if _is_of_sign_in(token)}
+                spared = {token.id for token in tokens} - _with_descendants(tokens, began)
             with one_left(self._accounts, owner):
-                ended = end_all(self._accounts, owner_id)
+                ended = end_all(self._accounts, owner_id, spared)
             action.record(None, None, user=owner, ended=ended)
         return len(ended)
 
@@ -180,8 +188,8 @@ class Tokens:
         revoked = {token.id}
         if asking.token_id != token.id:
             tokens = list(self._accounts.tokens(token.user_id))
-            spared = _with_descendants(tokens, asking.token_id) if asking.token_id is not None else set()
-            revoked |= _with_descendants(tokens, token.id) - spared
+            spared = _with_descendants(tokens, [asking.token_id]) if asking.token_id is not None else set()
+            revoked |= _with_descendants(tokens, [token.id]) - spared
         for token_id in sorted(revoked):
             self._accounts.end_token(token_id, now(), is_final=asking.is_admin)
         return sorted(revoked)
@@ -194,7 +202,7 @@ class Tokens:
             raise Conflict(
                 f"token {token.name!r} was revoked by an Admin or by a new password, and cannot be restored", hint
             )
-        if self._context.actor.token_id in _with_descendants(self._accounts.tokens(token.user_id), token.id):
+        if self._context.actor.token_id in _with_descendants(self._accounts.tokens(token.user_id), [token.id]):
             raise Conflict(f"token {token.name!r} cannot be restored by a token that it made", hint)
         require_room(self._accounts, token.user_id, token.user_name)
         self._accounts.restore_token(token.id)
@@ -252,20 +260,32 @@ def require_room(accounts: Accounts, user_id: int, user_name: str) -> None:
 
 def end_others(context: Context, accounts: Accounts, user_id: int) -> int:
     """End every token of a user but the one that asks, for good; inside a transaction; return how many."""
-    return len(end_all(accounts, user_id, besides=context.actor.token_id))
+    return len(end_all(accounts, user_id, {context.actor.token_id}))
 
 
-def end_all(accounts: Accounts, user_id: int, besides: int | None = None) -> list[int]:
-    """End every token of a user but one, for good; inside a transaction; return their ids."""
-    ended = [token.id for token in accounts.tokens(user_id) if _is_active(token) and token.id != besides]
+def end_all(accounts: Accounts, user_id: int, besides: Collection[int | None]) -> list[int]:
+    """End every token of a user but some, for good; inside a transaction; return their ids."""
+    ended = [token.id for token in accounts.tokens(user_id) if _is_active(token) and token.id not in besides]
     for token_id in ended:
         accounts.end_token(token_id, now(), is_final=True)
     return ended
 
 
-def _with_descendants(tokens: Iterable[Token], token_id: int) -> set[int]:
-    """Return the ids of a token, of those that it made, of those that these made, and so on; by id, as they come."""
-    ids = {token_id}
+def name_of_sign_in(hostname: str | None) -> str:
+    """Return the name of the token of a sign-in: of the command line on a machine, or of a browser where it is None."""
+    if hostname is None:
+        return _BROWSER
+    return f"{_COMMAND_LINE} on {hostname}" if hostname else _COMMAND_LINE
+
+
+def _is_of_sign_in(token: Token) -> bool:
+    # One that was made under such a name counts as well: it is ended once too often.
+    return token.name in {_BROWSER, _COMMAND_LINE} or token.name.startswith(f"{_COMMAND_LINE} on ")
+
+
+def _with_descendants(tokens: Iterable[Token], began: Iterable[int]) -> set[int]:
+    """Return the ids of tokens, of those that they made, of those that these made, and so on; by id, as they come."""
+    ids = set(began)
     for token in tokens:
         if token.made_by in ids:
             ids.add(token.id)

@@ -1,7 +1,7 @@
 // Shows the stages of a test as they end: JSON Lines, the same that the command line reads from the API.
 const form = document.querySelector("[data-connection-form]");
 const panel = document.querySelector("[data-live-test]");
-const button = form?.querySelector("[name=_do][value=test]");
+const button = form?.querySelector("[data-test]");
 const cancel = form?.querySelector("[data-cancel]");
 const unheard = (form?.dataset.unheard ?? "").split(" ");
 const slot = (name, place = panel) => place.querySelector(`[data-slot=${name}]`);
@@ -33,6 +33,7 @@ function listed(texts) {
 }
 
 function clear() {
+  panel.hidden = false;
   for (const item of panel.querySelectorAll("[data-stage]")) mark(item.dataset.stage, "waiting", "");
   for (const note of form.querySelectorAll(".problem[data-live]")) note.remove();
   for (const control of form.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
@@ -78,6 +79,7 @@ function showProblem(problem) {
 
 // What was tested stays in the page, without secrets, so that a save can say what changed since.
 function keepTested() {
+  if (!form.elements._tested) return;
   const values = {};
   const secrets = [];
   for (const [name, value] of new FormData(form)) {
@@ -111,7 +113,16 @@ async function readLines(body) {
 function cancelled() {
   for (const item of panel.querySelectorAll("[data-state=running]")) mark(item.dataset.stage, "waiting", "cancelled");
   said("state", "Cancelled");
-  form.elements._tested.value = "";
+  if (form.elements._tested) form.elements._tested.value = "";
+}
+
+// What a page says of the connection beside the test is asked for anew once one has ended.
+async function refresh() {
+  if (!form.dataset.page) return;
+  const answer = await fetch(form.dataset.page);
+  if (!answer.ok || answer.redirected) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-fresh]")) part.replaceWith(document.adoptNode(page.getElementById(part.id)));
 }
 
 async function run(event) {
@@ -126,7 +137,7 @@ async function run(event) {
     const headers = { Accept: "application/jsonl" };
     const answer = await fetch(button.formAction, { method: "POST", body, headers, signal: running.signal });
     const kind = answer.headers.get("Content-Type") ?? "";
-    if (kind.startsWith("application/jsonl")) await readLines(answer.body);
+    if (kind.startsWith("application/jsonl")) await readLines(answer.body).then(refresh);
     else if (kind.includes("json")) showProblem(await answer.json());
     else showProblem({ message: "the session has ended", hint: "sign in in another tab and test again; what was typed stays here" });
   } catch (error) {
