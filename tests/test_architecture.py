@@ -446,6 +446,7 @@ CROSS_CUTTING = {
     "deploy/test_nginx.py": "a control plane behind nginx as deployed",
     "probe/child/test_refused_parameters.py": "dangerous parameters of each type",
     "server/web/test_every_page.py": "every page, with every role",
+    "server/web/test_prefix.py": "all pages under a path of a host, behind both kinds of proxies",
     "server/test_dry_run.py": "every change of the API",
     "server/test_ended_rights.py": "rights that end under load, on every route that writes",
     "server/test_explain.py": "the route of explain",
