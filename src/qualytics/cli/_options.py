@@ -48,7 +48,6 @@ def examples(*lines: str) -> Callable[[Command], Command]:
 
 def field_options(verb: str) -> Callable[[Command], Command]:
     """Return a decorator that adds an option for every field of a verb, and the ways to give secrets."""
-    env_file = option("--env-file", type=Text(), metavar="FILE", help="NAME=VALUE lines for ${NAME} references.")
     stdin = [
         option(f"{BY_NAME[name].option}-stdin", is_flag=True, help=f"Read the {BY_NAME[name].noun} from stdin.")
         for name in STDIN_FIELDS
@@ -66,7 +65,7 @@ def field_options(verb: str) -> Callable[[Command], Command]:
     allow_empty = option(
         "--allow-empty", is_flag=True, is_eager=True, help="Take an empty password; without it that is an error."
     )
-    return all_of(*fields, *inside, *stdin, allow_empty, env_file)
+    return all_of(*fields, *inside, *stdin, allow_empty, env_file_option())
 
 
 def common_options(*, form: bool = True, on_terminal: str | None = None) -> Callable[[Command], Command]:
@@ -190,6 +189,27 @@ def _added(param: click.Parameter | Callable[[], click.Parameter]) -> Command:
         return command
 
     return decorate
+
+
+def types_option() -> Command:
+    """Return the --type option of a command that chooses among records, which gets it as `types`."""
+    text = "Comma-separated connection types."
+    return option("--type", "-t", "types", type=Text(), help=text, shell_complete=complete_types)
+
+
+def limit_option() -> Command:
+    """Return the --limit option of a list that is whole without it."""
+    return option("--limit", type=Whole(1), help="Show at most so many; all by default.")
+
+
+def yes_option(text: str = "Do not ask, as a terminal would.") -> Command:
+    """Return the --yes option."""
+    return option("--yes", is_flag=True, help=text)
+
+
+def env_file_option() -> Command:
+    """Return the --env-file option."""
+    return option("--env-file", type=Text(), metavar="FILE", help="NAME=VALUE lines for ${NAME} references.")
 
 
 def timeout_option() -> Command:

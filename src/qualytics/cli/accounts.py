@@ -56,16 +56,16 @@ def service_accounts() -> None:
 
 
 def _role_option(**more: Any) -> Callable[..., Any]:
-    return click.option("--role", type=_Role(_ROLES), metavar="TEXT", help="Admin, Manager or Member.", **more)
+    return options.option("--role", type=_Role(_ROLES), metavar="TEXT", help="Admin, Manager or Member.", **more)
 
 
 _login_options = options.all_of(
-    click.option("--password", type=Text(), metavar="TEXT", help="Password (supports ${ENV_VAR}); - asks for it."),
-    click.option("--password-stdin", is_flag=True, help="Read the password from stdin."),
-    click.option("--issuer", type=Text(), help="Issuer of the provider that the user signs in with."),
-    click.option("--subject", type=Text(), help="Who the user is to that provider: the claim sub."),
+    options.option("--password", type=Text(), metavar="TEXT", help="Password (supports ${ENV_VAR}); - asks for it."),
+    options.option("--password-stdin", is_flag=True, help="Read the password from stdin."),
+    options.option("--issuer", type=Text(), help="Issuer of the provider that the user signs in with."),
+    options.option("--subject", type=Text(), help="Who the user is to that provider: the claim sub."),
 )
-_email = click.option("--email", type=Text(), help="Email address.")
+_email = options.option("--email", type=Text(), help="Email address.")
 
 
 def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_options: Callable[..., Any]) -> None:
@@ -77,12 +77,12 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
 
     @group.command(help=helps["create"])
     @options.examples(*_CREATE_EXAMPLES[kind])
-    @click.option("--name", "-n", type=Text(), required=True, help="Name; upper and lower case are alike.")
+    @options.option("--name", "-n", type=Text(), required=True, help="Name; upper and lower case are alike.")
     @_role_option(default="member", show_default=True)
     @_email
     @login_options
-    @click.option("--token", "with_token", is_flag=True, help="Make a token as well, and show it once.")
-    @click.option("--expires-in-days", type=Whole(1), help=f"Days until the token expires.  [default: {TOKEN_DAYS}]")
+    @options.option("--token", "with_token", is_flag=True, help="Make a token as well, and show it once.")
+    @options.option("--expires-in-days", type=Whole(1), help=f"Days until the token expires.  [default: {TOKEN_DAYS}]")
     @options.common_options()
     @click.pass_context
     def create(ctx: click.Context, /, *, form: output.Format, **values: Any) -> None:
@@ -91,11 +91,11 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @group.command(help=helps["update"])
     @options.examples(f"{group.name} update {known} --role manager", f"{group.name} update {known} --unset email")
     @which
-    @click.option("--new-name", type=Text(), help="New name.")
+    @options.option("--new-name", type=Text(), help="New name.")
     @_role_option()
     @_email
     @login_options
-    @click.option("--unset", multiple=True, type=OneOf(unsettable), metavar="FIELD", help="Unset a field.")
+    @options.option("--unset", multiple=True, type=OneOf(unsettable), metavar="FIELD", help="Unset a field.")
     @options.common_options()
     @click.pass_context
     def update(ctx: click.Context, /, *, record: int | str, form: output.Format, **values: Any) -> None:
@@ -104,7 +104,7 @@ def _add_commands(group: click.Group, kind: str, helps: dict[str, str], login_op
     @group.command("list", help=f"List {noun}s.")
     @options.examples(f"{group.name} list", f"{group.name} list --name {known} --format json")
     @options.name_option("Filter by name: a part of it.")
-    @click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
+    @options.limit_option()
     @options.common_options()
     def list_(*, name: str | None, limit: int | None, form: output.Format) -> None:
         with connect_noting_store() as client:

@@ -50,13 +50,13 @@ def token() -> None:
 
 
 _control_plane_options = options.all_of(
-    click.option("--url", type=Text(), help="Control plane, as https://connections.example.com."),
-    click.option("--context", type=Text(), metavar="NAME", help="Name to keep it under.  [default: the current]"),
-    click.option("--ca-file", type=Text(), metavar="FILE", help="PEM file of a private certificate authority."),
-    click.option(
+    options.option("--url", type=Text(), help="Control plane, as https://connections.example.com."),
+    options.option("--context", type=Text(), metavar="NAME", help="Name to keep it under.  [default: the current]"),
+    options.option("--ca-file", type=Text(), metavar="FILE", help="PEM file of a private certificate authority."),
+    options.option(
         "--no-ssl-verify", is_flag=True, help="Accept any certificate; anybody on the network can then read the token."
     ),
-    click.option("--insecure-http", is_flag=True, help="Allow plain http to another host."),
+    options.option("--insecure-http", is_flag=True, help="Allow plain http to another host."),
 )
 
 
@@ -66,8 +66,8 @@ _control_plane_options = options.all_of(
     "auth login --url https://connections.example.com --context prod --no-browser",
 )
 @_control_plane_options
-@click.option("--no-browser", is_flag=True, help="Open no browser; the address to visit is on stderr.")
-@click.option(
+@options.option("--no-browser", is_flag=True, help="Open no browser; the address to visit is on stderr.")
+@options.option(
     "--timeout", "timeout_s", type=Seconds(), default=signing_in.BROWSER_S, help="Seconds to wait.  [default: 120]"
 )
 @options.common_options()
@@ -85,8 +85,8 @@ def login(ctx: click.Context, /, *, no_browser: bool, timeout_s: float, form: ou
     "auth init --url https://connections.example.com --context prod --token-stdin < token.txt",
 )
 @_control_plane_options
-@click.option("--token", "bearer", type=Text(), help="Token (supports ${ENV_VAR}); - asks for it.")
-@click.option("--token-stdin", is_flag=True, help="Read the token from stdin.")
+@options.option("--token", "bearer", type=Text(), help="Token (supports ${ENV_VAR}); - asks for it.")
+@options.option("--token-stdin", is_flag=True, help="Read the token from stdin.")
 @options.common_options()
 @click.pass_context
 def init(ctx: click.Context, /, *, bearer: str | None, token_stdin: bool, form: output.Format, **values: Any) -> None:
@@ -117,7 +117,7 @@ def status(ctx: click.Context, /, *, form: output.Format) -> None:
     "auth logout",
     "auth logout --context default",
 )
-@click.option(
+@options.option(
     "--context",
     type=Text(),
     metavar="NAME",
@@ -161,9 +161,11 @@ def contexts(*, form: output.Format) -> None:
     "auth token create --name nightly",
     "auth token create --name nightly --user robot --expires-in-days 30",
 )
-@click.option("--name", "-n", type=Text(), required=True, help="What the token is for.")
-@click.option("--expires-in-days", type=Whole(1), default=TOKEN_DAYS, show_default=True, help="Days until it expires.")
-@click.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
+@options.option("--name", "-n", type=Text(), required=True, help="What the token is for.")
+@options.option(
+    "--expires-in-days", type=Whole(1), default=TOKEN_DAYS, show_default=True, help="Days until it expires."
+)
+@options.option("--user", type=Text(), help="User or service account whom it is for; you by default.")
 @options.common_options()
 def create(*, name: str, expires_in_days: int, user: str | None, form: output.Format) -> None:
     """Make a token and print it, once. It ends with the token that you are signed in with at the latest."""
@@ -183,9 +185,9 @@ def create(*, name: str, expires_in_days: int, user: str | None, form: output.Fo
     "auth token list --user robot",
     "auth token list --everybody --limit 20",
 )
-@click.option("--user", type=Text(), help="User or service account whose tokens are wanted; yours by default.")
-@click.option("--everybody", is_flag=True, help="Everybody's.")
-@click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
+@options.option("--user", type=Text(), help="User or service account whose tokens are wanted; yours by default.")
+@options.option("--everybody", is_flag=True, help="Everybody's.")
+@options.limit_option()
 @options.common_options()
 def list_(*, user: str | None, everybody: bool, limit: int | None, form: output.Format) -> None:
     """List tokens; none is shown itself."""
@@ -201,7 +203,7 @@ def list_(*, user: str | None, everybody: bool, limit: int | None, form: output.
     "auth token revoke --id 3",
 )
 @options.record_options("Token", "revoke", part="tokens", listing="qualytics auth token list")
-@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would where it is your last token.")
+@options.yes_option("Do not ask, as a terminal would where it is your last token.")
 @options.common_options()
 def revoke(*, record: int | str, yes: bool, form: output.Format) -> None:
     """End a token at once, and those that it made for the same user; what an Admin ends stays ended.

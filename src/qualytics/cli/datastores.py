@@ -22,8 +22,6 @@ from qualytics.errors import UsageError
 from qualytics.fields import INLINE, SCOPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qualytics.client import Client
 
 _UNSETTABLE = (*SCOPES, "description")
@@ -40,19 +38,20 @@ def group() -> None:
     """Manage the datastores that use connections."""
 
 
-def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    helps = {
-        "--description": "Description.",
-        "--tags": "Comma-separated tags; they replace those there are.",
-        "--root-path": "Folder, for object stores.",
-        "--schema": "Schema.",
-        "--database": "Database.",
-        "--connection-name": "Name of the connection it uses, or of a new one.",
-    }
-    for name, text in helps.items():
-        complete = options.complete_names("connections") if name == "--connection-name" else None
-        command = click.option(name, type=Text(), help=text, shell_complete=complete)(command)
-    return click.option("--connection-id", type=Whole(1), help="ID of the connection it uses.")(command)
+_place_options = options.all_of(
+    options.option("--connection-id", type=Whole(1), help="ID of the connection it uses."),
+    options.option(
+        "--connection-name",
+        type=Text(),
+        help="Name of the connection it uses, or of a new one.",
+        shell_complete=options.complete_names("connections"),
+    ),
+    options.option("--database", type=Text(), help="Database."),
+    options.option("--schema", type=Text(), help="Schema."),
+    options.option("--root-path", type=Text(), help="Folder, for object stores."),
+    options.option("--tags", type=Text(), help="Comma-separated tags; they replace those there are."),
+    options.option("--description", type=Text(), help="Description."),
+)
 
 
 @group.command()
@@ -61,10 +60,10 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "datastores create --name files --type sqlite --uri ./sales.sqlite",
     "datastores create --name files --connection-id 2 --tags finance,daily --dry-run",
 )
-@click.option("--name", "-n", required=True, type=Text(), help="Datastore name.")
+@options.option("--name", "-n", required=True, type=Text(), help="Datastore name.")
 @_place_options
 @options.field_options(INLINE)
-@click.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
+@options.option("--dry-run", is_flag=True, help="Print payload without making the API call; store and contact nothing.")
 @options.common_options()
 @click.pass_context
 def create(ctx: click.Context, /, *, dry_run: bool, form: output.Format, **values: Any) -> None:
@@ -92,10 +91,10 @@ def create(ctx: click.Context, /, *, dry_run: bool, form: output.Format, **value
     "datastores update --id 1 --unset description --dry-run",
 )
 @options.record_options("Datastore", "update", part="datastores", name=None)
-@click.option("--name", "-n", type=Text(), help="New datastore name.")
+@options.option("--name", "-n", type=Text(), help="New datastore name.")
 @_place_options
 @options.unset_option(_UNSETTABLE)
-@click.option("--dry-run", is_flag=True, help="Print the datastore as it would become; store nothing.")
+@options.option("--dry-run", is_flag=True, help="Print the datastore as it would become; store nothing.")
 @options.common_options()
 def update(*, record: int | str, unset: tuple[str, ...], dry_run: bool, form: output.Format, **values: Any) -> None:
     """Change the given fields of a datastore, or reassign it to another connection of the same type."""
@@ -126,7 +125,7 @@ def get(*, record: int | str, form: output.Format) -> None:
     "datastores list --connection-id 2",
 )
 @options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
-@click.option("--connection-id", type=Whole(1), help="Only those of this connection.")
+@options.option("--connection-id", type=Whole(1), help="Only those of this connection.")
 @options.common_options()
 def list_(*, name: str | None, connection_id: int | None, form: output.Format) -> None:
     """List datastores."""
@@ -140,8 +139,8 @@ def list_(*, name: str | None, connection_id: int | None, form: output.Format) -
     "datastores delete orders --dry-run",
 )
 @options.record_options("Datastore", "delete", part="datastores")
-@click.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
+@options.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
+@options.yes_option()
 @options.common_options()
 def delete(*, record: int | str, yes: bool, dry_run: bool, form: output.Format) -> None:
     """Delete a datastore; its connection stays."""

@@ -15,7 +15,7 @@ from qualytics.client import examine
     "doctor",
     "doctor --format json",
 )
-@click.option("--import", "do_import", is_flag=True, help="Import each installed driver, to see whether it loads.")
+@options.option("--import", "do_import", is_flag=True, help="Import each installed driver, to see whether it loads.")
 @options.common_options()
 @click.pass_context
 def command(ctx: click.Context, /, *, do_import: bool, form: output.Format) -> None:

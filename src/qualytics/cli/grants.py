@@ -24,8 +24,8 @@ _LISTING = "qualytics grants list"
 def _names(**how: Any) -> Callable[[Any], Any]:
     user, connection = "User or service account, by name.", "Connection, by name."
     return options.all_of(
-        click.option("--user", type=Text(), help=user, shell_complete=options.complete_names("users"), **how),
-        click.option(
+        options.option("--user", type=Text(), help=user, shell_complete=options.complete_names("users"), **how),
+        options.option(
             "--connection", type=Text(), help=connection, shell_complete=options.complete_names("connections"), **how
         ),
     )
@@ -46,7 +46,7 @@ def group() -> None:
     "grants create --user ada --connection sales",
 )
 @_names(required=True)
-@click.option("--expires-in-days", type=Whole(1), help="Days until it ends; by default it stays until it is deleted.")
+@options.option("--expires-in-days", type=Whole(1), help="Days until it ends; by default it stays until it is deleted.")
 @options.common_options()
 def create(*, user: str, connection: str, expires_in_days: int | None, form: output.Format) -> None:
     """Let a user, or a service account, read, run commands and open tools through a connection."""
@@ -57,7 +57,7 @@ def create(*, user: str, connection: str, expires_in_days: int | None, form: out
 @group.command("list")
 @options.examples("grants list", "grants list --connection sales --format json")
 @_names()
-@click.option("--limit", type=Whole(1), help="Show at most so many; all by default.")
+@options.limit_option()
 @options.common_options()
 def list_(*, user: str | None, connection: str | None, limit: int | None, form: output.Format) -> None:
     """List grants: an Admin all, others their own."""
@@ -69,9 +69,9 @@ def list_(*, user: str | None, connection: str | None, limit: int | None, form: 
 @options.examples(
     "grants delete --user robot --connection orders", "grants delete --user robot --connection orders --dry-run"
 )
-@click.option("--id", "grant_id", type=Whole(1), help="Grant ID.")
+@options.option("--id", "grant_id", type=Whole(1), help="Grant ID.")
 @_names()
-@click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
+@options.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 @options.common_options()
 def delete(
     *, grant_id: int | None, user: str | None, connection: str | None, dry_run: bool, form: output.Format

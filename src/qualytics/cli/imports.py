@@ -47,7 +47,7 @@ _SIGNS = {"create": "+", "skip": "=", "refuse": "!"}
 )
 @options.option("--uri", type=Text(), help="URI of connections that name no place, as AWS profiles.")
 @options.option("--dry-run", is_flag=True, help="Print the plan; store nothing.")
-@options.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
+@options.yes_option()
 @options.common_options()
 @click.pass_context
 def import_(

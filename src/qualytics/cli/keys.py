@@ -23,7 +23,7 @@ def group() -> None:
 
 @group.command()
 @options.examples("keys rotate", "keys rotate --forget")
-@click.option(
+@options.option(
     "--forget", is_flag=True, help="Keep no old key, as of one that leaked; older backups are lost with them."
 )
 @options.common_options()
@@ -45,8 +45,8 @@ def rotate(*, forget: bool, form: output.Format) -> None:
     "keys forget --dry-run",
     "keys forget --yes",
 )
-@click.option("--dry-run", is_flag=True, help="Show which keys would be forgotten; remove nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
+@options.option("--dry-run", is_flag=True, help="Show which keys would be forgotten; remove nothing.")
+@options.yes_option()
 @options.common_options()
 def forget(*, dry_run: bool, yes: bool, form: output.Format) -> None:
     """Remove the old keys that rotations have kept; backups made before can then no longer be opened."""

@@ -20,11 +20,11 @@ def _settings(command: Any) -> Any:
         if setting.kind is bool:
             flag = f"--{setting.name.replace('_', '-')}"
             help_text = f"{setting.help[0].upper()}{setting.help[1:]}."
-            command = click.option(flag, setting.name, is_flag=True, help=help_text)(command)
+            command = options.option(flag, setting.name, is_flag=True, help=help_text)(command)
             continue
         many = setting.kind is tuple
         default = f"  [default: {setting.default}]" if setting.default not in {None, ()} else ""
-        command = click.option(
+        command = options.option(
             f"--{setting.name.replace('_', '-')}",
             setting.name,
             type=Text(),
@@ -41,7 +41,7 @@ def _settings(command: Any) -> Any:
     "serve --listen 127.0.0.1:8080 --allow-target 10.0.0.0/8",
 )
 @_settings
-@click.option("--store", type=Text(), help="Store: postgresql://user@host/database; the embedded one by default.")
+@options.option("--store", type=Text(), help="Store: postgresql://user@host/database; the embedded one by default.")
 @options.common_options(form=False)
 def command(*, store: str | None, **given: Any) -> None:
     """Serve the store as a control plane that many users share; each option is a variable, too: QUALYTICS_LISTEN …."""

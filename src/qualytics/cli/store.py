@@ -60,7 +60,7 @@ def backup(*, file: str, form: output.Format) -> None:
     "store restore store.backup",
 )
 @click.argument("file", type=Text())
-@click.option(
+@options.option(
     "--keep-tokens", is_flag=True, help="Let the tokens in the backup be valid, including those revoked since."
 )
 @options.common_options()
@@ -84,10 +84,10 @@ def restore(*, file: str, keep_tokens: bool, form: output.Format) -> None:
     "store copy --to ./copy --new-key-file ./copy.key",
     "store copy --to postgresql://app@db.example.com/qualytics --new-key-file ./copy.key",
 )
-@click.option(
+@options.option(
     "--to", "target", type=Text(), required=True, metavar="URL", help="An empty database, or a new directory."
 )
-@click.option("--new-key-file", type=Text(), metavar="FILE", help="The key of the copy; made there if it is not.")
+@options.option("--new-key-file", type=Text(), metavar="FILE", help="The key of the copy; made there if it is not.")
 @options.common_options()
 def copy(*, target: str, new_key_file: str | None, form: output.Format) -> None:
     """Copy the whole store into an empty one, every secret sealed anew; nothing counts until all is verified.
