@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from qualytics.client import known_names
+from qualytics.client import known_names, known_type
 from qualytics.client.config import make
 from qualytics.client.http.client import HttpClient
 from tests.support import faults
@@ -37,6 +37,19 @@ def test_names_are_asked_for_once_a_user_and_kept_in_a_file_for_the_user_alone(o
     kept = home / "names.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert TOKEN not in kept.read_text()
+
+
+def test_the_type_of_a_connection_is_asked_for_once_and_kept_as_names_are(of, home):
+    one = reply(200, CONNECTION, {"API-Level": "2"})
+    with scripted(one) as server:
+        of(server.url, part="datastores")
+        count = len(server.asked)
+        assert [known_type(7), known_type(7), known_type("a"), known_type("a")] == ["postgresql"] * 4
+        assert len(server.asked) == count + 2
+    assert "postgresql" in (home / "names.json").read_text()
+    with scripted(reply(404, {"code": "not-found", "message": "no", "hint": "no"}, {"API-Level": "2"})) as server:
+        of(server.url, part="datastores")
+        assert known_type(7) is None
 
 
 def test_a_change_makes_this_machine_ask_again(of):

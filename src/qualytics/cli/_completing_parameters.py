@@ -79,7 +79,8 @@ def _type_document(ctx: click.Context) -> Any:
     if type_name := ctx.params.get("type"):
         return client.type_document(str(type_name))
     record = _record(ctx)
-    return None if record is None else client.type_document(_completing.in_time(lambda: _stored_type(record)))
+    type_name = None if record is None else _completing.in_time(lambda: client.known_type(record))
+    return None if type_name is None else client.type_document(type_name)
 
 
 def _record(ctx: click.Context) -> int | str | None:
@@ -89,10 +90,3 @@ def _record(ctx: click.Context) -> int | str | None:
     # The parser stops at the option that waits for its value, before it gives the word to the argument.
     word = ctx.params.get(WORD) or next(iter(ctx.args), None)
     return Word(word) if word else ctx.params.get("record_id") or ctx.params.get(argument.name_param or "")
-
-
-def _stored_type(record: int | str) -> str:
-    from qualytics import client
-
-    with client.connect() as connected:
-        return str(connected.connections.get(record)["type"])

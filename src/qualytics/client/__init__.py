@@ -28,6 +28,7 @@ __all__ = [
     "examine",
     "explain",
     "known_names",
+    "known_type",
     "new_key",
     "of",
     "parse_classes",
@@ -75,6 +76,13 @@ def known_names(part: str) -> list[str]:
     from qualytics.client import names
 
     return names.known(part)
+
+
+def known_type(record: int | str) -> str | None:
+    """Return the type of a stored connection for completion, None where it cannot be had; see `client.names`."""
+    from qualytics.client import names
+
+    return names.known_type(record)
 
 
 def default_format(names: Sequence[str]) -> str | None:
