@@ -80,6 +80,7 @@ def test_what_must_be_a_file_is_one_in_memory(started, home):
     [
         (("--id", "1", "--", "no-such-command"), 127, "error: cannot run 'no-such-command': there is no such command"),
         (("--id", "1", "--", "/"), 126, "error: cannot run '/': permission denied"),
+        (("true", "--name", "pg"), 2, "error: give --name or --id"),
         (("--id", "1"), 2, "error: there is no command to run"),
         (("--", "true"), 2, "error: give --name or --id"),
         (("--id", "1", "--name", "pg", "--", "true"), 2, "error: give either --id or --name, not both"),
@@ -93,6 +94,36 @@ def test_what_cannot_be_run_is_told_with_a_hint_and_no_secret(started, words, co
     assert (done.returncode, done.stdout, first) == (code, "", message)
     assert second.startswith("hint: ")
     assert CANARY not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("first_line", "code", "why", "hint"),
+    [
+        ("true", 126, "exec format error", "start it by one, as in -- sh FILE"),
+        ("#!/nowhere/sh", 127, "the interpreter that its first line names is not there", "after #!"),
+    ],
+)
+def test_why_a_program_cannot_be_started_is_told_with_what_to_do(started, tmp_path, first_line, code, why, hint):
+    script = tmp_path / "job"
+    script.write_text(f"{first_line}\n")
+    script.chmod(0o755)
+    done = started("--id", "1", "--", str(script))
+    first, second = done.stderr.splitlines()
+    assert (done.returncode, first) == (code, f"error: cannot run {str(script)!r}: {why}")
+    assert second.endswith(hint)
+
+
+def test_a_value_that_is_longer_than_a_variable_may_be_is_told(started, home):
+    with LocalClient(Settings(home=home)) as client:
+        client.connections.update("pg", {"password": "\N{SNOWMAN}" * 60_000})
+    done = started("--id", "1", "--", "true")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (126, "error: cannot run 'true': argument list too long")
+    assert "longer than the system takes" in done.stderr
+
+
+def test_a_record_among_the_words_of_the_command_is_pointed_at(started):
+    assert started("pg", "--", "psql").stderr.splitlines()[1] == "hint: did you mean --name pg?"
+    assert "before the words" in started("psql", "--id=1").stderr
 
 
 def test_psql_logs_in_by_what_it_finds(started, home, postgres_server, authority):

@@ -27,8 +27,10 @@ def shown(record: int | str) -> str:
     return str(record) if id_of(record) is not None else repr(str(record))
 
 
-def by_option(record_id: int | None, name: str | None, listing: str) -> int | str:
+def by_option(record_id: int | None, name: str | None, listing: str, foreign: Sequence[str] = ()) -> int | str:
     """Return the record that --id or --name means, where no word can: `listing` is the command that shows both.
+
+    `foreign` are words for another program, among which the record may stand by mistake.
 
     Raises:
         UsageError: both are given, or neither.
@@ -36,7 +38,12 @@ def by_option(record_id: int | None, name: str | None, listing: str) -> int | st
     """
     record = name if record_id is None else record_id
     if record is None:
-        raise UsageError("give --name or --id", f"{listing} shows ids and names")
+        hint = f"{listing} shows ids and names"
+        if any(word.partition("=")[0] in {"--name", "--id"} for word in foreign):
+            hint = "write it before the words for the other program"
+        elif foreign and _is_name("connections", foreign[0]):
+            hint = f"did you mean --name {shlex.quote(foreign[0])}?"
+        raise UsageError("give --name or --id", hint)
     if None not in {record_id, name}:
         raise UsageError("give either --id or --name, not both", f"{listing} shows ids and names")
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 # What env(1) and shells end with.
 _CANNOT_RUN, NOT_FOUND = 126, 127
+_HINTS = {
+    errno.EACCES: "it is a folder, or not executable: chmod +x makes a script so",
+    errno.ENOEXEC: "its first line names no interpreter, as #!/bin/sh does: start it by one, as in -- sh FILE",
+    errno.E2BIG: "its arguments and environment, the connection's values among them, are longer than the system takes",
+}
 
 
 class ForeignWords(Command):
@@ -45,8 +51,8 @@ class ForeignWords(Command):
 )
 @options.id_option("Connection ID.")
 @options.name_option("Connection name.", part="connections")
-@click.option("--database", type=Text(), help="Database (catalog) for the variables that name one.")
-@click.option("--schema", type=Text(), help="Schema for the variables that name one.")
+@options.option("--database", type=Text(), help="Database (catalog) for the variables that name one.")
+@options.option("--schema", type=Text(), help="Schema for the variables that name one.")
 @options.common_options(form=False)
 @click.argument("command", metavar="-- COMMAND...", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -59,7 +65,7 @@ def command(
     PROD_PASSWORD and the like, as `config export` and `connections url` call the secrets of a connection 'prod'.
     Nothing is written to disk: what must be a file is one in memory.
     """
-    record = by_option(record_id, name, "qualytics connections list")
+    record = by_option(record_id, name, "qualytics connections list", command)
     if not command:
         raise UsageError("there is no command to run", "put it behind --, as in: qualytics run --name prod -- psql")
     used, references = used_with_references(record, f"run {os.path.basename(command[0])}")
@@ -111,6 +117,11 @@ def replace_process(words: Sequence[str], environment: dict[str, str]) -> NoRetu
     except OSError as exc:
         is_missing = isinstance(exc, FileNotFoundError | NotADirectoryError)
         why = "there is no such command" if is_missing else (exc.strerror or "the system refuses").lower()
+        hint = _HINTS.get(
+            exc.errno or 0, "check the name and PATH; the words behind -- are one command and its arguments"
+        )
+        if is_missing and os.path.isfile(words[0]):
+            why, hint = "the interpreter that its first line names is not there", "look at its first line, after #!"
         output.say(f"error: cannot run {output.escape(repr(words[0]))}: {why}")
-        output.say("hint: check the name and PATH; the words behind -- are one command and its arguments")
+        output.say(f"hint: {hint}")
         sys.exit(NOT_FOUND if is_missing else _CANNOT_RUN)

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 )
 @options.id_option("Connection ID.")
 @options.name_option("Connection name.", part="connections")
-@click.option("--database", type=Text(), help="Database (catalog) to enter.")
-@click.option("--schema", type=Text(), help="Schema to enter.")
+@options.option("--database", type=Text(), help="Database (catalog) to enter.")
+@options.option("--schema", type=Text(), help="Schema to enter.")
 @options.common_options(form=False)
 @click.argument("arguments", metavar="[-- ARGUMENT...]", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -51,7 +51,7 @@ def command(
     its own. It finds the connection as a command of `qualytics run` does: no secret is among its arguments. Files of
     SQLite and DuckDB are opened for reading only; option files of MySQL and MariaDB are not read.
     """
-    record = by_option(record_id, name, "qualytics connections list")
+    record = by_option(record_id, name, "qualytics connections list", arguments)
     used, references = used_with_references(record, "shell")
     scope = Scope(database, schema)
     known = environment(used, scope)
