@@ -246,6 +246,8 @@ def test_a_closed_stderr_or_stdin_takes_nothing_from_the_exit_code(home):
     assert "standard input is closed" in err
     assert qualytics(f"{create} --password - <&-")[0] == 2
     assert qualytics("$Q connections frobnicate 2>/dev/full")[0] == 2
+    code, _, err = qualytics("$Q connections read x --table t >&-")
+    assert (code, err.splitlines()[0]) == (2, "error: --output is missing")
 
 
 @pytest.mark.slow

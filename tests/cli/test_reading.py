@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -106,6 +107,18 @@ def test_a_file_that_exists_is_kept_unless_it_may_be_replaced(stored, tmp_path):
     assert "--overwrite" in done.err
     assert stored(*read, "--overwrite").code == 0
     assert target.read_text().startswith('"id","name","price"')
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_a_folder(stored, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.csv").mkdir()
+    read = ("connections", "read", "sales", "--table", "orders", "--overwrite")
+    for name, words in (("pipe.csv", "is no regular file"), ("folder.csv", "is a folder")):
+        for options in (("--output", tmp_path / name), ("--output", "-", "-f", "csv", "--receipt", tmp_path / name)):
+            done = stored(*read, *options)
+            assert (done.code, done.out) == (2, "")
+            assert done.err == f"error: {tmp_path / name} {words}\nhint: name a file\n"
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe.csv").st_mode)
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,11 @@ def test_a_junit_file_of_before_stays_when_the_run_does_not_end(fleet, tmp_path)
     path.write_text("before")
     assert fleet(*TEST, "--junit", path, "--parallel", "200").code == 2
     assert path.read_text() == "before"
+    os.mkfifo(tmp_path / "pipe")
+    for place, words in ((tmp_path / "pipe", "is no regular file"), (tmp_path, "is a folder")):
+        done = fleet(*TEST, "--junit", place)
+        assert (done.code, done.out, done.err.splitlines()[0]) == (2, "", f"error: {place} {words}")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 def test_annotations_are_escaped_as_github_reads_them(fleet):

@@ -27,14 +27,18 @@ def junit(path: str) -> Iterator[JUnit]:
         UsageError: nothing can be written there.
 
     """
+    from qualytics.reading import files
+
+    files.require_free(path, overwrite=True)
+    place = os.path.realpath(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".qualytics-", dir=os.path.dirname(os.path.abspath(path)))
+        handle, temporary = tempfile.mkstemp(prefix=".qualytics-", dir=os.path.dirname(place))
     except OSError as exc:
         why = (exc.strerror or "").lower()
         raise UsageError(f"--junit: {path}: {why}", "check the path that --junit names") from exc
     os.close(handle)
     try:
-        yield JUnit(path, temporary)
+        yield JUnit(place, temporary)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import sys
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
@@ -15,7 +14,7 @@ from qualytics.cli._group import Command
 from qualytics.cli._kinds import OneOf, Seconds, Text, Whole
 from qualytics.cli._terminal import progress
 from qualytics.client import connect
-from qualytics.errors import ReadFailed, UsageError
+from qualytics.errors import UsageError
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
 
 
 def _is_table(path: str | None, form: str | None, receipt_path: str | None) -> bool:
-    if form == "table" or (path is None and form is None and sys.stdout.isatty()):
+    if form == "table" or (path is None and form is None and output.is_on_terminal()):
         if path not in {None, "-"} or receipt_path is not None:
             raise UsageError(
                 "a table of the first rows is no file", "leave out --output and --receipt, or choose another --format"
@@ -144,17 +143,14 @@ def _is_table(path: str | None, form: str | None, receipt_path: str | None) -> b
 
 
 def _copy(reader: Reader, form: str, sink: IO[bytes], where: str) -> None:
-    from qualytics.reading import outputs
+    from qualytics.reading import files, outputs
 
-    written = outputs.open_output(sink, form, reader.schema)
-    try:
+    with files.writing(where):
+        written = outputs.open_output(sink, form, reader.schema)
         for batch in reader:
             written.write(batch)
         written.end(reader.receipt)
         sink.flush()
-    except OSError as exc:
-        why = (exc.strerror or "the system refuses").lower()
-        raise ReadFailed(f"{where} cannot be written: {why}", "check its disk; nothing of it was kept") from exc
 
 
 def _show(reader: Reader) -> None:
@@ -179,16 +175,11 @@ class _Stdout(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        try:
-            return sys.stdout.buffer.write(data)
-        except BrokenPipeError:
-            raise output.OutputClosed from None
+        output.write_bytes(data)
+        return len(data)
 
     def flush(self) -> None:
-        try:
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise output.OutputClosed from None
+        output.flush()
 
 
 def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> None:
@@ -196,7 +187,7 @@ def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> No
 
     from qualytics.reading import files
 
-    with files.whole_file(path, overwrite=overwrite) as file:
+    with files.whole_file(path, overwrite=overwrite) as file, files.writing(path):
         file.write(json.dumps(receipt, indent=2, ensure_ascii=False).encode() + b"\n")
 
 

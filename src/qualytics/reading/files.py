@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from qualytics.errors import UsageError
+from qualytics.errors import ReadFailed, UsageError
+from qualytics.store.files import place_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +38,15 @@ def format_of(path: str | None, name: str | None) -> str:
 
 
 def require_free(path: str, *, overwrite: bool) -> None:
-    """Raise UsageError for a folder, or for a file that exists and may not be overwritten."""
+    """Raise UsageError for what is there and no file, or may not be overwritten."""
     place = os.path.realpath(path)
-    if os.path.lexists(place) and not overwrite:
+    if not os.path.lexists(place):
+        return
+    if not os.path.isfile(place):  # a device or a pipe would be gone, and a file stand in its place
+        what = "a folder" if os.path.isdir(place) else "no regular file"
+        raise UsageError(f"{path} is {what}", "name a file")
+    if not overwrite:
         raise UsageError(f"{path} exists", "add --overwrite, or name another file")
-    if os.path.isdir(place):
-        raise UsageError(f"{path} is a folder", "name a file")
 
 
 @contextlib.contextmanager
@@ -50,6 +55,7 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
 
     Raises:
         UsageError: something stands there, and may not be overwritten; or the folder cannot be written to.
+        ReadFailed: the disk is full, or fails.
 
     """
     place = os.path.realpath(path)
@@ -63,14 +69,26 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(handle)
-        os.chmod(temporary, 0o666 & ~_umask())
-        _put(temporary, place, overwrite=overwrite, path=path)
+            with writing(path):
+                file.flush()
+                os.fsync(handle)
+        with writing(path):
+            os.chmod(temporary, 0o666 & ~_umask())
+            _put(temporary, place, overwrite=overwrite, path=path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def writing(where: str) -> Iterator[None]:
+    """Raise ReadFailed for what the system refuses to write."""
+    try:
+        yield
+    except OSError as exc:
+        why = (exc.strerror or "the system refuses").lower()
+        raise ReadFailed(f"{where} cannot be written: {why}", "check its disk; nothing of it was kept") from exc
 
 
 def _put(temporary: str, place: str, *, overwrite: bool, path: str) -> None:
@@ -78,10 +96,11 @@ def _put(temporary: str, place: str, *, overwrite: bool, path: str) -> None:
         os.replace(temporary, place)
         return
     try:
-        os.link(temporary, place)  # unlike a rename it never takes the place of what came meanwhile
+        place_new(Path(temporary), Path(place))  # unlike a rename it never takes the place of what came meanwhile
     except FileExistsError:
         raise UsageError(f"{path} exists", "add --overwrite, or name another file") from None
-    os.unlink(temporary)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
 
 
 def _umask() -> int:
