@@ -11,7 +11,7 @@ QualyticsError            internal              exit 1  500
 │  ├─ ConnectionInUse     connection-in-use     exit 5  409
 │  ├─ SecretNeeded        secret-needed-for-new-target  exit 5  409
 │  └─ VersionChanged      version-changed       exit 5  412
-├─ TestFailed             test-failed           exit 6  400   carries the report
+├─ TestFailed             test-failed           exit 6  400   carries the report, or those of several
 ├─ ReadFailed             read-failed           exit 1  502   carries the report, where a session failed
 ├─ NotWhole               not-whole             exit 8  500   carries the receipt
 ├─ DriverMissing          driver-missing        exit 6  200
@@ -42,7 +42,7 @@ from qualytics.structs import Struct
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qualytics.types import DatastoreStub, TestReport
+    from qualytics.types import ConfigTestResult, DatastoreStub, TestReport
 
 
 class Problem(Struct, eq=True):
@@ -190,16 +190,19 @@ class VersionChanged(Conflict):
 
 
 class TestFailed(QualyticsError):
-    """A connection test that something else depended on ran and failed."""
+    """A connection test that something else depended on ran and failed; of several, `failures` are the reports."""
 
     code = "test-failed"
     exit_code = 6
     http_status = 400
     report: TestReport
 
-    def __init__(self, message: str, hint: str | None, report: TestReport) -> None:
+    def __init__(
+        self, message: str, hint: str | None, report: TestReport, failures: Sequence[ConfigTestResult] = ()
+    ) -> None:
         super().__init__(message, hint)
         self.report = report
+        self.failures = failures
 
 
 class ReadFailed(QualyticsError):

@@ -10,7 +10,7 @@ import pytest
 
 import qualytics
 from qualytics import types
-from qualytics.client import contract, contract_accounts
+from qualytics.client import contract, contract_accounts, contract_many
 from tests.support.typed import faults
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -19,7 +19,8 @@ PARTS = ("connections", "datastores", "discovery", "imports", "config", "runs", 
 
 
 def type_of(part):
-    return get_type_hints(getattr(contract.Client, part).fget, {**vars(contract), **vars(contract_accounts)})["return"]
+    names = vars(contract) | vars(contract_accounts) | vars(contract_many)
+    return get_type_hints(getattr(contract.Client, part).fget, names)["return"]
 
 
 POSTGRESQL = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": "app", "password": "geheim"}
@@ -27,7 +28,7 @@ POSTGRESQL = {"type": "postgresql", "host": "127.0.0.1", "port": 1, "username": 
 IMPORTED = {one.__name__: one for one in (Callable, Iterator, Sequence, qualytics.Listing)}
 NAMES = {"types": types, "OnStage": object, **IMPORTED}
 VERBS = {
-    (part, name): get_type_hints(verb, {**vars(contract), **NAMES})["return"]
+    (part, name): get_type_hints(verb, {**vars(contract), **vars(contract_many), **NAMES})["return"]
     for part in PARTS
     for name, verb in vars(type_of(part)).items()
     if isinstance(verb, FunctionType) and not name.startswith("_")
@@ -43,7 +44,7 @@ class Checked:
     def __call__(self, part, name, *args, **more):
         self.called.add((part, name))
         answer, hint = getattr(getattr(self.client, part), name)(*args, **more), VERBS[part, name]
-        if hint in {contract.Run, contract.Reader}:
+        if hint in {contract_many.Run, contract.Reader}:
             return answer
         if get_origin(hint) in {Iterator, Sequence}:
             answer, hint = list(answer), list[get_args(hint)[0]]

@@ -219,6 +219,14 @@ def test_the_limit_of_a_body_is_a_setting(strict):
     assert (answer.status, answer.json["code"]) == (413, "too-large")
 
 
+def test_a_configuration_that_is_tested_has_the_size_of_any_body(admin):
+    many = [{"name": f"n{number}", "type": "sqlite", "uri": f"/{'x' * 1_000}"} for number in range(1_100)]
+    answer = admin("POST", "/config/apply?test=true", {"connections": many})
+    assert (answer.status, answer.json["errors"][0]["msg"]) == (
+        *(422, "a configuration that is tested must not be larger than 1,048,576 bytes"),
+    )
+
+
 @pytest.mark.parametrize("path", ["/config/plan", "/config/apply", "/connections/import"])
 def test_a_set_has_a_limit_of_its_own_and_is_read_for_nobody_unknown(plane, path):
     large = b'{"connections": [' + b" " * (2 * MB) + b"]}"

@@ -129,6 +129,13 @@ def write_text(text: str) -> None:
     _write(text)
 
 
+def write_bytes(data: bytes) -> None:
+    """Write bytes, which are no text, to stdout."""
+    if sys.stdout is None:
+        raise QualyticsError("the output could not be written: standard output is closed", "check where stdout goes")
+    _guarded(lambda: sys.stdout.buffer.write(data))
+
+
 def is_on_terminal() -> bool:
     """Say whether stdout is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
@@ -179,7 +186,8 @@ def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:
     Of a test or a listing that failed the driver's words stand between the two, a `detail:` line each.
     """
     problems = error.problems if isinstance(error, InvalidInput) else (error,)
-    detail = error.report.get("detail") if isinstance(error, TestFailed) else None
+    is_one = isinstance(error, TestFailed) and not error.failures  # else each was told by itself
+    detail = error.report.get("detail") if is_one else None
     for problem in problems:
         say(f"error: {escape(mask(problem.message))}")
         for line in filter(str.strip, mask(detail or "").splitlines()):
@@ -240,9 +248,7 @@ def _json_items(batch: list[Mapping[str, Any]]) -> str:
 
 
 def _write(text: str) -> None:
-    if sys.stdout is None:
-        raise QualyticsError("the output could not be written: standard output is closed", "check where stdout goes")
-    _guarded(lambda: sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace")))
+    write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def _guarded(action: Callable[[], Any]) -> None:

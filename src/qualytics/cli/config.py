@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from collections import ChainMap
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,9 +22,10 @@ from qualytics.errors import Conflict, InvalidInput, QualyticsError, TestFailed,
 from qualytics.packed import PackedList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from qualytics.exchange.config_files import Configuration
+    from qualytics.types import ConfigTestResult
 
 _PENDING = 7
 _COUNTS = ("create", "update", "delete")
@@ -46,16 +47,9 @@ def group() -> None:
     "config export --output ./config --type postgresql,snowflake --name prod",
     "config export --output ./finance --tag finance",
 )
-@click.option("--output", "folder", type=Text(), default=".", metavar="DIR", help="Folder to write to.  [default: .]")
+@options.option("--output", "folder", type=Text(), default=".", metavar="DIR", help="Folder to write to.  [default: .]")
 @options.name_option("Only connections with this part in their name, upper and lower case alike.")
-@click.option(
-    "--type",
-    "-t",
-    "types",
-    type=Text(),
-    help="Comma-separated connection types.",
-    shell_complete=options.complete_types,
-)
+@options.types_option()
 @options.tag_filters()
 @options.common_options()
 def export(
@@ -98,7 +92,7 @@ def export(
 @options.examples(
     "config schema --type postgresql",
 )
-@click.option("--type", "-t", "type_name", type=Text(), help="Connection type; without it, that of a datastore.")
+@options.option("--type", "-t", "type_name", type=Text(), help="Connection type; without it, that of a datastore.")
 @options.common_options()
 def schema(*, type_name: str | None, form: output.Format) -> None:
     """Print the JSON Schema of a file, as export writes them to DIR/.schema for editors."""
@@ -107,15 +101,13 @@ def schema(*, type_name: str | None, form: output.Format) -> None:
     output.write_document(schemas.of_type(type_name) if type_name else schemas.of_datastore(), form)
 
 
-def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what plan and apply have in common."""
-    command = click.option(
+_reading = options.all_of(
+    click.argument("folder", type=Text(), metavar="DIR"),
+    options.env_file_option(),
+    options.option(
         "--prune", is_flag=True, help="Delete what is stored and the folder does not hold, if it has such files."
-    )(command)
-    command = click.option("--env-file", type=Text(), metavar="FILE", help="NAME=VALUE lines for ${NAME} references.")(
-        command
-    )
-    return click.argument("folder", type=Text(), metavar="DIR")(command)
+    ),
+)
 
 
 @group.command()
@@ -124,7 +116,7 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
     "config plan ./config --prune --format table --exit-code",
 )
 @_reading
-@click.option("--exit-code", is_flag=True, help="Exit with 7 when changes are pending.")
+@options.option("--exit-code", is_flag=True, help="Exit with 7 when changes are pending.")
 @options.common_options()
 @click.pass_context
 def plan(
@@ -151,9 +143,9 @@ def plan(
     "config apply ./config --test --timeout 5 --yes",
 )
 @_reading
-@click.option("--test", "run_test", is_flag=True, help="Test what is new or changed first; apply only if all pass.")
+@options.option("--test", "run_test", is_flag=True, help="Test what is new or changed first; apply only if all pass.")
 @options.timeout_option()
-@click.option("--yes", is_flag=True, help="Do not ask; needed off a terminal.")
+@options.yes_option("Do not ask; needed off a terminal.")
 @options.common_options()
 @click.pass_context
 def apply_(
@@ -175,30 +167,29 @@ def apply_(
     if timeout_s is not None and not run_test:
         raise UsageError("--timeout is for --test", "add --test, or leave out --timeout")
     found = _read(ctx, folder, env_file)
-    config = _config(found, prune=prune)
+    config, how = _config(found, prune=prune), {"test": run_test, "timeout_s": timeout_s}
     with connect() as client:
         document = None
-        if yes and not run_test and not found.faults:
-            with contextlib.suppress(InvalidInput, Conflict):  # a plan tells where each fault stands
-                document = _with_changes(client.config.apply, config)
-        if document is None:
-            document = _with_changes(client.config.plan, config)
-            if _say_faults(ctx, folder, found, document):
-                error = _error_of(found, document)
-                raise error(f"nothing was applied: {folder} has faults", f"qualytics config plan {folder} shows them")
-            if len(document["changes"]):
-                _confirm(document, yes=yes)
-                if run_test:
-                    tests = client.config.test(config, plan=document["plan"], timeout_s=timeout_s)
-                    if tests["failures"]:
-                        _end_failed(ctx, tests, form)
-                document = _with_changes(client.config.apply, config, plan=document["plan"])
+        try:
+            if yes and not found.faults:
+                with contextlib.suppress(InvalidInput, Conflict):  # a plan tells where each fault stands
+                    document = _with_changes(client.config.apply, config, **how)
+            if document is None:
+                document = _with_changes(client.config.plan, config)
+                if _say_faults(ctx, folder, found, document):
+                    error, hint = _error_of(found, document), f"qualytics config plan {folder} shows them"
+                    raise error(f"nothing was applied: {folder} has faults", hint)
+                if len(document["changes"]):
+                    _confirm(document, yes=yes)
+                    document = _with_changes(client.config.apply, config, plan=document["plan"], **how)
+        except TestFailed as exc:
+            _show_failures(exc.failures, form)
+            raise
     output.write_document(_shown(document, found), form)
     _say_left_out(folder, found)
 
 
-def _end_failed(ctx: click.Context, tests: Mapping[str, Any], form: output.Format) -> NoReturn:
-    failures = tests["failures"]
+def _show_failures(failures: Sequence[ConfigTestResult], form: output.Format) -> None:
     if form.name in {"table", "wide", "csv"}:  # whose columns are those of a plan
         from qualytics.cli import _formats
 
@@ -207,8 +198,6 @@ def _end_failed(ctx: click.Context, tests: Mapping[str, Any], form: output.Forma
     output.flush()
     for report in failures:
         output.say_failed(f"the test of connection {report['name']!r}", report, is_shown=False)
-    output.say(f"error: nothing was applied: {len(failures):,} of {tests['tested']:,} tests failed")
-    ctx.exit(TestFailed.exit_code)
 
 
 def _confirm(document: Mapping[str, Any], *, yes: bool) -> None:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from qualytics.client import contract, contract_accounts
+from qualytics.client import contract, contract_accounts, contract_many
 from qualytics.client.sessions import Sessions
 from qualytics.settings import MAX_PAGE_SIZE
 
@@ -92,7 +92,7 @@ class Listing(Generic[P, T]):
 class AsyncRun:
     """Tests of many connections under way; iterate once for the results, in the order in which the tests end."""
 
-    def __init__(self, run: contract.Run, call: Callable[[Callable[[contract.Client], Any]], Any]) -> None:
+    def __init__(self, run: contract_many.Run, call: Callable[[Callable[[contract.Client], Any]], Any]) -> None:
         self._run, self._call = run, call
         self._results = iter(run)
         self._lock = threading.Lock()  # a cancelled call may still be in the run while it is left
@@ -132,7 +132,7 @@ class AsyncRun:
 class Start(Generic[P]):
     """A verb of the contract that gives a run, as an asynchronous context manager of one."""
 
-    def __init__(self, verb: Callable[Concatenate[Any, P], contract.Run]) -> None:
+    def __init__(self, verb: Callable[Concatenate[Any, P], contract_many.Run]) -> None:
         self._verb = verb
 
     def __get__(self, part: _Part, _owner: type[_Part]) -> Callable[P, AbstractAsyncContextManager[AsyncRun]]:
@@ -258,25 +258,25 @@ class AsyncConfig(_Part):
     """The verbs on a configuration."""
 
     _name = "config"
-    datastores = Listing(contract.Config.datastores)
-    plan = Verb(contract.Config.plan)
-    apply = Verb(contract.Config.apply)
-    test = Verb(contract.Config.test)
+    datastores = Listing(contract_many.Config.datastores)
+    plan = Verb(contract_many.Config.plan)
+    apply = Verb(contract_many.Config.apply)
+    test = Verb(contract_many.Config.test)
 
 
 class AsyncRuns(_Part):
     """The verbs that test many connections."""
 
     _name = "runs"
-    start = Start(contract.Runs.start)
-    resume = Start(contract.Runs.resume)
+    start = Start(contract_many.Runs.start)
+    resume = Start(contract_many.Runs.resume)
 
 
 class AsyncImports(_Part):
     """The verb on a set of new connections."""
 
     _name = "imports"
-    create = Verb(contract.Imports.create)
+    create = Verb(contract_many.Imports.create)
 
 
 class AsyncUsers(_Part):

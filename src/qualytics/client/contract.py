@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, Unpack
 from qualytics.model import EVERYWHERE, Scope, UsedConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
     from qualytics import types
     from qualytics.client.contract_accounts import Audit, Grants, Tokens, Users
+    from qualytics.client.contract_many import Config, Imports, Runs
     from qualytics.model import Listing, OnStage
 
 
@@ -127,11 +127,12 @@ class Connections(Protocol):
         tags: Sequence[str] = (),
         owner: str | None = None,
         search: str | None = None,
+        states: Sequence[types.StateWord] = (),
     ) -> Iterator[types.Connection]:
         """Yield connections that have a part of the name, one of the types, all tags and the owner, `""` for none.
 
         `search` is a part of the name, a tag, the owner, the host, the uri, or the name of a datastore, in any case.
-        `sort` is id, name or type.
+        `states` are those that they may be in. `sort` is id, name, type or state, which begins with the worst.
         """
 
     def history(self, record: int | str) -> types.History:
@@ -247,98 +248,6 @@ class Discovery(Protocol):
         timeout_s: float | None = None,
     ) -> types.Tables:
         """Return the tables and views of a schema; of an object store, prefixes and objects under its path."""
-
-
-class Config(Protocol):
-    """The verbs on a configuration: many connections and datastores as they are to be."""
-
-    def datastores(self) -> Iterator[types.ConfigDatastore]:
-        """Yield all datastores with their settings, and the datastore of their enrichment by name."""
-
-    def plan(self, config: types.Config, *, on_change: Callable[[types.Change], object] | None = None) -> types.Plan:
-        """Return what an apply would create, update and delete, and what is wrong; nothing is stored.
-
-        `on_change` takes each change in its order, which the plan then does not hold.
-        """
-
-    def apply(
-        self,
-        config: types.Config,
-        *,
-        plan: str | None = None,
-        on_change: Callable[[types.Change], object] | None = None,
-    ) -> types.Plan:
-        """Store a configuration, all or nothing, and return the plan that it was.
-
-        `plan` is that of a plan which was looked at: something else is not applied. `on_change` is as in `plan`.
-        """
-
-    def test(
-        self, config: types.Config, *, plan: str | None = None, timeout_s: float | None = None
-    ) -> types.ConfigTests:
-        """Test each connection that an apply would create or change, and return the reports of those that fail."""
-
-
-class Run(Protocol):
-    """Tests of many connections; iterate once for the results, in the order in which the tests end.
-
-    Use it in a `with` statement, which ends the tests that still run when it is left.
-    """
-
-    @property
-    def operation_id(self) -> int | None:
-        """Return the id by which a control plane resumes it; None on the embedded store."""
-
-    @property
-    def total(self) -> int:
-        """Return how many connections there were when it began."""
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Return what could not be kept of its tests, once it was left."""
-
-    def untested(self) -> Iterator[str]:
-        """Yield the names of connections that have no result, once it was left."""
-
-    def __iter__(self) -> Iterator[types.TestResult]:
-        """Yield the results as they come."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
-
-
-class Runs(Protocol):
-    """The verbs that test many connections."""
-
-    def start(  # noqa: PLR0913 - a filter each, and how it is tested
-        self,
-        name: str | None = None,
-        types: Sequence[str] = (),
-        *,
-        tags: Sequence[str] = (),
-        owner: str | None = None,
-        parallel: int | None = None,
-        timeout_s: float | None = None,
-        retry: bool = False,
-    ) -> Run:
-        """Return a run over all connections, or those that a list with these filters has.
-
-        `parallel` is how many tests run at once, `timeout_s` the time limit of each; with `retry` what may pass a
-        moment later is tested once more.
-        """
-
-    def resume(self, operation_id: int) -> Run:
-        """Follow a run of a control plane from its first result on; what was left untested is tested."""
-
-
-class Imports(Protocol):
-    """The verb on a set of new connections."""
-
-    def create(self, items: Sequence[types.ConnectionFields], *, dry_run: bool = False) -> Sequence[types.Imported]:
-        """Store new connections and return what became of each, in their order."""
 
 
 class Client(Protocol):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import post
 
+from qualytics.errors import InvalidInput, Problem
 from qualytics.server import bodies
 from qualytics.server.parameters import AnyRequest, Reply, Seconds
 from qualytics.server.runtime import answer, runtime_of
@@ -30,23 +31,49 @@ async def plan_config(request: AnyRequest) -> Reply:
 
 
 @post("/config/apply", status_code=200, opt=_OPT)
-async def apply_config(request: AnyRequest) -> Reply:
-    """Store a configuration, all or nothing; with `plan`, only if that is still what it would do."""
+async def apply_config(request: AnyRequest, test: bool = False, timeout_s: Seconds = None) -> Reply:
+    """Store a configuration, all or nothing; with `plan`, only if that is still what it would do.
+
+    With `test`, each connection that is new or changed is tested first, many at once, and nothing is stored unless all
+    pass: the reports of the others are the `failures` of the problem.
+    """
     async with bodies.read_set(request) as given:
-        return await answer(request, lambda context: bodies.reply(_verbs(context).apply(given, plan=given.get("plan"))))
+        if not test:
+            return await answer(request, lambda context: _applied(given, context))
+        size, most = len(await request.body()), runtime_of(request).config.body_bytes
+    if size > most:  # so many would be held for as long as the tests take
+        message = f"a configuration that is tested must not be larger than {most:,} bytes"
+        raise InvalidInput([Problem("body", message, "apply it without test, and test the connections then")])
+
+    def work(context: Context) -> Reply:
+        return _applied(given, context, test=True, **_how(request, context, timeout_s))
+
+    return await answer(request, work, is_test=True)
+
+
+def _applied(given: dict[str, Any], context: Context, **how: Any) -> Reply:
+    return bodies.reply(_verbs(context).apply(given, plan=given.get("plan"), **how))
 
 
 @post("/config/test", status_code=200, opt={"body": "Config", "reply": "ConfigTests", "right": WRITE})
 async def try_config(request: AnyRequest, body: bytes, timeout_s: Seconds = None) -> Reply:
     """Test each connection that an apply would create or change, many at once; the reports of those that fail."""
     given = await bodies.read(request, body)
-    runtime = runtime_of(request)
 
     def work(context: Context) -> Reply:
-        how: dict[str, Any] = {"parallel": runtime.max_parallel, "contexts": runtime.contexts(request, context)}
-        return bodies.reply(_verbs(context).test(given, plan=given.get("plan"), timeout_s=timeout_s, **how))
+        how = _how(request, context, timeout_s)
+        return bodies.reply(_verbs(context).test(given, plan=given.get("plan"), **how))
 
     return await answer(request, work, is_test=True)
+
+
+def _how(request: AnyRequest, context: Context, timeout_s: float | None) -> dict[str, Any]:
+    runtime = runtime_of(request)
+    return {
+        "timeout_s": timeout_s,
+        "parallel": runtime.max_parallel,
+        "contexts": runtime.contexts(request, context),
+    }
 
 
 def _verbs(context: Context) -> Config:

@@ -67,8 +67,8 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
-    for name in ("datastores", "report"):
-        if (found := getattr(error, name, None)) is not None:
+    for name in ("datastores", "report", "failures"):
+        if (found := getattr(error, name, None)) is not None and found != ():
             more[name] = found
     if error.http_status >= 500:
         _log.error("%s: %s", error.code, error.message)

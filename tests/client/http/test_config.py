@@ -161,11 +161,23 @@ def files(tmp_path):
     return call
 
 
+def history(commands, name):
+    return [test["connected"] for test in json.loads(commands("connections", "history", name, "-f", "json").out)]
+
+
 def test_what_is_new_or_changed_is_tested_first_and_nothing_is_applied_when_one_fails(commands, files, allowed_files):
     good = allowed_files / "sales.sqlite"
     apply = ("--test", "--yes", "-f", "json")
     done = commands("config", "apply", files(a=good, b=good), *apply)
     assert (done.code, json.loads(done.out)["create"]) == (0, 2)
+    assert history(commands, "a") == [True]
+    assert commands("connections", "test", "a").code == 0
+    assert commands("config", "apply", files(a=good, b=allowed_files / "other.sqlite"), "--yes").code == 0
+    assert commands("config", "apply", files(a=good, b=good), *apply).code == 0
+    assert [history(commands, name) for name in "ab"] == [[True, True], [True, True]]
+    assert json.loads(commands("connections", "get", "b", "-f", "json").out)["product_name"] == "SQLite"
+    listed = json.loads(commands("connections", "list", "--state", "works", "-f", "json").out)
+    assert [one["name"] for one in listed] == ["a", "b"]
     damaged = allowed_files / "odd.sqlite"
     done = commands("config", "apply", files(b=damaged, c=damaged), *apply)
     reports = json.loads(done.out)
@@ -179,6 +191,7 @@ def test_what_is_new_or_changed_is_tested_first_and_nothing_is_applied_when_one_
     assert [(one["name"], one["uri"]) for one in stored] == [("a", str(good)), ("b", str(good))]
     done = commands("config", "apply", files(b=damaged, c=damaged), "--test", "--yes", "-f", "table")
     assert (done.code, done.out.split()[:4]) == (6, ["ID", "NAME", "TYPE", "RESULT"])
+    assert [history(commands, name) for name in "ab"] == [[True, True], [True, True]]  # of values that are stored
     check(commands("config", "apply", files(c=good), "--timeout", "5"), 2, "--timeout is for --test", "add --test")
 
 

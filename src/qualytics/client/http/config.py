@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
     from qualytics import types
     from qualytics.client.http.api import Api
+    from qualytics.client.http.paths import Query
 
     OnChange = Callable[[types.Change], object] | None
+
+_AT_ONCE = 4
+# Beyond the usual time of a request: thousands of records are checked and written in one.
+_WAIT_S = 240.0
 
 
 class HttpConfig:
@@ -31,12 +36,31 @@ class HttpConfig:
         """Return what an apply would do, with what is wrong; nothing is stored."""
         return self._planned("/config/plan", _body(config), on_change)
 
-    def apply(self, config: Mapping[str, Any], *, plan: str | None = None, on_change: OnChange = None) -> types.Plan:
-        """Store a configuration, all or nothing, and return the plan that it was."""
-        return self._planned("/config/apply", {**_body(config), "plan": plan}, on_change)
+    def apply(
+        self,
+        config: Mapping[str, Any],
+        *,
+        plan: str | None = None,
+        on_change: OnChange = None,
+        test: bool = False,
+        timeout_s: float | None = None,
+    ) -> types.Plan:
+        """Store a configuration, all or nothing, and return the plan that it was; with `test`, only if tests pass."""
+        body = {**_body(config), "plan": plan}
+        if not test:
+            return self._planned("/config/apply", body, on_change)
+        query: Query = [("test", True), ("timeout_s", timeout_s)]
+        return self._planned("/config/apply", body, on_change, query, _wait(config, timeout_s))
 
-    def _planned(self, path: str, body: dict[str, Any], on_change: OnChange) -> types.Plan:
-        plan = replies.plan(self._api.call("POST", path, None, body, wait_s=_WAIT_S)[0])
+    def _planned(
+        self,
+        path: str,
+        body: dict[str, Any],
+        on_change: OnChange,
+        query: Query | None = None,
+        wait_s: float = _WAIT_S,
+    ) -> types.Plan:
+        plan = replies.plan(self._api.call("POST", path, query, body, wait_s=wait_s)[0])
         if on_change is not None:
             for change in plan["changes"]:
                 on_change(change)
@@ -47,15 +71,13 @@ class HttpConfig:
         self, config: Mapping[str, Any], *, plan: str | None = None, timeout_s: float | None = None
     ) -> types.ConfigTests:
         """Test each connection that an apply would create or change; return the reports of those that fail."""
-        # So many at once or more: it ends when they are done, and waits so long only for a control plane that is gone.
-        wait_s = _WAIT_S + test_wait(timeout_s) * (1 + len(config.get("connections") or ()) // _AT_ONCE)
         query, body = [("timeout_s", timeout_s)], {**_body(config), "plan": plan}
-        return self._api.tests("/config/test", query, body, wait_s)
+        return self._api.tests("/config/test", query, body, _wait(config, timeout_s))
 
 
-_AT_ONCE = 4
-# Beyond the usual time of a request: thousands of records are checked and written in one.
-_WAIT_S = 240.0
+def _wait(config: Mapping[str, Any], timeout_s: float | None) -> float:
+    # So many at once or more: it ends when they are done, and waits so long only for a control plane that is gone.
+    return _WAIT_S + test_wait(timeout_s) * (1 + len(config.get("connections") or ()) // _AT_ONCE)
 
 
 def _body(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,8 @@ def raise_for(reply: Reply, url: str, masking: Masking, *, is_record: bool) -> N
     if error is errors.TestFailed:
         report = problem.get("report")
         report = replies.masked_report(report, masking) if isinstance(report, dict) else {}
-        raise errors.TestFailed(message, hint, replies.report(report))
+        failures = replies.failures(problem.get("failures"), masking)
+        raise errors.TestFailed(message, hint, replies.report(report), failures)
     raise error(message, hint)
 
 

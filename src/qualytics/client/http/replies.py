@@ -150,10 +150,14 @@ def masked_report(record: Any, masking: Masking) -> Any:
 def tests(record: Any, masking: Masking) -> types.ConfigTests:
     """Return how many were tested and the reports of those that failed, each with what it is of first."""
     whole = record_of(record, "tested", "failures")
-    failures = [record_of(failure) for failure in whole["failures"]]
-    head = ("id", "name", "type")
-    reports = [{**{key: one.get(key) for key in head}, **report(masked_report(one, masking))} for one in failures]
-    return cast("types.ConfigTests", {"tested": whole["tested"], "failures": reports})
+    return {"tested": whole["tested"], "failures": failures(whole["failures"], masking)}
+
+
+def failures(records: Any, masking: Masking) -> list[types.ConfigTestResult]:
+    """Return the reports of many tests that failed, each with what it is of first; none where there is no list."""
+    found, head = map(record_of, records if isinstance(records, list) else ()), ("id", "name", "type")
+    reports = [{**{key: one.get(key) for key in head}, **report(masked_report(one, masking))} for one in found]
+    return cast("list[types.ConfigTestResult]", reports)
 
 
 def items(page: Any) -> list[Any]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from qualytics import types
     from qualytics.service.config.connections import Planned
-    from qualytics.service.config.tests import Contexts
+    from qualytics.service.config.tests import Contexts, Tested
     from qualytics.service.connections.verbs import Connections
     from qualytics.service.context import Context
     from qualytics.service.datastores.verbs import Datastores
@@ -90,57 +90,83 @@ class Config:
                 action.record_alone("done", compared=run.compared)
         return run.document()
 
-    def apply(self, config: Mapping[str, Any], *, plan: str | None = None, on_change: OnChange = None) -> types.Plan:
-        """Store a configuration, all or nothing, and return the plan that it was.
-
-        Raises:
-            InvalidInput: something is wrong, with a problem for each; or it is no configuration.
-            NameTaken, SecretNeeded, ConnectionInUse: that is all that is wrong.
-            VersionChanged: what is stored has changed since `plan` was made.
-
-        """
-        resources = _checked(config)
-        with self._context.audited(WRITE, "config.apply") as action, self._context.writing() as store:
-            run = self._run(store, resources, config, on_change=on_change)
-            document = run.checked(resources, plan)
-            if len(run.changes) or run.compared:
-                counts = {name: document[name] for name in (CREATE, UPDATE, DELETE)}  # type: ignore[literal-required]
-                action.record(None, None, **counts, compared=run.compared)
-        return document
-
-    def test(
+    def apply(
         self,
         config: Mapping[str, Any],
         *,
         plan: str | None = None,
-        timeout_s: float | None = None,
-        parallel: int | None = None,
-        contexts: Contexts | None = None,
-    ) -> types.ConfigTests:
+        on_change: OnChange = None,
+        test: bool = False,
+        **how: Any,
+    ) -> types.Plan:
+        """Store a configuration, all or nothing, and return the plan that it was.
+
+        With `test`, only if all pass that are tested as `test` does, which takes `how`; the tests are kept.
+
+        Raises:
+            InvalidInput: something is wrong, with a problem for each; or it is no configuration.
+            NameTaken, SecretNeeded, ConnectionInUse: that is all that is wrong.
+            VersionChanged: what is stored has changed since `plan` was made, or while it was tested.
+            TestFailed: `test` was asked for and one failed, or more; `failures` are their reports.
+
+        """
+        resources = _checked(config)
+        with self._context.audited(WRITE, "config.apply") as action:
+            tested = self._tested(resources, config, plan, **how) if test else None
+            if tested is not None:
+                tested.require_passed()
+                plan = tested.plan
+            planned: list[Planned] | None = None if tested is None else []
+            with self._context.writing() as store:
+                run = self._run(store, resources, config, planned, on_change)
+                document = run.checked(resources, plan)
+                if tested is not None and planned is not None:
+                    tested.write(store, planned)
+                if len(run.changes) or run.compared:
+                    counts = {name: document[name] for name in (CREATE, UPDATE, DELETE)}  # type: ignore[literal-required]
+                    action.record(None, None, **counts, compared=run.compared)
+        return document
+
+    def test(self, config: Mapping[str, Any], *, plan: str | None = None, **how: Any) -> types.ConfigTests:
         """Test each connection that an apply would create or change, with what it would store; nothing is stored.
 
-        `failures` are the reports of those that fail, each with `id`, `name` and `type` first. `contexts` make those
-        in which tests run, if not in children of this process.
+        `failures` are the reports of those that fail, each with `id`, `name` and `type` first. Of `how`, `timeout_s` is
+        the time limit of each, `parallel` how many run at once, and `contexts` make those in which they run, if not in
+        children of this process.
 
         Raises:
             InvalidInput, NameTaken, SecretNeeded, ConnectionInUse, VersionChanged: as in `apply`.
 
         """
+        resources = _checked(config)
+        with self._context.audited(WRITE, "config.test") as action:
+            tested = self._tested(resources, config, plan, **how)
+            count, failed = len(tested.ended), len(tested.failures)
+            action.record_alone("failed" if failed else "done", tests=count, failed=failed)
+        return {"tested": count, "failures": [*tested.failures]}
+
+    def _tested(
+        self,
+        resources: Mapping[str, Resources],
+        config: Mapping[str, Any],
+        plan: str | None,
+        *,
+        timeout_s: float | None = None,
+        parallel: int | None = None,
+        contexts: Contexts | None = None,
+    ) -> Tested:
         from qualytics.service.config import tests
 
-        resources, timeout_s, parallel = _checked(config), checked_timeout(timeout_s), checked_parallel(parallel)
-        with self._context.audited(WRITE, "config.test") as action:
-            self._context.require(TEST)
-            planned: list[Planned] = []
-            with self._context.writing(dry_run=True) as store:
-                run = self._run(store, resources, config, planned, lambda _change: None)
-                run.checked(resources, plan)
-                scopes = tests.scopes(store, planned)
-            self._context.release()
-            contexts = contexts or own_contexts(self._context, parallel)
-            failures = tests.failures(planned, scopes, contexts, timeout_s, parallel)
-            action.record_alone("failed" if failures else "done", tests=len(planned), failed=len(failures))
-        return {"tested": len(planned), "failures": failures}
+        timeout_s, parallel = checked_timeout(timeout_s), checked_parallel(parallel)
+        self._context.require(TEST)
+        planned: list[Planned] = []
+        with self._context.writing(dry_run=True) as store:
+            run = self._run(store, resources, config, planned, lambda _change: None)
+            plan = run.checked(resources, plan)["plan"]
+            scopes = tests.scopes(store, planned)
+        self._context.release()
+        contexts = contexts or own_contexts(self._context, parallel)
+        return tests.run(plan, planned, scopes, contexts, timeout_s=timeout_s, parallel=parallel)
 
     def _run(
         self,
