@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # How a connection does, the worst first: as its last test ended, unless it was changed since or there was none.
 STATES = ("fails", "unknown", "never", "works")
+# How what stands in the audit log ended, as one asks for it: done, a test that failed, or refused with any error.
+OUTCOMES = ("done", "failed", "refused")
 # No record has a greater id, and no number of a program in JavaScript is exact beyond it (RFC 8259 section 6).
 MAX_ID = 2**53
 _MAX_DIGITS = 18

@@ -65,7 +65,7 @@ def complete(before, last):
         ("connections create -t", "sqli", {"sqlite"}),
         ("connections list --type", "sqlite,duck", {"sqlite,duckdb"}),
         ("connections types", "sql", {"sqlite", "sqlserver"}),
-        ("connections list --sort", "", {"id", "name", "type"}),
+        ("connections list --sort", "", {"id", "name", "type", "state"}),
         ("connections get --format", "j", {"json", "jsonl"}),
         ("connections list --columns", "id,parameters,crea", {"id,parameters,created"}),
         ("connections update --unset", "pass", {"password", "passphrase"}),

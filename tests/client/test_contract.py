@@ -128,6 +128,19 @@ STORIES = {
         "connections list --sort age",
         "connections types postgresql",
     ],
+    "how connections do": [
+        *(SQLITE, f"{PG} --name shut", "connections create -t sqlite --name odd --uri FILES/odd.sqlite"),
+        *(f"{PG} --name other", "connections test files", "connections test shut", "connections test odd"),
+        "connections update odd --uri FILES/sales.sqlite",
+        *(f"connections list -f csv --state {word}" for word in ("fails", "unknown", "never", "works", "ill")),
+        "connections list -f csv --sort state",
+        "connections list -f csv --sort state --state works --state fails --type sqlite,postgresql --limit 1",
+        *(
+            "connections find s --state never --state works -f csv",
+            "connections find shut --state works",
+            "connections list --state",
+        ),
+    ],
     "grants": [
         f"{PG} --name Prod",
         *("grants list", "grants list -f json", "grants list --connection PROD", "grants list --user nobody"),

@@ -77,6 +77,28 @@ def test_pages_of_the_log_meet_without_a_gap(admin, made):
     assert len(set(ids)) == 4
 
 
+def test_the_log_is_asked_by_who_did_it_on_what_when_and_how_it_ended(plane, run, admin, person, fresh):
+    (user, manager, _), name = person("Manager"), fresh()
+    began = admin("GET", "/audit?size=1").json["items"][0]["created"]
+    manager("POST", "/connections", {"type": "postgresql", "name": name, "host": "127.0.0.1", "port": 1})
+    manager("POST", "/connections", {"type": "postgresql", "name": name, "host": "127.0.0.1"})
+    manager("POST", f"/connections/by-name/test?name={name}")
+    asked = ("--actor", user["name"], "--since", began, "--format", "json")
+    for more, found in (
+        ((), ["connection.test", "connection.create", "connection.create"]),
+        (("--object", name), ["connection.test", "connection.create"]),
+        (("--outcome", "done"), ["connection.create"]),
+        (("--outcome", "failed"), ["connection.test"]),
+        (("--outcome", "refused"), ["connection.create"]),
+        (("--until", "2020-01-31"), []),
+    ):
+        made = run("audit", "list", *asked, *more, env=plane.environment())
+        assert (made.code, [entry["action"] for entry in made.json]) == (0, found), (more, made.err)
+    for query in ("outcome=nice", "since=soon", "until=2026-13-01"):
+        answer = admin("GET", f"/audit?{query}")
+        assert (answer.status, answer.json["errors"][0]["loc"]) == (422, ["body", query.partition("=")[0]])
+
+
 def test_a_change_on_the_host_of_a_control_plane_is_written_down_too(plane, admin, fresh):
     name = fresh()
     with Context(settings.load({"QUALYTICS_CONFIG_HOME": str(plane.home)})) as context:

@@ -10,42 +10,25 @@ import click
 
 from qualytics.cli import _options as options
 from qualytics.cli import _output as output
-from qualytics.cli import discovery, imports, other_tools, past_tests, reading
+from qualytics.cli import discovery, imports, listing, other_tools, past_tests, reading
 from qualytics.cli._call import current
 from qualytics.cli._group import SuggestingGroup
-from qualytics.cli._kinds import OneOf, Text, Whole
+from qualytics.cli._kinds import Text
 from qualytics.cli._notes import note_ssl_mode
 from qualytics.cli._questions import confirm_delete
 from qualytics.cli._records import shown
 from qualytics.cli._terminal import run_change, run_test, shows_stages
 from qualytics.cli._values import collect, unset_fields
-from qualytics.client import connect, parse_types, preview, ssl_mode, type_document
+from qualytics.client import connect, preview, ssl_mode, type_document
 from qualytics.errors import TestFailed, UsageError
 from qualytics.fields import CREATE, TEST, UPDATE
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from qualytics.client import Client
     from qualytics.types import TestReport
-
-
-_list_options = options.all_of(
-    options.option(
-        "--type",
-        "-t",
-        "types",
-        type=Text(),
-        help="Comma-separated connection types.",
-        shell_complete=options.complete_types,
-    ),
-    options.option(
-        "--sort", type=OneOf(("id", "name", "type")), default="id", show_default=True, metavar="TEXT", help="Order."
-    ),
-    options.tag_filters(),
-    options.option("--limit", type=Whole(1), help="Show at most so many; all by default."),
-)
 
 
 @click.group(cls=SuggestingGroup)
@@ -187,44 +170,6 @@ def copy(ctx: click.Context, /, *, record: int | str, dry_run: bool, form: outpu
         warn(client.connections.warnings)
 
 
-@group.command("list", stray_hint="qualytics connections find TEXT searches names, tags, owners and hosts")
-@options.examples(
-    "connections list",
-    "connections list --type postgresql,snowflake",
-    'connections list --name "prod" --format json',
-    "connections list --tag finance --tag nightly --owner data-team",
-)
-@options.name_option("Filter by name (search): a part of it, upper and lower case alike.")
-@_list_options
-@options.common_options()
-def list_(*, form: output.Format, **wanted: Any) -> None:
-    """List connections."""
-    _list(form, wanted)
-
-
-@group.command()
-@options.examples(
-    "connections find finance",
-    "connections find db.example.com --type postgresql --format table",
-)
-@click.argument("search", metavar="TEXT", type=Text())
-@_list_options
-@options.common_options()
-def find(*, form: output.Format, **wanted: Any) -> None:
-    """Find connections by a part of the name, a tag, the owner, the host, the URI, or the name of a datastore.
-
-    Upper and lower case are alike.
-    """
-    _list(form, wanted)
-
-
-def _list(form: output.Format, wanted: dict[str, Any]) -> None:
-    types = wanted.pop("types")
-    with connect() as client:
-        documents = client.connections.list(types=parse_types(types) if types else (), **wanted)
-        output.write_list(_with_datastores(client, documents) if form.shows("datastores") else documents, form)
-
-
 @group.command()
 @options.examples(
     "connections delete --id 1",
@@ -232,7 +177,7 @@ def _list(form: output.Format, wanted: dict[str, Any]) -> None:
 )
 @options.record_options("Connection", "delete")
 @options.option("--dry-run", is_flag=True, help="Say what would be deleted; delete nothing.")
-@options.option("--yes", is_flag=True, help="Do not ask, as a terminal would.")
+@options.yes_option()
 @options.common_options()
 def delete(*, record: int | str, yes: bool, dry_run: bool, form: output.Format) -> None:
     """Delete a connection, by --id or --name.
@@ -328,7 +273,10 @@ def usages(*, record: int | str, form: output.Format) -> None:
             output.note(f"last used by {user} at {last['at']}: {purpose}")
 
 
-for command in (*discovery.COMMANDS, imports.import_, other_tools.url, past_tests.history, reading.read_connection):
+for command in (
+    *(*listing.COMMANDS, *discovery.COMMANDS),
+    *(imports.import_, other_tools.url, past_tests.history, reading.read_connection),
+):
     group.add_command(command)
 
 
@@ -366,15 +314,6 @@ def _with_ssl_mode(client: Client, document: Mapping[str, Any], form: output.For
         return {} if is_set else {"parameters.ssl_mode": str(mode)}
 
     return form.with_defaults(read)
-
-
-def _with_datastores(client: Client, documents: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the documents of a list with their datastores, which are null in lists otherwise."""
-    users: dict[int, list[dict[str, Any]]] = {}
-    for datastore in client.datastores.list():
-        users.setdefault(datastore["connection_id"], []).append({"name": datastore["name"]})
-    for document in documents:
-        yield {**document, "datastores": users.get(document["id"], [])}
 
 
 def _scope(values: dict[str, Any]) -> Scope:

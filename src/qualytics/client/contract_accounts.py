@@ -77,10 +77,23 @@ class Grants(Protocol):
 class Audit(Protocol):
     """The audit log, for an Admin."""
 
-    def list(
-        self, *, before: int | None = None, limit: int = 100, action: str | None = None
+    def list(  # noqa: PLR0913 - a filter each
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        action: str | None = None,
+        actor: str | None = None,
+        object_name: str | None = None,
+        outcome: types.Outcome | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> Sequence[types.AuditEntry]:
-        """Return entries, the newest first; `before` is the id of the last one that is known already."""
+        """Return entries, the newest first; `before` is the id of the last one that is known already.
+
+        `actor` and `object_name` are names as they were then. `since` and `until` are days in UTC or moments, as
+        2026-01-31, the first of which counts, too.
+        """
 
     def prune(self, before: str) -> types.Pruned:
         """Drop every entry from before a day or moment, changes too."""

@@ -17,6 +17,7 @@ from qualytics.server.parameters import (
     Reply,
     Seconds,
     Size,
+    States,
     Tags,
     Text,
     Types,
@@ -52,19 +53,21 @@ def list_connections(
     name: Text = None,
     name_exact: Text = None,
     search: Text = None,
+    states: States = None,
     sort_id: Order = None,
     sort_created: Order = None,
     sort_name: Order = None,
     sort_type: Order = None,
+    sort_state: Order = None,
     page: Page = 1,
     size: Size = PAGE_SIZE,
 ) -> Reply:
     """List connections, a page at a time.
 
     `name` is a part of the name, `name_exact` the whole; `search` a part of name, tag, owner, host, uri or datastore;
-    an empty `owner` stands for none.
+    an empty `owner` stands for none. Sorted by state, the worst are first.
     """
-    sort, direction = order(id=sort_id or sort_created, name=sort_name, type=sort_type)
+    sort, direction = order(id=sort_id or sort_created, name=sort_name, type=sort_type, state=sort_state)
     wanted = ListQuery(
         contains=name,
         name_key=name_exact,
@@ -73,6 +76,7 @@ def list_connections(
         ids=tuple(wanted_ids or ()),
         tags=tuple(tags or ()),
         owner=owner,
+        states=tuple(states or ()),
         sort=sort,
         is_descending=direction == "desc",
     )

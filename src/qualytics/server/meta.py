@@ -35,10 +35,25 @@ def get_status(request: AnyRequest) -> Reply:
 
 
 @get("/audit", sync_to_thread=True, opt={"reply": "Entries", "right": AUDIT})
-def list_audit(request: AnyRequest, before: Before = None, action: Text = None, size: Size = MAX_PAGE_SIZE) -> Reply:
-    """List the audit log, the newest entry first."""
+def list_audit(
+    request: AnyRequest,
+    before: Before = None,
+    action: Text = None,
+    actor: Text = None,
+    object_name: Text = None,
+    outcome: Text = None,
+    since: Text = None,
+    until: Text = None,
+    size: Size = MAX_PAGE_SIZE,
+) -> Reply:
+    """List the audit log, the newest entry first.
+
+    `actor` and `object_name` are names as they were then, `outcome` is done, failed or refused, `since` and `until`
+    are days in UTC or moments.
+    """
+    asked = {"action": action, "actor": actor, "object_name": object_name, "outcome": outcome}
     with opened(request) as context:
-        items = Audit(context).list(before=before, limit=size, action=action)
+        items = Audit(context).list(before=before, limit=size, since=since, until=until, **asked)
         return bodies.reply({"items": items, "next": items[-1]["id"] if len(items) == size else None})
 
 

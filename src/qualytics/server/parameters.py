@@ -13,8 +13,9 @@ from litestar.params import Parameter, QueryParameter
 
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
-from qualytics.model import MAX_ID, Word
+from qualytics.model import MAX_ID, STATES, Word
 from qualytics.settings import BY_NAME, MAX_PAGE_SIZE, MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S
+from qualytics.text import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,10 @@ Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Ids = Annotated[list[Id] | None, QueryParameter(name="id", max_items=100, description="ids that are wanted")]
 Types = Annotated[list[str] | None, QueryParameter(name="type", max_items=100, description="types that are wanted")]
 Tags = Annotated[list[str] | None, QueryParameter(name="tag", max_items=100, description="tags that all must be there")]
+States = Annotated[
+    list[str] | None,
+    QueryParameter(name="state", max_items=100, description=f"states that are wanted: {alternatives(STATES)}"),
+]
 Text = Annotated[str | None, Parameter(max_length=MAX_QUERY_TEXT)]
 Seconds = Annotated[float | None, Parameter(gt=0, le=TEST_TIMEOUT_MAX_S, description="seconds from a test's start")]
 DryRun = Annotated[bool, Parameter(description="check all of it and answer as it would be, but store nothing")]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from qualytics.errors import InvalidInput, Problem
-from qualytics.service.clock import later
+from qualytics.model import OUTCOMES
+from qualytics.service.clock import later, now
 from qualytics.service.rights import AUDIT, PRUNE
+from qualytics.text import alternatives
 
 if TYPE_CHECKING:
     from qualytics import types
@@ -19,6 +21,7 @@ _DAY_S = 86_400
 _BATCH = 500
 # No moment takes more characters.
 _MAX_MOMENT = 40
+_MOMENT_HINT = "as in 2026-01-31, in UTC"
 
 
 def expire(context: Context, days: int) -> int:
@@ -38,22 +41,35 @@ class Audit:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(
+    def list(  # noqa: PLR0913 - a filter each
         self,
         *,
         before: int | None = None,
         limit: int = 100,
         action: str | None = None,
         actor: str | None = None,
+        object_name: str | None = None,
         outcome: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> list[types.AuditEntry]:
         """Return entries, the newest first; `before` is the id of the last one that is known already.
 
-        `actor` is a name as it was then; `outcome` is done, failed, or refused for every error.
+        `actor` and `object_name` are names as they were then; `outcome` is done, failed, or refused for every error;
+        `since` and `until` are days or moments, the first of which counts, too.
+
+        Raises:
+            InvalidInput: there is no such outcome, or it is no day or moment.
+
         """
         self._context.require(AUDIT)
-        found = self._context.store.audit.select(before, limit, action=action, actor=actor, outcome=outcome)
-        return [_document(entry) for entry in found]
+        if outcome is not None and outcome not in OUTCOMES:
+            raise InvalidInput(
+                [Problem("outcome", f"outcome must be {alternatives(OUTCOMES)}", f"as in {OUTCOMES[-1]}")]
+            )
+        span = {name: _moment(name, value) for name, value in (("since", since), ("until", until)) if value is not None}
+        how = {"action": action, "actor": actor, "object_name": object_name, "outcome": outcome, **span}
+        return [_document(entry) for entry in self._context.store.audit.select(before, limit, **how)]
 
     def prune(self, before: str) -> types.Pruned:
         """Drop every entry from before a day or moment, changes too; return `{before, deleted}`.
@@ -63,23 +79,23 @@ class Audit:
 
         """
         with self._context.audited(PRUNE, "audit.prune") as action:
-            moment = _moment(before)
+            moment = _moment("before", before)
+            if moment > now():
+                raise InvalidInput([Problem("before", "before is in the future", _MOMENT_HINT)])
             with self._context.writing():
                 deleted = self._context.store.audit.prune(moment)
                 action.record(None, None, before=moment, deleted=deleted)
         return {"before": moment, "deleted": deleted}
 
 
-def _moment(text: object) -> str:
+def _moment(name: str, text: object) -> str:
     from datetime import UTC, datetime
 
     try:
         found = datetime.fromisoformat(text if isinstance(text, str) and len(text) <= _MAX_MOMENT else "")
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidInput([Problem("before", "before is not a date or a time", "as in 2026-01-31, in UTC")]) from None
-    if found > datetime.now(UTC):
-        raise InvalidInput([Problem("before", "before is in the future", "as in 2026-01-31, in UTC")])
+        raise InvalidInput([Problem(name, f"{name} is not a date or a time", _MOMENT_HINT)]) from None
     return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

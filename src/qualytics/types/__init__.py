@@ -10,6 +10,7 @@ from qualytics.types.accounts import (
     Grant,
     LastUse,
     NewToken,
+    Outcome,
     Pruned,
     Role,
     Token,
@@ -40,7 +41,7 @@ from qualytics.types.connections import (
 )
 from qualytics.types.datastores import Datastore, DatastoreChanges, DatastoreFields
 from qualytics.types.discovery import Name, Names, Table, Tables
-from qualytics.types.past_tests import ConnectionState, PastTest
+from qualytics.types.past_tests import ConnectionState, PastTest, StateWord
 from qualytics.types.reads import (
     ReadColumn,
     ReadCount,
@@ -86,6 +87,7 @@ __all__ = [
     "Name",
     "Names",
     "NewToken",
+    "Outcome",
     "Page",
     "PastTest",
     "Plan",
@@ -103,6 +105,7 @@ __all__ = [
     "Reference",
     "Role",
     "Stage",
+    "StateWord",
     "Table",
     "Tables",
     "TestReport",

@@ -6,6 +6,8 @@ from qualytics.types.records import Author, Reference
 
 Role = Literal["Admin", "Manager", "Member"]
 UserKind = Literal["user", "service"]
+# How entries of the audit log are asked for: refused stands for every code of an error.
+Outcome = Literal["done", "failed", "refused"]
 
 
 class _UserFields(TypedDict, total=False):

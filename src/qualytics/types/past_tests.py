@@ -5,6 +5,8 @@ from typing import Literal, TypedDict
 from qualytics.types.records import Author
 from qualytics.types.reports import FailureClass
 
+StateWord = Literal["works", "fails", "unknown", "never"]
+
 _Class = TypedDict("_Class", {"class": FailureClass | None})  # a keyword, which no body of a class takes
 
 
@@ -32,7 +34,7 @@ class ConnectionState(_Class):
     ended that all ended so, `at` when the last did, so many seconds ago.
     """
 
-    state: Literal["works", "fails", "unknown", "never"]
+    state: StateWord
     since: str | None
     at: str | None
     age_s: int | None

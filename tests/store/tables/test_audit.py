@@ -53,6 +53,19 @@ def test_an_object_of_any_number_can_be_asked_for_in_vain(store):
     assert entry.object_id == 2**63 - 1
 
 
+def test_entries_are_found_by_who_did_it_on_what_when_and_how_it_ended(store):
+    later = replace(DONE, created="2026-02-01", actor="grace", object_name="dev")
+    write(store, DONE, TEST, REFUSED, later)
+    for filters, found in (
+        ({"actor": "grace"}, [4]),
+        ({"object_name": "prod", "outcome": "refused"}, [3]),
+        ({"outcome": "failed"}, [2]),
+        ({"since": "2026-01-01", "until": "2026-02-01"}, [3, 2, 1]),
+        ({"since": "2026-02-01", "actor": "ada"}, []),
+    ):
+        assert ids(store.audit.select(None, 10, **filters)) == found, filters
+
+
 def test_entries_are_read_backwards_before_one_and_of_one_action(store):
     write(store, DONE, TEST, REFUSED, TEST)
     assert ids(store.audit.select(None, 3)) == [4, 3, 2]

@@ -106,7 +106,10 @@ def test_a_list_begins_with_the_worst_and_finds_those_of_a_state(store):
     add(store, past_test(1, connected=False), connection_id=3)
     worst = [one.id for one in store.connections.select(ListQuery(sort="state"))]
     assert (worst[0], worst[-1]) == (3, 1)
-    assert [one.id for one in store.connections.select(ListQuery(states=("works", "fails")))] == [1, 3]
+    assert [one.id for one in store.connections.select(ListQuery(states=("works", "fails", "works")))] == [1, 3]
+    both = ListQuery(states=("works", "fails"), types=("postgresql", "mysql"), sort="state", skip=1, limit=1)
+    assert [one.id for one in store.connections.select(both)] == [int(worst[-1])]
+    assert store.connections.count(both) == 2
     assert store.connections.count(ListQuery(states=("fails",))) == 1
     kind = store.connections.get(3).type
     assert store.connections.count_states()[kind, "fails"] == 1

@@ -92,14 +92,13 @@ class HttpAudit:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def list(self, *, before: int | None = None, limit: int = 100, action: str | None = None) -> list[types.AuditEntry]:
-        """Return entries, the newest first; `before` is the id of the last one that is known already."""
+    def list(self, *, before: int | None = None, limit: int = 100, **filters: str | None) -> list[types.AuditEntry]:
+        """Return entries, the newest first, with the filters of the service."""
         entries: list[types.AuditEntry] = []
         while len(entries) < limit:
             size = min(MAX_PAGE_SIZE, limit - len(entries))
-            page = replies.items(
-                self._api.call("GET", "/audit", [("before", before), ("action", action), ("size", size)])[0]
-            )
+            query = [("before", before), ("size", size), *filters.items()]
+            page = replies.items(self._api.call("GET", "/audit", query)[0])
             entries += page
             if len(page) < size:
                 break

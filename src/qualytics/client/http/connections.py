@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.client.http import replies
-from qualytics.client.http.paths import COPY, SEARCH, Query, is_too_long, path_of
+from qualytics.client.http.paths import COPY, SEARCH, STATE, Query, is_too_long, path_of
 from qualytics.errors import NotFound, UsageError
 from qualytics.model import EVERYWHERE, Scope
 
@@ -98,6 +98,7 @@ class HttpConnections:
         tags: Sequence[str] = (),
         owner: str | None = None,
         search: str | None = None,
+        states: Sequence[str] = (),
     ) -> Iterator[types.Connection]:
         """Yield the documents of connections, filtered as the service does."""
         if is_too_long(name) or is_too_long(owner) or is_too_long(search):
@@ -108,6 +109,7 @@ class HttpConnections:
             *(("type", connection_type) for connection_type in types),
             *(("tag", tag) for tag in tags),
             ("owner", owner),
+            *((STATE, state) for state in states),
             (f"sort_{sort}", "asc"),
         ]
         yield from self._api.listed(_PATH, query, lambda record: replies.connection(record, in_list=True), limit)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from qualytics.client.http import replies
-from qualytics.client.http.paths import COPY, SEARCH, USE
+from qualytics.client.http.paths import BY_STATE, COPY, SEARCH, STATE, USE
 from qualytics.errors import NotAllowed, UsageError
 from qualytics.fields import SECRETS, TAG_CHANGES
 from qualytics.settings import API_LEVEL_HEADER, BY_NAME
@@ -34,6 +34,7 @@ _PROMISES = {
     "test": ("test before a change", "leave out --dry-run and --test"),
 }
 _SEARCH_PROMISE = ("search", "qualytics connections list --name looks at names")
+_STATES_PROMISE = ("states of connections", "leave out --state and --sort state")
 _TAGS = ("tags", "owner", *TAG_CHANGES)
 _TAGS_PROMISE = ("tags and owners of connections", "leave out --tag, --untag and --owner")
 # By how a path ends.
@@ -137,6 +138,8 @@ def _promise(request: Request) -> tuple[str, str] | None:
         return promise
     if path.endswith("/connections") and SEARCH in query:
         return _SEARCH_PROMISE
+    if path.endswith("/connections") and not query.keys().isdisjoint((STATE, BY_STATE)):
+        return _STATES_PROMISE
     if (parts := _PATH.search(path)) and parts["collection"] == "connections" and not parts["action"]:
         changes = json.loads(request.body or b"{}")
         if any(changes.get(name) is not None for name in _TAGS) or not query.keys().isdisjoint(("tag", "owner")):

@@ -15,6 +15,9 @@ COPY = "/copy"
 USE = "/use"
 # The filter of a list that looks at more than names.
 SEARCH = "search"
+# The filter by how connections do, and what sorts by it.
+STATE = "state"
+BY_STATE = "sort_state"
 
 
 def path_of(collection: str, record: int | str, action: str = "") -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import MAX_TAGS, TAG_CHANGES
+from qualytics.model import STATES
 from qualytics.service import validate
 from qualytics.service.validate import Problems
 from qualytics.structs import replace
+from qualytics.text import alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,11 +40,13 @@ def folded(wanted: ListQuery) -> ListQuery:
     """Return what a list of connections asks for with names, tags and owner as they are compared.
 
     Raises:
-        InvalidInput: no connection can have such a tag.
+        InvalidInput: no connection can have such a tag, or be in such a state.
 
     """
     problems = Problems()
     tags = [validate.check_tag("tag", tag, problems) for tag in wanted.tags]
+    if not set(STATES).issuperset(wanted.states):
+        problems.add("state", f"must be {alternatives(STATES)}", f"as in {STATES[0]}")
     problems.finish()
     owner = None if wanted.owner is None else validate.fold(wanted.owner)
     return replace(validate.folded(wanted), tags=tuple(dict.fromkeys(keys(tags))), owner=owner)

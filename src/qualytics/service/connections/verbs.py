@@ -219,20 +219,20 @@ class Connections:
         tags: Sequence[str] = (),
         owner: str | None = None,
         search: str | None = None,
+        states: Sequence[str] = (),
     ) -> Iterator[types.Connection]:
         """Yield the documents of connections that have a part of the name, one of the types, all tags and the owner.
 
         An empty owner stands for none. `search` is a part of the name, a tag, the owner, the host, the uri, or the
-        name of a datastore. Upper and lower case are alike.
+        name of a datastore; upper and lower case are alike. `states` are of `model.STATES`, of which they are in one.
 
         Raises:
-            InvalidInput: no connection can have such a tag.
+            InvalidInput: no connection can have such a tag, or be in such a state.
 
         """
         self._context.require(READ)
-        wanted = ListQuery(
-            name, types=tuple(types), tags=tuple(tags), owner=owner, sort=sort, limit=limit, search=search
-        )
+        chosen: dict[str, Any] = {"types": tuple(types), "tags": tuple(tags), "states": tuple(states)}
+        wanted = ListQuery(name, owner=owner, sort=sort, limit=limit, search=search, **chosen)
         for connection in self._context.store.connections.select(tagging.folded(wanted)):
             yield documents.connection_document(connection)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from qualytics.model import OUTCOMES
 from qualytics.store.tables import Filters, Table, bounded
 from qualytics.structs import Struct
 
@@ -16,7 +17,7 @@ _COLUMNS = (
     *("object_type", "object_id", "object_name", "outcome", "detail"),
 )
 # What was done, and tests that ran and failed; every other outcome is the code of an error that refused it.
-RAN = ("done", "failed")
+RAN = OUTCOMES[:2]
 _REFUSED = "outcome <> 'done' AND outcome <> 'failed'"
 # Tests, looks into servers, and uses: what changes nothing here.
 _UNCHANGING = "action IN ('connection.test', 'connection.discover', 'connection.use', 'operation.run')"
@@ -91,26 +92,34 @@ class AuditTable(Table):
         arguments = (object_type, object_id, action, bounded(None))
         return self._entries(f"id IN ({last} GROUP BY actor_id, actor)", arguments)
 
-    def select(
+    def select(  # noqa: PLR0913 - a filter each
         self,
         before: int | None,
         limit: int,
         *,
         action: str | None = None,
         actor: str | None = None,
+        object_name: str | None = None,
         outcome: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> Iterator[Entry]:
-        """Yield entries, the newest first: those before a sequence number, of one action, by one name.
+        """Yield entries, the newest first: those before a sequence number, of one action, by and on one name.
 
-        `outcome` is one of RAN, or `refused` for every other.
+        `outcome` is one of RAN, or `refused` for every other; they are of the moment `since` or later, before `until`.
         """
         filters = Filters()
-        if before is not None:
-            filters.add("id < ?", before)
-        if action is not None:
-            filters.add("action = ?", action)
-        if actor is not None:
-            filters.add("actor = ?", actor)
+        asked = {
+            "id < ?": before,
+            "action = ?": action,
+            "actor = ?": actor,
+            "object_name = ?": object_name,
+            "created >= ?": since,
+            "created < ?": until,
+        }
+        for condition, value in asked.items():
+            if value is not None:
+                filters.add(condition, value)
         if outcome is not None:
             filters.add("outcome = ?", outcome) if outcome in RAN else filters.add(_REFUSED)
         return self._entries(filters.where, (*filters.arguments, limit))

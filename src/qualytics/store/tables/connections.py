@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from qualytics.fields import DETECTED
@@ -88,11 +89,14 @@ class ConnectionTable(Table):
         """Yield the connections that a list asks for, or all."""
         wanted = wanted or ListQuery()
         filters = _filters(wanted)
-        # One branch a type, merged by the database: each is read in order from its index, and no more than asked for.
-        types = tuple(dict.fromkeys(wanted.types))
-        branches = [f"{_SELECT} {filters.where}{' AND c.type = ?' if types else ''}"] * (len(types) or 1)
-        arguments = [value for name in types for value in (*filters.arguments, name)] or filters.arguments
-        sql = f"{' UNION ALL '.join(branches)} {ordered(wanted)}"
+        # One branch a type and state, merged by the database: each is read in order from its index, and no more than
+        # asked for.
+        chosen = {"c.type": _once(wanted.types), "c.state": _once(map(STATES.index, wanted.states))}
+        asked = {column: values for column, values in chosen.items() if values}
+        choices = tuple(itertools.product(*asked.values()))  # a single one of nothing where all are asked for
+        branch = f"{_SELECT} {filters.where}{''.join(f' AND {column} = ?' for column in asked)}"
+        arguments = [value for choice in choices for value in (*filters.arguments, *choice)]
+        sql = f"{' UNION ALL '.join([branch] * len(choices))} {ordered(wanted)}"
         return self._read(sql, (*arguments, *window(wanted.limit, wanted.skip)))
 
     def count(self, wanted: ListQuery) -> int:
@@ -100,6 +104,8 @@ class ConnectionTable(Table):
         filters = _filters(wanted)
         if wanted.types:
             filters.add(f"c.type IN ({marks(wanted.types)})", *wanted.types)
+        if wanted.states:
+            filters.add(f"c.state IN ({marks(wanted.states)})", *map(STATES.index, wanted.states))
         sql = f"SELECT count(*) FROM connections c WHERE {filters.where}"  # noqa: S608 - constants only
         # A database counts a million rows in many times what a page of them takes.
         state = self._state()
@@ -203,12 +209,14 @@ def _filters(wanted: ListQuery) -> Filters:
         filters.add("c.id IN (SELECT connection_id FROM connection_tags WHERE tag_key = ?)", key)
     if wanted.owner is not None:
         filters.add("c.owner_key = ?", wanted.owner) if wanted.owner else filters.add("c.owner_key IS NULL")
-    if wanted.states:
-        filters.add(f"c.state IN ({marks(wanted.states)})", *map(STATES.index, wanted.states))
     if wanted.search_key:
         arguments = (wanted.search_key,) * len(_FOLDED) + (wanted.search,) * len(_WRITTEN)
         filters.add(f"({' OR '.join((*_FOLDED, *_WRITTEN))})", *arguments)
     return filters
+
+
+def _once(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(values))
 
 
 @functools.lru_cache(maxsize=256)
