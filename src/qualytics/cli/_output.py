@@ -186,8 +186,8 @@ def say_error(error: QualyticsError, mask: Callable[[str], str]) -> None:
     Of a test or a listing that failed the driver's words stand between the two, a `detail:` line each.
     """
     problems = error.problems if isinstance(error, InvalidInput) else (error,)
-    is_one = isinstance(error, TestFailed) and not error.failures  # else each was told by itself
-    detail = error.report.get("detail") if is_one else None
+    # Of several that failed each was told by itself.
+    detail = error.report.get("detail") if isinstance(error, TestFailed) and not error.failures else None
     for problem in problems:
         say(f"error: {escape(mask(problem.message))}")
         for line in filter(str.strip, mask(detail or "").splitlines()):
