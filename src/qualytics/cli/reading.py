@@ -145,7 +145,7 @@ def _is_table(path: str | None, form: str | None, receipt_path: str | None) -> b
 def _copy(reader: Reader, form: str, sink: IO[bytes], where: str) -> None:
     from qualytics.reading import files, outputs
 
-    with files.writing(where):
+    with files.named_errors(where):
         written = outputs.open_output(sink, form, reader.schema)
         for batch in reader:
             written.write(batch)
@@ -187,7 +187,7 @@ def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> No
 
     from qualytics.reading import files
 
-    with files.whole_file(path, overwrite=overwrite) as file, files.writing(path):
+    with files.whole_file(path, overwrite=overwrite) as file, files.named_errors(path):
         file.write(json.dumps(receipt, indent=2, ensure_ascii=False).encode() + b"\n")
 
 

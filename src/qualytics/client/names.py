@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from qualytics.client import Client
     from qualytics.client.config import ControlPlane
+    from qualytics.client.contract import Client
     from qualytics.client.http.client import HttpClient
 
 MAX_NAMES = 1_000

@@ -69,10 +69,10 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-            with writing(path):
+            with named_errors(path):
                 file.flush()
                 os.fsync(handle)
-        with writing(path):
+        with named_errors(path):
             os.chmod(temporary, 0o666 & ~_umask())
             _put(temporary, place, overwrite=overwrite, path=path)
     except BaseException:
@@ -82,7 +82,7 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def writing(where: str) -> Iterator[None]:
+def named_errors(where: str) -> Iterator[None]:
     """Raise ReadFailed for what the system refuses to write."""
     try:
         yield

@@ -222,6 +222,11 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX connections_by_state ON connections (state, name_key);
     CREATE INDEX connections_by_type_and_state ON connections (type, state, name_key);
     """,
+    # Those of a state, and of a type in it, in the order of a list.
+    """
+    CREATE INDEX connections_of_state ON connections (state, id);
+    CREATE INDEX connections_of_state_and_type ON connections (state, type, id);
+    """,
 )
 VERSION = len(MIGRATIONS)
 # Every table but `meta`, each after those it refers to; and those whose ids come from a sequence.

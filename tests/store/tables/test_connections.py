@@ -193,14 +193,15 @@ def plans():
     database.close()
 
 
+@pytest.mark.parametrize("states", [(), ("fails",), ("works", "never")], ids=len)
 @pytest.mark.parametrize("types", [(), ("a",), ("a", "b", "c")], ids=len)
 @pytest.mark.parametrize("sort", ["id", "name", "type", "state"])
-def test_no_list_sorts_what_it_does_not_show(plans, sort, types):
+def test_no_list_sorts_what_it_does_not_show(plans, sort, types, states):
     connections, _, steps = plans
-    list(connections.select(ListQuery(types=types, sort=sort, limit=100)))
+    list(connections.select(ListQuery(types=types, states=states, sort=sort, limit=100)))
     assert len(steps) == 1
     assert not [step for step in steps[0] if "TEMP B-TREE" in step]
-    if types:
+    if types or states:
         assert not [step for step in steps[0] if step.startswith("SCAN")]
 
 
