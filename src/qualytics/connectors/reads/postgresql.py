@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from psycopg import errors, pq
+from psycopg import pq
 from psycopg.adapt import Transformer
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
 from qualytics.connectors.shared import arrow, copy_binary
+from qualytics.connectors.shared.copy_stream import CopyStream
 from qualytics.connectors.shared.copy_values import decoder
 from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
@@ -59,13 +58,10 @@ _TYPES = {
 # and the array type that the texts of a column are of.
 _AS_TEXT, _OID = "as_text", "oid"
 _SPECIAL = frozenset({_NUMERIC, _DATE, _TIME, _TIMESTAMP, _TIMESTAMPTZ})
-# COPY ends with a message of this length, which holds no row: a row has at least the size of a column behind as many bytes.
-_TRAILER = 2
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection, in the snapshot of another one where that is given."""
-    handle.pgconn.nonblocking = 0
     handle.execute("begin transaction isolation level repeatable read, read only")
     if snapshot is not None:
         handle.execute(f"set transaction snapshot {literal(snapshot)}")
@@ -119,13 +115,13 @@ class _Session:
         """Yield the rows of a partition as COPY gives them."""
         layout = copy_binary.Layout(self.schema)
         makers = [self._maker(one) for one in self.schema]
-        rows = 0
-        for block, lengths in self._copied(
-            self._sent(statement(self._query, self._target.schema, partition.predicate))
-        ):
-            columns = layout.columns(block, lengths, rows + 1)
+        sql = self._sent(statement(self._query, self._target.schema, partition.predicate))
+        stream = CopyStream(self._handle.pgconn, sql, len(self.schema), copy_binary.MARGIN)
+        row = 1
+        for rows in stream.rows(self._query.fetch_size, arrow.BATCH_BYTES):
+            columns = layout.columns(rows, row)
             arrays = [make(column) for make, column in zip(makers, columns, strict=True)]
-            rows += len(lengths)
+            row += len(rows.begins)
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def count(self) -> int:
@@ -239,40 +235,6 @@ class _Session:
             for name, one in zip(names, self.schema, strict=True)
         )
         return f"select {chosen} from (\n{sql}\n) as q({', '.join(names)})"
-
-    def _copied(self, sql: str) -> Iterator[tuple[bytearray, array[int]]]:
-        """Yield rows as binary COPY has them, with the bytes of each: as many as are fetched at once, or 16 MiB."""
-        pgconn = self._handle.pgconn
-        pgconn.send_query(f"copy (\n{sql}\n) to stdout (format binary)".encode())
-        self._require(pgconn.get_result(), pq.ExecStatus.COPY_OUT)
-        get, fetch_size = pgconn.get_copy_data, self._query.fetch_size
-        block, lengths = bytearray(), array("q")
-        length, data = get(0)
-        if length > 0 and (row := copy_binary.without_header(bytes(data))):
-            block += row
-            lengths.append(len(row))
-        while length > 0:
-            append = lengths.append
-            for _ in repeat(None, fetch_size - len(lengths)):
-                length, data = get(0)
-                if length <= 0:
-                    break
-                block += data
-                append(length)
-                if len(block) >= arrow.BATCH_BYTES:
-                    break
-            if lengths and lengths[-1] == _TRAILER:
-                del block[-_TRAILER:], lengths[-1]
-            if lengths:
-                yield block, lengths
-            block, lengths = bytearray(), array("q")
-        self._require(pgconn.get_result(), pq.ExecStatus.COMMAND_OK)
-        if pgconn.get_result() is not None:
-            raise errors.ProtocolViolation("the server answered a read twice")
-
-    def _require(self, result: Any, status: Any) -> None:
-        if result is None or result.status != status:
-            raise errors.error_from_result(result) if result is not None else errors.ProtocolViolation("no answer")
 
 
 def _decimal_field(

@@ -9,33 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qualytics.connectors.shared.columns import Block, Column, native, size_of
+from qualytics.connectors.shared.columns import Column, native, size_of
 
 if TYPE_CHECKING:
-    from array import array
-
     import pyarrow as pa
 
-SIGNATURE = b"PGCOPY\n\xff\r\n\0"
-_FLAGS_BYTES = 4
+    from qualytics.connectors.shared.columns import Block
+    from qualytics.connectors.shared.copy_stream import Rows
+
 # Neighbours of fixed sizes that are read together: fewer take no less time, and NULL in one of them makes it lost.
 _MIN_RUN, _MAX_RUN = 2, 8
-# What is read at once begins within a block: behind its last byte stand as many as eight columns of 16 bytes have.
-_MARGIN = bytes(_MAX_RUN * 20)
-
-
-def without_header(message: bytes) -> bytes:
-    """Return the first message of a COPY without the header that stands before its first row.
-
-    Raises:
-        ValueError: it has none.
-
-    """
-    at = len(SIGNATURE) + _FLAGS_BYTES
-    extension = int.from_bytes(message[at : at + 4])
-    if not message.startswith(SIGNATURE) or len(message) < at + 4 + extension:
-        raise ValueError("what the server sent does not begin as COPY does")
-    return message[at + 4 + extension :]
+# What is read at once begins within a row: behind the last one stand as many bytes as eight columns of 16 bytes have.
+MARGIN = _MAX_RUN * 20
 
 
 class _Run(Column):
@@ -63,17 +48,14 @@ class Layout:
             [(run, sum(4 + size_of(one.type) for one in run)) for run in _runs(schema)],
         )
 
-    def columns(self, rows: bytearray, lengths: array[int], first_row: int) -> list[Column]:
-        """Return the columns of rows, at least one, which have so many bytes each; rows count from 1 in messages.
+    def columns(self, rows: Rows, first_row: int) -> list[Column]:
+        """Return the columns of rows, at least one; in messages rows count from 1.
 
         Raises:
             ValueError: they do not hold such columns.
 
         """
-        rows += _MARGIN
-        block = Block(rows)
-        ends = np.cumsum(np.frombuffer(lengths, np.int64))
-        at = np.concatenate(([0], ends[:-1]))
+        block, at, ends = rows
         if not (block.numbers(">i2", at) == self._width).all():
             raise ValueError("a row of COPY has other columns than were described")
         at = at + 2

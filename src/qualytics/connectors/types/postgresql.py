@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -92,30 +91,20 @@ def _session(target: Target, database: str, encoding: str) -> Any:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
+    from qualytics.connectors.shared.libpq import set_verbosity
+
     # The one value that may be no text is quoted here.
     quoted = as_bytes(database).replace(b"\\", rb"\\").replace(b"'", rb"\'")
     conninfo = make_conninfo(**arguments(target), client_encoding=encoding).encode()
     pgconn = psycopg.pq.PGconn.connect_start(conninfo + b" dbname='" + quoted + b"'")
-    _set_verbosity(pgconn, _VERBOSE)
+    set_verbosity(pgconn, _VERBOSE)
     if not _is_open(pgconn, target.timeout_s):
         raise _refusal(pgconn, target)
-    _set_verbosity(pgconn, _DEFAULT)
+    set_verbosity(pgconn, _DEFAULT)
     pgconn.nonblocking = 1
     handle: Any = psycopg.Connection(pgconn)
     handle.autocommit = True
     return handle
-
-
-def _set_verbosity(pgconn: Any, verbosity: int) -> None:
-    # psycopg lacks this one function of libpq. Its own module knows where libpq is: a look-up there finds it, too.
-    import ctypes
-
-    module = sys.modules[type(pgconn).__module__]
-    if (path := str(module.__file__)).endswith(".py"):  # psycopg in Python alone: judged by libpq's words
-        return
-    call = ctypes.CDLL(path).PQsetErrorVerbosity
-    call.argtypes = (ctypes.c_void_p, ctypes.c_int)
-    call(pgconn.pgconn_ptr, verbosity)
 
 
 def _is_open(pgconn: Any, timeout_s: float) -> bool:
