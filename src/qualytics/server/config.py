@@ -131,6 +131,10 @@ class Config(Struct):
         """Return the path that requests for pages begin with, empty for the root."""
         return settings.pages_path(self.path)
 
+    def is_page(self, path: str) -> bool:
+        """Say whether the path of a request is one of the pages, not of the API."""
+        return self.has_pages and not f"{path}/".startswith(f"{self.path}/")
+
     @property
     def public_path(self) -> str:
         """Return the path that a proxy takes away before a request comes here, empty where there is none."""

@@ -60,6 +60,8 @@ class Guard:
         state["request_id"] = request_id
         status = 0
         config = self._runtime.config
+        # Who asks for the head of a page gets that of GET, without the body (RFC 9110, 9.3.2).
+        is_head = scope["method"] == "HEAD" and config.is_page(scope["path"])
         max_bytes = config.set_bytes if scope["path"] in self._sets else config.body_bytes
         body = _Body(receive, config.request_s, max_bytes)
 
@@ -74,13 +76,16 @@ class Guard:
                     # The server closes then, as the rest would be read as the next request (RFC 9112, 9.6).
                     own.append((b"connection", b"close"))
                 message = {**message, "headers": [*message["headers"], *own, *more]}
+            elif is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         if problem := _refused(scope, max_bytes):
             await _answer(problem, sending)
         else:
             try:
-                await self._inner(scope, body.receive, sending)
+                inner = {**scope, "method": "GET"} if is_head else scope
+                await self._inner(inner, body.receive, sending)
             except Exception as exc:
                 # It must still be answered, whatever was wrong; raised again where an answer has begun.
                 _log_fault.error("internal fault", exc_info=exc)

@@ -61,6 +61,10 @@ def test_pages_of_a_list_keep_what_was_asked_for(signed_in, made, fresh):
     assert f"tag={tag}&sort=name&page=2" in page.url
     page.get_by_role("link", name="Previous").click()
     assert len(rows(page)) == 50
+    page.goto(f"{page.url.rpartition('page=')[0]}page=7")
+    assert "The list has no page 7." in page.locator("main").inner_text()
+    page.get_by_role("link", name="The last is 2").click()
+    assert len(rows(page)) == 1
 
 
 @pytest.mark.parametrize("query", ["state=ill", "sort=secret", "page=0", "type=no-such-type", f"tag={'x' * 300}"])

@@ -1,5 +1,7 @@
 """The first pages: who may see them, and that each is one."""
 
+import http.client
+
 import pytest
 
 from qualytics.service.rights import ROLES
@@ -62,6 +64,34 @@ def test_a_signed_out_session_is_good_for_nothing(visit, plane):
 def test_the_api_takes_no_cookie(signed_in, plane):
     page = signed_in("/connections", "Admin")
     assert page.request.get(f"{plane.url}/api/connections").status == 401
+
+
+def test_addresses_that_are_none_are_answered_as_pages_to_browsers_alone(plane):
+    browser = Browser()
+    for path, status in {"/nowhere": 404, "/static/x/y.css": 404, "/sign-in/finish?code=x": 401}.items():
+        page = browser.open(f"{plane.url}{path}", Accept="text/html")
+        assert (page.status, "<h1>" in page.text) == (status, True), path
+    assert browser.open(f"{plane.url}/nowhere").header("content-type") == "application/problem+json"
+    assert browser.open(f"{plane.url}/api/nowhere", Accept="text/html").header("content-type").endswith("problem+json")
+
+
+def test_the_address_of_a_form_leads_to_its_page(plane):
+    paths = {"/sign-out": "/", "/sign-in/provider": "/sign-in", "/connections/test": "/connections"}
+    paths |= {"/connections/7/test": "/connections/7", "/datastores/7/delete": "/datastores/7"}
+    assert {path: Browser().open(f"{plane.url}{path}").header("location") for path in paths} == paths
+
+
+def test_the_head_of_a_page_is_that_of_the_page(plane):
+    asking = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=60)
+    heads = []
+    for method in ("GET", "HEAD"):
+        asking.request(method, "/sign-in")
+        reply = asking.getresponse()
+        body = reply.read()
+        names = {"content-length", "content-type", "content-security-policy", "cache-control"}
+        heads.append((reply.status, {name: reply.getheader(name) for name in names}))
+    asking.close()
+    assert (body, heads[0]) == (b"", heads[1])
 
 
 PATHS = (

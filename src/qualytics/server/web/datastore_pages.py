@@ -41,7 +41,12 @@ def list_datastores(request: AnyRequest, search: Text = None, number: Number = 1
     with session.opened(request) as context:
         wanted = ListQuery(contains=search or None, sort="name")
         found = service_of(context).page(wanted, number, PAGE_SIZE)
-        return shown(request, context, "datastores.html", {"found": found, "search": search or ""})
+        values: dict[str, Any] = {
+            "found": found,
+            "search": search or "",
+            "address_of": lambda page: f"/datastores?{urlencode({'search': search or '', 'page': page})}",
+        }
+        return shown(request, context, "datastores.html", values)
 
 
 @get("/datastores/new", sync_to_thread=True)

@@ -144,9 +144,10 @@ def of_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer with an error of the framework."""
     if isinstance(error, ValidationException):
         return of_product(request, problems.of_query(error))
-    return _error_page(
-        request, error.status_code, "there is no such page" if error.status_code == 404 else error.detail
-    )
+    message = "there is no such page" if error.status_code == 404 else error.detail
+    found = _error_page(request, error.status_code, message)
+    found.headers.update({name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"})
+    return found
 
 
 def of_fault(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -162,9 +163,8 @@ def _error_page(request: AnyRequest, status: int, message: str, hint: str | None
 
 def is_for_pages(request: AnyRequest) -> bool:
     """Say whether a request that no route takes comes from somebody who looks at pages."""
-    config = runtime_of(request).config
-    is_api = f"{request.url.path}/".startswith(f"{config.path}/")
-    return config.has_pages and not is_api and "text/html" in request.headers.get("accept", "")
+    is_page = runtime_of(request).config.is_page(request.url.path)
+    return is_page and "text/html" in request.headers.get("accept", "")
 
 
 HANDLERS: dict[Any, Any] = {QualyticsError: of_product, HTTPException: of_http, Exception: of_fault}

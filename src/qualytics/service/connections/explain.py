@@ -25,6 +25,15 @@ _CAUSES = {
     "unknown": "this message is not known here",
 }
 _UNKNOWN_HINT = "test the connection itself: qualytics connections test --type {type} …"
+# Of a past test the words of its server are not kept, so that no hint may lead to them.
+_PAST_HINTS = {
+    "tls": "test it again: what the server's certificate, or its TLS, lacks stands with the result",
+    "permission": "test it again: the right that is missing stands with the result; ask the owner of the server for it",
+    "config": "test it again: which setting cannot work stands with the result",
+    "internal": "test it again, and report what it says if it fails again",
+    "unknown": "test it again: the driver's own words stand with the result",
+}
+_PAST_CAUSES = {"unknown": "the server answered with an error that is not known here"}
 _WORDS = {"the local_address of this report": "this machine's address", "in detail": "in the message"}
 # What the common texts say where no type was named.
 _ANY_TYPE = {
@@ -71,7 +80,8 @@ def explain_failure(type_name: str, failure_class: str, code: str | None) -> Ver
     connector = connectors.get(type_name)
     verdict = verdict_on(connector, code) if code else None
     if verdict is None or verdict.failure_class != failure_class:  # a code of itself need not tell its class
-        return _document(connector, failure_class, code, None, None)
+        hint = _PAST_HINTS.get(failure_class)
+        return _document(connector, failure_class, code, _PAST_CAUSES.get(failure_class), hint)
     return _document(connector, failure_class, code, verdict.cause, verdict.hint)
 
 
