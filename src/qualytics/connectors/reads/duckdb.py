@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -30,6 +31,15 @@ def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schem
     del snapshot
     handle.execute("begin transaction")
     return _Session(handle, target, query, schema)
+
+
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield batches, of which the next one is made meanwhile, in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 class _Session:
@@ -61,11 +71,10 @@ class _Session:
         )
         first = 1
         sql = f"select {chosen} from (\n{statement(self._query, self._schema, partition.predicate)}\n) as q({names})"
-        for batch in self._handle.execute(sql).to_arrow_reader(self._query.fetch_size):
-            arrays = [
-                self._finite(column, one, first).cast(one.type)
-                for column, one in zip(batch.columns, self.schema, strict=True)
-            ]
+        # Unlike `execute` it does not hold the whole result.
+        reader = self._handle.sql(sql).to_arrow_reader(self._query.fetch_size)
+        for batch in _ahead(reader):
+            arrays = [self._fitting(column, one, first) for column, one in zip(batch.columns, self.schema, strict=True)]
             first += batch.num_rows
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
@@ -73,20 +82,24 @@ class _Session:
         """Return how many rows there are."""
         return int(one_row(self._handle, counted(self._query, self._schema))[0])
 
-    def _finite(self, column: pa.Array, one: pa.Field, first: int) -> pa.Array:
-        """Return a column whose infinite dates are null, where that is asked for.
+    def _fitting(self, column: pa.Array, one: pa.Field, first: int) -> pa.Array:
+        """Return a column in its type, whose infinite dates are null where that is asked for.
 
         Raises:
             Refusal: there is an infinite date.
 
         """
-        last = _INFINITE["DATE" if pa.types.is_date32(column.type) else "TIMESTAMP"]
-        if not (pa.types.is_date32(column.type) or pa.types.is_timestamp(column.type)):
+        if column.type != one.type:
+            column = column.cast(one.type)
+        is_date = pa.types.is_date32(column.type)
+        if not is_date and not pa.types.is_timestamp(column.type):
             return column
-        numbers = column.cast(pa.int64() if pa.types.is_timestamp(column.type) else pa.int32())
+        last = _INFINITE["DATE" if is_date else "TIMESTAMP"]
+        numbers = column.view(pa.int32() if is_date else pa.int64())
+        ends = compute.min_max(numbers).as_py()
+        if ends["min"] != -last and ends["max"] != last:
+            return column
         infinite = compute.is_in(numbers, pa.array([last, -last], numbers.type))
-        if not compute.any(infinite).as_py():
-            return column
         if self._query.special == "null":
             return compute.if_else(infinite, pa.scalar(None, column.type), column)
         row = first + compute.index(infinite, value=True).as_py()
@@ -103,7 +116,7 @@ class _Session:
         return [(row[0], row[1]) for row in rows]
 
     def _typed(self) -> pa.Schema:
-        reader = self._handle.execute(
+        reader = self._handle.sql(
             f"select * from (\n{statement(self._query, self._schema)}\n) as q limit 0"
         ).to_arrow_reader(1)
         infinite = self._infinite() if self._query.special == "text" else frozenset()

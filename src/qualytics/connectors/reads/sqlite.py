@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
@@ -32,6 +32,8 @@ _NUMBERS, _MAX_EXACT = frozenset({"integer", "real"}), 1 << 53
 _ROW_NUMBERS = ("rowid", "_rowid_", "oid")
 # A writer that waits for the readers of a rollback journal lets no other one begin: it reads on without it.
 _JOIN_MS = 2_000
+# Rows whose values are looked at before it is asked whether all others are as these.
+_FIRST_ROWS = 1_000
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -94,27 +96,37 @@ class _Session:
         """Return the schema, by what the values of each column are stored as: SQLite's own types bind nothing."""
         cursor = self._handle.execute(f"select * from (\n{statement(self._query, None)}\n) limit 0")
         names = [column[0] for column in cursor.description]
-        columns = [f"c{number}" for number in range(len(names))]
-        stored = [f"nullif(typeof({column}), 'null')" for column in columns]
-        ends = self._looked(names, [f"{end}({one})" for one in stored for end in ("min", "max")])
-        result = []
-        for number, (name, column) in enumerate(zip(names, columns, strict=True)):
-            classes, largest = {ends[2 * number], ends[2 * number + 1]} - {None}, None
-            if len(classes) > 1:  # few are so mixed, and to find all of them takes longer
-                looks = (
-                    f"group_concat(distinct {stored[number]})",
-                    f"max(case when typeof({column}) = 'integer' then max({column}, -{column}) end)",
-                )
-                found, largest = self._looked(names, looks)
-                classes = set(found.split(b","))
-            result.append(_field(name, frozenset(one.decode() for one in classes), largest, self._query.invalid_text))
-        return pa.schema(result)
+        fields = []
+        for number, (name, stored) in enumerate(zip(names, self._classes(names), strict=True)):
+            largest = None
+            if stored == _NUMBERS:
+                look = f"max(case when typeof(c{number}) = 'integer' then max(c{number}, -c{number}) end)"
+                (largest,) = self._looked(names, [look]).fetchone()
+            fields.append(_field(name, stored, largest, self._query.invalid_text))
+        return pa.schema(fields)
 
-    def _looked(self, names: Sequence[str], looks: Sequence[str]) -> tuple[Any, ...]:
-        """Return aggregates over the columns c0, c1, …, which are named apart, as two may be called alike."""
+    def _classes(self, names: Sequence[str]) -> list[frozenset[str]]:
+        """Return what the values of each column are stored as, but for NULL."""
+        columns = [f"c{number}" for number in range(len(names))]
+        rows = self._looked(names, [f"typeof({column})" for column in columns], f"limit {_FIRST_ROWS}").fetchall()
+        found = [set(some) for some in zip(*rows, strict=True)] if rows else [set[bytes]() for _ in columns]
+        # That no row has others is found sooner than which ones all rows have.
+        if self._looked(names, ["1"], f"where not ({_all_of(columns, found)}) limit 1").fetchone() is not None:
+            ends = self._looked(
+                names, [f"{end}(nullif(typeof({column}), 'null'))" for column in columns for end in ("min", "max")]
+            ).fetchone()
+            found = [{ends[2 * number], ends[2 * number + 1]} - {None} for number in range(len(columns))]
+            for column, classes in zip(columns, found, strict=True):
+                if len(classes) > 1:
+                    (every,) = self._looked(names, [f"group_concat(distinct typeof({column}))"]).fetchone()
+                    classes.update(every.split(b","))
+        return [frozenset(one.decode() for one in classes) - {"null"} for classes in found]
+
+    def _looked(self, names: Sequence[str], looks: Sequence[str], which: str = "") -> sqlite3.Cursor:
+        """Ask for the columns c0, c1, …, which are named apart, as two may be called alike."""
         own = ", ".join(f"c{number}" for number in range(len(names)))
-        sql = f"with q({own}) as (\n{statement(self._query, None)}\n) select {', '.join(looks)} from q"
-        return tuple(self._handle.execute(sql).fetchone())
+        source = f"with q({own}) as (\n{statement(self._query, None)}\n)"
+        return cast("sqlite3.Cursor", self._handle.execute(f"{source} select {', '.join(looks)} from q {which}"))
 
     def _row_ranges(self) -> list[str]:
         name = self._row_number()
@@ -191,6 +203,15 @@ def _field(name: str, stored: frozenset[str], largest: int | None, invalid_text:
             raise refuse("config", f"column {name!r} holds bytes beside {', '.join(sorted(stored - {'blob'}))}", hint)
         return arrow.field(name, pa.string(), database_type, "as text: its values are of several types")
     return arrow.field(name, _TYPES[stored], database_type)
+
+
+def _all_of(columns: Sequence[str], classes: Sequence[set[bytes]]) -> str:
+    """Return the condition that each column is NULL or stored as one of its classes."""
+    conditions = []
+    for column, some in zip(columns, classes, strict=True):
+        ways = [f"typeof({column}) = '{one.decode()}'" for one in sorted(some - {b"null"})]
+        conditions.append(f"({' or '.join([*ways, f'{column} is null'])})")
+    return " and ".join(conditions)
 
 
 def _as_text(value: Any) -> Any:
