@@ -45,6 +45,14 @@ EXACT = {
     "interval '1 year -2 days -0.5 s'": (12, -2, -500_000_000),
     "array[1,null,3]": [1, None, 3],
     "array['x','a,\"b']": ["x", 'a,"b'],
+    r"array['\x41', 'é\x5c', '', null]": [r"\x41", r"é\x5c", "", None],
+    "'{}'::text[]": [],
+    "null::int[]": None,
+    "array[1.50::numeric(10,2), null]": [Decimal("1.50"), None],
+    "'{1.25, 1e3}'::numeric[]": [Decimal("1.25"), Decimal("1000.00")],
+    "'{}'::numeric[]": [],
+    "'1 2'::int2vector": "1 2",
+    "'3 4'::oidvector": "3 4",
     "'{\"a\": 1}'::jsonb": '{"a": 1}',
     "B'101'": "101",
     "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
@@ -76,6 +84,8 @@ def test_dates_of_any_year_are_read(on_server):
         ("'infinity'::timestamptz", "an infinite date"),
         ("'-infinity'::date", "an infinite date"),
         ("'24:00'::time", "24:00, the end of a day"),
+        ("'294276-12-31 23:59:59'::timestamp", "a timestamp after the year 294,247"),
+        ("'PT3000000H'::interval", "an interval of more than 2,562,046 hours"),
     ],
 )
 def test_what_arrow_cannot_hold_is_told_by_column_and_row(on_server, value, what):
@@ -98,6 +108,35 @@ def test_digits_of_decimals_without_declared_ones_are_those_of_the_values(on_ser
     assert table.schema.types == [pa.decimal128(7, 4), pa.decimal256(51, 50), pa.string()]
     assert table.column("few").to_pylist() == [Decimal("1.0000"), Decimal("123.4567")]
     assert columns_of(receipt)["too"] == ("string", True, "as text: 81 digits are more than Arrow's 76")
+
+
+def test_arrays_hold_dates_of_any_year(on_server):
+    table, _ = read(on_server, sql="select array['0044-03-15 BC'::date, '12000-01-01'] d")
+    assert table.column("d").combine_chunks().flatten().cast("int32").to_pylist() == [-735160, 3663382]
+
+
+@pytest.mark.parametrize(
+    ("array", "what", "text"),
+    [
+        ("'{{1,2},{3,4}}'::int[]", "an array of more than one dimension", None),
+        ("'[2:3]={1,2}'::int[]", "an array whose first index is not 1", None),
+        ("'{2020-01-01,infinity}'::date[]", "an infinite date", "{2020-01-01,infinity}"),
+        ("'{1.5,NaN}'::numeric[]", "NaN among decimals", "{1.5,NaN}"),
+    ],
+)
+def test_an_array_that_no_list_holds_is_told_by_column_and_row(on_server, array, what, text):
+    sql = f"select case when n = 3 then {array} end as odd from generate_series(1, 5) n"
+    with pytest.raises(ReadFailed, match=rf"column 'odd', row 3: {what}"):
+        read(on_server, sql=sql)
+    if text is not None:
+        assert read(on_server, sql=sql, special="null")[0].column("odd").to_pylist()[2][1] is None
+        assert read(on_server, sql=sql, special="text")[0].column("odd").to_pylist()[2] == text
+
+
+def test_more_decimals_are_looked_at_than_a_result_has_columns(on_server):
+    names = [f"c{number}" for number in range(600)]
+    table, _ = read(on_server, sql="select " + ", ".join(f"{name[1:]}::numeric {name}" for name in names))
+    assert table.to_pylist() == [{name: Decimal(name[1:]) for name in names}]
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from psycopg import pq
-from psycopg.adapt import Transformer
+from psycopg import errors
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
-from qualytics.connectors.shared import arrow, copy_binary
+from qualytics.connectors.shared import arrow, copy_arrays, copy_binary
 from qualytics.connectors.shared.copy_stream import CopyStream
 from qualytics.connectors.shared.copy_values import decoder
-from qualytics.connectors.shared.sql import identifier, literal, one_row
+from qualytics.connectors.shared.sql import identifier, literal, one_row, rows
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from qualytics.connectors.contract import Target
     from qualytics.connectors.shared.columns import Column
+
+    # Digits of decimals before and behind the point, and whether there are values that Arrow has none for.
+    Look = tuple[Any, Any, bool]
 
 _SETTINGS = {
     "timezone": "UTC",
@@ -29,8 +33,14 @@ _SETTINGS = {
     "bytea_output": "hex",
     "extra_float_digits": "3",
 }
+# How often a session begins anew where a table is replaced while it waits for that.
+_TRIES = 5
 # From here on a range of ctid is read without the rest of the table.
 _CTID_RANGES = 140_000
+# What is said of digits of what has none.
+_NOTHING = "max(null::int)"
+# Columns that are looked at in one statement.
+_LOOKS = 500
 # The fewest blocks that are worth a range.
 _MIN_BLOCKS = 64
 _TIMESTAMP, _TIMESTAMPTZ, _DATE = 1114, 1184, 1082
@@ -54,21 +64,46 @@ _TYPES = {
     _BYTEA: pa.binary(),
     _INTERVAL: pa.month_day_nano_interval(),
 }
-# Metadata of a field, for the session that reads it: its column is sent as the text that the server has for its values;
-# and the array type that the texts of a column are of.
-_AS_TEXT, _OID = "as_text", "oid"
-_SPECIAL = frozenset({_NUMERIC, _DATE, _TIME, _TIMESTAMP, _TIMESTAMPTZ})
+# Metadata of a field, for the session that reads it: its column is sent as the text that the server has for its values.
+_AS_TEXT = "as_text"
+# Which values of a type Arrow cannot hold: of timestamps it has the first 2^63 microseconds, of intervals nanoseconds.
+_BEYOND = "(not isfinite({0}) or {0} > '294247-01-10 04:00:54.775807')"
+_SPECIAL = {
+    _NUMERIC: "scale({0}) is null",
+    _DATE: "not isfinite({0})",
+    _TIME: "{0} = '24:00'",
+    _TIMESTAMP: _BEYOND,
+    _TIMESTAMPTZ: _BEYOND,
+    _INTERVAL: "(not isfinite({0}) or abs(extract(hour from {0})) >= 2562047)",
+}
+# Of which types arrays become lists; and the arrays that count from 0, and have a text of their own.
+_ELEMENTS = _TYPES.keys() - {_CHAR, _BYTEA, _INTERVAL} | {_NUMERIC}
+_VECTORS = frozenset({22, 30})
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection, in the snapshot of another one where that is given."""
+    for _ in range(_TRIES):
+        session = _begun(handle, target, query, snapshot, schema)
+        if snapshot is not None or not session.is_outdated():
+            return session
+        handle.execute("rollback")
+    raise refuse("transient", "what is read was replaced each time that its reading began", "try again")
+
+
+def _begun(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     handle.execute("begin transaction isolation level repeatable read, read only")
     if snapshot is not None:
         handle.execute(f"set transaction snapshot {literal(snapshot)}")
     for name, value in _SETTINGS.items():
         handle.execute(f"set local {name} = {literal(value)}")
+    if query.limit is not None:  # or the rows that are looked at are others than those that are read
+        handle.execute("set local synchronize_seqscans = off; set local max_parallel_workers_per_gather = 0")
     session = _Session(handle, target, query, snapshot)
-    session.schema = schema if schema is not None else session.described()
+    # It locks the tables until the end of a session, before that takes a partition: no snapshot keeps their rows from
+    # TRUNCATE, nor their places from VACUUM FULL. The first session ends when all partitions are taken.
+    described = session.described()
+    session.schema = schema if schema is not None else session.made_schema(described)
     return session
 
 
@@ -83,22 +118,38 @@ class _Session:
             snapshot = one_row(handle, "select pg_export_snapshot()")[0]
         self.snapshot = Snapshot("postgresql transaction, repeatable read", snapshot)
 
-    def described(self) -> pa.Schema:
-        """Return the schema of what is read; a decimal without declared digits is looked at."""
-        # The extended protocol takes one statement alone, so that no second one hides in a query.
+    def described(self) -> list[tuple[str, int, int]]:
+        """Return name, type and modifier of each column."""
+        # The extended protocol, which `binary` asks for, takes one statement alone, so that no second one hides in a query.
         with self._handle.cursor() as cursor:
             cursor.execute(
-                f"select * from (\n{statement(self._query, self._target.schema)}\n) as q limit 0", prepare=True
+                f"select * from (\n{statement(self._query, self._target.schema)}\n) as q limit 0", binary=True
             )
             result = cursor.pgresult
-            columns = [(column.name, column.type_code, result.fmod(n)) for n, column in enumerate(cursor.description)]
+            return [(column.name, column.type_code, result.fmod(n)) for n, column in enumerate(cursor.description)]
+
+    def is_outdated(self) -> bool:
+        """Say whether a table was emptied, rewritten or replaced after the snapshot, while this session waited for it.
+
+        Its rows are then those of a later time, which the snapshot does not see.
+        """
+        sql = (
+            "select exists (select from pg_catalog.pg_locks l left join pg_catalog.pg_class c on c.oid = l.relation "
+            "where l.locktype = 'relation' and l.pid = pg_backend_pid() and (c.oid is null "
+            "or c.relfilenode <> 0 and c.relfilenode <> pg_relation_filenode(c.oid)))"
+        )
+        return bool(one_row(self._handle, sql)[0])
+
+    def made_schema(self, columns: list[tuple[str, int, int]]) -> pa.Schema:
+        """Return the schema of what is read; a decimal without declared digits is looked at."""
         if not columns:
             raise refuse("config", "what is read has no columns", "name a table with columns, or another query")
         names = self._type_names([(oid, modifier) for _, oid, modifier in columns])
-        looked_at = self._looked_at([oid for _, oid, _ in columns], [modifier for _, _, modifier in columns])
+        elements = self._elements({oid for _, oid, _ in columns})
+        looked_at = self._looked_at(columns, elements)
         return pa.schema(
             [
-                self._field(name, oid, modifier, type_name, looked_at.get(number))
+                self._field(name, oid, modifier, type_name, elements.get(oid), looked_at.get(number))
                 for number, ((name, oid, modifier), type_name) in enumerate(zip(columns, names, strict=True))
             ]
         )
@@ -109,7 +160,7 @@ class _Session:
         predicates: list[str] = []
         if query.parallel > 1 and query.limit is None:
             predicates = self._column_ranges() if query.partition_column is not None else self._block_ranges()
-        return partitioned(predicates)
+        return partitioned(predicates if predicates and self._is_divided_by(predicates[0]) else [])
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition as COPY gives them."""
@@ -118,10 +169,10 @@ class _Session:
         sql = self._sent(statement(self._query, self._target.schema, partition.predicate))
         stream = CopyStream(self._handle.pgconn, sql, len(self.schema), copy_binary.MARGIN)
         row = 1
-        for rows in stream.rows(self._query.fetch_size, arrow.BATCH_BYTES):
-            columns = layout.columns(rows, row)
+        for block in stream.rows(self._query.fetch_size, arrow.BATCH_BYTES):
+            columns = layout.columns(block, row)
             arrays = [make(column) for make, column in zip(makers, columns, strict=True)]
-            row += len(rows.begins)
+            row += len(block.begins)
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def count(self) -> int:
@@ -132,49 +183,63 @@ class _Session:
         sql = "select " + ", ".join(f"format_type({oid}, {modifier})" for oid, modifier in types)
         return list(one_row(self._handle, sql))
 
-    def _looked_at(self, oids: list[int], modifiers: list[int]) -> dict[int, tuple[Any, Any, bool]]:
+    def _elements(self, oids: set[int]) -> dict[int, int]:
+        """Return the types of the elements of those that are arrays and become lists."""
+        sql = "select oid, typelem from pg_catalog.pg_type where typcategory = 'A' and oid = any(%s)"
+        found = rows(self._handle, sql, (list(oids - _TYPES.keys() - _VECTORS),))
+        return {oid: element for oid, element in found if element in _ELEMENTS}
+
+    def _looked_at(self, columns: list[tuple[str, int, int]], elements: Mapping[int, int]) -> dict[int, Look]:
         """Return, by column, the digits before and behind the point, and whether there are special values."""
-        looks = {
-            number: f"max(length(trunc(abs(c{number}))::text)) filter (where scale(c{number}) is not null), "
-            f"max(scale(c{number})), bool_or(c{number} is not null and scale(c{number}) is null)"
-            for number, (oid, modifier) in enumerate(zip(oids, modifiers, strict=True))
-            if oid == _NUMERIC and (modifier < 0 or self._query.special == "text")
-        }
-        if self._query.special == "text":
-            for number, oid in enumerate(oids):
-                if oid in {_DATE, _TIMESTAMP, _TIMESTAMPTZ}:
-                    looks[number] = f"null, null, bool_or(not isfinite(c{number}))"
-                elif oid == _TIME:
-                    looks[number] = f"null, null, bool_or(c{number} = '24:00')"
-        if not looks:
-            return {}
-        names = ", ".join(f"c{number}" for number in range(len(oids)))
-        row = one_row(
-            self._handle,
-            f"select {', '.join(looks.values())} from (\n{statement(self._query, self._target.schema)}\n) as q({names})",
-        )
-        return {number: (*row[at * 3 : at * 3 + 2], bool(row[at * 3 + 2])) for at, number in enumerate(looks)}
+        looks: dict[int, Sequence[str]] = {}
+        for number, (_, oid, modifier) in enumerate(columns):
+            kind, value = elements.get(oid, oid), "e" if oid in elements else f"c{number}"
+            if kind == _NUMERIC and (modifier < 0 or self._query.special == "text"):
+                looks[number] = _digits(value)
+            elif kind in _SPECIAL and self._query.special == "text":
+                looks[number] = (_NOTHING, _NOTHING, f"bool_or({_SPECIAL[kind].format(value)})")
+            if oid in elements and number in looks:
+                ends = zip(("max", "max", "bool_or"), looks[number], strict=True)
+                looks[number] = [f"{end}((select {one} from unnest(c{number}) as e))" for end, one in ends]
+        result: dict[int, Look] = {}
+        names = ", ".join(f"c{number}" for number in range(len(columns)))
+        source = f"(\n{statement(self._query, self._target.schema)}\n) as q({names})"
+        numbers = iter(looks)
+        while some := list(islice(numbers, _LOOKS)):  # a result has at most 1,664 columns
+            row = one_row(
+                self._handle, f"select {', '.join(', '.join(looks[number]) for number in some)} from {source}"
+            )
+            result |= {number: (*row[at * 3 : at * 3 + 2], bool(row[at * 3 + 2])) for at, number in enumerate(some)}
+        return result
 
     def _field(
-        self, name: str, oid: int, modifier: int, type_name: str, looked_at: tuple[Any, Any, bool] | None
+        self, name: str, oid: int, modifier: int, type_name: str, element: int | None, looked_at: Look | None
     ) -> pa.Field:
         is_special = looked_at is not None and looked_at[2] and self._query.special == "text"
         if is_special:
             return arrow.field(name, pa.string(), type_name, "as text: some values are special", {_AS_TEXT: ""})
-        if oid == _NUMERIC:
-            return _decimal_field(name, modifier, type_name, looked_at, self._special_note)
-        if oid in _TYPES:
-            sent = {_AS_TEXT: ""} if oid == _CHAR else {}
-            return arrow.field(name, _TYPES[oid], type_name, self._special_note if oid in _SPECIAL else "", sent)
-        row = one_row(self._handle, "select typelem, typcategory from pg_catalog.pg_type where oid = %s", (oid,))
-        element = _TYPES.get(row[0]) if row and row[1] == "A" else None
-        if element is not None and row[0] not in {_BYTEA, _INTERVAL}:
-            return arrow.field(name, pa.list_(element), type_name, metadata={_AS_TEXT: "", _OID: str(oid)})
-        return arrow.field(name, pa.string(), type_name, "as text", {_AS_TEXT: ""})
+        kind = oid if element is None else element
+        note = NULLED if self._query.special == "null" and kind in _SPECIAL else ""
+        if kind == _NUMERIC:
+            one = _decimal_field(name, modifier, type_name, looked_at, note)
+        elif kind in _TYPES:
+            one = arrow.field(name, _TYPES[kind], type_name, note, {_AS_TEXT: ""} if kind == _CHAR else {})
+        else:
+            return arrow.field(name, pa.string(), type_name, "as text", {_AS_TEXT: ""})
+        return one if element is None or _is_sent_as_text(one) else one.with_type(pa.list_(one.type))
 
-    @property
-    def _special_note(self) -> str:
-        return NULLED if self._query.special == "null" else ""
+    def _is_divided_by(self, predicate: str) -> bool:
+        """Say whether sessions see the same rows, and by this: of foreign tables each sees a state of its own.
+
+        Tables of other makes, as compressed ones, may have no ctid.
+        """
+        self._handle.execute("savepoint divided")
+        try:
+            sql = f"explain (format json, costs off) {statement(self._query, self._target.schema, predicate)}"
+            return '"Node Type": "Foreign Scan"' not in json.dumps(one_row(self._handle, sql)[0])
+        except (errors.FeatureNotSupported, errors.InternalError_):
+            self._handle.execute("rollback to savepoint divided")
+            return False
 
     def _block_ranges(self) -> list[str]:
         if self._query.table is None or self._handle.info.server_version < _CTID_RANGES:
@@ -196,7 +261,7 @@ class _Session:
         source = f"from (\n{statement(self._query, self._target.schema)}\n) as q"
         column = identifier(name)
         with self._handle.cursor() as cursor:
-            cursor.execute(f"select {column} {source} limit 0", prepare=True)
+            cursor.execute(f"select {column} {source} limit 0", binary=True)
             oid = cursor.description[0].type_code
         if oid not in _INTEGERS | _FLOATS | {_NUMERIC, _DATE, _TIMESTAMP, _TIMESTAMPTZ}:
             hint = "--partition-column takes a column of numbers, dates or timestamps"
@@ -213,11 +278,11 @@ class _Session:
     def _maker(self, one: pa.Field) -> Callable[[Column], pa.Array]:
         """Return what makes the array of a column of a block."""
         query, kind = self._query, one.type
+        if pa.types.is_list(kind):
+            make = self._maker(kind.value_field)
+            return lambda column: copy_arrays.lists(column, make)
         if (decode := decoder(kind)) is not None:
             return lambda column: decode(column, query.special)
-        if pa.types.is_list(kind):
-            load = Transformer(self._handle).get_loader(int(one.metadata[_OID.encode()]), pq.Format.TEXT).load
-            return lambda column: column.converted(lambda value: _flat(load(value)))
         if not pa.types.is_string(kind):
             raise ValueError(f"there is no way from COPY to {kind}")
         return lambda column: column.texts(query.invalid_text)
@@ -237,9 +302,13 @@ class _Session:
         return f"select {chosen} from (\n{sql}\n) as q({', '.join(names)})"
 
 
-def _decimal_field(
-    name: str, modifier: int, type_name: str, looked_at: tuple[Any, Any, bool] | None, note: str
-) -> pa.Field:
+def _digits(value: str) -> Sequence[str]:
+    """Return what is looked at of decimals: digits before and behind the point, and whether there are special ones."""
+    before = f"max(length(trunc(abs({value}))::text)) filter (where scale({value}) is not null)"
+    return before, f"max(scale({value}))", f"bool_or({value} is not null and {_SPECIAL[_NUMERIC].format(value)})"
+
+
+def _decimal_field(name: str, modifier: int, type_name: str, looked_at: Look | None, note: str) -> pa.Field:
     if modifier >= 0:
         precision, scale = (modifier - 4) >> 16 & 0xFFFF, ((modifier - 4 & 0x7FF) ^ 1024) - 1024
     else:
@@ -265,10 +334,3 @@ def _between(oid: int, part: int, number: int) -> str:
 
 def _is_sent_as_text(one: pa.Field) -> bool:
     return _AS_TEXT.encode() in (one.metadata or {})
-
-
-def _flat(values: list[Any]) -> list[Any]:
-    if any(isinstance(value, list) for value in values):
-        hint = "read it as text: --sql 'select …::text …'"
-        raise arrow.Unfit("an array of more than one dimension", hint, is_special=False)
-    return values

@@ -11,7 +11,7 @@ import pyarrow as pa
 from qualytics.connectors.shared import arrow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class Block:
@@ -39,7 +39,7 @@ class Column:
     """A column of a block: where its values stand (`at`), of how many bytes, and which rows have none (`is_null`)."""
 
     def __init__(self, block: Block, at: Any, sizes: Any, one: pa.Field, first_row: int) -> None:
-        self._block, self._one, self._first_row = block, one, first_row
+        self.block, self.one, self.first_row = block, one, first_row
         least, most = int(sizes.min()), int(sizes.max())
         self.has_nulls = least < 0
         self.is_null = sizes < 0
@@ -59,9 +59,9 @@ class Column:
             ValueError: a value has another size than those of its type.
 
         """
-        size = size_of(self._one.type)
+        size = size_of(self.one.type)
         if self._fixed_size != size and not (self.is_null | (self.sizes == size)).all():
-            raise ValueError(f"a value of {self._one.type} has not {size} bytes")
+            raise ValueError(f"a value of {self.one.type} has not {size} bytes")
         values = self.numbers_at(kind, self.at + offset if offset else self.at)
         if self.has_nulls:
             values[self.is_null] = 0
@@ -69,7 +69,7 @@ class Column:
 
     def numbers_at(self, kind: str, at: Any) -> Any:
         """Return the numbers of a dtype at these places of the block."""
-        return self._block.numbers(kind, at)
+        return self.block.numbers(kind, at)
 
     def null_where(self, is_special: Any, what: str, special: str) -> None:
         """Make special values NULL where `special` says so.
@@ -87,15 +87,20 @@ class Column:
     def require(self, is_kept: Any) -> None:
         """Raise a Refusal for the first value that its Arrow type does not hold."""
         if not is_kept.all() and (is_beyond := ~(is_kept | self.is_null)).any():
-            raise self.unfit(is_beyond, arrow.Unfit(f"the value is beyond {self._one.type}"))
+            raise self.unfit(is_beyond, arrow.Unfit(f"the value is beyond {self.one.type}"))
 
     def unfit(self, where: Any, exc: arrow.Unfit) -> Exception:
         """Return the refusal of the first row for which `where` is true."""
-        return arrow.unfit(self._one.name, self._first_row + int(where.argmax()), exc)
+        return arrow.unfit(self.one.name, self.row_of(int(where.argmax())), exc)
 
-    def array(self, values: Any) -> pa.Array:
+    def row_of(self, number: int) -> int:
+        """Return the row of the value of a number, which counts from 0 in this block."""
+        return self.first_row + number
+
+    def array(self, values: Any, children: Sequence[pa.Array] = ()) -> pa.Array:
         """Return an array of the column's type over values in Arrow's layout."""
-        return pa.Array.from_buffers(self._one.type, len(self), [self._validity(), pa.py_buffer(values)])
+        buffers = [self._validity(), pa.py_buffer(values)]
+        return pa.Array.from_buffers(self.one.type, len(self), buffers, children=list(children))
 
     def as_bytes(self) -> pa.Array:
         """Return the values as they stand, as an array of bytes."""
@@ -105,7 +110,7 @@ class Column:
         if self.has_nulls:  # offsets may not fall
             np.maximum.accumulate(ends, out=ends)
         every = pa.BinaryArray.from_buffers(
-            pa.binary(), max(len(ends) - 1, 0), [None, pa.py_buffer(ends), pa.py_buffer(self._block.bytes)]
+            pa.binary(), max(len(ends) - 1, 0), [None, pa.py_buffer(ends), pa.py_buffer(self.block.bytes)]
         )
         chosen = np.arange(0, len(ends), 2, dtype=np.int32)
         places = pa.Array.from_buffers(pa.int32(), len(self), [self._validity(), pa.py_buffer(chosen)])
@@ -120,7 +125,7 @@ class Column:
         """
         values = self.as_bytes()
         try:
-            return values.cast(self._one.type)
+            return values.cast(self.one.type)
         except pa.ArrowInvalid:
             return self.converted(lambda value: arrow.text_of(value, invalid_text))
 
@@ -131,7 +136,13 @@ class Column:
             Refusal: a value does not fit.
 
         """
-        return arrow.converted(self.as_bytes().to_pylist(), convert, self._one, self._first_row, "error")
+        result = []
+        for number, value in enumerate(self.as_bytes().to_pylist()):
+            try:
+                result.append(None if value is None else convert(value))
+            except arrow.Unfit as exc:
+                raise arrow.unfit(self.one.name, self.row_of(number), exc) from None
+        return pa.array(result, self.one.type)
 
     def _validity(self) -> pa.Buffer | None:
         return pa.py_buffer(np.packbits(~self.is_null, bitorder="little")) if self.has_nulls else None

@@ -28,7 +28,7 @@ class _Run(Column):
 
     def __init__(self, records: Any, start: int, one: pa.Field, first_row: int) -> None:
         self._records, self._start = records, start
-        self._one, self._first_row = one, first_row
+        self.one, self.first_row = one, first_row
         self.has_nulls = False
         self.is_null = np.False_
 

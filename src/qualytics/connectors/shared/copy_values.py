@@ -51,7 +51,7 @@ def _date(column: Column, special: str) -> pa.Array:
 def _timestamp(column: Column, special: str) -> pa.Array:
     micros = column.numbers(">i8")
     column.null_where((micros == _INT64.min) | (micros == _INT64.max), "an infinite date", special)
-    column.require(micros <= _INT64.max - _EPOCH_US)
+    column.null_where(micros > _INT64.max - _EPOCH_US, "a timestamp after the year 294,247", special)
     return column.array(micros + np.int64(_EPOCH_US))
 
 
@@ -66,7 +66,8 @@ def _interval(column: Column, special: str) -> pa.Array:
     for end in ("min", "max"):
         ends = (micros == getattr(_INT64, end)) & (days == getattr(_INT32, end)) & (months == getattr(_INT32, end))
         column.null_where(ends, "an infinite interval", special)
-    column.require(np.abs(micros // 1_000) <= _INT64.max // 1_000_000 - 1)
+    is_beyond = np.abs(micros // 1_000) > _INT64.max // 1_000_000 - 1
+    column.null_where(is_beyond, "an interval of more than 2,562,046 hours", special)
     values = np.empty(len(column), [("months", "=i4"), ("days", "=i4"), ("nanos", "=i8")])
     values["months"], values["days"], values["nanos"] = months, days, micros * 1_000
     return column.array(values)
