@@ -1,8 +1,11 @@
 """A reader: what it hands on, what it holds, and what it leaves behind."""
 
 import contextlib
+import gc
+import itertools
 import os
 import signal
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -54,6 +57,35 @@ def test_who_takes_no_more_stops_the_source_and_leaves_no_session(on_server, pos
         admin.execute(f"select pg_advisory_lock({LOCK})")  # waits for the end of the session that held it
     with pytest.raises(ReadFailed, match="was closed before its end"):
         list(batches)
+
+
+def test_batches_come_once(on_server):
+    with on_server.connections.read(1, SALES, sql="select n from generate_series(1, 2500) n") as reader:
+        assert sum(batch.num_rows for batch in itertools.islice(reader, 1)) == 1000
+        assert sum(batch.num_rows for batch in reader) == 1500
+        for again in (list, pa.table):
+            with pytest.raises(ReadFailed, match="all batches of this read were taken"):
+                again(reader)
+        assert reader.receipt["rows"] == 2500
+
+
+def test_a_reader_that_nobody_holds_leaves_no_session_and_no_descriptor(on_server, postgres_server):
+    before = len(os.listdir("/dev/fd"))
+    taken = on_server.connections.read(1, SALES, sql="select 1 as n")
+    assert pa.table(taken).num_rows == 1
+    assert len(os.listdir("/dev/fd")) == before
+    reader = on_server.connections.read(1, SALES, sql=MANY, fetch_size=100)
+    stream = pa.RecordBatchReader.from_stream(reader)
+    assert stream.read_next_batch().num_rows == 100
+    del reader, stream
+    gc.collect()
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("set statement_timeout = '60s'")
+        admin.execute(f"select pg_advisory_lock({LOCK})")  # waits for the end of the session that held it
+    until = time.monotonic() + 60
+    while len(os.listdir("/dev/fd")) > before:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_a_count_that_differs_is_told(on_server):
@@ -121,6 +153,10 @@ def test_a_login_that_fails_is_a_failed_test(on_server):
         ({"table": "t", "parallel": 65}, "parallel"),
         ({"table": "t", "special": "zero"}, "special"),
         ({"table": "t", "speed": 1}, "speed"),
+        ({"table": " "}, "table"),
+        ({"table": "t", "columns": "id"}, "columns"),
+        ({"table": "t", "where": "a = 1) or (b = 2"}, "where"),
+        ({"table": "t", "where": "a = ')' --)\nand (b = 2"}, "where"),
     ],
 )
 def test_options_that_cannot_be_are_refused_before_anything_is_opened(client, options, loc):

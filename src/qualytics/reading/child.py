@@ -38,7 +38,7 @@ class Child:
         channel: Channel[pa.RecordBatch],
         *,
         on_schema: Callable[[pa.Schema], None],
-        on_end: Callable[[Child, TestReport], None],
+        on_end: Callable[[Child, TestReport | OSError], None],
     ) -> None:
         self._plan, self._stop, self._channel = plan, stop, channel
         self._on_schema, self._on_end = on_schema, on_end
@@ -73,7 +73,9 @@ class Child:
 
         plan = replace(self._plan, reading=replace(reading, data=self._sending), on_message=on_message)
         try:
-            report = run_test(plan, self._spawn, stops=(self._stop,))
+            report: TestReport | OSError = run_test(plan, self._spawn, stops=(self._stop,))
+        except OSError as exc:  # as where no descriptor is left
+            report = exc
         finally:
             self._close_sending()
         self._on_end(self, report)
