@@ -72,13 +72,24 @@ def test_each_format_is_written_to_stdout(stored):
     assert table.out.split() == ["ID", "1", "2", "3"]
 
 
-def test_arrow_keeps_the_receipt_behind_the_rows(stored, tmp_path):
-    target = tmp_path / "orders.arrow"
-    assert stored("connections", "read", "sales", "--table", "orders", "--output", target).code == 0
-    with pa.ipc.open_stream(target.read_bytes()) as stream:
-        batches = [stream.read_next_batch_with_custom_metadata() for _ in range(2)]
-    assert [batch.num_rows for batch, _ in batches] == [3, 0]
-    assert json.loads(batches[1][1][b"qualytics.receipt"])["rows"] == 3
+@pytest.mark.parametrize("name", ["orders.feather", "orders.arrows", "-"])
+def test_arrow_is_a_file_or_a_stream_and_keeps_the_receipt_behind_the_rows(stored, tmp_path, name):
+    target = tmp_path / name
+    given = ("connections", "read", "sales", "--table", "orders", "--where", "id < 3", "--output")
+    if name == "-":
+        words = [sys.executable, "-m", "qualytics", *given, "-", "--format", "arrow"]
+        target.write_bytes(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
+    else:
+        assert stored(*given, target).code == 0
+    if name == "orders.feather":
+        with pa.ipc.open_file(target.read_bytes()) as found:
+            batches = [found.get_batch_with_custom_metadata(number) for number in range(found.num_record_batches)]
+    else:
+        with pa.ipc.open_stream(target.read_bytes()) as found:
+            batches = [found.read_next_batch_with_custom_metadata() for _ in range(2)]
+    assert [batch.num_rows for batch, _ in batches] == [2, 0]
+    receipt = json.loads(batches[1][1][b"qualytics.receipt"])
+    assert (receipt["rows"], receipt["source"]["table"], receipt["source"]["where"]) == (2, "orders", "id < 3")
 
 
 @pytest.mark.parametrize(
@@ -128,12 +139,50 @@ def test_no_file_takes_the_place_of_a_pipe_or_a_folder(stored, tmp_path):
         ((), "--output is missing"),
         (("--output", "orders.txt"), "names no format"),
         (("--format", "table", "--receipt", "r.json"), "a table of the first rows is no file"),
+        (("--output", "/dev/full", "--format", "csv", "--overwrite"), "/dev/full is no regular file"),
+        (("--output", "r.csv", "--receipt", "./r.csv", "--overwrite"), "name the same file"),
+        (("--output", "-", "--receipt", "-", "--format", "csv"), "name the same file"),
+        (("--output", "r.csv", "--receipt", "nowhere/r.json"), "nowhere/r.json cannot be written"),
+        (("--output", "r.csv", "--where", "id = 1) or (id = 2"), "where is no condition"),
     ],
 )
 def test_what_says_not_where_or_how_is_refused(stored, options, words):
     done = stored("connections", "read", "sales", "--table", "orders", *options)
     assert done.code == 2
     assert words in done.err
+
+
+def test_the_receipt_goes_to_stdout_beside_a_file(stored, tmp_path):
+    done = stored("connections", "read", "sales", "--table", "orders", "--output", tmp_path / "o.csv", "--receipt", "-")
+    assert (done.code, json.loads(done.out)["rows"]) == (0, 3)
+    assert os.listdir(tmp_path).count("o.csv") == 1
+
+
+def test_without_room_for_the_receipt_there_is_no_file_either(stored, shell, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def limit():
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    many = "select " + ", ".join(f"1 as c{number}" for number in range(1_000))  # of which it says much, and CSV little
+    done = shell(
+        "connections",
+        "read",
+        "sales",
+        "--sql",
+        many,
+        "--output",
+        folder / "o.csv",
+        "--receipt",
+        folder / "r.json",
+        preexec_fn=limit,
+    )
+    assert (done.code, os.listdir(folder)) == (1, [])
+    assert "r.json cannot be written: file too large" in done.err
 
 
 def test_a_full_disk_is_told_and_leaves_no_file(shell, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -18,7 +19,7 @@ from qualytics.errors import UsageError
 from qualytics.model import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from qualytics.reading.reader import Reader
 
@@ -103,29 +104,36 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
     if values["columns"] is not None:
         values["columns"] = tuple(name.strip() for name in values["columns"].split(","))
     is_table = _is_table(path, form, receipt_path)
-    with connect() as client:
-        if is_table:
-            values["limit"] = values["limit"] or _SHOWN_ROWS
-            values["parallel"] = 1
-        from qualytics.reading import files  # as the reader: few commands need them
+    if is_table:
+        values["limit"] = values["limit"] or _SHOWN_ROWS
+        values["parallel"] = 1
+    from qualytics.reading import files  # as the reader: few commands need them
 
-        chosen = None if is_table else files.format_of(path, form)
-        for file_path in (path, receipt_path):
-            if file_path not in {None, "-"}:
-                files.require_free(file_path, overwrite=overwrite)
+    chosen = None if is_table else files.format_of(path, form)
+    if path is not None and receipt_path is not None and files.are_one(path, receipt_path):
+        raise UsageError("--output and --receipt name the same file", "name another one for the receipt")
+    with connect() as client, contextlib.ExitStack() as sinks:
+        # All that is written has its place before a row is read, and appears behind the last one, or not at all.
+        receipt_sink = None if receipt_path is None else sinks.enter_context(_sink(receipt_path, overwrite=overwrite))
+        sink = None if chosen is None else sinks.enter_context(_sink(path, overwrite=overwrite))
         with begin(client, values) as reader, progress(lambda: _progress_line(reader)):
-            if chosen is None:
+            if chosen is None or sink is None:
                 _show(reader)
-            elif path == "-":
-                _copy(reader, chosen, cast("IO[bytes]", _Stdout()), "stdout")
             else:
-                with files.whole_file(path, overwrite=overwrite) as file:
-                    _copy(reader, chosen, file, path)
+                _copy(reader, chosen, sink, "stdout" if path == "-" else path)
             receipt = reader.receipt
-    if receipt_path is not None:
-        _write_receipt(receipt_path, receipt, overwrite=overwrite)
+        if receipt_sink is not None:
+            _write_receipt(receipt_sink, receipt, receipt_path)
     output.flush()
     output.say(_summary(receipt, None if is_table or path == "-" else path))
+
+
+def _sink(path: str, *, overwrite: bool) -> contextlib.AbstractContextManager[IO[bytes]]:
+    from qualytics.reading import files
+
+    if path == "-":
+        return contextlib.nullcontext(cast("IO[bytes]", _Stdout()))
+    return files.whole_file(path, overwrite=overwrite)
 
 
 def _is_table(path: str | None, form: str | None, receipt_path: str | None) -> bool:
@@ -182,13 +190,14 @@ class _Stdout(io.RawIOBase):
         output.flush()
 
 
-def _write_receipt(path: str, receipt: dict[str, Any], *, overwrite: bool) -> None:
+def _write_receipt(sink: IO[bytes], receipt: Mapping[str, Any], where: str) -> None:
     import json
 
     from qualytics.reading import files
 
-    with files.whole_file(path, overwrite=overwrite) as file, files.named_errors(path):
-        file.write(json.dumps(receipt, indent=2, ensure_ascii=False).encode() + b"\n")
+    with files.named_errors(where):
+        sink.write(json.dumps(receipt, indent=2, ensure_ascii=False).encode() + b"\n")
+        sink.flush()
 
 
 def _progress_line(reader: Reader) -> str:

@@ -15,22 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMATS = ("parquet", "arrow", "csv", "jsonl")
+# Arrow as a stream, which stdout gets in place of a file: nobody can seek in that.
+STREAM = "arrows"
 # Ends of names, and the format that each means.
-ENDS = {"parquet": "parquet", "pq": "parquet", "arrow": "arrow", "feather": "arrow", "ipc": "arrow", "csv": "csv"} | {
-    "jsonl": "jsonl",
-    "ndjson": "jsonl",
+ENDS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"} | {
+    **dict.fromkeys(("arrow", "feather", "ipc"), "arrow"),
+    STREAM: STREAM,
 }
 
 
 def format_of(path: str | None, name: str | None) -> str:
-    """Return the format of a file: the one that is named, else what the end of its name means.
+    """Return the format of a file: the one that is named, else what the end of its name means; - is stdout.
 
     Raises:
         UsageError: the end means none.
 
     """
     if name is not None:
-        return name
+        return STREAM if (path, name) == ("-", "arrow") else name
     end = os.path.basename(path or "").rpartition(".")[2].lower()
     if end not in ENDS:
         raise UsageError(f"the end of {path!r} names no format", f"add --format: {', '.join(FORMATS)}")
@@ -47,6 +49,11 @@ def require_free(path: str, *, overwrite: bool) -> None:
         raise UsageError(f"{path} is {what}", "name a file")
     if not overwrite:
         raise UsageError(f"{path} exists", "add --overwrite, or name another file")
+
+
+def are_one(path: str, other: str) -> bool:
+    """Say whether two paths, or - for stdout, are the same place."""
+    return path == other or ("-" not in {path, other} and os.path.realpath(path) == os.path.realpath(other))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from qualytics.connectors.reading import no_rows
 from qualytics.errors import UsageError
+from qualytics.reading.files import STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,11 +81,13 @@ def _has_interval(kind: pa.DataType) -> bool:
 
 
 class _Arrow(Output):
-    """A stream: its last batch has no rows, and the receipt as metadata."""
+    """A file, as Feather is one: its last batch has no rows, and the receipt as metadata."""
+
+    new: Callable[..., Any] = pa.ipc.new_file
 
     def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
         super().__init__(sink, schema)
-        self._writer = pa.ipc.new_stream(sink, schema)
+        self._writer = type(self).new(sink, schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._writer.write_batch(batch)
@@ -92,6 +95,12 @@ class _Arrow(Output):
     def end(self, receipt: Mapping[str, Any]) -> None:
         self._writer.write_batch(no_rows(self.schema), {RECEIPT: json.dumps(receipt).encode()})
         self._writer.close()
+
+
+class _ArrowStream(_Arrow):
+    """The same as a stream."""
+
+    new = pa.ipc.new_stream
 
 
 class _Csv(Output):
@@ -130,7 +139,13 @@ class _JsonLines(Output):
         self.sink.write("".join(f"{line}\n" for line in lines).encode())
 
 
-_OUTPUTS: dict[str, type[Output]] = {"parquet": _Parquet, "arrow": _Arrow, "csv": _Csv, "jsonl": _JsonLines}
+_OUTPUTS: dict[str, type[Output]] = {
+    "parquet": _Parquet,
+    "arrow": _Arrow,
+    STREAM: _ArrowStream,
+    "csv": _Csv,
+    "jsonl": _JsonLines,
+}
 
 
 def open_output(sink: IO[bytes], form: str, schema: pa.Schema) -> Output:

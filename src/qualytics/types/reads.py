@@ -30,7 +30,7 @@ class ReadOptions(TypedDict, total=False):
 
 
 class ReadSource(TypedDict):
-    """Where rows were read: through which connection or datastore, and of what."""
+    """Where rows were read: through which connection or datastore, of what, and which of them where not all."""
 
     connection: str
     datastore: NotRequired[str]
@@ -40,6 +40,9 @@ class ReadSource(TypedDict):
     table: NotRequired[str]
     sql: NotRequired[str]
     path: NotRequired[str]
+    columns: NotRequired[Sequence[str]]
+    where: NotRequired[str]
+    limit: NotRequired[int]
 
 
 class ReadSnapshot(TypedDict):

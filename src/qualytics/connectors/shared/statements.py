@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -9,11 +10,33 @@ from typing import TYPE_CHECKING
 from qualytics.connectors.shared.sql import identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from qualytics.connectors.reading import Query
 
     Quote = Callable[[str], str]
+
+
+# Comments and what stands in quotes, of which a backslash may be part or not, as the engine has it; and parentheses.
+_COMMENTS = r"--[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1"
+_TOKENS = (
+    re.compile(rf"""{_COMMENTS}|'[^']*'|"[^"]*"|`[^`]*`|([()])""", re.DOTALL),
+    re.compile(rf"""{_COMMENTS}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|([()])""", re.DOTALL),
+)
+
+
+def is_closed(condition: str) -> bool:
+    """Say whether a condition closes each parenthesis that it opens, and no other, in some way that engines read it."""
+    return any(_is_closed(token.finditer(condition)) for token in _TOKENS)
+
+
+def _is_closed(found: Iterator[re.Match[str]]) -> bool:
+    depth = 0
+    for match in found:
+        depth += {"(": 1, ")": -1}.get(match[2], 0)
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def table_name(query: Query, schema: str | Sequence[str | None] | None, quote: Quote = identifier) -> str:

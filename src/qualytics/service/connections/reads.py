@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.connectors.reading import DEFAULT_FETCH_SIZE, INVALID_TEXT, SPECIAL, Query
+from qualytics.connectors.shared.statements import is_closed
 from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
 from qualytics.service import validate
 from qualytics.service.connections import tests
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 MAX_FETCH_SIZE, MAX_PARALLEL = 1_000_000, 64
 # What may be read, each with the option that says it.
 _WHAT = ("table", "sql", "path")
+# What leaves out a part of that.
+_PARTS = ("columns", "where", "limit")
+_TEXTS = (*_WHAT, "where", "partition_column")
 
 
 def begin(
@@ -57,7 +61,7 @@ def begin(
     _require_verifiable(connector, query)
     tests.check_place(connector, scope)
     plan = plan_of(used, tests.with_databases(scope, login_databases))
-    what = {name: value for name in _WHAT if (value := getattr(query, name)) is not None}
+    what = {name: value for name in (*_WHAT, *_PARTS) if (value := getattr(query, name)) not in (None, ())}
     source = {
         "connection": used.name,
         **({} if datastore is None else {"datastore": datastore}),
@@ -95,6 +99,7 @@ def checked_query(used: UsedConnection, options: Mapping[str, Any], *, is_store:
     }
     values: dict[str, Any] = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
     _check_what(values, problems, is_store=is_store)
+    _check_texts(values, problems)
     for name, most in (("fetch_size", MAX_FETCH_SIZE), ("parallel", MAX_PARALLEL), ("limit", None)):
         _check_number(name, values.get(name), most, problems)
     for name, choices in (("special", SPECIAL), ("invalid_text", INVALID_TEXT)):
@@ -121,6 +126,19 @@ def _check_what(values: Mapping[str, Any], problems: validate.Problems, *, is_st
         )
     if "sql" in values and (values.keys() & {"columns", "where"}):
         problems.add("sql", "goes without columns and where", "write them into the query")
+
+
+def _check_texts(values: Mapping[str, Any], problems: validate.Problems) -> None:
+    for name in _TEXTS:
+        if name in values and not (isinstance(values[name], str) and values[name].strip()):
+            problems.add(name, "must be a text, and not empty")
+    columns = values.get("columns", ())
+    if isinstance(columns, str) or not all(isinstance(one, str) and one for one in columns):
+        problems.add("columns", "must be a list of names", "as in columns=['id', 'name']")
+    where = values.get("where")
+    if isinstance(where, str) and not is_closed(where):
+        # Beside the condition of a partition it would mean something else.
+        problems.add("where", "is no condition: it closes parentheses that it has not opened, or leaves some open")
 
 
 def _check_number(name: str, value: Any, most: int | None, problems: validate.Problems) -> None:
