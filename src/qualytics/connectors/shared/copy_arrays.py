@@ -56,7 +56,7 @@ def _places(column: Column, lengths: Any) -> tuple[Any, Any]:
         ValueError: they do not end where their array does.
 
     """
-    block = memoryview(column.block.bytes)
+    block = column.block.bytes.data
     starts: list[int] = []
     sizes: list[int] = []
     for at, size, length in zip(column.at.tolist(), column.sizes.tolist(), lengths.tolist(), strict=True):
