@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from qualytics import strict_json
 from qualytics.errors import InvalidInput, NotAllowed, Problem
+from qualytics.model import Word
 from qualytics.server.runtime import runtime_of
 from qualytics.urls import split
 
@@ -49,6 +51,20 @@ def read(request: AnyRequest, body: bytes, *, by_any_name: bool = False) -> dict
     if media_type != _FORM or not pairs or len(pairs) != len(dict(pairs)):
         raise not_whole()
     return dict(pairs)
+
+
+def texts_in(text: str) -> dict[str, str]:
+    """Return what a page has kept in a form as JSON, texts by name; nothing where that was changed on the way."""
+    try:
+        kept = strict_json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {name: str(value) for name, value in kept.items()} if isinstance(kept, dict) else {}
+
+
+def id_in(text: str) -> int | None:
+    """Return the id that a field of a form names, None where it names none."""
+    return Word(text).number
 
 
 def not_whole() -> InvalidInput:

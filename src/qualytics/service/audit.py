@@ -8,6 +8,7 @@ from qualytics.errors import InvalidInput, Problem
 from qualytics.model import OUTCOMES
 from qualytics.service.clock import later, now
 from qualytics.service.rights import AUDIT, PRUNE
+from qualytics.service.validate import askable
 from qualytics.text import alternatives
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ class Audit:
                 [Problem("outcome", f"outcome must be {alternatives(OUTCOMES)}", f"as in {OUTCOMES[-1]}")]
             )
         span = {name: _moment(name, value) for name, value in (("since", since), ("until", until)) if value is not None}
-        how = {"action": action, "actor": actor, "object_name": object_name, "outcome": outcome, **span}
+        names = {"action": action, "actor": actor, "object_name": object_name}
+        sought = {name: value if value is None else askable(value) for name, value in names.items()}
+        how = {**sought, "outcome": outcome, **span}
         return [_document(entry) for entry in self._context.store.audit.select(before, limit, **how)]
 
     def prune(self, before: str) -> types.Pruned:

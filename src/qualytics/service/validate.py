@@ -168,10 +168,10 @@ def fold(name: str) -> str:
 def fold_part(part: str) -> str:
     """Return a part of a name as `fold` has it in the whole one: outer spaces count."""
     folded = text.folded(part)
-    return _NOWHERE if folded is None else _askable(folded)
+    return _NOWHERE if folded is None else askable(folded)
 
 
-def _askable(part: str) -> str:
+def askable(part: str) -> str:
     """Return a part of a text so that a store can be asked for it; no text holds what no store can be asked for."""
     return part if part.isprintable() else re.sub(f"{_SURROGATE}|\0", _NOWHERE, part)  # neither is printable
 
@@ -185,7 +185,7 @@ def folded(wanted: ListQuery) -> ListQuery:
     """Return what a list asks for with its names and texts as they are compared."""
     contains = fold_part(wanted.contains) if wanted.contains else None
     key = fold_part(wanted.search) if wanted.search else None
-    search = _askable(wanted.search) if wanted.search else None
+    search = askable(wanted.search) if wanted.search else None
     name_key = None if wanted.name_key is None else fold(wanted.name_key)
     return replace(wanted, contains=contains, name_key=name_key, search=search, search_key=key)
 

@@ -75,6 +75,27 @@ def test_addresses_that_are_none_are_answered_as_pages_to_browsers_alone(plane):
     assert browser.open(f"{plane.url}/api/nowhere", Accept="text/html").header("content-type").endswith("problem+json")
 
 
+@pytest.mark.parametrize(
+    ("path", "form", "status"),
+    [
+        ("/sign-in", {"name": "x", "password": "y", "_kept": "[" * 100_000}, 401),
+        ("/sign-in", {"name": "manager", "password": PASSWORD, "_kept": '{"_form": "/users", "name": "\\ud800"}'}, 303),
+        ("/account", {"_csrf": "é"}, 403),
+        ("/account", {"_do": f"revoke:{'9' * 5_000}"}, 400),
+        ("/datastores/new", {"connection_id": "9" * 5_000, "name": "\0"}, 422),
+        ("/connections/new?type=postgresql", {"_tested": "[" * 100_000, "name": "\0"}, 422),
+        ("/connections/{id}/edit", {"_base": "[" * 100_000, "_version": "0", "owner": "a"}, 412),
+    ],
+)
+def test_what_no_page_of_ours_sends_is_no_fault(plane, sessions, made, path, form, status):
+    browser = Browser(
+        cookies={plane.url.partition("//")[2]: {one["name"]: one["value"] for one in sessions("Manager")}}
+    )
+    csrf = dict(browser.open(f"{plane.url}/account").parsed.forms[0][1])["_csrf"]
+    path = path.format(id=made()["id"]) if "{" in path else path
+    assert browser.open(f"{plane.url}{path}", {"_csrf": csrf} | form).status == status
+
+
 def test_the_address_of_a_form_leads_to_its_page(plane):
     paths = {"/sign-out": "/", "/sign-in/provider": "/sign-in", "/connections/test": "/connections"}
     paths |= {"/connections/7/test": "/connections/7", "/datastores/7/delete": "/datastores/7"}
@@ -96,6 +117,7 @@ def test_the_head_of_a_page_is_that_of_the_page(plane):
 
 PATHS = (
     *("/connections", "/connections?state=fails&type=postgresql&tag=t&owner=o&search=c&sort=name", "/connections/2"),
+    *("/connections?search=%00&owner=%00", "/audit?actor=%00&action=%00", "/users?name=%00", "/datastores?search=%00"),
     *("/health", "/audit?actor=admin&outcome=done", "/users", "/users/1", "/account"),
 )
 

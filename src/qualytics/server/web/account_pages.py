@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 
 from qualytics.errors import InvalidInput, NotAllowed, NotSignedIn, Problem, QualyticsError, UsageError, VersionChanged
 from qualytics.model import ListQuery
+from qualytics.server import sent_forms
 from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.web import forms, session
 from qualytics.server.web.pages import shown
@@ -165,9 +166,10 @@ def _delete_page(request: AnyRequest, context: Context, user_id: int, error: Qua
 
 def _changed(tokens: Tokens, typed: Mapping[str, str], user_id: int | None = None) -> str | None:
     """Make a token and return it, or revoke one; by what the pressed button says."""
-    what, _, token_id = typed.get("_do", "").partition(":")
-    if what == "revoke" and token_id.isdecimal() and len(token_id) < len(str(2**53)):
-        tokens.revoke(int(token_id))
+    what, _, number = typed.get("_do", "").partition(":")
+    token_id = sent_forms.id_in(number)
+    if what == "revoke" and token_id is not None:
+        tokens.revoke(token_id)
         return None
     if what != "create":
         raise UsageError("the form has no such button")

@@ -17,6 +17,7 @@ from qualytics.errors import (
     UsageError,
     VersionChanged,
 )
+from qualytics.server import sent_forms
 from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import runtime_of
 from qualytics.server.stage_stream import accepts_lines, answer_test
@@ -257,7 +258,7 @@ def _conflict(
     """Show what somebody else has stored meanwhile beside what was typed; nothing of either is lost."""
     document: Mapping[str, Any] = record.document or {}
     now = forms.of_document(record.connector, document)
-    mine, theirs = forms.merged(typed, _kept(typed), now)
+    mine, theirs = forms.merged(typed, sent_forms.texts_in(typed.get("_base", "")), now)
     versions = Connections(context).history(document["id"])["versions"]
     rows = [(name, typed.get(name, ""), value) for name, value in theirs.items()]
     conflict = {"rows": rows, "who": next((one["user"]["name"] for one in versions if "version" in one), "")}
@@ -345,15 +346,6 @@ def _types(request: AnyRequest, context: Context, **more: Any) -> Page:
     problems = error.problems if isinstance(error, InvalidInput) else ()
     values = {"types": connectors.all_connectors(), "problems": problems, "explained": None, **more}
     return shown(request, context, "connection_types.html", values, error.http_status if error else 200)
-
-
-def _kept(typed: Mapping[str, str]) -> dict[str, str]:
-    """Return what a form showed at first, which it holds as JSON; nothing where that was changed on the way."""
-    try:
-        kept = json.loads(typed.get("_base", "{}"))
-    except ValueError:
-        return {}
-    return kept if isinstance(kept, dict) else {}
 
 
 ROUTES: list[Callable[..., Any]] = [show_new, create, show_stored, change, try_new, try_stored, show_delete, remove]

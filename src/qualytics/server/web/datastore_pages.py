@@ -13,6 +13,7 @@ from qualytics import connectors
 from qualytics.errors import QualyticsError, VersionChanged
 from qualytics.fields import SCOPES
 from qualytics.model import Listing, ListQuery
+from qualytics.server import sent_forms
 from qualytics.server.operations import service_of
 from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.web import forms, session
@@ -196,8 +197,9 @@ def _saved(request: AnyRequest, typed: Mapping[str, str], datastore_id: int | No
     given["tags"] = [tag.strip() for tag in typed.get("tags", "").split(",") if tag.strip()]
     try:
         if datastore_id is None:
-            number = typed.get("connection_id", "")
-            given["connection_id"] = int(number) if number.isdecimal() and len(number) < 19 else number or None
+            text = typed.get("connection_id", "")
+            number = sent_forms.id_in(text)
+            given["connection_id"] = text or None if number is None else number
             saved = service.create({name: value for name, value in given.items() if value})
         else:
             version = session.version(typed)
@@ -225,7 +227,8 @@ def _form(
     }
     values = stored | {name: value for name, value in (typed or {}).items() if name in {*_TEXTS, "connection_id"}}
     connection_id = before.get("connection_id") or values.get("connection_id", "")
-    connection = Connections(context).get(int(connection_id)) if str(connection_id).isdecimal() else None
+    number = sent_forms.id_in(str(connection_id))
+    connection = Connections(context).get(number) if number is not None else None
     connector = connectors.get(connection["type"]) if connection is not None else None
     takes = (*connector.scope, *connector.scope_optional) if connector is not None else SCOPES
     problems = forms.problems_of(error)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import NameTaken, Problem
 from qualytics.fields import BY_NAME
+from qualytics.server import sent_forms
 from qualytics.service import validate
 from qualytics.structs import Struct
 
@@ -325,11 +325,7 @@ def changed_since(connector: Connector, typed: Mapping[str, str]) -> list[str]:
     `_tested` among the typed is what `as_tested` returned then, as JSON, `_tested_secrets` the names of the secrets
     that the page still holds as they were tested; one that was typed since counts as another.
     """
-    try:
-        before = json.loads(typed.get("_tested") or "null")
-    except ValueError:
-        before = None
-    if not isinstance(before, dict):
+    if not (before := sent_forms.texts_in(typed.get("_tested", ""))):
         return []
     now = as_tested(connector, typed)
     same = typed.get("_tested_secrets", "").split()

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from litestar import get, post
 
 from qualytics.errors import NotAllowed, NotFound, NotSignedIn, QualyticsError, UsageError
+from qualytics.server import sent_forms
 from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.runtime import runtime_of
 from qualytics.server.web import forms, session
@@ -47,8 +48,9 @@ async def change_grants(request: AnyRequest, body: bytes) -> Page:
             return _page(request, context, {"user": "", "connection": ""}, 1, typed=typed)
         try:
             what, _, number = typed.get("_do", "").partition(":")
-            if what == "end" and number.isdecimal() and len(number) < len(str(2**53)):
-                Grants(context).delete(int(number))
+            grant_id = sent_forms.id_in(number)
+            if what == "end" and grant_id is not None:
+                Grants(context).delete(grant_id)
             elif what == "create":
                 days = given.get("expires_in_days", "")
                 Grants(context).create_from({**given, "expires_in_days": forms.number_of(days)})

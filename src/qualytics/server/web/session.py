@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import json
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -94,7 +93,7 @@ def form(request: AnyRequest, body: bytes) -> dict[str, str]:
     typed = sent(request, body)
     state = request.scope["state"]
     state[_TYPED] = typed
-    state[_STALE] = not hmac.compare_digest(typed.pop("_csrf", ""), csrf_of(request))
+    state[_STALE] = not hmac.compare_digest(typed.pop("_csrf", "").encode(), csrf_of(request).encode())
     if not token_of(request):
         raise NotSignedIn("nobody is signed in", "sign in")
     if state[_STALE]:
@@ -122,13 +121,8 @@ def kept_of(request: AnyRequest) -> dict[str, str]:
 
 def kept_in(text: str) -> dict[str, str]:
     """Return what a page of a sign-in has kept of a form, as JSON; nothing where that was changed on the way."""
-    try:
-        kept = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(kept, dict) or "_form" not in kept:
-        return {}
-    return {"_dropped": ""} | {str(name): str(value) for name, value in kept.items()}
+    kept = sent_forms.texts_in(text)
+    return {"_dropped": ""} | kept if "_form" in kept else {}
 
 
 def sent(request: AnyRequest, body: bytes) -> dict[str, str]:
