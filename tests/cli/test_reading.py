@@ -203,7 +203,8 @@ def test_a_full_disk_is_told_and_leaves_no_file(shell, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 
     done = shell(
-        *("connections", "read", "s", "--table", "t", "--output", tmp_path / "out" / "t.csv"), preexec_fn=limit
+        *("connections", "read", "s", "--table", "t", "--parallel", 2, "--output", tmp_path / "out" / "t.csv"),
+        preexec_fn=limit,
     )
     assert (done.code, os.listdir(tmp_path / "out")) == (1, [])
     assert "t.csv cannot be written: file too large" in done.err

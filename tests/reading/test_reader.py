@@ -123,6 +123,23 @@ def test_a_child_that_dies_in_the_middle_fails_the_read(on_server):
             list(batches)
 
 
+def test_one_of_several_children_that_dies_fails_the_read(on_server, postgres_server):
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("create table to_die as select n, repeat('x', 400) as s from generate_series(1, 12000) n")
+    before = set(children_of(os.getpid()))
+    options = {"table": "to_die", "where": "pg_sleep(0.001) is not null", "parallel": 3, "fetch_size": 10}
+    with on_server.connections.read(1, Scope("sales", "public"), **options) as reader:
+        batches = iter(reader)
+        while any(child.partition is None for child in reader._children):
+            next(batches)
+        supervisors = set(children_of(os.getpid())) - before
+        assert len(supervisors) == 3
+        (worker,) = children_of(supervisors.pop())
+        os.kill(worker, signal.SIGKILL)
+        with pytest.raises(ReadFailed, match=r"in partition \d"):
+            list(batches)
+
+
 def children_of(pid):
     own = []
     for task in os.listdir(f"/proc/{pid}/task"):

@@ -1,9 +1,16 @@
 """Reads of DuckDB: its own Arrow, but where that would be another value."""
 
+import datetime as dt
+
 import duckdb
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from qualytics.connectors.contract import Target
+from qualytics.connectors.reading import Query
+from qualytics.connectors.reads.duckdb import begin
 from qualytics.errors import ReadFailed
 
 pytestmark = pytest.mark.slow  # each test starts processes
@@ -52,8 +59,50 @@ def test_infinite_dates_are_no_dates(client, file):
     assert read(client, sql=sql, special="text")[0].column("t").to_pylist() == ["2020-01-01 00:00:00", "-infinity"]
 
 
-def test_ranges_of_rows_hold_each_row_once(client, file):
-    table, receipt = read(client, table="t", parallel=2, verify=True, columns=("i",))
-    assert len(receipt["partitions"]) == 2
+# Nobody can write to a file that is read, so that no test does.
+@pytest.mark.parametrize("parallel", [1, 2, 7])
+def test_ranges_of_rows_hold_each_row_once(client, file, parallel):
+    table, receipt = read(client, table="t", parallel=parallel, verify=True, columns=("i",))
+    assert len(receipt["partitions"]) == min(parallel, 2)
     assert sorted(table.column("i").to_pylist()) == list(range(ROWS))
     assert receipt["verified"] == {"count": ROWS, "ok": True}
+
+
+WHOLE = st.sampled_from([0, 1, -1, 2**63 - 1, -(2**63)]) | st.integers(-50, 50)
+KEYS = {
+    "bigint": WHOLE,
+    "ubigint": st.integers(0, 2**64 - 1),
+    "hugeint": WHOLE,
+    "decimal(18,3)": st.decimals(-(10**14), 10**14, places=3),
+    "double": st.floats() | st.integers(-9, 9).map(float),
+    "date": st.dates(),
+    "timestamp": st.datetimes(),
+    "timestamptz": st.datetimes(timezones=st.just(dt.UTC)),
+}
+
+
+@pytest.mark.parametrize("kind", KEYS)
+@given(data=st.data(), parallel=st.sampled_from([2, 7]))
+@settings(max_examples=15, deadline=None)
+def test_ranges_of_a_column_hold_each_row_once(kind, data, parallel):
+    keys = data.draw(st.lists(st.none() | KEYS[kind], max_size=30).map(lambda some: some * 2))
+    with duckdb.connect() as handle:
+        handle.execute(f"create table t (k {kind}, n integer)")
+        for n, key in enumerate(keys):
+            handle.execute("insert into t values (?, ?)", (key, n))
+        target = Target(type="duckdb", parameters={}, timeout_s=60.0, directory="")
+        query = Query(table="t", columns=("k", "n"), parallel=parallel, partition_column="k")
+        session = begin(handle, target, query, None, None)
+        found = [
+            n for part in session.partitions() for batch in session.batches(part) for n in batch.column("n").to_pylist()
+        ]
+    assert sorted(found) == list(range(len(keys)))
+
+
+def test_a_column_of_a_query_makes_ranges_or_is_refused(client, file):
+    sql = "select i % 100 as k, s from t"
+    table, receipt = read(client, sql=sql, parallel=3, partition_column="k", verify=True)
+    assert (table.num_rows, receipt["parallel"], receipt["verified"]["ok"]) == (ROWS, 3, True)
+    assert len(receipt["partitions"]) > 3
+    with pytest.raises(ReadFailed, match="column 's' makes no ranges"):
+        read(client, sql=sql, parallel=2, partition_column="s")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import compute
 
-from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
+from qualytics.connectors.contract import refuse
+from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned, ranges_of
 from qualytics.connectors.shared import arrow
-from qualytics.connectors.shared.sql import one_row
+from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # What Arrow has no type for, or DuckDB hands over as another value, is read as the text that DuckDB casts it to.
 _AS_TEXT = ("HUGEINT", "UHUGEINT", "UUID", "BIT", "TIME WITH TIME ZONE", "TIMETZ", "BIGNUM", "VARINT", "ENUM", "UNION", "GEOMETRY", "VARIANT", "TIME_NS")  # fmt: skip
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL", "FLOAT", "DOUBLE")  # fmt: skip
 # How DuckDB writes infinity into Arrow: as the last and, negative, the first numbers but one.
 _INFINITE = {"DATE": (1 << 31) - 1, "TIMESTAMP": (1 << 63) - 1}
 # Rows for each range, at least: those of one group in DuckDB's files.
@@ -53,8 +55,10 @@ class _Session:
         self.schema = schema if schema is not None else self._typed()
 
     def partitions(self) -> Sequence[Partition]:
-        """Return ranges of row numbers of a table; all in one of anything else."""
+        """Return ranges of the column that is named, or of row numbers of a table; all in one of anything else."""
         query = self._query
+        if query.partition_column is not None:
+            return ranges_of(query, self._column_ranges)
         if query.parallel < 2 or query.limit is not None or query.table is None or not self._is_table():
             return partitioned([])
         rows = one_row(self._handle, f"select max(rowid) + 1 from {table_name(query, self._schema)}")[0] or 0
@@ -104,6 +108,26 @@ class _Session:
             return compute.if_else(infinite, pa.scalar(None, column.type), column)
         row = first + compute.index(infinite, value=True).as_py()
         raise arrow.unfit(one.name, row, arrow.Unfit("an infinite date"))
+
+    def _column_ranges(self, name: str) -> list[str]:
+        type_name = next((kind for column, kind in self._columns if column == name), None)
+        if type_name is None:
+            raise refuse("config", f"there is no column {name!r}", "check --partition-column")
+        column = identifier(name)
+        if not type_name.startswith(tuple(_INFINITE)):
+            if not type_name.startswith(_NUMBERS):
+                hint = "--partition-column takes a column of numbers, dates or timestamps"
+                raise refuse("config", f"column {name!r} makes no ranges", hint)
+            # As doubles: what is estimated near the last number of a type need not be one of it.
+            column = f"{column}::double"
+        number = self._query.parallel * RANGES_PER_SESSION
+        places = ", ".join(str(part / number) for part in range(1, number))
+        source = f"from (\n{statement(self._query, self._schema)}\n) as q"
+        rows = self._handle.execute(
+            f"select bound::varchar from (select distinct try_cast(place as {type_name}) as bound from "
+            f"(select unnest(approx_quantile({column}, [{places}])) as place {source})) where bound is not null order by bound"
+        ).fetchall()
+        return ranges(identifier(name), [f"{literal(row[0])}::{type_name}" for row in rows], has_nulls=True)
 
     def _is_table(self) -> bool:
         sql = "select 1 from duckdb_tables() where schema_name = ? and table_name = ? and not internal"
