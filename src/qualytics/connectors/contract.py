@@ -250,7 +250,7 @@ class Connector(Struct, kw_only=True):
 
     Functions, all run in the child process of a test, or where a session is handed over: `open(target)` connects, logs in and returns a handle; `select(handle, target)` checks the database, schema or role that were given;
     `check(handle, target)` runs the cheapest true query; `close(handle)` ends it; `classify(exc)` turns a
-    driver's exception into a Verdict or None; `hand_over(handle)` gives a session the defaults of PEP 249 and no time limits, for whoever asked for it. `tls` says who encrypts: "none", "direct" (the stage
+    driver's exception into a Verdict or None; `lift_limits(handle, target)` takes away what the login alone was held to, as its time limit: what is read through the handle from then on takes its time; `hand_over(handle)` gives a session the defaults of PEP 249, for whoever asked for it. `tls` says who encrypts: "none", "direct" (the stage
     itself, from the first byte), "preamble" (the stage, after `greet`), "driver" (the driver on
     the dialled socket, after `greet`), or "own" (the driver on a connection of its own that nobody
     else sees: `open` may look at the dialled socket first and sets `target.tls.active` to False when
@@ -290,6 +290,7 @@ class Connector(Struct, kw_only=True):
     close: Callable[[Any], None] = lambda handle: handle.close()
     select: Callable[[Any, Target], None] | None = None
     classify: Callable[[BaseException], Verdict | None] = lambda _exc: None
+    lift_limits: Callable[[Any, Target], None] = lambda _handle, _target: None
     hand_over: Callable[[Any], None] = lambda _handle: None
     explain: Callable[[str], Verdict | None] | None = None
     signature: str = ""
@@ -354,10 +355,8 @@ class Connector(Struct, kw_only=True):
     def require_driver(self) -> None:
         """Raise DriverMissing when the driver cannot be imported; nothing is imported."""
         if not _is_installed(self.driver):
-            raise DriverMissing(
-                f"the driver for {self.type} is not installed",
-                f"pip install 'qualytics[{self.extra}]'",
-            )
+            hint = f"pip install 'qualytics[{self.extra}]'"
+            raise DriverMissing(f"the driver for {self.type} is not installed", hint)
 
 
 def _is_installed(driver: str) -> bool:

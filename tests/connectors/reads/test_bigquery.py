@@ -8,8 +8,10 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
+from qualytics.connectors.reading import Query
 from qualytics.model import Scope
 from testbed import cloud
+from tests.support.late import read_late
 from tests.support.reads import each_once, notes, read
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -82,3 +84,13 @@ def test_partitions_hold_each_row_once_and_pages_the_fetch_size(opened):
         assert each_once(opened, sql, column, parallel=2, scope=SALES)
     _, receipt = read(opened, scope=SALES, sql=sql, limit=7, fetch_size=3)
     assert (receipt["rows"], receipt["batches"]) == (7, 3)
+
+
+def test_a_query_may_take_longer_than_the_login(port):
+    given = {
+        "parameters": {"endpoint_url": "http://127.0.0.1:{port}"},
+        "password": None,
+        "username": None,
+        "database": cloud.PROJECT,
+    }
+    assert read_late("bigquery", port, Query(sql="select 1 as a"), **given) == [{"a": 1}]

@@ -6,8 +6,10 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from qualytics.connectors.reading import Query
 from qualytics.model import Scope
 from testbed import databricks
+from tests.support.late import read_late
 from tests.support.reads import each_once, notes, read
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -58,3 +60,12 @@ def test_partitions_hold_each_row_once(opened):
     moment = "timestamp '2020-01-01 00:00:00' + make_interval(0, 0, 0, cast(id as int))"
     sql = f"select id, case when id % 10 = 0 then null else {moment} end as k from range(1000)"
     assert each_once(opened, sql, "k", parallel=2, scope=DEFAULT, fetch_size=100)
+
+
+def test_a_query_may_take_longer_than_the_login(port, root_file):
+    given = {
+        "password": databricks.TOKEN,
+        "parameters": {"path": "/sql/1.0/warehouses/1234567890abcdef"},
+        "host": "localhost",
+    }
+    assert read_late("databricks", port, Query(sql="select 1 as a"), ca_file=str(root_file), **given) == [{"a": 1}]

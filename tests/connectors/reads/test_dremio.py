@@ -6,8 +6,10 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from qualytics.connectors.reading import Query
 from qualytics.model import Scope
 from testbed import roapi
+from tests.support.late import read_late
 from tests.support.reads import each_once, read
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -44,3 +46,8 @@ def test_partitions_hold_each_row_once_and_batches_the_fetch_size(opened):
         assert each_once(opened, sql, column, parallel=2)
     _, receipt = read(opened, sql=sql, limit=7, fetch_size=3)
     assert (receipt["rows"], receipt["batches"]) == (7, 3)
+
+
+def test_a_query_may_take_longer_than_the_login(server):
+    login = {"username": server.user, "password": server.password}
+    assert read_late("dremio", server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import boto3
 import obstore
@@ -13,9 +14,11 @@ import pytest
 from obstore.store import AzureStore
 from pyarrow import parquet
 
+from qualytics.connectors.reading import Query
 from qualytics.errors import InvalidInput, ReadFailed
 from testbed import objects
 from testbed.counterparts import AWS
+from tests.support.late import read_late
 from tests.support.object_stores import GOOGLE_KEY, fill_gcs
 from tests.support.reads import notes, read
 
@@ -196,3 +199,14 @@ def test_azure_and_google_are_read_alike(client):
         client.connections.create({"type": "gcs", "name": "google", **place})
         with client.connections.read("google", path="top.csv") as reader:
             assert pa.Table.from_batches(list(reader), reader.schema).schema.names == ["1", "2"]
+
+
+def test_a_file_may_take_longer_than_the_login(s3, put):
+    put(d__a_DOT_csv=b"a\n1\n")
+    keys = {"access_key": AWS["aws_access_key_id"], "secret_key": AWS["aws_secret_access_key"]}
+    parameters = {"endpoint_url": "http://127.0.0.1:{port}"}
+    port = urlsplit(s3.meta.endpoint_url).port
+    rows = read_late(
+        "s3", port, Query(path="d"), uri="s3://data", username=None, password=None, parameters=parameters, **keys
+    )
+    assert rows == [{"a": "1"}]

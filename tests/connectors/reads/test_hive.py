@@ -6,7 +6,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from qualytics.connectors.reading import Query
 from qualytics.model import Scope
+from tests.support.late import read_late
 from tests.support.reads import each_once, notes, read
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -54,3 +56,8 @@ def test_partitions_hold_each_row_once(opened):
     sql = f"select id, {key} as k, cast(id - 50 as decimal(20,3)) as m, {moment} as t from range(1000)"
     for column in ("k", "m", "t"):
         assert each_once(opened, sql, column, parallel=2, fetch_size=100)
+
+
+def test_a_query_may_take_longer_than_the_login(hive_server):
+    login = {"username": hive_server.user, "password": hive_server.password}
+    assert read_late("hive", hive_server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]

@@ -13,6 +13,7 @@ from qualytics.connectors.reads.mysql import begin
 from qualytics.errors import ReadFailed, UsageError
 from qualytics.model import Scope
 from testbed import servers
+from tests.support.late import read_late
 
 SALES = Scope("sales")
 COLUMNS = {
@@ -150,3 +151,8 @@ def test_a_zero_date_is_no_date(client, table):
         read(client, table="keyed", columns=("z",))
     assert read(client, table="keyed", columns=("z",), special="null")[0].column("z").null_count == 1000
     assert read(client, table="keyed", columns=("z",), special="text")[0].column("z")[0].as_py() == "0000-00-00"
+
+
+def test_a_query_may_take_longer_than_the_login(mariadb_server):
+    login = {"username": mariadb_server.user, "password": mariadb_server.password, "database": "sales"}
+    assert read_late("mariadb", mariadb_server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]

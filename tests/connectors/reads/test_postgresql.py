@@ -8,9 +8,11 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from qualytics.connectors.reading import Query
 from qualytics.errors import ReadFailed
 from qualytics.model import Scope
 from testbed import servers
+from tests.support.late import read_late
 
 SALES = Scope("sales", "public")
 
@@ -213,3 +215,8 @@ def test_an_empty_table_and_a_column_of_null_alone_are_read(on_server, postgres_
 def test_a_column_that_makes_no_ranges_is_refused(on_server):
     with pytest.raises(ReadFailed, match="column 's' makes no ranges"):
         read(on_server, sql="select 'x' as s", parallel=2, partition_column="s")
+
+
+def test_a_query_may_take_longer_than_the_login(postgres_server):
+    login = {"username": postgres_server.user, "password": postgres_server.password, "database": "sales"}
+    assert read_late("postgresql", postgres_server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]

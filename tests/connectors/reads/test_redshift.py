@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from qualytics.connectors.reading import Query
 from qualytics.model import Scope
 from testbed import redshift
+from tests.support.late import read_late
 from tests.support.reads import each_once, notes, read
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -27,13 +29,18 @@ COLUMNS = {
 }
 
 
+@pytest.fixture(scope="module")
+def server():
+    with redshift.redshift() as running:
+        yield running
+
+
 @pytest.fixture
-def opened(client):
-    with redshift.redshift() as server:
-        login = {"username": server.user, "password": server.password, "parameters": {"ssl_mode": "disable"}}
-        where = {"host": "127.0.0.1", "port": server.port}
-        client.connections.create({"type": "redshift", "name": "shift", **where, **login})
-        yield client
+def opened(client, server):
+    login = {"username": server.user, "password": server.password, "parameters": {"ssl_mode": "disable"}}
+    where = {"host": "127.0.0.1", "port": server.port}
+    client.connections.create({"type": "redshift", "name": "shift", **where, **login})
+    return client
 
 
 def test_values_are_what_is_stored_and_partitions_hold_each_row_once(opened):
@@ -49,3 +56,8 @@ def test_values_are_what_is_stored_and_partitions_hold_each_row_once(opened):
         assert each_once(opened, rows, column, parallel=2, scope=PUBLIC, fetch_size=100)
     _, receipt = read(opened, scope=PUBLIC, sql=rows, limit=7, fetch_size=3)
     assert (receipt["rows"], receipt["batches"]) == (7, 3)
+
+
+def test_a_query_may_take_longer_than_the_login(server):
+    login = {"username": server.user, "password": server.password, "database": "dev"}
+    assert read_late("redshift", server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]

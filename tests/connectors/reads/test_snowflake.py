@@ -6,7 +6,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from qualytics.connectors.reading import Query
 from qualytics.model import Scope
+from tests.support.late import read_late
 from tests.support.reads import each_once, notes, read
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -51,3 +53,10 @@ def test_partitions_hold_each_row_once(opened):
     sql = f"select seq4() as i, {key} as k, {moment} as t from table(generator(rowcount => 1000))"
     for column in ("K", "T"):
         assert each_once(opened, sql, column, parallel=2, scope=RAW, fetch_size=100)
+
+
+def test_a_query_may_take_longer_than_the_login(fakesnow_server, root_file):
+    query = Query(sql="select 1 as a")
+    assert read_late(
+        "snowflake", fakesnow_server.port, query, ca_file=str(root_file), schema="RAW", database="SALES"
+    ) == [{"A": 1}]

@@ -11,6 +11,7 @@ from qualytics.connectors.reads.cursors import array_of
 from qualytics.connectors.reads.type_names import column_of
 from qualytics.errors import ReadFailed, UsageError
 from qualytics.model import Scope
+from tests.support.late import read_late
 from tests.support.reads import each_once, read
 
 SALES = Scope("hive", "sales")
@@ -115,3 +116,11 @@ def test_what_cannot_be_read_says_why(opened):
         read(opened, scope=SALES, sql="select 'x' as n", partition_column="n", parallel=2)
     with pytest.raises(UsageError, match=r"statements of .* see each a state of its own"):
         read(opened, scope=SALES, table="parts", verify=True)
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["trino", "presto"])
+def test_a_query_may_take_longer_than_the_login(buenavista_server, kind):
+    login = {"username": "ann", "password": None}
+    assert read_late(kind, buenavista_server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]

@@ -101,8 +101,7 @@ class _Session(CursorSession):
         return text.replace("timestamp", "datetime", 1) if is_local else text
 
     def _result(self, sql: str) -> Any:
-        # Each call has what is left of the login's time; a query may take longer than a call, and is then asked for again.
-        job = self._handle.query(sql, retry=None, job_retry=None, timeout=self._target.timeout_s)
+        job = self._handle.query(sql, retry=None, job_retry=None, timeout=None)
         return job.result(page_size=self._query.fetch_size, retry=None, job_retry=None)
 
     def _has_history(self) -> bool:
@@ -110,9 +109,7 @@ class _Session(CursorSession):
 
         project = self._target.database or self._handle.project
         dataset = DatasetReference(project, self._target.schema or "")
-        table = self._handle.get_table(
-            dataset.table(self._query.table or ""), retry=None, timeout=self._target.timeout_s
-        )
+        table = self._handle.get_table(dataset.table(self._query.table or ""), retry=None, timeout=None)
         return str(table.table_type) == "TABLE"
 
 

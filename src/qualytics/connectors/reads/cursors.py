@@ -63,6 +63,10 @@ class CursorSession:
         described = self.described(self._statement("1 = 0"))
         self.look(described, schema)
         self._columns = [self.column(one) for one in described]
+        names = [one.field.name for one in self._columns]
+        if twice := next((name for number, name in enumerate(names) if name in names[:number]), None):
+            hint = "give each a name of its own, as in select a.id as a_id"
+            raise refuse("config", f"two columns are called {twice!r}", hint)
         self.schema = schema if schema is not None else pa.schema([one.field for one in self._columns])
 
     def partitions(self) -> Sequence[Partition]:
@@ -199,7 +203,11 @@ def array_of(column: Column, one: pa.Field, values: Sequence[Any], first: int, s
 
     """
     if isinstance(values, pa.Array | pa.ChunkedArray):
-        return _arrow_of(values, one.type)
+        if column.convert is None:
+            return _arrow_of(values, one.type)
+        values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        if not column.is_parsed:
+            values = values.to_pylist()
     if column.convert is None:
         try:
             return pa.array(values, one.type)
@@ -209,7 +217,8 @@ def array_of(column: Column, one: pa.Field, values: Sequence[Any], first: int, s
         try:
             return _parsed(values, one.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-            pass  # a special value, or what Arrow spells otherwise: value by value
+            # A special value, or what Arrow spells otherwise: value by value.
+            values = values.to_pylist() if isinstance(values, pa.Array) else values
     return arrow.converted(values, column.convert, one, first, special)
 
 
@@ -230,7 +239,7 @@ def _arrow_of(values: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array
 
 
 def _parsed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    texts = pa.array(values, pa.string())
+    texts = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
     if pa.types.is_timestamp(kind) and kind.unit == "us":
         texts = _cut(texts)
     if pa.types.is_timestamp(kind) and kind.tz:

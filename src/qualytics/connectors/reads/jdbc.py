@@ -11,7 +11,6 @@ from qualytics.connectors.reading import NULLED, Query
 from qualytics.connectors.reads.cursors import Column, CursorSession
 from qualytics.connectors.reads.type_names import converter, may_be_special
 from qualytics.connectors.shared import arrow
-from qualytics.connectors.types.jdbc import url as urls
 from qualytics.connectors.types.jdbc.errors import reported
 
 if TYPE_CHECKING:
@@ -34,14 +33,9 @@ _MICROS_DIGITS = 6
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection; what sessions see of each other's changes is the engine's own."""
     del snapshot
-    import jpype
-
     with reported():
         handle.setReadOnly(True)
         handle.setAutoCommit(False)
-        dialect = urls.parse(target.uri).dialect
-        if "socketTimeout" in {*dialect.seconds, *dialect.millis}:  # that of the login; a read waits for its rows
-            handle.setNetworkTimeout(jpype.JClass("java.util.concurrent.ForkJoinPool").commonPool(), 0)
         return _Session(handle, target, query, schema)
 
 

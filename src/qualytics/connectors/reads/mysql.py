@@ -53,7 +53,6 @@ _TIME = re.compile(r"(-?)(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection; other sessions cannot join its snapshot."""
     del snapshot
-    handle._read_timeout = None  # noqa: SLF001 - that of the login; a read waits for its rows
     handle.decoders = {}  # values stay as the server writes them
     with handle.cursor() as cursor:
         if target.schema or target.database:

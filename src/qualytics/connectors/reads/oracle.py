@@ -45,7 +45,6 @@ _MICROS_DIGITS, _MAX_INT64_DIGITS = 6, 18
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection, in a transaction that only reads."""
-    handle.call_timeout = 0  # that of the login; a read waits for its rows
     handle.cursor().execute("set transaction read only")
     return _Session(handle, target, query, schema, snapshot)
 

@@ -38,7 +38,6 @@ _BYTES = {17: ("bytea", "encode({}, 'hex')"), 6551: ("varbyte", "to_hex({})")}
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection; others cannot join its snapshot."""
     del snapshot
-    handle._usock.settimeout(None)  # noqa: SLF001 - that of the login; a read waits for its rows
     with handle.cursor() as cursor:
         cursor.execute("set timezone to 'UTC'")
         cursor.execute("begin transaction isolation level serializable read only")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, Query, Snapshot
 from qualytics.connectors.reads import type_names
 from qualytics.connectors.reads.cursors import Column, CursorSession
@@ -14,7 +16,7 @@ from qualytics.connectors.shared.sql import literal, one_row
 from qualytics.connectors.shared.statements import table_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from qualytics.connectors.contract import Target
 
@@ -60,6 +62,26 @@ class _Session(CursorSession):
 
     def column(self, described: Any) -> Column:
         return _column(described, self._query, is_fine=described.name in self._fine)
+
+    def columns(self, sql: str) -> Iterator[Sequence[Any]]:
+        """Yield the rows as the service sent them, in Arrow; as JSON where it has not."""
+        from snowflake.connector.errors import NotSupportedError
+
+        self._handle.arrow_number_to_decimal_setter = True  # else numbers become doubles
+        size = self._query.fetch_size
+        with contextlib.closing(self.cursor(sql)) as cursor:
+            try:
+                tables = cursor.fetch_arrow_batches()
+            except NotSupportedError:
+                yield from (list(zip(*rows, strict=True)) for rows in iter(lambda: cursor.fetchmany(size), []))
+                return
+            rows = 0
+            for table in tables:
+                rows += table.num_rows
+                for start in range(0, table.num_rows, size):
+                    yield table.slice(start, size).columns
+            if rows != cursor.rowcount:  # which the driver checks of rows, and not of tables
+                raise refuse("network", f"{rows:,} rows have come of {cursor.rowcount:,}", "read it again")
 
     def source(self) -> str | None:
         if self._moment is None:

@@ -13,7 +13,7 @@ from qualytics.connectors.codes import ErrorTable, by_code, spelled_as
 from qualytics.connectors.contract import Connector, Server, Target, Verdict, refuse, second_host
 from qualytics.connectors.shared.http import ENTRA, HTTP
 from qualytics.model import Item
-from qualytics.structs import Struct, replace
+from qualytics.structs import Struct, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +25,8 @@ _PAGE = 100
 # attempt tells which of the two it was.
 _UNSENT = "connection was not ready"
 _UNSENT_MAX = 5
+# The driver has a limit of its own where it is given none.
+_NO_LIMIT = timedelta(days=365)
 _ARCHIVED = re.compile(r"InvalidObjectState|BlobArchived")
 
 
@@ -78,12 +80,16 @@ def clean_path(path: str) -> str:
     return path
 
 
-class OpenStore(Struct, eq=True):
-    """A store that answered: `path` is where its connection begins, `page` the first objects under it."""
+class OpenStore(Struct, eq=True, frozen=False):
+    """A store that answered: `path` is where its connection begins, `page` the first objects under it.
+
+    `arguments` are what its class was called with.
+    """
 
     store: Any
     path: str
     page: tuple[Any, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class StoreError(Exception):
@@ -153,7 +159,8 @@ def open_store(store_class: Any, arguments: dict[str, Any], target: Target) -> O
     """Build the driver's store from its arguments and list the first page under the uri's path."""
     with short_errors():
         store = store_class(**arguments)
-    return first_page(store, target, clean_path(target.uri.partition("://")[2].partition("/")[2]))
+    prefix = clean_path(target.uri.partition("://")[2].partition("/")[2])
+    return replace(first_page(store, target, prefix), arguments=arguments)
 
 
 def first_page(store: Any, target: Target, prefix: str) -> OpenStore:
@@ -161,6 +168,13 @@ def first_page(store: Any, target: Target, prefix: str) -> OpenStore:
     path = prefix if target.root_path is None else _checked("root_path", target.root_path)
     with short_errors():
         return OpenStore(store, path, _page(store, path))
+
+
+def lift_limits(handle: OpenStore, _target: Target) -> None:
+    """Build the driver's store anew: its time limit is one of whole answers, and cannot be changed."""
+    client = {**handle.arguments["client_options"], "timeout": _NO_LIMIT}
+    with short_errors():
+        handle.store = type(handle.store)(**{**handle.arguments, "client_options": client})
 
 
 def _page(store: Any, path: str) -> tuple[Any, ...]:
@@ -342,6 +356,7 @@ OBJECT_STORE = functools.partial(
     protocols=(HTTP,),
     tls="direct",
     close=lambda _handle: None,
+    lift_limits=lift_limits,
     tables=tables,
     pinned="proxy",  # a second host, as STS at a name of AWS, through look-ups in Python
     forks=False,  # Rust's tokio

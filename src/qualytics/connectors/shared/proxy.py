@@ -53,6 +53,8 @@ def _serve(
         tell(host)
         with socket.create_connection((address, port), timeout_s) as server:
             peer.sendall(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+            for sock in (peer, server):
+                sock.settimeout(None)  # how long they may be silent is for those to say who talk through it
             back = threading.Thread(target=_pump, args=(server, peer), daemon=True)
             back.start()
             _pump(peer, server)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,33 +9,11 @@ from typing import TYPE_CHECKING
 from qualytics.connectors.shared.sql import identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from qualytics.connectors.reading import Query
 
     Quote = Callable[[str], str]
-
-
-# Comments and what stands in quotes, of which a backslash may be part or not, as the engine has it; and parentheses.
-_COMMENTS = r"--[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1"
-_TOKENS = (
-    re.compile(rf"""{_COMMENTS}|'[^']*'|"[^"]*"|`[^`]*`|([()])""", re.DOTALL),
-    re.compile(rf"""{_COMMENTS}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|([()])""", re.DOTALL),
-)
-
-
-def is_closed(condition: str) -> bool:
-    """Say whether a condition closes each parenthesis that it opens, and no other, in some way that engines read it."""
-    return any(_is_closed(token.finditer(condition)) for token in _TOKENS)
-
-
-def _is_closed(found: Iterator[re.Match[str]]) -> bool:
-    depth = 0
-    for match in found:
-        depth += {"(": 1, ")": -1}.get(match[2], 0)
-        if depth < 0:
-            return False
-    return depth == 0
 
 
 def table_name(query: Query, schema: str | Sequence[str | None] | None, quote: Quote = identifier) -> str:
@@ -60,7 +37,7 @@ def statement(
     where = f" where {' and '.join(conditions)}" if conditions else ""
     columns = ", ".join(map(quote, query.columns)) or "*"
     if source is None:
-        source = table_name(query, schema, quote) if query.sql is None else f"(\n{query.sql.rstrip().rstrip(';')}\n) q"
+        source = table_name(query, schema, quote) if query.sql is None else f"(\n{query.sql}\n) q"
     limit = "" if query.limit is None else f" limit {query.limit}"
     return f"select {columns} from {source}{where}{limit}"
 

@@ -61,6 +61,11 @@ def connect(target: Target) -> Any:
     return sql.connect(**arguments(target, token))
 
 
+def lift_limits(handle: Any, _target: Target) -> None:
+    """Take the time limit from each request."""
+    handle.session.backend._transport.setTimeout(None)  # noqa: SLF001 - there is no other way
+
+
 def select(handle: Any, target: Target) -> None:
     """Take the catalog and the schema in use."""
     for kind, name in (("catalog", target.database), ("schema", target.schema)):
@@ -127,6 +132,7 @@ CONNECTOR = Connector(
     protocols=(HTTP,),
     tls="direct",
     open=connect,
+    lift_limits=lift_limits,
     select=select,
     check=check,
     classify=databricks.classify,

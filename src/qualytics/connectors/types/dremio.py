@@ -40,6 +40,7 @@ PROTOCOL = Protocol(
 )
 _OPTION = "adbc.flight.sql."
 _CLIENT = f"{_OPTION}client_option."
+_TIMES = tuple(f"{_OPTION}rpc.timeout_seconds.{call}" for call in ("fetch", "query", "update"))
 
 
 def requires(values: Mapping[str, Any], secrets_set: frozenset[str]) -> Iterator[tuple[str, str, str]]:
@@ -82,6 +83,11 @@ def connect(target: Target) -> Any:
     return handle
 
 
+def lift_limits(handle: Any, _target: Target) -> None:
+    """Take the time limit from each call."""
+    handle.set_options(**dict.fromkeys(_TIMES, "0"))
+
+
 def address(target: Target) -> str:
     """Return where the driver connects, made of the dialled address and the port alone."""
     scheme = "grpc+tls" if target.tls.active else "grpc+tcp"
@@ -91,8 +97,7 @@ def address(target: Target) -> str:
 def arguments(target: Target) -> dict[str, str]:
     """Return the options of the driver; the trusted roots go in as PEM text."""
     parameters = target.parameters
-    seconds = f"{target.timeout_s:g}"
-    options = {f"{_OPTION}rpc.timeout_seconds.{call}": seconds for call in ("fetch", "query", "update")}
+    options = dict.fromkeys(_TIMES, f"{target.timeout_s:g}")
     options[f"{_OPTION}rpc.with_cookie_middleware"] = "true"
     if project := parameters.get("project_id"):
         options[f"{_OPTION}rpc.call_header.project_id"] = project
@@ -346,6 +351,7 @@ CONNECTOR = Connector(
     requires=requires,
     implied=lambda values: {"ssl": values["parameters"]["ssl_mode"] == "verify"},
     open=connect,
+    lift_limits=lift_limits,
     select=select,
     check=check,
     classify=classify,

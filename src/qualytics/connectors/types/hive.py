@@ -91,6 +91,14 @@ def connect(target: Target) -> Any:
     return handle
 
 
+def lift_limits(handle: Any, target: Target) -> None:
+    """Take the time limit from the socket, which lies below what logs in."""
+    if target.parameters.get("transport") != "http":
+        transport = handle.service.client._iprot.trans  # noqa: SLF001 - there is no other way
+        below = "_trans" if hasattr(transport, "_trans") else f"_{type(transport).__name__}__trans"
+        getattr(transport, below).setTimeout(None)
+
+
 def arguments(target: Target) -> dict[str, Any]:
     """Return the keyword arguments of impala.dbapi.connect; it has no timeout over HTTP."""
     tls, parameters = target.tls, target.parameters
@@ -267,6 +275,7 @@ CONNECTOR = Connector(
     greet=greet,
     requires=requires,
     open=connect,
+    lift_limits=lift_limits,
     select=select,
     check=check,
     classify=classify,

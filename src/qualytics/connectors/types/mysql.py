@@ -330,13 +330,17 @@ def check(handle: Any, target: Target) -> Server:
     return Server("MariaDB" if "mariadb" in version.lower() else "MySQL", version.partition("-")[0])
 
 
+def lift_limits(handle: Any, _target: Target) -> None:
+    """Take the time limit from each answer."""
+    handle._read_timeout = handle._write_timeout = None  # noqa: SLF001 - there is no other way
+
+
 def hand_over(handle: Any) -> None:
-    """Give a session the defaults of the driver: transactions, whole results, no time limits."""
+    """Give a session the defaults of the driver: transactions, whole results."""
     from pymysql.cursors import Cursor
 
     handle.autocommit(False)  # noqa: FBT003 - its own signature
     handle.cursorclass = Cursor
-    handle._read_timeout = handle._write_timeout = None  # noqa: SLF001 - there is no other way
 
 
 CONNECTOR = Connector(
@@ -358,6 +362,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
+    lift_limits=lift_limits,
     hand_over=hand_over,
     classify=classify,
     explain=ERRORS.explain,

@@ -313,8 +313,8 @@ FORMS = {
 }
 
 
-def hand_over(handle: Any) -> None:
-    """Lift the time limit of each call."""
+def lift_limits(handle: Any, _target: Target) -> None:
+    """Take the time limit from each call."""
     handle.call_timeout = 0
 
 
@@ -335,7 +335,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
-    hand_over=hand_over,
+    lift_limits=lift_limits,
     classify=classify,
     explain=ERRORS.explain,
     signature=r"(?i)\b(?:(?:ORA|TNS)-\d{1,5}|DP[YI]-\d{4}|NJS-\d{3})\b|oracledb|\boracle\.jdbc",

@@ -174,6 +174,11 @@ def _log_in(target: Target, database: str) -> Any:
     return handle
 
 
+def lift_limits(handle: Any, _target: Target) -> None:
+    """Take the time limit from the socket."""
+    handle._usock.settimeout(None)  # noqa: SLF001 - there is no other way
+
+
 def login(target: Target, database: str) -> tuple[str | None, str | None]:
     """Return user and password for a database: the connection's own, or those that a role gives."""
     if aws.is_role(target.parameters):
@@ -350,6 +355,7 @@ CONNECTOR = Connector(
     open=connect,
     select=select,
     check=check,
+    lift_limits=lift_limits,
     hand_over=in_transactions,
     classify=classify,
     explain=explain,

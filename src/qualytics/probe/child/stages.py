@@ -163,6 +163,7 @@ class Stages:
         self._stop_watch()
         self._watch = None  # the server is the right one
         with self.stage("read"):
+            self._connector.lift_limits(self._handle, self._target)
             read(self._connector, self._handle, self._target, reading, self._send)
         return Passed()
 

@@ -42,6 +42,7 @@ def open_session(plan: Plan) -> tuple[Any, TestReport]:
         else:
             handle = Stages(connector, target, progress.add, is_alone=False).open()
         if handle is not None:
+            connector.lift_limits(handle, target)
             connector.hand_over(handle)
     finally:
         _keep_for(handle, directory)

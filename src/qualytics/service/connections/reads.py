@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.connectors.reading import DEFAULT_FETCH_SIZE, INVALID_TEXT, SPECIAL, Query
-from qualytics.connectors.shared.statements import is_closed
+from qualytics.connectors.shared.one_statement import one_expression, one_statement, syntax_of
 from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
 from qualytics.service import validate
 from qualytics.service.connections import tests
@@ -100,6 +100,8 @@ def checked_query(used: UsedConnection, options: Mapping[str, Any], *, is_store:
     values: dict[str, Any] = tuning | {name: known[name] for name in known.keys() & set(Query.__annotations__)}
     _check_what(values, problems, is_store=is_store)
     _check_texts(values, problems)
+    if not is_store:
+        _check_sql(used, values, problems)
     for name, most in (("fetch_size", MAX_FETCH_SIZE), ("parallel", MAX_PARALLEL), ("limit", None)):
         _check_number(name, values.get(name), most, problems)
     for name, choices in (("special", SPECIAL), ("invalid_text", INVALID_TEXT)):
@@ -135,10 +137,17 @@ def _check_texts(values: Mapping[str, Any], problems: validate.Problems) -> None
     columns = values.get("columns", ())
     if isinstance(columns, str) or not all(isinstance(one, str) and one for one in columns):
         problems.add("columns", "must be a list of names", "as in columns=['id', 'name']")
-    where = values.get("where")
-    if isinstance(where, str) and not is_closed(where):
-        # Beside the condition of a partition it would mean something else.
-        problems.add("where", "is no condition: it closes parentheses that it has not opened, or leaves some open")
+
+
+def _check_sql(used: UsedConnection, values: dict[str, Any], problems: validate.Problems) -> None:
+    """Check that a query is one statement, whose semicolon is taken from it, and a condition one expression."""
+    syntax = syntax_of(connectors.get(used.type).reads or "", used.values.get("uri") or "")
+    for name, checked in (("sql", one_statement), ("where", one_expression)):
+        if isinstance(values.get(name), str) and values[name].strip():
+            try:
+                values[name] = checked(values[name], syntax)
+            except ValueError as exc:
+                problems.add(name, str(exc), f"--{name} takes one {checked.__name__.removeprefix('one_')}")
 
 
 def _check_number(name: str, value: Any, most: int | None, problems: validate.Problems) -> None:

@@ -10,7 +10,7 @@ from qualytics.connectors.foreign import Foreign, Form
 from qualytics.connectors.types.jdbc import catalog
 from qualytics.connectors.types.jdbc import url as urls
 from qualytics.connectors.types.jdbc.errors import classify, reported
-from qualytics.connectors.types.jdbc.login import connect
+from qualytics.connectors.types.jdbc.login import connect, lift_limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,6 +103,7 @@ CONNECTOR = Connector(
     endpoint=endpoint,
     requires=requires,
     open=connect,
+    lift_limits=lift_limits,
     select=catalog.select,
     check=check,
     classify=classify,

@@ -129,6 +129,16 @@ def connect(target: Target) -> Any:
     return handle
 
 
+@reported()
+def lift_limits(handle: Any, target: Target) -> None:
+    """Take the time limit from the socket, of the drivers that were given one."""
+    import jpype
+
+    dialect = urls.parse(target.uri).dialect
+    if "socketTimeout" in {*dialect.seconds, *dialect.millis}:
+        handle.setNetworkTimeout(jpype.JClass("java.util.concurrent.ForkJoinPool").commonPool(), 0)
+
+
 def _check_server(target: Target, url: urls.Url) -> None:
     dialect = url.dialect
     if dialect.like and not url.demands_tls:

@@ -10,7 +10,7 @@ from qualytics.connectors.shared.http import HTTP
 from qualytics.connectors.shared.pem import key_fault
 from qualytics.connectors.types.snowflake import catalog
 from qualytics.connectors.types.snowflake.errors import ERRORS, classify
-from qualytics.connectors.types.snowflake.login import connect
+from qualytics.connectors.types.snowflake.login import connect, lift_limits
 from qualytics.connectors.types.snowflake.names import ENVIRONMENT, FORMS, KEY_FILES, KEY_TEXTS, PASSPHRASES, complete
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ CONNECTOR = Connector(
     protocols=(HTTP,),
     tls="direct",
     open=connect,
+    lift_limits=lift_limits,
     select=catalog.select,
     check=catalog.check,
     classify=classify,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -15,6 +16,8 @@ from qualytics.connectors.types.snowflake.errors import classify
 from qualytics.module_path import leave_out
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qualytics.connectors.contract import Target
 
 # What the connector loads for staged files, data frames and stored logins; without it, it loads in half the time.
@@ -96,12 +99,12 @@ def connect(target: Target) -> Any:
     options = arguments(target)
     os.environ.update(environment(target))
     leave_out(*_UNUSED)
-    _dial_only(target)
     import snowflake.connector
 
     _suit_version(options)
     try:
-        return snowflake.connector.connect(**options)
+        with _dialling_only(target):
+            return snowflake.connector.connect(**options)
     except snowflake.connector.Error as exc:
         verdict = classify(exc)
         if verdict is not None and verdict.stage == "database":  # of the session, only the role is part of the login
@@ -109,10 +112,17 @@ def connect(target: Target) -> Any:
         raise
 
 
-def _dial_only(target: Target) -> None:
+def lift_limits(handle: Any, _target: Target) -> None:
+    """Take the time limits from queries and requests, of which the service answers each within 45 s."""
+    handle._network_timeout = handle._socket_timeout = None  # noqa: SLF001 - there is no other way
+
+
+@contextlib.contextmanager
+def _dialling_only(target: Target) -> Iterator[None]:
     """Answer look-ups of this process with the address that was found alive, and refuse any other name.
 
-    The connector dials by itself; without this it would try dead addresses of a host for a whole timeout each.
+    The connector dials by itself; without this it would try dead addresses of a host for a whole timeout each. Large
+    results come from other hosts, so it ends with the login.
     """
     import socket
 
@@ -124,6 +134,10 @@ def _dial_only(target: Target) -> None:
         return look_up(target.address or host, *rest, **named)
 
     socket.getaddrinfo = only
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = look_up
 
 
 def _suit_version(options: dict[str, Any]) -> None:
