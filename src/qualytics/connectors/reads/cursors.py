@@ -195,31 +195,31 @@ class CursorSession:
         return ranges(quoted, literals, has_nulls=True, has_nan=is_float)
 
 
-def array_of(column: Column, one: pa.Field, values: Sequence[Any], first: int, special: str) -> pa.Array:
+def array_of(column: Column, one: pa.Field, values: Any, first: int, special: str) -> pa.Array:
     """Return the array of a column, of what a driver gave for some rows, of which the first is number `first`.
+
+    `values` are a sequence, or an array of Arrow.
 
     Raises:
         Refusal: a value does not fit the type of its column.
 
     """
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        if column.convert is None:
-            return _arrow_of(values, one.type)
-        values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        if not column.is_parsed:
-            values = values.to_pylist()
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    is_arrow = isinstance(values, pa.Array)
+    if column.convert is None and is_arrow and values.type == one.type:
+        return values
     if column.convert is None:
         try:
-            return pa.array(values, one.type)
+            return values.cast(one.type) if is_arrow else pa.array(values, one.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            return arrow.converted(values, lambda value: value, one, first, special)
+            return arrow.converted(_listed(values), lambda value: value, one, first, special)
     if column.is_parsed:
         try:
-            return _parsed(values, one.type)
+            return _parsed(values if is_arrow else pa.array(values, pa.string()), one.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-            # A special value, or what Arrow spells otherwise: value by value.
-            values = values.to_pylist() if isinstance(values, pa.Array) else values
-    return arrow.converted(values, column.convert, one, first, special)
+            pass  # a special value, or what Arrow spells otherwise: value by value
+    return arrow.converted(_listed(values), column.convert, one, first, special)
 
 
 def bounds_between(kind: pa.DataType, low: Any, high: Any, number: int) -> list[Any]:
@@ -232,14 +232,12 @@ def bounds_between(kind: pa.DataType, low: Any, high: Any, number: int) -> list[
     return sorted({between(low, high, part, number) for part in range(1, number)})
 
 
-def _arrow_of(values: pa.Array | pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
-    """Return what a driver itself gave as Arrow, in the type of its column; a cast that would lose something fails."""
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return array if array.type == kind else array.cast(kind)
+def _listed(values: Any) -> Sequence[Any]:
+    """Return values of a driver one by one."""
+    return list(values.to_pylist()) if isinstance(values, pa.Array) else list(values)
 
 
-def _parsed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    texts = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+def _parsed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(kind) and kind.unit == "us":
         texts = _cut(texts)
     if pa.types.is_timestamp(kind) and kind.tz:
