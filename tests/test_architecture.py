@@ -196,6 +196,7 @@ MAY_SHOW = {
     "probe/parent/zygotes.py": "words of a pipe between two processes of ours",
     "probe/child/zygote.py": "words of the import of a driver, which knows no connection",
     "cli/_call.py": "for --debug, which is asked for, and masked",
+    "service/connections/reads.py": "words of ours on what a query holds, which they do not repeat",
     "store/sqlite/faults.py": "words of SQLite on a file, which has no address",
     "store/postgres/faults.py": "words of libpq on an address that was read and found to hold no more than it should",
 }

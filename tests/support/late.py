@@ -12,7 +12,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from qualytics.connectors import get
 from qualytics.connectors.contract import Tls
@@ -92,5 +91,10 @@ def _opened(
 @contextlib.contextmanager
 def _unchanged() -> Iterator[None]:
     """Take back what a driver's login sets in a process that is to be its own."""
-    with mock.patch.dict(os.environ), mock.patch.object(sys, "meta_path", [*sys.meta_path]):
+    environment, finders = dict(os.environ), [*sys.meta_path]
+    try:
         yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.meta_path[:] = finders
