@@ -39,6 +39,11 @@ CALLS = [
     (("connections", "list", "--limit", "0"), "--limit must be 1 or more", "--limit 1"),
     (("connections", "list", "--limit", "all"), "--limit must be a whole number", "--limit 1"),
     (("connections", "list", "--sort", "host"), "--sort must be id, name, type or state", "--sort id"),
+    (
+        ("connections", "list", "--state", "fails,never"),
+        "--state must be fails, unknown",
+        "--state fails --state unknown",
+    ),
     (("connections", "list", "--sort", "nmae"), "--sort must be id, name, type or state", "did you mean name?"),
     (("connections", "list", "--format", "xml"), "--format must be yaml, json, table", "--format yaml"),
     (("connections", "list", "-f", "JSON"), "--format must be yaml, json, table", "did you mean json?"),

@@ -306,6 +306,12 @@ def test_spark_gets_the_driver_and_the_fetch_size():
     }
 
 
+def test_what_must_be_percent_encoded_is_told_of_urls_alone():
+    files = {"name": "prod", "type": "s3", "uri": "s3://bucket/in", "access_key": MASK, "secret_key": MASK}
+    assert [write(document(), tool).encoded for tool in ("jdbc", "spark", "libpq")] == [("PROD_PASSWORD",), (), ()]
+    assert write(files, "spark", {}).encoded == ()
+
+
 def test_spark_gets_the_configuration_of_a_store_of_files():
     fields = {"name": "prod", "type": "s3", "uri": "s3://bucket/in", "access_key": MASK, "secret_key": MASK}
     written = json.loads(write(fields, "spark", {}).text)

@@ -31,6 +31,8 @@ def require_value(value: Any, param: click.Parameter | None, ctx: click.Context 
     if value == "":
         raise UsageError(f"{option} is empty", UNSET_HINT)
     word = str(value).partition("=")[0]
+    if ctx and word == "--" and not ctx.command.allow_interspersed_args:  # behind it another command begins
+        raise UsageError(f"{option} has no value: -- follows it at once", UNSET_HINT)
     if ctx and word.startswith("-") and any(word in other.opts for other in ctx.command.get_params(ctx)):
         raise UsageError(f"{option} has no value: {word} follows it at once", UNSET_HINT)
     return option
@@ -106,5 +108,7 @@ class OneOf(click.Choice[str]):
 
             near = nearest(str(value), self.choices)
             hint = f"did you mean {near}?" if near else f"as in {option} {self.choices[0]}"
+            if param is not None and param.multiple and "," in str(value):
+                hint = f"give each by itself: {' '.join(f'{option} {word}' for word in self.choices[:2])}"
             raise UsageError(f"{option} must be {alternatives(self.choices)}", hint)
         return str(value)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SHOWN_ROWS = 20
 _FORMATS = ("parquet", "arrow", "csv", "jsonl", "table")
 _MIB = 1 << 20
+_STRAY_HINT = "name the table with --table, as in --table orders"
 
 
 def _read_options() -> Callable[[Any], Any]:
@@ -65,7 +66,7 @@ def _read_options() -> Callable[[Any], Any]:
     )
 
 
-@click.command("read", cls=Command)
+@click.command("read", cls=Command, stray_hint=_STRAY_HINT)
 @options.examples(
     "connections read sales --table orders --output orders.parquet --verify",
     "connections read prod --database sales --sql 'select 1 as one' --output - --format csv",
@@ -84,7 +85,7 @@ def read_connection(*, record: int | str, database: str | None, schema: str | No
     _read(lambda client, asked: client.connections.read(record, scope, **asked), values)
 
 
-@click.command("read", cls=Command)
+@click.command("read", cls=Command, stray_hint=_STRAY_HINT)
 @options.examples(
     "datastores read orders --table orders --output orders.parquet --verify --receipt orders.json",
     "datastores read orders --table orders --parallel 4 --output - --format csv",

@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 _NOT_CARRIED = ("type", "name", "parameters", "tags", "owner", "jdbc_fetch_size", "max_parallelization")
 _URL_PARTS = ("username", "password", "host", "port")
 _AIRFLOW_PARTS = ("host", "port", "login", "password", "schema")
+# What stands beside the URL in the options of Spark.
+_SPARK_OPTIONS = {"driver_class": "driver", "username": "user", "password": "password", "jdbc_fetch_size": "fetchsize"}
 
 
 class Written(Struct):
     """A connection as another tool has it.
 
-    `left` are the fields that it has no word for, `variables` those that stand in place of secrets; `is_url` says that
-    such a value must be percent-encoded.
+    `left` are the fields that it has no word for, `variables` those that stand in place of secrets; `encoded` are
+    those of them whose values must be percent-encoded.
     """
 
     text: str
     left: tuple[str, ...]
     variables: tuple[str, ...]
-    is_url: bool = False
+    encoded: tuple[str, ...] = ()
 
 
 def tools_of(connector_type: str) -> list[str]:
@@ -85,9 +87,16 @@ def write(
         in_place = {name: secret.reveal() for name, secret in secrets.items()}
     values, left = _translated({**document, **in_place}, form, scope)
     text = _WRITERS[tool](form, slug, values, dump)
-    written = [value for value in values.values() if isinstance(value, urls.Reference)]
-    is_url = tool == "sqlalchemy" or (tool in {"jdbc", "spark"} and form.properties.is_encoded)
-    return Written(text, tuple(left), tuple(one[2:-1] for one in written), is_url)
+    written = {name: value[2:-1] for name, value in values.items() if isinstance(value, urls.Reference)}
+    encoded = tuple(variable for name, variable in written.items() if _is_encoded(tool, form, name))
+    return Written(text, tuple(left), tuple(written.values()), encoded)
+
+
+def _is_encoded(tool: str, form: Form, name: str) -> bool:
+    """Say whether a value stands percent-encoded in a URL: of Spark's options and configuration none does."""
+    if tool == "spark" and (form.driver is None or name in _SPARK_OPTIONS):
+        return False
+    return tool == "sqlalchemy" or (tool in {"jdbc", "spark"} and form.properties.is_encoded)
 
 
 def _translated(document: Mapping[str, Any], form: Form, scope: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -220,9 +229,8 @@ def _spark(form: Form, _slug: str, values: Mapping[str, Any], _dump: Callable[[A
     if form.driver is None:
         path = form.place(texts) if form.place is not None else ""
         return json.dumps({"conf": _by_key(form, texts), "path": path}, indent=2) + "\n"
-    beside = {"driver_class": "driver", "username": "user", "password": "password", "jdbc_fetch_size": "fetchsize"}
-    given = {"driver_class": form.driver, **{name: texts.pop(name) for name in beside if name in texts}}
-    options = {key: given[name] for name, key in beside.items() if given.get(name)}
+    given = {"driver_class": form.driver, **{name: texts.pop(name) for name in _SPARK_OPTIONS if name in texts}}
+    options = {key: given[name] for name, key in _SPARK_OPTIONS.items() if given.get(name)}
     return json.dumps({"format": "jdbc", "options": {"url": _jdbc_url(form, texts), **options}}, indent=2) + "\n"
 
 

@@ -67,6 +67,13 @@ def test_two_columns_may_have_one_name(client, file):
     assert [column.to_pylist() for column in table.columns] == [[1], ["1x"]]
 
 
+def test_a_column_that_is_not_there_is_no_text_of_its_name(client, file):
+    file('a, `b"``c`', [(1, 2)])
+    with pytest.raises(ReadFailed, match="no such column: nothing"):
+        read(client, table="t", columns=("a", "nothing"))
+    assert read(client, table="t", columns=('b"`c',), verify=True)[0].to_pydict() == {'b"`c': [2]}
+
+
 ACCOUNTS, EACH = 3_000, 100
 
 

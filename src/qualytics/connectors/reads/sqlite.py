@@ -11,7 +11,6 @@ from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import RANGES_PER_SESSION, NotShared, Partition, Query, Snapshot, partitioned
 from qualytics.connectors.reads import sqlite_states
 from qualytics.connectors.shared import arrow
-from qualytics.connectors.shared.sql import identifier
 from qualytics.connectors.shared.statements import counted, ranges, real_bounds, statement, whole_bounds
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class _Session:
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""
         first = 1
-        cursor = self._handle.execute(statement(self._query, None, partition.predicate))
+        cursor = self._handle.execute(statement(self._query, None, partition.predicate, _quoted))
         for rows in _pages(cursor, self._query.fetch_size):
             columns = zip(self.schema, zip(*rows, strict=True), strict=True)
             arrays = [self._array(one, values, first) for one, values in columns]
@@ -90,11 +89,11 @@ class _Session:
 
     def count(self) -> int:
         """Return how many rows there are."""
-        return int(self._handle.execute(counted(self._query, None)).fetchone()[0])
+        return int(self._handle.execute(counted(self._query, None, _quoted)).fetchone()[0])
 
     def _described(self) -> pa.Schema:
         """Return the schema, by what the values of each column are stored as: SQLite's own types bind nothing."""
-        cursor = self._handle.execute(f"select * from (\n{statement(self._query, None)}\n) limit 0")
+        cursor = self._handle.execute(f"select * from (\n{statement(self._query, None, quote=_quoted)}\n) limit 0")
         names = [column[0] for column in cursor.description]
         fields = []
         for number, (name, stored) in enumerate(zip(names, self._classes(names), strict=True)):
@@ -125,14 +124,14 @@ class _Session:
     def _looked(self, names: Sequence[str], looks: Sequence[str], which: str = "") -> sqlite3.Cursor:
         """Ask for the columns c0, c1, …, which are named apart, as two may be called alike."""
         own = ", ".join(f"c{number}" for number in range(len(names)))
-        source = f"with q({own}) as (\n{statement(self._query, None)}\n)"
+        source = f"with q({own}) as (\n{statement(self._query, None, quote=_quoted)}\n)"
         return cast("sqlite3.Cursor", self._handle.execute(f"{source} select {', '.join(looks)} from q {which}"))
 
     def _row_ranges(self) -> list[str]:
         name = self._row_number()
         if name is None:
             return []
-        table = identifier(self._query.table or "")
+        table = _quoted(self._query.table or "")
         low, high = self._handle.execute(f"select min({name}), max({name}) from {table}").fetchone()
         return ranges(name, whole_bounds(low, high, self._number_of_ranges), has_nulls=False)
 
@@ -152,8 +151,8 @@ class _Session:
         types = {one.name: one.type for one in self.schema}
         if name not in types:
             raise refuse("config", f"there is no column {name!r}", "check --partition-column")
-        column = identifier(name)
-        source = f"from (\n{statement(self._query, None)}\n) as q"
+        column = _quoted(name)
+        source = f"from (\n{statement(self._query, None, quote=_quoted)}\n) as q"
         low, high = self._handle.execute(f"select min({column}), max({column}) {source}").fetchone()
         if pa.types.is_integer(types[name]):
             bounds: Sequence[str | int] = whole_bounds(low, high, self._number_of_ranges)
@@ -221,3 +220,8 @@ def _as_text(value: Any) -> Any:
 def _pages(cursor: Any, size: int) -> Iterator[list[tuple[Any, ...]]]:
     while rows := cursor.fetchmany(size):
         yield rows
+
+
+def _quoted(name: str) -> str:
+    # What stands in double quotes and is no column would be a text (sqlite.org/quirks.html, "Double-quoted Strings").
+    return "`" + name.replace("`", "``") + "`"

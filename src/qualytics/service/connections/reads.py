@@ -191,8 +191,9 @@ def _judge(report: TestReport, partition: int | None) -> QualyticsError:
     if not said:
         return ReadFailed(f"the read failed{where}: {document['message']}", document["hint"], document)
     # What the engine says of a table or a query is about it, not about the settings of the connection.
-    hint = "check the table, the columns and the query" if failure.failure_class in _ABOUT_QUERY else document["hint"]
+    hint = _QUERY_HINT if failure.failure_class in _ABOUT_QUERY else document["hint"]
     return ReadFailed(f"the read failed{where}: {said}", hint, document)
 
 
 _ABOUT_QUERY = frozenset({"config", "unknown_db", "unknown"})
+_QUERY_HINT = "check the table, the columns and the query, which must be one that reads"
