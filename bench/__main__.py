@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qualytics
-from bench import browser, configuration, control_plane_figures, explain, fleet, pages, past_tests, reading
+from bench import (
+    browser,
+    configuration,
+    control_plane_figures,
+    explain,
+    fleet,
+    pages,
+    past_tests,
+    reading,
+    reading_files,
+)
 from bench import rows as bench_rows
 from bench.apart import Failed, figures_of
 
@@ -37,6 +47,7 @@ ROWS = (
     | pages.ROWS
     | browser.ROWS
     | reading.ROWS
+    | reading_files.ROWS
 )
 _HEAD = ("figure", "measured", "floor", "ratio", "target", "reached")
 _WIDTHS = (44, 13, 38, 8, 20, 7)

@@ -79,7 +79,7 @@ with sqlite.connect(sys.argv[1]) as connection, connection.cursor(adbc_stmt_kwar
 """
 
 
-def _read(home: Path, words: str, fetch_size: int = _AT_ONCE, parallel: int = 1) -> Command:
+def read(home: Path, words: str, fetch_size: int = _AT_ONCE, parallel: int = 1) -> Command:
     """Return a read into Arrow, of which nothing is kept."""
     options = f"--fetch-size {fetch_size} --parallel {parallel} --output - --format arrow"
     return _unkept(qualytics(home, *f"connections read {words} {options}".split()))
@@ -107,9 +107,9 @@ def reads(bench: Bench) -> Iterator[Figure]:
     login["DBNAME"] = libpq["PGDATABASE"]
     commands = {
         "psql COPY": _unkept(Command((psql, "-qc", "copy many to stdout"), libpq)),
-        "one": _read(home, f"{where} many"),
-        "two": _read(home, f"{where} many", parallel=2),
-        "start": _read(home, f"{where} tiny"),
+        "one": read(home, f"{where} many"),
+        "two": read(home, f"{where} many", parallel=2),
+        "start": read(home, f"{where} tiny"),
         "python + psycopg, pyarrow": python("import psycopg, pyarrow; psycopg.connect().execute('select 1')", libpq),
         "connectorx": _other(_CONNECTORX.format("postgresql"), login),
         "psycopg, server cursor": _other(_SERVER_CURSOR, libpq),
@@ -123,7 +123,7 @@ def reads(bench: Bench) -> Iterator[Figure]:
     floor = "python + psycopg, pyarrow"
     yield Figure("read of one row", taken["start"], "ms", taken[floor], floor)
     for size in (1_000, _AT_ONCE):
-        less, more = (peak_mib(_read(home, f"{where} {table}", size)) for table in ("few", "many"))
+        less, more = (peak_mib(read(home, f"{where} {table}", size)) for table in ("few", "many"))
         yield Figure(f"peak memory, read of {rows}, {size:,} at once", more, "MiB", less, f"of {_FEW:,}", 200)
     # Each takes minutes, or as much memory as the table.
     slow = {"ours": commands["one"], "pandas.read_sql": _other(_PANDAS, libpq), "Spark JDBC": _spark(login)}
@@ -163,7 +163,7 @@ def _mariadb(home: Path) -> Iterator[Figure]:
         values = {"HOST": server.host, "PORT": str(server.port), "USER": server.user, "PASSWORD": server.password}
         extra = {f"DB{name}": value for name, value in values.items()} | {"DBNAME": "bench"}
         commands = {
-            "ours": _read(home, "maria --database bench --table many"),
+            "ours": read(home, "maria --database bench --table many"),
             "PyMySQL, unbuffered": _other(_PYMYSQL, extra),
             "connectorx": _other(_CONNECTORX.format("mysql"), extra),
         }
@@ -181,7 +181,7 @@ def _embedded(home: Path, kind: str, text: str, rows: int, run: Callable[..., Co
         _fill_sqlite(path, rows)
     qualytics(home, "connections", "create", "--type", kind, "--name", kind, "--uri", path).run()
     floor = run(text, path) if kind == "sqlite" else Command((*run(text).words, path))
-    taken = medians_ms({"ours": _read(home, f"{kind} --table many"), "floor": floor}, _ROUNDS)
+    taken = medians_ms({"ours": read(home, f"{kind} --table many"), "floor": floor}, _ROUNDS)
     own = "DuckDB's own Arrow" if kind == "duckdb" else "SQLite's ADBC driver"
     yield Figure(f"{kind}, read of {rows:,} rows", taken["ours"], "ms", taken["floor"], own, limit_ratio=1 / 0.9)
 

@@ -43,6 +43,9 @@ PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
 MAX_QUERY_TEXT = 1_000
 # How many days a token is valid: by default, and at most.
 TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 365
+# What a session of a read may hold: by default, also where many share the memory of a machine, and at least by the
+# variable.
+READ_MEMORY_BYTES, READ_SHARE_BYTES, MIN_READ_MEMORY_MIB = 2 << 30, 256 << 20, 64
 # The longest that a grant with an end lasts.
 MAX_GRANT_DAYS = 3_650
 
@@ -54,6 +57,8 @@ API_LEVEL = 2
 # What stands in a path in place of an id where the query names the record.
 BY_NAME = "by-name"
 
+# Of a number in a variable.
+_DIGITS = 10
 _HOME_HINT = "set QUALYTICS_CONFIG_HOME to a directory of your own"
 
 
@@ -171,6 +176,22 @@ def _home(config_home: str | None, home: str | None) -> Path:
 
 def _nowhere(message: str) -> Path:
     return cast("Path", _Nowhere(message))
+
+
+def read_memory_bytes() -> int | None:
+    """Return what a session of a read may hold by QUALYTICS_READ_MEMORY_MIB; None where that is not set.
+
+    Raises:
+        UsageError: it is no number, or too small for any read.
+
+    """
+    text = os.environ.get("QUALYTICS_READ_MEMORY_MIB")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < _DIGITS and int(text) >= MIN_READ_MEMORY_MIB):
+        message = f"QUALYTICS_READ_MEMORY_MIB must be a whole number of MiB, at least {MIN_READ_MEMORY_MIB}"
+        raise UsageError(message, "as in QUALYTICS_READ_MEMORY_MIB=4096")
+    return int(text) << 20
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

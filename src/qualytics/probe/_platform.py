@@ -20,6 +20,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 # <linux/tcp.h>: tcpi_bytes_received
 _RECEIVED, _TCP_INFO_BYTES = 128, 136
 
+# <malloc.h>
+_M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 4 << 20
+
 _MEMORY_BYTES = 1 << 30
 _ADDRESS_BYTES = 8 << 30  # some drivers (DuckDB, Go) reserve gigabytes that they never touch
 _FILE_BYTES = 64 << 20
@@ -33,15 +36,18 @@ def harden() -> None:
     hide()
 
 
-def confine(cpu_s: int | None) -> None:
-    """Limit the memory, CPU (None: not that), files and open files of this process."""
+def confine(cpu_s: int | None, memory_bytes: int = 0) -> None:
+    """Limit the memory, CPU (None: not that), files and open files of this process.
+
+    `memory_bytes` are those that it may hold by the meter, beyond which it must not get at once.
+    """
     if cpu_s is not None:
         _limit(resource.RLIMIT_CPU, cpu_s)
     _limit(resource.RLIMIT_FSIZE, _FILE_BYTES)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    _limit(resource.RLIMIT_DATA, _MEMORY_BYTES)  # on Linux all private writable memory
+    _limit(resource.RLIMIT_DATA, _MEMORY_BYTES + memory_bytes)  # on Linux all private writable memory
     with contextlib.suppress(ValueError, OSError):  # macOS has the name but not the limit
-        _limit(resource.RLIMIT_AS, _ADDRESS_BYTES)
+        _limit(resource.RLIMIT_AS, _ADDRESS_BYTES + memory_bytes)
 
 
 def raise_descriptor_limit() -> int:
@@ -49,6 +55,12 @@ def raise_descriptor_limit() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most if most != resource.RLIM_INFINITY else _MANY_DESCRIPTORS
+
+
+def return_large_blocks() -> None:
+    """Have glibc return blocks of 4 MiB or more when they are freed, however many there were: a read frees many."""
+    with contextlib.suppress(AttributeError):  # other libraries have no such option
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def prefer_oom_kill() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors import get
 from qualytics.model import Listing
 from qualytics.secret import Secret
+from qualytics.settings import READ_MEMORY_BYTES
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
@@ -31,16 +32,18 @@ class Reading(Struct, eq=True):
 
     Batches go into `data` as an Arrow stream. From `queue` the child takes the number of its next partition, four
     bytes, until it is closed. The first child of a read has neither `partitions` nor `snapshot` nor `schema`, the
-    bytes of an Arrow schema in base64: it makes them for the others. `limit_s` counts from the start of the reading.
+    bytes of an Arrow schema in base64: it makes them for the others. `limit_s` counts from the start of the reading,
+    `memory_bytes` is what the child may hold.
     """
 
     query: Query
-    data: int
-    queue: int
+    data: int = -1
+    queue: int = -1
     partitions: tuple[Partition, ...] = ()
     snapshot: str | None = None
     schema: str | None = None
     limit_s: float | None = None
+    memory_bytes: int = READ_MEMORY_BYTES
 
 
 class Plan(Struct, eq=True):

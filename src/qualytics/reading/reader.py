@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from qualytics.connectors.reading import Query
     from qualytics.errors import QualyticsError
     from qualytics.model import TestReport
-    from qualytics.probe.plan import Plan
+    from qualytics.probe.plan import Plan, Reading
 
 
 class Reader:
@@ -34,26 +33,26 @@ class Reader:
     def __init__(
         self,
         plan: Plan,
-        query: Query,
+        reading: Reading,
         source: Mapping[str, Any],
         *,
         judge: Callable[[TestReport, int | None], QualyticsError],
-        limit_s: float | None = None,
         ask: Callable[[], object] | None = None,
     ) -> None:
         """Start the first child, and wait until it has planned the read.
 
+        `reading` says what is read, and its limits; the pipes are made here.
         `ask` is called now and again as long as it lasts: what it raises ends the read; see `Watch`.
 
         Raises:
             ReadFailed: it could not be begun.
 
         """
-        self._query, self._source = query, source
+        self._query, self._source = reading.query, source
         self._rows = self._bytes = self._batches = 0
         self._receipt: dict[str, Any] | None = None
         self._began = time.time()
-        self._sessions = Sessions(plan, query, judge, limit_s)
+        self._sessions = Sessions(plan, reading, judge)
         self._watch = None if ask is None else Watch(ask, self._sessions.end)
         # Whoever drops a reader without closing it leaves no session behind.
         weakref.finalize(self, _drop, self._sessions, self._watch).atexit = False

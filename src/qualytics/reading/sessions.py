@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.connectors.reading import Partition, Snapshot
 from qualytics.errors import ReadFailed
-from qualytics.probe.plan import NUMBER_BYTES, Reading
+from qualytics.probe.plan import NUMBER_BYTES
 from qualytics.probe.protocol import (
     Counted,
     PartitionBegan,
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from qualytics.connectors.reading import Query
     from qualytics.errors import QualyticsError
     from qualytics.model import TestReport
-    from qualytics.probe.plan import Plan
+    from qualytics.probe.plan import Plan, Reading
     from qualytics.probe.protocol import ReadMessage
 
 # Batches that wait for whoever takes them, beside the one that each child is about to hand over.
@@ -46,12 +45,10 @@ _WAITING = 1
 class Sessions:
     """Children that read, up to `parallel` at once; `channel` has their batches, and `read` what they say."""
 
-    def __init__(
-        self, plan: Plan, query: Query, judge: Callable[[TestReport, int | None], QualyticsError], limit_s: float | None
-    ) -> None:
-        self._plan, self._query, self._judge, self._limit_s = plan, query, judge, limit_s
+    def __init__(self, plan: Plan, reading: Reading, judge: Callable[[TestReport, int | None], QualyticsError]) -> None:
+        self._plan, self._reading, self._judge = plan, reading, judge
         self.read, self._lock = Read(), threading.Condition()
-        self.channel: Channel[pa.RecordBatch] = Channel(_WAITING, Turns() if query.ordered else None)
+        self.channel: Channel[pa.RecordBatch] = Channel(_WAITING, Turns() if reading.query.ordered else None)
         self._is_planned = self._is_closed = self._is_abandoned = False
         self._failure: TestReport | None = None
         self._failed_partition: int | None = None
@@ -81,7 +78,7 @@ class Sessions:
             QualyticsError: it could not be begun.
 
         """
-        first = Reading(self._query, data=_CLOSED, queue=self._queue, limit_s=self._limit_s)
+        first = replace(self._reading, queue=self._queue)
         self._run(first)
         with self._lock:
             self._lock.wait_for(lambda: self._error or self._failure or (self._is_planned and self._schema is not None))
@@ -93,7 +90,7 @@ class Sessions:
         numbers, self._numbers = self._numbers, _CLOSED
         # In a thread: of many files there are more numbers than a pipe holds, and the rest waits until some are taken.
         threading.Thread(target=_hand_out, args=(numbers, partitions), daemon=True).start()
-        for _ in range(min(self._query.parallel, len(partitions)) - 1):
+        for _ in range(min(self._reading.query.parallel, len(partitions)) - 1):
             self._run(other)
 
     def end(self, error: QualyticsError) -> None:

@@ -12,27 +12,33 @@ from pyarrow import compute
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DAY_US = 86_400_000_000
+_DAY_NS = 86_400_000_000_000
+_UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 def as_texts(column: pa.Array) -> list[str | None]:
     """Return the values of an array as texts: dates as ISO 8601, bytes in hexadecimal digits, lists as JSON."""
-    numbers, make = column, _text_of(column.type)
+    make = _text_of(column.type)
     if pa.types.is_nested(column.type):
         return [None if value is None else json.dumps(value, ensure_ascii=False) for value in as_json_values(column)]
     if make is None:
         return list(compute.cast(column, pa.string()).to_pylist())
+    return [None if value is None else make(value) for value in _values(column)]
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Return values as the functions below take them: days of a date, nanoseconds of what else is of time."""
     if pa.types.is_date32(column.type):
-        numbers = column.cast(pa.int32())
+        column = column.cast(pa.int32())
     elif pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type):
-        numbers = _in_microseconds(column).cast(pa.int64())
-    return [None if value is None else make(value) for value in numbers.to_pylist()]
+        unit = _UNITS[column.type.unit]  # as numbers of Python: 64 bits hold nanoseconds of few years
+        return [None if value is None else value * unit for value in column.cast(pa.int64()).to_pylist()]
+    return list(column.to_pylist())
 
 
 def _text_of(kind: pa.DataType) -> Callable[[Any], str] | None:
-    """Return what writes a value of a type: days of a date, microseconds of what else is of time."""
     if pa.types.is_timestamp(kind) and kind.tz:
-        return lambda micros: _timestamp(micros) + "Z"
+        return lambda nanos: _timestamp(nanos) + "Z"
     return next((make for check, make in _TEXTS if check(kind)), None)
 
 
@@ -61,21 +67,20 @@ def as_json_values(column: pa.Array) -> list[Any]:
 _NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
-def _in_microseconds(column: pa.Array) -> pa.Array:
-    is_duration = pa.types.is_duration(column.type)
-    return column.cast(pa.duration("us") if is_duration else pa.timestamp("us", column.type.tz))
-
-
 def _date(days: int) -> str:
     year, month, day = _civil(days)
     return f"{_year(year)}-{month:02}-{day:02}"
 
 
-def _timestamp(micros: int) -> str:
-    days, rest = divmod(micros, _DAY_US)
-    seconds, fraction = divmod(rest, 1_000_000)
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return f"{_date(days)}T{clock}" + (f".{fraction:06}" if fraction else "")
+def _timestamp(nanos: int) -> str:
+    days, rest = divmod(nanos, _DAY_NS)
+    return f"{_date(days)}T{_clock(rest)}"
+
+
+def _clock(nanos: int) -> str:
+    seconds, fraction = divmod(nanos, 1_000_000_000)
+    digits = f".{fraction:09}".removesuffix("000") if fraction else ""
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{digits}"
 
 
 def _year(year: int) -> str:
@@ -94,10 +99,8 @@ def _civil(days: int) -> tuple[int, int, int]:
     return year_of_era + era * 400 + (month <= 2), month, day
 
 
-def _duration(micros: int) -> str:
-    seconds, fraction = divmod(abs(micros), 1_000_000)
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    return f"{'-' if micros < 0 else ''}{clock}" + (f".{fraction:06}" if fraction else "")
+def _duration(nanos: int) -> str:
+    return ("-" if nanos < 0 else "") + _clock(abs(nanos))
 
 
 def _interval(value: Any) -> str:

@@ -7,15 +7,14 @@ import json
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-import boto3
 import obstore
 import pyarrow as pa
 import pytest
 from obstore.store import AzureStore
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from qualytics.connectors.reading import Query
-from qualytics.errors import InvalidInput, ReadFailed
+from qualytics.errors import InvalidInput, ReadFailed, UsageError
 from testbed import objects
 from testbed.counterparts import AWS
 from tests.support.late import read_late
@@ -47,40 +46,11 @@ def as_arrow(table):
     return out.getvalue()
 
 
-@pytest.fixture(scope="module")
-def s3():
-    with objects.moto() as server:
-        store = boto3.client("s3", endpoint_url=f"http://{server.host}:{server.port}", **AWS)
-        store.create_bucket(Bucket="data")
-        yield store
-
-
-@pytest.fixture
-def put(s3):
-    """Return a function that puts files, by their names, into the bucket, which is empty otherwise."""
-    for one in s3.list_objects_v2(Bucket="data").get("Contents", ()):
-        s3.delete_object(Bucket="data", Key=one["Key"])
-
-    def put(**files):
-        for name, body in files.items():
-            s3.put_object(Bucket="data", Key=name.replace("__", "/").replace("_DOT_", "."), Body=body)
-
-    return put
-
-
-@pytest.fixture
-def opened(client, s3):
-    keys = {"access_key": AWS["aws_access_key_id"], "secret_key": AWS["aws_secret_access_key"]}
-    parameters = {"endpoint_url": s3.meta.endpoint_url}
-    client.connections.create({"type": "s3", "name": "lake", "uri": "s3://data", "parameters": parameters, **keys})
-    return client
-
-
 @pytest.mark.parametrize("write", [as_parquet, as_arrow])
-def test_columnar_files_are_read_as_they_are(opened, put, write):
+def test_columnar_files_are_read_as_they_are(lake, put, write):
     end = write.__name__.removeprefix("as_")
-    put(**{f"d__a_DOT_{end}": write(TABLE), f"d__b_DOT_{end}": write(TABLE), "d___SUCCESS": b"1"})
-    table, receipt = read(opened, path="d", verify=True)
+    put({f"d/a.{end}": write(TABLE), f"d/b.{end}": write(TABLE), "d/_SUCCESS": b"1"})
+    table, receipt = read(lake, path="d", verify=True)
     wanted = pa.concat_tables([TABLE, TABLE])
     assert table.equals(wanted.set_column(4, "z", wanted["z"].cast(pa.string())).cast(table.schema))
     assert table.schema.types[:3] == TABLE.schema.types[:3]
@@ -89,33 +59,33 @@ def test_columnar_files_are_read_as_they_are(opened, put, write):
     assert [json.loads(one["predicate"])["file"] for one in receipt["partitions"]] == [f"d/a.{end}", f"d/b.{end}"]
 
 
-def test_row_groups_are_partitions_where_files_are_few(opened, put):
-    put(d__a_DOT_parquet=as_parquet(TABLE))
-    table, receipt = read(opened, path="d/a.parquet", parallel=3, verify=True, columns=("n",))
+def test_row_groups_are_partitions_where_files_are_few(lake, put):
+    put({"d/a.parquet": as_parquet(TABLE)})
+    table, receipt = read(lake, path="d/a.parquet", parallel=3, verify=True, columns=("n",))
     assert sorted(table["n"].to_pylist(), key=str) == sorted(TABLE["n"].to_pylist(), key=str)
     assert [one["rows"] for one in receipt["partitions"]] == [2_000] * 5
     assert (receipt["parallel"], receipt["verified"]["ok"]) == (3, True)
 
 
-def test_a_limit_ends_a_read_and_batches_hold_the_fetch_size(opened, put):
-    put(d__a_DOT_parquet=as_parquet(TABLE, group=5), d__b_DOT_parquet=as_parquet(TABLE))
-    table, receipt = read(opened, path="/", limit=7, fetch_size=3)
+def test_a_limit_ends_a_read_and_batches_hold_the_fetch_size(lake, put):
+    put({"d/a.parquet": as_parquet(TABLE, group=5), "d/b.parquet": as_parquet(TABLE)})
+    table, receipt = read(lake, path="/", limit=7, fetch_size=3)
     assert table["n"].to_pylist() == list(range(7))
     assert receipt["batches"] == 3  # of 3, 2 and 2 rows, as groups have 5
 
 
-def test_csv_is_read_as_texts_and_null_is_no_empty_text(opened, put):
-    put(a_DOT_csv=b'a,b,c\n007,,"x,\n""y"\n1,"",\xc3\xa9\n', b_DOT_csv_DOT_gz=gzip.compress(b"a,b\n1e5,NaN\n"))
-    table, receipt = read(opened, path="/", verify=True)
+def test_csv_is_read_as_texts_and_null_is_no_empty_text(lake, put):
+    put({"a.csv": b'a,b,c\n007,,"x,\n""y"\n1,"",\xc3\xa9\n', "b.csv.gz": gzip.compress(b"a,b\n1e5,NaN\n")})
+    table, receipt = read(lake, path="/", verify=True)
     rows = [("007", None, 'x,\n"y'), ("1", "", "é"), ("1e5", "NaN", None)]
     assert table.to_pylist() == [dict(zip("abc", row, strict=True)) for row in rows]
     assert receipt["verified"] == {"count": 3, "ok": True}
 
 
-def test_json_lines_are_typed_by_all_their_values(opened, put):
+def test_json_lines_are_typed_by_all_their_values(lake, put):
     first = b'{"i":1,"f":1.5,"t":"x","n":[1,{"x":2}],"big":123456789012345678901234567890,"m":1,"d":0.1}\n\n'
-    put(a_DOT_jsonl=first, b_DOT_ndjson=b'{"i":-9223372036854775808,"b":true,"m":"1","d":0.1000000000000000055}\n')
-    table, receipt = read(opened, path="/", verify=True)
+    put({"a.jsonl": first, "b.ndjson": b'{"i":-9223372036854775808,"b":true,"m":"1","d":0.1000000000000000055}\n'})
+    table, receipt = read(lake, path="/", verify=True)
     wanted = {"i": pa.int64(), "f": pa.float64(), "b": pa.bool_()} | dict.fromkeys(
         ("t", "n", "big", "m", "d"), pa.string()
     )
@@ -135,13 +105,13 @@ def test_json_lines_are_typed_by_all_their_values(opened, put):
     assert notes(receipt).keys() == {"n", "big", "m", "d"}
 
 
-def test_a_file_that_changes_is_an_error_that_names_it(opened, put):
+def test_a_file_that_changes_is_an_error_that_names_it(lake, put):
     # The first alone is more than pipes and queues hold, so that the second was not asked for yet.
-    put(d__a_DOT_parquet=as_parquet(pa.concat_tables([TABLE] * 10)), d__b_DOT_parquet=as_parquet(TABLE))
-    with opened.connections.read(1, path="d", fetch_size=100) as reader:
+    put({"d/a.parquet": as_parquet(pa.concat_tables([TABLE] * 10)), "d/b.parquet": as_parquet(TABLE)})
+    with lake.connections.read(1, path="d", fetch_size=100) as reader:
         batches = iter(reader)
         next(batches)
-        put(d__b_DOT_parquet=as_parquet(TABLE.slice(1)))
+        put({"d/b.parquet": as_parquet(TABLE.slice(1))})
         with pytest.raises(ReadFailed, match=r"partition 1: the file d/b\.parquet was changed while it was read"):
             list(batches)
 
@@ -149,28 +119,28 @@ def test_a_file_that_changes_is_an_error_that_names_it(opened, put):
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"a_DOT_csv": b"a\n1\n", "b_DOT_jsonl": b"{}\n"}, r"b\.jsonl is of another format than a\.csv"),
-        ({"a_DOT_txt": b"x"}, r"a\.txt is of no format that is read"),
+        ({"a.csv": b"a\n1\n", "b.jsonl": b"{}\n"}, r"b\.jsonl is of another format than a\.csv"),
+        ({"a.txt": b"x"}, r"a\.txt is of no format that is read"),
         ({"_hidden": b"x"}, "there is no file under /"),
-        ({"a_DOT_jsonl": b"{}\n[1]\n"}, r"a\.jsonl, line 2 is no object of JSON"),
-        ({"a_DOT_jsonl": b"{}\n{\n"}, r"a\.jsonl, line 2 is no JSON"),
-        ({"a_DOT_csv": b"a,b\n1\n"}, r"a\.csv is no CSV"),
+        ({"a.jsonl": b"{}\n[1]\n"}, r"a\.jsonl, line 2 is no object of JSON"),
+        ({"a.jsonl": b"{}\n{\n"}, r"a\.jsonl, line 2 is no JSON"),
+        ({"a.csv": b"a,b\n1\n"}, r"a\.csv, after row 0: a line has other fields than the first"),
         (
-            {"a_DOT_parquet": as_parquet(TABLE.select(["n"])), "b_DOT_parquet": as_parquet(pa.table({"n": ["x"]}))},
+            {"a.parquet": as_parquet(TABLE.select(["n"])), "b.parquet": as_parquet(pa.table({"n": ["x"]}))},
             r"column 'n' of b\.parquet is of another type than in a\.parquet",
         ),
     ],
 )
-def test_what_cannot_be_read_says_why(opened, put, files, said):
-    put(**files)
+def test_what_cannot_be_read_says_why(lake, put, files, said):
+    put(files)
     with pytest.raises(ReadFailed, match=said):
-        read(opened, path="/")
+        read(lake, path="/")
 
 
-def test_files_take_no_conditions(opened):
+def test_files_take_no_conditions(lake):
     for options in ({"path": "d", "where": "n = 1"}, {"path": "d", "partition_column": "n"}, {"table": "d"}):
         with pytest.raises(InvalidInput, match="is for engines, and files have none"):
-            read(opened, **options)
+            read(lake, **options)
 
 
 def test_azure_and_google_are_read_alike(client):
@@ -202,7 +172,7 @@ def test_azure_and_google_are_read_alike(client):
 
 
 def test_a_file_may_take_longer_than_the_login(s3, put):
-    put(d__a_DOT_csv=b"a\n1\n")
+    put({"d/a.csv": b"a\n1\n"})
     keys = {"access_key": AWS["aws_access_key_id"], "secret_key": AWS["aws_secret_access_key"]}
     parameters = {"endpoint_url": "http://127.0.0.1:{port}"}
     port = urlsplit(s3.meta.endpoint_url).port
@@ -210,3 +180,63 @@ def test_a_file_may_take_longer_than_the_login(s3, put):
         "s3", port, Query(path="d"), uri="s3://data", username=None, password=None, parameters=parameters, **keys
     )
     assert rows == [{"a": "1"}]
+
+
+def test_folders_named_as_columns_are_columns(lake, put):
+    one, two = as_parquet(pa.table({"n": [1]})), as_parquet(pa.table({"n": [2], "region": ["own"]}))
+    put(
+        {
+            "d/year=2024/_day=01%2F02/a.parquet": one,
+            "d/year=__HIVE_DEFAULT_PARTITION__/b.parquet": one,
+            "d/region=eu/year=007/c.parquet": two,
+            "d/_tmp/d.parquet": one,
+        }
+    )
+    table, receipt = read(lake, path="d", verify=True, parallel=2)
+    rows = [(1, None, "2024", "01/02"), (1, None, None, None), (2, "own", "007", None)]
+    wanted = [dict(zip(("n", "region", "year", "_day"), row, strict=True)) for row in rows]
+    assert sorted(table.to_pylist(), key=repr) == sorted(wanted, key=repr)
+    assert notes(receipt) == dict.fromkeys(("year", "_day"), "from the names of folders")
+    table, _ = read(lake, path="d", columns=("year",))
+    assert set(table["year"].to_pylist()) == {"2024", "007", None}
+    table, _ = read(lake, path="d/year=2024/_day=01%2F02/a.parquet")
+    assert table.schema.names == ["n"]
+
+
+def test_paths_are_files_or_folders_and_no_patterns(lake, put):
+    names = ("a b/ü.csv", "a b/x%20y.csv", "a b/[1]*.csv", "a b/~+&=.csv")
+    put({name: b"n\n%d\n" % number for number, name in enumerate(names)})
+    for path in ("a b", "/a b/", "a b/"):
+        assert set(read(lake, path=path, verify=True)[0]["n"].to_pylist()) == {"0", "1", "2", "3"}
+    for number, name in enumerate(names):
+        assert read(lake, path=name)[0]["n"].to_pylist() == [str(number)]
+    for path, said in (
+        ("a b/*.csv", "patterns are not read"),
+        ("a", "check --path"),
+        ("a b/ü", "check --path"),
+        ("a b/../a b", "check --path"),
+    ):
+        with pytest.raises(ReadFailed) as failed:
+            read(lake, path=path)
+        assert said in str(failed.value.hint)
+
+
+def test_a_large_row_group_is_read_bit_by_bit(lake, put):
+    table = pa.table({"a": compute.random(5 << 20), "n": pa.array(range(5 << 20)), "t": ["x"] * (5 << 20)})
+    put({"a.parquet": as_parquet(table, group=5 << 20)})
+    found, receipt = read(lake, path="a.parquet", fetch_size=100_000, verify=True)
+    assert found.equals(table)
+    assert receipt["rows"] == 5 << 20
+
+
+def test_what_takes_more_memory_than_a_read_may_ends_with_a_reason(lake, put, monkeypatch):
+    monkeypatch.setenv("QUALYTICS_READ_MEMORY_MIB", "128")
+    value = "x" * (300 << 20)
+    put({"a.parquet": as_parquet(pa.table({"t": [value]}))})
+    with pytest.raises(ReadFailed, match="a session of the read takes more than 128 MiB of memory") as failed:
+        read(lake, path="a.parquet")
+    assert "--fetch-size" in str(failed.value.hint)
+    assert failed.value.exit_code == 1
+    monkeypatch.setenv("QUALYTICS_READ_MEMORY_MIB", "some")
+    with pytest.raises(UsageError, match="must be a whole number of MiB, at least 64"):
+        read(lake, path="a.parquet")

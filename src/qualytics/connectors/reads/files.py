@@ -1,6 +1,7 @@
 """Reads of files in object stores: Parquet and Arrow as they are, CSV as texts, JSON Lines by a look at all values.
 
-Partitions are files, or row groups of them; each is read by the ETag that it was listed with.
+Partitions are files, or row groups of them; each is read by the ETag that it was listed with. Folders that are named
+as `year=2025` are a column, as Hive and Spark have it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot
 from qualytics.connectors.reads import file_formats
+from qualytics.connectors.reads.file_columns import Rows, with_folders
 from qualytics.connectors.reads.stored_file import StoredFile
 from qualytics.connectors.shared.object_store import clean_path, short_errors
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 16
 # How names of files begin that tools keep beside the data, as _SUCCESS and .part.crc.
 _KEPT_ASIDE = ("_", ".")
+# How Hive writes NULL in the name of a folder.
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+_PATTERN = frozenset("*?[{")
 
 
 def begin(handle: OpenStore, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -44,14 +50,15 @@ class _Session:
     def __init__(self, handle: OpenStore, query: Query, schema: pa.Schema | None) -> None:
         self._handle, self._query = handle, query
         self._files: list[StoredFile] = []
+        self._last: StoredFile | None = None
         if schema is not None:
             self.schema = schema
             return
         self._files = self._found()
         self._format = file_formats.of(self._files)
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            self._parts = list(threads.map(self._format.look, self._files))
-        self.schema = self._chosen(file_formats.unified(self._files, self._parts))
+            self._parts = list(threads.map(lambda file: self._format.look(file, query), self._files))
+        self.schema = self._chosen(with_folders(self._format.unified(self._files, self._parts), self._files))
         if all(file.etag is not None for file in self._files):
             number = len(self._files)
             self.snapshot = Snapshot(f"ETag of {number} file{'s' * (number != 1)}", file_formats.digest(self._files))
@@ -61,11 +68,12 @@ class _Session:
         if self._query.limit is not None:
             return [Partition(0)]
         is_split = self._query.parallel > 1 and len(self._files) < self._query.parallel * RANGES_PER_SESSION
+        each = -(-self._query.parallel * RANGES_PER_SESSION // len(self._files))
         named = []
         for file, part in zip(self._files, self._parts, strict=True):
             groups: list[list[int] | None] = [None]
             if is_split and part.groups > 1:
-                groups = [[group] for group in range(part.groups)]
+                groups = [list(run) for run in _divided(range(part.groups), each)]
             named += [file.described(group) for group in groups]
         return [Partition(number, predicate) for number, predicate in enumerate(named)]
 
@@ -73,8 +81,9 @@ class _Session:
         """Yield the rows of a file, or of some of its row groups."""
         if partition.predicate is not None:
             described = json.loads(partition.predicate)
-            file = StoredFile.of(self._handle.store, described)
-            yield from self._read(file, described.get("row_groups"))
+            if self._last is None or self._last.path != described["file"]:  # its partitions come one after the other
+                self._last = StoredFile.of(self._handle.store, described)
+            yield from self._read(self._last, described.get("row_groups"))
             return
         left = self._query.limit or 0
         for batch in itertools.chain.from_iterable(self._read(file, None) for file in self._files):
@@ -92,25 +101,13 @@ class _Session:
         return rows if self._query.limit is None else min(rows, self._query.limit)
 
     def _read(self, file: StoredFile, groups: list[int] | None) -> Iterator[pa.RecordBatch]:
-        one = file_formats.of([file])
-        first = 1
-        for batch in one.batches(file, self.schema, self._query.fetch_size, groups):
-            arrays = [self._array(batch, field, file.path, first) for field in self.schema]
-            first += batch.num_rows
-            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-
-    def _array(self, batch: pa.RecordBatch, field: pa.Field, path: str, first: int) -> pa.Array:
-        place = batch.schema.get_field_index(field.name)
-        if place < 0:
-            return pa.nulls(batch.num_rows, field.type)  # a column that other files have
-        array = batch.column(place)
-        try:
-            return array if array.type == field.type else array.cast(field.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # whose words repeat the value
-            where = f"{path}, column {field.name!r}, from row {first:,}"
-            raise refuse("config", f"{where}: a value does not fit {field.type}") from None
+        rows = Rows(file, self.schema, self._query.invalid_text)
+        for batch in file_formats.of([file]).batches(file, self.schema, self._query.fetch_size, groups):
+            yield rows.of(batch)
 
     def _chosen(self, schema: pa.Schema) -> pa.Schema:
+        if not schema.names:
+            raise refuse("config", "the files have no columns")
         if not self._query.columns:
             return schema
         if absent := [name for name in self._query.columns if name not in schema.names]:
@@ -121,21 +118,48 @@ class _Session:
         """Return the files under the path, which may be one itself, in the order of their names."""
         from obstore.exceptions import NotFoundError
 
-        wanted = (self._query.path or "").strip("/")
-        path = "/".join(filter(None, (self._handle.path, clean_path(wanted))))
+        path = self._path()
         store = self._handle.store
         with short_errors():
             found = [] if not path else [one for one in [_head(store, path, NotFoundError)] if one is not None]
             if not found:
                 found = list(itertools.chain.from_iterable(store.list(path or None)))
         files = [
-            StoredFile(store, one["path"], one["e_tag"], one["size"])
+            StoredFile(store, one["path"], one["e_tag"], one["size"], _keys(below))
             for one in found
-            if one["size"] and not any(part.startswith(_KEPT_ASIDE) for part in one["path"][len(path) :].split("/"))
+            if one["size"] and not _is_aside(below := one["path"][len(path) :])
         ]
         if not files:
-            raise refuse("unknown_db", f"there is no file under {path or '/'}", "check --path")
+            hint = "check --path"
+            if _PATTERN & set(path):
+                hint = "patterns are not read: name a file, or a folder of files of one format"
+            raise refuse("unknown_db", f"there is no file under {path or '/'}", hint)
         return sorted(files, key=lambda file: file.path)
+
+    def _path(self) -> str:
+        try:
+            return "/".join(filter(None, (self._handle.path, clean_path(self._query.path or ""))))
+        except ValueError as exc:
+            raise refuse("config", f"the path {exc}", "check --path") from None
+
+
+def _divided(whole: Sequence[int], number: int) -> Iterator[Sequence[int]]:
+    """Yield so many parts of a sequence, or one for each of its items, alike in length."""
+    number = min(number, len(whole))
+    places = [len(whole) * one // number for one in range(number + 1)]
+    yield from (whole[start:end] for start, end in itertools.pairwise(places))
+
+
+def _is_aside(below: str) -> bool:
+    """Say whether a path leads to a file that tools keep for themselves; a folder that is a column is none."""
+    *folders, name = below.split("/")
+    return name.startswith(_KEPT_ASIDE) or any(one.startswith(_KEPT_ASIDE) and "=" not in one for one in folders)
+
+
+def _keys(below: str) -> dict[str, str | None]:
+    """Return columns and values that the folders of a path name, whose special characters are escaped as in URLs."""
+    pairs = (folder.partition("=") for folder in below.split("/")[:-1] if "=" in folder)
+    return {unquote(name): None if value == _NULL else unquote(value) for name, _, value in pairs}
 
 
 def _head(store: Any, path: str, absent: type[Exception]) -> Any:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from qualytics.module_path import leave_out
-from qualytics.probe._platform import confine, harden, prefer_oom_kill, wake_when_parent_ends
+from qualytics.probe._platform import confine, harden, prefer_oom_kill, return_large_blocks, wake_when_parent_ends
 from qualytics.probe.child.meter import LISTING_BYTES, TEST_BYTES, Meter
 from qualytics.probe.child.output import Output, write
 from qualytics.probe.child.supervisor import supervise
@@ -68,7 +68,11 @@ def _import_arrow(plan: Plan) -> None:
 
 
 def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
-    confine(cpu_s=None if plan.reading else int(plan.timeout_s) + 2)
+    if plan.reading is None:
+        confine(cpu_s=int(plan.timeout_s) + 2)
+    else:
+        confine(cpu_s=None, memory_bytes=plan.reading.memory_bytes)
+        return_large_blocks()
     out = os.dup(1)
     _silence()
     output = Output(out, plan.masking())
@@ -77,6 +81,7 @@ def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
         Meter(output.send, LISTING_BYTES if plan.listing else TEST_BYTES).start()
     else:
         _import_arrow(plan)
+        Meter(output.send, None, plan.reading.memory_bytes).start()
 
     def send(message: Message) -> None:
         if isinstance(message, Connected):

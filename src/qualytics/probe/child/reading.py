@@ -8,8 +8,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from qualytics.connectors.contract import refuse
+from qualytics.connectors.contract import Refusal, refuse
 from qualytics.connectors.reading import NotShared, begin_of, no_rows
+from qualytics.probe.child.meter import read_too_much
 from qualytics.probe.plan import NUMBER_BYTES, PARTITION
 from qualytics.probe.protocol import (
     Counted,
@@ -41,7 +42,19 @@ _OBJECTS = 100_000
 
 
 def read(connector: Connector, handle: Any, target: Target, reading: Reading, send: Send) -> None:
-    """Read what the queue holds; the first child of a read also plans the partitions, and counts when that is asked."""
+    """Read what the queue holds; the first child of a read also plans the partitions, and counts when that is asked.
+
+    Raises:
+        Refusal: it takes more memory than it may.
+
+    """
+    try:
+        _read(connector, handle, target, reading, send)
+    except MemoryError:
+        raise Refusal(read_too_much(reading.memory_bytes)) from None
+
+
+def _read(connector: Connector, handle: Any, target: Target, reading: Reading, send: Send) -> None:
     import pyarrow as pa
 
     # Rows of drivers are many objects and hold no circles: looking for some takes a fifth of a read.

@@ -9,9 +9,12 @@ from qualytics import connectors
 from qualytics.connectors.reading import DEFAULT_FETCH_SIZE, INVALID_TEXT, SPECIAL, Query
 from qualytics.connectors.shared.one_statement import one_expression, one_statement, syntax_of
 from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
+from qualytics.probe.parent.budget import machine_bytes
+from qualytics.probe.plan import Reading
 from qualytics.service import validate
 from qualytics.service.connections import tests
 from qualytics.service.connections.uses import plan_of, purpose_of
+from qualytics.settings import READ_MEMORY_BYTES, READ_SHARE_BYTES, read_memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +53,8 @@ def begin(
         DriverMissing: pyarrow is not installed.
         TestFailed: no session could be opened.
         ReadFailed: the table or query cannot be read.
-        UsageError: sessions of the type share no snapshot in which their rows could be verified.
+        UsageError: sessions of the type share no snapshot in which their rows could be verified, or the variable that
+            limits their memory is wrong.
 
     """
     connector = connectors.get(used.type)
@@ -71,7 +75,13 @@ def begin(
     }
     from qualytics.reading.reader import Reader
 
-    return Reader(plan, query, source | what, judge=_judge, limit_s=limit_s, ask=ask)
+    reading = Reading(query, limit_s=limit_s, memory_bytes=read_memory_bytes() or _share_bytes(query.parallel))
+    return Reader(plan, reading, source | what, judge=_judge, ask=ask)
+
+
+def _share_bytes(parallel: int) -> int:
+    """Return what each of some sessions may hold, so that all of them leave half of the machine's memory to others."""
+    return min(READ_MEMORY_BYTES, max(machine_bytes() // 2 // parallel, READ_SHARE_BYTES))
 
 
 def purpose(options: Mapping[str, Any]) -> str:
