@@ -139,8 +139,8 @@ class _Session:
     def _path(self) -> str:
         try:
             return "/".join(filter(None, (self._handle.path, clean_path(self._query.path or ""))))
-        except ValueError as exc:
-            raise refuse("config", f"the path {exc}", "check --path") from None
+        except ValueError:
+            raise refuse("config", "the path has an empty, . or .. part", "check --path") from None
 
 
 def _divided(whole: Sequence[int], number: int) -> Iterator[Sequence[int]]:

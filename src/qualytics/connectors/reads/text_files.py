@@ -97,7 +97,7 @@ def _fault(file: StoredFile, rows: int, exc: Exception) -> Exception:
     if isinstance(exc, MemoryError):
         return exc
     cause = "a line has other fields than the first, or the file is not whole"
-    if _STRADDLING in str(exc):
+    if any(_STRADDLING in str(word) for word in exc.args):
         cause = f"a row is longer than {_BLOCK_BYTES >> 20} MiB"
     return refuse(
         "config", f"{file.path}, after row {rows:,}: {cause}", "CSV is read as UTF-8; its first line has names"
