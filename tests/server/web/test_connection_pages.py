@@ -113,6 +113,26 @@ def test_a_connection_is_tested_as_it_is_stored_from_its_page(signed_in, made, a
     assert page.get_by_role("heading", level=1).inner_text() == found["name"]
 
 
+def test_a_test_after_the_session_has_ended_says_so(signed_in, made):
+    page = signed_in(f"/connections/{made()['id']}")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Test now").click()
+    page.get_by_text("the session has ended").wait_for()
+    assert "sign in in another tab" in page.locator("[data-slot=hint]").inner_text()
+
+
+def test_whoever_uses_a_connection_is_told_on_its_page_and_before_it_is_deleted(signed_in, plane, admin, made, person):
+    (user, api, _), found = person(), made()
+    assert admin("POST", "/grants", {"user": user["id"], "connection": found["id"]}).status == 200
+    assert api("POST", f"/connections/{found['id']}/use", {"purpose": "the nightly <load>"}).status == 200
+    page = signed_in(f"/connections/{found['id']}", "Admin", javascript=False)
+    told = f"{user['name']}, just now: the nightly <load>"
+    assert told in page.locator("section[aria-labelledby=uses]").inner_text()
+    page.get_by_role("link", name="Delete").click()
+    assert told in page.locator("main").inner_text()
+    assert "and the grant to use it" in page.locator("main").inner_text()
+
+
 def test_a_connection_that_was_changed_since_its_test_is_unknown(signed_in, admin, failing):
     assert admin("PATCH", f"/connections/{failing['id']}", {"port": 2}).status == 200
     page = signed_in(f"/connections/{failing['id']}", javascript=False)

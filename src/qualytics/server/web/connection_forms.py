@@ -25,9 +25,11 @@ from qualytics.server.web import forms, session
 from qualytics.server.web.connection_pages import connection_page
 from qualytics.server.web.pages import shown
 from qualytics.server.web.render import Page, redirect
+from qualytics.service.connections.uses import Uses
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.foreign import pasted
-from qualytics.service.rights import TEST, WRITE
+from qualytics.service.grants import Grants
+from qualytics.service.rights import ALL_GRANTS, TEST, WRITE
 from qualytics.structs import Struct, field
 
 if TYPE_CHECKING:
@@ -223,7 +225,15 @@ async def remove(request: AnyRequest, body: bytes, connection_id: int) -> Page:
 
 
 def _delete_page(request: AnyRequest, context: Context, record: _Record, error: QualyticsError | None = None) -> Page:
-    values = {"connection": record.document, "version": record.version, "error": error}
+    document: Mapping[str, Any] = record.document or {}
+    is_told = context.actor.role in ALL_GRANTS.roles
+    values = {
+        "connection": document,
+        "version": record.version,
+        "error": error,
+        "uses": Uses(context).last(document["id"]),
+        "grants": Grants(context).page(1, 1, None, document["id"])["total"] if is_told else 0,
+    }
     return shown(request, context, "connection_delete.html", values, error.http_status if error is not None else 200)
 
 

@@ -19,6 +19,7 @@ from qualytics.server.web.plots import plot
 from qualytics.server.web.render import Page
 from qualytics.service.connections import past_tests
 from qualytics.service.connections.explain import explain_failure
+from qualytics.service.connections.uses import Uses
 from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import TEST
 from qualytics.settings import PAGE_SIZE
@@ -118,6 +119,7 @@ def connection_page(
         "tests": tests[:_TESTS_SHOWN],
         "count": len(tests),
         "plot": plot(tests),
+        "uses": Uses(context).last(connection_id),
         # What made no version of it was a test or a use, which stand elsewhere.
         "versions": [one for one in service.history(connection_id)["versions"] if "version" in one][:_CHANGES_SHOWN],
     }

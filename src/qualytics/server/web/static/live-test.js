@@ -138,7 +138,7 @@ async function run(event) {
     const answer = await fetch(button.formAction, { method: "POST", body, headers, signal: running.signal });
     const kind = answer.headers.get("Content-Type") ?? "";
     if (kind.startsWith("application/jsonl")) await readLines(answer.body).then(refresh);
-    else if (kind.includes("json")) showProblem(await answer.json());
+    else if (kind.includes("json") && answer.status !== 401) showProblem(await answer.json());
     else showProblem({ message: "the session has ended", hint: "sign in in another tab and test again; what was typed stays here" });
   } catch (error) {
     if (error.name === "AbortError") cancelled();
