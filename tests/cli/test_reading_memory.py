@@ -1,5 +1,6 @@
 """The memory of a read: small and flat, however many rows there are, and when nobody takes them."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -53,11 +54,10 @@ def test_who_takes_no_rows_stops_the_source_and_its_memory(read):
 
 
 def descendants(pid):
-    own = {
-        int(child)
-        for task in os.listdir(f"/proc/{pid}/task")
-        for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()
-    }
+    own = set()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            own |= {int(child) for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()}
     return own.union(*map(descendants, own))
 
 
