@@ -117,6 +117,17 @@ def test_partitions_hold_each_row_once_and_pages_the_fetch_size(client):
             assert each_once(client, sql, column, parallel=2, fetch_size=100)
         _, receipt = read(client, sql=sql, limit=7, fetch_size=3)
         assert (receipt["rows"], receipt["batches"]) == (7, 3)
+        # What the texts of many rows are divided by, and what NULL may look like, are values like others.
+        awkward = (
+            "'a' || char(30) || 'b' as a, '' as b, 'null' as c, cast(null as varchar) as d, x'' as e, x'001e' as f"
+        )
+        wanted = {"A": "a\x1eb", "B": "", "C": "null", "D": None, "E": b"", "F": b"\0\x1e", "G": None, "H": 1}
+        sql = f"select {awkward}, cast(null as varbinary) as g, 1 as h from system_range(1, 3)"
+        table, receipt = read(client, sql=sql, fetch_size=2)
+        assert (table.to_pylist(), receipt["batches"]) == ([wanted] * 3, 2)
+        many = [f"c{number}" for number in range(1_600)]
+        table, _ = read(client, sql="select " + ", ".join(f"{number} as {name}" for number, name in enumerate(many)))
+        assert list(table.to_pylist()[0].values()) == list(range(1_600))
         with pytest.raises(ReadFailed, match="NOPE"):
             read(client, table="NOPE")
         with pytest.raises(UsageError, match="see each a state of its own"):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from qualytics.connectors import get
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.reading import Query
 from qualytics.connectors.reads import sqlserver
 from tests.support.scripted_driver import Scripted, batch_of, target
@@ -84,3 +85,10 @@ def test_sqlserver_divides_by_literals_of_its_own():
 @pytest.mark.parametrize("kind", ["synapse", "fabric"])
 def test_its_kin_have_the_same_reader(kind):
     assert (get(kind).reads, get(kind).snapshots) == ("sqlserver", "none")
+
+
+def test_two_columns_of_one_name_are_refused():
+    handle = Scripted(([], [("a", "int"), ("b", "int"), ("a", "int")]))
+    query = Query(sql="select 1 as a, 2 as b, 3 as a")
+    with pytest.raises(Refusal, match="two columns are called 'a'"):
+        sqlserver.begin(handle, target("fabric", schema="s"), query, None, None)

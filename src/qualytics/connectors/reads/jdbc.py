@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.reading import NULLED, Query
+from qualytics.connectors.reads import jdbc_rows
 from qualytics.connectors.reads.cursors import Column, CursorSession
 from qualytics.connectors.reads.type_names import converter, may_be_special
 from qualytics.connectors.shared import arrow
@@ -79,33 +80,25 @@ class _Session(CursorSession):
         kind = _kind(described)
         if kind is None:
             note = "" if code in _TEXTS else "as text"
-            return Column(arrow.field(name, pa.string(), database_type, note), str)
+            return Column(arrow.field(name, pa.string(), database_type, note))
         if pa.types.is_binary(kind):
-            return Column(arrow.field(name, kind, database_type), bytes)
+            return Column(arrow.field(name, kind, database_type))
         if may_be_special(kind) and self._query.special == "text":
-            return Column(arrow.field(name, pa.string(), database_type, "as text"), str)
+            return Column(arrow.field(name, pa.string(), database_type, "as text"))
         note = NULLED if may_be_special(kind) and self._query.special == "null" else ""
         if pa.types.is_boolean(kind):
             return Column(arrow.field(name, kind, database_type), lambda text: text.lower() in _TRUE)
         return Column(arrow.field(name, kind, database_type, note), converter(kind), is_parsed=may_be_special(kind))
 
     def pages(self, sql: str) -> Iterator[Sequence[Sequence[Any]]]:
-        size = self._query.fetch_size
+        for columns in self.columns(sql):
+            yield list(zip(*columns, strict=True))
+
+    def columns(self, sql: str) -> Iterator[Sequence[Sequence[Any]]]:
         with self._result(sql) as result:
             columns = result.getMetaData()
-            codes = [int(columns.getColumnType(number)) for number in range(1, int(columns.getColumnCount()) + 1)]
-            get = [
-                result.getBytes if _is_bytes(code, columns, number) else result.getString
-                for number, code in enumerate(codes, 1)
-            ]
-            rows: list[list[Any]] = []
-            while result.next():
-                rows.append([_python(read(number)) for number, read in enumerate(get, 1)])
-                if len(rows) == size:
-                    yield rows
-                    rows = []
-            if rows:
-                yield rows
+            is_bytes = [_is_bytes(columns, number) for number in range(1, int(columns.getColumnCount()) + 1)]
+            yield from jdbc_rows.columns(result, is_bytes, self._query.fetch_size)
 
     def literal(self, kind: pa.DataType, value: Any) -> str:
         text = super().literal(kind, value)
@@ -146,11 +139,5 @@ def _kind(described: Any) -> pa.DataType | None:
     return kind
 
 
-def _is_bytes(code: int, columns: Any, number: int) -> bool:
-    return code in _BYTES and str(columns.getColumnTypeName(number)).lower() != "uuid"
-
-
-def _python(value: Any) -> Any:
-    if value is None:
-        return None
-    return str(value) if hasattr(value, "isEmpty") else bytes(value)
+def _is_bytes(columns: Any, number: int) -> bool:
+    return int(columns.getColumnType(number)) in _BYTES and str(columns.getColumnTypeName(number)).lower() != "uuid"

@@ -41,6 +41,10 @@ _TEXTS = frozenset(f"DB_TYPE_{name}" for name in ("VARCHAR", "NVARCHAR", "CHAR",
 _OTHERS = {"DB_TYPE_JSON": "json_serialize({} returning clob)", "DB_TYPE_XMLTYPE": "xmlserialize(content {} as clob)"}
 _OFFSET_NOTE = "in UTC: the offset of each value is not kept"
 _MICROS_DIGITS, _MAX_INT64_DIGITS = 6, 18
+# Of numbers: how long their whole part is, and what is behind the point. So many digits Oracle writes out; of more it
+# writes some, and an exponent.
+_DIGITS = "max(length(to_char(trunc(abs({0}))))), max(length(to_char(abs({0}) - trunc(abs({0})))))"
+_WRITTEN_OUT = 38
 
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -78,11 +82,27 @@ class _Session(CursorSession):
         cursor.execute(sql)
         return cursor
 
+    def look(self, described: Sequence[Any], schema: pa.Schema | None) -> None:
+        """Find how many digits numbers have whose types do not say it: before the point, and behind it."""
+        names = [one.name for one in described if one.type_code.name == "DB_TYPE_NUMBER" and not _is_declared(one)]
+        self._found = dict.fromkeys(names, pa.string())
+        if schema is not None:
+            self._found = {name: schema.field(name).type for name in names}
+        elif names and self._query.special != "text":
+            looks = ", ".join(_DIGITS.format(self.quote(name)) for name in names)
+            row = [int(length or 1) for length in self.one_row(f"select {looks} from (\n{self._statement()}\n) q")]
+            for name, before, behind in zip(names, row[::2], row[1::2], strict=True):
+                scale = behind - 1  # behind its point, which stands first, as in .25; of none there is the digit 0
+                if max(before, scale) <= _WRITTEN_OUT:
+                    self._found[name] = arrow.decimal_type(before + scale, scale)
+
     def column(self, described: Any) -> Column:
         name, code = described.name, described.type_code.name
         text = code.removeprefix("DB_TYPE_").lower()
         if code == "DB_TYPE_NUMBER":
-            return _number(name, described.precision, described.scale)
+            if _is_declared(described):
+                return _number(name, described.precision, described.scale)
+            return _undeclared(name, self._found[name])
         if code in _MOMENTS:
             return self._moment(name, text, code, described.scale)
         if code in _TYPES:
@@ -130,10 +150,19 @@ def _handler(cursor: Any, metadata: Any) -> Any:
     return None if as_what is None else cursor.var(as_what, arraysize=cursor.arraysize)
 
 
-def _number(name: str, precision: int | None, scale: int | None) -> Column:
-    if not precision or scale is None or scale == -127:  # NUMBER alone, and FLOAT, which is one
-        note = "as text: no declared digits"
-        return Column(arrow.field(name, pa.string(), "number", note))
+def _is_declared(described: Any) -> bool:
+    # NUMBER alone is not, nor is FLOAT, which is one.
+    return bool(described.precision) and described.scale is not None and described.scale != -127
+
+
+def _undeclared(name: str, kind: pa.DataType) -> Column:
+    if pa.types.is_string(kind):
+        return Column(arrow.field(name, kind, "number", "as text: no declared digits"))
+    note = "no declared digits: as many as its values have"
+    return Column(arrow.field(name, kind, "number", note), converter(kind), is_parsed=True)
+
+
+def _number(name: str, precision: int, scale: int) -> Column:
     text = f"number({precision},{scale})"
     if scale == 0 and precision <= _MAX_INT64_DIGITS:
         return Column(arrow.field(name, pa.int64(), text), int)
