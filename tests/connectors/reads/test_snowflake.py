@@ -47,6 +47,23 @@ def test_every_value_is_read_as_it_is_stored(opened):
     assert receipt["snapshot"] is None
 
 
+def test_awkward_values_keep_their_types_also_where_there_are_none(opened):
+    awkward = {
+        "A": (f"'{'9' * 37}.9'::number(38,1)", Decimal("9" * 37 + ".9")),
+        "B": ("(-0.5)::number(38,37)", Decimal("-0.5")),
+        "C": ("'-inf'::float", float("-inf")),
+        "D": ("null::number(5,2)", None),
+        "E": ("null::timestamp_tz", None),
+        "F": ("''", ""),
+        "G": ("(-128)::number(3,0)", -128),
+    }
+    sql = "select " + ", ".join(f"{literal} as {name}" for name, (literal, _) in awkward.items())
+    table, _ = read(opened, scope=RAW, sql=sql)
+    assert table.to_pylist() == [{name: value for name, (_, value) in awkward.items()}]
+    empty, receipt = read(opened, scope=RAW, sql=f"select * from ({sql}) where a = 0")
+    assert (empty.schema, receipt["rows"]) == (table.schema, 0)
+
+
 def test_partitions_hold_each_row_once(opened):
     key = "case when seq4() % 10 = 0 then null else seq4() - 500 end"
     moment = "dateadd(second, seq4(), '2020-01-01 00:00:00 +0000'::timestamp_ltz)"

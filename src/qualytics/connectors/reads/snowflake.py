@@ -80,7 +80,8 @@ class _Session(CursorSession):
                 rows += table.num_rows
                 for start in range(0, table.num_rows, size):
                     yield table.slice(start, size).columns
-            if cursor.rowcount is not None and rows != cursor.rowcount:  # which the driver checks of rows, and not of tables
+            # The driver checks it of rows, and not of tables.
+            if cursor.rowcount is not None and rows != cursor.rowcount:
                 raise refuse("network", f"{rows:,} rows have come of {cursor.rowcount:,}", "read it again")
 
     def source(self) -> str | None:
