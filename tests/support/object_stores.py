@@ -61,14 +61,19 @@ def listed(kind, uri, secrets, url, prefix="", root_path=None):
 def fill_gcs(server, scheme):
     """Make the buckets and files in fake-gcs-server."""
     server.url = f"{scheme}://{server.host}:{server.port}"
-    call = objects.opener().open
     for bucket in ("data", "empty"):
         body = json.dumps({"name": bucket}).encode()
         json_type = {"Content-Type": "application/json"}
-        call(urllib.request.Request(f"{server.url}/storage/v1/b?project=p", body, json_type)).close()
+        objects.opener().open(urllib.request.Request(f"{server.url}/storage/v1/b?project=p", body, json_type)).close()
     for name in FILES:
-        place = f"/upload/storage/v1/b/data/o?uploadType=media&name={urllib.request.quote(name, safe='')}"
-        call(urllib.request.Request(server.url + place, b"1,2\n", {"Content-Type": "text/csv"})).close()
+        put_gcs(server, name, b"1,2\n")
+
+
+def put_gcs(server, name, body):
+    """Put a file into the bucket of fake-gcs-server."""
+    place = f"/upload/storage/v1/b/data/o?uploadType=media&name={urllib.request.quote(name, safe='')}"
+    request = urllib.request.Request(server.url + place, body, {"Content-Type": "text/csv"})
+    objects.opener().open(request).close()
 
 
 def chain_of(issued):

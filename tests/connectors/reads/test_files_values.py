@@ -11,7 +11,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 from obstore.store import MemoryStore
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from qualytics.connectors.contract import Refusal
 from qualytics.connectors.reading import NOTE, Query
@@ -71,12 +71,12 @@ def as_arrow(table):
     return out.getvalue()
 
 
-def read(bodies, **options):
+def read(bodies, path="/", **options):
     """Return what a session reads of files in a store that is in memory, as a table, and the notes on its columns."""
     store = MemoryStore()
     for name, body in bodies.items():
         store.put(name, body)
-    query = Query(path="/", verify=True, **options)
+    query = Query(path=path, verify=True, **options)
     session = files.begin(OpenStore(store, "", ()), None, query, None, None)
     batches = [batch for partition in session.partitions() for batch in session.batches(partition)]
     table = pa.Table.from_batches(batches, session.schema)
@@ -150,6 +150,24 @@ def test_int96_that_a_look_did_not_find_is_an_error():
     for name, table, words in (("l", nested, said), ("t", by_spark, "column 't', row 2: digits of nanoseconds")):
         with pytest.raises(Refusal, match=words):
             read({f"{name}.parquet": as_parquet(table, use_deprecated_int96_timestamps=True)})
+
+
+def test_a_large_row_group_is_read_bit_by_bit():
+    table = pa.table({"a": compute.random(3 << 20), "n": pa.array(range(3 << 20)), "t": ["x"] * (3 << 20)})
+    found, _ = read({"a.parquet": as_parquet(table, row_group_size=3 << 20)}, fetch_size=100_000)
+    assert found.equals(table)
+
+
+def test_a_path_is_a_file_or_a_folder_and_no_pattern():
+    bodies = {"d/year=2024/a.csv": b"n\n1\n", "d/e.csv": b"n\n2\n", "dd/a.csv": b"m\n"}
+    for path in ("d", "/d/"):
+        assert read(bodies, path, columns=("year",))[0].to_pylist() == [{"year": None}, {"year": "2024"}]
+    assert read(bodies, "d/year=2024")[0].to_pylist() == [{"n": "1"}]
+    assert read(bodies, "d/year=2024/a.csv")[0].to_pylist() == [{"n": "1"}]
+    for path, hint in (("d/*.csv", "patterns are not read"), ("x", "check --path"), ("d/../d", "check --path")):
+        with pytest.raises(Refusal) as failed:
+            read(bodies, path)
+        assert hint in failed.value.verdict.hint
 
 
 def test_bytes_that_are_no_text_are_an_error_or_digits():

@@ -63,7 +63,7 @@ def _import_arrow(plan: Plan) -> None:
     from qualytics.connectors import get
 
     # It asks pandas of each list that it makes an array of: 300 ms; numpy, half of its import, is for rows of servers.
-    leave_out("pandas", *(("numpy",) if get(plan.type).kind == "embedded" else ()))
+    leave_out("pandas", *(("numpy",) if get(plan.type).kind in {"embedded", "dfs"} else ()))
     import pyarrow  # noqa: F401, ICN001
 
 
