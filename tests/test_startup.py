@@ -158,7 +158,7 @@ def test_options_are_made_when_their_command_is_called():
         "import click, gc, qualytics.cli.connections\n"
         "options = lambda: [each.name for each in gc.get_objects() if isinstance(each, click.Option)]\n"
         "print(*options())\n"
-        "made = [param.name for param in qualytics.cli.connections.list_.params]\n"
+        "made = [param.name for param in qualytics.cli.listing.list_.params]\n"
         "print(*(name for name in made if name not in options()))\n"
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
