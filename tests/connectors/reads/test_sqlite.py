@@ -105,7 +105,7 @@ def test_a_file_that_changes_is_read_in_one_state(client, accounts):
     stop, has_written = threading.Event(), threading.Event()
 
     def move():
-        with closing(sqlite3.connect(accounts, timeout=60, isolation_level=None)) as handle:
+        with closing(sqlite3.connect(accounts, timeout=600, isolation_level=None)) as handle:
             while not stop.is_set():
                 handle.execute("begin immediate")
                 handle.execute("update account set amount = amount - 7 where id in (select min(id) from account)")
