@@ -65,6 +65,7 @@ def test_off_a_terminal_it_asks_for_yes_before_it_reads(run):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "code", "stored"), [("y\n", 0, True), ("\n", 1, False), ("\x04", 1, False)])
 def test_on_a_terminal_the_plan_is_shown_and_asked_for(run, export, answer, code, stored):
     terminal = Terminal("connections", "import", "--from", str(export))

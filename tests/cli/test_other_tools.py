@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from qualytics.cli import other_tools
 from qualytics.exchange.other_tools import TOOLS
 from tests.support.terminals import Terminal
@@ -37,6 +39,7 @@ def test_the_option_offers_what_there_is():
     assert other_tools.TOOLS == TOOLS
 
 
+@pytest.mark.slow
 def test_secrets_are_shown_on_a_terminal(stored):
     terminal = Terminal("connections", "url", "prod", "--for", "sqlalchemy", "--show-secrets")
     assert terminal.end() == 0
@@ -49,6 +52,7 @@ def test_secrets_are_shown_nowhere_else(stored):
     assert done.err.startswith("error: --show-secrets prints secrets on a terminal only\nhint: qualytics run ")
 
 
+@pytest.mark.slow
 def test_secrets_of_a_control_plane_are_not_shown(home, monkeypatch):
     monkeypatch.setenv("QUALYTICS_URL", "http://127.0.0.1:9")  # it is not even asked
     monkeypatch.setenv("QUALYTICS_TOKEN", "t")

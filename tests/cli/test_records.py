@@ -92,6 +92,7 @@ def test_a_name_may_follow_a_secret_that_no_shell_has_split(spaced, secret):
     assert spaced(*shlex.split("connections get --format json prod")).json["id"] == 1
 
 
+@pytest.mark.slow
 def test_the_failed_test_of_a_name_says_the_name(spaced):
     done = spaced("connections", "test", "full prod")
     assert (done.code, done.err.splitlines()[0].partition(" failed")[0]) == (

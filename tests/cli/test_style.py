@@ -66,6 +66,7 @@ def test_every_command_takes_color_and_quiet():
         assert "--debug" not in options or {"--color", "--quiet"} <= options, words
 
 
+@pytest.mark.slow
 def test_quiet_leaves_out_notes_and_warnings_but_no_error(run, tmp_path):
     new = ("connections", "create", "-t", "sqlite", "--uri", tmp_path / "none.db")
     loud = run("audit", "list")

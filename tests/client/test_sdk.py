@@ -118,6 +118,7 @@ def test_a_reference_is_an_ordinary_text(client, monkeypatch):
     assert made["username"] == "${DB_HOST}"
 
 
+@pytest.mark.slow
 def test_an_error_is_the_same_on_both(client, allowed_files):
     with pytest.raises(qualytics.InvalidInput) as raised:
         client.connections.create({"type": "postgresql", "host": "h", "prot": 1})
@@ -142,6 +143,7 @@ def test_several_threads_get_each_its_own_answer_or_are_told(client):
                 threads.submit(client.connections.get, "c1").result()
 
 
+@pytest.mark.slow
 def test_a_trace_of_a_driver_goes_to_no_other_machine(client, allowed_files):
     report = client.connections.test_unsaved({**SQLITE, "uri": str(allowed_files / "odd.sqlite")})
     copied = pickle.loads(pickle.dumps(report))

@@ -82,6 +82,7 @@ def exported(tmp_path_factory, authority):
     return place / "out"
 
 
+@pytest.mark.slow
 def test_every_exported_file_is_right_by_the_schema_that_its_first_line_names(exported):
     validators, files = {}, sorted(exported.rglob("*.yaml"))
     for path in files:

@@ -23,6 +23,7 @@ def named(client):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["prod", "PROD", " Prod "])
 def test_every_verb_takes_a_name(named, name):
     client = named("other", "Prod")

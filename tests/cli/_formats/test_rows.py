@@ -89,6 +89,7 @@ def test_columns_come_as_named_in_every_format(run):
     assert one.json == {"target": "acme", "datastores.name": []}
 
 
+@pytest.mark.slow
 def test_what_is_stored_under_escapes_comes_out_escaped(run, tmp_path):
     (tmp_path / "a.db").write_bytes(b"no database \x1b[31m")
     run("connections", "create", "-t", "sqlite", "--uri", f"{tmp_path}/a.db")

@@ -94,6 +94,7 @@ def test_a_terminal_without_colour_gets_no_escape_and_columns_decides_its_width(
     assert max(map(width, out.splitlines())) == 50
 
 
+@pytest.mark.slow
 def test_names_are_bold_what_is_not_said_is_dim_and_marks_have_the_colour_of_what_they_say(run, stored):
     header, prod, wide, _ = run("connections", "list", "-f", "table", "--color", "always").out.splitlines()
     assert header.startswith(f"{BOLD}ID  NAME  ")
@@ -163,6 +164,7 @@ def test_a_report_has_a_line_for_each_stage_and_says_when_no_tls_was_offered():
     ]
 
 
+@pytest.mark.slow
 def test_a_test_that_fails_tells_the_same_on_stderr_and_its_stage_in_the_table(run):
     words = ("connections", "test", "-t", "sqlite", "--uri", "/nowhere/x.db")
     plain, table = run(*words), run(*words, "-f", "table")
@@ -171,6 +173,7 @@ def test_a_test_that_fails_tells_the_same_on_stderr_and_its_stage_in_the_table(r
     assert "stages           ✗ open " in table.out
 
 
+@pytest.mark.slow
 def test_more_of_a_listing_is_told_on_stderr(run, tmp_path):
     import sqlite3
     from contextlib import closing
@@ -183,6 +186,7 @@ def test_more_of_a_listing_is_told_on_stderr(run, tmp_path):
     assert done.err == "note: next: 1\n"
 
 
+@pytest.mark.slow
 def test_the_header_stands_once_and_memory_stays_bounded_over_many_rows():
     columns = of_table({"id": "id", "name": "name"})
     table = Table("table", VIEWS["connections list"], columns)

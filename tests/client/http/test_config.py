@@ -165,6 +165,7 @@ def history(commands, name):
     return [test["connected"] for test in json.loads(commands("connections", "history", name, "-f", "json").out)]
 
 
+@pytest.mark.slow
 def test_what_is_new_or_changed_is_tested_first_and_nothing_is_applied_when_one_fails(commands, files, allowed_files):
     good = allowed_files / "sales.sqlite"
     apply = ("--test", "--yes", "-f", "json")

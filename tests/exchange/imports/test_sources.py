@@ -87,6 +87,7 @@ def test_a_file_that_only_its_own_tool_reads_is_said_to_be_one(tmp_path, name, s
     assert said in sources.of_file(str(tmp_path / name), {}).problem
 
 
+@pytest.mark.slow
 def test_ten_thousand_connections_are_planned_in_seconds(tmp_path):
     one = {"conn_type": "postgres", "host": "h", "login": "u", "password": "p", "extra": '{"sslmode": "require"}'}
     path = tmp_path / "connections.json"
@@ -97,6 +98,7 @@ def test_ten_thousand_connections_are_planned_in_seconds(tmp_path):
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 def test_more_connections_than_a_store_takes_at_once_are_refused(tmp_path):
     path = tmp_path / ".pgpass"
     path.write_text("h:1:d:u:p\n" * (sources.MAX_ENTRIES + 1))

@@ -27,6 +27,7 @@ def advice(client, report, scope=Scope(), type_="postgresql", stored_name="prod"
     return told.failure.message, told.failure.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "host", "hint"),
     [

@@ -120,6 +120,7 @@ def test_an_owner_is_a_text_as_a_name_is(client, owner, words):
     assert problems_of(client.connections.create, PG | {"owner": owner}) == [words]
 
 
+@pytest.mark.slow
 def test_a_test_takes_tags_and_owner_as_little_as_a_name_for_other_settings(client, tmp_path):
     path = tmp_path / "x.sqlite"
     path.touch()

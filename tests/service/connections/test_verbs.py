@@ -107,6 +107,7 @@ def test_a_copy_has_secrets_of_its_own_and_logs_in_where_its_source_did(client, 
     assert client.connections.test(other["id"])["class"] == "auth"
 
 
+@pytest.mark.slow
 def test_a_copy_has_no_datastores_and_nothing_that_a_test_detected(client, tmp_path):
     path = tmp_path / "a.db"
     sqlite3.connect(path).close()
