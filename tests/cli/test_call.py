@@ -56,7 +56,7 @@ def test_debug_tells_of_an_error_its_code_its_causes_and_places_without_a_traceb
     assert result.code == 1
     assert "error store-damaged, exit code 1" in result.err
     assert re.search(r"  at qualytics/store/\w+\.py:\d+ in \w+", result.err)
-    assert re.search(r"  at qualytics/cli/connections\.py:\d+ in list_", result.err)
+    assert re.search(r"  at qualytics/cli/listing\.py:\d+ in list_", result.err)
     assert "DatabaseError: file is not a database" in result.err
     assert "Traceback" not in result.err
     assert result.err.splitlines()[-2].startswith("error: ")

@@ -25,6 +25,7 @@ _UNDO = {
         "DROP INDEX connections_by_type_and_state",
         "ALTER TABLE connections DROP COLUMN state",
     ],
+    12: ["DROP INDEX connections_of_state", "DROP INDEX connections_of_state_and_type"],
 }
 
 
