@@ -38,7 +38,11 @@ ROWS = 1_000
 COLUMNS = ("number", "amount", "ratio", "day", "moment", "zoned")
 READS = {
     **{column: {"table": "Orders", "partition_column": column} for column in COLUMNS},
-    "query": {"query": 'select id, number from "Orders" where id <= 500', "partition_column": "number", "parallel": 3},
+    "query": {
+        "query": 'select id, number from "Orders" where id <= 500 -- half',
+        "partition_column": "number",
+        "parallel": 3,
+    },
     "whole": {"table": "Orders"},
     "empty": {"table": "empty", "partition_column": "id"},
     "only null": {"table": "only_null", "partition_column": "number"},

@@ -65,7 +65,12 @@ def read(  # noqa: PLR0913 - where, what, and how, a name each
     options["fetchsize"] = str(fetch_size or tuning.get("jdbc_fetch_size") or DEFAULT_FETCH_SIZE)
     dialects = spark._jvm.org.apache.spark.sql.jdbc.JdbcDialects  # noqa: SLF001 - Python has no other way to them
     quote = dialects.get(options["url"]).quoteIdentifier
-    source = f"({query}) {_ALIAS}" if query is not None else ".".join(quote(part) for part in (schema, table) if part)
+    # On lines of its own a query may end with a comment.
+    source = (
+        f"(\n{query.rstrip().rstrip(';')}\n) {_ALIAS}"
+        if query is not None
+        else ".".join(quote(part) for part in (schema, table) if part)
+    )
     count = parallel or tuning.get("max_parallelization") or 1
     if partition_column is None or count == 1:
         return spark.read.format("jdbc").options(**options, dbtable=source).load()

@@ -8,10 +8,11 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from qualytics import errors
 from qualytics.connectors.reading import Query
 from qualytics.errors import ReadFailed
 from qualytics.model import Scope
-from testbed import servers
+from testbed import pgbouncer, servers
 from tests.support.late import read_late
 
 SALES = Scope("sales", "public")
@@ -67,6 +68,54 @@ def test_values_are_read_as_they_are_stored(on_server):
     found = {expression: column[0].as_py() for expression, column in zip(EXACT, table.columns, strict=True)}
     assert found == EXACT
     assert all(one["exact"] for one in receipt["columns"])
+
+
+def test_a_server_without_an_encoding_gives_its_bytes_and_takes_ours(on_server, postgres_server):
+    with closing(servers.postgres_admin(postgres_server)) as admin:
+        admin.execute("drop database if exists bytes")
+        admin.execute("create database bytes encoding 'SQL_ASCII' locale 'C' template template0")
+    with closing(servers.postgres_admin(postgres_server, "bytes")) as admin:
+        admin.execute('create table "Größen"("größe" text, n int)'.encode())
+        admin.execute("insert into \"Größen\" values ('ä', 1), (E'\\xe4', 2)".encode())
+    options = {"scope": Scope("bytes", "public"), "table": "Größen", "columns": ["größe"]}
+    parts = {"parallel": 2, "partition_column": "n"}
+    assert read(on_server, where="\"größe\" = 'ä'", **options, **parts)[0].to_pylist() == [{"größe": "ä"}]
+    with pytest.raises(ReadFailed, match="column 'größe', row 2: bytes that are no text"):
+        read(on_server, **options)
+    assert read(on_server, invalid_text="hex", **options)[0].column(0).to_pylist() == ["ä", "\\xe4"]
+
+
+def test_what_the_server_itself_keeps_from_a_user_is_told(on_server, postgres_server):
+    with closing(servers.postgres_admin(postgres_server)) as admin:
+        admin.execute("drop role if exists kept; create role kept login password 'kept in'")
+        admin.execute("alter role kept set statement_timeout = '100ms'")
+    on_server.connections.update(1, {"username": "kept", "password": "kept in"})
+    with pytest.raises(ReadFailed, match="statement timeout") as failed:
+        read(on_server, sql="select pg_sleep(600)")
+    assert "the server ends what takes longer" in failed.value.hint
+    with closing(servers.postgres_admin(postgres_server)) as admin:
+        admin.execute("revoke connect on database postgres, template1 from public")
+    try:
+        with pytest.raises(errors.TestFailed, match="this user can enter none of"):
+            read(on_server, Scope(), table="pg_class")
+    finally:
+        with closing(servers.postgres_admin(postgres_server)) as admin:
+            admin.execute("grant connect on database postgres, template1 to public; drop role kept")
+
+
+def test_sessions_of_a_pooler_leave_nothing_to_the_next(on_server, postgres_server):
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("drop table if exists pooled")
+        admin.execute("create table pooled as select n, repeat('x', 400) as s from generate_series(1, 5000) n")
+    users = {postgres_server.user: postgres_server.password}
+    lends = {"pool_mode": "transaction", "default_pool_size": "2"}
+    where = {"sales": f"host=127.0.0.1 port={postgres_server.port}"}
+    with pgbouncer.pgbouncer(where, users, auth_type="scram-sha-256", **lends) as pooler:
+        on_server.connections.update(1, {"port": pooler.port})
+        for parallel, column in ((1, None), (3, "n")):  # more than there are to lend
+            options = {"parallel": parallel, "partition_column": column, "verify": True}
+            table, receipt = read(on_server, table="pooled", columns=["s"], **options)
+            assert (table.num_rows, receipt["verified"]["ok"]) == (5000, True)
 
 
 def test_dates_of_any_year_are_read(on_server):

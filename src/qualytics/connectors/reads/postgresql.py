@@ -14,8 +14,9 @@ from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, 
 from qualytics.connectors.shared import arrow, copy_arrays, copy_binary
 from qualytics.connectors.shared.copy_stream import CopyStream
 from qualytics.connectors.shared.copy_values import decoder
-from qualytics.connectors.shared.sql import identifier, literal, one_row, rows
+from qualytics.connectors.shared.sql import as_text, identifier, literal, one_row, rows
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -122,11 +123,10 @@ class _Session:
         """Return name, type and modifier of each column."""
         # The extended protocol, which `binary` asks for, takes one statement alone, so that no second one hides in a query.
         with self._handle.cursor() as cursor:
-            cursor.execute(
-                f"select * from (\n{statement(self._query, self._target.schema)}\n) as q limit 0", binary=True
-            )
+            sql = f"select * from (\n{statement(self._query, self._target.schema)}\n) as q limit 0"
+            cursor.execute(sql.encode(), binary=True)
             result = cursor.pgresult
-            return [(column.name, column.type_code, result.fmod(n)) for n, column in enumerate(cursor.description)]
+            return [(_name(result.fname(n)), result.ftype(n), result.fmod(n)) for n in range(result.nfields)]
 
     def is_outdated(self) -> bool:
         """Say whether a table was emptied, rewritten or replaced after the snapshot, while this session waited for it.
@@ -138,7 +138,7 @@ class _Session:
             "where l.locktype = 'relation' and l.pid = pg_backend_pid() and (c.oid is null "
             "or c.relfilenode <> 0 and c.relfilenode <> pg_relation_filenode(c.oid)))"
         )
-        return bool(one_row(self._handle, sql)[0])
+        return bool(self._row(sql)[0])
 
     def made_schema(self, columns: list[tuple[str, int, int]]) -> pa.Schema:
         """Return the schema of what is read; a decimal without declared digits is looked at."""
@@ -177,11 +177,15 @@ class _Session:
 
     def count(self) -> int:
         """Return how many rows there are."""
-        return int(one_row(self._handle, counted(self._query, self._target.schema))[0])
+        return int(self._row(counted(self._query, self._target.schema))[0])
+
+    def _row(self, sql: str) -> tuple[Any, ...]:
+        # As bytes: to a server in SQL_ASCII psycopg would write no other letters than those of ASCII.
+        return one_row(self._handle, sql.encode())
 
     def _type_names(self, types: list[tuple[int, int]]) -> list[str]:
         sql = "select " + ", ".join(f"format_type({oid}, {modifier})" for oid, modifier in types)
-        return list(one_row(self._handle, sql))
+        return list(self._row(sql))
 
     def _elements(self, oids: set[int]) -> dict[int, int]:
         """Return the types of the elements of those that are arrays and become lists."""
@@ -236,7 +240,7 @@ class _Session:
         self._handle.execute("savepoint divided")
         try:
             sql = f"explain (format json, costs off) {statement(self._query, self._target.schema, predicate)}"
-            return '"Node Type": "Foreign Scan"' not in json.dumps(one_row(self._handle, sql)[0])
+            return '"Node Type": "Foreign Scan"' not in json.dumps(self._row(sql)[0])
         except (errors.FeatureNotSupported, errors.InternalError_):
             self._handle.execute("rollback to savepoint divided")
             return False
@@ -250,7 +254,7 @@ class _Session:
             "select p.relid from pg_partition_tree(c.oid) p where c.relkind = 'p' and p.isleaf) t "
             f"where c.oid = {literal(table_name(self._query, self._target.schema))}::regclass"
         )
-        blocks = one_row(self._handle, sql)[0] or 0
+        blocks = self._row(sql)[0] or 0
         number = min(self._query.parallel * RANGES_PER_SESSION, blocks // _MIN_BLOCKS)
         bounds = [f"'({blocks * part // number},0)'" for part in range(1, number)]
         return ranges("ctid", bounds, has_nulls=False)
@@ -258,11 +262,12 @@ class _Session:
     def _column_ranges(self) -> list[str]:
         name = self._query.partition_column or ""
         number = self._query.parallel * RANGES_PER_SESSION
-        source = f"from (\n{statement(self._query, self._target.schema)}\n) as q"
+        every = replace(self._query, columns=())  # it need not be one of those that are read
+        source = f"from (\n{statement(every, self._target.schema)}\n) as q"
         column = identifier(name)
         with self._handle.cursor() as cursor:
-            cursor.execute(f"select {column} {source} limit 0", binary=True)
-            oid = cursor.description[0].type_code
+            cursor.execute(f"select {column} {source} limit 0".encode(), binary=True)
+            oid = cursor.pgresult.ftype(0)
         if oid not in _INTEGERS | _FLOATS | {_NUMERIC, _DATE, _TIMESTAMP, _TIMESTAMPTZ}:
             hint = "--partition-column takes a column of numbers, dates or timestamps"
             raise refuse("config", f"column {name!r} makes no ranges", hint)
@@ -270,7 +275,7 @@ class _Session:
         finite = f"isfinite({column})" if dated else f"{column}::text not in ('NaN', 'Infinity', '-Infinity')"
         low, high = (f"{end}({column}) filter (where {finite})" for end in ("min", "max"))
         parts = ", ".join(_between(oid, part, number) for part in range(1, number))
-        row = one_row(self._handle, f"select {parts} from (select {low} as low, {high} as high {source}) as ends")
+        row = self._row(f"select {parts} from (select {low} as low, {high} as high {source}) as ends")
         type_name = self._type_names([(oid, -1)])[0]
         bounds = [f"{literal(text)}::{type_name}" for text in dict.fromkeys(row) if text is not None]
         return ranges(column, bounds, has_nulls=True)
@@ -300,6 +305,14 @@ class _Session:
             for name, one in zip(names, self.schema, strict=True)
         )
         return f"select {chosen} from (\n{sql}\n) as q({', '.join(names)})"
+
+
+def _name(name: bytes) -> str:
+    # Of a server in SQL_ASCII psycopg would read no other letters than those of ASCII.
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return as_text(name)
 
 
 def _digits(value: str) -> Sequence[str]:

@@ -37,7 +37,7 @@ def as_bytes(text: str) -> bytes:
     return _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode())
 
 
-def one_row(handle: Any, sql: str, arguments: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+def one_row(handle: Any, sql: str | bytes, arguments: tuple[Any, ...] = ()) -> tuple[Any, ...]:
     """Return the first row of a query over a DB-API connection."""
     cursor = handle.cursor()
     try:

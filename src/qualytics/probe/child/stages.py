@@ -243,7 +243,8 @@ class Stages:
 
     def _was_authenticated(self, exc: Exception) -> bool:
         verdict = judge(self._connector, exc)
-        if not verdict.authenticated or self._listing is not None or not self._is_alone or self._has_scope():
+        is_login_only = self._listing is None and self._reading is None and self._is_alone and not self._has_scope()
+        if not verdict.authenticated or not is_login_only:
             return False
         self._send(Warned(f"user and password are right, but {verdict.cause or words(exc)}: {verdict.hint}"))
         return True

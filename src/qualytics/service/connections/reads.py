@@ -202,6 +202,8 @@ def _judge(report: TestReport, partition: int | None) -> QualyticsError:
         return ReadFailed(f"the read failed{where}: {document['message']}", document["hint"], document)
     # What the engine says of a table or a query is about it, not about the settings of the connection.
     hint = _QUERY_HINT if failure.failure_class in _ABOUT_QUERY else document["hint"]
+    if failure.failure_class == "timeout" and failure.code is not None:  # of the server itself, not of this program
+        hint = "the server ends what takes longer than it allows this user: raise that, or read in smaller parts"
     return ReadFailed(f"the read failed{where}: {said}", hint, document)
 
 
