@@ -130,7 +130,7 @@ def test_one_of_several_children_that_dies_fails_the_read(on_server, postgres_se
     options = {"table": "to_die", "where": "pg_sleep(0.001) is not null", "parallel": 3, "fetch_size": 10}
     with on_server.connections.read(1, Scope("sales", "public"), **options) as reader:
         batches = iter(reader)
-        while any(child.partition is None for child in reader._children):
+        while any(child.partition is None for child in reader._sessions._children):
             next(batches)
         supervisors = set(children_of(os.getpid())) - before
         assert len(supervisors) == 3

@@ -160,7 +160,7 @@ def test_a_revoked_token_uses_nothing(granted, admin):
     refused(use(caller, connection), 401, "not-signed-in")
 
 
-@pytest.mark.parametrize("purpose", ["", "x" * 201, "a\nb", None, 7])
+@pytest.mark.parametrize("purpose", ["", "   ", "x" * 201, "a\nb", None, 7])
 def test_a_purpose_is_a_short_line(granted, purpose):
     connection, _, caller, _, _ = granted
     error = refused(use(caller, connection, purpose), 422, "invalid-input")
@@ -182,6 +182,11 @@ def test_a_cookie_is_no_token(granted, nobody):
         {"Forwarded": "for=127.0.0.1;proto=https"},
         {"Via": "1.1 proxy"},
         {"X-Real-IP": "127.0.0.1"},
+        {"X-Forwarded": "for=127.0.0.1"},
+        {"X-Envoy-External-Address": "192.0.2.7"},
+        {"CF-Visitor": '{"scheme":"https"}'},
+        {"Host": "connections.example.com"},
+        {"Host": "a@127.0.0.1"},
     ],
     ids=str,
 )

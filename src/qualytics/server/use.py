@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from qualytics.server.config import Config
 
 Number = Annotated[int | None, Parameter(ge=1, le=MAX_ID, description="id, in place of a name")]
-# What proxies add to a request, so that it began elsewhere whatever address it comes from.
-_FORWARDING = frozenset(
-    {
-        *("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"),
-        *("x-forwarded-server", "x-forwarded-ssl", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"),
-    }
+# How headers begin, or end, that proxies add to a request, so that it began elsewhere whatever address it comes from.
+_FORWARDING = (
+    *("forwarded", "via", "x-forwarded", "x-original-", "x-real-", "x-envoy-", "x-cluster-client-", "x-client-ip"),
+    *("x-azure-", "x-amzn-", "x-cloud-trace-", "cf-", "fastly-", "fly-", "front-end-https", "x-scheme", "true-client-"),
 )
 
 
@@ -139,10 +137,18 @@ def _is_private(request: AnyRequest, config: Config) -> bool:
     if peer in config.trusted_proxy:
         hops = ",".join(request.headers.getall("x-forwarded-proto", [])).split(",")
         return all(hop.strip().lower() == "https" for hop in hops)
-    if config.trusted_proxy or not _FORWARDING.isdisjoint(name.lower() for name in request.headers):
+    if config.trusted_proxy or any(name.lower().startswith(_FORWARDING) for name in request.headers):
         return False
-    is_reached_here = config.public_url is None or is_loopback(split(config.public_url).hostname or "")
-    return is_reached_here and is_loopback(peer)
+    # A proxy that adds nothing may keep the name under which users reach it.
+    urls = (config.public_url, f"http://{request.headers.get('host', '')}")
+    return is_loopback(peer) and all(url is None or _is_of_loopback(url) for url in urls)
+
+
+def _is_of_loopback(url: str) -> bool:
+    try:
+        return is_loopback(split(url).hostname or "")
+    except ValueError:
+        return False
 
 
 ROUTES: list[Callable[..., Any]] = [

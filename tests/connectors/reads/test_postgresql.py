@@ -191,10 +191,15 @@ def test_more_decimals_are_looked_at_than_a_result_has_columns(on_server):
 
 
 @pytest.mark.parametrize(
-    "sql", ["select 1; select 2", "delete from pg_class", "with d as (delete from nothing_here) select 1"]
+    ("sql", "error", "said"),
+    [
+        ("select 1; select 2", errors.InvalidInput, "more than one statement"),
+        ("delete from pg_class", ReadFailed, "42"),
+        ("with d as (delete from nothing_here) select 1", ReadFailed, "42"),
+    ],
 )
-def test_a_query_is_one_statement_that_reads(on_server, sql):
-    with pytest.raises(ReadFailed, match="42"):
+def test_a_query_is_one_statement_that_reads(on_server, sql, error, said):
+    with pytest.raises(error, match=said):
         read(on_server, sql=sql)
 
 

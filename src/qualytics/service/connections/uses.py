@@ -145,7 +145,7 @@ def checked_purpose(purpose: object) -> str:
 
     """
     problems = validate.Problems()
-    if not isinstance(purpose, str) or not purpose:
+    if not isinstance(purpose, str) or not purpose[: MAX_PURPOSE + 1].strip():
         problems.add("purpose", "is needed", "say what the connection is used for", "missing-value")
     else:
         validate.check_text("purpose", purpose, problems, max_length=MAX_PURPOSE)
