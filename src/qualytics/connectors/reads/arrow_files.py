@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reads.file_columns import Part, fields_of, require_distinct, unified
+from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, fields_of, require_distinct, unified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +21,8 @@ _MAGIC = b"ARROW1"
 
 class ArrowFiles:
     """Files of Arrow; see `file_columns.Format`."""
+
+    at_once = MANY_AT_ONCE
 
     def look(self, file: StoredFile, query: Query) -> Part:
         """Read what a file says of its columns."""

@@ -23,6 +23,10 @@ _FROM_FOLDER = "from the names of folders"
 _UUID, _JSON = "arrow.uuid", "arrow.json"
 
 
+# Files whose ends or first lines are read together.
+MANY_AT_ONCE = 16
+
+
 class Part(Struct):
     """What a look at one file tells: its columns, how many row groups it has, and rows where it says so itself.
 
@@ -36,7 +40,9 @@ class Part(Struct):
 
 
 class Format(Protocol):
-    """One format of files."""
+    """One format of files; `at_once` is how many may be looked at together, by what a look holds."""
+
+    at_once: int
 
     def look(self, file: StoredFile, query: Query) -> Part:
         """Look at a file."""

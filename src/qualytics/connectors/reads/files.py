@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from qualytics.connectors.contract import Target
     from qualytics.connectors.shared.object_store import OpenStore
 
-# Files whose ends are read at once.
-_AT_ONCE = 16
 # How names of files begin that tools keep beside the data, as _SUCCESS and .part.crc.
 _KEPT_ASIDE = ("_", ".")
 # How Hive writes NULL in the name of a folder.
@@ -56,7 +54,7 @@ class _Session:
             return
         self._files = self._found()
         self._format = file_formats.of(self._files)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+        with ThreadPoolExecutor(self._format.at_once) as threads:
             self._parts = list(threads.map(lambda file: self._format.look(file, query), self._files))
         self.schema = self._chosen(with_folders(self._format.unified(self._files, self._parts), self._files))
         if all(file.etag is not None for file in self._files):

@@ -30,7 +30,9 @@ _LINE_BYTES = 32 << 20
 
 
 class JsonFiles:
-    """Files of JSON Lines; see `file_columns.Format`."""
+    """Files of JSON Lines, of which a look reads all; see `file_columns.Format`."""
+
+    at_once = 2
 
     def look(self, file: StoredFile, query: Query) -> Part:
         """Look at all values of a file, or of as many rows as are read."""

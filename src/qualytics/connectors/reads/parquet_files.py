@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reads.file_columns import Part, fields_of, kinds_of, require_distinct, unified
+from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, fields_of, kinds_of, require_distinct, unified
 from qualytics.connectors.reads.stored_file import BLOCK_BYTES
 from qualytics.connectors.shared import arrow
 from qualytics.structs import Struct
@@ -29,13 +29,15 @@ _LEAST_BYTES, _WINDOW_BYTES = 16 << 10, 256 << 10
 _DIGITS, _FAR = "digits of nanoseconds", "years beyond 1677 to 2262"
 _FAR_US = ((1 << 63) - 1) // 1_000
 # What a look holds at once, of several files.
-_LOOK_ROWS, _LOOK_BYTES = 65_536, 2 << 20
+_LOOK_ROWS, _LOOK_BYTES = 65_536, 1 << 20
 # Spark keeps microseconds, and says in a file that it has written it.
 _SPARK = b"org.apache.spark.version"
 
 
 class ParquetFiles:
     """Files of Parquet, columns as they are; see `file_columns.Format`."""
+
+    at_once = MANY_AT_ONCE
 
     def look(self, file: StoredFile, query: Query) -> Part:
         """Read the end of a file; INT96 has no type of its own, so that all its values are looked at."""
@@ -61,6 +63,7 @@ class ParquetFiles:
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a file, or of some of its row groups."""
         one = _File(file)
+        file.end = one.metadata  # its row groups may be several partitions
         # Rows that have none of the columns are counted by another.
         names = [name for name in schema.names if name in one.schema.names] or one.schema.names[:1]
         first = 1
@@ -82,7 +85,6 @@ class _File:
         self._file = file
         self._all = _Columns(file, "us", file.end)
         self.metadata, self.schema, self.int96 = self._all.metadata, self._all.schema, self._all.int96
-        file.end = self.metadata
 
     def read(
         self, names: list[str], groups: Sequence[int], size: int, most: int = _GROUP_BYTES

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reads.file_columns import Part, require_distinct, unified
+from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, require_distinct, unified
 from qualytics.connectors.shared import arrow
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def stream(file: StoredFile) -> Any:
 
 class CsvFiles:
     """Files of CSV; the first line has names; see `file_columns.Format`."""
+
+    at_once = MANY_AT_ONCE
 
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter
