@@ -143,7 +143,7 @@ def test_no_file_takes_the_place_of_a_pipe_or_a_folder(stored, tmp_path):
         (("--output", "r.csv", "--receipt", "./r.csv", "--overwrite"), "name the same file"),
         (("--output", "-", "--receipt", "-", "--format", "csv"), "name the same file"),
         (("--output", "r.csv", "--receipt", "nowhere/r.json"), "nowhere/r.json cannot be written"),
-        (("--output", "r.csv", "--where", "id = 1) or (id = 2"), "where is no condition"),
+        (("--output", "r.csv", "--where", "id = 1) or (id = 2"), "where closes a parenthesis that it did not open"),
     ],
 )
 def test_what_says_not_where_or_how_is_refused(stored, options, words):
