@@ -34,7 +34,7 @@ test: setup ## Run the whole suite against real servers, installing what is miss
 	$(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## Run the tests that need no server.
-	$(PYTHON) -m pytest -q -n 2 --dist loadfile -p no:logging -p no:randomly -m "not servers and not slow"
+	$(PYTHON) -m tools.fast
 
 verify: FOR = verify
 verify: setup ## Test every type on its counterpart, or some: TYPES="s3 hive"; all of them keep their versions.

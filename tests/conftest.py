@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import io
 import itertools
@@ -88,7 +89,7 @@ LONGEST = (
     *("test_doctor", "test_foreign", "test_sdk_page", "test_call", "test_bodies", "test_tokens_lines"),
     *("test_second_host", "test_copying", "test_passwords", "test_page"),
 )
-# As `make test-fast` says it.
+# As `tools.fast` says it.
 FAST = "not servers and not slow"
 _NEVER_FAST = re.compile(r"^pytestmark = .*pytest\.mark\.(servers|slow)\b", re.MULTILINE)
 
@@ -97,9 +98,22 @@ def pytest_ignore_collect(collection_path, config):
     # What a module imports takes longer than many fast tests; one that has none is not even imported.
     if config.option.markexpr != FAST:
         return None
-    is_module = collection_path.suffix == ".py" and collection_path.name.startswith("test_")
-    is_slow = collection_path == SLOW_FOLDER or (is_module and _NEVER_FAST.search(collection_path.read_text()))
-    return bool(is_slow) or None
+    if collection_path.suffix == ".py" and collection_path.name.startswith("test_"):
+        return collection_path not in _fast_modules(os.environ.get("FAST_HALF")) or None
+    return collection_path == SLOW_FOLDER or None
+
+
+@functools.cache
+def _fast_modules(half):
+    """Return the modules with fast tests, or one of two halves of them that are about as large."""
+    texts = {path: path.read_text() for path in Path(__file__).parent.rglob("test_*.py")}
+    fast = [path for path in texts if SLOW_FOLDER not in path.parents and not _NEVER_FAST.search(texts[path])]
+    sizes, halves = [0, 0], ([], [])
+    for path in sorted(fast, key=lambda path: (-len(texts[path]), path)):
+        lighter = sizes.index(min(sizes))
+        sizes[lighter] += len(texts[path])
+        halves[lighter].append(path)
+    return frozenset(fast if half is None else halves[int(half)])
 
 
 def pytest_configure(config):
