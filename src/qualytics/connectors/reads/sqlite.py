@@ -210,7 +210,15 @@ def _all_of(columns: Sequence[str], classes: Sequence[set[bytes]]) -> str:
     for column, some in zip(columns, classes, strict=True):
         ways = [f"typeof({column}) = '{one.decode()}'" for one in sorted(some - {b"null"})]
         conditions.append(f"({' or '.join([*ways, f'{column} is null'])})")
-    return " and ".join(conditions)
+    return _both(conditions)
+
+
+def _both(conditions: Sequence[str]) -> str:
+    # One after the other they would be deeper than SQLite takes (sqlite.org/limits.html: 1,000).
+    middle = len(conditions) // 2
+    if not middle:
+        return conditions[0]
+    return f"({_both(conditions[:middle])} and {_both(conditions[middle:])})"
 
 
 def _as_text(value: Any) -> Any:
