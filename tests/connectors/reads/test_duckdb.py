@@ -1,6 +1,7 @@
 """Reads of DuckDB: its own Arrow, but where that would be another value."""
 
 import datetime as dt
+from contextlib import closing
 
 import duckdb
 import pyarrow as pa
@@ -106,3 +107,13 @@ def test_a_column_of_a_query_makes_ranges_or_is_refused(client, file):
     assert len(receipt["partitions"]) > 3
     with pytest.raises(ReadFailed, match="column 's' makes no ranges"):
         read(client, sql=sql, parallel=2, partition_column="s")
+
+
+def test_settings_are_those_of_reads_and_stay(client, file):
+    table, _ = read(client, sql="select current_setting('memory_limit') m, current_setting('lock_configuration') l")
+    assert table.to_pylist() == [{"m": "953.6 MiB", "l": True}]
+
+
+def test_a_session_for_others_takes_no_settings(client, file):
+    with closing(client.connections.open(1)) as handle, pytest.raises(duckdb.Error, match="configuration"):
+        handle.execute("set threads = 1")

@@ -13,6 +13,7 @@ from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, 
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
+from qualytics.connectors.types.duckdb import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ _AS_TEXT = ("HUGEINT", "UHUGEINT", "UUID", "BIT", "TIME WITH TIME ZONE", "TIMETZ
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL", "FLOAT", "DOUBLE")  # fmt: skip
 # How DuckDB writes infinity into Arrow: as the last and, negative, the first numbers but one.
 _INFINITE = {"DATE": (1 << 31) - 1, "TIMESTAMP": (1 << 63) - 1}
+# What it keeps of a file in memory, which is else as good as all of the machine's: a read of long rows needs so much.
+_MEMORY = "1GB"
 # Rows for each range, at least: those of one group in DuckDB's files.
 _GROUP_ROWS = 122_880
 
@@ -31,6 +34,8 @@ _GROUP_ROWS = 122_880
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection to a file that nobody can write to meanwhile."""
     del snapshot
+    handle.execute(f"set memory_limit = '{_MEMORY}'")
+    lock(handle)
     handle.execute("begin transaction")
     return _Session(handle, target, query, schema)
 

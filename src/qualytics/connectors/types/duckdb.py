@@ -107,7 +107,6 @@ _CONFIG = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    "lock_configuration": "true",
 }
 
 
@@ -117,6 +116,11 @@ def connect(target: Target) -> Any:
     import duckdb
 
     return duckdb.connect(target.uri, read_only=True, config=dict(_CONFIG))
+
+
+def lock(handle: Any) -> None:
+    """Take all settings from the statements that follow, which are others' own."""
+    handle.execute("set lock_configuration = true")
 
 
 def select(handle: Any, target: Target) -> None:
@@ -153,6 +157,7 @@ CONNECTOR = FILE(
     check=check,
     classify=classify,
     explain=ERRORS.explain,
+    hand_over=lock,
     signature=r"(?i)duckdb",
     schemas=schemas,
     tables=tables,
