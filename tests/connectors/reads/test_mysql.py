@@ -146,6 +146,13 @@ def test_a_row_of_more_than_a_packet_is_read(mariadb_server):
     ]
 
 
+def test_a_query_keeps_its_order(client, table):
+    found, _ = read(client, sql="select k from keyed where k is not null order by k desc")
+    keys = found.column("k").to_pylist()
+    assert len(keys) == 900
+    assert keys == sorted(keys, reverse=True)
+
+
 def test_a_zero_date_is_no_date(client, table):
     with pytest.raises(ReadFailed, match="column 'z', row 1: a date of which a part is zero"):
         read(client, table="keyed", columns=("z",))

@@ -18,7 +18,7 @@ from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier
-from qualytics.connectors.shared.statements import ranges, statement
+from qualytics.connectors.shared.statements import is_query_alone, ranges, statement
 from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
@@ -86,7 +86,12 @@ class CursorSession:
         return int(self.one_row(f"select count(*) from (\n{self.selected(None)}\n) q")[0])
 
     def selected(self, predicate: str | None) -> str:
-        """Return the statement of all columns of the rows for which a predicate is true."""
+        """Return the statement of all columns of the rows for which a predicate is true.
+
+        A query is read as it stands where that says the same: many an engine drops the order of one within another.
+        """
+        if predicate is None and is_query_alone(self._query) and all(one.expression == "{}" for one in self._columns):
+            return str(self._query.sql)
         columns = ", ".join(self._asked(one) for one in self._columns)
         query, top, limit = self._query, "", ""
         if query.limit is not None:

@@ -42,6 +42,11 @@ def statement(
     return f"select {columns} from {source}{where}{limit}"
 
 
+def is_query_alone(query: Query) -> bool:
+    """Say whether all that a query gives is read, by its own statement."""
+    return query.sql is not None and not query.columns and query.where is None and query.limit is None
+
+
 def counted(query: Query, schema: str | None, quote: Quote = identifier) -> str:
     """Return the statement that counts the rows of a query."""
     return f"select count(*) from (\n{statement(query, schema, quote=quote)}\n) as q"
