@@ -108,7 +108,7 @@ class _Csv(Output):
 
     def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
         super().__init__(sink, schema)
-        sink.write((",".join(_quoted(name) for name in schema.names) + "\r\n").encode())
+        sink.write((",".join(_quoted(name) for name in schema.names) + "\n").encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
         from qualytics.reading.texts import as_texts  # it brings more of pyarrow, which Parquet and Arrow do not need
@@ -122,7 +122,7 @@ class _Csv(Output):
             )
             for row in zip(*columns, strict=True)
         ]
-        self.sink.write("".join(f"{line}\r\n" for line in lines).encode())
+        self.sink.write("".join(f"{line}\n" for line in lines).encode())
 
 
 class _JsonLines(Output):
