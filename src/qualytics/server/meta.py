@@ -11,7 +11,7 @@ from litestar.params import Parameter
 
 from qualytics.model import MAX_ID
 from qualytics.server import bodies, openapi
-from qualytics.server.parameters import AnyRequest, Reply, Size, Text
+from qualytics.server.parameters import AnyRequest, Moment, Outcome, Reply, Size, Text
 from qualytics.server.runtime import opened, runtime_of
 from qualytics.service.audit import Audit
 from qualytics.service.rights import AUDIT, PRUNE, READ
@@ -41,9 +41,9 @@ def list_audit(
     action: Text = None,
     actor: Text = None,
     object_name: Text = None,
-    outcome: Text = None,
-    since: Text = None,
-    until: Text = None,
+    outcome: Outcome = None,
+    since: Moment = None,
+    until: Moment = None,
     size: Size = MAX_PAGE_SIZE,
 ) -> Reply:
     """List the audit log, the newest entry first.

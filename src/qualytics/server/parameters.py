@@ -13,7 +13,7 @@ from litestar.params import Parameter, QueryParameter
 
 from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
-from qualytics.model import MAX_ID, STATES, Word
+from qualytics.model import MAX_ID, OUTCOMES, STATES, Word
 from qualytics.settings import BY_NAME, MAX_PAGE_SIZE, MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S
 from qualytics.text import alternatives
 
@@ -36,6 +36,9 @@ States = Annotated[
     QueryParameter(name="state", max_items=100, description=f"states that are wanted: {alternatives(STATES)}"),
 ]
 Text = Annotated[str | None, Parameter(max_length=MAX_QUERY_TEXT)]
+# What a query has several texts of is short, so that all of them together make no address that is too long.
+Moment = Annotated[str | None, Parameter(max_length=40, description="a day in UTC, or a moment, as ISO 8601 has it")]
+Outcome = Annotated[str | None, Parameter(max_length=20, description=f"how it ended: {alternatives(OUTCOMES)}")]
 Seconds = Annotated[float | None, Parameter(gt=0, le=TEST_TIMEOUT_MAX_S, description="seconds from a test's start")]
 DryRun = Annotated[bool, Parameter(description="check all of it and answer as it would be, but store nothing")]
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.params import QueryParameter
 
-from qualytics.model import MAX_ID, STATES
+from qualytics.model import MAX_ID, OUTCOMES, STATES
 from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.web import session
 from qualytics.server.web.pages import shown
@@ -20,9 +20,8 @@ from qualytics.settings import PAGE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_OUTCOMES = ("done", "failed", "refused")
 Before = Annotated[int | None, QueryParameter(name="before", ge=1, le=MAX_ID)]
-Outcome = Annotated[str | None, QueryParameter(name="outcome", pattern=f"^({'|'.join(_OUTCOMES)})?$")]
+Outcome = Annotated[str | None, QueryParameter(name="outcome", pattern=f"^({'|'.join(OUTCOMES)})?$")]
 
 
 @get("/health", sync_to_thread=True)
@@ -44,7 +43,7 @@ def show_audit(
         values: dict[str, Any] = {
             "entries": entries,
             "asked": asked,
-            "outcomes": _OUTCOMES,
+            "outcomes": OUTCOMES,
             "is_filtered": bool(given),
             "first": before and f"/audit?{urlencode(given)}",
             "next": f"/audit?{urlencode(given | {'before': entries[-1]['id']})}" if len(entries) == PAGE_SIZE else None,
