@@ -59,11 +59,11 @@ def hide_arrow() -> None:
 
 
 def _import_arrow(plan: Plan) -> None:
-    """Import pyarrow before connectors leave it out of their drivers, without what it would import and not need."""
+    """Import pyarrow before connectors leave it out of their drivers; numpy, half of that, is for rows of servers."""
     from qualytics.connectors import get
 
-    # It asks pandas of each list that it makes an array of: 300 ms; numpy, half of its import, is for rows of servers.
-    leave_out("pandas", *(("numpy",) if get(plan.type).kind in {"embedded", "dfs"} else ()))
+    if get(plan.type).kind in {"embedded", "dfs"}:
+        leave_out("numpy")
     import pyarrow  # noqa: F401, ICN001
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Refusal, refuse
 from qualytics.connectors.reading import NotShared, begin_of, no_rows
+from qualytics.module_path import leave_out
 from qualytics.probe.child.meter import read_too_much
 from qualytics.probe.plan import NUMBER_BYTES, PARTITION
 from qualytics.probe.protocol import (
@@ -55,6 +56,9 @@ def read(connector: Connector, handle: Any, target: Target, reading: Reading, se
 
 
 def _read(connector: Connector, handle: Any, target: Target, reading: Reading, send: Send) -> None:
+    # pyarrow asks pandas of each list that it makes an array of, and imports it for that alone: 300 ms. Some drivers
+    # need it, and have it by now.
+    leave_out("pandas")
     import pyarrow as pa
 
     # Rows of drivers are many objects and hold no circles: looking for some takes a fifth of a read.
