@@ -11,7 +11,7 @@ from typing import get_origin
 import pytest
 
 import qualytics
-from qualytics.client import asynchronous, contract
+from qualytics.client import asynchronous, contract, contract_many
 from tests.client.test_contract_types import PARTS, VERBS, type_of
 from tests.support import processes
 
@@ -48,7 +48,7 @@ _TWINS = (asynchronous.Verb, asynchronous.Listing, asynchronous.Start, asynchron
 
 
 def twin_of(answer):
-    if answer is contract.Run:
+    if answer is contract_many.Run:
         return asynchronous.Start
     if answer is contract.Reader:
         return asynchronous.Read
