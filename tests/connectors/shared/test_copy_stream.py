@@ -56,7 +56,7 @@ _QUERIES = {
     "256 columns": (256, f"select {', '.join(['n'] * 256)} from generate_series(100, 200) n"),
     "1,600 columns": (1600, f"select {', '.join(['n'] * 1600)} from generate_series(100, 200) n"),
     "long among short": (1, "select repeat('d', n % 50 / 49 * 70000 + n) from generate_series(1, 300) n"),
-    "longer than all room": (1, f"select repeat('d', n) from (values (1), ({3 * _MIB}), (2), ({9 * _MIB}), (3)) q(n)"),
+    "longer than all room": (1, f"select repeat('d', n) from (values (1), ({2 * _MIB}), (2), ({5 * _MIB}), (3)) q(n)"),
 }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_an_error_of_an_unknown_state_keeps_it(session):
 
 
 def test_a_session_that_is_ended_in_the_middle_is_no_end_of_rows(session, login):
-    stream = CopyStream(session.pgconn, "select n from generate_series(1, 50000000) n", 1, MARGIN)
+    stream = CopyStream(session.pgconn, "select n from generate_series(1, 10000000) n", 1, MARGIN)
     taken = stream.rows(1000, _MIB)
     next(taken)
     with psycopg.connect(**login, autocommit=True) as other:

@@ -168,19 +168,19 @@ def test_nobody_but_an_admin_deletes_a_user_or_grants(plane, sessions, person, r
 def test_an_admin_grants_and_ends_the_use_of_a_connection(signed_in, plane, admin, person, made, record_property):
     (user, api, _), connection = person(), made()
     page = signed_in("/grants", "Admin", width=360, dark=True)
-    page.get_by_role("button", name="Grant").click()
+    page.get_by_role("button", name="Grant", exact=True).click()
     assert "is missing" in page.locator("#user-problem").inner_text()
     assert "is missing" in page.locator("#connection-problem").inner_text()
     page.get_by_label("Name of the user").fill(user["name"])
     page.get_by_label("Name of the connection").fill("no such connection")
     page.get_by_label("Days").fill("0.5")
-    page.get_by_role("button", name="Grant").click()
+    page.get_by_role("button", name="Grant", exact=True).click()
     assert "must be 1 to 3,650" in page.locator("#expires_in_days-problem").inner_text()
     page.get_by_label("Days").fill("7")
-    page.get_by_role("button", name="Grant").click()
+    page.get_by_role("button", name="Grant", exact=True).click()
     assert "There is no connection" in page.get_by_role("alert").inner_text()
     page.get_by_label("Name of the connection").fill(connection["name"])
-    page.get_by_role("button", name="Grant").click()
+    page.get_by_role("button", name="Grant", exact=True).click()
     page.wait_for_url("**/grants?*")
     assert api("GET", f"/connections/{connection['id']}/use").status == 200
     assert barriers(page, "grants, 360 px", record_property) == []

@@ -94,7 +94,7 @@ class CopyStream:
         self._make_room(awaited)
         until = self._came + awaited
         while True:
-            received = self._wire.receive(self._block.bytes[self._came : self._room])
+            received = self._wire.receive(self._block.bytes, self._came, self._room)
             if not received:
                 self._understand()  # an error may be the last that came
                 raise errors.OperationalError("server closed the connection unexpectedly")
@@ -126,6 +126,8 @@ class CopyStream:
 
     def _understand(self) -> None:
         """Find the rows among the bytes that came: most of them at once, those about other messages one by one."""
+        if self._next_end() is None:  # of a long row there is more to come
+            return
         begins, ends = self._chain()
         if len(begins):
             self._known = int(ends[-1])
@@ -159,21 +161,26 @@ class CopyStream:
     def _walk(self) -> Iterator[tuple[int, int]]:
         """Take the messages that are there whole, and yield where rows begin and end."""
         data = self._block.bytes
-        while self._came - self._known >= _HEAD_BYTES and not self._is_ended:
+        while not self._is_ended and (end := self._next_end()) is not None:
             begin = self._known + _HEAD_BYTES
-            end = self._known + 1 + int.from_bytes(data[self._known + 1 : begin].tobytes())
-            if end < begin:
-                raise errors.ProtocolViolation("the server sent a message without a length")
-            if end > self._came:
-                return
             kind = int(data[self._known])
             if kind == _ROW:
                 begin = begin if self._has_header else self._behind_header(begin, end)
-                if data[begin:end].tobytes() != _END_OF_ROWS:
+                if end - begin != len(_END_OF_ROWS) or data[begin:end].tobytes() != _END_OF_ROWS:
                     yield begin, end
             else:
                 self._take(kind, data[begin:end].tobytes())
             self._known = end
+
+    def _next_end(self) -> int | None:
+        """Return where the next message ends; None before it has come whole."""
+        begin = self._known + _HEAD_BYTES
+        if begin > self._came:
+            return None
+        end = self._known + 1 + int.from_bytes(self._block.bytes[self._known + 1 : begin].tobytes())
+        if end < begin:
+            raise errors.ProtocolViolation("the server sent a message without a length")
+        return end if end <= self._came else None
 
     def _behind_header(self, begin: int, end: int) -> int:
         """Return where the first row begins, before which there is a header."""

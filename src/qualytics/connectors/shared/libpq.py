@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 # What SSL_get_error answers (OpenSSL, "SSL_get_error", RETURN VALUES).
 _SSL, _WANT_READ, _WANT_WRITE = 1, 2, 3
@@ -52,22 +48,25 @@ class Wire:
         """Send all of some bytes."""
         sent = 0
         while sent < len(data):
-            sent += self._when_ready(functools.partial(self._stream.write, data[sent:]))
+            if (done := self._stream.write(data[sent:])) < 0:
+                self._wait()
+            else:
+                sent += done
 
-    def receive(self, into: Any) -> int:
-        """Wait for bytes, put them into an array of numpy, and return how many; 0 when the server sends no more.
+    def receive(self, into: Any, begin: int, end: int) -> int:
+        """Wait for bytes, put them between two places of a numpy array, and return how many; 0 when no more are sent.
 
         Raises:
             OperationalError: TLS has failed.
 
         """
-        return self._when_ready(functools.partial(self._stream.read, into))
+        while (received := self._stream.read(into, begin, end)) < 0:
+            self._wait()
+        return received
 
-    def _when_ready(self, call: Callable[[], int]) -> int:
-        while (done := call()) < 0:
-            self._poll.register(self._descriptor, self._stream.awaits)
-            self._poll.poll()
-        return done
+    def _wait(self) -> None:
+        self._poll.register(self._descriptor, self._stream.awaits)
+        self._poll.poll()
 
 
 class _Plain:
@@ -78,9 +77,9 @@ class _Plain:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def read(self, into: Any) -> int:
+    def read(self, into: Any, begin: int, end: int) -> int:
         try:
-            return os.readv(self._descriptor, [into])
+            return os.readv(self._descriptor, [into[begin:end]])
         except BlockingIOError:
             self.awaits = select.POLLIN
             return -1
@@ -100,20 +99,25 @@ class _Tls:
 
     def __init__(self, found: ctypes.CDLL, tls: int) -> None:
         self._found, self._tls = found, ctypes.c_void_p(tls)
+        found.SSL_read.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
         found.ERR_get_error.restype = ctypes.c_ulong
         found.ERR_reason_error_string.restype = ctypes.c_char_p
+        # An address is looked up once for each array: a server sends 8 KiB at a time.
+        self._into, self._address = None, 0
 
-    def read(self, into: Any) -> int:
+    def read(self, into: Any, begin: int, end: int) -> int:
+        if into is not self._into:
+            self._into, self._address = into, into.ctypes.data
         self._found.ERR_clear_error()
-        return self._judged(self._found.SSL_read(self._tls, ctypes.c_void_p(into.ctypes.data), len(into)))
+        done = self._found.SSL_read(self._tls, self._address + begin, end - begin)
+        return done if done > 0 else self._judged(done)
 
     def write(self, data: bytes) -> int:
         self._found.ERR_clear_error()
-        return self._judged(self._found.SSL_write(self._tls, data, len(data)))
+        done = self._found.SSL_write(self._tls, data, len(data))
+        return done if done > 0 else self._judged(done)
 
     def _judged(self, done: int) -> int:
-        if done > 0:
-            return done
         error = self._found.SSL_get_error(self._tls, done)
         if error in {_WANT_READ, _WANT_WRITE}:
             self.awaits = select.POLLIN if error == _WANT_READ else select.POLLOUT
