@@ -99,7 +99,7 @@ def fill(cursor, rows):
 
 
 def spelled(value):
-    """Return a value as the driver writes it; a float of 32 bits with the digits that it has, and what is long as it is."""
+    """Return a value as the driver writes it; floats with the digits that they have, and the long text itself."""
     if value == "LONG":
         return "x" * 70_000
     return repr(value) if isinstance(value, float) else value
