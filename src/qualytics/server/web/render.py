@@ -59,6 +59,7 @@ def environment(root: str = "") -> jinja2.Environment:
         loader=jinja2.PackageLoader(__package__ or "", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        auto_reload=False,  # or each page would look whether one of its files has changed
         trim_blocks=True,
         lstrip_blocks=True,
     )
