@@ -67,8 +67,9 @@ def real_bounds(low: float | None, high: float | None, number: int) -> list[str]
     most = sys.float_info.max
     first, last = (min(max(float(end), -most), most) for end in (low, high))
     bounds = [first * (1 - part / number) + last * (part / number) for part in range(1, number)]
-    # So many digits are as many doubles, in the same order, however an engine rounds them.
-    return list(dict.fromkeys(f"{bound:.15g}" for bound in bounds))
+    # So many digits are as many doubles, in the same order, however an engine rounds them. The doubles themselves may be
+    # rounded past each other, where the ends are close.
+    return sorted({f"{bound:.15g}" for bound in bounds}, key=float)
 
 
 def ranges(column: str, bounds: Sequence[str | int], *, has_nulls: bool, has_nan: bool = False) -> list[str]:
