@@ -193,7 +193,10 @@ def test_a_schema_is_found_missing_or_forbidden(tested, role, admin):
 
 def test_a_right_to_connect_that_is_missing_is_a_permission(tested, role, admin):
     admin.execute("revoke connect on database sales from public")
-    report = tested(username=role(), password="secret 1", place=("sales", None))
+    try:
+        report = tested(username=role(), password="secret 1", place=("sales", None))
+    finally:  # others enter it by that right
+        admin.execute("grant connect on database sales to public")
     assert outcome(report) == ("database", "permission")
 
 
