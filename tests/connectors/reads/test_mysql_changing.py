@@ -2,8 +2,7 @@
 
 import datetime as dt
 import struct
-import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +12,7 @@ from qualytics.connectors.contract import Target
 from qualytics.connectors.reading import Query
 from qualytics.connectors.reads.mysql import begin
 from testbed import servers
+from tests.support.threads import Threads
 
 pytestmark = pytest.mark.servers
 
@@ -44,27 +44,21 @@ ROWS = st.lists(st.tuples(*(st.none() | values for values in COLUMNS.values())),
 COPIES = 60
 
 
-@contextmanager
-def written_to(cursor):
-    """Have a session insert, change and delete rows all the while; it has done so once before the block begins."""
-    stop, has_written = threading.Event(), threading.Event()
+class Writer(Threads):
+    """A session that inserts, changes and deletes rows all the while."""
 
-    def write():
-        while not stop.is_set():
-            names = ", ".join(NAMES)
-            cursor.execute(f"insert into changing ({names}) select {names} from changing where mod(id, 7) = 1 limit 20")
-            cursor.execute("delete from changing where mod(id, 7) = 2 limit 20")
-            cursor.execute("update changing set id = -id where mod(id, 7) = 3 and id > 0 limit 5")
-            has_written.set()
+    def __init__(self, cursor):
+        super().__init__(1)
+        self._cursor = cursor
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        assert has_written.wait(60)
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    def once(self, _number, _count):
+        names = ", ".join(NAMES)
+        self._cursor.execute(
+            f"insert into changing ({names}) select {names} from changing where mod(id, 7) = 1 limit 20"
+        )
+        self._cursor.execute("delete from changing where mod(id, 7) = 2 limit 20")
+        self._cursor.execute("update changing set id = -id where mod(id, 7) = 3 and id > 0 limit 5")
+        self.done()
 
 
 @pytest.mark.slow
@@ -76,7 +70,8 @@ def test_each_row_comes_once_as_it_is_stored(mariadb_server, rows):
         cursor = opened.enter_context(writer.cursor())
         fill(cursor, rows)
         target = Target(type="mariadb", parameters={}, timeout_s=60.0, directory="", database="sales")
-        with written_to(cursor):
+        with Writer(cursor) as writing:
+            writing.wait(1)
             session = begin(reader, target, Query(table="changing", columns=tuple(NAMES), fetch_size=37), None, None)
             (part,) = session.partitions()
             found = [tuple(row.values()) for batch in session.batches(part) for row in batch.to_pylist()]

@@ -2,8 +2,7 @@
 
 import datetime as dt
 import struct
-import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from qualytics.connectors.contract import Target
 from qualytics.connectors.reading import Query
 from qualytics.connectors.reads.postgresql import begin
+from tests.support.threads import Threads
 
 pytestmark = pytest.mark.servers
 
@@ -49,27 +49,20 @@ def connect(postgres_server):
     return lambda: closing(psycopg.connect(**login, **where, autocommit=True))
 
 
-@contextmanager
-def written_to(session, table):
-    """Have a session insert and delete rows all the while; it has done so once before the block begins."""
-    stop, has_written = threading.Event(), threading.Event()
+class Writer(Threads):
+    """A session that inserts, changes and deletes rows all the while."""
 
-    def write():
-        while not stop.is_set():
-            some = f"(select ctid from {table} where mod(id, 7) = %s limit 20)"
-            session.execute(f"insert into {table} select * from {table} where ctid in {some}", (1,))
-            session.execute(f"delete from {table} where ctid in {some}", (2,))
-            session.execute(f"update {table} set id = id + 7 where ctid in {some}", (3,))
-            has_written.set()
+    def __init__(self, session, table):
+        super().__init__(1)
+        self._session, self._table = session, table
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        assert has_written.wait(60)
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    def once(self, _number, _count):
+        table = self._table
+        some = f"(select ctid from {table} where mod(id, 7) = %s limit 20)"
+        self._session.execute(f"insert into {table} select * from {table} where ctid in {some}", (1,))
+        self._session.execute(f"delete from {table} where ctid in {some}", (2,))
+        self._session.execute(f"update {table} set id = id + 7 where ctid in {some}", (3,))
+        self.done()
 
 
 @pytest.mark.slow
@@ -99,7 +92,8 @@ def compared(writer, sessions, rows):
     target = Target(type="postgresql", parameters={}, timeout_s=60.0, directory="", schema="public")
     query = Query(table=table, columns=("id", *NAMES), parallel=parallel, fetch_size=97)
     first = begin(sessions[0], target, query, None, None)
-    with written_to(writer, table):
+    with Writer(writer, table) as writing:
+        writing.wait(1)
         parts = first.partitions()
         others = [begin(session, target, query, first.snapshot.id, first.schema) for session in sessions[1:]]
         found = [

@@ -1,13 +1,13 @@
 """Reads of SQLite: the type of a column follows what its values are stored as."""
 
 import sqlite3
-import threading
 from contextlib import closing
 
 import pyarrow as pa
 import pytest
 
 from qualytics.errors import ReadFailed
+from tests.support.threads import Threads
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
@@ -101,26 +101,26 @@ def test_sessions_that_nobody_disturbs_share_one_state(client, accounts, column)
     assert sorted(table.column("id").to_pylist()) == [n * 1000 - ACCOUNTS for n in range(ACCOUNTS)]
 
 
+class Mover(Threads):
+    """Moves an amount to a new account all the while, in one transaction."""
+
+    def __init__(self, handle):
+        super().__init__(1)
+        self._handle = handle
+
+    def once(self, _number, _count):
+        self._handle.execute("begin immediate")
+        self._handle.execute("update account set amount = amount - 7 where id in (select min(id) from account)")
+        self._handle.execute("insert into account select max(id) + 1, 7, pad from account")
+        self._handle.execute("commit")
+        self.done()
+
+
 def test_a_file_that_changes_is_read_in_one_state(client, accounts):
-    stop, has_written = threading.Event(), threading.Event()
-
-    def move():
-        with closing(sqlite3.connect(accounts, timeout=600, isolation_level=None)) as handle:
-            while not stop.is_set():
-                handle.execute("begin immediate")
-                handle.execute("update account set amount = amount - 7 where id in (select min(id) from account)")
-                handle.execute("insert into account select max(id) + 1, 7, pad from account")
-                handle.execute("commit")
-                has_written.set()
-
-    thread = threading.Thread(target=move)
-    thread.start()
-    try:
-        assert has_written.wait(60)
+    how = {"timeout": 600, "isolation_level": None, "check_same_thread": False}
+    with closing(sqlite3.connect(accounts, **how)) as handle, Mover(handle) as moving:
+        moving.wait(1)
         table, receipt = read(client, table="account", parallel=3, verify=True, fetch_size=100)
-    finally:
-        stop.set()
-        thread.join()
     assert sum(table.column("amount").to_pylist()) == ACCOUNTS * EACH
     assert len(set(table.column("id").to_pylist())) == table.num_rows > ACCOUNTS
     assert receipt["verified"] == {"count": table.num_rows, "ok": True}
