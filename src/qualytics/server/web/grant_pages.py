@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qualytics.service.context import Context
 
 _FIELDS = ("user", "connection", "expires_in_days")
+_ALL = {"user": "", "connection": ""}
 
 
 @get("/grants", sync_to_thread=True)
@@ -43,9 +44,8 @@ async def change_grants(request: AnyRequest, body: bytes) -> Page:
     def work(context: Context) -> Page:
         context.require(GRANT)
         given = {name: typed[name].strip() for name in _FIELDS if typed.get(name, "").strip()}
-        asked = {"user": "", "connection": given.get("connection", "")}
         if typed.get("_do") == "show":
-            return _page(request, context, {"user": "", "connection": ""}, 1, typed=typed)
+            return _page(request, context, _ALL, 1, typed=typed)
         try:
             what, _, number = typed.get("_do", "").partition(":")
             grant_id = sent_forms.id_in(number)
@@ -59,8 +59,8 @@ async def change_grants(request: AnyRequest, body: bytes) -> Page:
         except (NotSignedIn, NotAllowed):
             raise
         except QualyticsError as exc:
-            return _page(request, context, {"user": "", "connection": ""}, 1, exc, typed)
-        return redirect(request, f"/grants?{urlencode(asked)}")
+            return _page(request, context, _ALL, 1, exc, typed)
+        return redirect(request, f"/grants?{urlencode(_ALL | {'connection': given.get('connection', '')})}")
 
     return await session.answer(request, work)
 

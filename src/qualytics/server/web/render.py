@@ -33,9 +33,13 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 def page(request: AnyRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Page:
     """Return a page; `values` are those of its template, beside its address and what all addresses begin with."""
-    root = runtime_of(request).config.root
-    text = environment(root).get_template(template).render(path=path_of(request), **values)
+    text = environment(root_of(request)).get_template(template).render(path=path_of(request), **values)
     return Response(text.encode(), status_code=status, media_type="text/html", headers=_HEADERS)
+
+
+def root_of(request: AnyRequest) -> str:
+    """Return what the addresses of all pages begin with in a browser."""
+    return runtime_of(request).config.root
 
 
 def path_of(request: AnyRequest) -> str:
@@ -45,7 +49,7 @@ def path_of(request: AnyRequest) -> str:
 
 def redirect(request: AnyRequest, address: str, **more: Any) -> Page:
     """Lead the browser to another page, which it asks for anew."""
-    headers = {"Location": runtime_of(request).config.root + address, **_HEADERS}
+    headers = {"Location": root_of(request) + address, **_HEADERS}
     return Response(b"", status_code=303, media_type="text/plain", headers=headers, **more)
 
 

@@ -13,7 +13,8 @@ from litestar.datastructures import Cookie
 from qualytics.errors import NotAllowed, NotSignedIn
 from qualytics.fields import SECRETS
 from qualytics.server import runtime, sent_forms
-from qualytics.server.runtime import opened_by, runtime_of
+from qualytics.server.runtime import opened_by
+from qualytics.server.web.render import root_of
 from qualytics.service.accounts.tokens import Tokens
 from qualytics.urls import is_loopback
 
@@ -72,7 +73,7 @@ def cookie(request: AnyRequest, token: str | None) -> Cookie:
     """Return the cookie of a session; without a token, one that ends it."""
     return Cookie(
         _name(request),
-        _root(request) or "/",
+        root_of(request) or "/",
         token or "",
         max_age=SESSION_DAYS * 86_400 if token else 0,
         httponly=True,
@@ -172,8 +173,4 @@ def _name(request: AnyRequest) -> str:
     if not _is_secure(request):
         return _COOKIE
     # A cookie of the whole host would go to the other programs there, too (RFC 6265bis, 4.1.3).
-    return f"__Secure-{_COOKIE}" if _root(request) else f"__Host-{_COOKIE}"
-
-
-def _root(request: AnyRequest) -> str:
-    return runtime_of(request).config.root
+    return f"__Secure-{_COOKIE}" if root_of(request) else f"__Host-{_COOKIE}"

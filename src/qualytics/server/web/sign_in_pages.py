@@ -11,7 +11,7 @@ from qualytics.server import sign_in
 from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import address_of, runtime_of
 from qualytics.server.web import pages, session
-from qualytics.server.web.render import Page, page, redirect
+from qualytics.server.web.render import Page, page, redirect, root_of
 from qualytics.service.accounts.sign_in import Logins
 from qualytics.service.accounts.sign_in_limits import place_of
 
@@ -32,7 +32,7 @@ async def to_provider(request: AnyRequest, body: bytes) -> Page:
     address, kept = session.own_address(typed.get("next")), typed.get("_kept", "")
 
     def work() -> Page:
-        config, browser, root = sign_in.config_for(request), sign_in.browser_of(request), _root(request)
+        config, browser, root = sign_in.config_for(request), sign_in.browser_of(request), root_of(request)
         sign_ins, place = runtime_of(request).sign_ins, place_of(address_of(request))
         sign_ins.take(place)
         if len(kept.encode()) > _MAX_KEPT:
@@ -78,10 +78,6 @@ def use_link(request: AnyRequest, body: bytes) -> Page:
         passwords = sign_in.config_for(request).passwords
         token = Logins(context, passwords).with_link(typed.get("key", ""), session.SESSION_DAYS)
     return redirect(request, "/account", cookies=[session.cookie(request, token)])
-
-
-def _root(request: AnyRequest) -> str:
-    return runtime_of(request).config.root
 
 
 ROUTES: list[Callable[..., Any]] = [to_provider, finish, show_link, use_link]
