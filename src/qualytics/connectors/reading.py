@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -77,6 +77,16 @@ def ranges_of(query: Query, column_ranges: Callable[[str], Sequence[str]]) -> li
     if query.parallel < 2 or query.limit is not None or query.partition_column is None:
         return partitioned([])
     return partitioned(column_ranges(query.partition_column))
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """Return the first name that has come before; None where each comes once."""
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 class Snapshot(Struct, eq=True):

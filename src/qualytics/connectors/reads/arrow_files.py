@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from qualytics.connectors.contract import refuse
-from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, fields_of, require_distinct, unified
+from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, fields_of, refused_as, require_distinct, unified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from qualytics.connectors.reading import Query
     from qualytics.connectors.reads.stored_file import StoredFile
@@ -53,11 +52,5 @@ def _opened(file: StoredFile) -> Any:
     return pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
 
 
-@contextlib.contextmanager
-def _errors(file: StoredFile) -> Iterator[None]:
-    try:
-        yield
-    except MemoryError:
-        raise
-    except (pa.ArrowException, OSError):
-        raise refuse("config", f"{file.path} is no Arrow that can be read, or not whole") from None
+def _errors(file: StoredFile) -> AbstractContextManager[None]:
+    return refused_as(f"{file.path} is no Arrow that can be read, or not whole")

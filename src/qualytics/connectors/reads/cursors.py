@@ -15,10 +15,10 @@ import pyarrow as pa
 from pyarrow import compute
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of
+from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of, repeated
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier
-from qualytics.connectors.shared.statements import is_query_alone, ranges, statement
+from qualytics.connectors.shared.statements import is_query_alone, no_column, no_ranges, ranges, statement
 from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class CursorSession:
         described = self.described(self._statement("1 = 0"))
         self.look(described, schema)
         self._columns = [self.column(one) for one in described]
-        names = [one.field.name for one in self._columns]
-        if twice := next((name for number, name in enumerate(names) if name in names[:number]), None):
+        if twice := repeated(one.field.name for one in self._columns):
             hint = "give each a name of its own, as in select a.id as a_id"
             raise refuse("config", f"two columns are called {twice!r}", hint)
         self.schema = schema if schema is not None else pa.schema([one.field for one in self._columns])
@@ -183,11 +182,10 @@ class CursorSession:
     def _column_ranges(self, name: str) -> list[str]:
         column = next((one for one in self._columns if one.field.name.lower() == name.lower()), None)
         if column is None:
-            raise refuse("config", f"there is no column {name!r}", "check --partition-column")
+            raise no_column(name)
         kind, quoted = column.field.type, self.quote(column.field.name)
         if not any(check(kind) for check, _ in _BETWEEN):
-            hint = "--partition-column takes a column of numbers, dates or timestamps"
-            raise refuse("config", f"column {name!r} makes no ranges", hint)
+            raise no_ranges(name)
         is_float = pa.types.is_floating(kind)
         ends = ", ".join(column.expression.format(f"{end}({quoted})") for end in ("min", "max"))
         finite = f" where {quoted} - {quoted} = 0" if is_float else ""  # neither NaN nor infinite

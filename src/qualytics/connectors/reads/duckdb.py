@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import compute
 
-from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned, ranges_of
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier, literal, one_row
-from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
+from qualytics.connectors.shared.statements import counted, no_column, no_ranges, ranges, statement, table_name
 from qualytics.connectors.types.duckdb import lock
 
 if TYPE_CHECKING:
@@ -117,12 +116,11 @@ class _Session:
     def _column_ranges(self, name: str) -> list[str]:
         type_name = next((kind for column, kind in self._columns if column == name), None)
         if type_name is None:
-            raise refuse("config", f"there is no column {name!r}", "check --partition-column")
+            raise no_column(name)
         column = identifier(name)
         if not type_name.startswith(tuple(_INFINITE)):
             if not type_name.startswith(_NUMBERS):
-                hint = "--partition-column takes a column of numbers, dates or timestamps"
-                raise refuse("config", f"column {name!r} makes no ranges", hint)
+                raise no_ranges(name)
             # As doubles: what is estimated near the last number of a type need not be one of it.
             column = f"{column}::double"
         number = self._query.parallel * RANGES_PER_SESSION

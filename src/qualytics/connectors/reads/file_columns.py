@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 from pyarrow import compute
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import NOTE
+from qualytics.connectors.reading import NOTE, repeated
 from qualytics.connectors.shared import arrow
 from qualytics.structs import Struct, field
 
@@ -89,9 +90,19 @@ def kinds_of(parts: Sequence[Part]) -> dict[str, set[str]]:
 
 def require_distinct(file: StoredFile, names: Sequence[str]) -> None:
     """Raise a Refusal when two columns have one name: which of them is meant, nobody could say."""
-    if len(set(names)) < len(names):
-        twice = next(name for number, name in enumerate(names) if name in names[:number])
+    if (twice := repeated(names)) is not None:
         raise refuse("config", f"{file.path} has two columns {twice!r}")
+
+
+@contextlib.contextmanager
+def refused_as(cause: str) -> Iterator[None]:
+    """Raise a Refusal where Arrow cannot read what a store has; its own words, which repeat values, are left out."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError):
+        raise refuse("config", cause) from None
 
 
 def with_folders(schema: pa.Schema, files: Sequence[StoredFile]) -> pa.Schema:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import NOTE
+from qualytics.connectors.reading import NOTE, repeated
 from qualytics.connectors.reads.file_columns import Part, is_from_folder, kinds_of
 from qualytics.connectors.reads.text_files import stream
 from qualytics.connectors.shared import arrow
@@ -129,8 +129,7 @@ class _Twice(ValueError):
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Twice(next(name for number, name in enumerate(names) if name in names[:number]))
+        raise _Twice(repeated(name for name, _ in pairs))
     return values
 
 

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pymysql.constants import FIELD_TYPE, FLAG
 
-from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of
 from qualytics.connectors.reads import mysql_rows
 from qualytics.connectors.shared import arrow
-from qualytics.connectors.shared.statements import counted, is_query_alone, ranges, real_bounds, statement, whole_bounds
+from qualytics.connectors.shared.statements import (
+    counted,
+    is_query_alone,
+    no_column,
+    no_ranges,
+    ranges,
+    real_bounds,
+    statement,
+    whole_bounds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -136,7 +144,7 @@ class _Session:
     def _column_ranges(self, name: str) -> list[str]:
         described = next((one for one in self._columns if one.name == name), None)
         if described is None:
-            raise refuse("config", f"there is no column {name!r}", "check --partition-column")
+            raise no_column(name)
         column, code = _quoted(name), described.type_code
         if code == FIELD_TYPE.YEAR:  # it is compared with 70 as with 1970
             column = f"({column} + 0)"
@@ -151,8 +159,7 @@ class _Session:
             first, last = (None if end is None else float(end) for end in self._ends(column))
             bounds = real_bounds(first, last, number)
         else:
-            hint = "--partition-column takes a column of numbers, dates or timestamps"
-            raise refuse("config", f"column {name!r} makes no ranges", hint)
+            raise no_ranges(name)
         return ranges(column, bounds, has_nulls=True)
 
     def _ends(self, column: str, where: str = "true") -> tuple[Any, ...]:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyarrow import compute
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, fields_of, kinds_of, require_distinct, unified
+from qualytics.connectors.reads.file_columns import (
+    MANY_AT_ONCE,
+    Part,
+    fields_of,
+    kinds_of,
+    refused_as,
+    require_distinct,
+    unified,
+)
 from qualytics.connectors.reads.stored_file import BLOCK_BYTES
 from qualytics.connectors.shared import arrow
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from qualytics.connectors.reading import Query
     from qualytics.connectors.reads.stored_file import Reader, StoredFile
@@ -180,14 +188,8 @@ class _Columns:
                 )
         return self._readers[window]
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except MemoryError:
-            raise
-        except (pa.ArrowException, OSError):
-            raise refuse("config", f"{self._file.path} is no Parquet that can be read, or not whole") from None
+    def _errors(self) -> AbstractContextManager[None]:
+        return refused_as(f"{self._file.path} is no Parquet that can be read, or not whole")
 
 
 class _Plan(Struct):

@@ -15,7 +15,7 @@ from qualytics.connectors.shared import arrow, copy_arrays, copy_binary
 from qualytics.connectors.shared.copy_stream import CopyStream
 from qualytics.connectors.shared.copy_values import decoder
 from qualytics.connectors.shared.sql import as_text, identifier, literal, one_row, rows
-from qualytics.connectors.shared.statements import counted, ranges, statement, table_name
+from qualytics.connectors.shared.statements import counted, no_ranges, ranges, statement, table_name
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
@@ -169,10 +169,10 @@ class _Session:
         sql = self._sent(statement(self._query, self._target.schema, partition.predicate))
         stream = CopyStream(self._handle.pgconn, sql, len(self.schema), copy_binary.MARGIN)
         row = 1
-        for block in stream.rows(self._query.fetch_size, arrow.BATCH_BYTES):
-            columns = layout.columns(block, row)
+        for some in stream.rows(self._query.fetch_size, arrow.BATCH_BYTES):
+            columns = layout.columns(some, row)
             arrays = [make(column) for make, column in zip(makers, columns, strict=True)]
-            row += len(block.begins)
+            row += len(some.begins)
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def count(self) -> int:
@@ -269,8 +269,7 @@ class _Session:
             cursor.execute(f"select {column} {source} limit 0".encode(), binary=True)
             oid = cursor.pgresult.ftype(0)
         if oid not in _INTEGERS | _FLOATS | {_NUMERIC, _DATE, _TIMESTAMP, _TIMESTAMPTZ}:
-            hint = "--partition-column takes a column of numbers, dates or timestamps"
-            raise refuse("config", f"column {name!r} makes no ranges", hint)
+            raise no_ranges(name)
         dated = oid in {_DATE, _TIMESTAMP, _TIMESTAMPTZ}
         finite = f"isfinite({column})" if dated else f"{column}::text not in ('NaN', 'Infinity', '-Infinity')"
         low, high = (f"{end}({column}) filter (where {finite})" for end in ("min", "max"))

@@ -11,7 +11,15 @@ from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import RANGES_PER_SESSION, NotShared, Partition, Query, Snapshot, partitioned
 from qualytics.connectors.reads import sqlite_states
 from qualytics.connectors.shared import arrow
-from qualytics.connectors.shared.statements import counted, ranges, real_bounds, statement, whole_bounds
+from qualytics.connectors.shared.statements import (
+    counted,
+    no_column,
+    no_ranges,
+    ranges,
+    real_bounds,
+    statement,
+    whole_bounds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,7 +158,7 @@ class _Session:
     def _column_ranges(self, name: str) -> list[str]:
         types = {one.name: one.type for one in self.schema}
         if name not in types:
-            raise refuse("config", f"there is no column {name!r}", "check --partition-column")
+            raise no_column(name)
         column = _quoted(name)
         source = f"from (\n{statement(self._query, None, quote=_quoted)}\n) as q"
         low, high = self._handle.execute(f"select min({column}), max({column}) {source}").fetchone()
@@ -172,8 +180,7 @@ class _Session:
         )
         found = self._handle.execute(f"select {', '.join(days)}", (_as_text(low), _as_text(high))).fetchone()
         if None in found:
-            hint = "--partition-column takes a column of numbers, dates or timestamps"
-            raise refuse("config", f"column {name!r} makes no ranges", hint)
+            raise no_ranges(name)
         return [f"'{day.decode()}'" for day in sorted(set(found))]
 
     @property

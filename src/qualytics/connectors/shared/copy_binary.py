@@ -43,10 +43,8 @@ class Layout:
     """Where the columns of a schema stand in rows."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._width, self._runs = (
-            len(schema),
-            [(run, sum(4 + size_of(one.type) for one in run)) for run in _runs(schema)],
-        )
+        self._width = len(schema)
+        self._runs = [(run, sum(4 + size_of(one.type) for one in run)) for run in _runs(schema)]
 
     def columns(self, rows: Rows, first_row: int) -> list[Column]:
         """Return the columns of rows, at least one; in messages rows count from 1.

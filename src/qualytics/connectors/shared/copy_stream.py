@@ -50,7 +50,7 @@ class CopyStream:
         # Of the bytes in the block: how many came, and up to where they are understood.
         self._came = self._known = 0
         self._begins = self._ends = np.empty(0, np.int64)
-        self._rows, self._row_bytes = 0, 0.0
+        self._rows = self._row_bytes = 0
         self._has_header = self._is_ended = False
         self._tag = b""
         query = f"copy (\n{sql}\n) to stdout (format binary)".encode() + b"\0"

@@ -51,6 +51,7 @@ _OF_URL = {
     "sqlserver": "sqlserver",
     "jtds": "sqlserver",
 }
+_COMMENT = re.compile(r"/\*|--|#|//")
 # Where a line ends for some engines alone: what is a comment here would be a statement there.
 _OTHER_LINE_END = re.compile("[\r\v\f\x85\u2028\u2029](?!\n)")
 # Of comments between /* and */: MySQL runs what some hold, and some engines nest them.
@@ -117,8 +118,7 @@ def _ends(sql: str, syntax: str) -> list[int]:
 
 def _bare(sql: str, syntax: str) -> str:
     """Return a text without comments and blanks around it."""
-    is_comment = re.compile(r"/\*|--|#|//").match
-    return _tokens(syntax).sub(lambda match: " " if is_comment(match[0]) else match[0], sql).strip()
+    return _tokens(syntax).sub(lambda match: " " if _COMMENT.match(match[0]) else match[0], sql).strip()
 
 
 @functools.cache

@@ -6,11 +6,13 @@ import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.sql import identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from qualytics.connectors.contract import Refusal
     from qualytics.connectors.reading import Query
 
     Quote = Callable[[str], str]
@@ -70,6 +72,17 @@ def real_bounds(low: float | None, high: float | None, number: int) -> list[str]
     # So many digits are as many doubles, in the same order, however an engine rounds them. The doubles themselves may be
     # rounded past each other, where the ends are close.
     return sorted({f"{bound:.15g}" for bound in bounds}, key=float)
+
+
+def no_column(name: str) -> Refusal:
+    """Return the refusal of a --partition-column that is not there."""
+    return refuse("config", f"there is no column {name!r}", "check --partition-column")
+
+
+def no_ranges(name: str) -> Refusal:
+    """Return the refusal of a --partition-column whose type has no values between two others."""
+    hint = "--partition-column takes a column of numbers, dates or timestamps"
+    return refuse("config", f"column {name!r} makes no ranges", hint)
 
 
 def ranges(column: str, bounds: Sequence[str | int], *, has_nulls: bool, has_nan: bool = False) -> list[str]:
