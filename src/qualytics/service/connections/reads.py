@@ -152,12 +152,12 @@ def _check_texts(values: Mapping[str, Any], problems: validate.Problems) -> None
 def _check_sql(used: UsedConnection, values: dict[str, Any], problems: validate.Problems) -> None:
     """Check that a query is one statement, whose semicolon is taken from it, and a condition one expression."""
     syntax = syntax_of(connectors.get(used.type).reads or "", used.values.get("uri") or "")
-    for name, checked in (("sql", one_statement), ("where", one_expression)):
+    for name, checked, what in (("sql", one_statement, "statement"), ("where", one_expression, "expression")):
         if isinstance(values.get(name), str) and values[name].strip():
             try:
                 values[name] = checked(values[name], syntax)
             except ValueError as exc:
-                problems.add(name, str(exc), f"--{name} takes one {checked.__name__.removeprefix('one_')}")
+                problems.add(name, str(exc), f"--{name} takes one {what}")
 
 
 def _check_number(name: str, value: Any, most: int | None, problems: validate.Problems) -> None:
