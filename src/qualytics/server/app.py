@@ -75,7 +75,8 @@ def make_app(config: Config) -> Guard:
 
     routers = [Router(config.path, route_handlers=[*ROUTES, *meta.ROUTES, *sign_in.ROUTES])]
     if config.has_pages:
-        routers.append(Router(config.pages_path or "/", route_handlers=PAGES, exception_handlers=pages.HANDLERS))
+        path, by = config.pages_path or "/", pages.HANDLERS
+        routers.append(Router(path, route_handlers=PAGES, exception_handlers=by, before_request=pages.require_taken))
     app = Litestar(
         routers,
         exception_handlers={

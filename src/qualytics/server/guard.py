@@ -80,7 +80,9 @@ class Guard:
                 message = {**message, "body": b""}
             await send(message)
 
-        if problem := _refused(scope, max_bytes):
+        problem = _refused(scope, max_bytes)
+        state["refused"] = problem  # on the path of a page, which says it as a page
+        if problem is not None and not config.is_page(scope["path"]):
             await _answer(problem, sending)
         else:
             try:
@@ -106,7 +108,7 @@ class _Body:
         self._receive = receive
         self._limit_s = limit_s
         self._until: float | None = None  # from when it is asked for: a set may wait until others are done
-        self._bytes_left = max_bytes
+        self._max_bytes = self._bytes_left = max_bytes
         self.is_read = False
 
     async def receive(self) -> Any:
@@ -118,12 +120,12 @@ class _Body:
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, self._until - now))
         except TimeoutError:
-            raise HTTPException(status_code=408) from None
+            raise HTTPException(status_code=408, detail="the request took too long to arrive") from None
         if message["type"] != "http.request":  # its chunks are none, or the client left in the middle of it
             raise HTTPException(status_code=400)
         self._bytes_left -= len(message.get("body", b""))
         if self._bytes_left < 0:
-            raise HTTPException(status_code=413)
+            raise HTTPException(status_code=413, detail=_too_large(self._max_bytes))
         self.is_read = not message.get("more_body")
         return message
 
@@ -140,6 +142,10 @@ def _has_body(scope: Any) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
+def _too_large(max_bytes: int) -> str:
+    return f"the body is larger than {max_bytes:,} bytes"
+
+
 def _refused(scope: Any, max_bytes: int) -> dict[str, Any] | None:
     headers = scope["headers"]
     if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADERS:
@@ -152,7 +158,7 @@ def _refused(scope: Any, max_bytes: int) -> dict[str, Any] | None:
     sent = {name.lower(): value for name, value in headers}
     length = sent.get(b"content-length", b"0")
     if length.isdigit() and int(length) > max_bytes:
-        return problems.document(413, "too-large", f"the body is larger than {max_bytes:,} bytes")
+        return problems.document(413, "too-large", _too_large(max_bytes))
     if sent.get(b"content-encoding", b"identity").lower() != b"identity":
         return problems.document(415, "unsupported-media-type", "a compressed body is not taken")
     return None

@@ -64,7 +64,7 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     if isinstance(error, InvalidInput):
         return _invalid(error, "body")
     if isinstance(error, TooMany):
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+        headers["Retry-After"] = retry_after(error)
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
     for name in ("datastores", "report", "failures"):
@@ -75,6 +75,11 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
     is_known = request.scope.get("state", {}).get("is_known", False)
     message, hint = (error.message, error.hint) if is_known else for_anybody(error)
     return respond(error.http_status, document(error.http_status, error.code, message, hint, **more), headers)
+
+
+def retry_after(error: TooMany) -> str:
+    """Return after how many seconds to come again, as the header says it."""
+    return str(max(1, round(error.retry_after_s)))
 
 
 def for_anybody(error: QualyticsError) -> tuple[str, str | None]:

@@ -50,6 +50,30 @@ def test_the_audit_log_goes_on_with_older_entries(signed_in, made):
     assert names[-1] in page.content()
 
 
+def test_the_audit_log_is_filtered_by_time_and_record_in_its_address(signed_in, made, admin, plane, record_property):
+    name = made()["name"]
+    for _ in range(51):
+        assert admin("PATCH", f"/connections/by-name?name={name}", {"port": 1, "owner": None}).status == 200
+    page = signed_in("/audit", "Admin", width=360)
+    page.get_by_label("On", exact=True).fill(name)
+    page.get_by_label("From (UTC)").fill("2026-01-31")
+    page.get_by_label("Until before (UTC)").fill("9999-12-31T23:59:59Z")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**until=9999-12-31T23*")
+    kept = {field: page.locator(f"#{field}").input_value() for field in ("object_name", "since", "until")}
+    assert kept == {"object_name": name, "since": "2026-01-31", "until": "9999-12-31T23:59:59Z"}
+    page.get_by_role("link", name="Older").click()
+    page.wait_for_url("**before=*")
+    assert (page.locator("tbody tr").count(), page.locator("#since").input_value()) == (2, "2026-01-31")
+    page.goto(f"{plane.url}/audit?object_name={name}&until=2026-01-31")
+    assert page.get_by_text("Nothing is written down of that.").count() == 1
+    assert page.goto(f"{plane.url}/audit?actor=admin&since=yesterday").status == 422
+    assert page.locator("#since-problem").inner_text().startswith("since is not a date or a time. Hint")
+    assert [page.locator(f"#{field}").input_value() for field in ("since", "actor")] == ["yesterday", "admin"]
+    assert barriers(page, "audit log with a wrong day", record_property) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 @pytest.mark.parametrize("path", ["/audit", "/users", "/users/1"])
 @pytest.mark.parametrize("role", ["Member", "Manager"])
 def test_what_an_admin_may_see_is_refused_to_others(signed_in, path, role):

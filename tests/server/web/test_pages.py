@@ -1,6 +1,7 @@
 """The first pages: who may see them, and that each is one."""
 
 import http.client
+import json
 
 import pytest
 
@@ -113,6 +114,64 @@ def test_the_head_of_a_page_is_that_of_the_page(plane):
         heads.append((reply.status, {name: reply.getheader(name) for name in names}))
     asking.close()
     assert (body, heads[0]) == (b"", heads[1])
+
+
+LARGE = b"message=" + b"x" * 3_000
+
+
+def answered(plane, method, path, body=None, **headers):
+    asking = http.client.HTTPConnection("127.0.0.1", plane.port, timeout=60)
+    asking.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    reply = asking.getresponse()
+    text = reply.read().decode()
+    asking.close()
+    return reply.status, reply.getheader("content-type"), text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status", "words"),
+    [
+        ("POST", "/explain", {"body": LARGE}, 413, "The body is larger than 2,000 bytes"),
+        ("POST", "/explain", {"body": [LARGE]}, 413, "The body is larger than 2,000 bytes"),
+        ("POST", "/explain", {"body": b"a", "Content_Encoding": "gzip"}, 415, "compressed body"),
+        ("POST", "/explain", {"body": b"a", "Content_Length": "9"}, 408, "The request took too long"),
+        ("GET", "/explain", {"Cookie": "a=" + "x" * 17_000}, 431, "delete the cookies"),
+        ("GET", f"/connections?search={'x' * 4_100}", {}, 414, "The address is too long"),
+        ("GET", "/%63onnections", {"Accept": "text/html"}, 404, "There is no such page"),
+        ("DELETE", "/explain", {"Accept": "text/html"}, 405, "Method Not Allowed"),
+    ],
+)
+def test_what_is_refused_before_a_route_is_said_as_a_page(strict, method, path, sent, status, words):
+    found = answered(strict, method, path, **sent)
+    assert found[:2] == (status, "text/html; charset=utf-8"), found
+    assert words in found[2]
+    assert "<h1>" in found[2]
+
+
+def test_whoever_reads_lines_gets_no_page(strict):
+    found = answered(strict, "POST", "/connections/test", LARGE, Accept="application/jsonl")
+    assert (found[0], json.loads(found[2])["code"]) == (413, "too-large")
+
+
+def test_what_was_typed_is_kept_where_too_much_was_asked_for(strict):
+    admin = strict.api("Admin")
+    user = admin("POST", "/users", {"name": "hasty", "role": "Manager"}).json["id"]
+    token = admin("POST", "/user-tokens", {"name": "t", "user": user}).json["bearer_token"]
+    browser = Browser(cookies={f"127.0.0.1:{strict.port}": {"qualytics": token}})
+    address = "/connections/new?type=postgresql"
+    csrf = browser.open(f"{strict.url}{address}").form[1]["_csrf"]
+    while browser.open(f"{strict.url}/explain").status == 200:
+        pass
+    typed = {"_csrf": csrf, "_form": address, "name": "a <b>", "password": "canary-3341", "_do": "save"}
+    page = browser.open(f"{strict.url}{address}", typed, Origin=strict.url)
+    assert page.status == 429
+    assert int(page.header("retry-after")) >= 1
+    assert ">\na &lt;b&gt;</textarea>" in page.text
+    assert "but for password" in page.text
+    assert "requests" in page.text
+    assert "canary-3341" not in page.text
+    action, fields = page.form
+    assert (action, fields["_csrf"]) == (f"{strict.url}{address}", csrf)
 
 
 PATHS = (

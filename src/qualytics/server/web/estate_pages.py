@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 from litestar import get
 from litestar.params import QueryParameter
 
+from qualytics.errors import InvalidInput
 from qualytics.model import MAX_ID, OUTCOMES, STATES
-from qualytics.server.parameters import AnyRequest, Text
-from qualytics.server.web import session
+from qualytics.server.parameters import AnyRequest, Moment, Text
+from qualytics.server.web import forms, session
 from qualytics.server.web.pages import shown
 from qualytics.server.web.render import Page
 from qualytics.service.audit import Audit
@@ -19,6 +20,8 @@ from qualytics.settings import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qualytics.types import AuditEntry
 
 Before = Annotated[int | None, QueryParameter(name="before", ge=1, le=MAX_ID)]
 Outcome = Annotated[str | None, QueryParameter(name="outcome", pattern=f"^({'|'.join(OUTCOMES)})?$")]
@@ -33,14 +36,28 @@ def show_health(request: AnyRequest) -> Page:
 
 @get("/audit", sync_to_thread=True)
 def show_audit(
-    request: AnyRequest, actor: Text = None, action: Text = None, outcome: Outcome = None, before: Before = None
+    request: AnyRequest,
+    actor: Text = None,
+    action: Text = None,
+    object_name: Text = None,
+    outcome: Outcome = None,
+    since: Moment = None,
+    until: Moment = None,
+    before: Before = None,
 ) -> Page:
     """Show the audit log, the newest entry first; filters that are empty ask for nothing."""
-    asked = {"actor": actor or None, "action": action or None, "outcome": outcome or None}
+    asked = {"actor": actor, "action": action, "object_name": object_name, "outcome": outcome}
+    asked |= {"since": since and since.strip(), "until": until and until.strip()}
+    given = {name: value for name, value in asked.items() if value}
     with session.opened(request) as context:
-        entries = Audit(context).list(before=before, limit=PAGE_SIZE, **asked)
-        given = {name: value for name, value in asked.items() if value}
+        error: InvalidInput | None = None
+        entries: list[AuditEntry] = []
+        try:
+            entries = Audit(context).list(before=before, limit=PAGE_SIZE, **given)
+        except InvalidInput as exc:  # a moment that is none; said at its field, with the others as they were
+            error = exc
         values: dict[str, Any] = {
+            "problems": forms.problems_at(error, tuple(asked))[0],
             "entries": entries,
             "asked": asked,
             "outcomes": OUTCOMES,
@@ -48,7 +65,7 @@ def show_audit(
             "first": before and f"/audit?{urlencode(given)}",
             "next": f"/audit?{urlencode(given | {'before': entries[-1]['id']})}" if len(entries) == PAGE_SIZE else None,
         }
-        return shown(request, context, "audit.html", values)
+        return shown(request, context, "audit.html", values, error.http_status if error is not None else 200)
 
 
 ROUTES: list[Callable[..., Any]] = [show_health, show_audit]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from litestar import get, post
 from litestar.exceptions import HTTPException, ValidationException
 
-from qualytics.errors import NotSignedIn, QualyticsError
+from qualytics.errors import NotSignedIn, QualyticsError, TooMany
 from qualytics.server import problems, sign_in
 from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import runtime_of
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("qualytics.server")
 # What a page of an error says first.
 _TITLES = {403: "Not allowed", 404: "Not found", 429: "Too many requests"}
+# What of a form can be mended where it did not come at all: nothing of it is known here.
+_HINTS = {408: "go back, and send it again", 413: "go back, and send less", 431: "delete the cookies of this address"}
 
 
 def shown(request: AnyRequest, context: Context, template: str, values: Mapping[str, Any], status: int = 200) -> Page:
@@ -115,10 +117,12 @@ def sign_in_page(
     return page(request, "sign_in.html", values, error.http_status if error is not None else 200)
 
 
-def _going_on_page(request: AnyRequest, kept: Mapping[str, str], csrf: str, status: int = 200) -> Page:
-    """Ask to go on with what was typed into a form whose session had ended."""
+def _going_on_page(
+    request: AnyRequest, kept: Mapping[str, str], csrf: str, error: QualyticsError | None = None, status: int = 200
+) -> Page:
+    """Ask to go on with what was typed into a form whose session had ended, or that an error has kept from its verb."""
     values = {"kept": kept, "csrf": csrf, "address": session.own_address(kept.get("_form")), "actor": None}
-    return page(request, "going_on.html", values, status)
+    return page(request, "going_on.html", values | {"error": error}, status)
 
 
 def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
@@ -132,28 +136,48 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
             query = f"?{request.url.query}" if request.url.query else ""
             return redirect(request, f"/sign-in?{urlencode({'next': path_of(request) + query})}")
         return sign_in_page(request, path_of(request), error=error, kept=session.kept_of(request))
-    if session.is_stale(request) and (kept := session.kept_of(request)):
-        return _going_on_page(request, kept, session.csrf_of(request), error.http_status)
     if error.http_status >= 500:
         _log.error("%s: %s", error.code, error.message)
-    message, hint = problems.for_anybody(error)
-    return _error_page(request, error.http_status, message, hint)
+    found = _kept_page(request, error) or _error_page(request, error.http_status, *problems.for_anybody(error))
+    if isinstance(error, TooMany):
+        found.headers["Retry-After"] = problems.retry_after(error)
+    return found
 
 
 def of_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer with an error of the framework."""
+    if accepts_lines(request):
+        return problems.of_http(request, error)
     if isinstance(error, ValidationException):
         return of_product(request, problems.of_query(error))
     message = "there is no such page" if error.status_code == 404 else error.detail
-    found = _error_page(request, error.status_code, message)
+    found = _error_page(request, error.status_code, message, _HINTS.get(error.status_code))
     found.headers.update({name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"})
     return found
 
 
 def of_fault(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Answer with a fault of our own; its words stay in the log."""
+    if accepts_lines(request):
+        return problems.of_fault(request, error)
     _log.error("internal fault", exc_info=error)
     return _error_page(request, 500, "internal fault", "the log of the server says more")
+
+
+async def require_taken(request: AnyRequest) -> None:
+    """Raise what the guard has found in a request for a page, whose body is not read then."""
+    if problem := request.scope["state"].get("refused"):
+        raise HTTPException(status_code=problem["status"], detail=problem["message"])
+
+
+def _kept_page(request: AnyRequest, error: QualyticsError) -> Page | None:
+    """Return a page that keeps what was typed, of a form that only the session, or this moment, kept from its verb."""
+    is_stale = session.is_stale(request)
+    kept = session.kept_of(request)
+    if not kept or not (is_stale or isinstance(error, TooMany) or error.http_status >= 500):
+        return None
+    said = None if is_stale else QualyticsError(*problems.for_anybody(error))
+    return _going_on_page(request, kept, session.csrf_of(request), said, error.http_status)
 
 
 def _error_page(request: AnyRequest, status: int, message: str, hint: str | None = None) -> Page:
