@@ -225,13 +225,12 @@ class ShellCommand(Struct):
     """The client of an engine, as it is started for a connection.
 
     `words` are its first arguments. The path of a file with each text of `files` follows that beginning of a further
-    argument. `defaults` are variables that nothing else sets.
+    argument.
     """
 
     program: str
     words: tuple[str, ...]
     files: Mapping[str, Secret]
-    defaults: Mapping[str, str]
 
 
 class CommandEnvironment(Struct):

@@ -1,6 +1,7 @@
 """`connections read` and `datastores read`: what is written where, whole or not at all, and the receipt."""
 
 import csv
+import functools
 import io
 import json
 import os
@@ -41,7 +42,7 @@ def test_a_file_has_the_rows_and_the_receipt(stored, tmp_path):
     options = ("--table", "orders", "--output", target, "--receipt", receipt, "--verify")
     done = stored("datastores", "read", "orders", *options)
     assert (done.code, done.out) == (0, "")
-    assert done.err.startswith("read 3 rows, ")
+    assert done.err.startswith(f"read 3 rows into {target}, ")
     assert "the engine counts the same" in done.err
     assert parquet.read_table(target).to_pylist()[0] == {"id": 1, "name": NAME, "price": 0.5}
     told = json.loads(receipt.read_text())
@@ -195,19 +196,20 @@ def test_a_full_disk_is_told_and_leaves_no_file(shell, tmp_path):
         database.commit()
     (tmp_path / "out").mkdir()
 
-    def limit():
+    def limit(size):
         import resource
         import signal
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    done = shell(
-        *("connections", "read", "s", "--table", "t", "--parallel", 2, "--output", tmp_path / "out" / "t.csv"),
-        preexec_fn=limit,
-    )
-    assert (done.code, os.listdir(tmp_path / "out")) == (1, [])
-    assert "t.csv cannot be written: file too large" in done.err
+    small = ("--columns", "i", "--fetch-size", 500)  # of which a part waits in a buffer when the disk is full
+    for name, size, options in (("t.csv", 1 << 20, ()), ("t.arrow", 1 << 15, small)):
+        path = tmp_path / "out" / name
+        words = ("connections", "read", "s", "--table", "t", "--parallel", 2, "--output", path, *options)
+        done = shell(*words, preexec_fn=functools.partial(limit, size))
+        assert (done.code, os.listdir(tmp_path / "out")) == (1, [])
+        assert f"{name} cannot be written: file too large" in done.err
 
 
 @pytest.mark.servers

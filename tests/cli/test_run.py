@@ -138,3 +138,5 @@ def test_psql_logs_in_by_what_it_finds(started, home, postgres_server, authority
     scope = ("--database", "tls_only", "--schema", 'a "b\\c')
     done = started("--name", "real", *scope, "--", str(program), "-X", "-w", "-At", "-c", sql)
     assert (done.stdout, done.stderr, done.returncode) == ('tls_only|"a ""b\\c"|t\n', "", 0)
+    done = started("--name", "real", "--", str(program), "-X", "-w", "-At", "-c", "select current_database()")
+    assert (done.stdout, done.stderr) == ("postgres\n", "")  # as a test and a read without a database

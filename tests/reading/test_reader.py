@@ -38,7 +38,7 @@ def test_others_take_it_as_an_arrow_stream(on_server):
 
 
 def test_tuning_is_that_of_the_connection_unless_it_is_given(on_server):
-    on_server.connections.update(1, {"jdbc_fetch_size": 700, "max_parallelization": 3})
+    on_server.connections.update(1, {"jdbc_fetch_size": 700, "max_parallelization": 100})
     sql = "select n from generate_series(1, 1500) n"
     with on_server.connections.read(1, SALES, sql=sql) as reader:
         assert [batch.num_rows for batch in reader] == [700, 700, 100]
@@ -154,6 +154,7 @@ def test_a_time_limit_ends_a_read(on_server):
     with pytest.raises(ReadFailed) as failed, read(1, SALES, sql="select pg_sleep(600)", limit_s=1.0) as reader:
         list(reader)
     assert failed.value.report["class"] == "timeout"
+    assert str(failed.value).endswith(": it took longer than 1 s")
 
 
 def test_a_login_that_fails_is_a_failed_test(on_server):
@@ -170,7 +171,9 @@ def test_a_login_that_fails_is_a_failed_test(on_server):
         ({"table": "t", "sql": "select 1"}, "table"),
         ({"sql": "select 1", "where": "true"}, "sql"),
         ({"table": "t", "fetch_size": 0}, "fetch_size"),
-        ({"table": "t", "parallel": 65}, "parallel"),
+        ({"table": "t", "parallel": 101}, "parallel"),
+        ({"table": "t", "limit_s": 0}, "limit_s"),
+        ({"table": "t", "limit_s": "1"}, "limit_s"),
         ({"table": "t", "special": "zero"}, "special"),
         ({"table": "t", "speed": 1}, "speed"),
         ({"table": " "}, "table"),

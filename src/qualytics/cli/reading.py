@@ -210,10 +210,11 @@ def _progress_line(reader: Reader) -> str:
 def _summary(receipt: dict[str, Any], path: str | None) -> str:
     rows, parts = receipt["rows"], len(receipt["partitions"])
     verified = receipt["verified"]
-    words = [f"{rows:,} row{'s' * (rows != 1)}", f"{receipt['seconds']:.1f} s"]
+    into = f" into {output.escape(path)}" if path else ""
+    words = [f"read {rows:,} row{'s' * (rows != 1)}{into}", f"{receipt['seconds']:.1f} s"]
     if parts > 1:
         words.append(f"{parts} partitions over {receipt['parallel']} connections")
     words.append(f"snapshot: {receipt['snapshot']['kind']}" if receipt["snapshot"] else "no snapshot")
     if verified is not None:
         words.append("the engine counts the same")
-    return f"read {', '.join(words)}" + (f" into {output.escape(path)}" if path else "")
+    return ", ".join(words)

@@ -59,8 +59,7 @@ def command(
     path, program = _installed(shell_programs(used.type))
     shell = shell_command(used, scope, program)
     files = [beginning + memory_file(program, text) for beginning, text in shell.files.items()]
-    variables = {**shell.defaults, **command_environment(known, references)}
-    replace_process([path, *shell.words, *files, *arguments], variables)
+    replace_process([path, *shell.words, *files, *arguments], command_environment(known, references))
 
 
 def _installed(programs: Sequence[str]) -> tuple[str, str]:

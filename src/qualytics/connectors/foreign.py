@@ -23,7 +23,7 @@ class Environment(Struct, kw_only=True):
     """The variables that tools of one type read.
 
     `texts` says of each what it holds: names of ours in braces, of fields, of parameters, or `database` and `schema`;
-    one is left out where a name in it has no value. `files` says whose value stands in the file that a variable names;
+    one is left out where a name in it has no value, or is what `defaults` says. `files` says whose value stands in the file that a variable names;
     `words` translates a value, by our name. `url` is the scheme of DATABASE_URL, whose path ends with what `path` names
     and whose query is what `query` holds. `cleared` are variables by which a tool would go elsewhere, or log in as
     somebody else; one that ends with `*` stands for all that begin so. `complete` sees all values first and does what
@@ -31,6 +31,7 @@ class Environment(Struct, kw_only=True):
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     url: str | None = None
@@ -45,15 +46,13 @@ class Shell(Struct):
 
     `words` are its first arguments, with names of ours in braces; one is left out where a name in it has no value, and
     none may name a secret. `files` says whose value stands in the file whose path follows such a beginning of an
-    argument, `tls` which words say an `ssl_mode`; a mode that is not there is refused. `defaults` are variables of its
-    environment that nothing else sets.
+    argument, `tls` which words say an `ssl_mode`; a mode that is not there is refused.
     """
 
     program: str
     words: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     tls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 # What libpq calls each `ssl_mode`; tools that are built on it do, too.

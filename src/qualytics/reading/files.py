@@ -73,16 +73,18 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     except OSError as exc:
         why = (exc.strerror or "the system refuses").lower()
         raise UsageError(f"{path} cannot be written: {why}", "check the folder") from None
+    file = os.fdopen(handle, "wb")
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            with named_errors(path):
-                file.flush()
-                os.fsync(handle)
+        yield file
         with named_errors(path):
+            file.flush()
+            os.fsync(handle)
+            file.close()
             os.chmod(temporary, 0o666 & ~_umask())
             _put(temporary, place, overwrite=overwrite, path=path)
     except BaseException:
+        with contextlib.suppress(OSError):  # a full disk refuses what is left in the buffer once more
+            file.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise

@@ -30,7 +30,6 @@ _MYSQL = Shell(
     _SHELL_WORDS,
     files={"--ssl-ca=": "ssl_root_cert"},
     tls={mode: (f"--ssl-mode={word}", *(_SHELL_ROOTS if mode == "verify" else ())) for mode, word in _MODES.items()},
-    defaults=_NO_LOGIN_FILE,
 )
 # MariaDB's documentation, "mariadb Command-Line Client".
 _MARIADB = replace(
@@ -65,8 +64,9 @@ FOREIGN = Foreign(
             "MYSQL_PASSWORD": "{password}",
             "MYSQL_DATABASE": "{database}",
         },
+        defaults=_NO_LOGIN_FILE,
         url="mysql",
-        cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX", "MYSQL_TEST_LOGIN_FILE"),
+        cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX"),
     ),
     shells=SHELLS,
     # apache-airflow-providers-mysql, "MySQL Connections"; SQLAlchemy, "PyMySQL", which has no word for optional TLS.

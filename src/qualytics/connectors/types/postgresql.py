@@ -25,6 +25,7 @@ from qualytics.connectors.shared.postgresql import (
     tables,
 )
 from qualytics.connectors.shared.sql import as_bytes, as_text, one_row
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from qualytics.connectors.contract import Target
@@ -253,8 +254,8 @@ FOREIGN = Foreign(
     odbc=("postgres", "psqlodbc"),
     keys=shared.FOREIGN_KEYS | {"applicationname": "application_name"},
     files=shared.FOREIGN_FILES,
-    environment=shared.ENVIRONMENT,
-    shells=(Shell("psql", defaults={"PGDATABASE": _USUAL_DATABASES[0]}),),
+    environment=replace(shared.ENVIRONMENT, defaults={"PGDATABASE": _USUAL_DATABASES[0]}),
+    shells=(Shell("psql"),),
     forms=shared.FORMS,
 )
 

@@ -386,8 +386,10 @@ CONNECTOR = Connector(
         | {"cluster_id": "cluster_identifier", "dbuser": "db_user", "applicationname": "application_name"},
         files=postgresql.FOREIGN_FILES,
         complete=complete,
-        environment=replace(postgresql.ENVIRONMENT, complete=complete_environment),
-        shells=(Shell("psql", defaults={"PGDATABASE": _USUAL_DATABASES[0]}),),
+        environment=replace(
+            postgresql.ENVIRONMENT, defaults={"PGDATABASE": _USUAL_DATABASES[0]}, complete=complete_environment
+        ),
+        shells=(Shell("psql"),),
         forms=FORMS,
     ),
 )

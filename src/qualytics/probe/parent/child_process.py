@@ -103,6 +103,7 @@ class _Dialogue:
         self._deadline = progress.began + (plan.timeout_s if slot is None else max(plan.timeout_s, _LOAD_S))
         self._on_stage, self._on_message = plan.on_stage, plan.on_message
         self._reading_s = math.inf if plan.reading is None or plan.reading.limit_s is None else plan.reading.limit_s
+        self._read_too_long: Failed | None = None
 
     def run(self, stops: Sequence[int], may_hold: Callable[[int], bool]) -> Failed | None:
         """Return what ended the test in place of a verdict (timeout, crash, flood …), None when there is one."""
@@ -128,7 +129,9 @@ class _Dialogue:
                         return None if self._progress.over else ending
                     elif not self._progress.over and not may_hold(self._progress.held_bytes):
                         return _TOO_MUCH
-        return None if self._progress.over else Failed("timeout", *(self._progress.unanswered or ()))
+        if self._progress.over:
+            return None
+        return self._read_too_long or Failed("timeout", *(self._progress.unanswered or ()))
 
     def _send(self) -> bool:
         try:
@@ -160,5 +163,7 @@ class _Dialogue:
             self._slot, self._deadline = None, time.monotonic() + self._timeout_s
         if isinstance(message, Began) and message.stage == "read":
             self._deadline = time.monotonic() + self._reading_s
+            cause = f"it took longer than {self._reading_s:g} s"
+            self._read_too_long = Failed("timeout", cause, "give it more time with --timeout, or read less at once")
         if self._on_stage is not None and isinstance(message, Began | Ended):
             self._on_stage(StageEvent(*message))

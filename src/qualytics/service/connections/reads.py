@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from qualytics import connectors
 from qualytics.connectors.reading import DEFAULT_FETCH_SIZE, INVALID_TEXT, SPECIAL, Query
 from qualytics.connectors.shared.one_statement import one_expression, one_statement, syntax_of
-from qualytics.errors import Conflict, DriverMissing, ReadFailed, TestFailed, UsageError
+from qualytics.errors import Conflict, DriverMissing, InvalidInput, Problem, ReadFailed, TestFailed, UsageError
+from qualytics.fields import BY_NAME
 from qualytics.probe.parent.budget import machine_bytes
 from qualytics.probe.plan import Reading
 from qualytics.service import validate
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from qualytics.model import Scope, TestReport, UsedConnection
     from qualytics.reading.reader import Reader
 
-# More rows at once, or more sessions, than any read is faster with.
-MAX_FETCH_SIZE, MAX_PARALLEL = 1_000_000, 64
 # What may be read, each with the option that says it.
 _WHAT = ("table", "sql", "path")
 # What leaves out a part of that.
@@ -60,7 +60,7 @@ def begin(
     connector = connectors.get(used.type)
     _require_readable(connector)
     given = dict(options)
-    limit_s = given.pop("limit_s", None)
+    limit_s = _checked_limit(given.pop("limit_s", None))
     query = checked_query(used, given, is_store=connector.kind == "dfs")
     _require_verifiable(connector, query)
     tests.check_place(connector, scope)
@@ -76,7 +76,7 @@ def begin(
     from qualytics.reading.reader import Reader
 
     reading = Reading(query, limit_s=limit_s, memory_bytes=read_memory_bytes() or _share_bytes(query.parallel))
-    return Reader(plan, reading, source | what, judge=_judge, ask=ask)
+    return Reader(plan, reading, source | what, judge=functools.partial(_judge, _query_hint(connector, scope)), ask=ask)
 
 
 def _share_bytes(parallel: int) -> int:
@@ -112,8 +112,8 @@ def checked_query(used: UsedConnection, options: Mapping[str, Any], *, is_store:
     _check_texts(values, problems)
     if not is_store:
         _check_sql(used, values, problems)
-    for name, most in (("fetch_size", MAX_FETCH_SIZE), ("parallel", MAX_PARALLEL), ("limit", None)):
-        _check_number(name, values.get(name), most, problems)
+    for name, field in (("fetch_size", "jdbc_fetch_size"), ("parallel", "max_parallelization"), ("limit", None)):
+        _check_number(name, values.get(name), None if field is None else BY_NAME[field].maximum, problems)
     for name, choices in (("special", SPECIAL), ("invalid_text", INVALID_TEXT)):
         if values.get(name, choices[0]) not in choices:
             problems.add(name, f"must be one of {', '.join(choices)}")
@@ -160,6 +160,15 @@ def _check_sql(used: UsedConnection, values: dict[str, Any], problems: validate.
                 problems.add(name, str(exc), f"--{name} takes one {what}")
 
 
+def _checked_limit(limit_s: Any) -> float | None:
+    if limit_s is None:
+        return None
+    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not limit_s > 0:  # nor NaN
+        message = "limit_s must be a number of seconds, more than 0"
+        raise InvalidInput([Problem("limit_s", message, "as in --timeout 600; without one there is no limit")])
+    return float(limit_s)
+
+
 def _check_number(name: str, value: Any, most: int | None, problems: validate.Problems) -> None:
     if value is None:
         return
@@ -188,7 +197,7 @@ def _require_readable(connector: Connector) -> None:
         raise DriverMissing("pyarrow, which reads need, is not installed", "pip install 'qualytics[read]'")
 
 
-def _judge(report: TestReport, partition: int | None) -> QualyticsError:
+def _judge(query_hint: str, report: TestReport, partition: int | None) -> QualyticsError:
     """Return the error of a session that failed: before the reading as a test would, else with its partition."""
     failure = report.failure
     if failure is None:
@@ -201,11 +210,16 @@ def _judge(report: TestReport, partition: int | None) -> QualyticsError:
     if not said:
         return ReadFailed(f"the read failed{where}: {document['message']}", document["hint"], document)
     # What the engine says of a table or a query is about it, not about the settings of the connection.
-    hint = _QUERY_HINT if failure.failure_class in _ABOUT_QUERY else document["hint"]
+    hint = query_hint if failure.failure_class in _ABOUT_QUERY else document["hint"]
     if failure.failure_class == "timeout" and failure.code is not None:  # of the server itself, not of this program
         hint = "the server ends what takes longer than it allows this user: raise that, or read in smaller parts"
     return ReadFailed(f"the read failed{where}: {said}", hint, document)
 
 
 _ABOUT_QUERY = frozenset({"config", "unknown_db", "unknown"})
-_QUERY_HINT = "check the table, the columns and the query, which must be one that reads"
+
+
+def _query_hint(connector: Connector, scope: Scope) -> str:
+    hint = "check the table, the columns and the query, which must be one that reads"
+    has_databases = "database" in {*connector.scope, *connector.scope_optional}
+    return f"{hint}; no --database was given" if has_databases and scope.database is None else hint

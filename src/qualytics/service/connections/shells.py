@@ -59,4 +59,4 @@ def _command(shell: Shell, values: Mapping[str, str]) -> ShellCommand:
             raise UsageError(f"{shell.program} has no option for ssl_mode {mode}", "choose another ssl_mode")
         words += [word for template in shell.tls[mode] if (word := filled(template, values)) is not None]
     files = {beginning: Secret(values[name]) for beginning, name in shell.files.items() if values.get(name)}
-    return ShellCommand(shell.program, tuple(words), files, shell.defaults)
+    return ShellCommand(shell.program, tuple(words), files)

@@ -218,7 +218,7 @@ def _environment(connector: Connector, values: dict[str, str], used: UsedConnect
         if known.complete is not None:
             known.complete(values)
         values = {name: known.words.get(name, {}).get(value, value) for name, value in values.items()}
-        texts |= dict(_texts(known, values))
+        texts |= {name: Secret(text) for name, text in known.defaults.items()} | dict(_texts(known, values))
         files = {variable: Secret(values[name]) for variable, name in known.files.items() if values.get(name)}
         cleared += (*known.cleared, *known.texts, *known.files)
     shown = {variable: value for variable, value in texts.items() if value.reveal()}
