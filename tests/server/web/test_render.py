@@ -1,7 +1,6 @@
 """Pages: what is put in is escaped, files are named by their content, templates and scripts stay small and plain."""
 
 import re
-from datetime import UTC, datetime
 from importlib import resources
 
 import jinja2
@@ -49,20 +48,6 @@ def test_what_is_put_in_is_escaped_and_what_is_missing_is_a_fault():
 def test_the_address_of_a_file_changes_with_its_content():
     assert re.fullmatch(r"/static/[0-9a-f]{16}/app\.css", render.address_of("app.css"))
     assert render.address_of("app.css") != render.address_of("live-test.js")
-
-
-@pytest.mark.parametrize(
-    ("moment", "words"),
-    [
-        ("2026-01-02T00:00:00.000Z", "just now"),
-        ("2026-01-02T00:00:05.000Z", "just now"),  # a clock that is ahead
-        ("2026-01-01T23:58:30.000Z", "1 min ago"),
-        ("2026-01-01T21:30:00.000Z", "2 h ago"),
-        ("2025-12-30T00:00:00.000Z", "3 d ago"),
-    ],
-)
-def test_a_moment_is_told_by_its_age(moment, words):
-    assert render.ago(moment, datetime(2026, 1, 2, tzinfo=UTC)) == words
 
 
 @pytest.mark.parametrize(

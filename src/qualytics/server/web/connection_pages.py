@@ -13,10 +13,10 @@ from qualytics.fields import SECRETS
 from qualytics.model import STATES, ListQuery
 from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.runtime import runtime_of
-from qualytics.server.web import session
+from qualytics.server.web import markup, session
 from qualytics.server.web.pages import shown
 from qualytics.server.web.plots import plot
-from qualytics.server.web.render import Page
+from qualytics.server.web.render import Page, root_of
 from qualytics.service.connections import past_tests
 from qualytics.service.connections.explain import explain_failure
 from qualytics.service.connections.uses import Uses
@@ -69,9 +69,10 @@ def list_connections(
     given = {name: value for name, value in asked.items() if value}
     with session.opened(request) as context:
         found = Connections(context).page(wanted, number, PAGE_SIZE)
+        states = past_tests.states(context, [one["id"] for one in found["items"]]) if found["items"] else {}
         values: dict[str, Any] = {
             "found": found,
-            "states": past_tests.states(context, [one["id"] for one in found["items"]]) if found["items"] else {},
+            "rows": markup.connection_rows(root_of(request), found["items"], states),
             "asked": asked,
             "is_filtered": bool(given),
             "sort": sort,

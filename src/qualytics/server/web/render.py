@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from litestar.exceptions import HTTPException
 
 from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import runtime_of
+from qualytics.server.web import markup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,6 @@ POLICY = (
 _HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
 _KINDS = {"css": "text/css", "js": "text/javascript"}
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def page(request: AnyRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Page:
@@ -68,8 +67,7 @@ def environment(root: str = "") -> jinja2.Environment:
         lstrip_blocks=True,
     )
     found.globals.update(root=root, static=address_of)
-    found.filters["ago"] = ago
-    found.filters["hint"] = hint
+    found.filters.update(hint=hint, state=markup.state, time=markup.time)
     return found
 
 
@@ -99,9 +97,3 @@ def hint(text: str) -> str:
     if "qualytics " in text:
         return text
     return _OPTION.sub(lambda match: match[1].replace("-", " "), text)
-
-
-def ago(moment: str, now: datetime | None = None) -> str:
-    """Return how long ago a moment, as RFC 3339 writes it, was: `2 h ago`."""
-    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds()
-    return next((f"{seconds // size:.0f} {unit} ago" for size, unit in _UNITS if seconds >= size), "just now")
