@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow import compute
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reads.file_columns import (
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 _GROUP_BYTES = 8 << 20
 # Of a column of a large row group: the least that is asked for at once, and what is decoded of it at once.
 _LEAST_BYTES, _WINDOW_BYTES = 16 << 10, 256 << 10
-# Nanoseconds of INT96 are beyond microseconds; with years beyond these, in microseconds, no timestamp holds both.
-_DIGITS, _FAR = "digits of nanoseconds", "years beyond 1677 to 2262"
-_FAR_US = ((1 << 63) - 1) // 1_000
 # What a look holds at once, of several files.
 _LOOK_ROWS, _LOOK_BYTES = 65_536, 1 << 20
 # Spark keeps microseconds, and says in a file that it has written it.
@@ -61,9 +57,11 @@ class ParquetFiles:
         """Return the columns; timestamps of INT96 as what holds all of their values."""
         schema = unified(files, parts)
         for name, kinds in kinds_of(parts).items():
+            from qualytics.connectors.reads import int96
+
             place = schema.get_field_index(name)
             if pa.types.is_timestamp(schema.field(place).type):
-                schema = schema.set(place, _int96_field(schema.field(place), kinds))
+                schema = schema.set(place, int96.field(schema.field(place), kinds))
         return schema
 
     def batches(
@@ -80,9 +78,11 @@ class ParquetFiles:
             if nanos is None:
                 yield batch
                 continue
+            from qualytics.connectors.reads import int96
+
             arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
             for name in set(nanos.schema.names) & set(schema.names):
-                arrays[name] = _exact(arrays[name], nanos.column(name), schema.field(name), first - batch.num_rows)
+                arrays[name] = int96.exact(arrays[name], nanos.column(name), schema.field(name), first - batch.num_rows)
             yield pa.RecordBatch.from_pydict(arrays)
 
 
@@ -209,69 +209,14 @@ def _part(column: Any) -> tuple[int, int]:
 
 def _look_at(one: _File, kinds: dict[str, set[str]], limit: int | None) -> None:
     """Add what the first values of columns of INT96 are, or all of them."""
+    from qualytics.connectors.reads import int96
+
     names, rows = sorted(kinds), 0
     for micros, nanos in one.read(names, range(one.metadata.num_row_groups), _LOOK_ROWS, _LOOK_BYTES):
         for name in names:
             array = micros.column(name)
             if pa.types.is_timestamp(array.type) and nanos is not None:
-                has_digits, is_far = _digits(array, nanos.column(name)), _far(array)
-                found = {_DIGITS: compute.not_equal(has_digits, 0), _FAR: is_far}
-                kinds[name].update(what for what, where in found.items() if compute.any(where).as_py())
+                kinds[name].update(int96.kinds_of(array, nanos.column(name)))
         rows += micros.num_rows
         if limit is not None and rows >= limit:
             return
-
-
-def _digits(micros: pa.Array, nanos: pa.Array) -> pa.Array:
-    """Return the nanoseconds beyond microseconds; both products wrap around, so that they are right in any year."""
-    thousand = compute.multiply(micros.cast(pa.int64()), pa.scalar(1_000, pa.int64()))
-    return compute.subtract(nanos.cast(pa.int64()), thousand)
-
-
-def _far(micros: pa.Array) -> pa.Array:
-    number = micros.cast(pa.int64())
-    return compute.or_(compute.less(number, -_FAR_US), compute.greater(number, _FAR_US))
-
-
-def _int96_field(one: pa.Field, kinds: set[str]) -> pa.Field:
-    if kinds == {_DIGITS}:
-        return arrow.field(one.name, pa.timestamp("ns"), "INT96")
-    if kinds == {_DIGITS, _FAR}:
-        return arrow.field(one.name, pa.string(), "INT96", f"as text: {_DIGITS}, and {_FAR}")
-    return arrow.field(one.name, one.type, "INT96")
-
-
-def _exact(micros: pa.Array, nanos: pa.Array, one: pa.Field, first: int) -> pa.Array:
-    """Return timestamps of INT96 as what a column is read as.
-
-    Raises:
-        Refusal: a value does not fit.
-
-    """
-    if pa.types.is_nested(micros.type):
-        for inner, same in zip(_leaves(micros), _leaves(nanos), strict=True):
-            if pa.types.is_timestamp(inner.type) and compute.any(compute.not_equal(_digits(inner, same), 0)).as_py():
-                raise refuse(
-                    "config", f"column {one.name!r}, from row {first:,}: {_DIGITS} of INT96 in lists or structs"
-                )
-        return micros
-    digits = _digits(micros, nanos)
-    if pa.types.is_string(one.type):
-        texts = compute.utf8_lpad(digits.cast(pa.string()), 3, "0")
-        return compute.binary_join_element_wise(micros.cast(pa.string()), texts, "")
-    is_nanos = one.type == pa.timestamp("ns")
-    unfit = _far(micros) if is_nanos else compute.not_equal(digits, 0)
-    if compute.any(unfit).as_py():
-        row = first + compute.index(unfit, True).as_py()
-        raise arrow.unfit(one.name, row, arrow.Unfit(_FAR if is_nanos else _DIGITS))
-    return nanos if is_nanos else micros
-
-
-def _leaves(array: pa.Array) -> Iterator[pa.Array]:
-    if pa.types.is_struct(array.type):
-        for part in array.flatten():
-            yield from _leaves(part)
-    elif pa.types.is_nested(array.type):
-        yield from _leaves(array.values if pa.types.is_map(array.type) else array.flatten())
-    else:
-        yield array
