@@ -18,6 +18,7 @@ import pytest
 from pyarrow import parquet
 
 from testbed import servers
+from tests.support.terminals import Terminal
 
 pytestmark = pytest.mark.slow
 
@@ -212,17 +213,59 @@ def test_a_full_disk_is_told_and_leaves_no_file(shell, tmp_path):
         assert f"{name} cannot be written: file too large" in done.err
 
 
-@pytest.mark.servers
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc names the children")
-def test_an_interrupt_leaves_no_file_and_no_session(run, tmp_path, postgres_server):
+@pytest.fixture
+def on_postgres(run, postgres_server):
+    """Return a function that runs commands beside a store with a connection `pg`."""
     where = ("--host", "127.0.0.1", "--port", postgres_server.port, "--parameters", '{"ssl_mode": "disable"}')
     given = ("--type", "postgresql", "--name", "pg", *where, "--username", postgres_server.user, "--password-stdin")
     assert run("connections", "create", *given, stdin=postgres_server.password.encode()).code == 0
+    return run
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("form", "opened"),
+    [("parquet", parquet.read_table), ("arrow", lambda source: pa.ipc.open_stream(source).read_all())],
+)
+def test_what_a_failure_leaves_on_stdout_is_taken_for_whole_by_nobody(on_postgres, form, opened):
+    # The first group of rows of a Parquet file is written before it fails.
+    fails = "select i, 1 / (199999 - i) as n from generate_series(1, 200000) i"
+    words = ("connections", "read", "pg", "--sql", fails, "--output", "-", "--format", form)
+    done = subprocess.run([sys.executable, "-m", "qualytics", *words], capture_output=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0][-16:]) == (1, b"division by zero")
+    assert len(done.stdout) > 100_000
+    with pytest.raises(pa.ArrowInvalid):
+        opened(pa.BufferReader(done.stdout))
+
+
+@pytest.mark.servers
+def test_the_line_of_progress_is_gone_before_rows_are_shown(on_postgres):
+    slow = "select i as id from generate_series(1, 3) i, pg_sleep(0.5)"
+    terminal = Terminal("connections", "read", "pg", "--sql", slow, env={"TERM": "xterm", "NO_COLOR": "1"})
+    assert terminal.end() == 0
+    before, _, rows = terminal.shown.partition(b"ID")
+    assert before.rpartition(b"\n")[2].rpartition(b"\r")[2] in {b"", b"\x1b[K\x1b[?25h"}
+    assert rows.split(b"\r\n")[:4] == [b"", b"1", b"2", b"3"]
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc names the children")
+def test_an_interrupt_leaves_no_file_and_no_session(on_postgres, tmp_path, postgres_server):
     folder = tmp_path / "out"
     folder.mkdir()
     # Without an end; its session holds a lock.
     endless = "select generate_series(1, 1000000000) as n from (select pg_advisory_lock(4712)) l"
-    words = ["connections", "read", "pg", "--database", "sales", "--sql", endless, "--output", str(folder / "n.arrow")]
+    words = [
+        "connections",
+        "read",
+        "pg",
+        "--database",
+        "sales",
+        "--sql",
+        endless,
+        "--output",
+        str(folder / "n.parquet"),
+    ]
     program = subprocess.Popen(
         [sys.executable, "-m", "qualytics", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

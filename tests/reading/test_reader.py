@@ -189,6 +189,14 @@ def test_options_that_cannot_be_are_refused_before_anything_is_opened(client, op
     assert [problem.loc for problem in refused.value.problems] == [loc]
 
 
+def test_a_place_that_is_no_scope_is_told_what_it_must_be(client):
+    client.connections.create({"type": "postgresql", "name": "pg", "host": "db.example.com", "username": "u"})
+    for place, options in (("sales", {}), (Scope(), {"database": "sales"})):
+        with pytest.raises(InvalidInput) as refused:
+            client.connections.read(1, place, table="t", **options)
+        assert "qualytics.Scope(" in refused.value.hint
+
+
 def test_a_type_that_cannot_be_read_is_told():
     unread = replace(connectors.get("postgresql"), type="unread", reads=None)
     with pytest.raises(Conflict, match="tables of unread cannot be read yet") as refused:

@@ -124,14 +124,14 @@ class _Stages:
 
 
 @contextlib.contextmanager
-def progress(running: Callable[[], str | None]) -> Iterator[None]:
-    """Show a line of progress on a terminal while the block runs; off one, nothing."""
+def progress(running: Callable[[], str | None]) -> Iterator[Callable[[], None]]:
+    """Show a line of progress on a terminal while the block runs, or until it calls what it gets; off one, nothing."""
     if not shows_stages() or os.environ.get("TERM", "dumb") == "dumb":
-        yield
+        yield lambda: None
         return
     spinner = _Spinner(running)
     try:
-        yield
+        yield spinner.close
     finally:
         spinner.close()
 

@@ -117,10 +117,13 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
         # All that is written has its place before a row is read, and appears behind the last one, or not at all.
         receipt_sink = None if receipt_path is None else sinks.enter_context(_sink(receipt_path, overwrite=overwrite))
         sink = None if chosen is None else sinks.enter_context(_sink(path, overwrite=overwrite))
-        with begin(client, values) as reader, progress(lambda: _progress_line(reader)):
+        with begin(client, values) as reader, progress(lambda: _progress_line(reader)) as end_progress:
+            # On a terminal the line of progress would stand among the rows.
+            before_rows = end_progress if path in {None, "-"} and output.is_on_terminal() else _nothing
             if chosen is None or sink is None:
-                _show(reader)
+                _show(reader, before_rows)
             else:
+                before_rows()
                 _copy(reader, chosen, sink, "stdout" if path == "-" else path)
             receipt = reader.receipt
         if receipt_sink is not None:
@@ -156,17 +159,29 @@ def _copy(reader: Reader, form: str, sink: IO[bytes], where: str) -> None:
 
     with files.named_errors(where):
         written = outputs.open_output(sink, form, reader.schema)
-        for batch in reader:
-            written.write(batch)
-        written.end(reader.receipt)
-        sink.flush()
+        try:
+            for batch in reader:
+                written.write(batch)
+            written.end(reader.receipt)
+            sink.flush()
+        except BaseException:
+            written.abandon()
+            raise
 
 
-def _show(reader: Reader) -> None:
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _show(reader: Reader, before_rows: Callable[[], None]) -> None:
     from qualytics.cli import _formats
 
     table = _formats.choose("connections read", "table", None, None, is_given=True)
-    output.write_list(itertools.chain.from_iterable(map(_rows, reader)), table)
+    batches = iter(reader)
+    first = next(batches, None)
+    before_rows()
+    shown = batches if first is None else itertools.chain([first], batches)
+    output.write_list(itertools.chain.from_iterable(map(_rows, shown)), table)
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:

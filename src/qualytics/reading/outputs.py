@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from abc import ABC, abstractmethod
 from typing import IO, TYPE_CHECKING, Any
@@ -9,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.reading import no_rows
-from qualytics.errors import UsageError
+from qualytics.errors import QualyticsError, UsageError
 from qualytics.reading.files import STREAM
 
 if TYPE_CHECKING:
@@ -33,13 +35,31 @@ class Output(ABC):
     def end(self, receipt: Mapping[str, Any]) -> None:  # noqa: B027 - CSV and JSON Lines have nothing there
         """Write what stands behind the last batch."""
 
+    def abandon(self) -> None:  # noqa: B027 - CSV and JSON Lines have no end to leave out
+        """Leave what was written without an end, so that nobody takes it for the whole."""
+
+
+class _Gate(io.RawIOBase):
+    """A sink that can be shut: pyarrow writes the footer of a Parquet file that nobody has closed, too."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        super().__init__()
+        self._sink, self.is_shut = sink, False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return len(data) if self.is_shut else self._sink.write(data)
+
 
 class _Parquet(Output):
     def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
         from pyarrow import parquet
 
         super().__init__(sink, _storable(schema))
-        self._writer = parquet.ParquetWriter(sink, self.schema, compression="zstd")
+        self._gate = _Gate(sink)
+        self._writer = parquet.ParquetWriter(self._gate, self.schema, compression="zstd")
         self._waiting: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
 
@@ -67,6 +87,11 @@ class _Parquet(Output):
         self._flush()
         self._writer.add_key_value_metadata({RECEIPT: json.dumps(receipt).encode()})
         self._writer.close()
+
+    def abandon(self) -> None:
+        self._gate.is_shut = True
+        with contextlib.suppress(pa.ArrowException, OSError):  # of a disk that has failed before
+            self._writer.close()
 
 
 def _storable(schema: pa.Schema) -> pa.Schema:
@@ -101,6 +126,14 @@ class _ArrowStream(_Arrow):
     """The same as a stream."""
 
     new = pa.ipc.new_stream
+
+    def abandon(self) -> None:
+        with contextlib.suppress(QualyticsError, OSError):  # nobody may be there to read it
+            self.sink.write(_BROKEN_OFF)
+
+
+# The beginning of a message that does not come: readers take a stream without its end for whole.
+_BROKEN_OFF = b"\xff\xff\xff\xff" + (1 << 10).to_bytes(4, "little")
 
 
 class _Csv(Output):

@@ -102,7 +102,8 @@ def checked_query(used: UsedConnection, options: Mapping[str, Any], *, is_store:
     problems = validate.Problems()
     known = {name: value for name, value in options.items() if value not in (None, ())}
     for name in known.keys() - set(Query.__annotations__):
-        problems.add(name, "is no option of a read", None, "unknown-field")
+        hint = "as in qualytics.Scope('sales', 'public')" if name in {"database", "schema"} else None
+        problems.add(name, "is no option of a read", hint, "unknown-field")
     tuning: dict[str, Any] = {
         "fetch_size": used.values.get("jdbc_fetch_size") or DEFAULT_FETCH_SIZE,
         "parallel": used.values.get("max_parallelization") or 1,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import BY_NAME, SCOPES
+from qualytics.model import Scope
 from qualytics.service import policy, validate
 from qualytics.settings import MAX_QUERY_TEXT, TEST_TIMEOUT_MAX_S, TEST_TIMEOUT_S
 from qualytics.structs import replace
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from qualytics import types
     from qualytics.connectors.contract import Connector
-    from qualytics.model import Datastore, Listing, OnStage, Scope, TestReport
+    from qualytics.model import Datastore, Listing, OnStage, TestReport
     from qualytics.probe import Plan
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
@@ -170,6 +171,9 @@ def with_databases(scope: Scope, databases: Iterable[str | None]) -> Scope:
 def check_place(connector: Connector, scope: Scope) -> None:
     """Raise InvalidInput for a database or schema that a type has not, and for a schema of no database."""
     problems = validate.Problems()
+    if not isinstance(scope, Scope):
+        problems.add("scope", "must be a Scope", "as in qualytics.Scope('sales', 'public')")
+        problems.finish()
     for name in ("database", "schema"):
         if getattr(scope, name) is not None and name not in {*connector.scope, *connector.scope_optional}:
             problems.add(name, f"is not used by {connector.type}", f"leave --{name} out", "field-not-accepted")
