@@ -274,6 +274,39 @@ def postgres(
             server.stop()
 
 
+@contextlib.contextmanager
+def postgres_standby(primary: Server, **settings: str) -> Iterator[Server]:
+    """Run a hot standby of a PostgreSQL whose `hba` lets its administrator replicate."""
+    programs = postgres_programs()
+    with server_directory("pg") as directory:
+        server = Server(free_port(), primary.user, primary.password, directory, stop_signal=signal.SIGINT)
+        data = directory / "data"
+        where = f"host={primary.host} port={primary.port} user={primary.user} password={primary.password}"
+        subprocess.run(
+            [
+                *(str(programs / "pg_basebackup"), "-d", where, "-D", str(data)),
+                *("--write-recovery-conf", "--checkpoint=fast", "--no-sync"),
+            ],
+            check=True,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            **non_root(),
+        )
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(server.port),
+            "unix_socket_directories": "",
+            "fsync": "off",
+            **settings,
+        }
+        flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        try:
+            start_postgres(server, [str(programs / "postgres"), "-D", str(data), *flags])
+            yield server
+        finally:
+            server.stop()
+
+
 def start_postgres(server: Server, command: list[str], state: str = "ready") -> None:
     """Start PostgreSQL, anew after `kill_postgres`, and wait until it is in a state."""
     server.start(command, lambda: _postgres_state(server) == state)

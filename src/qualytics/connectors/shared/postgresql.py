@@ -80,6 +80,11 @@ _NO_ROLE = Verdict(
 _CLOSED = Verdict(
     "transient", "the server accepts no login now: it is starting, stopping, or a standby that answers no queries"
 )
+_RECOVERY = Verdict(
+    "transient",
+    "the standby ended the statement, to go on with what its primary has changed",
+    "ask the primary, or set hot_standby_feedback, or a longer max_standby_streaming_delay, at the standby",
+)
 _CLIENT_CERTIFICATE = Verdict(
     "tls",
     "the server asks for a client certificate, and this product offers none",
@@ -117,6 +122,7 @@ _CLEAR_TEXT = Verdict(
 # libpq gives no SQLSTATE for what fails on its own side (fe-connect.c, fe-auth.c, fe-secure-openssl.c), nor does text
 # that another tool wrote. The server's own English is here for the latter alone (auth.c, hba.c, postinit.c).
 MESSAGES = (
+    (r"due to conflict with recovery", _RECOVERY),
     (r"requires libpq version|authentication (method|type|response)\b.{0,60}\b1[012]\b", _OLD_CLIENT),
     (r"authentication (method|type|response)\b.{0,60}\b[79]\b", _KERBEROS),
     (r"(unsupported|unknown|unrecogni[sz]ed) authentication|authentication (method|type)\b.{0,60}\bnot (supported|recogni[sz]ed|implemented)", _METHOD),
@@ -183,12 +189,14 @@ _NAMED = {
 # As exceptions (InvalidPassword) and conditions (invalid_password) are called.
 _SPELLINGS = [re.sub(r"(?<!^)(?=[A-Z])", "_?", name) for name in _NAMED]
 _STATES_OF_NAMES = {name.lower(): state for name, state in _NAMED.items()}
-# Words decide on what libpq and poolers (08P01, XX000) say, in English alone, and on 28000, which has many causes.
+# Words decide on what libpq and poolers (08P01, XX000) say, in English alone, and on 28000 and 40001, which have
+# many causes.
 ERRORS = ErrorTable(
     codes=by_code({
         "57P03": _CLOSED,
         "28P01": Verdict("auth", stage="login"),
     }),
+    umbrellas={"40001": Verdict("transient")},
     words=MESSAGES,
     states=True,
     inside=rf"{STATE}|\b({'|'.join(_SPELLINGS)})(?:Error)?\b",
@@ -331,16 +339,9 @@ ENVIRONMENT = Environment(
     url="postgresql",
     query={"sslmode": "ssl_mode"},
     cleared=(
-        *(
-            "PGHOSTADDR",
-            "PGSERVICE",
-            "PGSERVICEFILE",
-            "PGPASSFILE",
-            "PGREQUIREAUTH",
-            "PGCHANNELBINDING",
-            "PGREQUIRESSL",
-        ),
-        *("PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLNEGOTIATION", "PGTARGETSESSIONATTRS"),
+        *("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGPASSFILE", "PGREQUIREAUTH", "PGCHANNELBINDING"),
+        *("PGREQUIRESSL", "PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLNEGOTIATION"),
+        "PGTARGETSESSIONATTRS",
     ),
     complete=complete_environment,
 )
