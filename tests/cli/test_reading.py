@@ -74,6 +74,21 @@ def test_each_format_is_written_to_stdout(stored):
     assert table.out.split() == ["ID", "1", "2", "3"]
 
 
+def test_a_column_whose_name_holds_a_comma_stands_in_quotes(stored, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "sales.sqlite")) as database:
+        database.execute("""create table odd as select 1 as id, 2 as "a, b", 3 as 'c"d'""")
+        database.commit()
+
+    def read(columns):
+        words = ("--table", "odd", "--columns", columns, "--output", "-", "--format", "csv")
+        return stored("connections", "read", "sales", *words)
+
+    assert read('id, "a, b","c""d"').out == '"id","a, b","c""d"\n1,2,3\n'
+    for columns in ("id,", ",", '"id', '"id"x,name'):
+        done = read(columns)
+        assert (done.code, done.err.splitlines()[0]) == (2, "error: --columns must be names with commas between")
+
+
 @pytest.mark.parametrize("name", ["orders.feather", "orders.arrows", "-"])
 def test_arrow_is_a_file_or_a_stream_and_keeps_the_receipt_behind_the_rows(stored, tmp_path, name):
     target = tmp_path / name

@@ -38,7 +38,8 @@ def test_a_no_ends_it_at_once(error):
     asked = Asked(None, None, error)
     Watch(asked.ask, asked.end, 0.01)
     asked.wait_for(lambda: asked.ended)
-    assert (asked.ended, asked.asked) == ([error], 3)
+    (ended,) = asked.ended
+    assert (type(ended), str(ended), asked.asked) == (type(error), "the read was ended: no", 3)
 
 
 def test_what_cannot_be_asked_for_a_while_ends_it_and_an_answer_between_does_not():

@@ -28,6 +28,7 @@ _COMMANDS = {
 }
 # What other tools call these options.
 _OPTIONS = {
+    "output": "o out file",
     "format": "o output out",
     "format json": "json",
     "format yaml": "yaml",
@@ -48,6 +49,14 @@ _OPTIONS = {
     "timeout": "wait seconds",
     "context": "profile",
     "limit": "max count head",
+    "catalog": "database db dbname",
+    "listen": "port bind host address",
+    "sql": "query q statement",
+    "where": "filter",
+    "columns": "select fields cols",
+    "parallel": "jobs j threads partitions num-partitions",
+    "fetch-size": "fetchsize batch-size chunk-size chunksize",
+    "overwrite": "force replace",
 }
 _LEAST = 3  # letters of a beginning that is taken for the whole
 _LIKE = r"-(-[a-z][a-z0-9-]{0,63}|[A-Za-z])"

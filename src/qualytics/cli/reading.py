@@ -38,7 +38,9 @@ def _read_options() -> Callable[[Any], Any]:
     choices = {"show_default": True, "metavar": "TEXT"}
     return options.all_of(
         options.option("--table", type=Text(), help="Table or view to read."),
-        options.option("--columns", type=Text(), metavar="NAMES", help="Only these columns of it, as id,name."),
+        options.option(
+            "--columns", type=Text(), metavar="NAMES", help="""Only these columns of it, as id,name or 'id,"a, b"'."""
+        ),
         options.option("--where", type=Text(), metavar="SQL", help="Only the rows for which this condition is true."),
         options.option("--sql", type=Text(), metavar="QUERY", help="Read one query, in place of a table."),
         options.option(
@@ -103,7 +105,7 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
     values["path"] = values.pop("source_path")
     overwrite, receipt_path = values.pop("overwrite"), values.pop("receipt_path")
     if values["columns"] is not None:
-        values["columns"] = tuple(name.strip() for name in values["columns"].split(","))
+        values["columns"] = _names(values["columns"])
     is_table = _is_table(path, form, receipt_path)
     if is_table:
         values["limit"] = values["limit"] or _SHOWN_ROWS
@@ -130,6 +132,19 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
             _write_receipt(receipt_sink, receipt, receipt_path)
     output.flush()
     output.say(_summary(receipt, None if is_table or path == "-" else path))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return names with commas between; as in CSV, one that holds a comma stands in quotes."""
+    import csv
+
+    try:
+        names = [name.strip() for line in csv.reader([text], skipinitialspace=True, strict=True) for name in line]
+    except csv.Error:
+        names = []
+    if not all(names) or not names:
+        raise UsageError("--columns must be names with commas between", """as in --columns 'id,"first, last"'""")
+    return tuple(names)
 
 
 def _sink(path: str, *, overwrite: bool) -> contextlib.AbstractContextManager[IO[bytes]]:

@@ -39,7 +39,7 @@ class Watch:
             try:
                 self._ask()
             except (NotAllowed, NotSignedIn, NotFound) as error:
-                self._end(error)
+                self._end(type(error)(f"the read was ended: {error.message}", error.hint))
                 return
             except QualyticsError as error:  # it cannot be asked now
                 if time.monotonic() - answered >= _SILENT * self._ask_s:
