@@ -95,8 +95,10 @@ def test_auto_reads_what_tools_of_this_machine_keep(run, tmp_path, monkeypatch):
     assert CANARY not in done.out + done.err
 
 
-def test_a_url_may_come_from_a_variable_and_gets_a_name(run):
-    url = "postgresql://u:a%2Fb@db.example.com/sales"
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:a%2Fb@db.example.com/sales", "Server=db.example.com;User Id=u;Password='a/b';Encrypt=true"]
+)
+def test_a_url_or_string_may_come_from_a_variable_and_gets_a_name(run, url):
     done = run(
         "connections", "import", "--from", "${DATABASE_URL}", "--name", "crm", "--yes", env={"DATABASE_URL": url}
     )
@@ -110,6 +112,13 @@ def test_a_url_may_come_from_a_variable_and_gets_a_name(run):
     [
         ("/nope/connections.json", "error: --from: /nope/connections.json: no such file or directory\n"),
         (
+            f"Driver={{SQL Server}};Server=h;PWD={{{CANARY}",
+            (
+                "error: --from: a value of the connection string does not end as it begins, with a {; "
+                "a value with a ; in it stands in braces, or in quotes, as its tool has it\n"
+            ),
+        ),
+        (
             f"postgresql://u:x/{CANARY}@h/d",
             f"error: --from: where the password of the URL ends cannot be told; {AT}\n",
         ),
@@ -118,7 +127,7 @@ def test_a_url_may_come_from_a_variable_and_gets_a_name(run):
 def test_a_source_that_cannot_be_read_is_an_error(run, source, message):
     done = run("connections", "import", "--from", source, "--yes")
     assert done.code == 2
-    assert done.err == message + "hint: check the file or URL that --from names\n"
+    assert done.err == message + "hint: check the file, URL or string that --from names\n"
 
 
 def test_a_name_chooses_one_connection_of_a_file(run, export):

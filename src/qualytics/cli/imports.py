@@ -40,10 +40,10 @@ _SIGNS = {"create": "+", "skip": "=", "refuse": "!"}
     type=Text(),
     required=True,
     metavar="FILE|URL|auto",
-    help="A file of another tool, a connection URL (supports ${ENV_VAR}), or auto: all that tools keep here.",
+    help="A file of another tool, a connection URL or string (supports ${ENV_VAR}), or auto: all that tools keep here.",
 )
 @options.option(
-    "--name", "-n", type=Text(), help="Only the connection of this name there; the name to give, with a URL."
+    "--name", "-n", type=Text(), help="Only the connection of this name there; the name to give, with a URL or string."
 )
 @options.option("--uri", type=Text(), help="URI of connections that name no place, as AWS profiles.")
 @options.option("--dry-run", is_flag=True, help="Print the plan; store nothing.")
@@ -94,15 +94,15 @@ def _planned(ctx: click.Context, source: str, name: str | None, defaults: Mappin
     references = References(os.environ)
     source = references.resolve("--from", source)
     references.finish()
-    if sources.is_url(source):
+    if sources.is_text(source):
         current(ctx).remember([Secret(source)])
-        found = [sources.of_url(source, name)]
+        found = [sources.of_text(source, name)]
     else:
         found = sources.of_machine(os.environ) if source == _AUTO else [sources.of_file(source, os.environ)]
     for one in found:
         if one.problem is not None and source != _AUTO:
             place = "" if one.place == "--from" else f"{one.place}: "
-            raise UsageError(f"--from: {place}{one.problem}", "check the file or URL that --from names")
+            raise UsageError(f"--from: {place}{one.problem}", "check the file, URL or string that --from names")
     if name is not None:
         found = [replace(one, entries=[entry for entry in one.entries if entry.name == name]) for one in found]
     plan = Plan(found, defaults)

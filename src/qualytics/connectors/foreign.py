@@ -120,7 +120,9 @@ class Foreign(Struct, kw_only=True):
     meaning here; `files` the same of keys that name a file with the value in it. `path` says what the segments of a
     URL's path are. `words` translates values, by our name. `complete` sees all values first and does what no table can
     say; keys and values are texts. `jdbc` takes apart what stands behind the name of the type in a JDBC URL of a form
-    of its own, and returns None for one that it does not know. `environment` says which variables hold what we have,
+    of its own, and returns None for one that it does not know; `string` does so with a connection string of a grammar
+    of the type's own, of which `is_place` says that it is known to be one. `ado` are keywords, in lower case, by which
+    a connection string of .NET is one for the type. `environment` says which variables hold what we have,
     `shells` which programs are its own client, the first choice first, `forms` how tools write it.
     """
 
@@ -132,6 +134,8 @@ class Foreign(Struct, kw_only=True):
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     complete: Callable[[dict[str, str]], None] | None = None
     jdbc: Callable[[str], dict[str, str] | None] | None = None
+    string: Callable[..., dict[str, str] | None] | None = None
+    ado: frozenset[str] = frozenset()
     environment: Environment = Environment()
     shells: tuple[Shell, ...] = ()
     forms: Mapping[str, Form] = field(default_factory=dict)

@@ -10,9 +10,6 @@ from qualytics.service.foreign import urls
 from qualytics.service.foreign.entries import Unreadable
 from qualytics.service.foreign.matching import match
 
-AWKWARD = "a@b:c/d?e#f%41&g=h+i;j{k}l'm\"n\\o p$q!ü日"
-
-
 ODBC = (
     "Driver={ODBC Driver 18 for SQL Server};Server=tcp:h,1444;Uid=u;Pwd={p;}}q};Encrypt=yes;TrustServerCertificate=yes"
 )
@@ -160,11 +157,3 @@ def test_what_a_type_does_not_know_is_listed_by_its_key_alone():
 def test_a_password_that_divides_properties_shows_no_part_of_itself():
     candidate = fields("jdbc:sqlserver://h;user=u;password=p;%geheim=1;9geheim=2")[1]
     assert candidate.left == ("a key that is no name: sqlserver has no such field",)
-
-
-def test_a_connection_string_of_odbc_is_taken_apart_by_its_braces():
-    assert urls.odbc_pairs(f"DRIVER={{x}};PWD={{{AWKWARD.replace('}', '}}')}}} ; UID = u;") == {
-        "driver": "x",
-        "pwd": AWKWARD,
-        "uid": "u",
-    }

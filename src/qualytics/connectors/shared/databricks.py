@@ -217,9 +217,9 @@ def classify(exc: BaseException) -> Verdict | None:
 # What other tools call the fields of a workspace or warehouse.
 FOREIGN_KEYS = {
     "server_hostname": "host",
-    **dict.fromkeys(("token", "access_token", "pwd", "client_secret"), "password"),
-    "client_id": "username",
-    **dict.fromkeys(("authmech", "thrifttransport", "transportmode"), ""),
+    **dict.fromkeys(("token", "access_token", "pwd", "client_secret", "oauth2secret"), "password"),
+    **dict.fromkeys(("client_id", "oauth2clientid"), "username"),
+    **dict.fromkeys(("authmech", "auth_flow", "thrifttransport", "transportmode"), ""),
 }
 
 
@@ -233,7 +233,10 @@ def complete(values: dict[str, str]) -> None:
     for key in ("user", "uid", "username", "login"):
         if values.get(key) == "token":
             del values[key]
-    if "client_id" in values and "client_secret" in values and "token" not in values:
+    if values.get("ssl") == "1":  # as it always is here
+        del values["ssl"]
+    principal = {"client_id", "client_secret"} <= values.keys() or {"oauth2clientid", "oauth2secret"} <= values.keys()
+    if principal and "token" not in values:
         values["authentication_type"] = "OAUTH_M2M"
     if values.get("auth_type", "").lower() in {"pat", "oauth-m2m"}:
         del values["auth_type"]

@@ -53,6 +53,9 @@ FOREIGN = Foreign(
         "schema": "database",  # which are one
     },
     files=dict.fromkeys(("ssl-ca", "ssl_ca", "sslca"), "ssl_root_cert"),
+    ado=frozenset(
+        ("port", "sslmode", "ssl mode", "allowuservariables", "allowpublickeyretrieval", "convertzerodatetime")
+    ),
     # The first three are those of the clients themselves (MySQL Reference Manual, "Environment Variables").
     environment=Environment(
         texts={

@@ -21,14 +21,18 @@ _MANDATORY = {"mandatory": "verify", "strict": "verify"}
 
 
 def complete(values: dict[str, str]) -> None:
-    """Take `tcp:host,port` apart, make one mode of encryption and trust, and see a service principal."""
+    """Take a server with protocol, instance and port apart, make one mode of encryption and trust, and see a service principal."""
     host = values.get("server") or values.get("host") or ""
     if host.lower().startswith("tcp:") or "," in host:
-        name, _, port = host.removeprefix("tcp:").partition(",")
+        name, _, port = (host[4:] if host.lower().startswith("tcp:") else host).partition(",")
         values.pop("server", None)
         values["host"] = name.strip()
         if port.strip():
             values["port"] = port.strip()
+        host = name
+    if "\\" in host:
+        values.pop("server", None)
+        values["host"], _, values["instance"] = (part.strip() for part in host.partition("\\"))
     trusts = TLS_MODES.get(next((values.pop(key) for key in _TRUST if key in values), "no").lower()) == "verify"
     if mode := (TLS_MODES | _MANDATORY).get(values.get("encrypt", "").lower()):
         values["encrypt"] = "require" if trusts and mode == "verify" else mode
@@ -140,7 +144,7 @@ AIRFLOW = Form("mssql", USUAL_AIRFLOW)
 
 
 FOREIGN = Foreign(
-    names=("mssql", "sqlserver", "jtds:sqlserver", "sql_server"),
+    names=("mssql", "sqlserver", "jtds:sqlserver", "sql_server", "sqlclient"),
     odbc=("sql server", "msodbcsql", "tds"),
     keys={
         "server": "host",
@@ -168,6 +172,19 @@ FOREIGN = Foreign(
     ),
     words={"application_intent": {"readonly": "ReadOnly", "readwrite": "ReadWrite"}},
     complete=complete,
+    ado=frozenset(
+        (
+            *(
+                "encrypt",
+                "trustservercertificate",
+                "trust server certificate",
+                "multipleactiveresultsets",
+                "initial catalog",
+            ),
+            *("multiple active result sets", "integrated security", "trusted_connection", "applicationintent"),
+            *("application intent", "multisubnetfailover", "persist security info", "attachdbfilename"),
+        )
+    ),
     forms={**FORMS, "airflow": AIRFLOW},
 )
 

@@ -156,6 +156,7 @@ CONNECTOR = Connector(
             "conncatalog": "database",
             "connschema": "schema",
         },
+        path=("schema",),
         complete=databricks.complete,
         environment=databricks.ENVIRONMENT,
         forms=databricks.FORMS,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.exchange.imports import airflow, clients, dbeaver, duckdb_secrets, json_lines, profiles
 from qualytics.exchange.imports.files import File, read_file
-from qualytics.service.foreign import urls
+from qualytics.service.foreign import strings, urls
 from qualytics.service.foreign.entries import Entry, Source, Unreadable
 from qualytics.structs import Struct
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     Found = Iterator[Entry | tuple[str, str]]
 
 MAX_ENTRIES = 20_000
-is_url = urls.is_url
 _ENV_LINE = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*?)[ \t]*\Z", re.DOTALL)
 
 
@@ -53,12 +52,24 @@ def of_file(path: str, variables: Mapping[str, str]) -> Source:
         return Source("", path, [], exc.problem)
 
 
-def of_url(url: str, name: str | None = None) -> Source:
-    """Read a connection URL, under a name if one is given."""
+def is_text(source: str) -> bool:
+    """Say whether what somebody gave is a connection itself, as a URL or string, and no file."""
+    if os.path.exists(source):
+        return False
     try:
-        return Source("url", "--from", [urls.parse(url, "url", "--from", name)])
+        return urls.is_url(source) or strings.parse(source, "", "") is not None
+    except Unreadable:
+        return True
+
+
+def of_text(text: str, name: str | None = None) -> Source:
+    """Read a connection URL or string, under a name if one is given."""
+    tool = "url" if urls.is_url(text) else "string"
+    try:
+        entry = strings.parse(text, tool, "--from", name) or urls.parse(text, tool, "--from", name)
+        return Source(tool, "--from", [entry])
     except Unreadable as exc:
-        return Source("url", "--from", [], exc.problem)
+        return Source(tool, "--from", [], exc.problem)
 
 
 def of_machine(variables: Mapping[str, str]) -> list[Source]:

@@ -190,10 +190,14 @@ class _Matching:
             self._leave(wanted[0], "none is there")
 
     def _leave(self, what: str, why: str) -> None:
-        # What is no name of a key may be a part of a secret, behind a sign that divides values.
-        note = f"{what if _KEY.fullmatch(what) else 'a key that is no name'}: {why}"
-        if note not in self.left:
-            self.left.append(note)
+        if (said := note(what, why)) not in self.left:
+            self.left.append(said)
+
+
+def note(key: str, why: str) -> str:
+    """Return what is said of a key that is not carried over."""
+    # What is no name of a key may be a part of a secret, behind a sign that divides values.
+    return f"{key if _KEY.fullmatch(key) else 'a key that is no name'}: {why}"
 
 
 def _typed(wanted: type, value: str) -> Any:

@@ -10,18 +10,15 @@ from qualytics import connectors
 from qualytics.errors import InvalidInput, Problem
 from qualytics.fields import MAX_SECRET
 from qualytics.service.connections.explain import explain
-from qualytics.service.foreign import urls
+from qualytics.service.foreign import strings, urls
 from qualytics.service.foreign.entries import Entry, Unreadable
-from qualytics.service.foreign.matching import Candidate, match, word_of_driver
+from qualytics.service.foreign.matching import Candidate, match
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
     from qualytics.types import Verdict
 
-_TOOL, _PLACE, _LIBPQ = "paste", "the pasted text", "libpq"
-# PostgreSQL's documentation, "Keyword/Value Connection Strings".
-_PAIR = re.compile(r"\s*([a-z_]+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?=\s|\Z)")
-_LIBPQ_KEYS = {"host", "hostaddr", "dbname", "user", "service"}
+_TOOL, _PLACE = "paste", "the pasted text"
 
 
 class Pasted(Struct):
@@ -32,9 +29,9 @@ class Pasted(Struct):
 
 
 def read(text: str, type_name: str | None = None) -> Pasted:
-    """Return what a pasted text is: a URL, libpq's keywords and values, an ODBC string, or else a message.
+    """Return what a pasted text is: a URL, another connection string, or else a message.
 
-    `type_name` is the type of connection that a message is about, None where that is not known. A file that the text
+    `type_name` is the type of connection that it is about, None where that is not known. A file that the text
     names is not read, as it is one of another machine. Nothing of a text is repeated in an error.
 
     Raises:
@@ -44,7 +41,7 @@ def read(text: str, type_name: str | None = None) -> Pasted:
     words = text.strip()
     if len(words) > MAX_SECRET:
         raise InvalidInput([Problem("paste", "the pasted text is too long", f"{MAX_SECRET:,} characters are the most")])
-    if (entry := _entry(words)) is None:
+    if (entry := _entry(words, type_name)) is None:
         return Pasted(verdict=explain(type_name, words))
     candidate = match(entry, reads_files=False)
     if candidate.type is None:
@@ -52,21 +49,21 @@ def read(text: str, type_name: str | None = None) -> Pasted:
     return Pasted(candidate)
 
 
-def _entry(words: str) -> Entry | None:
+def _entry(words: str, type_name: str | None) -> Entry | None:
     """Return a text as an entry of another tool, None for one that is a message."""
-    if urls.is_url(words) and not re.search(r"\s", words):
-        if word := _word_of_files(words):
-            return Entry(None, _TOOL, word, _PLACE, {"uri": words})
-        try:
-            return urls.parse(words, _TOOL, _PLACE)
-        except Unreadable as exc:
-            raise InvalidInput([Problem("paste", f"the URL cannot be read: {exc.problem}")]) from None
-    pairs = _libpq(words)
-    if pairs.keys() & _LIBPQ_KEYS:
-        return Entry(None, _TOOL, _LIBPQ, _PLACE, pairs)
-    pairs = urls.odbc_pairs(words) if ";" in words else {}
-    word = word_of_driver(pairs["driver"]) if "driver" in pairs else None
-    return Entry(None, _TOOL, word, _PLACE, pairs) if word is not None else None
+    try:
+        if (entry := strings.parse(words, _TOOL, _PLACE, type_name=type_name)) is not None:
+            return entry
+    except Unreadable as exc:
+        raise InvalidInput([Problem("paste", exc.problem)]) from None
+    if not urls.is_url(words) or re.search(r"\s", words):
+        return None
+    if word := _word_of_files(words):
+        return Entry(None, _TOOL, word, _PLACE, {"uri": words})
+    try:
+        return urls.parse(words, _TOOL, _PLACE)
+    except Unreadable as exc:
+        raise InvalidInput([Problem("paste", f"the URL cannot be read: {exc.problem}")]) from None
 
 
 def _word_of_files(url: str) -> str | None:
@@ -77,14 +74,3 @@ def _word_of_files(url: str) -> str | None:
                 connector.clean_uri(url)
                 return connector.foreign.names[0]
     return None
-
-
-def _libpq(words: str) -> dict[str, str]:
-    """Return the values of a text that is keywords and values alone."""
-    values: dict[str, str] = {}
-    end = 0
-    while pair := _PAIR.match(words, end):
-        value = pair[2][1:-1] if pair[2][:1] == "'" else pair[2]
-        values[pair[1]] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
-        end = pair.end()
-    return values if not words[end:].strip() else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, unquote
 
+from qualytics.service.foreign import strings
 from qualytics.service.foreign.entries import Entry, Unreadable
 from qualytics.service.foreign.matching import connector_of
 
@@ -17,12 +18,12 @@ _HOST = re.compile(
 _AT = "write %40 for @, %2F for /, %3F for ? and %23 for # in its user and password"
 # Properties of JDBC stand behind one of these.
 _MARK = re.compile("[?;]")
-_BRACED = re.compile(r"\{((?:[^}]|\}\})*)\}\Z")
 
 
 def is_url(text: str) -> bool:
     """Say whether a text is a connection URL: a scheme and ://, or jdbc:."""
-    return text.lower().startswith("jdbc:") or "://" in text[:64]
+    scheme, found, _ = text.partition("://")
+    return text.lower().startswith("jdbc:") or bool(found and _SCHEME.match(scheme))
 
 
 def parse(text: str, tool: str, place: str, name: str | None = None) -> Entry:
@@ -51,16 +52,9 @@ def parse(text: str, tool: str, place: str, name: str | None = None) -> Entry:
     values |= _host(place_of)
     word = scheme.partition("+")[0].lower()
     if "odbc_connect" in values:
-        values |= odbc_pairs(values.pop("odbc_connect"))
+        given = strings.pairs(values.pop("odbc_connect"), "{")
+        values |= dict(reversed(given))  # the first of a key counts
     return Entry(name, tool, word, place, values, path=unquote(path[1:]))
-
-
-def odbc_pairs(text: str) -> dict[str, str]:
-    """Return the attributes of an ODBC connection string, `Key=value;Key={va;lue}`."""
-    values: dict[str, str] = {}
-    for match in re.finditer(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|\Z)", text):
-        values[match[1].lower()] = _unbraced(match[2].strip())
-    return values
 
 
 def _split(text: str, marks: str) -> tuple[str, str]:
@@ -145,14 +139,7 @@ def _commas(text: str) -> str:
 def _properties(text: str) -> dict[str, str]:
     if text.startswith("?"):
         return _query(text[1:])
-    return odbc_pairs(text.strip(";"))
-
-
-def _unbraced(value: str) -> str:
-    match = _BRACED.match(value)
-    if match:
-        return match[1].replace("}}", "}")
-    return value[1:-1].replace("''", "'") if len(value) > 1 and value[0] == value[-1] == "'" else value
+    return dict(strings.pairs(text, "{'", is_strict=False))
 
 
 def _other(word: str, server: str, path: str, values: dict[str, str], blank: Entry) -> Entry:

@@ -89,6 +89,7 @@ CONNECTOR = Connector(
     foreign=Foreign(
         names=("snowflake", "snowflake-connections"),
         odbc=("snowflake",),
+        ado=frozenset(("account", "warehouse", "role")),
         keys={"account": "host", "db": "database", **dict.fromkeys(KEY_TEXTS, "password"), **PASSPHRASES},
         files=dict.fromkeys(KEY_FILES, "password"),
         path=("database", "schema"),

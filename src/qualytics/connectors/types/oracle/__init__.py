@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, tls_params
-from qualytics.connectors.foreign import USUAL_DBT, Environment, Foreign, Form
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
-from qualytics.errors import UsageError
+from qualytics.connectors.types.oracle.names import FOREIGN
 from qualytics.model import Item
-from qualytics.urls import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -262,57 +260,6 @@ def check(handle: Any, target: Target) -> Server:
     return Server("Oracle Database", handle.version)
 
 
-# Oracle JDBC Developer's Guide, "Thin-style Service Name Syntax" and "Thin Driver": @//host:port/service, @host:port:sid.
-_THIN = re.compile(
-    r"(?:thin|oci8?):(?:(?P<user>[^/@]*)/(?P<password>.*))?@(?:(?P<protocol>tcps?):)?(?://)?(?P<host>[\w.-]+)"
-    r"(?::(?P<port>\d+))?(?:/(?P<service>[\w.$#-]+)|:(?P<sid>[\w.$#-]+))\Z",
-    re.IGNORECASE,
-)
-
-
-def from_jdbc(text: str) -> dict[str, str] | None:
-    """Take a URL of the thin driver apart."""
-    match = _THIN.match(text)
-    return match and {name: value for name, value in match.groupdict().items() if value}
-
-
-def complete(values: dict[str, str]) -> None:
-    """Take dbt's `database` for the service where no other is named."""
-    if not {"service", "service_name", "sid"} & values.keys() and "database" in values:
-        values["service"] = values.pop("database")
-
-
-def thin(values: dict[str, str]) -> str:
-    """Return what stands behind `jdbc:oracle:` for the thin driver, whose login has no quotes that all versions know."""
-    login = [values.pop(name) for name in ("username", "password") if name in values]
-    if not all(isinstance(text, Reference) or re.fullmatch(r"[\w$#]+", text) for text in login):
-        raise UsageError("the login holds what a URL of the thin driver cannot", "give it to the driver as properties")
-    protocol = "tcps://" if values.pop("protocol", "TCP") == "TCPS" else ""
-    place = f"{values.pop('host')}:{values.pop('port', '1521')}"
-    service, sid = values.pop("service_name", ""), values.pop("sid", "")
-    end = f"/{service}" if service or not sid else f":{sid}"
-    return f"thin:{'/'.join(login)}@{protocol or ('//' if end[0] == '/' else '')}{place}{end}"
-
-
-_NAMED = {"service_name": "service_name", "sid": "sid"}
-_ADDRESS = {"host": "host", "port": "port", "username": "username", "password": "password"}
-# SQLAlchemy's documentation, "Oracle"; docs.getdbt.com, "Oracle setup"; apache-airflow-providers-oracle, "Oracle
-# Connection"; Oracle JDBC Developer's Guide, as above; Database Development Guide, "Using the Oracle ODBC Driver".
-FORMS = {
-    "airflow": Form("oracle", {**_ADDRESS, "username": "login", **_NAMED}),
-    "dbt": Form(
-        "oracle",
-        {**USUAL_DBT, "service_name": "service", "schema": "schema", "protocol": "protocol"},
-        {"protocol": {"TCP": "tcp", "TCPS": "tcps"}},
-        needs=("schema",),
-    ),
-    "jdbc": Form(
-        "jdbc:oracle:", {**_ADDRESS, **_NAMED, "protocol": "protocol"}, place=thin, driver="oracle.jdbc.OracleDriver"
-    ),
-    "sqlalchemy": Form("oracle+oracledb", {**_ADDRESS, **_NAMED}, path=("sid",)),
-}
-
-
 def lift_limits(handle: Any, _target: Target) -> None:
     """Take the time limit from each call."""
     handle.call_timeout = 0
@@ -350,15 +297,5 @@ CONNECTOR = Connector(
     # A listener may redirect, and the driver follows; those names and addresses, too, go through Python's look-ups.
     pinned="resolver",
     reads="oracle",
-    foreign=Foreign(
-        names=("oracle", "oracledb"),
-        odbc=("oracle",),
-        keys={"service": "service_name", "thick_mode": ""},
-        words={"protocol": {"tcp": "TCP", "tcps": "TCPS"}},
-        path=("sid",),
-        complete=complete,
-        jdbc=from_jdbc,
-        environment=Environment(url="oracle", path=("service_name",)),
-        forms=FORMS,
-    ),
+    foreign=FOREIGN,
 )
