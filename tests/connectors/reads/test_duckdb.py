@@ -32,6 +32,11 @@ def read(client, **options):
         return pa.Table.from_batches(list(reader), reader.schema), reader.receipt
 
 
+def session_of(handle, **options):
+    target = Target(type="duckdb", parameters={}, timeout_s=60.0, directory="")
+    return begin(handle, target, Query(**options), None, None)
+
+
 def test_values_that_arrow_has_no_type_for_come_as_text(client, file):
     sql = (
         "select 170141183460469231731687303715884105727::hugeint h, 18446744073709551615::ubigint u, "
@@ -91,9 +96,7 @@ def test_ranges_of_a_column_hold_each_row_once(kind, data, parallel):
         handle.execute(f"create table t (k {kind}, n integer)")
         for n, key in enumerate(keys):
             handle.execute("insert into t values (?, ?)", (key, n))
-        target = Target(type="duckdb", parameters={}, timeout_s=60.0, directory="")
-        query = Query(table="t", columns=("k", "n"), parallel=parallel, partition_column="k")
-        session = begin(handle, target, query, None, None)
+        session = session_of(handle, table="t", columns=("k", "n"), parallel=parallel, partition_column="k")
         found = [
             n for part in session.partitions() for batch in session.batches(part) for n in batch.column("n").to_pylist()
         ]
@@ -112,6 +115,26 @@ def test_a_column_of_a_query_makes_ranges_or_is_refused(client, file):
 def test_settings_are_those_of_reads_and_stay(client, file):
     table, _ = read(client, sql="select current_setting('memory_limit') m, current_setting('lock_configuration') l")
     assert table.to_pylist() == [{"m": "953.6 MiB", "l": True}]
+
+
+def test_little_of_a_table_stays_in_memory_and_rows_that_need_more_follow(tmp_path):
+    path = str(tmp_path / "large.duckdb")
+    with duckdb.connect(path) as handle:
+        # Which nothing makes smaller.
+        handle.execute("create table large as select hash(i) as h from range(12_000_000) r(i)")
+        long = "case when i = 45_000 then repeat('long', 16 << 20) else 'x' || i end"
+        handle.execute(f"create table long as select i, {long} as s from range(50_000) r(i)")
+    with duckdb.connect(path, read_only=True) as handle:
+        session = session_of(handle, table="large", fetch_size=10_000)
+        assert sum(batch.num_rows for batch in session.batches(session.partitions()[0])) == 12_000_000
+        held = handle.execute("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()[0]
+        assert held <= 48_000_000
+    with duckdb.connect(path, read_only=True) as handle:
+        session = session_of(handle, table="long", fetch_size=1_000)
+        table = pa.Table.from_batches(session.batches(session.partitions()[0]))
+        assert table.column("i").to_pylist() == list(range(50_000))
+        assert table.column("s")[45_000].as_py() == "long" * (16 << 20)
+        assert handle.execute("select current_setting('memory_limit')").fetchone() == ("953.6 MiB",)
 
 
 def test_a_session_for_others_takes_no_settings(client, file):

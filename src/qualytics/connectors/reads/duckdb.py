@@ -26,8 +26,9 @@ _AS_TEXT = ("HUGEINT", "UHUGEINT", "UUID", "BIT", "TIME WITH TIME ZONE", "TIMETZ
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL", "FLOAT", "DOUBLE")  # fmt: skip
 # How DuckDB writes infinity into Arrow: as the last and, negative, the first numbers but one.
 _INFINITE = {"DATE": (1 << 31) - 1, "TIMESTAMP": (1 << 63) - 1}
-# What it keeps of a file in memory, which is else as good as all of the machine's: a read of long rows needs so much.
-_MEMORY = "1GB"
+# What it keeps of a file in memory, which is else as good as all of the machine's: a read of long rows needs so much, a
+# query perhaps; what it has read of a table stays until there is no more room.
+_MEMORY, _TABLE_MEMORY = "1GB", "48MB"
 # Rows for each range, at least: those of one group in DuckDB's files.
 _GROUP_ROWS = 122_880
 
@@ -35,10 +36,31 @@ _GROUP_ROWS = 122_880
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection to a file that nobody can write to meanwhile."""
     del snapshot
-    handle.execute(f"set memory_limit = '{_MEMORY}'")
+    is_limited = query.where is None and _is_table(handle, target, query) and _limit_memory(handle)
+    if not is_limited:
+        handle.execute(f"set memory_limit = '{_MEMORY}'")
     lock(handle)
     handle.execute("begin transaction")
-    return _Session(handle, target, query, schema)
+    return _Session(handle, target, query, schema, is_limited=is_limited)
+
+
+def _is_table(handle: Any, target: Target, query: Query) -> bool:
+    """Say whether a table is read, and no view or query."""
+    sql = "select 1 from duckdb_tables() where schema_name = ? and table_name = ? and not internal"
+    return query.table is not None and bool(one_row(handle, sql, (target.schema or "main", query.table)))
+
+
+def _limit_memory(handle: Any) -> bool:
+    """Keep little of a table in memory, and say so; a version of DuckDB whose lock leaves nothing open keeps more."""
+    import duckdb
+
+    handle.execute("set threads = 1")  # a thread alone decodes and hands over; others make that slower
+    try:
+        handle.execute("set allowed_configs = ['memory_limit']")
+    except duckdb.Error:
+        return False
+    handle.execute(f"set memory_limit = '{_TABLE_MEMORY}'")
+    return True
 
 
 def _last_of(kind: pa.DataType) -> int | None:
@@ -60,8 +82,10 @@ def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 class _Session:
     """One transaction; `schema` and `snapshot` as in `reading.Session`."""
 
-    def __init__(self, handle: Any, target: Target, query: Query, schema: pa.Schema | None) -> None:
-        self._handle, self._query = handle, query
+    def __init__(
+        self, handle: Any, target: Target, query: Query, schema: pa.Schema | None, *, is_limited: bool
+    ) -> None:
+        self._handle, self._target, self._query, self._is_limited = handle, target, query, is_limited
         self._schema = target.schema or "main"
         self.snapshot = Snapshot("duckdb file, locked against writers", "file")
         self._columns = self._described()
@@ -72,7 +96,7 @@ class _Session:
         query = self._query
         if query.partition_column is not None:
             return ranges_of(query, self._column_ranges)
-        if query.parallel < 2 or query.limit is not None or query.table is None or not self._is_table():
+        if query.parallel < 2 or query.limit is not None or not _is_table(self._handle, self._target, query):
             return partitioned([])
         rows = one_row(self._handle, f"select max(rowid) + 1 from {table_name(query, self._schema)}")[0] or 0
         number = min(query.parallel * RANGES_PER_SESSION, rows // _GROUP_ROWS)
@@ -87,20 +111,43 @@ class _Session:
             for number, (one, (_, type_name)) in enumerate(zip(self.schema, self._columns, strict=True))
         )
         sql = f"select {chosen} from (\n{statement(self._query, self._schema, partition.predicate)}\n) as q({names})"
-        # Unlike `execute` it does not hold the whole result.
-        reader = self._handle.sql(sql).to_arrow_reader(self._query.fetch_size)
-        looked_at = [
-            (number, one, _last_of(one.type))
-            for number, (one, other) in enumerate(zip(self.schema, reader.schema, strict=True))
-            if one.type != other.type or _last_of(one.type)
-        ]
         first = 1
-        for batch in _ahead(reader):
+        for batch in self._selected(sql):
             arrays = batch.columns
-            for number, one, last in looked_at:
-                arrays[number] = self._fitting(arrays[number], one, last, first)
+            for number, (array, one) in enumerate(zip(arrays, self.schema, strict=True)):
+                last = _last_of(one.type)
+                if last is not None or array.type != one.type:
+                    arrays[number] = self._fitting(array, one, last, first)
             first += batch.num_rows
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _selected(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield what a statement gives; where a table takes more memory than it has, it goes on with more."""
+        import duckdb
+
+        rows = 0
+        while True:
+            try:
+                # Unlike `execute` it does not hold the whole result.
+                reader = self._handle.sql(f"{sql} offset {rows}" if rows else sql).to_arrow_reader(
+                    self._query.fetch_size
+                )
+                for batch in _ahead(reader):
+                    yield batch
+                    rows += batch.num_rows
+            except (duckdb.OutOfMemoryException, OSError):  # the latter is any fault behind the first batch
+                if not self._is_limited:
+                    raise
+                self._allow_more()
+            else:
+                return
+
+    def _allow_more(self) -> None:
+        """Keep more in memory; rows of a table that nobody can write to come in the same order again."""
+        self._is_limited = False
+        self._handle.execute("rollback")
+        self._handle.execute(f"set memory_limit = '{_MEMORY}'")
+        self._handle.execute("begin transaction")
 
     def count(self) -> int:
         """Return how many rows there are."""
@@ -147,10 +194,6 @@ class _Session:
             f"(select unnest(approx_quantile({column}, [{places}])) as place {source})) where bound is not null order by bound"
         ).fetchall()
         return ranges(identifier(name), [f"{literal(row[0])}::{type_name}" for row in rows], has_nulls=True)
-
-    def _is_table(self) -> bool:
-        sql = "select 1 from duckdb_tables() where schema_name = ? and table_name = ? and not internal"
-        return bool(one_row(self._handle, sql, (self._schema, self._query.table)))
 
     def _described(self) -> list[tuple[str, str]]:
         rows = self._handle.execute(
