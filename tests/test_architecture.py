@@ -191,6 +191,7 @@ MAY_SHOW = {
     "connectors/shared/pem.py": _OURS,
     "connectors/shared/object_store.py": f"{_OURS}; and {_MASKED}",
     "connectors/types/sqlserver.py": _MASKED,
+    "connectors/reads/sqlite_database.py": _MASKED,
     "probe/child/main.py": _MASKED,
     "probe/verdicts/exceptions.py": _MASKED,
     "probe/parent/zygotes.py": "words of a pipe between two processes of ours",

@@ -268,7 +268,7 @@ class Connector(Struct, kw_only=True):
     child answers them), "proxy" (it goes through a proxy of ours), or None: nothing holds it.
     `forks` says that a process which has imported the driver may be forked; false where the driver brings threads
     or a runtime that a fork breaks (a JVM, Go, tokio), which the connector's line names.
-    `reads` names the module of `connectors/reads` that reads its tables, None where nothing does; `snapshots`: which sessions of a read can see one state: "shared" several, "session" one alone, "none" where each statement sees its own.
+    `reads` names the module of `connectors/reads` that reads its tables, None where nothing does, and `reads_with` packages that it needs beside pyarrow; `snapshots`: which sessions of a read can see one state: "shared" several, "session" one alone, "none" where each statement sees its own.
     `clean_uri(uri)` returns the uri as it is stored, or raises ValueError with what is wrong.
     `endpoint(values)` says where a type without a host of its own is reached, from its stored values.
     `requires(values, secrets_set)` yields (field, message, hint) for what an authentication mode lacks.
@@ -327,6 +327,7 @@ class Connector(Struct, kw_only=True):
     foreign: Foreign | None = None
     forks: bool = True
     reads: str | None = None
+    reads_with: tuple[str, ...] = ()
     snapshots: str = "shared"
 
     @property

@@ -74,6 +74,54 @@ def test_a_column_that_is_not_there_is_no_text_of_its_name(client, file):
     assert read(client, table="t", columns=('b"`c',), verify=True)[0].to_pydict() == {'b"`c': [2]}
 
 
+@pytest.mark.parametrize("rows_before", [0, 1, 4, 9])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16le"])
+def test_the_first_rows_do_not_decide_what_a_column_is(client, tmp_path, rows_before, encoding):
+    late = (2.5, 7, "é\0z", b"\xff\0", 2**53, "3")
+    path = tmp_path / "late.sqlite"
+    with closing(sqlite3.connect(path)) as handle:
+        handle.execute(f"pragma encoding = '{encoding}'")
+        handle.execute("create table t (n integer primary key, r, i, t, b, numbers, mixed, none)")
+        rows = [(n, None, None, None, None, 1, 0.1, None) for n in range(rows_before)]
+        rows += [(9, *late, None), (10, *[None] * 7)]
+        handle.executemany("insert into t values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        handle.execute("update t set numbers = 0.5 where n = 10")
+        handle.commit()
+    client.connections.create({"type": "sqlite", "name": "late", "uri": str(path)})
+    table, _ = read(client, sql="select * from t order by n desc", fetch_size=4, verify=True)
+    assert table.column("n").to_pylist() == [10, 9, *range(rows_before)[::-1]]
+    assert table.column("mixed").to_pylist() == [None, "3", *["0.1"] * rows_before]
+    assert table.drop_columns(["n", "mixed"]).to_pylist()[1] == {
+        "r": 2.5,
+        "i": 7,
+        "t": "é\0z",
+        "b": b"\xff\0",
+        "numbers": 2.0**53,
+        "none": None,
+    }
+    assert table.schema.field("numbers").type == pa.float64()
+    ascending, _ = read(client, sql="select * from t order by n", fetch_size=4)
+    assert ascending.to_pylist() == table.to_pylist()[::-1]
+
+
+def test_numbers_in_a_column_of_several_types_keep_all_their_digits(client, file):
+    values = [0.1 + 0.2, 2**63 - 1, -5e-324, 1e300, float("inf"), -(2**63), "1.50", "", None, 1.0]
+    file("v", [(value,) for value in values])
+    found = read(client, table="t")[0].column("v").to_pylist()
+    assert found == [value if isinstance(value, str | None) else repr(value) for value in values]
+
+
+def test_a_page_that_is_damaged_is_named_so_though_rows_have_come(client, file, tmp_path):
+    file("n, pad", [(n, "x" * 500) for n in range(5_000)])
+    path = tmp_path / "a.sqlite"
+    data = bytearray(path.read_bytes())
+    data[4096 * 500 : 4096 * 501] = b"\xee" * 4096
+    path.write_bytes(data)
+    with pytest.raises(ReadFailed, match=r"SQLITE_CORRUPT: .* disk image is malformed") as failed:
+        read(client, table="t")
+    assert failed.value.report["class"] == "config"
+
+
 ACCOUNTS, EACH = 3_000, 100
 
 

@@ -1,18 +1,19 @@
 """Files that others write to meanwhile, with values of every class: sessions see one state, or say that they do not."""
 
+import ast
 import sqlite3
-import threading
+import subprocess
+import sys
 from contextlib import ExitStack, closing, contextmanager
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qualytics.connectors.contract import Refusal, Target
+from qualytics.connectors.contract import Refusal
 from qualytics.connectors.reading import NotShared, Query
-from qualytics.connectors.reads.sqlite import begin
-from qualytics.connectors.types.sqlite import connect
+from qualytics.connectors.reads.sqlite import begun
+from qualytics.connectors.reads.sqlite_database import Database
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -29,48 +30,47 @@ COPIES = 40
 NAMES = ("id", *(name.split()[0] for name in COLUMNS))
 
 
-class Writer:
-    """Inserts, changes and deletes rows all the while, but not while it is `held`."""
-
-    def __init__(self, handle):
-        self.handle, self.held = handle, threading.Lock()
-        self._stop, self._tried = threading.Event(), threading.Event()
-
-    def _write(self):
-        while not self._stop.is_set():
-            with self.held:
-                try:
-                    self.handle.execute("begin immediate")
-                    for sql in CHANGES:
-                        self.handle.execute(sql)
-                    self.handle.execute("commit")
-                except sqlite3.OperationalError:  # with a rollback journal nobody commits while others read
-                    self.handle.execute("rollback")
-                self._tried.set()
-            self._stop.wait(0.001)  # or nobody else gets the lock
-
-    def has_tried(self):
-        """Wait until it has written once more, or was kept away."""
-        self._tried.clear()
-        return self._tried.wait(60)
-
-    @contextmanager
-    def writing(self):
-        thread = threading.Thread(target=self._write)
-        thread.start()
-        try:
-            assert self.has_tried()
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
-
-
 CHANGES = (
     f"insert into t ({', '.join(NAMES[1:])}) select {', '.join(NAMES[1:])} from t where id % 7 = 1 limit 20",
     "delete from t where id in (select id from t where id % 7 = 2 limit 20)",
     "update t set t = 'changed' where id in (select id from t where id % 7 = 3 and t <> 'changed' limit 5)",
 )
+
+
+# Two libraries of SQLite in one process would end each other's locks: the writer has a process of its own.
+WRITER = """
+import sqlite3, sys
+handle = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+for _ in sys.stdin:
+    try:
+        handle.execute("begin immediate")
+        for sql in sys.argv[2:]:
+            handle.execute(sql)
+        handle.execute("commit")
+    except sqlite3.OperationalError:  # with a rollback journal nobody commits while others read
+        handle.execute("rollback")
+    print(flush=True)
+"""
+
+
+class Writer:
+    """A process that inserts, changes and deletes rows in one transaction, whenever it is told to."""
+
+    def __init__(self, path):
+        words = [sys.executable, "-c", WRITER, str(path), *CHANGES]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.communicate()
+
+    def write(self):
+        """Return when it has written, or was kept away."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "\n"
 
 
 @pytest.mark.slow
@@ -79,61 +79,67 @@ CHANGES = (
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 def test_each_row_comes_once_as_it_is_stored(tmp_path_factory, journal, parallel, rows):
-    path = tmp_path_factory.mktemp("changing") / "a.sqlite"
-    # All are opened first: a file that is closed takes the locks with it that this process has.
+    path = str(tmp_path_factory.mktemp("changing") / "a.sqlite")
+    fill(path, journal, rows)
     with ExitStack() as opened:
-        handle = opened.enter_context(closing(sqlite3.connect(path, timeout=0, check_same_thread=False)))
-        fill(handle, journal, rows)
-        target = Target(type="sqlite", parameters={}, timeout_s=60.0, directory="", uri=str(path))
-        handles = [opened.enter_context(closing(connect(target))) for _ in range(parallel + 1)]
-        parts, found, stored, is_late = compared(Writer(handle), target, handles)
+        writer = opened.enter_context(Writer(path))
+        files = [opened.enter_context(closing(Database(path, 60.0))) for _ in range(parallel + 1)]
+        writer.write()
+        parts, found, stored, is_late = compared(writer, files)
     assert parts > 1 or parallel == 1 or not rows
-    assert sorted(map(repr, found)) == sorted(map(repr, stored))
+    assert sorted(found, key=repr) == sorted(stored, key=repr)
     assert is_late == (journal == "wal" and parallel > 1 and bool(rows))
 
 
-def fill(handle, journal, rows):
-    handle.isolation_level = None
-    handle.execute(f"pragma journal_mode = {journal}")
-    handle.execute(f"create table t (id integer primary key, {', '.join(COLUMNS)})")
-    marks = ", ".join("?" * len(COLUMNS))
-    handle.executemany(f"insert into t ({', '.join(NAMES[1:])}) values ({marks})", rows * COPIES)
+def fill(path, journal, rows):
+    with closing(sqlite3.connect(path, isolation_level=None)) as handle:
+        handle.execute(f"pragma journal_mode = {journal}")
+        handle.execute(f"create table t (id integer primary key, {', '.join(COLUMNS)})")
+        marks = ", ".join("?" * len(COLUMNS))
+        handle.executemany(f"insert into t ({', '.join(NAMES[1:])}) values ({marks})", rows * COPIES)
 
 
-def compared(writer, target, handles):
+def compared(writer, files):
     """Return the number of ranges, the rows of a read, those of one SELECT, and whether a session came too late."""
-    parallel = len(handles) - 1
+    parallel = len(files) - 1
     query = Query(table="t", parallel=parallel, fetch_size=97)
-    with writer.writing():
-        with writer.held:
-            first = begin(handles[0], target, query, None, None)
-            others = [begin(one, target, query, first.snapshot.id, first.schema) for one in handles[1:parallel]]
-        parts = first.partitions()
-        found = []
-        for number, part in enumerate(parts):
-            assert writer.has_tried()
-            batches = [first, *others][number % parallel].batches(part)
-            found += [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
-        is_late = False
-        try:
-            begin(handles[-1], target, query, first.snapshot.id, first.schema)
-        except NotShared:
-            is_late = True
-        handles[0].text_factory = str
-        stored = handles[0].execute("select * from t").fetchall()
-        assert first.count() == len(stored)
-    return len(parts), found, as_read(stored, first.schema), is_late
+    first = begun(files[0], query)
+    others = [begun(one, query, first.snapshot.id, first.schema) for one in files[1:parallel]]
+    parts = first.partitions()
+    found = []
+    for number, part in enumerate(parts):
+        writer.write()
+        for batch in [first, *others][number % parallel].batches(part):
+            writer.write()
+            found += [tuple(row.values()) for row in batch.to_pylist()]
+    is_late = False
+    try:
+        begun(files[-1], query, first.snapshot.id, first.schema)
+    except NotShared:
+        is_late = True
+    stored = as_stored(files[0])
+    assert first.count() == len(stored)
+    return len(parts), found, stored, is_late
 
 
-def as_read(rows, schema):
-    """Return rows whose integers among reals are doubles, too."""
-    real = [pa.types.is_floating(kind) for kind in schema.types]
-    return [
-        tuple(
-            float(value) if is_real and value is not None else value for value, is_real in zip(row, real, strict=True)
-        )
-        for row in rows
-    ]
+def as_stored(database):
+    """Return the rows of t, of SQLite's own literals of their values; integers among reals are doubles, too."""
+    # Its literal of a text ends where that has a NUL.
+    literal = "case typeof({0}) when 'text' then 'T' || hex({0}) else quote({0}) end as {0}"
+    columns = ", ".join(literal.format(name) for name in NAMES)
+    real = [name in {"r", "numbers"} for name in NAMES]
+    rows = database.rows(f"select {columns} from t")
+    return [tuple(map(value_of, row, real)) for row in rows]
+
+
+def value_of(literal, is_real):
+    if literal == "NULL":
+        return None
+    if literal.startswith("X"):
+        return bytes.fromhex(literal[2:-1])
+    if literal.startswith("T"):
+        return bytes.fromhex(literal[1:]).decode()
+    return float(literal) if is_real else ast.literal_eval(literal)
 
 
 ENDS = st.sampled_from([0, 1, -1, 2**63 - 1, -(2**63), 2**62])
@@ -145,16 +151,18 @@ KEYS = {
 
 
 @contextmanager
-def session(statements, rows=(), **options):
+def session(folder, statements, rows=(), **options):
     """Begin a session on a database of its own, of which the rows are in the table t."""
-    with closing(sqlite3.connect(":memory:")) as handle:
+    path = str(folder / "a.sqlite")
+    with closing(sqlite3.connect(path)) as handle:
+        handle.execute("pragma synchronous = off")
         for sql in statements:
             handle.execute(sql)
         if rows:
             handle.executemany(f"insert into t values ({', '.join('?' * len(rows[0]))})", rows)
         handle.commit()
-        target = Target(type="sqlite", parameters={}, timeout_s=60.0, directory="", uri=":memory:")
-        yield begin(handle, target, Query(**{"table": "t", "parallel": 2} | options), None, None)
+    with closing(Database(path, 60.0)) as database:
+        yield begun(database, Query(**{"table": "t", "parallel": 2} | options))
 
 
 def rows_of(session):
@@ -164,11 +172,12 @@ def rows_of(session):
 @pytest.mark.parametrize("kind", KEYS)
 @pytest.mark.parametrize("parallel", [2, 7])
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
-def test_ranges_of_a_column_hold_each_row_once(kind, parallel, data):
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_ranges_of_a_column_hold_each_row_once(tmp_path_factory, kind, parallel, data):
     keys = data.draw(st.lists(st.none() | KEYS[kind], max_size=40).map(lambda some: some * 2))
     rows = [(key, n) for n, key in enumerate(keys)]
-    with session(["create table t (k, n)"], rows, parallel=parallel, partition_column="k") as begun:
+    folder = tmp_path_factory.mktemp("ranges")
+    with session(folder, ["create table t (k, n)"], rows, parallel=parallel, partition_column="k") as begun:
         found = rows_of(begun)
     assert sorted(row["n"] for row in found) == list(range(len(keys)))
     assert [row["k"] for row in sorted(found, key=lambda row: row["n"])] == keys
@@ -185,13 +194,13 @@ def test_ranges_of_a_column_hold_each_row_once(kind, parallel, data):
         ("create table u (n)", {"limit": 5}),
     ],
 )
-def test_what_has_no_numbers_of_rows_is_one_partition(made, options):
-    with session(["create table t (n)", made], [(n,) for n in range(9)], **options) as begun:
+def test_what_has_no_numbers_of_rows_is_one_partition(tmp_path, made, options):
+    with session(tmp_path, ["create table t (n)", made], [(n,) for n in range(9)], **options) as begun:
         assert [part.predicate for part in begun.partitions()] == [None]
 
 
-def test_a_column_that_is_called_as_the_number_of_a_row_is_none():
-    with session(["create table t (rowid, n)"], [(1, n) for n in range(100)]) as begun:
+def test_a_column_that_is_called_as_the_number_of_a_row_is_none(tmp_path):
+    with session(tmp_path, ["create table t (rowid, n)"], [(1, n) for n in range(100)]) as begun:
         assert begun.partitions()[1].predicate.startswith("_rowid_ >= ")
         assert sorted(row["n"] for row in rows_of(begun)) == list(range(100))
 
@@ -204,6 +213,9 @@ def test_a_column_that_is_called_as_the_number_of_a_row_is_none():
         ([(1,)], "x", "there is no column"),
     ],
 )
-def test_a_column_that_makes_no_ranges_is_refused(rows, column, words):
-    with session(["create table t (k)"], rows, partition_column=column) as begun, pytest.raises(Refusal, match=words):
+def test_a_column_that_makes_no_ranges_is_refused(tmp_path, rows, column, words):
+    with (
+        session(tmp_path, ["create table t (k)"], rows, partition_column=column) as begun,
+        pytest.raises(Refusal, match=words),
+    ):
         begun.partitions()

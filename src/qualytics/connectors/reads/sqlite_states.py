@@ -7,7 +7,10 @@ Format", 2.1). With a rollback journal a reader keeps every commit away as long 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qualytics.connectors.reads.sqlite_database import Database
 
 # The header stands there twice: between two equal ones nobody was writing.
 _HEADER_BYTES = 48
@@ -18,26 +21,26 @@ _NO_COMMIT = "no commit while it lasts"
 _INDEXES: dict[str, int] = {}
 
 
-def begun(handle: Any, path: str) -> str | None:
+def begun(database: Database) -> str | None:
     """Begin a transaction, and return the state that it sees: the same text in all sessions that see it.
 
     None where nothing tells. With a rollback journal the text holds while another session that has it is not at its end.
     """
     for _ in range(_ATTEMPTS):
-        before = _header(path)
-        _begin(handle)
-        if handle.execute("pragma journal_mode").fetchone()[0] != b"wal":
+        before = _header(database.path)
+        _begin(database)
+        if database.row("pragma journal_mode") != ("wal",):
             return _NO_COMMIT
-        if before is not None and before == _header(path):
+        if before is not None and before == _header(database.path):
             return before.hex()
-        handle.execute("rollback")
-    _begin(handle)
+        database.execute("rollback")
+    _begin(database)
     return None
 
 
-def _begin(handle: Any) -> None:
-    handle.execute("begin")
-    handle.execute("select count(*) from sqlite_schema").fetchone()  # from here on all of it is one state
+def _begin(database: Database) -> None:
+    database.execute("begin")
+    database.row("select count(*) from sqlite_schema")  # from here on all of it is one state
 
 
 def _header(path: str) -> bytes | None:

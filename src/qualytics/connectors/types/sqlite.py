@@ -181,6 +181,7 @@ CONNECTOR = FILE(
     schemas=schemas,
     tables=tables,
     reads="sqlite",
+    reads_with=("adbc_driver_sqlite",),
     foreign=Foreign(
         names=("sqlite", "sqlite3"),
         odbc=("sqlite",),

@@ -194,8 +194,9 @@ def _require_readable(connector: Connector) -> None:
         types = [one.type for one in connectors.all_connectors() if one.reads is not None]
         raise Conflict(f"tables of {connector.type} cannot be read yet", f"types that can: {', '.join(sorted(types))}")
     connector.require_driver()
-    if importlib.util.find_spec("pyarrow") is None:
-        raise DriverMissing("pyarrow, which reads need, is not installed", "pip install 'qualytics[read]'")
+    for package in ("pyarrow", *connector.reads_with):
+        if importlib.util.find_spec(package) is None:
+            raise DriverMissing(f"{package}, which reads need, is not installed", "pip install 'qualytics[read]'")
 
 
 def _judge(query_hint: str, report: TestReport, partition: int | None) -> QualyticsError:
