@@ -190,3 +190,19 @@ def test_an_admin_grants_and_ends_the_use_of_a_connection(signed_in, plane, admi
     end.wait_for(state="detached")  # others may have grants of their own
     assert api("GET", f"/connections/{connection['id']}/use").status == 403
     assert admin("GET", f"/grants?user={user['name']}").json["total"] == 0
+
+
+def test_tokens_are_turned_over_the_good_ones_first(signed_in, person, admin):
+    user, _, token = person()
+    for number in range(51):
+        ended = admin("POST", "/user-tokens", {"name": f"ended-{number:02}", "user": user["id"]}).json["id"]
+        assert admin("PUT", f"/user-tokens/{ended}", {"revoke": True}).status == 200
+    page = signed_in(f"/users/{user['id']}", "Admin", javascript=False)
+    rows = [row.inner_text() for row in page.locator("tbody tr").all()]
+    assert len(rows) == 50
+    assert token["name"] in rows[0]
+    assert "ended-50" in rows[1]
+    page.get_by_role("link", name="Next").click()
+    assert [row.inner_text().split()[0] for row in page.locator("tbody tr").all()] == ["ended-01", "ended-00"]
+    page.goto(f"{page.url.partition('?')[0]}/delete")
+    assert "1 session or token that is good now: t" in page.locator("main").inner_text()

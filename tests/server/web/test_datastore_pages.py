@@ -107,3 +107,22 @@ def test_a_server_that_cannot_be_asked_is_told_on_the_page(signed_in, made):
     record = made(type="postgresql", host="127.0.0.1", port=9, username="reader", password="x")
     page = signed_in(f"/connections/{record['id']}/browse")
     expect(page.get_by_role("alert")).to_contain_text("failed at tcp (refused)")
+
+
+def test_a_connection_of_many_datastores_shows_some_and_leads_to_all(signed_in, made, admin, fresh):
+    connection, name = made(), fresh()
+    for number in range(51):
+        given = {"name": f"{name}-{number:02}", "connection_id": connection["id"], "database": "d", "schema": "s"}
+        assert admin("POST", "/datastores", given).status == 201
+    page = signed_in(f"/connections/{connection['id']}/delete", javascript=False)
+    assert "51 datastores would break" in page.locator("main").inner_text()
+    assert page.locator("main li").count() == 50
+    page.goto(page.url.removesuffix("/delete"))
+    page.get_by_role("link", name="All 51 datastores").click()
+    assert page.locator("tbody tr").count() == 50
+    page.get_by_role("link", name="Next").click()
+    assert page.locator("tbody tr").count() == 1
+    page.get_by_label("Search").fill(f"{name}-07")
+    page.get_by_role("button", name="Search").click()
+    assert [row.inner_text().split()[0] for row in page.locator("tbody tr").all()] == [f"{name}-07"]
+    assert f"connection_id={connection['id']}" in page.url

@@ -15,7 +15,7 @@ from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.web import forms, session
 from qualytics.server.web.pages import shown
 from qualytics.server.web.render import Page, redirect
-from qualytics.service.accounts.tokens import Tokens
+from qualytics.service.accounts.tokens import MAX_ACTIVE, Tokens
 from qualytics.service.accounts.users import KINDS, Users
 from qualytics.service.audit import Audit
 from qualytics.service.connections.verbs import Connections
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qualytics.service.context import Context
+    from qualytics.types import Token
 
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
 Kind = Annotated[str | None, QueryParameter(name="kind", pattern=f"^({'|'.join(KINDS)})?$")]
@@ -37,10 +38,10 @@ _NAMES_SHOWN = 20
 
 
 @get("/account", sync_to_thread=True)
-def show_account(request: AnyRequest) -> Page:
+def show_account(request: AnyRequest, number: Number = 1) -> Page:
     """Show the tokens of whoever has signed in; the sessions of browsers are some of them."""
     with session.opened(request) as context:
-        return _account(request, context)
+        return _account(request, context, number=number)
 
 
 @post("/account", status_code=200)
@@ -91,10 +92,10 @@ async def create_user(request: AnyRequest, body: bytes) -> Page:
 
 
 @get("/users/{user_id:int}", sync_to_thread=True)
-def show_user(request: AnyRequest, user_id: int) -> Page:
+def show_user(request: AnyRequest, user_id: int, number: Number = 1) -> Page:
     """Show a user with their tokens and sign-ins."""
     with session.opened(request) as context:
-        return _user(request, context, user_id)
+        return _user(request, context, user_id, number=number)
 
 
 @post("/users/{user_id:int}", status_code=200)
@@ -155,13 +156,18 @@ def _delete_page(request: AnyRequest, context: Context, user_id: int, error: Qua
         "user": user,
         "version": getattr(user, "version", None),
         "is_oneself": user_id == context.actor.user_id,
-        "tokens": [token["name"] for token in Tokens(context).list(user_id) if token["active"]],
+        "tokens": [token["name"] for token in _good_tokens(context, user_id)],
         "grants": Grants(context).page(1, _NAMES_SHOWN, user_id),
         "owned": Connections(context).page(ListQuery(owner=user["name"], sort="name"), 1, _NAMES_SHOWN),
         "error": error,
         "problems": forms.problems_at(error, ("confirm",))[0],
     }
     return shown(request, context, "user_delete.html", values, error.http_status if error is not None else 200)
+
+
+def _good_tokens(context: Context, user_id: int) -> list[Token]:
+    found = Tokens(context).page(1, MAX_ACTIVE, user_id, good_first=True)["items"]
+    return [token for token in found if token["active"]]
 
 
 def _changed(tokens: Tokens, typed: Mapping[str, str], user_id: int | None = None) -> str | None:
@@ -177,16 +183,21 @@ def _changed(tokens: Tokens, typed: Mapping[str, str], user_id: int | None = Non
 
 
 def _account(
-    request: AnyRequest, context: Context, error: QualyticsError | None = None, made: str | None = None
+    request: AnyRequest,
+    context: Context,
+    error: QualyticsError | None = None,
+    made: str | None = None,
+    number: int = 1,
 ) -> Page:
     context.require(OWN_TOKENS)
     values = {
-        "tokens": list(Tokens(context).list()),
+        "tokens": Tokens(context).page(number, PAGE_SIZE, good_first=True),
         "own": context.actor.token_id,
         "user": Users(context).me(),
         "made": made,
         "error": error,
         "address": "/account",
+        "address_of": lambda page: f"/account?page={page}",
     }
     return shown(request, context, "account.html", values, error.http_status if error is not None else 200)
 
@@ -224,6 +235,7 @@ def _user(
     *,
     made: str | None = None,
     typed: Mapping[str, str] | None = None,
+    number: int = 1,
 ) -> Page:
     user = Users(context).get(user_id)
     problems, others = forms.problems_at(error, _FIELDS)
@@ -235,7 +247,7 @@ def _user(
     values = {
         "user": user,
         "version": getattr(user, "version", None),
-        "tokens": list(Tokens(context).list(user_id)),
+        "tokens": Tokens(context).page(number, PAGE_SIZE, user_id, good_first=True),
         "own": context.actor.token_id,
         "sign_ins": sign_ins,
         "roles": ROLES,
@@ -246,6 +258,7 @@ def _user(
         "theirs": stored if isinstance(error, VersionChanged) else {},
         "is_dropped": bool(given.get("password") or given.get("_dropped")),
         "address": f"/users/{user_id}",
+        "address_of": lambda page: f"/users/{user_id}?page={page}",
     }
     return shown(request, context, "user.html", values, error.http_status if error is not None else 200)
 

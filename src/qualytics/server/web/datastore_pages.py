@@ -12,7 +12,7 @@ from litestar.params import QueryParameter
 from qualytics import connectors
 from qualytics.errors import QualyticsError, VersionChanged
 from qualytics.fields import SCOPES
-from qualytics.model import Listing, ListQuery
+from qualytics.model import MAX_ID, Listing, ListQuery
 from qualytics.server import sent_forms
 from qualytics.server.operations import service_of
 from qualytics.server.parameters import AnyRequest, Text
@@ -31,21 +31,27 @@ if TYPE_CHECKING:
 
 # `page` in the query.
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
+OneId = Annotated[int | None, QueryParameter(ge=1, le=MAX_ID)]
 After = Annotated[int, QueryParameter(ge=0, le=1_000_000_000, description="`next` of the page before")]
 _LEVELS = ("catalogs", "schemas", "tables")
 _TEXTS = ("name", *SCOPES, "description", "tags")
 
 
 @get("/datastores", sync_to_thread=True)
-def list_datastores(request: AnyRequest, search: Text = None, number: Number = 1) -> Page:
-    """List datastores."""
+def list_datastores(request: AnyRequest, search: Text = None, connection_id: OneId = None, number: Number = 1) -> Page:
+    """List datastores, of one connection or of all."""
     with session.opened(request) as context:
-        wanted = ListQuery(contains=search or None, sort="name")
+        wanted = ListQuery(contains=search or None, connection_id=connection_id, sort="name")
+        given = {"search": search, "connection_id": connection_id}
+        asked = {name: value for name, value in given.items() if value}
         found = service_of(context).page(wanted, number, PAGE_SIZE)
+        names = [one["connection_name"] for one in found["items"]]
         values: dict[str, Any] = {
             "found": found,
             "search": search or "",
-            "address_of": lambda page: f"/datastores?{urlencode({'search': search or '', 'page': page})}",
+            "connection": {"id": connection_id, "name": names[0]} if connection_id and names else None,
+            "is_filtered": bool(asked),
+            "address_of": lambda page: f"/datastores?{urlencode(asked | {'page': page})}",
         }
         return shown(request, context, "datastores.html", values)
 

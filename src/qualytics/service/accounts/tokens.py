@@ -93,11 +93,18 @@ class Tokens:
         yield from map(_document, self._accounts.tokens(owner_id, limit=limit))
 
     def page(
-        self, number: int, size: int, user: str | int | None = None, *, everybody: bool = False
+        self,
+        number: int,
+        size: int,
+        user: str | int | None = None,
+        *,
+        everybody: bool = False,
+        good_first: bool = False,
     ) -> types.Page[types.Token]:
-        """Return one page of a list as `{items, total, page, size, pages}`."""
+        """Return one page of a list as `{items, total, page, size, pages}`: by id, or good and new ones first."""
         owner_id = self._listed(user, everybody=everybody)
-        items = [_document(token) for token in self._accounts.tokens(owner_id, (number - 1) * size, size)]
+        found = self._accounts.tokens(owner_id, (number - 1) * size, size, now() if good_first else None)
+        items = [_document(token) for token in found]
         return documents.page(items, self._accounts.count_tokens(owner_id), number, size)
 
     def get(self, record: int | str) -> types.Token:

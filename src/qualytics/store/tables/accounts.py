@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _USER = ("version", "name", "name_key", "kind", "role", "email", "password_hash", "issuer", "subject", "created")
 _TOKEN = ("user_id", "name", "hash", "created", "expires", "last_used", "revoked", "made_by", "is_final")
+_GOOD_FIRST = "t.revoked IS NOT NULL OR t.expires <= ?, t.id DESC"
 _SELECT_TOKENS = (
     f"SELECT {', '.join(f't.{name} AS {name}' for name in ('id', *_TOKEN))}, u.name AS user_name "  # noqa: S608 - constants only
     "FROM tokens t JOIN users u ON u.id = t.user_id WHERE"
@@ -135,11 +136,14 @@ class Accounts(Table):
         """Return the token of that id, None when there is none."""
         return only(self._tokens("t.id = ?", (bounded(token_id),)))
 
-    def tokens(self, user_id: int | None = None, skip: int = 0, limit: int | None = None) -> Iterator[Token]:
-        """Yield tokens by id: those of one user, or all."""
+    def tokens(
+        self, user_id: int | None = None, skip: int = 0, limit: int | None = None, good_at: str | None = None
+    ) -> Iterator[Token]:
+        """Yield tokens of one user, or all: by id, or with a moment those good then first, and new ones."""
         filters = _token_filters(user_id)
-        where = f"{filters.where} ORDER BY t.id LIMIT ? OFFSET ?"
-        return self._tokens(where, (*filters.arguments, *window(limit, skip)))
+        order, moments = ("t.id", ()) if good_at is None else (_GOOD_FIRST, (good_at,))
+        where = f"{filters.where} ORDER BY {order} LIMIT ? OFFSET ?"
+        return self._tokens(where, (*filters.arguments, *moments, *window(limit, skip)))
 
     def count_tokens(self, user_id: int | None = None) -> int:
         """Count the tokens of one user, or all."""
