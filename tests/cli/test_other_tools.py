@@ -13,7 +13,10 @@ def test_the_form_alone_is_on_stdout_and_what_is_left_out_on_stderr(stored):
     done = stored("connections", "url", "prod", "--for", "airflow", "--schema", "public")
     assert done.code == 0
     assert json.loads(done.out)["prod"]["password"] == "${PROD_PASSWORD}"  # the placeholder
-    assert done.err == "warning: airflow has no key for schema; it is left out\n"
+    assert done.err == (
+        "warning: airflow has no key for schema; it is left out\n"
+        'warning: escape the value that is put in for ${PROD_PASSWORD} as JSON has it: \\" for " and \\\\ for \\\n'
+    )
 
 
 def test_a_url_says_that_the_secret_must_be_encoded(stored):

@@ -258,11 +258,12 @@ def with_secret(kind, tool, secret):
 @given(form=st.sampled_from(SERVERS), secret=SECRETS)
 @example(form=("postgresql", "odbc"), secret="100%")
 @example(form=("mysql", "odbc"), secret="{a;b=c}'d\"")
-@example(form=("trino", "jdbc"), secret="a;b?c&d=e#f/g@h i+")
+@example(form=("trino", "jdbc"), secret="a;b?cd=e#f/g@h i+")
 def test_a_secret_passes_unchanged_or_is_refused(form, secret):
     kind, tool = form
     is_decoded = kind in {"postgresql", "timescale"} and {"%", "+"} & {*secret}
-    if tool == "odbc" and (not secret.isprintable() or secret != secret.strip() or is_decoded):
+    is_divided = tool == "jdbc" and kind in {"trino", "presto"} and "&" in secret
+    if is_divided or (tool == "odbc" and (not secret.isprintable() or secret != secret.strip() or is_decoded)):
         with pytest.raises(UsageError):
             with_secret(kind, tool, secret)
     else:
@@ -281,7 +282,9 @@ def test_a_url_of_jdbc_quotes_as_its_driver_reads(kind, secret, part):
     assert part in with_secret(kind, "jdbc", secret)
 
 
-@pytest.mark.parametrize(("kind", "secret"), [("db2", "a;b"), ("hive", "a\nb"), ("oracle", "a/b")])
+@pytest.mark.parametrize(
+    ("kind", "secret"), [("db2", "a;b"), ("hive", "a\nb"), ("oracle", "a/b"), ("trino", "a&b"), ("mariadb", "a%20b")]
+)
 def test_what_no_url_of_a_driver_can_hold_is_refused(kind, secret):
     with pytest.raises(UsageError, match="holds what"):
         with_secret(kind, "jdbc", secret)
@@ -306,10 +309,28 @@ def test_spark_gets_the_driver_and_the_fetch_size():
     }
 
 
-def test_what_must_be_percent_encoded_is_told_of_urls_alone():
+@pytest.mark.parametrize(
+    ("kind", "tool", "rules"),
+    [
+        ("postgresql", "jdbc", ["percent-encode the value"]),
+        ("postgresql", "spark", ["escape the value that is put in for ${PROD_PASSWORD} as JSON has it"]),
+        ("postgresql", "libpq", []),
+        ("postgresql", "dbt", []),
+        ("sqlserver", "jdbc", ["put the value for ${PROD_PASSWORD} between { and }, and write each } in it twice"]),
+        ("redshift", "jdbc", ["no value with any of ; { } can be put in"]),
+        ("trino", "jdbc", ["percent-encode the value", "no value with any of & can be put in"]),
+        ("mariadb", "jdbc", ["no value with any of & % + # can be put in"]),
+    ],
+)
+def test_what_a_form_asks_of_values_is_told(kind, tool, rules):
+    told = write(document(type=kind), tool).rules
+    assert len(told) == len(rules)
+    assert all(rule in one for rule, one in zip(rules, told, strict=True))
+
+
+def test_json_is_escaped_in_forms_for_stores_of_files_too():
     files = {"name": "prod", "type": "s3", "uri": "s3://bucket/in", "access_key": MASK, "secret_key": MASK}
-    assert [write(document(), tool).encoded for tool in ("jdbc", "spark", "libpq")] == [("PROD_PASSWORD",), (), ()]
-    assert write(files, "spark", {}).encoded == ()
+    assert [rule.startswith("escape the value") for rule in write(files, "spark", {}).rules] == [True, True]
 
 
 def test_spark_gets_the_configuration_of_a_store_of_files():

@@ -71,8 +71,8 @@ def url(*, record: int | str, tool: str, database: str | None, schema: str | Non
     output.flush()
     for name in written.left:
         output.warn(output.escape(f"{tool} has no key for {name}; it is left out"))
-    for variable in written.encoded:
-        output.warn(f"percent-encode the value that is put in for ${{{variable}}}")
+    for rule in written.rules:
+        output.warn(rule)
 
 
 def _secrets(client: Client, record: int | str) -> Mapping[str, Secret]:

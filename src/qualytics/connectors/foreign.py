@@ -70,8 +70,8 @@ USUAL_ODBC = {"host": "Host", "port": "Port", "database": "Database", "username"
 class Properties(Struct):
     """How a JDBC URL divides its properties: before the first, between two, after the last.
 
-    `quotes` are the signs around a value that holds what divides, the second of them doubled in it; without any, such a
-    value is refused; `is_encoded` says that values are percent-encoded instead.
+    `quotes` are the signs around a value that holds what divides, the second of them doubled in it; `is_encoded` says
+    that values are percent-encoded instead. A value that holds one of `refused` cannot be written.
     """
 
     opening: str
@@ -79,11 +79,12 @@ class Properties(Struct):
     closing: str = ""
     quotes: str = ""
     is_encoded: bool = False
+    refused: str = ""
 
 
 # PostgreSQL's, MySQL's and most others' ("?user=…&password=…"); those of drivers that Simba makes, which have no quotes.
 QUERY = Properties("?", "&", is_encoded=True)
-SEMICOLONS = Properties(";", ";")
+SEMICOLONS = Properties(";", ";", refused=";{}")
 
 
 class Form(Struct):

@@ -13,7 +13,7 @@ from qualytics.fields import SCOPES, SECRETS
 from qualytics.structs import Struct, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from qualytics.connectors.foreign import Form, Properties
     from qualytics.secret import Secret
@@ -28,14 +28,14 @@ _SPARK_OPTIONS = {"driver_class": "driver", "username": "user", "password": "pas
 class Written(Struct):
     """A connection as another tool has it.
 
-    `left` are the fields that it has no word for, `variables` those that stand in place of secrets; `encoded` are
-    those of them whose values must be percent-encoded.
+    `left` are the fields that it has no word for, `variables` those that stand in place of secrets; `rules` say what
+    must be done to the values that are put in for them.
     """
 
     text: str
     left: tuple[str, ...]
     variables: tuple[str, ...]
-    encoded: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
 
 
 def tools_of(connector_type: str) -> list[str]:
@@ -88,15 +88,22 @@ def write(
     values, left = _translated({**document, **in_place}, form, scope)
     text = _WRITERS[tool](form, slug, values, dump)
     written = {name: value[2:-1] for name, value in values.items() if isinstance(value, urls.Reference)}
-    encoded = tuple(variable for name, variable in written.items() if _is_encoded(tool, form, name))
-    return Written(text, tuple(left), tuple(written.values()), encoded)
+    rules = (rule for name, variable in written.items() for rule in _rules(tool, form, name, f"${{{variable}}}"))
+    return Written(text, tuple(left), tuple(written.values()), tuple(rules))
 
 
-def _is_encoded(tool: str, form: Form, name: str) -> bool:
-    """Say whether a value stands percent-encoded in a URL: of Spark's options and configuration none does."""
-    if tool == "spark" and (form.driver is None or name in _SPARK_OPTIONS):
-        return False
-    return tool == "sqlalchemy" or (tool in {"jdbc", "spark"} and form.properties.is_encoded)
+def _rules(tool: str, form: Form, name: str, variable: str) -> Iterator[str]:
+    """Yield what must be done to the value that is put in for a variable; of Spark a URL stands in JSON, too."""
+    signs, first, last = form.properties, form.properties.quotes[:1], form.properties.quotes[1:]
+    is_in_jdbc = tool == "jdbc" or (tool == "spark" and form.driver is not None and name not in _SPARK_OPTIONS)
+    if tool == "sqlalchemy" or (is_in_jdbc and signs.is_encoded):
+        yield f"percent-encode the value that is put in for {variable}"
+    if is_in_jdbc and signs.quotes:
+        yield f"put the value for {variable} between {first} and {last}, and write each {last} in it twice"
+    if is_in_jdbc and signs.refused:
+        yield f"no value with any of {' '.join(signs.refused)} can be put in for {variable}: give it to the driver"
+    if tool in {"airflow", "spark"} and not (is_in_jdbc and signs.is_encoded):
+        yield f'escape the value that is put in for {variable} as JSON has it: \\" for " and \\\\ for \\'
 
 
 def _translated(document: Mapping[str, Any], form: Form, scope: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -211,13 +218,14 @@ def _jdbc_url(form: Form, texts: dict[str, str]) -> str:
 
 
 def _property(key: str, value: str, signs: Properties) -> str:
+    if isinstance(value, urls.Reference):
+        return value
+    is_plain = not (signs.is_encoded or signs.quotes)
+    if {*value} & {*signs.refused} or (is_plain and re.search(r"\A\s|\s\Z|[^ -~\xa1-\uffff]", value)):
+        raise UsageError(f"{key} holds what such a URL cannot", "give it to the driver as a property")
     if signs.is_encoded:
         return urls.quoted(value)
-    if isinstance(value, urls.Reference) or re.fullmatch(r"[\w./:@+-]*", value):
-        return value
-    if not signs.quotes:
-        if re.search(r"[;{}]|\A\s|\s\Z|[^ -~\xa1-\uffff]", value):
-            raise UsageError(f"{key} holds what such a URL cannot", "give it to the driver as a property")
+    if is_plain or re.fullmatch(r"[\w./:@+-]*", value):
         return value
     first, last = signs.quotes[0], signs.quotes[1]
     return first + value.replace(last, last * 2) + last

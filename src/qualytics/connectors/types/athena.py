@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.contract import Chars, Connector, Endpoint, Param, Server, Target, Verdict, by_text, refuse
-from qualytics.connectors.foreign import USUAL_URL, Foreign, Form, Properties
+from qualytics.connectors.foreign import SEMICOLONS, USUAL_URL, Foreign, Form
 from qualytics.connectors.shared import aws
 from qualytics.connectors.shared.http import ENDPOINT_URL, HEADER, HTTP, TLS_PARAMS, base_url, endpoint_of, roots_of
 from qualytics.model import Item
@@ -248,7 +248,7 @@ FORMS = {
             "password": "Password",
         },
         place=lambda _values: "//",
-        properties=Properties("", ";"),
+        properties=replace(SEMICOLONS, opening=""),
         driver="com.amazon.athena.jdbc.AthenaDriver",
         complete=aws.require_keys,
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code, by_sqlstate
 from qualytics.connectors.contract import Chars, Connector, Param, Protocol, Server, Target, Verdict, refuse, tls_params
-from qualytics.connectors.foreign import USUAL_JDBC, USUAL_ODBC, USUAL_URL, Foreign, Form, Properties
+from qualytics.connectors.foreign import SEMICOLONS, USUAL_JDBC, USUAL_ODBC, USUAL_URL, Foreign, Form
 from qualytics.connectors.shared.preamble import leave_to_driver
 from qualytics.connectors.shared.sql import require_schema, rows
 from qualytics.model import Item
@@ -286,7 +286,7 @@ FORMS = {
         "jdbc:db2",
         USUAL_JDBC | {"ssl_mode": "sslConnection"},
         {"ssl_mode": {"verify": "true", "disable": "false"}},
-        properties=Properties(":", ";", ";"),
+        properties=replace(SEMICOLONS, opening=":", closing=";"),
         driver="com.ibm.db2.jcc.DB2Driver",
     ),
     "odbc": Form(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qualytics.connectors.foreign import USUAL_ODBC, Form
+from qualytics.connectors.foreign import USUAL_ODBC, Form, Properties
 from qualytics.connectors.shared.mysql import FOREIGN, SHELLS
 from qualytics.connectors.types import mysql
 from qualytics.structs import replace
@@ -16,6 +16,8 @@ FORMS = {
         _FORMS["jdbc"],
         word="jdbc:mariadb",
         words={"ssl_mode": {"disable": "disable", "require": "trust", "verify": "verify-full"}},
+        # Connector/J, of some versions, takes values as they stand.
+        properties=Properties("?", "&", refused="&%+#"),
         driver="org.mariadb.jdbc.Driver",
     ),
     "odbc": Form(

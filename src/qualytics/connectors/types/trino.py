@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qualytics.connectors.codes import SERVER_FAULT, ErrorTable, by_code
 from qualytics.connectors.contract import Connector, Param, Server, Target, Verdict, refuse, tls_params
 from qualytics.connectors.foreign import (
+    QUERY,
     USUAL_AIRFLOW,
     USUAL_DBT,
     USUAL_JDBC,
@@ -326,6 +327,7 @@ FORMS = {
         {**USUAL_JDBC, "schema": "schema", "ssl_mode": "SSL", "source": "source"},
         _SWITCH,
         path=("database", "schema"),
+        properties=replace(QUERY, refused="&"),  # its driver decodes the query first, and then divides it
         driver="io.trino.jdbc.TrinoDriver",
     ),
     "odbc": Form(
