@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.contract import refuse
+from qualytics.connectors.reads.csv_quotes import Checked
 from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, require_distinct, unified
 from qualytics.connectors.shared import arrow
 
@@ -81,7 +82,7 @@ class CsvFiles:
         from pyarrow import csv
 
         return csv.open_csv(
-            stream(file),
+            pa.PythonFile(Checked(stream(file), file.path, self._delimiter), "r"),
             csv.ReadOptions(use_threads=False, block_size=number),
             csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, ignore_empty_lines=skip_empty),
             csv.ConvertOptions(
