@@ -33,7 +33,7 @@ test: setup ## Run the whole suite against real servers, installing what is miss
 	$(PYTHON) -m testbed.prepare
 	$(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-test-fast: setup ## Run the tests that need no server.
+test-fast: setup ## Run the tests that need no server, a few cases of each.
 	$(PYTHON) -m tools.fast
 
 verify: FOR = verify

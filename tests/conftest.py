@@ -91,6 +91,8 @@ LONGEST = (
 )
 # As `tools.fast` says it.
 FAST = "not servers and not slow"
+# Two thirds of a fast run were further cases of the same tests.
+FAST_CASES = 3
 _NEVER_FAST = re.compile(r"^pytestmark = .*pytest\.mark\.(servers|slow)\b", re.MULTILINE)
 
 
@@ -130,7 +132,8 @@ def _by_length(item):
     return next((place for place, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
 
 
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config, items):
     # At the end all workers are to have work; the order is random but for that.
     items.sort(key=_by_length)
     for item in items:
@@ -138,6 +141,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.servers)
         if SLOW_FOLDER in item.path.parents or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    yield
+    if config.option.markexpr == FAST:
+        kept = _few_cases(items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
+
+
+def _few_cases(items):
+    """Return of each test some of its cases, the first one and others spread evenly; the whole suite runs all."""
+    cases = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return {found[len(found) * number // FAST_CASES] for found in cases.values() for number in range(FAST_CASES)}
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -7,11 +7,15 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import qualytics
 from qualytics import connectors
 from qualytics.errors import PROBLEM_CODES, all_errors
 from qualytics.fields import KEYS
 from qualytics.probe.verdicts.failure_classes import CLASSES
+
+pytestmark = pytest.mark.slow  # every source file is read
 
 SRC = Path(qualytics.__file__).parent
 ROOT = SRC.parent.parent

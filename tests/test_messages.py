@@ -53,6 +53,7 @@ def test_no_message_is_there_twice(everything):
     assert [text for text, count in counts.items() if count > 1] == []
 
 
+@pytest.mark.slow  # every source file is read
 def test_no_unseen_message_stands_in_a_table(halves):
     """Patterns are compared without their escapes, too. How many there are is shown, and not which: see the README."""
     literals = "\n".join(

@@ -91,6 +91,7 @@ def superlinear(path):
                 yield node.lineno
 
 
+@pytest.mark.slow  # every source file is read
 def test_texts_are_normalised_in_one_place_alone():
     found = {str(path.relative_to(SRC)): lines for path in FILES if (lines := list(superlinear(path)))}
     assert found.keys() == {"text.py"}, found

@@ -1,6 +1,8 @@
 """`python -m tools.fast`: run the fast tests in two processes, each with half of the modules.
 
-Workers of one run would each import all modules, and send word of each test: a third of the work.
+Workers of one run would each import all modules, and send word of each test: a third of the work. Of a test with many
+cases a few are run (tests/conftest.py), and at the end nobody looks for garbage with errors of its own, which takes
+seconds. The whole suite does both.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ import sys
 import tempfile
 
 _HALVES = 2
-_PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:logging", "-p", "no:randomly")
+_WITHOUT = ("no:logging", "no:randomly", "no:unraisableexception")
+_PYTEST = (sys.executable, "-m", "pytest", "-q", *(word for name in _WITHOUT for word in ("-p", name)))
 # As tests/conftest.py knows it.
 _FAST = ("-m", "not servers and not slow")
 

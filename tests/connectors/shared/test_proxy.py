@@ -5,11 +5,14 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
+import pytest
+
 from qualytics.connectors.shared.proxy import start_proxy
 
 LIMIT_S, SILENCE_S = 1.0, 1.5
 
 
+@pytest.mark.slow
 def test_a_server_may_answer_later_than_the_limit_of_a_login():
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as opened:
         port, asked = listener.getsockname()[1], []
