@@ -42,6 +42,24 @@ def test_the_option_offers_what_there_is():
     assert other_tools.TOOLS == TOOLS
 
 
+def test_a_profile_is_written_where_adbc_finds_it_and_no_other_is_replaced(stored, tmp_path, monkeypatch):
+    import adbc_driver_manager as manager
+
+    monkeypatch.delenv("ADBC_PROFILE_PATH", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "adbc" / "profiles" / "file.toml"
+    for _ in range(2):
+        done = stored("connections", "url", "file", "--for", "adbc", "--install")
+        assert (done.code, done.out, done.err) == (0, "", f"note: {file} is the profile file\n")
+    assert file.read_text() == stored("connections", "url", "file", "--for", "adbc").out
+    file.write_text(file.read_text().replace('"sqlite"', '"no_such_driver"'))
+    done = stored("connections", "url", "file", "--for", "adbc", "--install")
+    assert (done.code, done.err.splitlines()[0]) == (2, f"error: {file} holds something else")
+    with pytest.raises(manager.Error, match="no_such_driver"):  # which it has read there
+        manager.AdbcDatabase(profile="file")
+    assert stored("connections", "url", "file", "--for", "jdbc", "--install").code == 2
+
+
 @pytest.mark.slow
 def test_secrets_are_shown_on_a_terminal(stored):
     terminal = Terminal("connections", "url", "prod", "--for", "sqlalchemy", "--show-secrets")
