@@ -265,7 +265,8 @@ def test_the_line_of_progress_is_gone_before_rows_are_shown(on_postgres):
 
 @pytest.mark.servers
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc names the children")
-def test_an_interrupt_leaves_no_file_and_no_session(on_postgres, tmp_path, postgres_server):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_file_and_no_session(on_postgres, tmp_path, postgres_server, number):
     folder = tmp_path / "out"
     folder.mkdir()
     # Without an end; its session holds a lock.
@@ -291,9 +292,9 @@ def test_an_interrupt_leaves_no_file_and_no_session(on_postgres, tmp_path, postg
             assert time.monotonic() < until
             time.sleep(0.02)
     finally:
-        program.send_signal(signal.SIGINT)
+        program.send_signal(number)
         out, err = program.communicate(timeout=60)
-    assert (program.returncode, out) == (130, b"")
+    assert (program.returncode, out) == (128 + number, b"")
     assert b"Traceback" not in err
     assert list(folder.iterdir()) == []
     with closing(servers.postgres_admin(postgres_server, "sales")) as admin:

@@ -59,6 +59,20 @@ def test_who_takes_no_more_stops_the_source_and_leaves_no_session(on_server, pos
         list(batches)
 
 
+def test_a_query_that_sends_nothing_ends_with_its_reader(on_server, postgres_server):
+    hours = "generate_series(1, 1000000) a, generate_series(1, 1000000) b"
+    silent = f"select count(*) as n from {hours}, (select pg_advisory_lock({LOCK + 1})) l"
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        locked = f"select count(*) from pg_locks where locktype = 'advisory' and objid = {LOCK + 1} and granted"
+        until = time.monotonic() + 60
+        with on_server.connections.read(1, SALES, sql=silent):
+            while admin.execute(locked).fetchone() == (0,):
+                assert time.monotonic() < until
+                time.sleep(0.02)
+        admin.execute("set statement_timeout = '60s'")
+        admin.execute(f"select pg_advisory_lock({LOCK + 1})")
+
+
 def test_batches_come_once(on_server):
     with on_server.connections.read(1, SALES, sql="select n from generate_series(1, 2500) n") as reader:
         assert sum(batch.num_rows for batch in itertools.islice(reader, 1)) == 1000

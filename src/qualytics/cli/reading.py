@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import signal
+import sys
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
@@ -115,7 +117,7 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
     chosen = None if is_table else files.format_of(path, form)
     if path is not None and receipt_path is not None and files.are_one(path, receipt_path):
         raise UsageError("--output and --receipt name the same file", "name another one for the receipt")
-    with connect() as client, contextlib.ExitStack() as sinks:
+    with _ended_by_signals(), connect() as client, contextlib.ExitStack() as sinks:
         # All that is written has its place before a row is read, and appears behind the last one, or not at all.
         receipt_sink = None if receipt_path is None else sinks.enter_context(_sink(receipt_path, overwrite=overwrite))
         sink = None if chosen is None else sinks.enter_context(_sink(path, overwrite=overwrite))
@@ -132,6 +134,19 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
             _write_receipt(receipt_sink, receipt, receipt_path)
     output.flush()
     output.say(_summary(receipt, None if is_table or path == "-" else path))
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let what ends a program end a read as Ctrl-C does, so that nothing of its file stays."""
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, lambda ended_by, _frame: sys.exit(128 + ended_by))
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _names(text: str) -> tuple[str, ...]:

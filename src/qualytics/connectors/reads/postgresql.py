@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ _SETTINGS = {
     "bytea_output": "hex",
     "extra_float_digits": "3",
 }
+# From here on a server can look whether its client is there while it has nothing to send, as in a sort of hours.
+_CLIENT_CHECKS = 140_000
 # How often a session begins anew where a table is replaced while it waits for that.
 _TRIES = 5
 # From here on a table can get partitions, or lose them, while others read it.
@@ -119,6 +122,9 @@ def _begun(handle: Any, target: Target, query: Query, snapshot: str | None, sche
         handle.execute(f"set transaction snapshot {literal(snapshot)}")
     for name, value in _SETTINGS.items():
         handle.execute(f"set local {name} = {literal(value)}")
+    if handle.info.server_version >= _CLIENT_CHECKS:  # where its system can tell that, too
+        with contextlib.suppress(errors.InvalidParameterValue, errors.UndefinedObject), handle.transaction():
+            handle.execute("set local client_connection_check_interval = '5s'")
     if query.limit is not None:  # or the rows that are looked at are others than those that are read
         handle.execute("set local synchronize_seqscans = off; set local max_parallel_workers_per_gather = 0")
     session = _Session(handle, target, query, snapshot)
