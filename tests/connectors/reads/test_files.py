@@ -113,13 +113,14 @@ def test_json_lines_are_typed_by_all_their_values(lake, put):
 
 
 def test_a_file_that_changes_is_an_error_that_names_it(lake, put):
-    # The first alone is more than pipes and queues hold, so that the second was not asked for yet.
-    put({"d/a.parquet": as_parquet(pa.concat_tables([TABLE] * 10)), "d/b.parquet": as_parquet(TABLE)})
+    # The first alone is more than pipes and queues hold, so that the one behind the next was not asked for yet.
+    first = as_parquet(pa.concat_tables([TABLE] * 10))
+    put({"d/a.parquet": first, "d/b.parquet": as_parquet(TABLE), "d/c.parquet": as_parquet(TABLE)})
     with lake.connections.read(1, path="d", fetch_size=100) as reader:
         batches = iter(reader)
         next(batches)
-        put({"d/b.parquet": as_parquet(TABLE.slice(1))})
-        with pytest.raises(ReadFailed, match=r"partition 1: the file d/b\.parquet was changed while it was read"):
+        put({"d/c.parquet": as_parquet(TABLE.slice(1))})
+        with pytest.raises(ReadFailed, match=r"partition 2: the file d/c\.parquet was changed while it was read"):
             list(batches)
 
 

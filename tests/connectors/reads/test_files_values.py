@@ -5,6 +5,7 @@ import datetime as dt
 import gzip
 import io
 import math
+import queue
 import uuid
 from decimal import Decimal
 
@@ -90,6 +91,35 @@ def int96(**columns):
     units = {name: "ns" if name.startswith("ns") else "us" for name in columns}
     table = pa.table({name: pa.array(values, pa.timestamp(units[name])) for name, values in columns.items()})
     return as_parquet(table, use_deprecated_int96_timestamps=True)
+
+
+class Recording:
+    """A store that notes of which file something is asked for."""
+
+    def __init__(self, store):
+        self._store, self.asked = store, queue.SimpleQueue()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def get(self, path, **more):
+        self.asked.put(path)
+        return self._store.get(path, **more)
+
+
+def test_the_end_of_parquet_is_asked_for_once_and_the_next_file_before_its_turn():
+    store = MemoryStore()
+    for name in ("a.parquet", "b.parquet"):
+        store.put(name, as_parquet(pa.table({"n": list(range(100_000))})))
+    recording = Recording(store)
+    session = files.begin(OpenStore(recording, "", ()), None, Query(path="/"), None, None)
+    first, second = session.partitions()
+    batches = session.batches(first)
+    rows = next(batches).num_rows
+    asked = [recording.asked.get(timeout=60) for _ in range(4)]  # its end and its rows, of each
+    assert sorted(asked) == ["a.parquet", "a.parquet", "b.parquet", "b.parquet"]
+    rows += sum(batch.num_rows for part in (batches, session.batches(second)) for batch in part)
+    assert (rows, recording.asked.empty()) == (200_000, True)
 
 
 @pytest.mark.parametrize("write", [as_parquet, as_arrow])

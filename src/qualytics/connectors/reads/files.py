@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot
 from qualytics.connectors.reads import file_formats
-from qualytics.connectors.reads.file_columns import Rows, with_folders
+from qualytics.connectors.reads.file_columns import Part, Rows, with_folders
 from qualytics.connectors.reads.stored_file import StoredFile
 from qualytics.connectors.shared.object_store import clean_path, short_errors
 
@@ -32,6 +32,8 @@ _KEPT_ASIDE = ("_", ".")
 # How Hive writes NULL in the name of a folder.
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _PATTERN = frozenset("*?[{")
+# Of so many files what was read of their ends is kept.
+_KEPT_FILES = 64
 
 
 def begin(handle: OpenStore, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
@@ -49,13 +51,16 @@ class _Session:
         self._handle, self._query = handle, query
         self._files: list[StoredFile] = []
         self._last: StoredFile | None = None
+        self._all: list[Partition] = []
+        self._ahead = ThreadPoolExecutor(1)
+        self._coming: dict[int, Future[Iterator[pa.RecordBatch]]] = {}
         if schema is not None:
             self.schema = schema
             return
         self._files = self._found()
         self._format = file_formats.of(self._files)
         with ThreadPoolExecutor(self._format.at_once) as threads:
-            self._parts = list(threads.map(lambda file: self._format.look(file, query), self._files))
+            self._parts = list(threads.map(self._look, range(len(self._files))))
         self.schema = self._chosen(with_folders(self._format.unified(self._files, self._parts), self._files))
         if all(file.etag is not None for file in self._files):
             number = len(self._files)
@@ -73,15 +78,18 @@ class _Session:
             if is_split and part.groups > 1:
                 groups = [list(run) for run in _divided(range(part.groups), each)]
             named += [file.described(group) for group in groups]
-        return [Partition(number, predicate) for number, predicate in enumerate(named)]
+        self._all = [Partition(number, predicate) for number, predicate in enumerate(named)]
+        return self._all
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a file, or of some of its row groups."""
         if partition.predicate is not None:
-            described = json.loads(partition.predicate)
-            if self._last is None or self._last.path != described["file"]:  # its partitions come one after the other
-                self._last = StoredFile.of(self._handle.store, described)
-            yield from self._read(self._last, described.get("row_groups"))
+            coming = self._coming.pop(partition.number, None)
+            rows = self._begun(partition) if coming is None else coming.result()
+            following = partition.number + 1
+            if self._query.parallel < 2 and following < len(self._all):  # no other session takes it
+                self._coming[following] = self._ahead.submit(self._begun, self._all[following])
+            yield from rows
             return
         left = self._query.limit or 0
         for batch in itertools.chain.from_iterable(self._read(file, None) for file in self._files):
@@ -98,10 +106,24 @@ class _Session:
         )
         return rows if self._query.limit is None else min(rows, self._query.limit)
 
+    def _look(self, place: int) -> Part:
+        file = self._files[place]
+        part = self._format.look(file, self._query)
+        if place >= _KEPT_FILES:
+            file.end = None
+        return part
+
+    def _begun(self, partition: Partition) -> Iterator[pa.RecordBatch]:
+        """Return the rows of a partition, which Parquet begins to fetch now."""
+        described = json.loads(partition.predicate or "")
+        if self._last is None or self._last.path != described["file"]:  # its partitions come one after the other
+            known = {file.path: file for file in self._files[:_KEPT_FILES]}
+            self._last = known.get(described["file"]) or StoredFile.of(self._handle.store, described)
+        return self._read(self._last, described.get("row_groups"))
+
     def _read(self, file: StoredFile, groups: list[int] | None) -> Iterator[pa.RecordBatch]:
         rows = Rows(file, self.schema, self._query.invalid_text)
-        for batch in file_formats.of([file]).batches(file, self.schema, self._query.fetch_size, groups):
-            yield rows.of(batch)
+        return map(rows.of, file_formats.of([file]).batches(file, self.schema, self._query.fetch_size, groups))
 
     def _chosen(self, schema: pa.Schema) -> pa.Schema:
         if not schema.names:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _GROUP_BYTES = 8 << 20
 # Of a column of a large row group: the least that is asked for at once, and what is decoded of it at once.
 _LEAST_BYTES, _WINDOW_BYTES = 16 << 10, 256 << 10
+# The end of a file is kept from the look at it on unless it is larger.
+_KEPT_BYTES = 128 << 10
 # What a look holds at once, of several files.
 _LOOK_ROWS, _LOOK_BYTES = 65_536, 1 << 20
 # Spark keeps microseconds, and says in a file that it has written it.
@@ -48,6 +50,8 @@ class ParquetFiles:
         one = _File(file)
         schema = one.schema
         require_distinct(file, schema.names)
+        if one.metadata.serialized_size <= _KEPT_BYTES:
+            file.end = one.metadata
         kinds = {name: set[str]() for name in one.int96 if not query.columns or name in query.columns}
         if kinds and _SPARK not in (one.metadata.metadata or {}):
             _look_at(one, kinds, query.limit)
@@ -67,13 +71,20 @@ class ParquetFiles:
     def batches(
         self, file: StoredFile, schema: pa.Schema, size: int, groups: list[int] | None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a file, or of some of its row groups."""
+        """Return the rows of a file, or of some of its row groups, the first of which are fetched from now on."""
         one = _File(file)
         file.end = one.metadata  # its row groups may be several partitions
         # Rows that have none of the columns are counted by another.
         names = [name for name in schema.names if name in one.schema.names] or one.schema.names[:1]
+        return self._exact(
+            one.read(names, range(one.metadata.num_row_groups) if groups is None else groups, size), schema
+        )
+
+    def _exact(
+        self, rows: Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
         first = 1
-        for batch, nanos in one.read(names, range(one.metadata.num_row_groups) if groups is None else groups, size):
+        for batch, nanos in rows:
             first += batch.num_rows
             if nanos is None:
                 yield batch
@@ -97,7 +108,7 @@ class _File:
     def read(
         self, names: list[str], groups: Sequence[int], size: int, most: int = _GROUP_BYTES
     ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch | None]]:
-        """Yield batches of row groups, beside each its columns of INT96 in nanoseconds; `most` bytes are held of a group."""
+        """Return batches of row groups, beside each its columns of INT96 in nanoseconds; `most` bytes are held of a group."""
 
         def rows(group: int) -> int:
             return min(size, self._all.rows(names, group))
@@ -105,13 +116,17 @@ class _File:
         batches = self._all.batches(names, groups, rows, most)
         exact = [name for name in names if name in self.int96]
         if not exact:
-            yield from ((batch, None) for batch in batches)
-            return
-        nanos = _Columns(self._file, "ns", self.metadata).batches(exact, groups, rows, most)
-        for batch, same in zip(batches, nanos, strict=True):
-            if batch.num_rows != same.num_rows:
-                raise refuse("internal", "rows of INT96 do not come by the same numbers", "please report this")
-            yield batch, same
+            return ((batch, None) for batch in batches)
+        return _paired(batches, _Columns(self._file, "ns", self.metadata).batches(exact, groups, rows, most))
+
+
+def _paired(
+    micros: Iterator[pa.RecordBatch], nanos: Iterator[pa.RecordBatch]
+) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    for batch, same in zip(micros, nanos, strict=True):
+        if batch.num_rows != same.num_rows:
+            raise refuse("internal", "rows of INT96 do not come by the same numbers", "please report this")
+        yield batch, same
 
 
 class _Columns:
@@ -130,9 +145,13 @@ class _Columns:
     def batches(
         self, names: list[str], groups: Sequence[int], rows: Callable[[int], int], most: int
     ) -> Iterator[pa.RecordBatch]:
-        """Yield batches of row groups, of each as many rows at once as `rows` says."""
+        """Return batches of row groups, of each as many rows at once as `rows` says; the first are fetched from now on."""
         plans = (self._begun(names, run, most) for run in self._runs(names, groups, most))
-        ahead = next(plans, None)
+        return self._decoded(names, next(plans, None), plans, rows)
+
+    def _decoded(
+        self, names: list[str], ahead: _Plan | None, plans: Iterator[_Plan], rows: Callable[[int], int]
+    ) -> Iterator[pa.RecordBatch]:
         while (plan := ahead) is not None:
             ahead = next(plans, None)
             for group in plan.groups:
