@@ -70,6 +70,8 @@ def test_each_format_is_written_to_stdout(stored):
     text = read("csv")
     assert list(csv.reader(io.StringIO(text)))[1] == ["1", NAME, "0.5"]
     assert text.split("\n")[2:] == ['2,"",', "3,,1e+300", ""]
+    words = ("connections", "read", "sales", "--table", "orders", "--output", "/dev/stdout", "--format", "csv")
+    assert stored(*words).out == text
     table = stored("connections", "read", "sales", "--table", "orders", "--format", "table", "--columns", "id")
     assert table.out.split() == ["ID", "1", "2", "3"]
 
@@ -251,6 +253,16 @@ def test_what_a_failure_leaves_on_stdout_is_taken_for_whole_by_nobody(on_postgre
     assert len(done.stdout) > 100_000
     with pytest.raises(pa.ArrowInvalid):
         opened(pa.BufferReader(done.stdout))
+
+
+@pytest.mark.servers
+def test_a_table_that_is_looked_for_elsewhere_is_told_where_it_is_looked_for(on_postgres, tmp_path):
+    read = ("connections", "read", "pg", "--output", tmp_path / "o.csv", "--table")
+    done = on_postgres(*read, "public.orders")
+    assert done.code == 1
+    assert done.err.splitlines()[-1].endswith(
+        "no --database was given; a schema goes into --schema, not before the table"
+    )
 
 
 @pytest.mark.servers

@@ -104,6 +104,8 @@ def read_datastore(*, record: int | str, **values: Any) -> None:
 
 def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]) -> None:
     path, form = values.pop("path"), values.pop("form")
+    if path == "/dev/stdout":  # which would be replaced, where it is a file
+        path = "-"
     values["path"] = values.pop("source_path")
     overwrite, receipt_path = values.pop("overwrite"), values.pop("receipt_path")
     if values["columns"] is not None:

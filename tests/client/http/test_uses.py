@@ -139,3 +139,21 @@ def test_masks_in_place_of_secrets_are_no_answer():
         pytest.raises(Unreachable, match="masks"),
     ):
         client.connections.use(7, purpose="a test")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"id": 8}, "another connection than was asked for"),
+        ({"id": "7"}, "is not a connection"),
+        ({"name": 7}, "is not a connection"),
+        ({"type": ["postgresql"]}, "is not a connection"),
+        ({"parameters": ["ssl_mode"]}, "is not a connection"),
+    ],
+)
+def test_what_is_no_answer_to_a_use_is_refused(answer, words):
+    given = reply(200, {**CONNECTION, "password": CANARY, **answer}, {"API-Level": "2"})
+    with scripted(given) as server, qualytics.connect(server.url, TOKEN) as client:
+        with pytest.raises(Unreachable, match=words) as refused:
+            client.connections.use(7, purpose="nightly load")
+        assert CANARY not in f"{refused.value!r} {refused.value}"

@@ -34,7 +34,10 @@ def use(api: Api, record: int | str, purpose: str) -> UsedConnection:
 
     """
     content, version = api.call("POST", path_of(_CONNECTIONS, record, USE), None, {"purpose": purpose})
-    return _used(content, version)
+    used = _used(content, version)
+    if isinstance(record, int) and used.id != record:
+        raise Unreachable("the control plane answered with another connection than was asked for", replies.URL_HINT)
+    return used
 
 
 def read_connection(api: Api, record: int | str, scope: Scope, options: Mapping[str, Any]) -> Reader:
@@ -112,6 +115,9 @@ def _databases(api: Api, used: UsedConnection) -> list[str | None]:
 
 def _used(record: Any, version: int | None) -> UsedConnection:
     known = replies.record_of(record, "id", "name", "type")
+    kinds = {"id": int, "name": str, "type": str, "parameters": dict}
+    if any(name in known and not isinstance(known[name], kind | None) for name, kind in kinds.items()):
+        raise Unreachable("what the control plane answered is not a connection", replies.URL_HINT)
     fields = {name: known[name] for name in BY_NAME if name != "type" and known.get(name) is not None}
     secrets = {name: Secret(str(fields.pop(name))) for name in SECRETS if name in fields}
     if any(secret.reveal() in MASKS for secret in secrets.values()):

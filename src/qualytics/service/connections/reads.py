@@ -76,7 +76,9 @@ def begin(
     from qualytics.reading.reader import Reader
 
     reading = Reading(query, limit_s=limit_s, memory_bytes=read_memory_bytes() or _share_bytes(query.parallel))
-    return Reader(plan, reading, source | what, judge=functools.partial(_judge, _query_hint(connector, scope)), ask=ask)
+    return Reader(
+        plan, reading, source | what, judge=functools.partial(_judge, _query_hint(connector, scope, query)), ask=ask
+    )
 
 
 def _share_bytes(parallel: int) -> int:
@@ -221,7 +223,11 @@ def _judge(query_hint: str, report: TestReport, partition: int | None) -> Qualyt
 _ABOUT_QUERY = frozenset({"config", "unknown_db", "unknown"})
 
 
-def _query_hint(connector: Connector, scope: Scope) -> str:
+def _query_hint(connector: Connector, scope: Scope, query: Query) -> str:
     hint = "check the table, the columns and the query, which must be one that reads"
-    has_databases = "database" in {*connector.scope, *connector.scope_optional}
-    return f"{hint}; no --database was given" if has_databases and scope.database is None else hint
+    places = {*connector.scope, *connector.scope_optional}
+    if "database" in places and scope.database is None:
+        hint += "; no --database was given"
+    if "schema" in places and scope.schema is None and "." in (query.table or ""):
+        hint += "; a schema goes into --schema, not before the table"
+    return hint
