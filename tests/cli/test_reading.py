@@ -76,6 +76,14 @@ def test_each_format_is_written_to_stdout(stored):
     assert table.out.split() == ["ID", "1", "2", "3"]
 
 
+def test_a_table_shows_columns_without_rows_and_those_of_one_name(stored):
+    words = ("connections", "read", "sales", "--format", "table", "--quiet", "--sql")
+    done = stored(*words, "select 1 as a, 2 as a, '' as b")
+    assert (done.out.splitlines()[1].split(), done.err) == (["1", "2"], "")
+    done = stored(*words, "select id, name from orders where 0")
+    assert (done.code, done.out.split(), done.err) == (0, ["ID", "NAME"], "")
+
+
 def test_a_column_whose_name_holds_a_comma_stands_in_quotes(stored, tmp_path):
     with closing(sqlite3.connect(tmp_path / "sales.sqlite")) as database:
         database.execute("""create table odd as select 1 as id, 2 as "a, b", 3 as 'c"d'""")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import io
 import itertools
+import operator
 import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -135,7 +137,7 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
         if receipt_sink is not None:
             _write_receipt(receipt_sink, receipt, receipt_path)
     output.flush()
-    output.say(_summary(receipt, None if is_table or path == "-" else path))
+    output.inform(_summary(receipt, None if is_table or path == "-" else path))
 
 
 @contextlib.contextmanager
@@ -206,14 +208,20 @@ def _nothing() -> None:
 
 
 def _show(reader: Reader, before_rows: Callable[[], None]) -> None:
-    from qualytics.cli import _formats
+    from qualytics.cli._formats.columns import Column
+    from qualytics.cli._formats.tables import Table
 
-    table = _formats.choose("connections read", "table", None, None, is_given=True)
+    # By number, for two columns may have one name; and those of a table without rows are known, too.
+    columns = tuple(Column(name, operator.itemgetter(str(number))) for number, name in enumerate(reader.schema.names))
     batches = iter(reader)
     first = next(batches, None)
     before_rows()
     shown = batches if first is None else itertools.chain([first], batches)
-    output.write_list(itertools.chain.from_iterable(map(_rows, shown)), table)
+    rows = itertools.chain.from_iterable(map(_rows, shown))
+    if columns:
+        output.write_list(rows, Table("table", columns=columns))
+    else:
+        collections.deque(rows, maxlen=0)
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:
@@ -221,7 +229,7 @@ def _rows(batch: Any) -> Iterator[dict[str, Any]]:
 
     columns = [as_texts(column) for column in batch.columns]
     for row in zip(*columns, strict=True):
-        yield dict(zip(batch.schema.names, row, strict=True))
+        yield {str(number): text for number, text in enumerate(row)}
 
 
 class _Stdout(io.RawIOBase):

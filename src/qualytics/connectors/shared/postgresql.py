@@ -195,7 +195,6 @@ ERRORS = ErrorTable(
     codes=by_code({
         "57P03": _CLOSED,
         "42P01": Verdict("config", "there is no such table or view", "check its name, upper and lower case too, its schema and the database"),
-        "42703": Verdict("config", "there is no such column", "check its name, upper and lower case too"),
         "28P01": Verdict("auth", stage="login"),
     }),
     umbrellas={"40001": Verdict("transient")},
