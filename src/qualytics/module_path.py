@@ -38,9 +38,11 @@ def _variable() -> list[str]:
     return text.split(os.pathsep) if text else []
 
 
-def leave_out(*modules: str) -> None:
+def leave_out(*modules: str) -> "_Absent":
     """Let imports find these modules absent in this process: what others load for data frames takes long."""
-    sys.meta_path.insert(0, _Absent(modules))
+    absent = _Absent(modules)
+    sys.meta_path.insert(0, absent)
+    return absent
 
 
 class _Absent:
@@ -48,6 +50,10 @@ class _Absent:
 
     def __init__(self, modules: tuple[str, ...]) -> None:
         self._modules = modules
+
+    def end(self) -> None:
+        """Let imports find them again."""
+        sys.meta_path.remove(self)
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Leave what is asked for to other finders.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reads.csv_quotes import Checked
 from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, require_distinct, unified
 from qualytics.connectors.shared import arrow
 
@@ -80,6 +79,8 @@ class CsvFiles:
 
     def _opened(self, file: StoredFile, number: int, names: Sequence[str] = (), *, skip_empty: bool = True) -> Any:
         from pyarrow import csv
+
+        from qualytics.connectors.reads.csv_quotes import Checked  # it brings numpy
 
         return csv.open_csv(
             pa.PythonFile(Checked(stream(file), file.path, self._delimiter), "r"),
