@@ -36,7 +36,14 @@ _VERSION = (
 @contextlib.contextmanager
 def databricks(certificate: Any) -> Iterator[int]:
     """Run Spark and the relay, whose port it yields; `certificate` is (chain, key) of trustme for the relay's TLS."""
-    with hive.hive("http") as spark, ThreadingHTTPServer(("127.0.0.1", 0), _handler(spark)) as server:
+    with hive.hive("http") as spark, warehouse(spark, certificate) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def warehouse(spark: Server, certificate: Any) -> Iterator[int]:
+    """Run the relay alone, before a Spark that runs."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(spark)) as server:
         server.daemon_threads = True
         context = server_context(*certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

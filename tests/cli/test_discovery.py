@@ -10,7 +10,7 @@ import pytest
 
 from testbed import fakesnow, objects, servers
 
-names = (f"discovered_{number}" for number in itertools.count())
+names = (f"discovered_{number:04}" for number in itertools.count())
 ODD = "odd \" ' % _ name"
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from testbed import buenavista, hive, servers
+from testbed import buenavista, databricks, hive, servers
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +71,20 @@ def hive_server():
     """Run Spark's Thrift server over sockets; it takes any password."""
     with hive.hive() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def hive_http_server():
+    """Run Spark's Thrift server over HTTP."""
+    with hive.hive("http") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def warehouse_port(hive_http_server, certificate):
+    """Return the port of a Databricks warehouse in little, which has one token."""
+    with databricks.warehouse(hive_http_server, certificate) as port:
+        yield port
 
 
 @pytest.fixture(scope="session")

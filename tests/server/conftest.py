@@ -61,8 +61,8 @@ def nobody(plane):
 
 @pytest.fixture
 def fresh():
-    """Return a function that returns a name that no other test of the process uses."""
-    return lambda: f"name-{next(_numbers)}"
+    """Return a function that returns a name that no other test of the process uses, and no other name begins with."""
+    return lambda: f"name-{next(_numbers):05}"
 
 
 @pytest.fixture

@@ -24,8 +24,13 @@ def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(admin, 
     manager("PATCH", address, {"port": 2})
     manager("DELETE", address, If_Match='"1"')
     manager("DELETE", address)
-    answer = admin("GET", "/audit?size=8")
-    entries = answer.json["items"][::-1]
+    answer = admin("GET", "/audit?size=100")
+    # What another test has left is written down when it ends, maybe meanwhile.
+    entries = [
+        entry
+        for entry in answer.json["items"][::-1]
+        if entry["object_id"] == number and entry["action"].startswith("connection.")
+    ]
     assert [(entry["actor"], entry["action"], entry["outcome"]) for entry in entries] == [
         (a_manager["name"], "connection.create", "done"),
         (a_manager["name"], "connection.update", "done"),
@@ -37,7 +42,6 @@ def test_changes_and_tests_are_written_in_their_order_allowed_or_refused(admin, 
         (a_manager["name"], "connection.delete", "done"),
     ]
     assert [entry["id"] for entry in entries] == sorted(entry["id"] for entry in entries)
-    assert {entry["object_id"] for entry in entries} == {number}
     assert {entry["address"] for entry in entries} == {"127.0.0.1"}
     assert all(entry["token_id"] and entry["request_id"] for entry in entries)
     assert entries[1]["detail"]["changed"] == ["password", "username"]

@@ -17,10 +17,12 @@ _WAITING = re.compile(
     r"|::test_\w*(?:_is_silent_|_silent_(?:port|server)_|_time_limit_cuts_short_|_has_lost_the_right_|_control_plane_that_\w+_killed_)"
 )
 _APART = "::waiting"
-# Modules that ask one server, which takes long to start: whoever runs one of them runs the other.
+# Modules that ask the same servers, which take long to start: whoever runs one of them runs the others.
 _TYPES, _READS = "tests/connectors/types/", "tests/connectors/reads/"
 _TOGETHER = {
     f"{_READS}test_hive.py": f"{_TYPES}test_hive.py",
+    f"{_READS}test_databricks.py": f"{_TYPES}test_hive.py",
+    f"{_TYPES}test_databricks_spark.py": f"{_TYPES}test_hive.py",
     f"{_READS}test_trino.py": f"{_TYPES}test_trino_buenavista.py",
 }
 

@@ -34,10 +34,9 @@ COLUMNS = {
 }
 
 
-@pytest.fixture(scope="module")
-def port(certificate):
-    with databricks.databricks(certificate) as number:
-        yield number
+@pytest.fixture
+def port(warehouse_port):
+    return warehouse_port
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from tests.support import faults_suite as suite
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def port(certificate):
-    with databricks.databricks(certificate) as running:
-        yield running
+@pytest.fixture
+def port(warehouse_port):
+    return warehouse_port
 
 
 @pytest.fixture

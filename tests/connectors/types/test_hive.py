@@ -5,7 +5,6 @@ from hypothesis import given
 
 from qualytics.connectors import get
 from qualytics.connectors.types import hive
-from testbed import hive as servers
 from testbed.relay import relay
 from tests.support import faults, other_servers
 from tests.support import faults_suite as suite
@@ -258,8 +257,8 @@ def test_an_http_server_is_named_where_the_transport_is_another(password):
 
 @pytest.mark.servers
 @pytest.mark.slow
-def test_http_logs_in_and_names_a_wrong_path(certificate, root_file):
-    with servers.hive("http") as running, relay(running.port, certificate) as port:
+def test_http_logs_in_and_names_a_wrong_path(hive_http_server, certificate, root_file):
+    with relay(hive_http_server.port, certificate) as port:
         common = {"transport": "http", "ssl_root_cert_file": str(root_file)}
         assert suite.probe("hive", port, **common).failure is None
         report = suite.probe("hive", port, http_path="nope", **common)
