@@ -181,6 +181,11 @@ class SecretNeeded(Conflict):
 
     code = "secret-needed-for-new-target"
 
+    def __init__(self, message: str, hint: str | None = None, secrets: Sequence[str] = ()) -> None:
+        """Keep the names of the secrets that must be given again."""
+        super().__init__(message, hint)
+        self.problems = tuple(Problem(name, message, hint, self.code) for name in secrets)
+
 
 class VersionChanged(Conflict):
     """The record was changed since it was read."""

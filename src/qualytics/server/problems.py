@@ -12,6 +12,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from qualytics.errors import InvalidInput, KeyProblem, NotSignedIn, Problem, QualyticsError, StoreError, TooMany
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qualytics.server.runtime import AnyRequest
 
 _TITLES = {
@@ -67,6 +69,8 @@ def of_product(request: AnyRequest, error: QualyticsError) -> Response[bytes]:
         headers["Retry-After"] = retry_after(error)
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
+    if error.problems:
+        more["errors"] = _entries(error.problems, "body")
     for name in ("datastores", "report", "failures"):
         if (found := getattr(error, name, None)) is not None and found != ():
             more[name] = found
@@ -93,13 +97,17 @@ def _invalid(error: InvalidInput, place: str) -> Response[bytes]:
     if (more := len(error.problems) - _MAX_PROBLEMS) > 0:
         rest = Problem("", f"and {more:,} more problems")
         return _invalid(InvalidInput([*error.problems[: _MAX_PROBLEMS - 1], rest]), place)
-    entries = [
-        {"loc": [place, *problem.loc.split(".")], "msg": problem.message, "type": problem.code, "hint": problem.hint}
-        for problem in error.problems
-    ]
+    entries = _entries(error.problems, place)
     return respond(
         error.http_status, document(error.http_status, error.code, error.message, error.hint, errors=entries)
     )
+
+
+def _entries(found: Sequence[Problem], place: str) -> list[dict[str, Any]]:
+    return [
+        {"loc": [place, *problem.loc.split(".")], "msg": problem.message, "type": problem.code, "hint": problem.hint}
+        for problem in found
+    ]
 
 
 def of_http(_request: AnyRequest, error: HTTPException) -> Response[bytes]:

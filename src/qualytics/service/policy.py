@@ -103,6 +103,7 @@ def require_same_target(context: Context, before: Connection, changed: Draft) ->
         raise SecretNeeded(
             f"{', '.join(names)} of connection {before.name!r} would change while its stored {secrets} stays",
             f"give the {secrets} again with this change, or ask an Admin",
+            sorted(changed.kept),
         )
 
 

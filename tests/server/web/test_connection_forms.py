@@ -183,6 +183,46 @@ def test_a_wrong_password_is_told_at_the_password_and_what_was_typed_stays(signe
     assert page.locator('[name="port"]').input_value() == str(postgres_server.port)
 
 
+def test_what_was_tested_without_scripts_is_saved_once_the_secret_is_typed_again(
+    signed_in, postgres_server, root_file, manager, fresh
+):
+    name, page = f"plain-{fresh()}", signed_in("/connections/new?type=postgresql", javascript=False, width=360)
+    login = {"name": name, "host": "127.0.0.1", "username": postgres_server.user, "password": "wrong-9917"}
+    fill(page, login | {"port": str(postgres_server.port), "parameters.ssl_root_cert": root_file.read_text()})
+    press(page, "Test")
+    expect(page.locator('[data-field="password"] .problem')).to_contain_text("refused user")
+    expect(page.locator('[name="password"]')).to_be_focused()
+    fill(page, {"password": postgres_server.password})
+    press(page, "Test")
+    expect(page.locator("[data-slot=state]")).to_have_text("Connected")
+    expect(page.locator('[data-field="password"] .note')).to_contain_text("type it again")
+    fill(page, {"password": "wrong-9917"})
+    press(page, "Save")
+    expect(page.get_by_text("Changed since the test: password")).to_be_visible()
+    assert not any(secret in page.content() for secret in ("wrong-9917", postgres_server.password))
+    fill(page, {"password": postgres_server.password})
+    press(page, "Save")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    (stored,) = manager("GET", f"/connections?name={name}").json["items"]
+    assert manager("POST", f"/connections/{stored['id']}/test", {}).json["connected"]
+
+
+def test_a_double_click_saves_once_and_the_way_back_shows_what_is_stored(signed_in, manager, fresh):
+    name, page = f"twice-{fresh()}", signed_in("/connections/new?type=postgresql")
+    fill(page, {"name": name, "host": "127.0.0.1", "username": "reader"})
+    page.get_by_role("button", name="Save", exact=True).dblclick()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.get_by_role("link", name="Edit").click()
+    for before, owner in (("", "ann"), ("ann", "bob")):
+        expect(page.locator('[name="owner"]')).to_have_value(before)
+        fill(page, {"owner": owner})
+        press(page, "Save")
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        page.go_back()
+    (stored,) = manager("GET", f"/connections?name={name}").json["items"]
+    assert (stored["owner"], page.locator('[name="owner"]').input_value()) == ("bob", "bob")
+
+
 def test_a_port_where_nothing_listens_is_told_at_the_port(signed_in, made):
     with faults.closed() as port:
         page = signed_in(f"/connections/{made(port=port)['id']}/edit")
@@ -241,14 +281,18 @@ def test_a_stored_secret_is_kept_replaced_or_cleared(signed_in, made, manager, w
     assert (after["owner"], after["password"]) == ("me", "********" if is_set else None)
 
 
-def test_another_target_wants_the_secret_again_as_in_the_api(signed_in, made, manager):
+@pytest.mark.parametrize("javascript", [True, False])
+def test_another_target_wants_the_secret_again_and_says_so_at_the_secret(signed_in, made, manager, javascript):
     record = made()
-    page = signed_in(f"/connections/{record['id']}/edit", "Manager")
+    page = signed_in(f"/connections/{record['id']}/edit", "Manager", javascript=javascript)
     fill(page, {"host": "127.0.0.2"})
-    press(page, "Save")
-    expect(page.get_by_role("alert").first).to_contain_text("would change while its stored password stays")
-    press(page, "Test")
-    expect(page.locator("[data-slot=message]")).to_contain_text("would change while its stored password stays")
+    for button in ("Save", "Test"):
+        press(page, button)
+        told = page.locator('[data-field="password"] .problem')
+        expect(told).to_contain_text("host of connection")
+        expect(told).to_contain_text("would change while its stored password stays")
+        expect(told).to_contain_text("Hint: give the password again with this change, or ask an Admin")
+        expect(page.locator('[name="host"]')).to_have_value("127.0.0.2")
     assert manager("GET", f"/connections/{record['id']}").json["host"] == "127.0.0.1"
 
 

@@ -163,6 +163,8 @@ def test_two_changes_are_merged_and_what_is_stored_now_is_told():
         ({"host": "other"}, ["host"]),
         ({"host": "", "port": "1"}, ["host", "port"]),
         ({"_tested_secrets": ""}, ["password"]),
+        ({"_tested_secrets": "password=digest-of-p"}, []),
+        ({"_tested_secrets": "password=digest-of-q"}, ["password"]),
         ({"password": ""}, []),
         ({"_tested": ""}, []),
         ({"_tested": "[1]"}, []),
@@ -174,7 +176,7 @@ def test_a_form_says_what_changed_since_its_test(later, changed):
     tested = forms.as_tested(POSTGRESQL, first)
     assert tested == {"host": "db", "parameters.ssl_mode": "verify"}
     page = first | {"_tested": json.dumps(tested), "_tested_secrets": "password"}
-    assert forms.changed_since(POSTGRESQL, page | later) == changed
+    assert forms.changed_since(POSTGRESQL, page | later, "digest-of-{}".format) == changed
 
 
 def test_secrets_that_were_typed_are_named_where_they_are_not_shown_again():

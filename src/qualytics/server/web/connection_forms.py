@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litestar import get, post
@@ -190,7 +191,9 @@ async def _tried(
         at = forms.about(record.connector, report) if report is not None else ""
         if report is not None and at:
             error = InvalidInput([Problem(at, f"the test failed here: {report['message']}", report["hint"])])
-        return _form(request, context, record, _again(record, typed, error, report=report, tested=here), 200)
+        secrets = forms.tested_secrets(record.connector, typed, partial(session.digest_of, request))
+        again = _again(record, typed, error, report=report, tested=here, tested_secrets=" ".join(secrets.values()))
+        return _form(request, context, record, again, 200)
 
     return await session.answer(request, work, is_test=True)
 
@@ -247,9 +250,9 @@ def _sent(
     """Save what was typed and lead to the connection; else show the form with what is wrong."""
     if typed.get("_do") == "show":
         return _form(request, context, record, _again(record, typed))
-    changed = forms.changed_since(record.connector, typed)
+    changed = forms.changed_since(record.connector, typed, partial(session.digest_of, request))
     if changed and typed.get("_do") != "anyway":
-        return _form(request, context, record, _again(record, typed, changed=changed, tested=typed["_tested"]))
+        return _form(request, context, record, _again(record, typed, None, changed=changed, **_tested(typed)))
     try:
         given = record.request(typed)
         if not given:
@@ -301,6 +304,12 @@ def _paste(request: AnyRequest, context: Context, record: _Record | None, typed:
     return _form(request, context, here, _again(here, values, filled=filled))
 
 
+def _tested(typed: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a page that is shown again knows of the last test; no secret is in it any more."""
+    known = [word for word in typed.get("_tested_secrets", "").split() if "=" in word]
+    return {"tested": typed.get("_tested", ""), "tested_secrets": " ".join(known)}
+
+
 def _again(record: _Record, typed: Mapping[str, str], error: QualyticsError | None = None, **more: Any) -> _Sent:
     kept, dropped = forms.without_secrets(record.connector, typed)
     return _Sent(kept, error, (*dropped, *typed.get("_dropped", "").split()), more)
@@ -334,6 +343,7 @@ def _form(
         **dict.fromkeys(("report", "conflict", "explained", "filled")),
         "changed": (),
         "tested": "",
+        "tested_secrets": "",
         "form": form,
         "heading": heading,
         "action": own,

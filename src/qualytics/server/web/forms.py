@@ -12,7 +12,7 @@ from qualytics.service import validate
 from qualytics.structs import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from qualytics.connectors.contract import Connector, Param
     from qualytics.errors import QualyticsError
@@ -319,18 +319,24 @@ def as_tested(connector: Connector, typed: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in typed.items() if value and name not in unheard and name[0] != "_"}
 
 
-def changed_since(connector: Connector, typed: Mapping[str, str]) -> list[str]:
+def changed_since(connector: Connector, typed: Mapping[str, str], digest: Callable[[str], str]) -> list[str]:
     """Return the names of controls that differ from what was tested last; none where nothing was.
 
-    `_tested` among the typed is what `as_tested` returned then, as JSON, `_tested_secrets` the names of the secrets
-    that the page still holds as they were tested; one that was typed since counts as another.
+    `_tested` among the typed is what `as_tested` returned then, as JSON. `_tested_secrets` says which secrets are as
+    they were tested: those that the page still holds by their names, others as `tested_secrets` returned them.
     """
     if not (before := sent_forms.texts_in(typed.get("_tested", ""))):
         return []
     now = as_tested(connector, typed)
-    same = typed.get("_tested_secrets", "").split()
-    secrets = {name for name in secrets_of(connector) if typed.get(name) and name not in same}
+    same = set(typed.get("_tested_secrets", "").split())
+    given = tested_secrets(connector, typed, digest)
+    secrets = {name for name, as_then in given.items() if same.isdisjoint((name, as_then))}
     return sorted({name for name in before.keys() | now.keys() if before.get(name) != now.get(name)} | secrets)
+
+
+def tested_secrets(connector: Connector, typed: Mapping[str, str], digest: Callable[[str], str]) -> dict[str, str]:
+    """Return by what a page that holds no secret knows those again that were typed, by their names."""
+    return {name: f"{name}={digest(typed[name])}" for name in secrets_of(connector) if typed.get(name)}
 
 
 def secrets_of(connector: Connector) -> Iterator[str]:

@@ -69,6 +69,11 @@ def csrf_of(request: AnyRequest, token: str | None = None) -> str:
     return hmac.digest((token or token_of(request)).encode(), b"form", hashlib.sha256).hex()
 
 
+def digest_of(request: AnyRequest, secret: str) -> str:
+    """Return by what a page of this session knows a secret again; whoever has not its token learns nothing of it."""
+    return hmac.digest(token_of(request).encode(), b"tested " + secret.encode(), hashlib.sha256).hex()
+
+
 def cookie(request: AnyRequest, token: str | None) -> Cookie:
     """Return the cookie of a session; without a token, one that ends it."""
     return Cookie(

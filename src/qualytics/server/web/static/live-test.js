@@ -35,8 +35,12 @@ function listed(texts) {
 function clear() {
   panel.hidden = false;
   for (const item of panel.querySelectorAll("[data-stage]")) mark(item.dataset.stage, "waiting", "");
-  for (const note of form.querySelectorAll(".problem[data-live]")) note.remove();
-  for (const control of form.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+  // What was wrong before is told anew, but of what no test looks at.
+  for (const field of form.querySelectorAll("[data-field]")) {
+    if (unheard.includes(field.dataset.field)) continue;
+    for (const note of field.querySelectorAll(".problem")) note.remove();
+    for (const control of field.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+  }
   slot("result").hidden = true;
   said("state", "The test runs");
 }
@@ -47,7 +51,6 @@ function pointAt(name, text) {
   if (!field || !text) return;
   const note = document.createElement("span");
   note.className = "problem";
-  note.dataset.live = "";
   note.textContent = text;
   field.querySelector(".problems").append(note);
   field.hidden = false;
