@@ -5,6 +5,7 @@ import gc
 import itertools
 import os
 import signal
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -103,6 +104,47 @@ def test_a_reader_that_nobody_holds_leaves_no_session_and_no_descriptor(on_serve
     while len(os.listdir("/dev/fd")) > before:
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of threads beside a fork
+def test_a_fork_that_closes_or_drops_a_reader_does_not_end_the_read(on_server):
+    sql = "select n, repeat('x', 1000) as s from generate_series(1, 20000) n"
+    with on_server.connections.read(1, SALES, sql=sql, fetch_size=100) as reader:
+        batches = iter(reader)
+        assert next(batches).num_rows == 100
+        if (child := os.fork()) == 0:
+            try:
+                reader.close()
+                reader._sessions.abandon()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert sum(batch.num_rows for batch in batches) == 19_900
+
+
+def test_reads_at_once_and_one_after_the_other_leave_nothing(on_server):
+    def read(number):
+        try:
+            with on_server.connections.read(1, SALES, sql="select n from generate_series(1, 3000) n") as reader:
+                for _ in reader:
+                    _ = 1 // (1 - number % 2)  # whoever takes them may fail
+        except ZeroDivisionError:
+            pass
+        opened = on_server.connections.open(1, "sales")
+        opened.close()
+        opened.close()
+
+    def left():
+        return len(os.listdir("/dev/fd")), threading.active_count(), len(children_of(os.getpid()))
+
+    read(0)
+    before = left()
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert left() == before
 
 
 def test_a_count_that_differs_is_told(on_server):

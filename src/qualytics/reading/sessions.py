@@ -47,6 +47,7 @@ class Sessions:
 
     def __init__(self, plan: Plan, reading: Reading, judge: Callable[[TestReport, int | None], QualyticsError]) -> None:
         self._plan, self._reading, self._judge = plan, reading, judge
+        self._process = os.getpid()
         self.read, self._lock = Read(), threading.Condition()
         self.channel: Channel[pa.RecordBatch] = Channel(_WAITING, Turns() if reading.query.ordered else None)
         self._is_planned = self._is_closed = self._is_abandoned = False
@@ -123,6 +124,8 @@ class Sessions:
 
     def close(self) -> None:
         """End them, and wait for that; closing twice is harmless."""
+        if self._is_inherited:
+            return
         with self._lock:
             if self._is_closed:
                 return
@@ -134,6 +137,8 @@ class Sessions:
 
     def abandon(self) -> None:
         """End them without waiting, as is right where an object is collected, in whichever thread."""
+        if self._is_inherited:
+            return
         with self._lock:
             if self._is_closed:
                 return
@@ -141,6 +146,11 @@ class Sessions:
             self._end_all()
             if self._over == len(self._children):
                 self._close_descriptors()
+
+    @property
+    def _is_inherited(self) -> bool:
+        """Say whether this is a fork of the process that reads: what it closes would end the read of the other."""
+        return os.getpid() != self._process
 
     def _raise_failure(self) -> None:
         if self._error is not None:
