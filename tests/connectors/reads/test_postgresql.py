@@ -271,6 +271,22 @@ def test_a_column_that_makes_no_ranges_is_refused(on_server):
         read(on_server, sql="select 'x' as s", parallel=2, partition_column="s")
 
 
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"columns": ("nme",)}, "did you mean --columns name?"),
+        ({"columns": ("id", "amount")}, "check --columns"),
+        ({"columns": ("id",), "partition_column": "nam", "parallel": 2}, "did you mean --partition-column name?"),
+    ],
+)
+def test_a_column_that_is_not_there_is_told_with_the_one_that_is_meant(on_server, postgres_server, options, hint):
+    with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+        admin.execute("create table if not exists misspelt (id int, name text)")
+    with pytest.raises(ReadFailed, match="there is no column '") as failed:
+        read(on_server, table="misspelt", **options)
+    assert failed.value.report["hint"] == hint
+
+
 def test_a_query_may_take_longer_than_the_login(postgres_server):
     login = {"username": postgres_server.user, "password": postgres_server.password, "database": "sales"}
     assert read_late("postgresql", postgres_server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]

@@ -182,7 +182,7 @@ class CursorSession:
     def _column_ranges(self, name: str) -> list[str]:
         column = next((one for one in self._columns if one.field.name.lower() == name.lower()), None)
         if column is None:
-            raise no_column(name)
+            raise no_column(name, (column.field.name for column in self._columns))
         kind, quoted = column.field.type, self.quote(column.field.name)
         if not any(check(kind) for check, _ in _BETWEEN):
             raise no_ranges(name)

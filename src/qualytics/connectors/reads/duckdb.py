@@ -179,7 +179,7 @@ class _Session:
     def _column_ranges(self, name: str) -> list[str]:
         type_name = next((kind for column, kind in self._columns if column == name), None)
         if type_name is None:
-            raise no_column(name)
+            raise no_column(name, (column for column, _ in self._columns))
         column = identifier(name)
         if not type_name.startswith(tuple(_INFINITE)):
             if not type_name.startswith(_NUMBERS):

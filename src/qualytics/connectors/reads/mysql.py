@@ -19,9 +19,11 @@ from qualytics.connectors.shared.statements import (
     no_ranges,
     ranges,
     real_bounds,
+    require_columns,
     statement,
     whole_bounds,
 )
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +79,9 @@ class _Session:
     def __init__(self, handle: Any, query: Query, schema: pa.Schema | None) -> None:
         self._handle, self._query = handle, query
         self.snapshot = Snapshot("consistent snapshot of transactional tables") if query.parallel == 1 else None
-        self._columns = self._described()
+        if query.columns and schema is None:
+            require_columns(query, (one.name for one in self._described(replace(query, columns=()))))
+        self._columns = self._described(query)
         self.schema = schema if schema is not None else pa.schema([_field(one, query) for one in self._columns])
 
     def partitions(self) -> Sequence[Partition]:
@@ -131,9 +135,9 @@ class _Session:
             pass  # a zero date, or what pyarrow spells otherwise: value by value
         return arrow.converted(texts.to_pylist(), _converter(kind), one, first, self._query.special)
 
-    def _described(self) -> list[Any]:
+    def _described(self, query: Query) -> list[Any]:
         with self._handle.cursor() as cursor:
-            cursor.execute(f"select * from (\n{statement(self._query, None, quote=_quoted)}\n) as q limit 0")
+            cursor.execute(f"select * from (\n{statement(query, None, quote=_quoted)}\n) as q limit 0")
             return list(cursor._result.fields)  # noqa: SLF001 - the description of DB-API lacks flags and character set
 
     def _one_row(self, sql: str) -> tuple[Any, ...]:
@@ -144,7 +148,7 @@ class _Session:
     def _column_ranges(self, name: str) -> list[str]:
         described = next((one for one in self._columns if one.name == name), None)
         if described is None:
-            raise no_column(name)
+            raise no_column(name, (one.name for one in self._columns))
         column, code = _quoted(name), described.type_code
         if code == FIELD_TYPE.YEAR:  # it is compared with 70 as with 1970
             column = f"({column} + 0)"

@@ -16,7 +16,15 @@ from qualytics.connectors.shared import arrow, copy_arrays, copy_binary
 from qualytics.connectors.shared.copy_stream import CopyStream
 from qualytics.connectors.shared.copy_values import decoder
 from qualytics.connectors.shared.sql import as_text, identifier, literal, one_row, rows
-from qualytics.connectors.shared.statements import counted, no_ranges, ranges, statement, table_name
+from qualytics.connectors.shared.statements import (
+    counted,
+    no_column,
+    no_ranges,
+    ranges,
+    require_columns,
+    statement,
+    table_name,
+)
 from qualytics.structs import replace
 
 if TYPE_CHECKING:
@@ -130,7 +138,9 @@ def _begun(handle: Any, target: Target, query: Query, snapshot: str | None, sche
     session = _Session(handle, target, query, snapshot)
     # It locks the tables until the end of a session, before that takes a partition: no snapshot keeps their rows from
     # TRUNCATE, nor their places from VACUUM FULL. The first session ends when all partitions are taken.
-    described = session.described()
+    if query.columns and schema is None:
+        require_columns(query, [name for name, _, _ in session.described(replace(query, columns=()))])
+    described = session.described(query)
     session.schema = schema if schema is not None else session.made_schema(described)
     return session
 
@@ -146,11 +156,11 @@ class _Session:
             snapshot = one_row(handle, "select pg_export_snapshot()")[0]
         self.snapshot = Snapshot("postgresql transaction, repeatable read", snapshot)
 
-    def described(self) -> list[tuple[str, int, int]]:
-        """Return name, type and modifier of each column."""
+    def described(self, query: Query) -> list[tuple[str, int, int]]:
+        """Return name, type and modifier of each column of a query."""
         # The extended protocol, which `binary` asks for, takes one statement alone, so that no second one hides in a query.
         with self._handle.cursor() as cursor:
-            sql = f"select * from (\n{statement(self._query, self._target.schema)}\n) as q limit 0"
+            sql = f"select * from (\n{statement(query, self._target.schema)}\n) as q limit 0"
             cursor.execute(sql.encode(), binary=True)
             result = cursor.pgresult
             return [(_name(result.fname(n)), result.ftype(n), result.fmod(n)) for n in range(result.nfields)]
@@ -310,9 +320,9 @@ class _Session:
         every = replace(self._query, columns=())  # it need not be one of those that are read
         source = f"from (\n{statement(every, self._target.schema)}\n) as q"
         column = identifier(name)
-        with self._handle.cursor() as cursor:
-            cursor.execute(f"select {column} {source} limit 0".encode(), binary=True)
-            oid = cursor.pgresult.ftype(0)
+        types = {known: oid for known, oid, _ in self.described(every)}
+        if (oid := types.get(name)) is None:
+            raise no_column(name, types)
         if oid not in _INTEGERS | _FLOATS | {_NUMERIC, _DATE, _TIMESTAMP, _TIMESTAMPTZ}:
             raise no_ranges(name)
         dated = oid in {_DATE, _TIMESTAMP, _TIMESTAMPTZ}

@@ -201,7 +201,7 @@ class Session:
     def _column_ranges(self, name: str) -> list[str]:
         types = {one.name: one.type for one in self.schema}
         if name not in types:
-            raise no_column(name)
+            raise no_column(name, types)
         column, number = _quoted(name), self._number_of_ranges
         source = f"from (\n{statement(self._query, None, quote=_quoted)}\n) as q"
         ends = f"select min({column}) as low, max({column}) as high {source}"

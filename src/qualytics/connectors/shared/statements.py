@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.shared.sql import identifier
+from qualytics.text import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from qualytics.connectors.contract import Refusal
     from qualytics.connectors.reading import Query
@@ -74,9 +75,19 @@ def real_bounds(low: float | None, high: float | None, number: int) -> list[str]
     return sorted({f"{bound:.15g}" for bound in bounds}, key=float)
 
 
-def no_column(name: str) -> Refusal:
-    """Return the refusal of a --partition-column that is not there."""
-    return refuse("config", f"there is no column {name!r}", "check --partition-column")
+def no_column(name: str, known: Iterable[str], option: str = "--partition-column") -> Refusal:
+    """Return the refusal of a column that is not among those that there are."""
+    near = nearest(name, known)
+    hint = f"check {option}" if near is None else f"did you mean {option} {near}?"
+    return refuse("config", f"there is no column {name!r}", hint)
+
+
+def require_columns(query: Query, known: Iterable[str]) -> None:
+    """Refuse a query for a column that there is not, whatever the case of its letters, of which the engine may say more."""
+    folded = {name.lower(): name for name in known}
+    for name in query.columns:
+        if name.lower() not in folded:
+            raise no_column(name, folded.values(), "--columns")
 
 
 def no_ranges(name: str) -> Refusal:
