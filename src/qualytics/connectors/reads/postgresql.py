@@ -12,6 +12,7 @@ from psycopg import errors
 
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned
+from qualytics.connectors.reads import postgresql_partitions
 from qualytics.connectors.shared import arrow, copy_arrays, copy_binary
 from qualytics.connectors.shared.copy_stream import CopyStream
 from qualytics.connectors.shared.copy_values import decoder
@@ -47,8 +48,6 @@ _SETTINGS = {
 _CLIENT_CHECKS = 140_000
 # How often a session begins anew where a table is replaced while it waits for that.
 _TRIES = 5
-# From here on a table can get partitions, or lose them, while others read it.
-_ANCESTORS = 120_000
 # From here on a range of ctid is read without the rest of the table.
 _CTID_RANGES = 140_000
 # What is said of digits of what has none.
@@ -90,25 +89,6 @@ _SPECIAL = {
     _TIMESTAMPTZ: _BEYOND,
     _INTERVAL: "(not isfinite({0}) or abs(extract(hour from {0})) >= 2562047)",
 }
-# What a session has locked, which is all that its statements read; and the tables among that which have become partitions
-# of others since the snapshot, or were such, by the catalogs in the snapshot and by a function that sees those of now.
-# A table that is newer than the snapshot has no rows in it.
-_HELD = (
-    "with held as materialized (select distinct relation as oid from pg_catalog.pg_locks "
-    "where locktype = 'relation' and pid = pg_backend_pid())"
-)
-_ATTACHED = (
-    "select c.oid::regclass::text, a.relid::regclass::text from held h join pg_catalog.pg_class c "
-    "on c.oid = h.oid and c.relkind in ('r', 'p', 'f'), pg_partition_ancestors(c.oid) with ordinality a(relid, step) "
-    "where a.step = 2 and a.relid in (select oid from held) and not exists "
-    "(select from pg_catalog.pg_inherits i where i.inhrelid = c.oid and i.inhparent = a.relid)"
-)
-_DETACHED = (
-    "select i.inhrelid::text, p.relname::text from pg_catalog.pg_inherits i "
-    "join pg_catalog.pg_class p on p.oid = i.inhparent and p.relkind = 'p' join held h on h.oid = p.oid "
-    "where to_jsonb(i) ->> 'inhdetachpending' is distinct from 'true' "
-    "and i.inhparent not in (select a.relid from pg_partition_ancestors(i.inhrelid) a)"
-)
 # Of which types arrays become lists; and the arrays that count from 0, and have a text of their own.
 _ELEMENTS = _TYPES.keys() - {_CHAR, _BYTEA, _INTERVAL} | {_NUMERIC}
 _VECTORS = frozenset({22, 30})
@@ -175,22 +155,7 @@ class _Session:
             "where l.locktype = 'relation' and l.pid = pg_backend_pid() and (c.oid is null "
             "or c.relfilenode <> 0 and c.relfilenode <> pg_relation_filenode(c.oid)))"
         )
-        return bool(self._row(sql)[0]) or bool(self._partition_changes(f"{_ATTACHED} union all {_DETACHED}"))
-
-    def _partition_changes(self, what: str) -> list[tuple[str, str]]:
-        """Return tables and what they are a partition of, where the snapshot and the catalogs of now differ in that.
-
-        A statement reads the partitions of now, their rows in the snapshot.
-        """
-        if self._handle.info.server_version < _ANCESTORS:
-            return []
-        return list(rows(self._handle, f"{_HELD} {what}"))
-
-    def _require_partitions(self) -> None:
-        """Refuse what came from a table that became a partition after the snapshot: other sessions have not read all of it."""
-        if changes := self._partition_changes(_ATTACHED):
-            cause = "table {} became a partition of {} while that was read".format(*changes[0])
-            raise refuse("transient", cause, "read again")
+        return bool(self._row(sql)[0]) or postgresql_partitions.have_changed(self._handle)
 
     def made_schema(self, columns: list[tuple[str, int, int]]) -> pa.Schema:
         """Return the schema of what is read; a decimal without declared digits is looked at."""
@@ -226,12 +191,12 @@ class _Session:
             arrays = [make(column) for make, column in zip(makers, columns, strict=True)]
             row += len(some.begins)
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        self._require_partitions()
+        postgresql_partitions.require_same(self._handle)
 
     def count(self) -> int:
         """Return how many rows there are."""
         number = int(self._row(counted(self._query, self._target.schema))[0])
-        self._require_partitions()
+        postgresql_partitions.require_same(self._handle)
         return number
 
     def _row(self, sql: str) -> tuple[Any, ...]:
