@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import io
 import itertools
@@ -217,11 +216,7 @@ def _show(reader: Reader, before_rows: Callable[[], None]) -> None:
     first = next(batches, None)
     before_rows()
     shown = batches if first is None else itertools.chain([first], batches)
-    rows = itertools.chain.from_iterable(map(_rows, shown))
-    if columns:
-        output.write_list(rows, Table("table", columns=columns))
-    else:
-        collections.deque(rows, maxlen=0)
+    output.write_list(itertools.chain.from_iterable(map(_rows, shown)), Table("table", columns=columns))
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:

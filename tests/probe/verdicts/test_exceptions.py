@@ -10,7 +10,7 @@ import pytest
 from qualytics import connectors
 from qualytics.connectors.contract import Verdict
 from qualytics.probe.child.stages import failed
-from qualytics.probe.verdicts.exceptions import judge
+from qualytics.probe.verdicts.exceptions import judge, words
 
 
 @pytest.mark.parametrize("error", [ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, EOFError])
@@ -78,3 +78,8 @@ def raised(error, *, cause=None, handled=None, from_none=False):
 )
 def test_a_detail_has_the_code_in_front_and_the_causes_below(error, code, detail):
     assert failed(Verdict("unknown", code=code), error).detail == detail
+
+
+def test_a_code_that_is_the_name_of_the_exception_is_said_once():
+    assert words(ValueError("no"), "ValueError") == "ValueError: no"
+    assert words(ValueError("no"), "42") == "42: ValueError: no"

@@ -58,8 +58,9 @@ def words(exc: BaseException, code: str | None = None) -> str | None:
     if driver is None:
         return None
     text = _text(driver)
-    named = f"{type(driver).__name__}: {text}"
-    first = named if code is None else text if text.startswith(code) else f"{code}: {named}"
+    name = type(driver).__name__
+    named = f"{name}: {text}"
+    first = named if code is None or code == name else text if text.startswith(code) else f"{code}: {named}"
     causes = (f"Caused by: {type(link).__name__}: {_text(link)}" for link in _told(driver))
     return "\n".join((first, *causes))
 
