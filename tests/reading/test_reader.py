@@ -5,6 +5,7 @@ import gc
 import itertools
 import os
 import signal
+import sqlite3
 import threading
 import time
 from contextlib import closing
@@ -120,6 +121,19 @@ def test_a_fork_that_closes_or_drops_a_reader_does_not_end_the_read(on_server):
                 os._exit(0)
         os.waitpid(child, 0)
         assert sum(batch.num_rows for batch in batches) == 19_900
+
+
+def test_more_is_sorted_than_memory_holds(client, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "empty.sqlite")) as database:
+        database.execute("create table t (n)")
+    client.connections.create({"type": "sqlite", "name": "sorting", "uri": str(tmp_path / "empty.sqlite")})
+    sql = (
+        "with n(i) as (select 1 union all select i + 1 from n where i < 70000) "
+        "select i, hex(zeroblob(500)) as s from n order by s, i desc"
+    )
+    with client.connections.read("sorting", sql=sql, fetch_size=10_000) as reader:
+        found = [n for batch in reader for n in batch.column(0).to_pylist()]
+    assert found == list(range(70_000, 0, -1))
 
 
 def test_reads_at_once_and_one_after_the_other_leave_nothing(on_server):

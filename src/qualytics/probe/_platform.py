@@ -37,13 +37,14 @@ def harden() -> None:
 
 
 def confine(cpu_s: int | None, memory_bytes: int = 0) -> None:
-    """Limit the memory, CPU (None: not that), files and open files of this process.
+    """Limit the memory, open files and, but for a read (None), CPU and size of files of this process.
 
+    A read may take long, and engines in it write what they sort, where memory does not hold that.
     `memory_bytes` are those that it may hold by the meter, beyond which it must not get at once.
     """
     if cpu_s is not None:
         _limit(resource.RLIMIT_CPU, cpu_s)
-    _limit(resource.RLIMIT_FSIZE, _FILE_BYTES)
+        _limit(resource.RLIMIT_FSIZE, _FILE_BYTES)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
     _limit(resource.RLIMIT_DATA, _MEMORY_BYTES + memory_bytes)  # on Linux all private writable memory
     with contextlib.suppress(ValueError, OSError):  # macOS has the name but not the limit

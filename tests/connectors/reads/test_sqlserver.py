@@ -87,6 +87,15 @@ def test_its_kin_have_the_same_reader(kind):
     assert (get(kind).reads, get(kind).snapshots) == ("sqlserver", "none")
 
 
+def test_a_query_alone_is_described_and_run_as_it_stands():
+    sql = "with x as (select 1 as a) select a from x order by a"
+    handle = Scripted(([], [("a", "int")]), ([], [(1,)]))
+    session = sqlserver.begin(handle, target("fabric", schema="s"), Query(sql=sql), None, None)
+    assert batch_of(session).to_pylist() == [{"a": 1}]
+    assert f"sys.dm_exec_describe_first_result_set(N'{sql}', null, 0)" in handle.asked[0]
+    assert handle.asked[1] == sql
+
+
 def test_two_columns_of_one_name_are_refused():
     handle = Scripted(([], [("a", "int"), ("b", "int"), ("a", "int")]))
     query = Query(sql="select 1 as a, 2 as b, 3 as a")

@@ -12,6 +12,7 @@ from qualytics.connectors.reads.cursors import Column, CursorSession
 from qualytics.connectors.reads.type_names import converter
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import literal, one_row
+from qualytics.connectors.shared.statements import is_query_alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,9 @@ class _Session(CursorSession):
         return f"[{name.replace(']', ']]')}]"
 
     def described(self, sql: str) -> Sequence[Any]:
-        described = f"sys.dm_exec_describe_first_result_set(N{literal(sql)}, null, 0)"
+        # A query within another one may have neither an order nor `with`.
+        asked = str(self._query.sql) if is_query_alone(self._query) else sql
+        described = f"sys.dm_exec_describe_first_result_set(N{literal(asked)}, null, 0)"
         columns = f"select name, system_type_name from {described} where is_hidden = 0 order by column_ordinal"
         return [tuple(row) for rows in self.pages(columns) for row in rows]
 
