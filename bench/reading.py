@@ -66,7 +66,7 @@ with pymysql.connect(**login, database=e["DBNAME"]).cursor(pymysql.cursors.SSCur
 _DUCKDB = """
 import duckdb, sys
 with duckdb.connect(sys.argv[1], read_only=True) as connection:
-    for batch in connection.execute("select * from many").to_arrow_reader(10_000):
+    for batch in connection.sql("select * from many").to_arrow_reader(10_000):
         pass
 """
 _SQLITE = """
