@@ -161,7 +161,8 @@ def of_fault(request: AnyRequest, error: Exception) -> Response[bytes]:
     if accepts_lines(request):
         return problems.of_fault(request, error)
     _log.error("internal fault", exc_info=error)
-    return _error_page(request, 500, "internal fault", "the log of the server says more")
+    said = QualyticsError("internal fault", "the log of the server says more")
+    return _kept_page(request, said) or _error_page(request, 500, said.message, said.hint)
 
 
 async def require_taken(request: AnyRequest) -> None:
