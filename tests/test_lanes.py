@@ -33,11 +33,11 @@ PLAIN = "import pytest\n\n@pytest.mark.parametrize('number', range(5))\ndef test
 def test_tests_that_wait_have_workers_of_their_own_where_there_are_more_than_two(tmp_path, workers, apart):
     for name, text in (("conftest.py", HOOK), ("test_faults.py", TESTS), ("test_plain.py", PLAIN)):
         (tmp_path / name).write_text(text)
-    words = ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
+    words = ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "-p", "xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), *words],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=60,
