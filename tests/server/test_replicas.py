@@ -4,10 +4,13 @@ import concurrent.futures
 import http.client
 import os
 import signal
+import sys
 from contextlib import ExitStack, closing
 
 import pytest
 
+import qualytics
+from qualytics.errors import NotAllowed
 from testbed import servers
 from testbed.control_plane import serving
 from tests.support.threads import Threads
@@ -127,3 +130,27 @@ def test_a_control_plane_goes_on_after_its_database_was_killed(tmp_path, certifi
             servers.start_postgres(database, command)
             assert plane.api()("GET", f"/connections/{made['id']}").json == made
             assert make(plane.api(), "after").status == 200
+
+
+def test_a_connection_is_granted_used_and_read_from_a_store_on_postgresql(store, postgres_server, tmp_path, shell):
+    home, login = tmp_path / "home", {"username": postgres_server.user, "password": postgres_server.password}
+    where = {"host": "127.0.0.1", "port": postgres_server.port, "parameters": {"ssl_mode": "disable"}}
+    with ExitStack() as stack:
+        plane = stack.enter_context(serving(home, *MANY, "--allow-use", environ=store))
+        admin = stack.enter_context(qualytics.connect(plane.url, plane.tokens["Admin"]))
+        member = stack.enter_context(qualytics.connect(plane.url, plane.tokens["Member"]))
+        admin.connections.create({"type": "postgresql", "name": "pg", **login, **where})
+        options = {"sql": "select n from generate_series(1, 2500) n", "verify": True}
+        with pytest.raises(NotAllowed, match="'member' has no grant"):
+            member.connections.read("pg", qualytics.Scope("sales"), **options)
+        grant = admin.grants.create("member", "pg")
+        with member.connections.read("pg", qualytics.Scope("sales"), **options) as reader:
+            assert sum(batch.num_rows for batch in reader) == 2500
+        show = "import os; print(os.environ['PGPORT'])"
+        done = shell("run", "--name", "pg", "--", sys.executable, "-c", show, env=plane.environment("Member"))
+        assert (done.code, done.out) == (0, f"{postgres_server.port}\n")
+        used = [use["purpose"] for use in admin.connections.uses("pg")]
+        assert used == [f"run {os.path.basename(sys.executable)}"]  # the last of each user
+        admin.grants.delete(grant["id"])
+        with pytest.raises(NotAllowed, match="'member' has no grant"):
+            member.connections.use("pg", purpose="after the end")
