@@ -42,6 +42,7 @@ CASES = {
         {**SERVER, **parameters(ssl_mode="disable")},
         Scope(),
         {
+            "PGDATABASE": "dev",
             "PGHOST": "db.example.com",
             "PGPORT": "5439",
             "PGUSER": "a@b",
@@ -55,6 +56,7 @@ CASES = {
         {**SERVER, "host": "::1", "port": 3307},
         Scope("sales"),
         {
+            "MYSQL_TEST_LOGIN_FILE": "/dev/null",
             "MYSQL_HOST": "::1",
             "MYSQL_TCP_PORT": "3307",
             "MYSQL_PORT": "3307",
