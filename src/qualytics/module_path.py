@@ -38,22 +38,23 @@ def _variable() -> list[str]:
     return text.split(os.pathsep) if text else []
 
 
-def leave_out(*modules: str) -> "_Absent":
+def leave_out(*modules: str) -> None:
     """Let imports find these modules absent in this process: what others load for data frames takes long."""
-    absent = _Absent(modules)
-    sys.meta_path.insert(0, absent)
-    return absent
+    sys.meta_path.insert(0, _Absent(modules))
+
+
+def let_in(module: str) -> None:
+    """Let imports find a module that was left out; who asked for it before goes on without."""
+    for finder in sys.meta_path:
+        if isinstance(finder, _Absent):
+            finder.modules = tuple(name for name in finder.modules if name != module)
 
 
 class _Absent:
     """A finder that says of some modules that they are absent; None in `sys.modules` means nothing to Cython."""
 
     def __init__(self, modules: tuple[str, ...]) -> None:
-        self._modules = modules
-
-    def end(self) -> None:
-        """Let imports find them again."""
-        sys.meta_path.remove(self)
+        self.modules = modules
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Leave what is asked for to other finders.
@@ -62,5 +63,5 @@ class _Absent:
             ModuleNotFoundError: it is one of those modules.
 
         """
-        if name in self._modules:
+        if name in self.modules:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)

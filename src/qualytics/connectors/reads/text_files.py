@@ -9,6 +9,7 @@ import pyarrow as pa
 from qualytics.connectors.contract import refuse
 from qualytics.connectors.reads.file_columns import MANY_AT_ONCE, Part, require_distinct, unified
 from qualytics.connectors.shared import arrow
+from qualytics.module_path import let_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +81,8 @@ class CsvFiles:
     def _opened(self, file: StoredFile, number: int, names: Sequence[str] = (), *, skip_empty: bool = True) -> Any:
         from pyarrow import csv
 
-        from qualytics.connectors.reads.csv_quotes import Checked  # it brings numpy
+        let_in("numpy")  # which files of other formats are read without
+        from qualytics.connectors.reads.csv_quotes import Checked
 
         return csv.open_csv(
             pa.PythonFile(Checked(stream(file), file.path, self._delimiter), "r"),

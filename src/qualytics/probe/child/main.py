@@ -62,12 +62,9 @@ def _import_arrow(plan: Plan) -> None:
     """Import pyarrow before connectors leave it out of their drivers; numpy, half of that, is for rows of servers."""
     from qualytics.connectors import get
 
-    kind = get(plan.type).kind
-    absent = leave_out("numpy") if kind in {"embedded", "dfs"} else None
+    if get(plan.type).kind in {"embedded", "dfs"}:
+        leave_out("numpy")
     import pyarrow  # noqa: F401, ICN001
-
-    if kind == "dfs" and absent is not None:
-        absent.end()  # CSV needs it; pyarrow goes on without
 
 
 def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
