@@ -54,7 +54,8 @@ def raise_for(reply: Reply, url: str, masking: Masking, *, is_record: bool) -> N
     has_path = is_record or problem.get("detail", "Not Found") not in _NO_PATH
     if reply.status in {404, 405, 501} and not is_ours and (error or not has_path or replies.is_html(reply)):
         raise Unreachable(f"{url} is not a control plane: it does not have the path of the request", replies.URL_HINT)
-    if problems := _problems(problem, masking):
+    problems = _problems(problem, masking)
+    if problems and error in {None, InvalidInput}:
         raise InvalidInput(problems)
     message = message or _text(problem.get("detail"), masking) or _any_text(reply, url, masking)
     hint = hint or (None if error else _HINTS.get(reply.status))
@@ -64,6 +65,8 @@ def raise_for(reply: Reply, url: str, masking: Masking, *, is_record: bool) -> N
     if error is errors.TooMany:
         seconds = _seconds(reply)
         raise errors.TooMany(message, hint or f"try again in {seconds:g} s", seconds)
+    if error is errors.SecretNeeded:
+        raise errors.SecretNeeded(message, hint, [one.loc for one in problems])
     if error is errors.ConnectionInUse:
         users = problem.get("datastores")
         raise errors.ConnectionInUse(message, hint or "", users if isinstance(users, list) else ())
