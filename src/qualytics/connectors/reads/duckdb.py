@@ -54,7 +54,6 @@ def _limit_memory(handle: Any) -> bool:
     """Keep little of a table in memory, and say so; a version of DuckDB whose lock leaves nothing open keeps more."""
     import duckdb
 
-    handle.execute("set threads = 1")  # a thread alone decodes and hands over; others make that slower
     try:
         handle.execute("set allowed_configs = ['memory_limit']")
     except duckdb.Error:
