@@ -94,9 +94,9 @@ def _planned(ctx: click.Context, source: str, name: str | None, defaults: Mappin
     references = References(os.environ)
     source = references.resolve("--from", source)
     references.finish()
-    if sources.is_text(source):
+    if (given := sources.of_text(source, name)) is not None:
         current(ctx).remember([Secret(source)])
-        found = [sources.of_text(source, name)]
+        found = [given]
     else:
         found = sources.of_machine(os.environ) if source == _AUTO else [sources.of_file(source, os.environ)]
     for one in found:

@@ -52,24 +52,19 @@ def of_file(path: str, variables: Mapping[str, str]) -> Source:
         return Source("", path, [], exc.problem)
 
 
-def is_text(source: str) -> bool:
-    """Say whether what somebody gave is a connection itself, as a URL or string, and no file."""
-    if os.path.exists(source):
-        return False
+def of_text(text: str, name: str | None = None) -> Source | None:
+    """Read a connection URL or string, under a name if one is given; return None for a file and other texts."""
+    if os.path.exists(text):
+        return None
+    is_url = urls.is_url(text)
+    tool = "url" if is_url else "string"
     try:
-        return urls.is_url(source) or strings.parse(source, "", "") is not None
-    except Unreadable:
-        return True
-
-
-def of_text(text: str, name: str | None = None) -> Source:
-    """Read a connection URL or string, under a name if one is given."""
-    tool = "url" if urls.is_url(text) else "string"
-    try:
-        entry = strings.parse(text, tool, "--from", name) or urls.parse(text, tool, "--from", name)
-        return Source(tool, "--from", [entry])
+        entry = strings.parse(text, tool, "--from", name)
+        if entry is None and is_url:
+            entry = urls.parse(text, tool, "--from", name)
     except Unreadable as exc:
         return Source(tool, "--from", [], exc.problem)
+    return None if entry is None else Source(tool, "--from", [entry])
 
 
 def of_machine(variables: Mapping[str, str]) -> list[Source]:
