@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import socketserver
 import subprocess
@@ -28,7 +29,7 @@ from qualytics.cli import main
 from qualytics.probe.trusted_roots import system_roots
 from qualytics.secret import Secret
 from qualytics.structs import replace
-from testbed import fakesnow, servers
+from testbed import cache, fakesnow, servers
 from tests.support import axe, children, lanes
 
 if TYPE_CHECKING:
@@ -77,6 +78,19 @@ if "TMPDIR" not in os.environ and _has_memory():
 _named = {name: os.environ.pop(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
 if os.path.realpath(_named.get("SSL_CERT_FILE", "")) != os.path.realpath(system_roots() or ""):
     os.environ.update(_named)
+
+
+def _leave_home() -> str:
+    """Give the tests a home of their own: what one of them writes there is not found by the next run of the suite."""
+    os.environ.setdefault("XDG_CACHE_HOME", str(cache.cache().parent))  # what the servers are made from stays
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "ADBC_PROFILE_PATH"):
+        os.environ.pop(name, None)
+    os.environ["HOME"] = tempfile.mkdtemp(prefix="qualytics-test-home-")
+    os.chmod(os.environ["HOME"], 0o755)  # servers run as another user
+    return os.environ["HOME"]
+
+
+HOME = _leave_home()
 
 
 # Modules that take ten seconds or more of a processor, the longest first, by how their names begin.
@@ -179,6 +193,7 @@ def pytest_fixture_setup(fixturedef, request):
 
 def pytest_sessionfinish():
     children.close()
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -48,7 +48,7 @@ def test_every_command_of_a_page_runs_as_written(page, home, tmp_path):
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],
             cwd=tmp_path,
-            env={**os.environ, **VARIABLES, "PATH": path},
+            env={**os.environ, **VARIABLES, "PATH": path, "HOME": str(tmp_path)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -28,6 +28,20 @@ class _Parser(HTMLParser):
         super().__init__()
         self.forms, self.links, self.tags = [], [], []
 
+    @property
+    def in_the_page(self):
+        """Return what a page must leave to files of its own: scripts, styles and handlers that stand in it.
+
+        What others typed may look like one in the text of a page; only the page's own tags count.
+        """
+        return [
+            (tag, known)
+            for tag, known in self.tags
+            if tag == "style"
+            or (tag == "script" and not known.get("src"))
+            or any(name == "style" or name.startswith("on") for name in known)
+        ]
+
     def handle_starttag(self, tag, attrs):
         known = dict(attrs)
         self.tags.append((tag, known))
