@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def connection_document(connection: Connection, datastores: Iterable[Datastore] | None = None) -> types.Connection:
-    """Return a connection as a document; `datastores` is null in lists."""
+def connection_document(
+    connection: Connection, datastores: Iterable[tuple[int, str]] | None = None
+) -> types.Connection:
+    """Return a connection as a document; `datastores`, each an id and a name, is null in lists."""
     blank = _blank(connection.type)
     document = Document.of(blank, connection.version)
     document["id"] = connection.id
@@ -34,7 +36,7 @@ def connection_document(connection: Connection, datastores: Iterable[Datastore] 
         if key in blank:
             document[key] = MASK
     if datastores is not None:
-        document["datastores"] = [stub(datastore) for datastore in datastores]
+        document["datastores"] = stubs(connection, datastores)
     document["tags"] = connection.values.get("tags", [])
     document["created"] = connection.created
     return cast("types.Connection", document)
@@ -57,10 +59,10 @@ def payload_document(connector: Connector, values: Mapping[str, Any]) -> dict[st
     return {key: shown[key] for key in keys if key in shown}
 
 
-def stub(datastore: Datastore) -> types.DatastoreStub:
-    """Return a datastore as it stands inside a connection: `{id, name, store_type, type}`."""
-    kind = cast("types.ConnectionKind", shape(datastore.type)[0])
-    return {"id": datastore.id, "name": datastore.name, "store_type": kind, "type": datastore.type}
+def stubs(connection: Connection, datastores: Iterable[tuple[int, str]]) -> list[types.DatastoreStub]:
+    """Return datastores, each an id and a name, as they stand inside a connection: `{id, name, store_type, type}`."""
+    kind = cast("types.ConnectionKind", shape(connection.type)[0])
+    return [{"id": known, "name": name, "store_type": kind, "type": connection.type} for known, name in datastores]
 
 
 def datastore_document(datastore: Datastore) -> types.Datastore:

@@ -212,7 +212,8 @@ def test_single_records_and_users_of_a_connection_come_from_an_index(plans):
     datastores.get(1)
     datastores.named("x")
     list(datastores.of_connection(1))
-    assert len(steps) == 5
+    datastores.names_of_connection(1)
+    assert len(steps) == 6
     assert not [step for plan in steps for step in plan if step.startswith("SCAN") or "TEMP" in step]
 
 

@@ -80,6 +80,7 @@ def test_lists_are_filtered_by_connection_type_tag_and_what_they_are_for(store):
     assert ids(contains="c") == [2]
     assert ids(ids=(4, 1, 9)) == [1, 4]
     assert [one.id for one in store.datastores.of_connection(2)] == [2, 4]
+    assert store.datastores.names_of_connection(2) == [(2, "c"), (4, "a")]
     assert store.datastores.names(2) == [(4, "a"), (3, "b")]
     window = ListQuery(skip=1, limit=2)
     assert [one.id for one in store.datastores.select(window)] == [2, 3]

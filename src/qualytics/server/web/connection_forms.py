@@ -23,7 +23,7 @@ from qualytics.server.parameters import AnyRequest
 from qualytics.server.runtime import runtime_of
 from qualytics.server.stage_stream import accepts_lines, answer_test
 from qualytics.server.web import forms, session
-from qualytics.server.web.connection_pages import connection_page
+from qualytics.server.web.connection_pages import connection_of, connection_page, users_of
 from qualytics.server.web.pages import shown
 from qualytics.server.web.render import Page, redirect
 from qualytics.service.connections.uses import Uses
@@ -232,6 +232,7 @@ def _delete_page(request: AnyRequest, context: Context, record: _Record, error: 
     is_told = context.actor.role in ALL_GRANTS.roles
     values = {
         "connection": document,
+        "datastores": users_of(context, document["id"]),
         "version": record.version,
         "error": error,
         "uses": Uses(context).last(document["id"]),
@@ -320,7 +321,7 @@ def _new(request: AnyRequest) -> _Record:
 
 
 def _stored(context: Context, connection_id: int) -> _Record:
-    document = Connections(context).get(connection_id)
+    document = connection_of(context, connection_id)
     return _Record(connectors.get(document["type"]), document, getattr(document, "version", None))
 
 

@@ -11,6 +11,7 @@ from litestar.params import Parameter, QueryParameter
 from qualytics import connectors
 from qualytics.fields import SECRETS
 from qualytics.model import STATES, ListQuery
+from qualytics.server.operations import service_of
 from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.runtime import runtime_of
 from qualytics.server.web import markup, session
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from qualytics.errors import QualyticsError
     from qualytics.service.context import Context
-    from qualytics.types import ConnectionState, TestReport, Verdict
+    from qualytics.types import Connection, ConnectionState, Datastore, TestReport, Verdict
+    from qualytics.types import Page as Listed
 
 # Names of the query that are functions or modules here. A form sends what was left empty, too.
 Number = Annotated[int, QueryParameter(name="page", ge=1, le=1_000_000_000)]
@@ -100,7 +102,7 @@ def connection_page(
 ) -> Page:
     """Return the page of a connection, with the report of a test that has just ended, or why there was none."""
     service = Connections(context)
-    document = service.get(connection_id)
+    document = connection_of(context, connection_id)
     connector = connectors.get(document["type"])
     if context.actor.role in TEST.roles:
         runtime_of(request).prepare_test(connector.type)
@@ -109,6 +111,7 @@ def connection_page(
     secrets = [name for name in document if name in SECRETS]
     values = {
         "connection": document,
+        "datastores": users_of(context, connection_id),
         "stage_names": connector.stages,
         "report": report,
         "error": error,
@@ -125,6 +128,23 @@ def connection_page(
         "versions": [one for one in service.history(connection_id)["versions"] if "version" in one][:_CHANGES_SHOWN],
     }
     return shown(request, context, "connection.html", values, error.http_status if error is not None else 200)
+
+
+def connection_of(context: Context, connection_id: int) -> Connection:
+    """Return the document of a connection as lists have it, without its datastores, of which there may be thousands.
+
+    Raises:
+        NotFound: there is no such connection.
+
+    """
+    service = Connections(context)
+    found = service.page(ListQuery(ids=(connection_id,)), 1, 1)["items"]
+    return found[0] if found else service.get(connection_id)
+
+
+def users_of(context: Context, connection_id: int) -> Listed[Datastore]:
+    """Return the first datastores that use a connection, and how many do."""
+    return service_of(context).page(ListQuery(connection_id=connection_id), 1, PAGE_SIZE)
 
 
 def _fields(document: Mapping[str, Any]) -> dict[str, Any]:

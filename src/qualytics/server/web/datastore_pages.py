@@ -17,10 +17,10 @@ from qualytics.server import sent_forms
 from qualytics.server.operations import service_of
 from qualytics.server.parameters import AnyRequest, Text
 from qualytics.server.web import forms, session
+from qualytics.server.web.connection_pages import connection_of
 from qualytics.server.web.pages import shown
 from qualytics.server.web.render import Page, redirect
 from qualytics.service.connections.discovery import Discovery
-from qualytics.service.connections.verbs import Connections
 from qualytics.service.rights import READ, TEST, WRITE
 from qualytics.settings import PAGE_SIZE
 
@@ -116,7 +116,7 @@ async def browse(
     def work(context: Context) -> Page:
         context.require(READ)
         context.require(TEST)
-        document = Connections(context).get(connection_id)
+        document = connection_of(context, connection_id)
         connector = connectors.get(document["type"])
         level = _level(connector, catalog, schema)
         place = {"catalog": catalog, "schema": schema}
@@ -234,7 +234,7 @@ def _form(
     values = stored | {name: value for name, value in (typed or {}).items() if name in {*_TEXTS, "connection_id"}}
     connection_id = before.get("connection_id") or values.get("connection_id", "")
     number = sent_forms.id_in(str(connection_id))
-    connection = Connections(context).get(number) if number is not None else None
+    connection = connection_of(context, number) if number is not None else None
     connector = connectors.get(connection["type"]) if connection is not None else None
     takes = (*connector.scope, *connector.scope_optional) if connector is not None else SCOPES
     problems = forms.problems_of(error)

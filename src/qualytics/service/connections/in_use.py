@@ -42,6 +42,6 @@ def remove(store: Store, found: Connection, action: Action) -> None:
         ConnectionInUse: datastores use it.
 
     """
-    require_unused(found.name, [documents.stub(user) for user in store.datastores.of_connection(found.id)])
+    require_unused(found.name, documents.stubs(found, store.datastores.names_of_connection(found.id)))
     store.connections.delete(found.id)
     action.record(found.id, found.name)

@@ -391,7 +391,7 @@ class Connections:
         return self._document(store, lookup.connection(store, before.id))
 
     def _document(self, store: Store, connection: Connection) -> types.Connection:
-        return documents.connection_document(connection, store.datastores.of_connection(connection.id))
+        return documents.connection_document(connection, store.datastores.names_of_connection(connection.id))
 
     def _at_version(self, store: Store, record: int | str, version: int | None, action: Action) -> Connection:
         found = lookup.connection(store, record)

@@ -51,6 +51,15 @@ class DatastoreTable(Table):
         """Yield the datastores of a connection, by id."""
         return self.select(ListQuery(connection_id=connection_id))
 
+    def names_of_connection(self, connection_id: int) -> list[tuple[int, str]]:
+        """Return id and name of the datastores of a connection, by id."""
+        found = []
+        sql = "SELECT id, name FROM datastores WHERE connection_id = ? ORDER BY id"
+        for row in self._execute(sql, (bounded(connection_id),)):
+            require_plain("datastores", row)
+            found.append((row[0], row[1]))
+        return found
+
     def count(self, wanted: ListQuery) -> int:
         """Count the datastores that a list asks for, without regard to its window."""
         filters = _filters(wanted)
