@@ -65,6 +65,37 @@ def test_infinite_dates_are_no_dates(client, file):
     assert read(client, sql=sql, special="text")[0].column("t").to_pylist() == ["2020-01-01 00:00:00", "-infinity"]
 
 
+def test_what_stands_within_other_values_is_no_other_value_either(client, file):
+    sql = (
+        "select {'z': '12:00:00+02'::timetz} z, [{'b': '101'::bit}] b, map{1: union_value(n := 'x')} u, "
+        "{'h': 170141183460469231731687303715884105727::hugeint} h, {'l': [date '2020-01-01', null]} d"
+    )
+    table, receipt = read(client, sql=sql)
+    assert table.to_pylist() == [
+        {
+            "z": "{'z': '12:00:00+02'}",
+            "b": "[{'b': 101}]",
+            "u": "{1=x}",
+            "h": "{'h': 170141183460469231731687303715884105727}",
+            "d": {"l": [dt.date(2020, 1, 1), None]},
+        }
+    ]
+    assert [one["note"] for one in receipt["columns"]] == [*["as text"] * 4, None]
+
+    row = "select 1 as i, null as l, null as m, null as t"
+    for name, values in {
+        "l": ("[{'d': '-infinity'::timestamp_ns}]", "null", "null"),
+        "m": ("null", "map{date 'infinity': 1}", "null"),
+        "t": ("null", "null", "time '24:00'"),
+    }.items():
+        query = f"{row} union all select 2, {', '.join(values)}"
+        with pytest.raises(ReadFailed, match=f"column '{name}', row 2: (an infinite date|24:00)"):
+            read(client, sql=query)
+        assert read(client, sql=query, special="text")[0].column(name)[1].as_py() is not None
+    assert read(client, sql="select time '24:00' as t", special="text")[0].to_pylist() == [{"t": "24:00:00"}]
+    assert read(client, sql="select time '24:00' as t", special="null")[0].to_pylist() == [{"t": None}]
+
+
 # Nobody can write to a file that is read, so that no test does.
 @pytest.mark.parametrize("parallel", [1, 2, 7])
 def test_ranges_of_rows_hold_each_row_once(client, file, parallel):

@@ -163,3 +163,25 @@ def test_a_zero_date_is_no_date(client, table):
 def test_a_query_may_take_longer_than_the_login(mariadb_server):
     login = {"username": mariadb_server.user, "password": mariadb_server.password, "database": "sales"}
     assert read_late("mariadb", mariadb_server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]
+
+
+def test_a_date_that_no_calendar_has_is_none(mariadb_server, client, table):
+    with closing(servers.mariadb_admin(mariadb_server)) as admin, admin.cursor() as cursor:
+        cursor.execute("set session sql_mode = 'allow_invalid_dates'")
+        cursor.execute("create table sales.no_dates (n int, d date, t datetime(1))")
+        rows = "(1, null, '1969-02-28 10:00:00.5'), (2, '2020-02-29', null), (3, '1900-02-29', '2020-04-31 01:00:00.5')"
+        cursor.execute(f"insert into sales.no_dates values {rows}")
+    try:
+        for column in "d", "t":
+            with pytest.raises(ReadFailed, match=f"column '{column}', row 3: a date that no calendar has"):
+                read(client, table="no_dates", columns=(column,))
+        assert read(client, table="no_dates", where="n < 3")[0].to_pylist() == [
+            {"n": 1, "d": None, "t": dt.datetime(1969, 2, 28, 10, 0, 0, 500_000)},  # noqa: DTZ001 - it has no zone
+            {"n": 2, "d": dt.date(2020, 2, 29), "t": None},
+        ]
+        assert read(client, table="no_dates", where="n = 3", special="null")[0].to_pylist() == [{"n": 3, "d": None, "t": None}]
+        (row,) = read(client, table="no_dates", where="n = 3", special="text")[0].to_pylist()
+        assert row == {"n": 3, "d": "1900-02-29", "t": "2020-04-31 01:00:00.5"}
+    finally:
+        with closing(servers.mariadb_admin(mariadb_server)) as admin, admin.cursor() as cursor:
+            cursor.execute("drop table sales.no_dates")

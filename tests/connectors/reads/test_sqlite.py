@@ -59,6 +59,11 @@ def test_bytes_that_are_no_text_are_an_error_or_digits(client, file):
     with pytest.raises(ReadFailed, match="column 't', row 2: bytes that are no text"):
         read(client, sql=sql)
     assert read(client, sql=sql, invalid_text="hex")[0].column("t").to_pylist() == ["good", "\\xff41"]
+    # Among texts they are digits, also where they could be one.
+    mixed = "select * from t union all select x'676f6f64' union all select 1.5"
+    with pytest.raises(ReadFailed, match="column 't' holds bytes beside real, text"):
+        read(client, sql=mixed)
+    assert read(client, sql=mixed, invalid_text="hex")[0].column("t").to_pylist() == ["good", "\\x676f6f64", "1.5"]
 
 
 def test_two_columns_may_have_one_name(client, file):

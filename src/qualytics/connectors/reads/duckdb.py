@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-# The functions of pyarrow.compute, which takes a fifth of the start of a read to make a function of Python of each.
-from pyarrow._compute import call_function
-
 from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, partitioned, ranges_of
+from qualytics.connectors.reads import duckdb_special
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, no_column, no_ranges, ranges, statement, table_name
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 # What Arrow has no type for, or DuckDB hands over as another value, is read as the text that DuckDB casts it to.
 _AS_TEXT = ("HUGEINT", "UHUGEINT", "UUID", "BIT", "TIME WITH TIME ZONE", "TIMETZ", "BIGNUM", "VARINT", "ENUM", "UNION", "GEOMETRY", "VARIANT", "TIME_NS")  # fmt: skip
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL", "FLOAT", "DOUBLE")  # fmt: skip
-# How DuckDB writes infinity into Arrow: as the last and, negative, the first numbers but one.
-_INFINITE = {"DATE": (1 << 31) - 1, "TIMESTAMP": (1 << 63) - 1}
 # What it keeps of a file in memory, which is else as good as all of the machine's: a read of long rows needs so much, a
 # query perhaps; what it has read of a table stays until there is no more room.
 _MEMORY, _TABLE_MEMORY = "1GB", "48MB"
@@ -60,13 +56,6 @@ def _limit_memory(handle: Any) -> bool:
         return False
     handle.execute(f"set memory_limit = '{_TABLE_MEMORY}'")
     return True
-
-
-def _last_of(kind: pa.DataType) -> int | None:
-    """Return the number that means infinity in a type of dates; None in others."""
-    if pa.types.is_date32(kind):
-        return _INFINITE["DATE"]
-    return _INFINITE["TIMESTAMP"] if pa.types.is_timestamp(kind) else None
 
 
 def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -110,13 +99,15 @@ class _Session:
             for number, (one, (_, type_name)) in enumerate(zip(self.schema, self._columns, strict=True))
         )
         sql = f"select {chosen} from (\n{statement(self._query, self._schema, partition.predicate)}\n) as q({names})"
+        specials = [duckdb_special.may_have(one.type) for one in self.schema]
         first = 1
         for batch in self._selected(sql):
             arrays = batch.columns
             for number, (array, one) in enumerate(zip(arrays, self.schema, strict=True)):
-                last = _last_of(one.type)
-                if last is not None or array.type != one.type:
-                    arrays[number] = self._fitting(array, one, last, first)
+                if array.type != one.type:
+                    arrays[number] = array.cast(one.type)
+                if specials[number]:
+                    arrays[number] = duckdb_special.without(arrays[number], one, self._query.special, first)
             first += batch.num_rows
             yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
@@ -152,35 +143,12 @@ class _Session:
         """Return how many rows there are."""
         return int(one_row(self._handle, counted(self._query, self._schema))[0])
 
-    def _fitting(self, column: pa.Array, one: pa.Field, last: int | None, first: int) -> pa.Array:
-        """Return a column in its type; where it has dates, whose `last` is infinite, they are null if that is asked for.
-
-        Raises:
-            Refusal: there is an infinite date.
-
-        """
-        if column.type != one.type:
-            column = column.cast(one.type)
-        if last is None:
-            return column
-        numbers = column.view(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
-        ends = call_function("min_max", [numbers])
-        if ends["min"].as_py() != -last and ends["max"].as_py() != last:
-            return column
-        infinite = call_function(
-            "or", [call_function("equal", [numbers, pa.scalar(end, numbers.type)]) for end in (last, -last)]
-        )
-        if self._query.special == "null":
-            return call_function("if_else", [infinite, pa.scalar(None, column.type), column])
-        row = first + infinite.index(True).as_py()
-        raise arrow.unfit(one.name, row, arrow.Unfit("an infinite date"))
-
     def _column_ranges(self, name: str) -> list[str]:
         type_name = next((kind for column, kind in self._columns if column == name), None)
         if type_name is None:
             raise no_column(name, (column for column, _ in self._columns))
         column = identifier(name)
-        if not type_name.startswith(tuple(_INFINITE)):
+        if not type_name.startswith(duckdb_special.DATED):
             if not type_name.startswith(_NUMBERS):
                 raise no_ranges(name)
             # As doubles: what is estimated near the last number of a type need not be one of it.
@@ -201,29 +169,28 @@ class _Session:
         return [(row[0], row[1]) for row in rows]
 
     def _typed(self) -> pa.Schema:
-        reader = self._handle.sql(
-            f"select * from (\n{statement(self._query, self._schema)}\n) as q limit 0"
-        ).to_arrow_reader(1)
-        infinite = self._infinite() if self._query.special == "text" else frozenset()
+        relation = self._handle.sql(f"select * from (\n{statement(self._query, self._schema)}\n) as q limit 0")
+        types, schema = relation.types, relation.to_arrow_reader(1).schema
+        special = self._special(types) if self._query.special == "text" else frozenset()
         fields = []
-        for number, ((name, type_name), one) in enumerate(zip(self._columns, reader.schema, strict=True)):
-            is_temporal = type_name.startswith(tuple(_INFINITE))
-            if number in infinite:
+        for number, ((name, type_name), type_, one) in enumerate(zip(self._columns, types, schema, strict=True)):
+            if number in special:
                 fields.append(arrow.field(name, pa.string(), type_name, "as text: some values are special"))
-            elif type_name.startswith(_AS_TEXT):
+            elif any(str(part).startswith(_AS_TEXT) for part in (type_, *duckdb_special.leaves(type_))):
                 fields.append(arrow.field(name, pa.string(), type_name, "as text"))
             else:
-                nulls = is_temporal and self._query.special == "null"
-                note = NULLED if nulls else ""
-                fields.append(arrow.field(name, one.type, type_name, note))
+                nulls = self._query.special == "null" and duckdb_special.may_have(one.type)
+                is_nulled = nulls and not pa.types.is_nested(one.type)
+                fields.append(arrow.field(name, one.type, type_name, NULLED if is_nulled else ""))
         return pa.schema(fields)
 
-    def _infinite(self) -> frozenset[int]:
-        """Return the columns that hold an infinite date."""
-        dated = [number for number, (_, name) in enumerate(self._columns) if name.startswith(tuple(_INFINITE))]
-        if not dated:
+    def _special(self, types: Sequence[Any]) -> frozenset[int]:
+        """Return the columns that hold values that Arrow has none for."""
+        every = {number: duckdb_special.look(f"c{number}", type_) for number, type_ in enumerate(types)}
+        looks = {number: condition for number, condition in every.items() if condition is not None}
+        if not looks:
             return frozenset()
-        names = ", ".join(f"c{number}" for number in range(len(self._columns)))
-        looks = ", ".join(f"bool_or(not isfinite(c{number}))" for number in dated)
-        row = one_row(self._handle, f"select {looks} from (\n{statement(self._query, self._schema)}\n) as q({names})")
-        return frozenset(number for number, is_infinite in zip(dated, row, strict=True) if is_infinite)
+        names = ", ".join(f"c{number}" for number in range(len(types)))
+        chosen = ", ".join(f"bool_or({condition})" for condition in looks.values())
+        row = one_row(self._handle, f"select {chosen} from (\n{statement(self._query, self._schema)}\n) as q({names})")
+        return frozenset(number for number, is_there in zip(looks, row, strict=True) if is_there)

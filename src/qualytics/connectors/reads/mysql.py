@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from pymysql.constants import FIELD_TYPE, FLAG
 
@@ -56,7 +58,14 @@ _EXACT = Context(prec=100)
 _FLOATS = frozenset({FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE})
 _DATED = frozenset({FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP})
 _NAMES = {number: name.lower() for name, number in vars(FIELD_TYPE).items() if not name.startswith("_")}
+_NOTES = {
+    FIELD_TYPE.TIME: "as a duration: up to 838 hours, or negative",
+    FIELD_TYPE.BIT: "as text",
+    FIELD_TYPE.GEOMETRY: "as stored: 4 bytes of SRID, then WKB",
+}
 _ZERO = re.compile(r"0000-|\d{4}-00|\d{4}-\d\d-00")
+# Where the day of a date stands in its text, and the first one that not all months have.
+_DAY_AT, _DAY_29 = 8, int.from_bytes(b"29")
 _TIME = re.compile(r"(-?)(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 
 
@@ -127,9 +136,12 @@ class _Session:
             return column.texts(self._query.invalid_text)
         texts = column.as_bytes().cast(pa.string())
         try:
-            if pa.types.is_timestamp(kind):  # without a zone, and of UTC
-                return texts.cast(pa.timestamp("us")).view(kind)
-            if not pa.types.is_duration(kind):
+            if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+                # Without a zone, and of UTC.
+                array = texts.cast(pa.timestamp("us") if pa.types.is_timestamp(kind) else kind)
+                if _keeps_days(column, array):
+                    return array.view(kind)
+            elif not pa.types.is_duration(kind):
                 return texts.cast(kind)
         except pa.ArrowInvalid:
             pass  # a zero date, or what pyarrow spells otherwise: value by value
@@ -191,8 +203,7 @@ def _field(described: Any, query: Query) -> pa.Field:
     code, database_type = described.type_code, _NAMES.get(described.type_code, str(described.type_code))
     if code in _DATED and query.special == "text":
         return arrow.field(described.name, pa.string(), database_type, "as text: dates may be zero")
-    notes = {FIELD_TYPE.TIME: "as a duration: up to 838 hours, or negative", FIELD_TYPE.BIT: "as text"}
-    note = NULLED if code in _DATED and query.special == "null" else notes.get(code, "")
+    note = NULLED if code in _DATED and query.special == "null" else _NOTES.get(code, "")
     return arrow.field(described.name, _arrow_type(described), database_type, note)
 
 
@@ -233,10 +244,23 @@ def _duration(text: str) -> int:
     return -micros if match[1] else micros
 
 
+def _keeps_days(column: Column, dates: pa.Array) -> bool:
+    """Say whether days are those of the texts: the server may store 31 of each month, of which pyarrow reads on in the next."""
+    days = column.numbers_at(">u2", np.where(column.is_null, 0, column.at + _DAY_AT))
+    days = np.where(column.is_null, 0, days)
+    if (days < _DAY_29).all():
+        return True
+    found = dates.to_numpy(zero_copy_only=False).astype("datetime64[D]")
+    of_month = (found - found.astype("datetime64[M]")).astype(np.int64) + 1
+    return bool(((days >> 8) * 10 + (days & 0xFF) - 11 * ord("0") == of_month)[~column.is_null].all())
+
+
 def _checked(convert: Callable[[str], int]) -> Callable[[str], int]:
     def checked(text: str) -> int:
         if _ZERO.match(text):
             raise arrow.Unfit("a date of which a part is zero")
+        if int(text[8:10]) > monthrange(int(text[:4]), int(text[5:7]))[1]:
+            raise arrow.Unfit("a date that no calendar has")
         return convert(text)
 
     return checked

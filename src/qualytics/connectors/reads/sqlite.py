@@ -237,7 +237,9 @@ class Session:
     def _array(self, one: pa.Field, parts: Iterator[pa.Array], first: int) -> pa.Array:
         """Return the array of a column, of the next ones of a batch."""
         if _is_mixed(one):
-            columns = [_as_bytes(next(parts)).to_pylist() for _ in _PARTS]
+            *columns, blobs = (_as_bytes(next(parts)).to_pylist() for _ in _PARTS)
+            # Bytes that happen to be a text would be taken for one.
+            columns.append([None if value is None else f"\\x{value.hex()}" for value in blobs])
             values = [next((value for value in some if value is not None), None) for some in zip(*columns, strict=True)]
             return arrow.converted(values, self._text, one, first, "error")
         array = next(parts)
@@ -251,7 +253,9 @@ class Session:
         return array
 
     def _text(self, value: Any) -> str:
-        return arrow.text_of(value, self._query.invalid_text) if isinstance(value, bytes) else repr(value)
+        if isinstance(value, bytes):
+            return arrow.text_of(value, self._query.invalid_text)
+        return value if isinstance(value, str) else repr(value)
 
 
 def _as_bytes(array: pa.Array) -> pa.Array:
