@@ -179,7 +179,9 @@ def test_a_date_that_no_calendar_has_is_none(mariadb_server, client, table):
             {"n": 1, "d": None, "t": dt.datetime(1969, 2, 28, 10, 0, 0, 500_000)},  # noqa: DTZ001 - it has no zone
             {"n": 2, "d": dt.date(2020, 2, 29), "t": None},
         ]
-        assert read(client, table="no_dates", where="n = 3", special="null")[0].to_pylist() == [{"n": 3, "d": None, "t": None}]
+        assert read(client, table="no_dates", where="n = 3", special="null")[0].to_pylist() == [
+            {"n": 3, "d": None, "t": None}
+        ]
         (row,) = read(client, table="no_dates", where="n = 3", special="text")[0].to_pylist()
         assert row == {"n": 3, "d": "1900-02-29", "t": "2020-04-31 01:00:00.5"}
     finally:

@@ -17,6 +17,7 @@ from qualytics.connectors.reads.postgresql import begin
 KEYS = {
     "smallint": st.integers(-(2**15), 2**15 - 1),
     "bigint": st.sampled_from([-(2**63), 2**63 - 1]) | st.integers(-3, 3),
+    "oid": st.integers(0, 2**32 - 1),
     "numeric": st.decimals(-1000, 1000, places=3),
     "numeric(4,1)": st.decimals(-999, 999, places=1),
     "float8": st.floats(allow_nan=True, allow_infinity=True),

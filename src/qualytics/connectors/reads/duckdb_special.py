@@ -36,9 +36,7 @@ def look(name: str, type_: Any) -> str | None:
     """Return the condition that a column has such values; None where its type has none."""
     within = [str(one) for one in leaves(type_)]
     if type_.id in _WITHIN:
-        words = [
-            word for words, word in ((DATED, "infinity"), (("TIME",), "24:00:00")) if any(map(_is(words), within))
-        ]
+        words = [word for words, word in ((DATED, "infinity"), (("TIME",), "24:00:00")) if any(map(_is(words), within))]
         return " or ".join(f"contains({name}::varchar, '{word}')" for word in words) or None
     if _is(DATED)(within[0]):
         return f"not isfinite({name})"
@@ -110,7 +108,7 @@ def _has(column: pa.Array) -> bool:
     if not ends or not len(column):
         return False
     found = call_function("min_max", [_numbers(column)])
-    return found["max"].as_py() == ends[0] or found["min"].as_py() == ends[-1]
+    return bool(found["max"].as_py() == ends[0] or found["min"].as_py() == ends[-1])
 
 
 def _where(column: pa.Array) -> pa.Array:

@@ -356,7 +356,7 @@ def _decimal_field(name: str, modifier: int, type_name: str, looked_at: Look | N
 
 def _between(oid: int, part: int, number: int) -> str:
     if oid in _INTEGERS:
-        return f"trunc(low::numeric + (high::numeric - low::numeric) * {part} / {number})::text"
+        return f"trunc(low::bigint + (high::bigint::numeric - low::bigint) * {part} / {number})::text"
     if oid == _DATE:
         return f"(low + ((high - low)::bigint * {part} / {number})::int)::text"
     if oid in {_TIMESTAMP, _TIMESTAMPTZ}:
