@@ -190,6 +190,8 @@ def test_an_admin_grants_and_ends_the_use_of_a_connection(signed_in, plane, admi
     end.wait_for(state="detached")  # others may have grants of their own
     assert api("GET", f"/connections/{connection['id']}/use").status == 403
     assert admin("GET", f"/grants?user={user['name']}").json["total"] == 0
+    page.goto(f"{plane.url}/audit?action=grant.create")
+    assert f"{user['name']}, {connection['name']}" in page.locator("main").inner_text()
 
 
 def test_tokens_are_turned_over_the_good_ones_first(signed_in, person, admin):

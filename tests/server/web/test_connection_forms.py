@@ -252,6 +252,47 @@ def test_a_test_of_a_silent_server_can_be_cancelled_and_its_child_is_gone(signed
         assert gone.wait(20)
 
 
+def test_a_test_and_a_save_go_on_after_a_sign_in_in_another_tab(signed_in, made, manager, plane):
+    with faults.closed() as port:
+        record = made(port=port)
+        page = signed_in(f"/connections/{record['id']}/edit")
+        fill(page, {"owner": "typed before"})
+        page.context.clear_cookies()
+        press(page, "Test")
+        expect(page.locator("[data-slot=message]")).to_have_text("the session has ended")
+        browser.sign_in(page.context.new_page(), plane.url, "manager", PASSWORD)
+        press(page, "Test")
+        expect(page.locator("[data-slot=state]")).to_have_text("Failed at tcp (refused)")
+    press(page, "Save")
+    page.wait_for_url(f"**/connections/{record['id']}")
+    assert manager("GET", f"/connections/{record['id']}").json["owner"] == "typed before"
+
+
+def test_a_stream_that_ends_before_its_report_is_told_and_no_stage_seems_to_run(signed_in, made):
+    page = signed_in(f"/connections/{made()['id']}/edit")
+    began = '{"stage":"resolve","ok":null,"ms":null}\n'
+    page.route("**/test", lambda route: route.fulfill(body=began, headers={"Content-Type": "application/jsonl"}))
+    press(page, "Test")
+    expect(page.locator("[data-slot=message]")).to_contain_text("broke off the test")
+    assert page.locator("[data-stage][data-state=running]").count() == 0
+    assert page.locator('[name="_tested"]').input_value() == ""
+
+
+@pytest.mark.parametrize("button", ["Save", "Test"])
+def test_what_was_typed_over_a_connection_that_somebody_deleted_is_kept(signed_in, made, manager, button):
+    record = made()
+    page = signed_in(f"/connections/{record['id']}/edit", javascript=False)
+    fill(page, {"owner": "typed meanwhile"})
+    assert manager("DELETE", f"/connections/{record['id']}").status == 204
+    press(page, button)
+    expect(page.get_by_role("alert")).to_contain_text("somebody has deleted this connection")
+    fill(page, {"password": CANARY})
+    press(page, "Save")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(record["name"])
+    (stored,) = manager("GET", f"/connections?name_exact={record['name']}").json["items"]
+    assert (stored["owner"], stored["host"]) == ("typed meanwhile", "127.0.0.1")
+
+
 def test_a_save_after_a_test_says_what_changed_since(signed_in, made):
     with faults.closed() as port:
         record = made(port=port)

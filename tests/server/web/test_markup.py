@@ -35,6 +35,14 @@ def test_all_that_stands_in_a_row_is_escaped():
     assert '<a href="/base/connections/7">' in row
 
 
+def test_a_row_names_a_few_tags_and_counts_the_others():
+    one = {"id": 7, "name": "n", "type": "mysql", "owner": None, "tags": [f"tag-{number:02}" for number in range(20)]}
+    row = markup.connection_rows("", [one], {})
+    assert ">tag-00, tag-01, " in row
+    assert "tag-11 and 8 more</td>" in row
+    assert "tag-12" not in row
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [

@@ -12,6 +12,7 @@ from qualytics import connectors
 from qualytics.errors import (
     ConnectionInUse,
     InvalidInput,
+    NotFound,
     Problem,
     QualyticsError,
     TestFailed,
@@ -113,7 +114,10 @@ async def change(request: AnyRequest, body: bytes, connection_id: int) -> Page:
 
     def work(context: Context) -> Page:
         context.require(WRITE)
-        record = _stored(context, connection_id)
+        try:
+            record = _stored(context, connection_id)
+        except NotFound as exc:
+            return _gone(request, context, typed, exc)
         if typed.get("_do") == "paste":
             return _paste(request, context, record, typed)
         version = session.version(typed)
@@ -186,7 +190,10 @@ async def _tried(
             error = exc
         if page_of is not None:
             return page_of(context, report, error)
-        record = record_of(context)
+        try:
+            record = record_of(context)
+        except NotFound as exc:
+            return _gone(request, context, typed, exc)
         here = json.dumps(forms.as_tested(record.connector, typed)) if report is not None else ""
         at = forms.about(record.connector, report) if report is not None else ""
         if report is not None and at:
@@ -278,6 +285,15 @@ def _conflict(
     conflict = {"rows": rows, "who": next((one["user"]["name"] for one in versions if "version" in one), "")}
     again = _again(record, mine, conflict=conflict)
     return _form(request, context, record, again, status=error.http_status)
+
+
+def _gone(request: AnyRequest, context: Context, typed: Mapping[str, str], error: NotFound) -> Page:
+    """Show what was typed over a connection that is gone as a new one; a page of before has no type to go by."""
+    if "_type" not in typed:
+        raise error
+    new = _Record(connectors.get(typed["_type"]))
+    said = NotFound("somebody has deleted this connection", "what was typed stands below: save to store it anew")
+    return _form(request, context, new, _again(new, typed, said))
 
 
 def _paste(request: AnyRequest, context: Context, record: _Record | None, typed: Mapping[str, str]) -> Page:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from qualytics.types import ConnectionState
 
+# So many tags of a connection stand in its row; all stand on its own page.
+_TAGS_SHOWN = 12
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _STATES = {"works": "works", "fails": "fails", "unknown": "unknown · changed since its test", "never": "never tested"}
 
@@ -45,9 +47,10 @@ def connection_rows(root: str, items: Iterable[Mapping[str, Any]], states: Mappi
 
 def _connection_row(root: str, one: Mapping[str, Any], found: ConnectionState | None) -> str:
     tested = time(found["at"]) if found and found["at"] else ""
+    tags, others = ", ".join(one["tags"][:_TAGS_SHOWN]), len(one["tags"]) - _TAGS_SHOWN
     return (
         f'<tr><th scope="row"><a href="{root}/connections/{one["id"]}">{escape(one["name"])}</a></th>'
         f'<td>{state(found)}</td><td>{escape(one["type"])}</td><td data-name="tested">{tested}</td>'
         f'<td data-name="owner">{escape(one["owner"] or "")}</td>'
-        f'<td data-name="tags">{escape(", ".join(one["tags"]))}</td></tr>'
+        f'<td data-name="tags">{escape(tags)}{f" and {others} more" if others > 0 else ""}</td></tr>'
     )

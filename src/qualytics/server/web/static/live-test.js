@@ -69,7 +69,14 @@ function showReport(report, field) {
   if (field) pointAt(field, `The test failed here: ${report.message}. Hint: ${inPage(report.hint)}.`);
 }
 
+// No stage runs any more, whatever was heard last.
+function halt(word) {
+  for (const item of panel.querySelectorAll("[data-state=running]")) mark(item.dataset.stage, "waiting", word);
+  if (form.elements._tested) form.elements._tested.value = "";
+}
+
 function showProblem(problem) {
+  halt("");
   said("state", "The test did not run");
   said("message", problem.message);
   said("hint", problem.hint ? `Hint: ${inPage(problem.hint)}` : "");
@@ -94,38 +101,59 @@ function keepTested() {
   form.elements._tested_secrets.value = secrets.join(" ");
 }
 
+// Takes a line of the stream, and says whether it is the last of a whole one.
 function take(line) {
   if (line.report) showReport(line.report, line.field);
   else if (line.problem) showProblem(line.problem);
   else if (line.ok === null) mark(line.stage, "running", "runs");
   else mark(line.stage, line.ok ? "ok" : "failed", `${line.ok ? "passed" : "failed"}, ${line.ms} ms`);
+  return Boolean(line.report || line.problem);
 }
 
 async function readLines(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
+  let isWhole = false;
   for (;;) {
     const { done, value } = await reader.read();
     const lines = (rest + (value ?? "")).split("\n");
     rest = lines.pop();
-    for (const line of lines) take(JSON.parse(line));
-    if (done) return;
+    for (const line of lines) isWhole = take(JSON.parse(line));
+    if (done && isWhole) return;
+    if (done) throw new Error("the stream ended before its report");
   }
 }
 
 function cancelled() {
-  for (const item of panel.querySelectorAll("[data-state=running]")) mark(item.dataset.stage, "waiting", "cancelled");
+  halt("cancelled");
   said("state", "Cancelled");
-  if (form.elements._tested) form.elements._tested.value = "";
 }
 
 // What a page says of the connection beside the test is asked for anew once one has ended.
 async function refresh() {
-  if (!form.dataset.page) return;
-  const answer = await fetch(form.dataset.page);
-  if (!answer.ok || answer.redirected) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const part of document.querySelectorAll("[data-fresh]")) part.replaceWith(document.adoptNode(page.getElementById(part.id)));
+  const page = form.dataset.page && await pageAt(form.dataset.page);
+  for (const part of page ? document.querySelectorAll("[data-fresh]") : []) {
+    part.replaceWith(document.adoptNode(page.getElementById(part.id)));
+  }
+}
+
+async function pageAt(address) {
+  const answer = await fetch(address).catch(() => null);
+  return answer?.ok && !answer.redirected ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
+// Who has signed in anew in another tab has another session: its token stands in a page that is asked for now.
+async function takeNewSession() {
+  const found = (await pageAt(location.href))?.querySelector("[name=_csrf]");
+  if (!found || found.value === form.elements._csrf.value) return false;
+  for (const field of document.querySelectorAll("[name=_csrf]")) field.value = found.value;
+  return true;
+}
+
+async function send() {
+  const body = new URLSearchParams(new FormData(form));
+  const headers = { Accept: "application/jsonl" };
+  return fetch(button.formAction, { method: "POST", body, headers, signal: running.signal });
 }
 
 async function run(event) {
@@ -136,9 +164,8 @@ async function run(event) {
   keepTested();
   cancel.hidden = false;
   try {
-    const body = new URLSearchParams(new FormData(form));
-    const headers = { Accept: "application/jsonl" };
-    const answer = await fetch(button.formAction, { method: "POST", body, headers, signal: running.signal });
+    let answer = await send();
+    if (answer.status === 403 && await takeNewSession()) answer = await send();
     const kind = answer.headers.get("Content-Type") ?? "";
     if (kind.startsWith("application/jsonl")) await readLines(answer.body).then(refresh);
     else if (kind.includes("json") && answer.status !== 401) showProblem(await answer.json());
@@ -148,15 +175,13 @@ async function run(event) {
     else showProblem({ message: "the control plane broke off the test, or was not reached", hint: "what was typed stays here; try again" });
   } finally {
     running = null;
+    if (document.activeElement === cancel) button.focus();
     cancel.hidden = true;
   }
 }
 
 button?.addEventListener("click", run);
-cancel?.addEventListener("click", () => {
-  running?.abort();
-  button.focus();
-});
+cancel?.addEventListener("click", () => running?.abort());
 form?.addEventListener("input", (event) => {
   const field = event.target;
   if (field.dataset.secret === undefined) return;
