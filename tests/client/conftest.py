@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 import qualytics
-from testbed.control_plane import MANY, PASSWORD, serving
+from testbed.control_plane import MANY
+from tests.support.crowded import crowded
 
 _TABLES = ("datastores", "connections")
 
@@ -37,7 +38,7 @@ def plane(tmp_path_factory, allowed_files):
     """Return a control plane that runs, with a user of each role."""
     home = tmp_path_factory.mktemp("plane") / "home"
     options = (*MANY, "--allow-file", str(allowed_files), "--allow-use")
-    with serving(home, *options, password=PASSWORD) as found:
+    with crowded(home, *options) as found:
         yield found
 
 

@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from testbed import browser
-from testbed.control_plane import MANY, PASSWORD, serving
+from testbed.control_plane import MANY, serving
+from tests.support.crowded import crowded
 
 _numbers = itertools.count(1)
 
@@ -18,7 +19,7 @@ def plane(tmp_path_factory):
 
     Its users have a password.
     """
-    with serving(tmp_path_factory.mktemp("plane") / "home", *MANY, "--allow-use", password=PASSWORD) as found:
+    with crowded(tmp_path_factory.mktemp("plane") / "home", *MANY, "--allow-use") as found:
         yield found
 
 
