@@ -32,6 +32,8 @@ STORE_CONNECT_S = 5.0
 STORE_STATEMENT_S = 60.0
 # How long after the last word of a finished test its process may take to close the connection.
 TEST_CLOSE_S = 0.5
+# How long the session of a read that is ended early may take to have the server end its statement.
+CANCEL_S = 5.0
 # RFC 8305 section 5: the pause before the next address of a host is dialled as well.
 DIAL_STAGGER_S = 0.25
 

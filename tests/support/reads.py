@@ -1,5 +1,10 @@
 """Connections to read through, in an embedded store."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pyarrow as pa
 import pytest
 
@@ -44,3 +49,24 @@ def each_once(client, sql, column, *, parallel, **options):
     assert len(receipt["partitions"]) > parallel
     assert receipt["parallel"] == parallel
     return sorted_rows(whole) == sorted_rows(table)
+
+
+def until(condition):
+    """Wait until a condition holds that is certain to hold some time."""
+    last = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < last
+        time.sleep(0.02)
+
+
+def end_reader(is_running, *words, number=signal.SIGKILL):
+    """Read with the command line, and end that as soon as the server runs the query, which sends nothing.
+
+    `words` are those behind `connections read --id 1`.
+    """
+    options = ["--output", "-", "--format", "csv", *words]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    command = [sys.executable, "-m", "qualytics", "connections", "read", "--id", "1", *options]
+    with subprocess.Popen(command, **pipes) as process:
+        until(is_running)
+        process.send_signal(number)

@@ -15,6 +15,9 @@ class Scripted:
     def cursor(self):
         return ScriptedCursor(self)
 
+    def cancel(self):
+        self.asked.append("cancel")
+
 
 class ScriptedCursor:
     def __init__(self, handle):

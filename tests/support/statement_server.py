@@ -43,6 +43,9 @@ class Behaviour:
         self.headers: list[dict[str, str]] = []
         self.passwords: list[bytes] = []
         self.url = ""
+        # With `is_silent` a query goes on until it is ended.
+        self.is_silent = False
+        self.is_asked, self.is_ended = threading.Event(), threading.Event()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -86,21 +89,31 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.behaviour.headers.append(dict(self.headers))
-        self.reply(200, self.page([]))
+        if self.behaviour.is_silent:
+            self.behaviour.is_asked.set()
+            self.behaviour.is_ended.wait(0.1)
+        self.reply(200, self.running() if self.behaviour.is_silent else self.page([]))
 
     def do_DELETE(self) -> None:
+        self.behaviour.is_ended.set()
         self.send_response(204)
         self.end_headers()
 
     def answer(self, sql: str) -> dict[str, Any]:
         if self.behaviour.error is not None:
             return {**self.page([]), "error": self.behaviour.error}
+        if self.behaviour.is_silent:
+            return self.running()
         found = next((rows for pattern, rows in ANSWERS if re.search(pattern, sql)), None)
         if found is None:
             error = {"errorType": "USER_ERROR", "errorName": "SYNTAX_ERROR", "message": sql, "errorCode": 1}
             return {**self.page([]), "error": error}
         more = {"nextUri": self.behaviour.next_uri or f"{self.behaviour.url}/v1/statement/queued/1"}
         return {**self.page(found), **more}
+
+    def running(self) -> dict[str, Any]:
+        url = self.behaviour.url
+        return {"id": "q1", "infoUri": f"{url}/ui", "stats": {"state": "RUNNING"}, "nextUri": f"{url}/v1/statement/1"}
 
     def page(self, rows: list[list[Any]]) -> dict[str, Any]:
         names = ["bigint" if isinstance(value, int) else "varchar" for value in (rows[0] if rows else ["x"])]

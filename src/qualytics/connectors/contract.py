@@ -145,10 +145,8 @@ class Endpoint(Struct):
 class Target(Struct, frozen=False):
     """All that `open` may use, ready to be handed to a driver as keyword arguments.
 
-    `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has;
-    `address` is the IP address that was dialled, `sock` the open connection to it where the driver
-    takes one. `login_databases` are databases to log in to where none was named. `protocols` are the
-    connector's, or those that its own settings leave. `timeout_s` is what is left of the deadline. `uri` is also the path of an embedded type's file. `on_second_host` is called with the second host that a login speaks to, and what for.
+    `name` is the host as it is looked up, `host` the same without the dot at its end that no certificate has; `address` is the IP address that was dialled, `sock` the open connection to it where the driver takes one. `login_databases` are databases to log in to where none was named. `protocols` are the connector's, or those that its own settings leave. `timeout_s` is what is left of the deadline. `uri` is also the path of an embedded type's file. `on_second_host` is called with the second host that a login speaks to, and what for.
+    `again` logs in once more. `cancel` is set by a session of a read before it sends a statement: another thread calls it to have the server end that, and does so again where it returns False, as the server does not know the statement yet.
     """
 
     type: str
@@ -176,6 +174,8 @@ class Target(Struct, frozen=False):
     sock: socket.socket | None = None
     tls: Tls = field(default_factory=Tls)
     on_second_host: Callable[[str | None], None] | None = None
+    again: Callable[[], Any] | None = None
+    cancel: Callable[[], object] | None = None
 
     @property
     def dialled(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from qualytics.errors import ReadFailed, UsageError
 from testbed import derby, java, servers
-from tests.support.reads import each_once, notes, read
+from tests.support.reads import each_once, end_reader, notes, read, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 LAST = dt.datetime(9999, 12, 31, 23, 59, 59, 123456)  # noqa: DTZ001 - it has no zone
@@ -132,6 +132,18 @@ def test_partitions_hold_each_row_once_and_pages_the_fetch_size(client):
             read(client, table="NOPE")
         with pytest.raises(UsageError, match="see each a state of its own"):
             read(client, sql=sql, verify=True)
+
+
+def test_a_query_that_sends_nothing_ends_with_its_reader(client):
+    silent = "select sum(x) as n from system_range(1, 1000000000000)"
+    sessions = "select count(*) as n from information_schema.sessions where executing_statement like '%(1, 1000000000%'"
+
+    def is_running():
+        return read(client, sql=sessions)[0].to_pylist()[0]["N"] > 1
+
+    with running(client, "h2"):
+        end_reader(is_running, "--sql", silent)
+        until(lambda: not is_running())
 
 
 def test_a_session_only_reads(client):

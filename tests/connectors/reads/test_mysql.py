@@ -1,6 +1,7 @@
 """Reads of a real MariaDB: each value is the one that is stored; partitions share no snapshot, which is said."""
 
 import datetime as dt
+import signal
 from contextlib import closing, contextmanager
 from decimal import Decimal
 
@@ -14,8 +15,11 @@ from qualytics.errors import ReadFailed, UsageError
 from qualytics.model import Scope
 from testbed import servers
 from tests.support.late import read_late
+from tests.support.reads import end_reader, until
 
 SALES = Scope("sales")
+# Longer than any test; while it computes, the server does not see that a client has gone.
+BUSY = "select benchmark(1000000000000, md5('a')) as n"
 COLUMNS = {
     "a tinyint unsigned": (255, 255),
     "b bigint unsigned": (18446744073709551615, 18446744073709551615),
@@ -187,3 +191,14 @@ def test_a_date_that_no_calendar_has_is_none(mariadb_server, client, table):
     finally:
         with closing(servers.mariadb_admin(mariadb_server)) as admin, admin.cursor() as cursor:
             cursor.execute("drop table sales.no_dates")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_query_that_sends_nothing_ends_with_its_reader(client, table, mariadb_server, number):
+    with closing(servers.mariadb_admin(mariadb_server)) as admin, admin.cursor() as cursor:
+
+        def is_running():
+            return cursor.execute("select 1 from information_schema.processlist where info like '%benchmark(%'") > 1
+
+        end_reader(is_running, "--sql", BUSY, number=number)
+        until(lambda: not is_running())

@@ -1,15 +1,16 @@
 """Reads of Redshift from PostgreSQL behind pgbouncer: each value is the one that is stored."""
 
 import datetime as dt
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
 
 from qualytics.connectors.reading import Query
 from qualytics.model import Scope
-from testbed import redshift
+from testbed import redshift, servers
 from tests.support.late import read_late
-from tests.support.reads import each_once, notes, read
+from tests.support.reads import each_once, end_reader, notes, read, until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 PUBLIC = Scope("dev", "public")
@@ -61,3 +62,14 @@ def test_values_are_what_is_stored_and_partitions_hold_each_row_once(opened):
 def test_a_query_may_take_longer_than_the_login(server):
     login = {"username": server.user, "password": server.password, "database": "dev"}
     assert read_late("redshift", server.port, Query(sql="select 1 as a"), **login) == [{"a": 1}]
+
+
+def test_a_query_that_sends_nothing_ends_with_its_reader(opened, server):
+    with closing(servers.postgres_admin(server)) as admin:
+
+        def is_running():
+            sql = "select count(*) from pg_stat_activity where state = 'active' and query like 'fetch forward%'"
+            return admin.execute(sql).fetchone()[0]
+
+        end_reader(is_running, "--sql", "select sum(hashtext(i::text)) as n from generate_series(1, 1000000000000) i")
+        until(lambda: not is_running())

@@ -38,7 +38,9 @@ class _Session(CursorSession):
                 return value
 
         size = min(self._query.fetch_size, _MAX_PAGE)
-        return self._handle.cursor(converter=Unconverted(), arraysize=size).execute(sql)
+        cursor = self._handle.cursor(converter=Unconverted(), arraysize=size)
+        with self.ended_by(lambda: False if cursor.query_id is None else cursor.cancel()):
+            return cursor.execute(sql)
 
     def column(self, described: Any) -> Column:
         name, text, _, _, precision, scale, _ = described

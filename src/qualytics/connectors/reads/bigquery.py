@@ -15,6 +15,7 @@ from qualytics.connectors.reads import type_names
 from qualytics.connectors.reads.cursors import Column, CursorSession
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.statements import table_name
+from qualytics.settings import CANCEL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -101,8 +102,16 @@ class _Session(CursorSession):
         return text.replace("timestamp", "datetime", 1) if is_local else text
 
     def _result(self, sql: str) -> Any:
-        job = self._handle.query(sql, retry=None, job_retry=None, timeout=None)
-        return job.result(page_size=self._query.fetch_size, retry=None, job_retry=None)
+        jobs = list[Any]()
+
+        def cancel() -> bool:
+            for job in jobs:
+                job.cancel(retry=None, timeout=CANCEL_S)
+            return bool(jobs)
+
+        with self.ended_by(cancel):
+            jobs.append(self._handle.query(sql, retry=None, job_retry=None, timeout=None))
+            return jobs[0].result(page_size=self._query.fetch_size, retry=None, job_retry=None)
 
     def _has_history(self) -> bool:
         from google.cloud.bigquery import DatasetReference

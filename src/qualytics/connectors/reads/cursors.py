@@ -125,6 +125,15 @@ class CursorSession:
         cursor.execute(sql)
         return cursor
 
+    @contextlib.contextmanager
+    def ended_by(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """Run a statement in the block, which `cancel` ends should the read be ended before, as `Target` says of it."""
+        self._target.cancel = cancel
+        try:
+            yield
+        finally:
+            self._target.cancel = None
+
     def described(self, sql: str) -> Sequence[Any]:
         """Return the description of the columns of a statement."""
         with contextlib.closing(self.cursor(sql)) as cursor:

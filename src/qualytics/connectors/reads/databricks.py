@@ -61,6 +61,12 @@ class _Session(CursorSession):
             return Column(arrow.field(name, pa.string(), text, "as text"), expression="cast({} as string)")
         return Column(arrow.field(name, kind, text))
 
+    def cursor(self, sql: str) -> Any:
+        cursor = self._handle.cursor()
+        cursor.arraysize = self._query.fetch_size
+        with self.ended_by(lambda: False if cursor.active_command_id is None else cursor.cancel()):
+            return cursor.execute(sql)
+
     def columns(self, sql: str) -> Iterator[Sequence[Any]]:
         with self.cursor(sql) as cursor:
             while (table := cursor.fetchmany_arrow(self._query.fetch_size)).num_rows:

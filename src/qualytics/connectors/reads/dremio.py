@@ -56,6 +56,7 @@ class _Session(CursorSession):
 
         with adbc_driver_manager.AdbcStatement(self._handle) as statement:
             statement.set_sql_query(sql)
+            self._target.cancel = statement.cancel
             stream, _ = statement.execute_query()
             with pa.RecordBatchReader.from_stream(stream) as reader:
                 yield reader

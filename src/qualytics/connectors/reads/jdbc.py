@@ -114,6 +114,7 @@ class _Session(CursorSession):
         with reported(), contextlib.closing(self._handle.createStatement()) as asked:
             asked.setFetchSize(self._query.fetch_size)
             asked.setMaxRows(self._query.limit or 0)
+            self._target.cancel = asked.cancel
             yield asked.executeQuery(sql)
 
 

@@ -72,6 +72,7 @@ _TIME = re.compile(r"(-?)(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection; other sessions cannot join its snapshot."""
     del snapshot
+    target.cancel = lambda: _cancelled(target, handle.thread_id())
     handle.decoders = {}  # values stay as the server writes them
     with handle.cursor() as cursor:
         if target.schema or target.database:
@@ -193,6 +194,12 @@ class _Session:
         days = f"floor(datediff('{high}', '{low}') * {{}} / {number})"
         parts = ", ".join(f"date('{low}') + interval {days.format(part)} day" for part in range(1, number))
         return [f"'{day}'" for day in dict.fromkeys(self._one_row(f"select {parts}"))]
+
+
+def _cancelled(target: Target, session: int) -> None:
+    if target.again is not None:
+        with target.again() as other, other.cursor() as cursor:
+            cursor.execute(f"kill query {session}")
 
 
 def _quoted(name: str) -> str:

@@ -49,6 +49,7 @@ _WRITTEN_OUT = 38
 
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection, in a transaction that only reads."""
+    target.cancel = handle.cancel
     handle.cursor().execute("set transaction read only")
     return _Session(handle, target, query, schema, snapshot)
 

@@ -42,12 +42,19 @@ class _Session(trino.TrinoSession):
 
         request = self._handle.cursor()._request  # noqa: SLF001 - the client has no cursor that goes on
         query = PrestoQuery(request, sql)
-        first = request.process(request.post(sql))
-        try:
-            yield first.columns or (), first.rows
-            while request.next_uri is not None:
-                rows = query.fetch()
-                yield query.columns or (), rows
-        finally:
-            if request.next_uri is not None:
-                request.delete(request.next_uri)
+
+        def cancel() -> bool:
+            if request.next_uri is None:
+                return False
+            request.delete(request.next_uri)
+            return True
+
+        with self.ended_by(cancel):
+            first = request.process(request.post(sql))
+            try:
+                yield first.columns or (), first.rows
+                while request.next_uri is not None:
+                    rows = query.fetch()
+                    yield query.columns or (), rows
+            finally:
+                cancel()

@@ -39,6 +39,9 @@ def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schem
     """Begin a session on an open connection; others cannot join its snapshot."""
     del snapshot
     with handle.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        process = int(cursor.fetchone()[0])
+        target.cancel = lambda: _cancelled(target, process)
         cursor.execute("set timezone to 'UTC'")
         cursor.execute("begin transaction isolation level serializable read only")
     return _Session(handle, target, query, schema)
@@ -90,6 +93,11 @@ class _Session(CursorSession):
                 cursor.execute(f"close {name}")  # a session has one at most
                 raise
             cursor.execute(f"close {name}")
+
+
+def _cancelled(target: Target, process: int) -> None:
+    if target.again is not None:
+        target.again().cursor().execute(f"select pg_cancel_backend({process})")
 
 
 def _fetched(cursor: Any, name: str, size: int) -> Sequence[Sequence[Any]]:

@@ -63,6 +63,18 @@ class _Session(CursorSession):
     def column(self, described: Any) -> Column:
         return _column(described, self._query, is_fine=described.name in self._fine)
 
+    def cursor(self, sql: str) -> Any:
+        cursor = self._handle.cursor()
+        cursor.arraysize = self._query.fetch_size
+
+        def cancel() -> bool:
+            # As the driver itself does on Ctrl-C, which it hears in the main thread alone.
+            number = cursor._request_id  # noqa: SLF001
+            return number is not None and bool(self._handle._cancel_query(sql, number)["success"])  # noqa: SLF001
+
+        with self.ended_by(cancel):
+            return cursor.execute(sql)
+
     def columns(self, sql: str) -> Iterator[Sequence[Any]]:
         """Yield the rows as the service sent them, in Arrow; as JSON where it has not."""
         from snowflake.connector.errors import NotSupportedError

@@ -67,6 +67,13 @@ class _Session(CursorSession):
     def quote(name: str) -> str:
         return f"[{name.replace(']', ']]')}]"
 
+    def cursor(self, sql: str) -> Any:
+        cursor = self._handle.cursor()
+        cursor.arraysize = self._query.fetch_size
+        self._target.cancel = lambda: _cancelled(cursor)
+        cursor.execute(sql)
+        return cursor
+
     def described(self, sql: str) -> Sequence[Any]:
         # A query within another one may have neither an order nor `with`.
         asked = str(self._query.sql) if is_query_alone(self._query) else sql
@@ -125,6 +132,10 @@ class _Session(CursorSession):
             return False
         sql = "select snapshot_isolation_state from sys.databases where database_id = db_id()"
         return bool(one_row(handle, sql) == (1,))
+
+
+def _cancelled(cursor: Any) -> None:
+    cursor.hstmt._cancel()  # noqa: SLF001 - SQLCancel of ODBC, which another thread may call
 
 
 def _base(text: str) -> str:

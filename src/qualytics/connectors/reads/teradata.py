@@ -34,6 +34,7 @@ _OFFSET_NOTE = "in UTC: the offset of each value is not kept"
 def begin(handle: Any, target: Target, query: Query, snapshot: str | None, schema: pa.Schema | None) -> _Session:
     """Begin a session on an open connection; each statement sees a state of its own."""
     del snapshot
+    target.cancel = handle.cancel
     return _Session(handle, target, query, schema)
 
 

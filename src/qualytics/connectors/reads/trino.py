@@ -34,6 +34,7 @@ class TrinoSession(CursorSession):
         """Return a cursor whose values are as the server wrote them."""
         cursor = self._handle.cursor(legacy_primitive_types=True)  # else timestamps are rounded to what Python holds
         cursor.arraysize = self._query.fetch_size
+        self._target.cancel = lambda: _cancelled(cursor)
         cursor.execute(sql)
         return cursor
 
@@ -45,3 +46,10 @@ class TrinoSession(CursorSession):
             # A zone by its name tells no time of the hour that comes twice in autumn.
             return replace(column, expression="cast({} at time zone 'UTC' as varchar)")
         return column
+
+
+def _cancelled(cursor: Any) -> bool | None:
+    query = cursor._query  # noqa: SLF001 - the cursor takes a statement that has no address yet as one that has ended
+    if query is None or (query._next_uri is None and not query.finished):  # noqa: SLF001
+        return False
+    return cursor.cancel()

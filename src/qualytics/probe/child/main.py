@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.module_path import leave_out
 from qualytics.probe._platform import confine, harden, prefer_oom_kill, return_large_blocks, wake_when_parent_ends
+from qualytics.probe.child.ending import Ending
 from qualytics.probe.child.meter import LISTING_BYTES, TEST_BYTES, Meter
 from qualytics.probe.child.output import Output, write
 from qualytics.probe.child.supervisor import supervise
@@ -22,6 +23,7 @@ from qualytics.probe.protocol import (
     WorkerEnded,
     encode,
 )
+from qualytics.settings import CANCEL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,7 @@ def main() -> None:
         # The worker says over a pipe which address it dialled, as it may not live to look at a server twice.
         dialled, tell_dialled = os.pipe()
         os.set_blocking(tell_dialled, False)  # a driver that writes wherever it can must not wait here
-        status = supervise(lambda: _work(plan, directory, tell_dialled))
+        status = supervise(lambda: _work(plan, directory, tell_dialled), 0.0 if plan.reading is None else CANCEL_S)
         os.close(tell_dialled)
         if status not in {None, "exit 0"} and (address := os.read(dialled, MAX_ADDRESS)):
             supervise(lambda: _look_after_crash(plan, directory, address.decode()))
@@ -73,13 +75,15 @@ def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
     else:
         confine(cpu_s=None, memory_bytes=plan.reading.memory_bytes)
         return_large_blocks()
-    out = os.dup(1)
+    asked, out = os.dup(0), os.dup(1)
     _silence()
     output = Output(out, plan.masking())
+    ending = Ending(asked)
     if plan.reading is None:
         hide_arrow()
         Meter(output.send, LISTING_BYTES if plan.listing else TEST_BYTES).start()
     else:
+        ending.start()
         _import_arrow(plan)
         Meter(output.send, None, plan.reading.memory_bytes).start()
 
@@ -89,7 +93,7 @@ def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
         output.send(message)
 
     try:
-        _run(plan, directory, send)
+        _run(plan, directory, send, ending)
     except Exception as exc:  # noqa: BLE001 - a fault of ours must still reach the parent as a report
         output.send(Failed("internal", detail=f"{type(exc).__name__}: {exc}"))
     os._exit(0)  # no driver's exit handler may hang
@@ -118,7 +122,7 @@ def _look_after_crash(plan: Plan, directory: str, address: str) -> None:
     os._exit(0)
 
 
-def _run(plan: Plan, directory: str, send: Callable[[Message], None]) -> None:
+def _run(plan: Plan, directory: str, send: Callable[[Message], None], ending: Ending) -> None:
     from qualytics.connectors import get
     from qualytics.connectors.contract import Refusal
     from qualytics.probe.child.dns_guard import GUARD
@@ -139,6 +143,7 @@ def _run(plan: Plan, directory: str, send: Callable[[Message], None]) -> None:
         send(Ended(connector.stages[0], ok=False, ms=0.0))
         send(failed(exc.verdict, exc))
         return
+    ending.take(connector, target)
     Stages(connector, target, send, listing=plan.listing, reading=plan.reading, guard=GUARD).run()
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import time
 from typing import TYPE_CHECKING
 
 from qualytics.probe._platform import adopt_orphans, children, die_with
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def supervise(work: Callable[[], None]) -> str | None:
+def supervise(work: Callable[[], None], grace_s: float = 0.0) -> str | None:
     """Run `work` in a process of its own and return how that process ended, as in `exit 0` or `SIGSEGV`.
 
     None when the standard input was closed first: its other side is held by the one who asked for the
-    test, who is gone or wants it ended. Either way no descendant is left when this returns; only a
-    descendant that changes its session may live on, and only where orphans cannot be adopted (macOS).
+    test, who is gone or wants it ended. Then `work` has `grace_s` to end by itself.
+    Either way no descendant is left when this returns; only a descendant that changes its session may live on, and
+    only where orphans cannot be adopted (macOS).
     """
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -43,7 +45,11 @@ def supervise(work: Callable[[], None]) -> str | None:
     while status is None and 0 not in select.select([0, woken], [], [])[0]:
         os.read(woken, 512)
         status = _reaped(worker)
-    _end_all(worker, over=status is not None)
+    is_over, until = status is not None, time.monotonic() + grace_s
+    while not is_over and select.select([woken], [], [], max(0.0, until - time.monotonic()))[0]:
+        os.read(woken, 512)
+        is_over = _reaped(worker) is not None
+    _end_all(worker, over=is_over)
     return None if status is None else _ending(os.waitstatus_to_exitcode(status))
 
 

@@ -22,7 +22,7 @@ from qualytics.probe.protocol import (
     Unreadable,
     decode,
 )
-from qualytics.settings import TEST_CLOSE_S
+from qualytics.settings import CANCEL_S, TEST_CLOSE_S
 
 if TYPE_CHECKING:
     import threading
@@ -79,7 +79,7 @@ def run_test(
                 failed = dialogue.run(stops, may_hold)
             progress.failed = progress.failed or failed
         finally:
-            child.end()
+            child.end(0.0 if plan.reading is None else CANCEL_S)
     finally:
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)

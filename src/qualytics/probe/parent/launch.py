@@ -46,11 +46,14 @@ class Child(ABC):
         self._pid = pid
         self.stdin, self.stdout = pipes.stdin, pipes.stdout
 
-    def end(self) -> None:
-        """Have the child end whatever it started, and itself; kill its group if it cannot. Closes the pipes."""
+    def end(self, grace_s: float = 0.0) -> None:
+        """Have the child end whatever it started, and itself; kill its group if it cannot. Closes the pipes.
+
+        `grace_s` is what it may take beyond the usual.
+        """
         os.close(self.stdin)
         self._wake()  # who was stopped cleans up, too
-        if not self._wait(TEST_CLOSE_S):
+        if not self._wait(TEST_CLOSE_S + grace_s):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)
             self._wait(None)

@@ -52,9 +52,9 @@ class ForkedChild(Child):
         super().__init__(pid, pipes)
         self._process = process
 
-    def end(self) -> None:
+    def end(self, grace_s: float = 0.0) -> None:
         """Have the child end, as any; closes the descriptor, too."""
-        super().end()
+        super().end(grace_s)
         os.close(self._process)
 
     def _wake(self) -> None:
