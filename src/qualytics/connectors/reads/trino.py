@@ -48,7 +48,7 @@ class TrinoSession(CursorSession):
         return column
 
 
-def _cancelled(cursor: Any) -> bool | None:
+def _cancelled(cursor: Any) -> object:
     query = cursor._query  # noqa: SLF001 - the cursor takes a statement that has no address yet as one that has ended
     if query is None or (query._next_uri is None and not query.finished):  # noqa: SLF001
         return False
