@@ -38,6 +38,7 @@ CALLS = [
     ((*TEST, "--host", "db:1"), "host holds a port", "--port"),
     (("connections", "list", "--limit", "0"), "--limit must be 1 or more", "--limit 1"),
     (("connections", "list", "--limit", "all"), "--limit must be a whole number", "--limit 1"),
+    (("connections", "list", "--limit", "1" * 19), "--limit must be a whole number", "at most 18"),
     (("connections", "list", "--sort", "host"), "--sort must be id, name, type or state", "--sort id"),
     (
         ("connections", "list", "--state", "fails,never"),

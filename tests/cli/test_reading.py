@@ -99,6 +99,12 @@ def test_a_column_whose_name_holds_a_comma_stands_in_quotes(stored, tmp_path):
         assert (done.code, done.err.splitlines()[0]) == (2, "error: --columns must be names with commas between")
 
 
+def test_bytes_are_not_shown_on_a_terminal(home):
+    terminal = Terminal("connections", "read", "sales", "--table", "orders", "--output", "-", "--format", "parquet")
+    assert terminal.end() == 2
+    assert b"error: parquet is not for a terminal\r\n" in terminal.shown
+
+
 @pytest.mark.parametrize("name", ["orders.feather", "orders.arrows", "-"])
 def test_arrow_is_a_file_or_a_stream_and_keeps_the_receipt_behind_the_rows(stored, tmp_path, name):
     target = tmp_path / name
@@ -124,8 +130,9 @@ def test_arrow_is_a_file_or_a_stream_and_keeps_the_receipt_behind_the_rows(store
     [
         (("--table", "nothing"), 1, "no such table: nothing"),
         (("--sql", "select x'ff' as a union all select 'text'"), 1, "column 'a' holds bytes beside text"),
-        ((), 2, "or a query is needed"),
+        ((), 2, "table or sql is needed"),
         (("--table", "orders", "--sql", "select 1"), 2, "and not both"),
+        (("--table", "orders", "--timeout", "0"), 2, "--timeout must be more than 0 seconds"),
     ],
 )
 def test_a_read_that_fails_leaves_no_file(stored, tmp_path, options, code, words):

@@ -79,6 +79,7 @@ def test_what_must_be_a_file_is_one_in_memory(started, home):
     ("words", "code", "message"),
     [
         (("--id", "1", "--", "no-such-command"), 127, "error: cannot run 'no-such-command': there is no such command"),
+        (("--id", "1", "--", ""), 127, "error: cannot run '': there is no such command"),
         (("--id", "1", "--", "/"), 126, "error: cannot run '/': permission denied"),
         (("true", "--name", "pg"), 2, "error: give --name or --id"),
         (("--id", "1", "--database", "--", "true"), 2, "error: --database has no value: -- follows it at once"),

@@ -74,7 +74,8 @@ class Whole(click.ParamType[Any]):
         """Return the number."""
         option = require_value(value, param, ctx)
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", str(value)):
-            raise UsageError(f"{option} must be a whole number", f"write it in plain digits, as in {option} 1")
+            hint = f"write it in plain digits, at most 18, as in {option} 1"
+            raise UsageError(f"{option} must be a whole number", hint)
         number = int(value)
         if self._minimum is not None and number < self._minimum:
             raise UsageError(f"{option} must be {self._minimum} or more", f"as in {option} {self._minimum}")

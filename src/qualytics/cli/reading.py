@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Rows of the table that is shown where no file is asked for.
 _SHOWN_ROWS = 20
 _FORMATS = ("parquet", "arrow", "csv", "jsonl", "table")
+_BINARY = frozenset({"parquet", "arrow"})
 _MIB = 1 << 20
 _STRAY_HINT = "name the table with --table, as in --table orders"
 
@@ -109,6 +110,8 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
         path = "-"
     values["path"] = values.pop("source_path")
     overwrite, receipt_path = values.pop("overwrite"), values.pop("receipt_path")
+    if values["limit_s"] == 0:
+        raise UsageError("--timeout must be more than 0 seconds", "as in --timeout 600; without it there is no limit")
     if values["columns"] is not None:
         values["columns"] = _names(values["columns"])
     is_table = _is_table(path, form, receipt_path)
@@ -184,6 +187,10 @@ def _is_table(path: str | None, form: str | None, receipt_path: str | None) -> b
         raise UsageError("--output is missing", "name a file, as in --output orders.parquet, or - for stdout")
     if path == "-" and form is None:
         raise UsageError("--format is missing", "stdout has no name: --format parquet, arrow, csv or jsonl")
+    if path == "-" and form in _BINARY and output.is_on_terminal():
+        raise UsageError(
+            f"{form} is not for a terminal", "name a file with --output, or let another program read stdout"
+        )
     return False
 
 

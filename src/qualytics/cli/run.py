@@ -113,6 +113,8 @@ def replace_process(words: Sequence[str], environment: dict[str, str]) -> NoRetu
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and the command would, too
         signal.signal(number, signal.SIG_DFL)
     try:
+        if not words[0]:  # of which Python says something else
+            raise FileNotFoundError
         os.execvpe(words[0], list(words), environment)  # noqa: S606 - the words go to no shell
     except OSError as exc:
         is_missing = isinstance(exc, FileNotFoundError | NotADirectoryError)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from importlib.metadata import version
 
 import pyarrow as pa
 import pytest
@@ -51,6 +52,7 @@ def test_values_are_read_as_they_are_stored(client, file):
     notes = {one["name"]: one["note"] for one in receipt["columns"]}
     assert notes["mixed"] == "as text: its values are of several types"
     assert (receipt["verified"], receipt["snapshot"]["kind"]) == ({"count": 3, "ok": True}, "sqlite transaction")
+    assert receipt["driver"] == {"name": "adbc_driver_sqlite", "version": version("adbc-driver-sqlite")}
 
 
 def test_bytes_that_are_no_text_are_an_error_or_digits(client, file):

@@ -69,7 +69,10 @@ FOREIGN = Foreign(
         },
         defaults=_NO_LOGIN_FILE,
         url="mysql",
-        cleared=("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX"),
+        cleared=(
+            *("MYSQL_UNIX_PORT", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX"),
+            *("MARIADB_HOST", "MARIADB_UNIX_PORT", "MARIADB_HOME", "MARIADB_GROUP_SUFFIX", "MARIADB_PLUGIN_DIR"),
+        ),
     ),
     shells=SHELLS,
     # apache-airflow-providers-mysql, "MySQL Connections"; SQLAlchemy, "PyMySQL", which has no word for optional TLS.

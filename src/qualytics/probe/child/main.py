@@ -134,6 +134,10 @@ def _run(plan: Plan, directory: str, send: Callable[[Message], None], ending: En
     GUARD.install()
     GUARD.enforce(plan.policy)
     name, version = connector.distribution or connector.driver, connector.driver_version()
+    if plan.reading is not None and connector.reads_with:
+        import importlib.metadata
+
+        (name, *_), version = connector.reads_with, importlib.metadata.version(connector.reads_with[0])
     send(Detected({"driver_name": name, "driver_version": version}))
     try:
         gather_roots(directory)

@@ -137,7 +137,7 @@ def _check_what(values: Mapping[str, Any], problems: validate.Problems, *, is_st
         problems.add("path", "is for stores of files: s3, gcs and abfs", "give --table or --sql")
     elif ("table" in values) == ("sql" in values):
         problems.add(
-            "table", "or a query is needed, and not both", "as in --table orders, or --sql 'select 1'", "missing-value"
+            "table", "or sql is needed, and not both", "as in --table orders, or --sql 'select 1'", "missing-value"
         )
     if "sql" in values and (values.keys() & {"columns", "where"}):
         problems.add("sql", "goes without columns and where", "write them into the query")
