@@ -132,6 +132,18 @@ def test_all_errors_are_told_at_once_each_at_its_field(signed_in):
     assert CANARY not in page.content()
 
 
+def test_a_name_that_was_emptied_is_told_with_what_else_is_wrong(signed_in, made):
+    page = signed_in(f"/connections/{made()['id']}/edit", javascript=False)
+    fill(page, {"name": "", "port": "70000"})
+    press(page, "Save")
+    assert page.locator(".field .problem").evaluate_all(
+        "all => all.map(one => one.closest('.field').dataset.field)"
+    ) == [
+        "name",
+        "port",
+    ]
+
+
 def test_the_way_of_logging_in_shows_what_it_takes(signed_in):
     for javascript in (True, False):
         page = signed_in("/connections/new?type=s3", javascript=javascript)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from qualytics.digests import link_key_of
+from qualytics.server.web import session
 from testbed.control_plane import PASSWORD, serving
 from tests.support.browser import Browser
 
@@ -116,6 +117,18 @@ def test_the_first_admin_signs_in_with_a_link_that_is_good_once(tmp_path, browse
         assert (again.status, cookies_of(again)) == (401, [])
         assert "this link was used" in again.text.lower()
         assert not [line for line in plane.log if form["key"] in line]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_ours"),
+    [
+        *(("/", True), ("/connections/7/edit", True), ("/connections?search=a*b~(c)&page=2", True)),
+        *(("/%2fevil.example", False), ("/..//evil.example", False), ("/users//1", False), ("/connections\n", False)),
+        *(("", False), ("users", False), ("/connections?a=\\b", False), ("/connections#a", False), (None, False)),
+    ],
+)
+def test_a_sign_in_leads_to_addresses_that_everybody_reads_alike(address, is_ours):
+    assert session.own_address(address) == (address if is_ours else "/connections")
 
 
 def test_the_key_of_a_link_is_no_part_of_its_token():

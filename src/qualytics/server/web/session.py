@@ -29,8 +29,9 @@ SESSION_DAYS = 1
 _COOKIE = "qualytics"
 # Under these names the state of a request has what a form held, and whether it was one of another session.
 _TYPED, _STALE = "typed", "stale"
-# Of this control plane: one slash at the beginning, as browsers take two, or a backslash, for another host.
-_OWN = re.compile(r"/(?![/\\])[A-Za-z0-9/_.?=&%:+,-]*\Z")
+# A page of this control plane: its path has no dots, escapes or double slashes, which others may read differently; its
+# query has what forms and browsers leave as it is.
+_OWN = re.compile(r"(?:/|(?:/[a-z0-9-]+)+)(?:\?[A-Za-z0-9/_.?=&%:+,*~!()@;$'-]*)?\Z")
 
 
 @contextlib.contextmanager

@@ -144,7 +144,7 @@ def merge(before: Connection, given: Mapping[str, Any], policy: ServerPolicy | N
     if rest.pop("type", before.type) not in (connector.type, *connector.aliases):
         problems.add("type", f"of a connection cannot change; this one is {before.type}", "create a new connection")
     clean = validate.check_values(connector, rest, problems, masks_keep=True)
-    if "name" in clean and clean["name"] is None and not problems.found:
+    if rest.get("name", before.name) is None:
         problems.add("name", "cannot be unset", "give another name with --name", "missing-value")
     values = {"name": before.name} | before.values | clean
     if not given.keys().isdisjoint(TAG_CHANGES):
