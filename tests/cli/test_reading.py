@@ -5,11 +5,13 @@ import functools
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import termios
 import time
 from contextlib import closing
 
@@ -284,7 +286,11 @@ def test_a_table_that_is_looked_for_elsewhere_is_told_where_it_is_looked_for(on_
 def test_the_line_of_progress_is_gone_before_rows_are_shown(on_postgres):
     slow = "select i as id from generate_series(1, 3) i, pg_sleep(0.5)"
     terminal = Terminal("connections", "read", "pg", "--sql", slow, env={"TERM": "xterm", "NO_COLOR": "1"})
+    termios.tcsetwinsize(terminal.fd, (24, 30))
     assert terminal.end() == 0
+    drawn = re.findall(r"\x1b\[K([^\x1b\r]+)", terminal.shown.decode())
+    assert drawn
+    assert {len(line) for line in drawn} == {29}  # or a part of it would stay, in the line before
     before, _, rows = terminal.shown.partition(b"ID")
     assert before.rpartition(b"\n")[2].rpartition(b"\r")[2] in {b"", b"\x1b[K\x1b[?25h"}
     assert rows.split(b"\r\n")[:4] == [b"", b"1", b"2", b"3"]

@@ -160,7 +160,10 @@ class _Spinner:
         while not self._over.wait(_TICK_S):
             with self._lock:
                 if (text := self._running()) is not None:
-                    output.draw(f"\x1b[?25l\r\x1b[K{self._frames[count % len(self._frames)]} {text}")
+                    # What is wider than the terminal goes on in a line that is not taken away.
+                    wide = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
+                    line = f"{self._frames[count % len(self._frames)]} {text}"
+                    output.draw(f"\x1b[?25l\r\x1b[K{line[:wide]}")
                     self._is_drawn = True
                     count += 1
 
