@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -77,6 +78,15 @@ def ranges_of(query: Query, column_ranges: Callable[[str], Sequence[str]]) -> li
     if query.parallel < 2 or query.limit is not None or query.partition_column is None:
         return partitioned([])
     return partitioned(column_ranges(query.partition_column))
+
+
+def first_rows(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    """Yield batches up to so many rows, all without a limit, and end what gives them."""
+    with contextlib.closing(batches):  # type: ignore[type-var]  # they come from generators
+        for batch in batches:
+            yield batch if limit is None else batch.slice(0, limit)
+            if limit is not None and (limit := max(limit - batch.num_rows, 0)) == 0:
+                return
 
 
 def repeated(names: Iterable[str]) -> str | None:

@@ -112,6 +112,18 @@ def test_ranges_hold_each_row_once_and_no_snapshot_is_claimed(client, table, col
         read(client, table="keyed", parallel=2, verify=True)
 
 
+def test_the_first_rows_of_a_query_come_in_its_order_and_ranges_need_no_column_that_is_read(client, table):
+    sql = "select k from sales.keyed where k is not null order by d desc, k desc"
+    whole = read(client, sql=sql)[0].column("k").to_pylist()
+    found, receipt = read(client, sql=sql, limit=150, fetch_size=100)
+    assert (found.column("k").to_pylist(), receipt["rows"]) == (whole[:150], 150)
+    assert read(client, sql=sql, limit=1000)[0].num_rows == 900
+    found, receipt = read(client, table="keyed", columns=("d",), parallel=2, partition_column="k")
+    assert (found.column_names, found.num_rows, receipt["parallel"]) == (["d"], 1000, 2)
+    with pytest.raises(ReadFailed, match="there is no column .kk."):
+        read(client, table="keyed", columns=("d",), parallel=2, partition_column="kk")
+
+
 @contextmanager
 def session(server, **options):
     """Begin a session in this process."""

@@ -96,6 +96,31 @@ def test_a_query_alone_is_described_and_run_as_it_stands():
     assert handle.asked[1] == sql
 
 
+def test_the_first_rows_of_a_query_come_in_its_order():
+    handle = Scripted(([], [("a", "int")]), ([], [(1,), (2,), (3,)]))
+    session = sqlserver.begin(
+        handle, target("fabric", schema="s"), Query(sql="select a from x order by a", limit=2), None, None
+    )
+    assert batch_of(session).to_pylist() == [{"a": 1}, {"a": 2}]
+    assert handle.asked[1] == "select a from x order by a"
+
+
+def test_ranges_need_no_column_that_is_read():
+    moment = ("k", "datetime2(7)")
+    handle = Scripted(
+        ([], [("a", "int")]),
+        ([], [("a", "int"), moment]),
+        ([], [(100,)]),
+        ([], [("2020-01-01 00:00:00", "2020-01-09 00:00:00")]),
+    )
+    query = Query(table="o", columns=("a",), parallel=2, partition_column="K")
+    session = sqlserver.begin(handle, target("fabric", schema="s"), query, None, None)
+    assert session.partitions()[-1].predicate == "[k] is null"
+    assert session.schema.names == ["a"]
+    sql = session.selected("[k] is null")
+    assert "select [a] from [s].[o] where" in " ".join(sql.split())
+
+
 def test_two_columns_of_one_name_are_refused():
     handle = Scripted(([], [("a", "int"), ("b", "int"), ("a", "int")]))
     query = Query(sql="select 1 as a, 2 as b, 3 as a")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qualytics.connectors.shared.one_statement import one_expression, one_statement, syntax_of
+from qualytics.connectors.shared.one_statement import is_ordered, one_expression, one_statement, syntax_of
 
 # By engine: what is one statement there, and what is more than one, or less.
 TAKEN = {
@@ -126,3 +126,18 @@ def test_what_is_taken_is_one_statement_for_the_engines_own_parsers(sql):
     with contextlib.suppress(ValueError), contextlib.closing(sqlite3.connect(":memory:")) as database:
         taken = f"select * from (\n{one_statement(sql, 'sqlite')}\n) q"
         assert "one statement" not in said_of(database, taken)
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("select a from t order by a", True),
+        ("select a from t\nORDER\tBY a limit 3", True),
+        ("(select 1) union select 2 order /* x */ by 1", True),
+        ("select * from (select a from t order by a) q", False),
+        ("select row_number() over (order by a) from t", False),
+        ("select 'order by' as a, `order by` -- order by a\nfrom t", False),
+    ],
+)
+def test_an_order_is_that_of_the_whole_query(sql, wanted):
+    assert is_ordered(sql, "mysql") is wanted

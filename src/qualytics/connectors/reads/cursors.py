@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import compute
 
+from qualytics import connectors
 from qualytics.connectors.contract import refuse
-from qualytics.connectors.reading import RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of, repeated
+from qualytics.connectors.reading import (
+    RANGES_PER_SESSION,
+    Partition,
+    Query,
+    Snapshot,
+    first_rows,
+    ranges_of,
+    repeated,
+)
 from qualytics.connectors.shared import arrow
+from qualytics.connectors.shared.one_statement import syntax_of
 from qualytics.connectors.shared.sql import identifier
 from qualytics.connectors.shared.statements import is_query_alone, no_column, no_ranges, ranges, statement
 from qualytics.structs import Struct, replace
@@ -74,6 +84,9 @@ class CursorSession:
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""
+        return first_rows(self._batches(partition), self._query.limit)
+
+    def _batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         first = 1
         for columns in self.columns(self.selected(partition.predicate)):
             batch = self._batch(columns, first)
@@ -82,20 +95,26 @@ class CursorSession:
 
     def count(self) -> int:
         """Return how many rows there are."""
-        return int(self.one_row(f"select count(*) from (\n{self.selected(None)}\n) q")[0])
+        rows = int(self.one_row(f"select count(*) from (\n{self.selected(None)}\n) q")[0])
+        return rows if self._query.limit is None else min(rows, self._query.limit)
 
     def selected(self, predicate: str | None) -> str:
         """Return the statement of all columns of the rows for which a predicate is true.
 
         A query is read as it stands where that says the same: many an engine drops the order of one within another.
         """
-        if predicate is None and is_query_alone(self._query) and all(one.expression == "{}" for one in self._columns):
+        if predicate is None and self.is_query_alone() and all(one.expression == "{}" for one in self._columns):
             return str(self._query.sql)
         columns = ", ".join(self._asked(one) for one in self._columns)
         query, top, limit = self._query, "", ""
         if query.limit is not None:
             top, limit = self.top.format(query.limit), self.limit.format(query.limit)
         return f"select {top}{columns} from (\n{self._statement(predicate)}\n) q{limit}"
+
+    def is_query_alone(self) -> bool:
+        """Say whether a query may be run as it stands."""
+        reads = connectors.get(self._target.type).reads or ""
+        return is_query_alone(self._query, syntax_of(reads, self._target.uri))
 
     # What a type's module may have in its own way.
 
@@ -189,12 +208,30 @@ class CursorSession:
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _column_ranges(self, name: str) -> list[str]:
-        column = next((one for one in self._columns if one.field.name.lower() == name.lower()), None)
-        if column is None:
-            raise no_column(name, (column.field.name for column in self._columns))
+        query, self._query = self._query, replace(self._query, columns=())  # it need not be one of those that are read
+        try:
+            return self._ranges_of(self._column_of(name, is_read=not query.columns))
+        finally:
+            self._query = query
+
+    def _column_of(self, name: str, *, is_read: bool) -> Column:
+        known = {one.field.name: one for one in self._columns}
+        found = next((one for key, one in known.items() if key.lower() == name.lower()), None)
+        if found is not None or is_read:
+            if found is None:
+                raise no_column(name, known)
+            return found
+        every = {getattr(one, "name", None) or one[0]: one for one in self.described(self._statement("1 = 0"))}
+        described = next((one for key, one in every.items() if key.lower() == name.lower()), None)
+        if described is None:
+            raise no_column(name, every)
+        self.look([described], None)
+        return self.column(described)
+
+    def _ranges_of(self, column: Column) -> list[str]:
         kind, quoted = column.field.type, self.quote(column.field.name)
         if not any(check(kind) for check, _ in _BETWEEN):
-            raise no_ranges(name)
+            raise no_ranges(column.field.name)
         is_float = pa.types.is_floating(kind)
         ends = ", ".join(column.expression.format(f"{end}({quoted})") for end in ("min", "max"))
         finite = f" where {quoted} - {quoted} = 0" if is_float else ""  # neither NaN nor infinite

@@ -53,10 +53,6 @@ class _Session(CursorSession):
     def place(self) -> Sequence[str | None]:
         return [self._target.schema]
 
-    def count(self) -> int:
-        rows = super().count()
-        return rows if self._query.limit is None else min(rows, self._query.limit)
-
     def described(self, sql: str) -> Sequence[Any]:
         with self._result(sql) as result:
             columns = result.getMetaData()

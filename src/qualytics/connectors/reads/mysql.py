@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pymysql.constants import FIELD_TYPE, FLAG
 
-from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, ranges_of
+from qualytics.connectors.reading import NULLED, RANGES_PER_SESSION, Partition, Query, Snapshot, first_rows, ranges_of
 from qualytics.connectors.reads import mysql_rows
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.statements import (
@@ -100,6 +100,9 @@ class _Session:
 
     def batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a partition."""
+        return first_rows(self._batches(partition), self._query.limit)
+
+    def _batches(self, partition: Partition) -> Iterator[pa.RecordBatch]:
         first = 1
         self._handle.query(self._selected(partition.predicate), unbuffered=True)
         for block, starts in mysql_rows.rows(self._handle, self._query.fetch_size):
@@ -114,7 +117,7 @@ class _Session:
     def _selected(self, predicate: str | None) -> str:
         """Return the statement of the rows for which a predicate is true; MariaDB drops the order of a query within another."""
         floats = [one.type_code == FIELD_TYPE.FLOAT for one in self._columns]
-        if predicate is None and is_query_alone(self._query) and not any(floats):
+        if predicate is None and is_query_alone(self._query, "mysql") and not any(floats):
             return str(self._query.sql)
         # The server writes floats of 32 bits with six digits, unless they become doubles.
         chosen = ", ".join(
@@ -159,9 +162,11 @@ class _Session:
             return tuple(cursor.fetchone())
 
     def _column_ranges(self, name: str) -> list[str]:
-        described = next((one for one in self._columns if one.name == name), None)
+        # It need not be one of those that are read.
+        columns = self._described(replace(self._query, columns=())) if self._query.columns else self._columns
+        described = next((one for one in columns if one.name == name), None)
         if described is None:
-            raise no_column(name, (one.name for one in self._columns))
+            raise no_column(name, (one.name for one in columns))
         column, code = _quoted(name), described.type_code
         if code == FIELD_TYPE.YEAR:  # it is compared with 70 as with 1970
             column = f"({column} + 0)"
@@ -181,9 +186,9 @@ class _Session:
 
     def _ends(self, column: str, where: str = "true") -> tuple[Any, ...]:
         """Return the least and the greatest value, as texts."""
-        chosen = f"case when {where} then {column} end"
+        chosen, every = f"case when {where} then {column} end", replace(self._query, columns=())
         return self._one_row(
-            f"select min({chosen}), max({chosen}) from (\n{statement(self._query, None, quote=_quoted)}\n) as q"
+            f"select min({chosen}), max({chosen}) from (\n{statement(every, None, quote=_quoted)}\n) as q"
         )
 
     def _days(self, column: str, number: int) -> list[str]:

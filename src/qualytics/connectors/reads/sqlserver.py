@@ -12,7 +12,6 @@ from qualytics.connectors.reads.cursors import Column, CursorSession
 from qualytics.connectors.reads.type_names import converter
 from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import literal, one_row
-from qualytics.connectors.shared.statements import is_query_alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +75,7 @@ class _Session(CursorSession):
 
     def described(self, sql: str) -> Sequence[Any]:
         # A query within another one may have neither an order nor `with`.
-        asked = str(self._query.sql) if is_query_alone(self._query) else sql
+        asked = str(self._query.sql) if self.is_query_alone() else sql
         described = f"sys.dm_exec_describe_first_result_set(N{literal(asked)}, null, 0)"
         columns = f"select name, system_type_name from {described} where is_hidden = 0 order by column_ordinal"
         return [tuple(row) for rows in self.pages(columns) for row in rows]

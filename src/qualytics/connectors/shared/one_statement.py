@@ -93,6 +93,17 @@ def one_expression(sql: str, syntax: str) -> str:
     return sql
 
 
+def is_ordered(sql: str, syntax: str) -> bool:
+    """Say whether a query has an order of its own, beside those of queries within it."""
+    depth, at, bare = 0, 0, list[str]()
+    for match in _tokens(syntax).finditer(sql):
+        if depth == 0:
+            bare.append(sql[at : match.start()])
+        depth += (match[0] == "(") - (match[0] == ")")
+        at = match.end()
+    return re.search(r"(?i)\border\s+by\b", " ".join([*bare, sql[at:]])) is not None
+
+
 def _ends(sql: str, syntax: str) -> list[int]:
     """Return where semicolons stand that are part of neither a comment nor quotes."""
     depth, ends = 0, []

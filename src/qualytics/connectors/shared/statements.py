@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qualytics.connectors.contract import refuse
+from qualytics.connectors.shared.one_statement import is_ordered
 from qualytics.connectors.shared.sql import identifier
 from qualytics.text import nearest
 
@@ -45,9 +46,14 @@ def statement(
     return f"select {columns} from {source}{where}{limit}"
 
 
-def is_query_alone(query: Query) -> bool:
-    """Say whether all that a query gives is read, by its own statement."""
-    return query.sql is not None and not query.columns and query.where is None and query.limit is None
+def is_query_alone(query: Query, syntax: str) -> bool:
+    """Say whether a query may be run as it stands: all of it, or the first rows in its own order.
+
+    Many an engine drops the order of a query within another. Whoever reads stops when there are enough rows.
+    """
+    if query.sql is None or query.columns or query.where is not None:
+        return False
+    return query.limit is None or (not query.verify and is_ordered(query.sql, syntax))
 
 
 def counted(query: Query, schema: str | None, quote: Quote = identifier) -> str:
