@@ -92,6 +92,11 @@ CALLS = [
     (("datastores", "update", "--id", "1"), "nothing to update", "--schema"),
     (("datastores", "update", "--id", "1", "--connection-id", "2"), "is of type sqlite", "list --type postgresql"),
     (("datastores", "verify", "--id", "1", "--timeout", "0"), "timeout must be more than 0", "--timeout 10"),
+    (
+        ("connections", "read", "--id", "1", "--table", "t", "--output", "-", "--format", "csv", "--timeout", "0"),
+        "the time limit must be a number of seconds, more than 0",
+        "--timeout 600",
+    ),
 ]
 
 

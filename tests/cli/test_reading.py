@@ -298,7 +298,7 @@ def test_the_line_of_progress_is_gone_before_rows_are_shown(on_postgres):
 
 @pytest.mark.servers
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc names the children")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupt_leaves_no_file_and_no_session(on_postgres, tmp_path, postgres_server, number):
     folder = tmp_path / "out"
     folder.mkdir()
@@ -318,16 +318,18 @@ def test_an_interrupt_leaves_no_file_and_no_session(on_postgres, tmp_path, postg
     program = subprocess.Popen(
         [sys.executable, "-m", "qualytics", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+    locks = "select count(*) from pg_locks where locktype = 'advisory' and objid = 4712 and granted"
     try:
         until = time.monotonic() + 60
-        while not any(path.stat().st_size for path in folder.iterdir()):
-            assert program.poll() is None, program.communicate()
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        with closing(servers.postgres_admin(postgres_server, "sales")) as admin:
+            while admin.execute(locks).fetchone() == (0,):
+                assert program.poll() is None, program.communicate()
+                assert time.monotonic() < until
+                time.sleep(0.02)
     finally:
         program.send_signal(number)
         out, err = program.communicate(timeout=60)
-    assert (program.returncode, out) == (128 + number, b"")
+    assert (program.returncode, out) == (-number if number == signal.SIGKILL else 128 + number, b"")
     assert b"Traceback" not in err
     assert list(folder.iterdir()) == []
     with closing(servers.postgres_admin(postgres_server, "sales")) as admin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -14,6 +15,8 @@ from qualytics.store.files import place_new
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# How files begin that have no name yet of their own.
+_PREFIX = ".qualytics-read-"
 FORMATS = ("parquet", "arrow", "csv", "jsonl")
 # Arrow as a stream, which stdout gets in place of a file: nobody can seek in that.
 STREAM = "arrows"
@@ -69,7 +72,9 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     require_free(path, overwrite=overwrite)
     folder = os.path.dirname(place)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".qualytics-read-", dir=folder)
+        handle, temporary = _unnamed(folder), None
+        if handle is None:
+            handle, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=folder)
     except OSError as exc:
         why = (exc.strerror or "the system refuses").lower()
         raise UsageError(f"{path} cannot be written: {why}", "check the folder") from None
@@ -79,14 +84,16 @@ def whole_file(path: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
         with named_errors(path):
             file.flush()
             os.fsync(handle)
+            temporary = temporary or _named(handle, folder)
             file.close()
             os.chmod(temporary, 0o666 & ~_umask())
             _put(temporary, place, overwrite=overwrite, path=path)
     except BaseException:
         with contextlib.suppress(OSError):  # a full disk refuses what is left in the buffer once more
             file.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
         raise
 
 
@@ -110,6 +117,30 @@ def _put(temporary: str, place: str, *, overwrite: bool, path: str) -> None:
         raise UsageError(f"{path} exists", "add --overwrite, or name another file") from None
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
+
+
+def _unnamed(folder: str) -> int | None:
+    """Return a file without a name, of which nothing is left when this process is killed; None where that cannot be."""
+    if not hasattr(os, "O_TMPFILE"):  # Linux alone has it
+        return None
+    with contextlib.suppress(OSError):  # and not on each of its file systems
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600)
+        if os.path.exists(_link(handle)):
+            return handle
+        os.close(handle)
+    return None
+
+
+def _named(handle: int, folder: str) -> str:
+    """Give a file without a name one that nobody looks at, and return it."""
+    temporary = os.path.join(folder, _PREFIX + secrets.token_hex(8))
+    # With a descriptor Python calls linkat, which follows the link; without one it would link that.
+    os.link(_link(handle), temporary, src_dir_fd=handle)
+    return temporary
+
+
+def _link(handle: int) -> str:
+    return f"/proc/self/fd/{handle}"
 
 
 def _umask() -> int:

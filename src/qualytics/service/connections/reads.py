@@ -167,7 +167,7 @@ def _checked_limit(limit_s: Any) -> float | None:
     if limit_s is None:
         return None
     if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not limit_s > 0:  # nor NaN
-        message = "limit_s must be a number of seconds, more than 0"
+        message = "the time limit must be a number of seconds, more than 0"
         raise InvalidInput([Problem("limit_s", message, "as in --timeout 600; without one there is no limit")])
     return float(limit_s)
 
