@@ -120,7 +120,7 @@ def test_the_first_rows_of_a_query_come_in_its_order_and_ranges_need_no_column_t
     assert read(client, sql=sql, limit=1000)[0].num_rows == 900
     found, receipt = read(client, table="keyed", columns=("d",), parallel=2, partition_column="k")
     assert (found.column_names, found.num_rows, receipt["parallel"]) == (["d"], 1000, 2)
-    with pytest.raises(ReadFailed, match="there is no column .kk."):
+    with pytest.raises(ReadFailed, match="there is no column"):
         read(client, table="keyed", columns=("d",), parallel=2, partition_column="kk")
 
 
