@@ -137,7 +137,7 @@ def pytest_configure(config):
     gc.set_threshold(50_000, 20, 20)
     # Without a deadline: how long an example takes says more of the machine than of the code.
     hypothesis.settings.register_profile("whole", deadline=None)
-    hypothesis.settings.register_profile("fast", deadline=None, max_examples=25)
+    hypothesis.settings.register_profile("fast", deadline=None, max_examples=10)
     hypothesis.settings.load_profile("fast" if config.option.markexpr == FAST else "whole")
 
 
@@ -146,8 +146,8 @@ def _by_length(item):
     return next((place for place, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(config, items):
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
     # At the end all workers are to have work; the order is random but for that.
     items.sort(key=_by_length)
     for item in items:
@@ -155,19 +155,27 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.servers)
         if SLOW_FOLDER in item.path.parents or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_generate_tests(metafunc):
+    # Made here, not left out of the items that are there: those took a fifth of the collection.
     yield
-    if config.option.markexpr == FAST:
-        kept = _few_cases(items)
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = [item for item in items if item in kept]
+    if metafunc.config.option.markexpr == FAST and metafunc._calls:
+        metafunc._calls = _few_cases(metafunc.definition, metafunc._calls)
 
 
-def _few_cases(items):
-    """Return of each test some of its cases, the first one and others spread evenly; the whole suite runs all."""
-    cases = {}
-    for item in items:
-        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    return {found[len(found) * number // FAST_CASES] for found in cases.values() for number in range(FAST_CASES)}
+def _few_cases(definition, cases):
+    """Return some of the cases of a test, the first one and others spread evenly; the whole suite runs all."""
+    if _is_not_fast(definition.iter_markers()):
+        return cases[:1]
+    fast = [case for case in cases if not _is_not_fast(case.marks)]
+    chosen = dict.fromkeys(len(fast) * number // FAST_CASES for number in range(FAST_CASES)) if fast else ()
+    return [fast[number] for number in chosen] or cases[:1]
+
+
+def _is_not_fast(marks):
+    return any(mark.name in {"servers", "slow"} for mark in marks)
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -15,6 +15,8 @@ import tempfile
 _HALVES = 2
 _WITHOUT = ("no:logging", "no:randomly", "no:unraisableexception")
 _PYTEST = (sys.executable, "-m", "pytest", "-q", *(word for name in _WITHOUT for word in ("-p", name)))
+# What pytest makes of the asserts of a module is kept for the next run; to make it anew took as long as the tests.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 # As tests/conftest.py knows it.
 _FAST = ("-m", "not servers and not slow")
 
@@ -23,7 +25,7 @@ def main() -> int:
     with tempfile.TemporaryFile() as second:
         outputs = (None, second)
         processes = [
-            subprocess.Popen([*_PYTEST, *_FAST], env={**os.environ, "FAST_HALF": str(half)}, stdout=stdout)
+            subprocess.Popen([*_PYTEST, *_FAST], env={**_ENVIRONMENT, "FAST_HALF": str(half)}, stdout=stdout)
             for half, stdout in zip(range(_HALVES), outputs, strict=True)
         ]
         codes = [process.wait() for process in processes]

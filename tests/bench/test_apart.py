@@ -11,6 +11,9 @@ import pytest
 from bench import __main__ as main
 from testbed import servers
 
+# What the rows import takes longer than many fast tests.
+pytestmark = pytest.mark.slow
+
 # Rows as a real run has them, in a process of their own: forking is for programs with one thread.
 _ROWS = """
 import os, signal, subprocess, sys, time
@@ -60,7 +63,6 @@ def _cells(out):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if line.startswith("|")]
 
 
-@pytest.mark.slow
 def test_rows_that_hang_fail_or_crash_say_so_and_the_others_go_on(tmp_path):
     done = _run(_ROWS, tmp_path / "pids", "hanging", "failing", "crashing", "good")
     assert done.returncode == 1
@@ -77,13 +79,11 @@ def test_rows_that_hang_fail_or_crash_say_so_and_the_others_go_on(tmp_path):
     assert not [pid for pid in (tmp_path / "pids").read_text().split() if Path(f"/proc/{pid}").exists()]
 
 
-@pytest.mark.slow
 def test_a_run_without_a_failed_row_ends_well(tmp_path):
     done = _run(_ROWS, tmp_path / "pids", "good")
     assert (done.returncode, done.stderr) == (0, "measuring: good\n")
 
 
-@pytest.mark.slow
 def test_a_figure_is_printed_when_it_is_known_and_an_interrupt_leaves_nothing(tmp_path):
     os.mkfifo(tmp_path / "pids")
     words = [sys.executable, "-c", _ROWS, str(tmp_path / "pids"), "hanging"]
@@ -98,7 +98,6 @@ def test_a_figure_is_printed_when_it_is_known_and_an_interrupt_leaves_nothing(tm
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-@pytest.mark.slow
 def test_a_server_that_does_not_end_is_killed_with_its_children(tmp_path):
     deaf = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.fork(); os.write(1, b'1\\n')"
     process = subprocess.Popen(

@@ -126,6 +126,7 @@ def test_a_fork_that_closes_or_drops_a_reader_does_not_end_the_read(on_server):
         assert sum(batch.num_rows for batch in batches) == 19_900
 
 
+@pytest.mark.slow
 def test_more_is_sorted_than_memory_holds(client, tmp_path):
     with closing(sqlite3.connect(tmp_path / "empty.sqlite")) as database:
         database.execute("create table t (n)")

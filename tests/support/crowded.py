@@ -167,9 +167,15 @@ def _audit(store: Store, names: list[str]) -> None:
             object_id=1 + number % 90,
             object_name=names[number % len(names)],
             outcome=OUTCOMES[number % len(OUTCOMES)] if number % 2 else "done",
-            detail={"changed": ["host"], "purpose": MARKUP[number % len(MARKUP)], "user": "admin"},
+            detail=_detail(action, MARKUP[number % len(MARKUP)]),
         )
         store.audit.insert(entry)
+
+
+def _detail(action: str, text: str) -> dict[str, object]:
+    if action.startswith(("token.", "grant.")):
+        return {"user": text, "connection": text}
+    return {"purpose": text} if action == "connection.use" else {"version": 1, "changed": ["host"]}
 
 
 def _operations(store: Store, connections: list[dict]) -> None:
