@@ -95,13 +95,15 @@ HOME = _leave_home()
 
 # Modules that take ten seconds or more of a processor, the longest first, by how their names begin.
 LONGEST = (
-    *("test_jdbc", "test_openapi", "test_concurrency", "test_running", "test_hive", "test_crash", "test_help"),
+    *("test_jdbc", "test_openapi", "test_every_page", "test_connection_forms", "test_concurrency", "test_running"),
+    *("test_demo", "test_hive", "test_crash", "test_help", "test_account_pages", "test_estate_pages"),
     *("test_tls_defects", "test_stages", "test_snowflake", "test_databricks", "test_compat", "test_zygotes"),
     *("test_ended_rights", "test_rights", "test_binding", "test_explain", "test_athena", "test_meter", "test_engine"),
     *("test_discovery", "test_bigquery", "test_races", "test_replicas", "test_masks", "test_object_store"),
     *("test_contract", "test_runtime", "test_sign_in", "test_canary", "test_runs", "test_faults", "test_listening"),
     *("test_doctor", "test_foreign", "test_sdk_page", "test_call", "test_bodies", "test_tokens_lines"),
-    *("test_second_host", "test_copying", "test_passwords", "test_page"),
+    *("test_second_host", "test_copying", "test_passwords", "test_connection_pages", "test_datastore_pages"),
+    *("test_page", "test_session", "test_prefix"),
 )
 # As `tools.fast` says it.
 FAST = "not servers and not slow"
@@ -135,8 +137,8 @@ def _fast_modules(half):
 def pytest_configure(config):
     # Little of what tests make is garbage in a circle; looking for it as often as usual takes a tenth of a fast run.
     gc.set_threshold(50_000, 20, 20)
-    # Without a deadline: how long an example takes says more of the machine than of the code.
-    hypothesis.settings.register_profile("whole", deadline=None)
+    # Without a deadline: how long an example takes says more of the machine than of the code. Each run draws others.
+    hypothesis.settings.register_profile("whole", deadline=None, max_examples=50)
     hypothesis.settings.register_profile("fast", deadline=None, max_examples=10)
     hypothesis.settings.load_profile("fast" if config.option.markexpr == FAST else "whole")
 

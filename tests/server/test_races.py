@@ -143,7 +143,9 @@ def test_deleting_a_connection_while_a_datastore_is_made_on_it_leaves_no_orphan(
     """A thousand races: either the datastore is there, or the connection is gone; never both, never neither."""
     rounds = 1_000
     given = {"type": "postgresql", "host": "h", "username": "u"}
-    ids = [admin("POST", "/connections", given | {"name": f"race-{n}"}).json["id"] for n in range(rounds)]
+    records = [given | {"name": f"race-{number}"} for number in range(rounds)]
+    imported = admin("POST", "/connections/import", {"connections": records}).json["connections"]
+    ids = [one["id"] for one in imported]
     start, done = threading.Barrier(2), threading.Barrier(2)
     deleted, created = [], []
 
