@@ -27,7 +27,7 @@ LAYERS = {
         ("errors", "model", "fields", "masking", "secret", "settings", "strict_json", "structs", "text", "urls"),
         0,
     ),
-    **dict.fromkeys(("digests", "module_path", "hiding", "packed", "types"), 0),
+    **dict.fromkeys(("digests", "module_path", "installed", "hiding", "packed", "types"), 0),
     **dict.fromkeys(("connectors", "store", "transport"), 1),
     "probe": 2,
     "reading": 3,

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from qualytics.errors import DriverMissing
+from qualytics.installed import version_of
 from qualytics.structs import Struct, field
 from qualytics.text import ends
 
@@ -349,9 +350,7 @@ class Connector(Struct, kw_only=True):
             return None
         if self.extra is None:
             return sys.version.split()[0]
-        import importlib.metadata  # 16 ms, which no listing should pay
-
-        return importlib.metadata.version(self.distribution or self.driver)
+        return version_of(self.distribution or self.driver)
 
     def require_driver(self) -> None:
         """Raise DriverMissing when the driver cannot be imported; nothing is imported."""

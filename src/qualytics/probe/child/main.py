@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from qualytics.installed import answer_drivers
 from qualytics.module_path import leave_out
 from qualytics.probe._platform import confine, harden, prefer_oom_kill, return_large_blocks, wake_when_parent_ends
 from qualytics.probe.child.ending import Ending
@@ -75,6 +76,7 @@ def _work(plan: Plan, directory: str, tell_dialled: int) -> None:
     else:
         confine(cpu_s=None, memory_bytes=plan.reading.memory_bytes)
         return_large_blocks()
+    answer_drivers()
     asked, out = os.dup(0), os.dup(1)
     _silence()
     output = Output(out, plan.masking())
