@@ -26,6 +26,8 @@ _END_OF_ROWS = b"\xff\xff"
 _HEAD_BYTES, _MIN_LENGTH = 5, 4
 _ROW, _ERROR, _COMPLETE, _READY = b"dECZ"
 _OTHERS = frozenset(b"HcNSA")
+# Where the head of a row of less than 64 KiB, as a number of seven bytes, has its length.
+_LENGTHS = np.uint64(0xFFFF_0000)
 # The last message, but for its last byte.
 _END_OF_ANSWER = bytes([_READY, 0, 0, 0, 5])
 # Bytes that are awaited before a row has come that says how long it is, and room for bytes in the beginning.
@@ -141,13 +143,14 @@ class CopyStream:
 
     def _chain(self) -> tuple[Any, Any]:
         """Return where rows begin and end: what looks like the head of one, and stands where the row before it ends."""
-        block, high, low = self._block, *self._width
         known, came = self._known, self._came
-        heads = np.flatnonzero(block.bytes[known : max(known, came - _HEAD_BYTES - 1)] == _ROW) + known
-        columns = block.bytes[heads + _HEAD_BYTES], block.bytes[heads + _HEAD_BYTES + 1]
+        heads = np.flatnonzero(self._block.bytes[known : max(known, came - _HEAD_BYTES - 1)] == _ROW) + known
+        # Letter, length and number of columns, and of what follows one byte, which goes.
+        words = self._block.numbers(">u8", heads) >> np.uint64(8)
         # A row of 64 KiB is left to the walk: two bytes that are 0 leave few that only look like heads.
-        heads = heads[(block.numbers(">u2", heads + 1) == 0) & (columns[0] == high) & (columns[1] == low)]
-        ends = heads + 1 + block.numbers(">u2", heads + 3)
+        is_head = words & ~_LENGTHS == np.uint64(_ROW << 48 | int.from_bytes(self._width))
+        heads, words = heads[is_head], words[is_head]
+        ends = heads + 1 + ((words & _LENGTHS) >> np.uint64(16)).astype(np.int64)
         breaks = np.append(np.flatnonzero(ends[:-1] != heads[1:]), len(heads) - 1)
         chosen, following = [np.empty(0, np.int64)], known
         while (at := int(np.searchsorted(heads, following))) < len(heads) and heads[at] == following:
@@ -197,6 +200,7 @@ class CopyStream:
             raise _error(message)
         if kind == _READY:
             self._is_ended = True
+            self._wire.end()
         elif kind == _COMPLETE:
             self._tag = message
         elif kind not in _OTHERS:

@@ -18,9 +18,8 @@ _EPOCH_US = _EPOCH_DAYS * 86_400_000_000
 _END_OF_DAY_US = 86_400_000_000
 _INT32, _INT64 = np.iinfo(np.int32), np.iinfo(np.int64)
 _NEGATIVE, _NAN = 0x4000, 0xC000
-# Digits in each group of a numeric, groups that are read at once, and digits that 64 bits hold.
-_GROUP, _GROUP_LIMIT, _GROUPS, _INT64_DIGITS = 4, 10_000, 4, 18
-_POWERS = 10 ** np.arange(_INT64_DIGITS + 1)
+# Digits in each group of a numeric, what its 16 bits are taken with, groups that are read at once, and digits that 64 bits hold.
+_GROUP, _GROUP_MASK, _GROUPS, _INT64_DIGITS = 4, np.uint64(0xFFFF), 4, 18
 
 
 def decoder(kind: pa.DataType) -> Callable[[Column, str], pa.Array] | None:
@@ -75,7 +74,9 @@ def _interval(column: Column, special: str) -> pa.Array:
 
 def _decimal(column: Column, kind: pa.DataType, special: str) -> pa.Array:
     """Return decimals from groups of four digits, of which the first stands for 10,000 to the power of its weight."""
-    header = column.numbers_at(">u8", column.at).view(np.int64)
+    # Both at once: what stands behind the groups of a decimal with fewer is not looked at.
+    both = column.block.records("V16", column.at)
+    header, groups = both.getfield(">i8").astype(np.int64), both.getfield(">u8", 8).astype(np.uint64)
     count, weight, sign = header >> 48 & 0xFFFF, header << 16 >> 48, header >> 16 & 0xFFFF
     if (sign > _NEGATIVE).any():
         column.null_where(sign == _NAN, "NaN among decimals", special)
@@ -85,15 +86,14 @@ def _decimal(column: Column, kind: pa.DataType, special: str) -> pa.Array:
     if not (column.is_null | (column.sizes == 8 + 2 * count)).all():
         raise ValueError("a decimal has another number of digits than it says")
     _require_digits(column, kind, count, weight)
-    most, heaviest = int(count.max()), int(np.where(count == 0, -1, weight).max())
-    if most <= _GROUPS and _GROUP * (heaviest + 1) + kind.scale <= _INT64_DIGITS:
-        value = _small(column, count, weight, kind.scale)
+    heaviest, last = int(np.where(count == 0, -1, weight).max()), -(-kind.scale // _GROUP)
+    if heaviest + last < _GROUPS and _GROUP * (heaviest + 1) + kind.scale <= _INT64_DIGITS:
+        value = _small(column, groups, count, heaviest - weight, kind.scale + _GROUP * heaviest)
         words = np.empty((len(column), kind.bit_width // 64), np.int64)
         words[:, 0] = np.where(sign == _NEGATIVE, -value, value)
         words[:, 1:] = (words[:, 0] >> 63)[:, None]
         return column.array(words)
     large = _Large(len(column), kind)
-    last = -(-kind.scale // _GROUP)
     for power in range(heaviest, -last - 1, -1):
         number = weight - power
         is_there = (number >= 0) & (number < count)
@@ -119,20 +119,22 @@ def _require_digits(column: Column, kind: pa.DataType, count: Any, weight: Any) 
     column.require((count == 0) | (is_kept & (weight - count + 1 >= -last)))
 
 
-def _small(column: Column, count: Any, weight: Any, scale: int) -> Any:
-    """Return whole numbers of at most four groups, in 64 bits, each times 10 to the power of the scale."""
-    groups = column.numbers_at(">u8", column.at + 8)
-    # Behind its last group there is the next column.
-    groups = np.where(count == 0, 0, groups >> (16 * np.minimum(_GROUPS - count, _GROUPS - 1)).astype(np.uint64))
-    value = np.zeros(len(column), np.int64)
+def _small(column: Column, groups: Any, count: Any, lacking: Any, power: int) -> Any:
+    """Return whole numbers of at most four groups, whose first stands for 10 to a power where it lacks no groups before."""
+    # Behind the last group of a value there is the next column. A shift by 64 bits or more leaves nothing.
+    behind = (16 * (_GROUPS - count)).astype(np.uint64)
+    groups = groups >> behind << behind >> (16 * lacking).astype(np.uint64)
+    value = np.zeros(len(column), np.uint64)
     for shift in (48, 32, 16, 0):
-        value = value * _GROUP_LIMIT + (groups >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64)
-    power = np.where(count == 0, 0, _GROUP * (weight - count + 1) + scale)
-    if (is_finer := power < 0).any():
-        value, rest = np.divmod(value, np.where(is_finer, _POWERS[np.where(is_finer, -power, 0)], 1))
-        column.require(rest == 0)
-        power = np.maximum(power, 0)
-    return value * _POWERS[power]
+        if power <= -_GROUP:
+            break
+        group = groups >> np.uint64(shift) & _GROUP_MASK
+        if power < 0:
+            group, rest = np.divmod(group, np.uint64(10**-power))
+            column.require(rest == 0)
+        value += group * np.uint64(10 ** max(power, 0))
+        power -= _GROUP
+    return value.view(np.int64)
 
 
 class _Large:

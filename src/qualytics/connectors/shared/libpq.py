@@ -64,6 +64,10 @@ class Wire:
             self._wait()
         return received
 
+    def end(self) -> None:
+        """Leave the connection to libpq, when all that was asked for has come."""
+        self._stream.end()
+
     def _wait(self) -> None:
         self._poll.register(self._descriptor, self._stream.awaits)
         self._poll.poll()
@@ -91,6 +95,9 @@ class _Plain:
             self.awaits = select.POLLOUT
             return -1
 
+    def end(self) -> None:
+        """Do nothing."""
+
 
 class _Tls:
     """What `_Plain` is, through OpenSSL."""
@@ -102,6 +109,9 @@ class _Tls:
         found.SSL_read.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
         found.ERR_get_error.restype = ctypes.c_ulong
         found.ERR_reason_error_string.restype = ctypes.c_char_p
+        found.SSL_set_read_ahead.argtypes = (ctypes.c_void_p, ctypes.c_int)
+        # Or of each 8 KiB that a server sends OpenSSL asks the system twice.
+        found.SSL_set_read_ahead(self._tls, 1)
         # An address is looked up once for each array: a server sends 8 KiB at a time.
         self._into, self._address = None, 0
 
@@ -116,6 +126,10 @@ class _Tls:
         self._found.ERR_clear_error()
         done = self._found.SSL_write(self._tls, data, len(data))
         return done if done > 0 else self._judged(done)
+
+    def end(self) -> None:
+        # libpq waits for the socket, and would not see what has been read ahead.
+        self._found.SSL_set_read_ahead(self._tls, 0)
 
     def _judged(self, done: int) -> int:
         error = self._found.SSL_get_error(self._tls, done)
