@@ -290,6 +290,20 @@ def test_a_stream_that_ends_before_its_report_is_told_and_no_stage_seems_to_run(
     assert page.locator('[name="_tested"]').input_value() == ""
 
 
+def test_a_save_that_does_not_arrive_keeps_what_was_typed(signed_in, made, manager):
+    record = made()
+    page = signed_in(f"/connections/{record['id']}/edit")
+    fill(page, {"owner": "typed before", "password": "another"})
+    page.context.set_offline(True)
+    press(page, "Save")
+    expect(page.get_by_role("alert")).to_contain_text("was not reached")
+    assert page.locator('[name="password"]').input_value() == "another"
+    page.context.set_offline(False)
+    press(page, "Save")
+    page.wait_for_url(f"**/connections/{record['id']}")
+    assert manager("GET", f"/connections/{record['id']}").json["owner"] == "typed before"
+
+
 @pytest.mark.parametrize("button", ["Save", "Test"])
 def test_what_was_typed_over_a_connection_that_somebody_deleted_is_kept(signed_in, made, manager, button):
     record = made()

@@ -48,9 +48,11 @@ def test_a_connection_is_made_changed_by_two_and_deleted(visit, plane):
     other = page.context.new_page()
     for one in (page, other):
         one.goto(f"{plane.url}/connections/1/edit")
-    for one, owner in ((other, "theirs"), (page, "mine")):
-        one.locator('[name="owner"]').fill(owner)
-        press(one, "Save")
+    other.locator('[name="owner"]').fill("theirs")
+    press(other, "Save")
+    other.wait_for_url("**/connections/1")
+    page.locator('[name="owner"]').fill("mine")
+    press(page, "Save")
     expect(page.get_by_role("alert").first).to_contain_text("Somebody else has changed this connection")
     press(page, "Save")
     page.wait_for_url("**/connections/1")
