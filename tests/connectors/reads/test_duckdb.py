@@ -139,6 +139,9 @@ def test_a_column_of_a_query_makes_ranges_or_is_refused(client, file):
     table, receipt = read(client, sql=sql, parallel=3, partition_column="k", verify=True)
     assert (table.num_rows, receipt["parallel"], receipt["verified"]["ok"]) == (ROWS, 3, True)
     assert len(receipt["partitions"]) > 3
+    table, receipt = read(client, table="t", columns=("s",), parallel=2, partition_column="i", verify=True)
+    assert (table.column_names, receipt["verified"]["ok"]) == (["s"], True)
+    assert len(receipt["partitions"]) > 2
     with pytest.raises(ReadFailed, match="column 's' makes no ranges"):
         read(client, sql=sql, parallel=2, partition_column="s")
 

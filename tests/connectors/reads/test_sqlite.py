@@ -149,7 +149,11 @@ def accounts(request, client, tmp_path):
 
 @pytest.mark.parametrize("column", [None, "id"])
 def test_sessions_that_nobody_disturbs_share_one_state(client, accounts, column):
-    table, receipt = read(client, table="account", parallel=3, verify=True, partition_column=column)
+    options = {"table": "account", "parallel": 3, "verify": True, "partition_column": column}
+    if column is not None:  # it need not be one of those that are read
+        amounts, receipt = read(client, columns=("amount",), **options)
+        assert (amounts.column_names, len(receipt["partitions"])) == (["amount"], 13)
+    table, receipt = read(client, **options)
     assert (receipt["parallel"], receipt["verified"]) == (3, {"count": ACCOUNTS, "ok": True})
     assert len(receipt["partitions"]) == (12 if column is None else 13)
     assert receipt["snapshot"]["id"]

@@ -13,6 +13,7 @@ from qualytics.connectors.shared import arrow
 from qualytics.connectors.shared.sql import identifier, literal, one_row
 from qualytics.connectors.shared.statements import counted, no_column, no_ranges, ranges, statement, table_name
 from qualytics.connectors.types.duckdb import lock
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +77,7 @@ class _Session:
         self._handle, self._target, self._query, self._is_limited = handle, target, query, is_limited
         self._schema = target.schema or "main"
         self.snapshot = Snapshot("duckdb file, locked against writers", "file")
-        self._columns = self._described()
+        self._columns = self._described(query)
         self.schema = schema if schema is not None else self._typed()
 
     def partitions(self) -> Sequence[Partition]:
@@ -144,9 +145,11 @@ class _Session:
         return int(one_row(self._handle, counted(self._query, self._schema))[0])
 
     def _column_ranges(self, name: str) -> list[str]:
-        type_name = next((kind for column, kind in self._columns if column == name), None)
+        every = replace(self._query, columns=())  # it need not be one of those that are read
+        types = dict(self._described(every) if self._query.columns else self._columns)
+        type_name = types.get(name)
         if type_name is None:
-            raise no_column(name, (column for column, _ in self._columns))
+            raise no_column(name, types)
         column = identifier(name)
         if not type_name.startswith(duckdb_special.DATED):
             if not type_name.startswith(_NUMBERS):
@@ -155,17 +158,15 @@ class _Session:
             column = f"{column}::double"
         number = self._query.parallel * RANGES_PER_SESSION
         places = ", ".join(str(part / number) for part in range(1, number))
-        source = f"from (\n{statement(self._query, self._schema)}\n) as q"
+        source = f"from (\n{statement(every, self._schema)}\n) as q"
         rows = self._handle.execute(
             f"select bound::varchar from (select distinct try_cast(place as {type_name}) as bound from "
             f"(select unnest(approx_quantile({column}, [{places}])) as place {source})) where bound is not null order by bound"
         ).fetchall()
         return ranges(identifier(name), [f"{literal(row[0])}::{type_name}" for row in rows], has_nulls=True)
 
-    def _described(self) -> list[tuple[str, str]]:
-        rows = self._handle.execute(
-            f"describe select * from (\n{statement(self._query, self._schema)}\n) as q"
-        ).fetchall()
+    def _described(self, query: Query) -> list[tuple[str, str]]:
+        rows = self._handle.execute(f"describe select * from (\n{statement(query, self._schema)}\n) as q").fetchall()
         return [(row[0], row[1]) for row in rows]
 
     def _typed(self) -> pa.Schema:

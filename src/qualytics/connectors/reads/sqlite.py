@@ -30,6 +30,7 @@ from qualytics.connectors.shared.statements import (
     statement,
     whole_bounds,
 )
+from qualytics.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,7 +147,7 @@ class Session:
 
     def _described(self) -> pa.Schema:
         """Return the schema, by what the values of each column are stored as: SQLite's own types bind nothing."""
-        names = self._database.names(f"select * from (\n{statement(self._query, None, quote=_quoted)}\n) limit 0")
+        names = self._names(self._query)
         fields = []
         for number, (name, stored) in enumerate(zip(names, self._classes(names), strict=True)):
             largest = None
@@ -155,6 +156,9 @@ class Session:
                 ((largest,),) = self._looked(names, [look])
             fields.append(_field(name, stored, largest, self._query.invalid_text))
         return pa.schema(fields)
+
+    def _names(self, query: Query) -> list[str]:
+        return self._database.names(f"select * from (\n{statement(query, None, quote=_quoted)}\n) limit 0")
 
     def _classes(self, names: Sequence[str]) -> list[frozenset[str]]:
         """Return what the values of each column are stored as, but for NULL."""
@@ -199,16 +203,22 @@ class Session:
         return next((name for name in _ROW_NUMBERS if name not in taken), None)
 
     def _column_ranges(self, name: str) -> list[str]:
-        types = {one.name: one.type for one in self.schema}
-        if name not in types:
-            raise no_column(name, types)
+        kind = next((one.type for one in self.schema if one.name == name), None)
+        query = self._query
+        if kind is None and query.columns:  # it need not be one of those that are read
+            if name not in (known := self._names(replace(query, columns=()))):
+                raise no_column(name, known)
+            query = replace(query, columns=(name,))
+            (kind,) = Session(self._database, query, None, None).schema.types
+        if kind is None:
+            raise no_column(name, self.schema.names)
         column, number = _quoted(name), self._number_of_ranges
-        source = f"from (\n{statement(self._query, None, quote=_quoted)}\n) as q"
+        source = f"from (\n{statement(query, None, quote=_quoted)}\n) as q"
         ends = f"select min({column}) as low, max({column}) as high {source}"
-        if pa.types.is_integer(types[name]):
+        if pa.types.is_integer(kind):
             low, high = self._row(ends)
             bounds: Sequence[str | int] = whole_bounds(low, high, number)
-        elif pa.types.is_floating(types[name]):
+        elif pa.types.is_floating(kind):
             low, high = self._row(ends)
             bounds = real_bounds(low, high, number)
         else:
