@@ -15,6 +15,7 @@ TLS_MODES = {
     **dict.fromkeys(("auto", "allow", "prefer", "preferred", "optional"), "auto"),
     **dict.fromkeys(("require", "required"), "require"),
     **dict.fromkeys(("verify", "verify-ca", "verify_ca", "verify-full", "verify_full", "verify_identity"), "verify"),
+    **dict.fromkeys(("verifyca", "verifyfull"), "verify"),  # of Npgsql and MySqlConnector
     **dict.fromkeys(("true", "1", "yes", "on", "https", "full"), "verify"),
 }
 
@@ -124,11 +125,15 @@ class Foreign(Struct, kw_only=True):
     of its own, and returns None for one that it does not know; `string` does so with a connection string of a grammar
     of the type's own, of which `is_place` says that it is known to be one. `ado` are keywords, in lower case, by which
     a connection string of .NET is one for the type. `environment` says which variables hold what we have,
+    `odbc_decoded` says that its ODBC driver takes a password without braces for percent-encoded. `hosts` says of words of
+    other tools that mean several types by which ends of host names they mean this one.
     `shells` which programs are its own client, the first choice first, `forms` how tools write it.
     """
 
     names: tuple[str, ...] = ()
     odbc: tuple[str, ...] = ()
+    odbc_decoded: bool = False
+    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ("database",)

@@ -15,6 +15,7 @@ TNS = """ORCL =
     (ADDRESS_LIST=(ADDRESS=(PROTOCOL=TCP)(HOST=h1)(PORT=1522))(ADDRESS=(PROTOCOL=TCP)(HOST=h2)(PORT=1522)))
     (CONNECT_DATA=(SERVER=DEDICATED)(SERVICE_NAME=s))(SECURITY=(SSL_SERVER_CERT_DN="CN=a,O=b")))"""
 SQL_ODBC = "Driver={ODBC Driver 18 for SQL Server};Server=tcp:h,1444;Database=d;UID=u;"
+PSQLODBC = "Driver={PostgreSQL Unicode};Server=h;Database=d;UID=u;"
 
 
 def of(type_name, **values):
@@ -94,6 +95,19 @@ def read(text, type_name=None):
             None,
         ),
         (TNS, of("oracle", host="h1", port=1522, protocol="TCP", service_name="s"), None),
+        (PSQLODBC + "PWD=p%23+q%", of("postgresql", host="h", username="u", password="p# q%"), "d"),
+        (PSQLODBC + "PWD={p%23+q}", of("postgresql", host="h", username="u", password="p%23+q"), "d"),
+        (
+            "Driver={Devart ODBC Driver for PostgreSQL};Server=h;Database=d;User ID=u;Password=p",
+            of("postgresql", host="h", **UP),
+            "d",
+        ),
+        (
+            "Host=h;Username=u;Password=p;Database=d;SSL Mode=VerifyFull",
+            of("postgresql", host="h", **UP, ssl_mode="verify"),
+            "d",
+        ),
+        ("DATABASE=d;HOSTNAME=h;PORT=50000;PROTOCOL=TCPIP;UID=u;PWD=p;", of("db2", host="h", port=50000, **UP), "d"),
     ],
 )
 def test_strings_of_tools_become_fields(text, expected, database):

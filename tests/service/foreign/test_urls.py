@@ -116,6 +116,15 @@ def test_urls_of_sqlalchemy_become_fields(url, expected):
             "awsathena://AwsRegion=eu-west-1;S3OutputLocation=s3://b/r/;User=k;Password=s",
             of("athena", username="k", password="s", region="eu-west-1", output="s3://b/r/"),
         ),
+        (
+            "spark://adb-1.2.azuredatabricks.net:443/d;httpPath=/sql/1.0/warehouses/w;AuthMech=3;UID=token;PWD=p;ssl=1",
+            of("databricks", host="adb-1.2.azuredatabricks.net", port=443, password="p", path="/sql/1.0/warehouses/w"),
+        ),
+        ("spark://h:10000/d;UID=u;PWD=p", of("jdbc", **UP, uri="jdbc:spark://h:10000/d")),
+        (
+            "athena://Region=eu-west-1;OutputLocation=s3://b/r/;AccessKeyId=k;SecretAccessKey=s",
+            of("athena", username="k", password="s", region="eu-west-1", output="s3://b/r/"),
+        ),
         ("sqlite:/data/x.db", of("sqlite", uri="/data/x.db")),
         ("vertica://h:5433/d;user=u;password=p", of("jdbc", **UP, uri="jdbc:vertica://h:5433/d")),
     ],

@@ -278,6 +278,8 @@ def complete(values: dict[str, str]) -> None:
         del values["method"]
     if values.get("host", "").endswith("googleapis.com"):
         del values["host"]
+    if values.get("host", "") == "https" and "googleapis.com" in values.get("schema", ""):  # https://www.…, behind //
+        del values["host"], values["schema"]
 
 
 CONNECTOR = Connector(

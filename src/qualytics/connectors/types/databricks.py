@@ -148,6 +148,8 @@ CONNECTOR = Connector(
     foreign=Foreign(
         names=("databricks", "databricks-warehouse"),
         odbc=("databricks", "simba spark"),
+        # What its driver for JDBC was called up to version 2.6.22.
+        hosts={"spark": (".azuredatabricks.net", ".databricks.com")},
         keys=databricks.FOREIGN_KEYS
         | {
             "http_path": "path",

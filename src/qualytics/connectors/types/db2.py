@@ -339,6 +339,8 @@ CONNECTOR = Connector(
     foreign=Foreign(
         names=("db2", "ibm_db_sa"),
         odbc=("db2",),
+        # IBM's documentation, "Connecting to an IBM database server in Python": a string of its CLI names no driver.
+        ado=frozenset(("hostname", "protocol")),
         keys={"sslconnection": "ssl_mode", "security": "ssl_mode", "protocol": ""},
         words={"ssl_mode": {"ssl": "verify"}},
         forms=FORMS,

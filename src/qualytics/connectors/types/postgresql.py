@@ -252,6 +252,7 @@ def hand_over(handle: Any) -> None:
 FOREIGN = Foreign(
     names=("postgres", "postgresql", "pg", "pgsql", "libpq"),
     odbc=("postgres", "psqlodbc"),
+    odbc_decoded=True,
     ado=frozenset(("host", "username", "ssl mode", "search path", "timezone", "include error detail")),
     keys=shared.FOREIGN_KEYS | {"applicationname": "application_name"},
     files=shared.FOREIGN_FILES,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qualytics.exchange.imports import ini
 from qualytics.exchange.imports.files import File, read_file, read_text
 from qualytics.service.foreign.entries import Entry, Unreadable
-from qualytics.service.foreign.matching import word_of_driver
+from qualytics.service.foreign.matching import decoded, word_of_driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -173,4 +173,11 @@ def data_sources(file: File) -> Iterator[Entry]:
     for section in ini.sections(file.text):
         if section.name.lower() not in {"odbc", "odbc data sources", ""}:
             word = word_of_driver(section.values.get("driver", "")) or section.values.get("driver", "")
-            yield Entry(section.name, ODBC, word, file.place(section.line), section.values, notes=tuple(section.notes))
+            yield Entry(
+                section.name,
+                ODBC,
+                word,
+                file.place(section.line),
+                decoded(word, section.values),
+                notes=tuple(section.notes),
+            )

@@ -6,6 +6,7 @@ import functools
 import os
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from qualytics import connectors, text
 from qualytics.connectors.foreign import TLS_MODES
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 # What most tools call the same; a type's own words come first.
 _USUAL = {
     **dict.fromkeys(("server", "servername", "hostname"), "host"),
-    **dict.fromkeys(("user", "login", "uid", "user_name", "userid"), "username"),
+    **dict.fromkeys(("user", "login", "uid", "user_name", "userid", "user id"), "username"),
     **dict.fromkeys(("pass", "pwd", "passwd"), "password"),
     **dict.fromkeys(("dbname", "db", "databasename", "database_name", "initial catalog"), "database"),
     **dict.fromkeys(("driver", "description", "trace", "servertype"), ""),
@@ -55,9 +56,27 @@ def _by_name() -> dict[str, Connector]:
     }
 
 
-def connector_of(word: str) -> Connector | None:
-    """Return the connector of another tool's word for a type, None where there is none."""
-    return _by_name().get(word.lower())
+def connector_of(word: str, host: str = "") -> Connector | None:
+    """Return the connector of another tool's word for a type, which a host may tell, None where there is none."""
+    if (found := _by_name().get(word.lower())) is not None:
+        return found
+    return next(
+        (
+            connector
+            for connector in _by_name().values()
+            if connector.foreign is not None
+            and host.lower().partition(":")[0].endswith(connector.foreign.hosts.get(word.lower(), ()))
+        ),
+        None,
+    )
+
+
+def decoded(word: str, values: dict[str, str]) -> dict[str, str]:
+    """Return the values of an ODBC data source with the password that the driver of this type takes it for."""
+    connector = connector_of(word)
+    if connector is None or connector.foreign is None or not connector.foreign.odbc_decoded:
+        return values
+    return values | {key: unquote_plus(values[key]) for key in ("pwd", "password") if key in values}
 
 
 def word_of_driver(driver: str) -> str | None:
@@ -78,7 +97,7 @@ def match(entry: Entry, *, reads_files: bool = True) -> Candidate:
 
     `reads_files` says that files which an entry names are the user's own, and are read.
     """
-    connector = connector_of(entry.word)
+    connector = connector_of(entry.word, entry.values.get("host", ""))
     if entry.problem is not None:
         return Candidate(entry, None, {}, {}, entry.notes, entry.problem)
     if connector is None or connector.foreign is None:

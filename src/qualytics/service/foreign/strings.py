@@ -6,7 +6,7 @@ import re
 
 from qualytics import connectors
 from qualytics.service.foreign.entries import Entry, Unreadable
-from qualytics.service.foreign.matching import note, word_of_driver
+from qualytics.service.foreign.matching import decoded, note, word_of_driver
 from qualytics.structs import replace
 
 _LIBPQ = "libpq"
@@ -16,6 +16,7 @@ _LIBPQ_KEYS = frozenset(("host", "hostaddr", "dbname", "user", "service"))
 # How a string of either kind begins, and a message does not.
 _KEYED = re.compile(r"[\s;]*[A-Za-z][\w .-]{0,63}=")
 _DRIVER = re.compile(r"(?:\A|;)\s*(?:driver|dsn)\s*=", re.IGNORECASE)
+_BRACED_PASSWORD = re.compile(r"(?:\A|;)\s*(?:pwd|password)\s*=\s*\{", re.IGNORECASE)
 _MAX_PAIRS = 200
 _QUOTED = "a value with a ; in it stands in braces, or in quotes, as its tool has it"
 _BETWEEN = re.compile(r"[\s;]*")
@@ -38,7 +39,7 @@ _SAME = {
     "ssl mode": "sslmode",
     "trust server certificate": "trustservercertificate",
 }
-_PLACES = frozenset(("server", "host", "account"))
+_PLACES = frozenset(("server", "host", "account", "hostname"))
 # The provider that .NET brings itself is meant where no keyword tells another.
 _USUAL_ADO = "sqlclient"
 
@@ -93,7 +94,10 @@ def parse(text: str, tool: str, place: str, name: str | None = None, type_name: 
         return None
     if _DRIVER.search(words):
         values, notes = _once(pairs(words, "{"), is_first=True)
-        return Entry(name, tool, word_of_driver(values.get("driver", "")) or "", place, values, notes=notes)
+        word = word_of_driver(values.get("driver", "")) or ""
+        if not _BRACED_PASSWORD.search(words):
+            values = decoded(word, values)
+        return Entry(name, tool, word, place, values, notes=notes)
     return _of_ado(words, Entry(name, tool, "", place, {}), type_name) if ";" in words else None
 
 

@@ -105,7 +105,7 @@ def _jdbc(text: str, tool: str, place: str, name: str | None) -> Entry:
         values = {"username": unquote(user), "password": unquote(password)} | values
     if "@" in path:
         raise Unreadable(f"where the password of the URL ends cannot be told; {_AT}")
-    if connector is None:
+    if connector is None and connector_of(word, server) is None:
         return _other(word, server, path, values, Entry(name, tool, "jdbc", place, {}))
     instance = re.search(r"\\([^:]*)", server)
     values |= _host(server.replace(instance[0], "") if instance else server)
