@@ -88,6 +88,16 @@ def test_lists_are_filtered_by_connection_type_tag_and_what_they_are_for(store):
 
 
 @pytest.mark.both_stores
+def test_the_databases_of_a_connection_come_once_each_those_of_the_oldest_first(store):
+    given = ("b", None, "a", "b", "c", "d")
+    add(store, *(named(f"n{number}", database=database) for number, database in enumerate(given)))
+    add(store, named("other", database="e", connection_id=2))
+    assert store.datastores.databases_of_connection(1, 3) == ["b", "a", "c"]
+    assert store.datastores.databases_of_connection(2, 3) == ["e"]
+    assert store.datastores.databases_of_connection(9, 3) == []
+
+
+@pytest.mark.both_stores
 def test_a_change_raises_the_version_where_it_is_to(store):
     add(store, named("sales"))
     with store.writing():

@@ -50,7 +50,7 @@ class Tested(Struct):
 
 def scopes(store: Store, planned: Iterable[Planned]) -> list[Scope]:
     """Return what a test of each looks at, inside the plan's transaction: its datastores are ways in."""
-    return [tests.with_login_databases(EVERYWHERE, store.datastores.of_connection(one.record)) for one in planned]
+    return [tests.with_login_databases(EVERYWHERE, store, one.record) for one in planned]
 
 
 def run(

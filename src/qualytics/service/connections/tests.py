@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from qualytics import types
     from qualytics.connectors.contract import Connector
-    from qualytics.model import Datastore, Listing, OnStage, TestReport
+    from qualytics.model import Listing, OnStage, TestReport
     from qualytics.probe import Plan
     from qualytics.service.context import Context
     from qualytics.service.draft import Draft
+    from qualytics.store.base import Store
 
 
 # More would be logins that nobody waits for.
@@ -155,9 +156,9 @@ def check_values(tested: Draft, scope: Scope) -> None:
     problems.finish()
 
 
-def with_login_databases(scope: Scope, datastores: Iterable[Datastore]) -> Scope:
-    """Return a scope that logs in to the database of one of these where it names none."""
-    return with_databases(scope, (datastore.database for datastore in datastores))
+def with_login_databases(scope: Scope, store: Store, connection_id: int) -> Scope:
+    """Return a scope that logs in to the database of one of a connection's datastores where it names none."""
+    return with_databases(scope, store.datastores.databases_of_connection(connection_id, _MAX_LOGIN_DATABASES))
 
 
 def with_databases(scope: Scope, databases: Iterable[str | None]) -> Scope:

@@ -150,7 +150,7 @@ class Connections:
                     document = self.write(store, before, changed, action)
                     return documents.at_version(document, before.version) if dry_run else document
                 stored = store.connections.secrets(before.id)
-                scope = tests.with_login_databases(scope, store.datastores.of_connection(before.id))
+                scope = tests.with_login_databases(scope, store, before.id)
             passed = self._passed(with_secrets(changed, stored), timeout_s, scope, on_stage)
             with self._context.writing() as store:
                 before = self._at_version(store, before.id, before.version, action)
@@ -328,7 +328,7 @@ class Connections:
             policy.require_allowed(self._context.settings, tested.connector, tested.values)
             policy.require_same_target(self._context, before, tested)
             names_place = scope.names_place
-            scope = tests.with_login_databases(scope, self._context.store.datastores.of_connection(before.id))
+            scope = tests.with_login_databases(scope, self._context.store, before.id)
             report, detected = self._run(with_secrets(tested, stored), timeout_s, scope, on_stage)
             ended = past_tests.ended(self._context.actor, before.id, before.version, report, detected)
             is_of_values = not overrides and (report["connected"] or not names_place)

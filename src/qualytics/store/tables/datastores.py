@@ -60,6 +60,12 @@ class DatastoreTable(Table):
             found.append((row[0], row[1]))
         return found
 
+    def databases_of_connection(self, connection_id: int, limit: int) -> list[str]:
+        """Return so many databases that the datastores of a connection read, those of the oldest first."""
+        sql = "SELECT database FROM datastores WHERE connection_id = ? AND database <> '' GROUP BY database"
+        found = self._execute(f"{sql} ORDER BY min(id) LIMIT ?", (bounded(connection_id), limit))
+        return [str(row[0]) for row in found]
+
     def count(self, wanted: ListQuery) -> int:
         """Count the datastores that a list asks for, without regard to its window."""
         filters = _filters(wanted)
