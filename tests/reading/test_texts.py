@@ -1,6 +1,7 @@
 """Values as texts: each text means one value, in any year and with any digits."""
 
 import datetime as dt
+import io
 from decimal import Decimal
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qualytics.connectors.shared import arrow
+from qualytics.errors import UsageError
+from qualytics.reading.outputs import open_output
 from qualytics.reading.texts import as_json_values, as_texts
 
 CASES = [
@@ -48,3 +51,16 @@ def test_dates_come_back_from_their_texts(moment):
     assert dt.datetime.fromisoformat(text) == moment
     assert arrow.microseconds(text.replace("T", " ")) == array.cast(pa.int64())[0].as_py()
     assert arrow.days(str(moment.date())) == (moment.date() - dt.date(1970, 1, 1)).days
+
+
+def test_what_no_text_holds_is_refused_and_not_cut():
+    twice = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    union = pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1]), pa.array(["x"])])
+    for column, words in (twice, "two members of one name"), (union, "no text for values of the type sparse_union"):
+        lists = pa.ListArray.from_arrays([0, 1], column)
+        for values in (column, lists):
+            with pytest.raises(UsageError, match=words):
+                as_texts(values)
+    schema = pa.schema([("u", pa.list_(union.type))])
+    with pytest.raises(UsageError, match="Parquet has no unions"):
+        open_output(io.BytesIO(), "parquet", schema)

@@ -96,13 +96,18 @@ class _Parquet(Output):
 
 def _storable(schema: pa.Schema) -> pa.Schema:
     """Return a schema with texts in place of intervals and durations, which Parquet has not."""
-    return pa.schema([one.with_type(pa.string()) if _has_interval(one.type) else one for one in schema])
+    return pa.schema([one.with_type(pa.string()) if _has(_is_interval, one.type) else one for one in schema])
 
 
-def _has_interval(kind: pa.DataType) -> bool:
-    if pa.types.is_nested(kind):
-        return any(_has_interval(kind.field(number).type) for number in range(kind.num_fields))
+def _is_interval(kind: pa.DataType) -> bool:
     return bool(pa.types.is_interval(kind) or pa.types.is_duration(kind))
+
+
+def _has(check: Callable[[pa.DataType], bool], kind: pa.DataType) -> bool:
+    """Say whether a check is true of a type, or of one within it."""
+    if check(kind):
+        return True
+    return pa.types.is_nested(kind) and any(_has(check, kind.field(number).type) for number in range(kind.num_fields))
 
 
 class _Arrow(Output):
@@ -185,12 +190,14 @@ def open_output(sink: IO[bytes], form: str, schema: pa.Schema) -> Output:
     """Return what writes a format.
 
     Raises:
-        UsageError: a format that names its columns cannot hold two of one name.
+        UsageError: a format that names its columns cannot hold two of one name, nor Parquet a union.
 
     """
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if twice and form in {"jsonl", "parquet"}:
         raise UsageError(f"there are two columns {twice[0]!r}, which {form} cannot hold", "name them apart, with `as`")
+    if form == "parquet" and any(_has(pa.types.is_union, one.type) for one in schema):
+        raise UsageError("Parquet has no unions", "--format arrow writes them as they are")
     return _OUTPUTS[form](sink, schema)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyarrow import compute
 
+from qualytics.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -43,7 +45,12 @@ def _text_of(kind: pa.DataType) -> Callable[[Any], str] | None:
 
 
 def as_json_values(column: pa.Array) -> list[Any]:
-    """Return values that JSON holds exactly: numbers but decimals, true and false, lists and objects; else texts."""
+    """Return values that JSON holds exactly: numbers but decimals, true and false, lists and objects; else texts.
+
+    Raises:
+        UsageError: there are none, as of unions.
+
+    """
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         return list(column.to_pylist())
@@ -51,6 +58,8 @@ def as_json_values(column: pa.Array) -> list[Any]:
         return [value if value is None or isfinite(value) else _NAMES[repr(value)] for value in column.to_pylist()]
     if pa.types.is_struct(kind):
         names = [one.name for one in kind]
+        if len(set(names)) < len(names):
+            raise UsageError("a struct has two members of one name, which no text can hold", _HINT)
         columns = [as_json_values(part) for part in column.flatten()]
         rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         return [row if is_valid else None for row, is_valid in zip(rows, column.is_valid().to_pylist(), strict=True)]
@@ -61,9 +70,12 @@ def as_json_values(column: pa.Array) -> list[Any]:
         or pa.types.is_fixed_size_list(kind)
     ):
         return [None if one.values is None else as_json_values(one.values) for one in column]
+    if pa.types.is_nested(kind):
+        raise UsageError(f"there is no text for values of the type {kind}", _HINT)
     return as_texts(column)
 
 
+_HINT = "--format arrow writes them as they are"
 _NAMES = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
