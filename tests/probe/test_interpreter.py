@@ -26,7 +26,7 @@ def test_the_childs_surroundings_are_clean(driven, monkeypatch):
     )
     environment, directory, files, leads = json.loads(report.failure.detail.removeprefix("ValueError: "))
     assert CANARY not in json.dumps(environment)
-    assert environment.keys() == {"PATH", "LANG", "HOME", "TMPDIR", "SSL_CERT_FILE"}
+    assert environment.keys() == {"PATH", "LANG", "HOME", "TMPDIR", "SSL_CERT_FILE", "OPENBLAS_NUM_THREADS"}
     assert environment["HOME"] == environment["TMPDIR"] == directory
     assert files == []
     assert not leads

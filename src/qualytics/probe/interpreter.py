@@ -28,4 +28,5 @@ def child_command() -> list[str]:
 def environment(directory: str) -> dict[str, str]:
     """Return the environment of a child whose home is this directory."""
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return env | {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": directory, "TMPDIR": directory}
+    env |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": directory, "TMPDIR": directory}
+    return env | {"OPENBLAS_NUM_THREADS": "1"}  # else numpy starts a thread for each core, of which none has work

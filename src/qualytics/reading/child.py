@@ -44,6 +44,7 @@ class Child:
         self._on_schema, self._on_end = on_schema, on_end
         self.rows: dict[int, int] = {}
         self.partition: int | None = None
+        self._is_started = threading.Event()
         self._receiving, self._sending = os.pipe()
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             fcntl.fcntl(self._receiving, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -87,11 +88,13 @@ class Child:
         return child
 
     def _close_sending(self) -> None:
+        self._is_started.set()
         if self._sending != _CLOSED:
             os.close(self._sending)
             self._sending = _CLOSED
 
     def _receive(self) -> None:
+        self._is_started.wait()  # or the process would wait for an import, which lets no other thread run
         import pyarrow as pa
 
         try:

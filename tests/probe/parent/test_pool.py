@@ -131,7 +131,7 @@ raise ValueError(json.dumps([*found, HOME_THEN, os.path.exists(HOME_THEN), "sock
             pool.run(plan, "ann")
         )
         assert CANARY not in json.dumps(environment)
-        assert environment.keys() == {"PATH", "LANG", "HOME", "TMPDIR", "SSL_CERT_FILE"}
+        assert environment.keys() == {"PATH", "LANG", "HOME", "TMPDIR", "SSL_CERT_FILE", "OPENBLAS_NUM_THREADS"}
         assert environment["HOME"] == environment["TMPDIR"] == directory == temporary
         assert (files, mode) == ([], "0o700")
         assert then != directory

@@ -81,7 +81,6 @@ def _prepare(type_: str) -> str | None:
     """Import all that a test of this type needs; return why this process may not be forked, None when it may."""
     GUARD.install()
     child.hide_arrow()
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # else numpy brings a thread for each core
     try:
         tls.warm_up(os.getcwd())
         for name in (*_COMMON, get(type_).driver):
@@ -91,7 +90,6 @@ def _prepare(type_: str) -> str | None:
         recognised(b"")
     except Exception as exc:  # noqa: BLE001 - a driver's import may fail in any way; the test itself will say how
         return f"{type(exc).__name__}: {exc}"
-    del os.environ["OPENBLAS_NUM_THREADS"]
     until = time.monotonic() + _SETTLE_S
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
