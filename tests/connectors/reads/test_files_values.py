@@ -51,6 +51,19 @@ SAME = {
 OTHER = {
     "berlin": (pa.array([-1, 1, None], pa.timestamp("us", "Europe/Berlin")), SAME["utc"]),
     "word": (pa.array(["x", "y", None]).dictionary_encode(), pa.array(["x", "y", None])),
+    "words": (
+        pa.array([["x", None], [], None], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        pa.array([["x", None], [], None], pa.list_(pa.string())),
+    ),
+    "within": (
+        pa.array(
+            [{"m": [("k", 1)]}, {"m": []}, None],
+            pa.struct([("m", pa.map_(pa.string(), pa.timestamp("us", "Europe/Berlin")))]),
+        ),
+        pa.array(
+            [{"m": [("k", 1)]}, {"m": []}, None], pa.struct([("m", pa.map_(pa.string(), pa.timestamp("us", "UTC")))])
+        ),
+    ),
     "uuid": (
         pa.array([A_UUID.bytes, bytes(16), None], pa.uuid()),
         pa.array([str(A_UUID), str(uuid.UUID(int=0)), None]),

@@ -129,9 +129,31 @@ def _plain(kind: pa.DataType) -> tuple[pa.DataType, str, str]:
             note = "as text" if read.extension_name in {_UUID, _JSON} else f"as stored, without {read.extension_name}"
             inner = pa.string() if read.extension_name == _UUID else inner
         read = inner
-    if pa.types.is_timestamp(read) and read.tz is not None:
-        read = pa.timestamp(read.unit, "UTC")
-    return read, str(kind), note
+    return _decoded(read), str(kind), note
+
+
+def _decoded(kind: pa.DataType) -> pa.DataType:
+    """Return a type whose timestamps are in UTC, and within which no value is encoded as one of a dictionary."""
+    if pa.types.is_dictionary(kind):
+        return _decoded(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return kind if kind.tz is None else pa.timestamp(kind.unit, "UTC")
+    return _decoded_within(kind) if pa.types.is_nested(kind) else kind
+
+
+def _decoded_within(kind: pa.DataType) -> pa.DataType:
+    fields = [kind.field(number) for number in range(kind.num_fields)]
+    decoded = [one.with_type(_decoded(one.type)) for one in fields]
+    if pa.types.is_struct(kind):
+        return pa.struct(decoded)
+    if pa.types.is_map(kind):
+        (pairs,) = decoded
+        return pa.map_(*pairs.type, keys_sorted=kind.keys_sorted)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(decoded[0], kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(decoded[0])
+    return pa.list_(decoded[0]) if pa.types.is_list(kind) else kind
 
 
 def _inside(kind: pa.DataType) -> pa.DataType | None:
