@@ -80,6 +80,10 @@ if os.path.realpath(_named.get("SSL_CERT_FILE", "")) != os.path.realpath(system_
     os.environ.update(_named)
 
 
+# Servers read what tests write as another user, and tests tell modes that they have not set.
+os.umask(0o022)
+
+
 def _leave_home() -> str:
     """Give the tests a home of their own: what one of them writes there is not found by the next run of the suite."""
     os.environ.setdefault("XDG_CACHE_HOME", str(cache.cache().parent))  # what the servers are made from stays
