@@ -14,6 +14,7 @@ import qualytics
 from qualytics.client import asynchronous, contract, contract_many
 from tests.client.test_contract_types import PARTS, VERBS, type_of
 from tests.support import processes
+from tests.support.reads import until
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
@@ -326,3 +327,27 @@ def test_a_read_that_is_left_leaves_no_process_behind(readable, is_cancelled):
     before = processes.descendants(os.getpid())
     assert asyncio.run(use()) == "sales"
     assert processes.descendants(os.getpid()) <= before
+
+
+@pytest.mark.slow
+def test_a_read_that_is_left_before_it_begins_leaves_no_process_behind(readable):
+    before = processes.descendants(os.getpid())
+    # The types of its columns are told by all values, before the first batch.
+    numbers = (
+        "with recursive k(n) as (select 1 union all select n + 1 from k limit 100000000000) select sum(n) as s from k"
+    )
+
+    async def read(client):
+        async with client.connections.read("sales", sql=numbers):
+            pass
+
+    async def use():
+        async with qualytics.aconnect(**readable) as client:
+            task = asyncio.create_task(read(client))
+            await asyncio.to_thread(until, lambda: processes.descendants(os.getpid()) - before)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.to_thread(until, lambda: processes.descendants(os.getpid()) <= before)
+
+    asyncio.run(use())

@@ -190,12 +190,20 @@ class Read(Generic[P]):
             opened: list[contract.Reader] = []
             is_left = threading.Event()
 
-            def begin(client: contract.Client) -> AsyncReader:
-                reader = getattr(getattr(client, part._name), self._verb.__name__)(*args, **named)  # noqa: SLF001 - a part of it
+            def told(reader: contract.Reader) -> None:
                 opened.append(reader)
                 if is_left.is_set():  # the task was cancelled meanwhile
                     reader.close()
-                return AsyncReader(reader)
+
+            def begin(client: contract.Client) -> AsyncReader:
+                from qualytics.reading.reader import BEGINNING
+
+                token = BEGINNING.set(told)
+                try:
+                    verb = getattr(getattr(client, part._name), self._verb.__name__)  # noqa: SLF001 - a part of it
+                    return AsyncReader(verb(*args, **named))
+                finally:
+                    BEGINNING.reset(token)
 
             try:
                 async with part._sessions.lease() as call:  # noqa: SLF001 - a part of it

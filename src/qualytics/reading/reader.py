@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from qualytics.errors import QualyticsError
     from qualytics.model import TestReport
     from qualytics.probe.plan import Plan, Reading
+
+
+# Called with a reader before it begins, in the thread that waits for that: whoever waits no more can close it.
+BEGINNING: ContextVar[Callable[[Reader], object]] = ContextVar("BEGINNING")
 
 
 class Reader:
@@ -56,6 +61,8 @@ class Reader:
         self._watch = None if ask is None else Watch(ask, self._sessions.end)
         # Whoever drops a reader without closing it leaves no session behind.
         weakref.finalize(self, _drop, self._sessions, self._watch).atexit = False
+        if (told := BEGINNING.get(None)) is not None:
+            told(self)
         try:
             self._sessions.start()
         except BaseException:

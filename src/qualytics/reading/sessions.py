@@ -80,19 +80,27 @@ class Sessions:
 
         """
         first = replace(self._reading, queue=self._queue)
-        self._run(first)
         with self._lock:
-            self._lock.wait_for(lambda: self._error or self._failure or (self._is_planned and self._schema is not None))
+            self._require_open()
+            self._run(first)
+            self._lock.wait_for(
+                lambda: (
+                    self._error or self._failure or self._is_closed or (self._is_planned and self._schema is not None)
+                )
+            )
             self._raise_failure()
+            self._require_open()
         partitions = tuple(self.read.partitions)
         snapshot = self.read.snapshot
         schema = base64.b64encode(self.schema.serialize()).decode()
         other = replace(first, partitions=partitions, snapshot=snapshot.id if snapshot else None, schema=schema)
-        numbers, self._numbers = self._numbers, _CLOSED
-        # In a thread: of many files there are more numbers than a pipe holds, and the rest waits until some are taken.
-        threading.Thread(target=_hand_out, args=(numbers, partitions), daemon=True).start()
-        for _ in range(min(self._reading.query.parallel, len(partitions)) - 1):
-            self._run(other)
+        with self._lock:
+            self._require_open()
+            numbers, self._numbers = self._numbers, _CLOSED
+            # In a thread: of many files there are more numbers than a pipe holds; the rest waits until some are taken.
+            threading.Thread(target=_hand_out, args=(numbers, partitions), daemon=True).start()
+            for _ in range(min(self._reading.query.parallel, len(partitions)) - 1):
+                self._run(other)
 
     def end(self, error: QualyticsError) -> None:
         """End them at once, from another thread; whoever takes batches gets the error."""
@@ -112,8 +120,7 @@ class Sessions:
         for child in self._children:
             child.join()
         self._raise_failure()
-        if self._is_closed:
-            raise ReadFailed("the read was closed before its end")
+        self._require_open()
         received = dict.fromkeys(self.read.rows, 0)
         for child in self._children:
             for number, rows in child.rows.items():
@@ -151,6 +158,10 @@ class Sessions:
     def _is_inherited(self) -> bool:
         """Say whether this is a fork of the process that reads: what it closes would end the read of the other."""
         return os.getpid() != self._process
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise ReadFailed("the read was closed before its end")
 
     def _raise_failure(self) -> None:
         if self._error is not None:
