@@ -190,7 +190,7 @@ class Read(Generic[P]):
             opened: list[contract.Reader] = []
             is_left = threading.Event()
 
-            def told(reader: contract.Reader) -> None:
+            def told(reader: Any) -> None:
                 opened.append(reader)
                 if is_left.is_set():  # the task was cancelled meanwhile
                     reader.close()
