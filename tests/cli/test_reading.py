@@ -182,7 +182,8 @@ def test_no_file_takes_the_place_of_a_pipe_or_a_folder(stored, tmp_path):
         (("--output", "r.csv", "--where", "id = 1) or (id = 2"), "where closes a parenthesis that it did not open"),
     ],
 )
-def test_what_says_not_where_or_how_is_refused(stored, options, words):
+def test_what_says_not_where_or_how_is_refused(stored, options, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some name a file
     done = stored("connections", "read", "sales", "--table", "orders", *options)
     assert done.code == 2
     assert words in done.err
