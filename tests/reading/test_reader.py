@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import stat
+import sys
 import threading
 import time
 from contextlib import closing
@@ -285,3 +286,18 @@ def test_a_type_that_cannot_be_read_is_told():
     with pytest.raises(Conflict, match="tables of unread cannot be read yet") as refused:
         reads._require_readable(unread)
     assert "postgresql" in refused.value.hint
+
+
+def test_many_sessions_are_in_time_where_each_takes_long_to_start(client, tmp_path, monkeypatch):
+    with closing(sqlite3.connect(tmp_path / "many.db")) as database:
+        database.execute("create table t (n integer primary key)")
+        database.executemany("insert into t values (?)", ((number,) for number in range(1, 1401)))
+        database.commit()
+    client.connections.create({"type": "sqlite", "name": "many", "uri": str(tmp_path / "many.db")})
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nexec 9>{tmp_path}/lock; flock 9; sleep 1; exec 9>&-; exec {sys.executable} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(slow))  # as where one processor starts all of them
+    with client.connections.read(1, table="t", parallel=12, partition_column="n") as reader:
+        assert sum(batch.num_rows for batch in reader) == 1400
+        assert reader.receipt["parallel"] == 12

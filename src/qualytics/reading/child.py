@@ -39,8 +39,9 @@ class Child:
         *,
         on_schema: Callable[[pa.Schema], None],
         on_end: Callable[[Child, TestReport | OSError], None],
+        slots: threading.Semaphore,
     ) -> None:
-        self._plan, self._stop, self._channel = plan, stop, channel
+        self._plan, self._stop, self._channel, self._slots = plan, stop, channel, slots
         self._on_schema, self._on_end = on_schema, on_end
         self.rows: dict[int, int] = {}
         self.partition: int | None = None
@@ -74,7 +75,7 @@ class Child:
 
         plan = replace(self._plan, reading=replace(reading, data=self._sending), on_message=on_message)
         try:
-            report: TestReport | OSError = run_test(plan, self._spawn, stops=(self._stop,))
+            report: TestReport | OSError = run_test(plan, self._spawn, stops=(self._stop,), slots=self._slots)
         except OSError as exc:  # as where no descriptor is left
             report = exc
         finally:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from qualytics.connectors.reading import Partition, Snapshot
 from qualytics.errors import ReadFailed
+from qualytics.probe.parent.child_process import loading_slots
 from qualytics.probe.plan import NUMBER_BYTES
 from qualytics.probe.protocol import (
     Counted,
@@ -59,6 +60,7 @@ class Sessions:
         self._queue, self._numbers = os.pipe()
         self._children: list[Child] = []
         self._over = 0
+        self._slots = loading_slots()
 
     @property
     def number(self) -> int:
@@ -180,7 +182,7 @@ class Sessions:
 
     def _run(self, reading: Reading) -> None:
         plan = replace(self._plan, reading=reading, on_message=self._add)
-        child = Child(plan, self._stop, self.channel, on_schema=self._add_schema, on_end=self._ended)
+        child = Child(plan, self._stop, self.channel, on_schema=self._add_schema, on_end=self._ended, slots=self._slots)
         self._children.append(child)
         child.start()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,6 @@ from qualytics.probe.protocol import (
 from qualytics.settings import CANCEL_S, TEST_CLOSE_S
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Sequence
 
     from qualytics.model import TestReport
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from qualytics.probe.protocol import Message
 
 _CHUNK_BYTES = 65_536
+# So many children a processor come to their first stage at once.
+_LOADING = 2
 # How long a child that has its slot may take up to its first stage: what hangs there gives the slot back.
 _LOAD_S = 30.0
 _TOO_MUCH = Failed(
@@ -42,6 +44,11 @@ _TOO_MUCH = Failed(
     "try again in a moment, or let the control plane run fewer tests at once",
 )
 _STOPPED = Failed("transient", "the test was stopped")
+
+
+def loading_slots() -> threading.Semaphore:
+    """Return the slots of children that start together."""
+    return threading.Semaphore(_LOADING * (os.cpu_count() or 1))
 
 
 def run_test(

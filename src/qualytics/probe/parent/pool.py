@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, Self
 
 from qualytics.probe.parent.budget import Budget
 from qualytics.probe.parent.cancellation import Cancellation
-from qualytics.probe.parent.child_process import run_test
+from qualytics.probe.parent.child_process import loading_slots, run_test
 from qualytics.probe.parent.fair_queue import FairQueue
 from qualytics.probe.parent.launch import spawn
 from qualytics.probe.parent.zygotes import Zygotes
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 MAX_ZYGOTES = 8
 # Of so many tests at once one is kept from any single owner.
 _SHARE = 8
-# So many children a processor come to their first stage at once.
-_LOADING = 2
 
 
 class Pool:
@@ -55,7 +52,7 @@ class Pool:
         self._zygotes = Zygotes(niceness, max_zygotes)
         self._wait_s = wait_s
         self._budget = Budget(memory_bytes)
-        self._slots = threading.Semaphore(_LOADING * (os.cpu_count() or 1))
+        self._slots = loading_slots()
         self._stopped, self._stop = os.pipe()
         # A zygote hands over descriptors of processes, which only Linux has.
         self._forks = hasattr(os, "pidfd_open")
