@@ -113,6 +113,7 @@ LONGEST = (
 FAST = "not servers and not slow"
 # Two thirds of a fast run were further cases of the same tests.
 FAST_CASES = 3
+LONGEST_NAME = 60
 _NEVER_FAST = re.compile(r"^pytestmark = .*pytest\.mark\.(servers|slow)\b", re.MULTILINE)
 
 
@@ -182,6 +183,11 @@ def _few_cases(definition, cases):
 
 def _is_not_fast(marks):
     return any(mark.name in {"servers", "slow"} for mark in marks)
+
+
+def pytest_make_parametrize_id(val, argname):
+    # A name is there to be read; workers compare theirs, too, which bytes that hold a time or a seed would tell apart.
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_NAME else None
 
 
 def pytest_xdist_make_scheduler(config, log):
