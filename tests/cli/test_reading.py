@@ -134,7 +134,7 @@ def test_arrow_is_a_file_or_a_stream_and_keeps_the_receipt_behind_the_rows(store
         (("--sql", "select x'ff' as a union all select 'text'"), 1, "column 'a' holds bytes beside text"),
         ((), 2, "table or sql is needed"),
         (("--table", "orders", "--sql", "select 1"), 2, "and not both"),
-        (("--table", "orders", "--timeout", "0"), 2, "--timeout must be more than 0 seconds"),
+        (("--table", "orders", "--timeout", "0"), 2, "the time limit must be a number of seconds, more than 0"),
     ],
 )
 def test_a_read_that_fails_leaves_no_file(stored, tmp_path, options, code, words):

@@ -110,8 +110,6 @@ def _read(begin: Callable[[Any, dict[str, Any]], Reader], values: dict[str, Any]
         path = "-"
     values["path"] = values.pop("source_path")
     overwrite, receipt_path = values.pop("overwrite"), values.pop("receipt_path")
-    if values["limit_s"] == 0:
-        raise UsageError("--timeout must be more than 0 seconds", "as in --timeout 600; without it there is no limit")
     if values["columns"] is not None:
         values["columns"] = _names(values["columns"])
     is_table = _is_table(path, form, receipt_path)
