@@ -118,7 +118,8 @@ _SAME = (
     (r"(duration_ms|size_bytes): [\d.]+", r"\1: 1"),
     (r"((?:product|driver)_version): (?!null).*", r"\1: '1.0'"),
     (r"(local_address: 127\.0\.0\.1:)\d+", r"\g<1>40000"),
-    (r"\b[0-9a-f]{8,}\b", "0123456789abcdef"),
+    # One without letters, or that looks like a number with an exponent, stands in quotes.
+    (r"'[0-9a-f]{8,}'|\b[0-9a-f]{8,}\b", "0123456789abcdef"),
 )
 
 

@@ -1,5 +1,7 @@
 """A channel: what waits until there is room, or until it is its turn."""
 
+import contextlib
+import signal
 import threading
 
 from qualytics.reading.channel import Channel, Turns
@@ -40,3 +42,35 @@ def test_who_waits_for_a_turn_goes_on_when_the_channel_is_closed():
     channel.close()
     thread.join()
     assert taken == [False]
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def interrupt(*_):
+    raise Interrupted
+
+
+def test_an_interrupt_at_any_moment_leaves_nobody_waiting():
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for number in range(1, 400):
+            channel = Channel(1)
+            channel.add_producer()
+            thread = threading.Thread(target=put_until_closed, args=(channel,), daemon=True)
+            thread.start()
+            with contextlib.suppress(Interrupted):
+                signal.setitimer(signal.ITIMER_REAL, number * 1e-5)
+                while channel.get():
+                    pass
+            channel.close()
+            thread.join(60)
+            assert not thread.is_alive()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def put_until_closed(channel):
+    while channel.put("item"):
+        pass

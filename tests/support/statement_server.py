@@ -28,6 +28,8 @@ ANSWERS: tuple[tuple[str, list[list[Any]]], ...] = (
     ),
 )
 
+_RUNNING = "/v1/statement/running/1"
+
 
 class Behaviour:
     """How the server is to behave, and what it has seen."""
@@ -43,7 +45,7 @@ class Behaviour:
         self.headers: list[dict[str, str]] = []
         self.passwords: list[bytes] = []
         self.url = ""
-        # With `is_silent` a query goes on until it is ended.
+        # With `is_silent` a query of numbers goes on until it is ended.
         self.is_silent = False
         self.is_asked, self.is_ended = threading.Event(), threading.Event()
 
@@ -89,10 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.behaviour.headers.append(dict(self.headers))
-        if self.behaviour.is_silent:
+        is_running = self.path == _RUNNING
+        if is_running:
             self.behaviour.is_asked.set()
             self.behaviour.is_ended.wait(0.1)
-        self.reply(200, self.running() if self.behaviour.is_silent else self.page([]))
+        self.reply(200, self.running() if is_running else self.page([]))
 
     def do_DELETE(self) -> None:
         self.behaviour.is_ended.set()
@@ -102,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self, sql: str) -> dict[str, Any]:
         if self.behaviour.error is not None:
             return {**self.page([]), "error": self.behaviour.error}
-        if self.behaviour.is_silent:
+        if self.behaviour.is_silent and "numbers" in sql:
             return self.running()
         found = next((rows for pattern, rows in ANSWERS if re.search(pattern, sql)), None)
         if found is None:
@@ -113,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def running(self) -> dict[str, Any]:
         url = self.behaviour.url
-        return {"id": "q1", "infoUri": f"{url}/ui", "stats": {"state": "RUNNING"}, "nextUri": f"{url}/v1/statement/1"}
+        return {"id": "q1", "infoUri": f"{url}/ui", "stats": {"state": "RUNNING"}, "nextUri": f"{url}{_RUNNING}"}
 
     def page(self, rows: list[list[Any]]) -> dict[str, Any]:
         names = ["bigint" if isinstance(value, int) else "varchar" for value in (rows[0] if rows else ["x"])]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import deque
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -37,14 +38,21 @@ class Turns:
 
 
 class Channel(Generic[T]):
-    """Holds at most `size` items: who puts one more waits, which stops the source through the pipe before it."""
+    """Holds at most `size` items: who puts one more waits, which stops the source through the pipe before it.
+
+    Ctrl-C, or what else a signal raises, may break off `get` at any moment. A condition of `threading` would then be
+    held for ever, and all wait who put; a queue in C is taken from, or is not.
+    """
 
     def __init__(self, size: int, turns: Turns | None = None) -> None:
-        self._size, self._turns = size, turns
-        self._items: deque[T] = deque()
+        self._turns = turns
+        self._items: SimpleQueue[T | _End] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()  # as many as there is room for
+        for _ in range(size):
+            self._room.put(None)
         self._producers = 0
         self._is_closed = False
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # of those who put
 
     def add_producer(self) -> None:
         """Expect one more thread that puts items, and says when it has ended."""
@@ -55,25 +63,25 @@ class Channel(Generic[T]):
         """Note that a thread puts no more."""
         with self._changed:
             self._producers -= 1
-            self._changed.notify_all()
+            if not self._producers:
+                self._items.put(_END)
 
     def put(self, item: T, partition: int = 0, rows: int = 0) -> bool:
-        """Put an item when there is room and it is its turn; return False, without it, when the channel is closed."""
+        """Put an item when it is its turn and there is room; return False, without it, when the channel is closed."""
         turns = self._turns
-        with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    self._is_closed
-                    or (len(self._items) < self._size and (turns is None or turns.is_turn_of(partition)))
-                )
-            )
-            if self._is_closed:
-                return False
-            self._items.append(item)
-            if turns is not None:
+        if turns is not None:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed or turns.is_turn_of(partition))
+        self._room.get()
+        if self._is_closed:
+            self._room.put(None)  # for the next one that waits
+            return False
+        self._items.put(item)
+        if turns is not None:
+            with self._changed:
                 turns.add(partition, rows)
-            self._changed.notify_all()
-            return True
+                self._changed.notify_all()
+        return True
 
     def partition_ended(self, partition: int, rows: int) -> None:
         """Note how many rows a partition has in all: behind them it is the turn of the next one."""
@@ -84,17 +92,27 @@ class Channel(Generic[T]):
 
     def get(self) -> T | None:
         """Return the next item; None when there will be no more."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._items or not self._producers)
-            if self._is_closed or not self._items:
-                return None
-            item = self._items.popleft()
-            self._changed.notify_all()
-            return item
+        item = self._items.get()
+        if self._is_closed or isinstance(item, _End):
+            self._items.put(_END)  # for whoever else takes
+            return None
+        self._room.put(None)
+        return item
 
     def close(self) -> None:
         """Take and give no more; whoever waits goes on."""
+        self._is_closed = True
+        with contextlib.suppress(Empty):
+            while True:
+                self._items.get_nowait()
+        self._items.put(_END)
+        self._room.put(None)
         with self._changed:
-            self._is_closed = True
-            self._items.clear()
             self._changed.notify_all()
+
+
+class _End:
+    """Stands behind the last item."""
+
+
+_END = _End()
