@@ -1,6 +1,7 @@
 """Tables that others write to meanwhile, of every kind of column: each row comes once, as it is stored."""
 
 import datetime as dt
+import math
 import struct
 from contextlib import ExitStack, closing
 
@@ -109,6 +110,10 @@ def compared(writer, sessions, rows):
 
 
 def alike(row):
-    """Return a row with what Arrow and the driver write apart made one: of `real` the driver has the shortest text."""
+    """Return a row with what Arrow and the driver write apart made one: of `real` the driver has the shortest text.
+
+    A NaN has a sign in the bytes that are stored, and none in the driver's text.
+    """
     values = [value.replace(fold=0) if isinstance(value, dt.datetime | dt.time) else value for value in row]
+    values = [math.nan if isinstance(value, float) and math.isnan(value) else value for value in values]
     return [struct.pack("f", value) if at == REAL and value is not None else value for at, value in enumerate(values)]
