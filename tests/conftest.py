@@ -113,7 +113,8 @@ LONGEST = (
 FAST = "not servers and not slow"
 # Two thirds of a fast run were further cases of the same tests.
 FAST_CASES = 3
-LONGEST_NAME = 60
+# Bytes beyond so many are no part of the name of a test.
+_NAMED_BYTES = 60
 _NEVER_FAST = re.compile(r"^pytestmark = .*pytest\.mark\.(servers|slow)\b", re.MULTILINE)
 
 
@@ -187,7 +188,7 @@ def _is_not_fast(marks):
 
 def pytest_make_parametrize_id(val, argname):
     # A name is there to be read; workers compare theirs, too, which bytes that hold a time or a seed would tell apart.
-    return argname if isinstance(val, bytes) and len(val) > LONGEST_NAME else None
+    return argname if isinstance(val, bytes) and len(val) > _NAMED_BYTES else None
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -137,10 +137,15 @@ class CursorSession:
         """Return how the column comes over that a cursor describes."""
         raise NotImplementedError
 
-    def cursor(self, sql: str) -> Any:
-        """Return a cursor over the result of a statement."""
+    def new_cursor(self) -> Any:
+        """Return a cursor that has run nothing, and fetches as many rows at once as are asked for."""
         cursor = self._handle.cursor()
         cursor.arraysize = self._query.fetch_size
+        return cursor
+
+    def cursor(self, sql: str) -> Any:
+        """Return a cursor over the result of a statement."""
+        cursor = self.new_cursor()
         cursor.execute(sql)
         return cursor
 
@@ -217,10 +222,10 @@ class CursorSession:
     def _column_of(self, name: str, *, is_read: bool) -> Column:
         known = {one.field.name: one for one in self._columns}
         found = next((one for key, one in known.items() if key.lower() == name.lower()), None)
-        if found is not None or is_read:
-            if found is None:
-                raise no_column(name, known)
+        if found is not None:
             return found
+        if is_read:
+            raise no_column(name, known)
         every = {getattr(one, "name", None) or one[0]: one for one in self.described(self._statement("1 = 0"))}
         described = next((one for key, one in every.items() if key.lower() == name.lower()), None)
         if described is None:

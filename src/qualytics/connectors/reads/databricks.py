@@ -62,8 +62,7 @@ class _Session(CursorSession):
         return Column(arrow.field(name, kind, text))
 
     def cursor(self, sql: str) -> Any:
-        cursor = self._handle.cursor()
-        cursor.arraysize = self._query.fetch_size
+        cursor = self.new_cursor()
         with self.ended_by(lambda: False if cursor.active_command_id is None else cursor.cancel()):
             return cursor.execute(sql)
 

@@ -64,8 +64,7 @@ class _Session(CursorSession):
         return _column(described, self._query, is_fine=described.name in self._fine)
 
     def cursor(self, sql: str) -> Any:
-        cursor = self._handle.cursor()
-        cursor.arraysize = self._query.fetch_size
+        cursor = self.new_cursor()
 
         def cancel() -> bool:
             # As the driver itself does on Ctrl-C, which it hears in the main thread alone.

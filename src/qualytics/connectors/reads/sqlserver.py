@@ -67,8 +67,7 @@ class _Session(CursorSession):
         return f"[{name.replace(']', ']]')}]"
 
     def cursor(self, sql: str) -> Any:
-        cursor = self._handle.cursor()
-        cursor.arraysize = self._query.fetch_size
+        cursor = self.new_cursor()
         self._target.cancel = lambda: _cancelled(cursor)
         cursor.execute(sql)
         return cursor
